@@ -1,0 +1,33 @@
+/** What this node may execute. */
+export interface ExecutorsConfig {
+  readonly exec: {
+    /** The allow list: name -> how to start it. A task names one of these and nothing else ever runs. */
+    readonly commands: Readonly<Record<string, ExecCommand>>
+    /** Bytes of standard output kept as the result; reaching it kills the process group (OUTPUT_TOO_LARGE). */
+    readonly outputBytesMax: number
+  }
+  readonly http: {
+    /** Where `http` tasks may POST: URL prefixes, compared after parsing. Empty: no http tasks on this node. */
+    readonly allow: readonly string[]
+  }
+  /** The built-in executors for trying out: `echo`, `compute`, `unreliable`. */
+  readonly builtin: boolean
+}
+
+export interface ExecCommand {
+  /** Absolute path, or a name looked up in PATH once at start. */
+  readonly path: string
+  /** Arguments put before those of the task. */
+  readonly args: readonly string[]
+  /** May the task add arguments of its own? */
+  readonly taskArgs: boolean
+  /** Environment of the command; nothing of the daemon's own but PATH, HOME, LANG and TZ is passed on. */
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string | undefined
+}
+
+export const executorsDefaults = (): ExecutorsConfig => ({
+  exec: { commands: {}, outputBytesMax: 64 * 1024 },
+  http: { allow: [] },
+  builtin: true,
+})

@@ -1,0 +1,117 @@
+/**
+ * What nodes say to each other about being alive. `hello`, `sync`, `ping`, `ack`, `refuse`, `leave` and `leave-ack` go
+ * over a peer link; `rumour`, `heartbeat` and `claims` are published on the membership topic.
+ */
+import type { Incarnation, NodeId } from '../base/ids.ts'
+import type { MemberRecord } from './member.ts'
+
+/** Ring parameters; two nodes with different ones would disagree on every owner, so they refuse each other. */
+export interface RingParameters {
+  /** Version of the placement rule. */
+  readonly version: number
+  readonly hash: string
+  readonly vnodesPerWeight: number
+  /** Length of a preference list. */
+  readonly replicas: number
+}
+
+/** First frame on every new link, from both ends. */
+export interface Hello {
+  readonly type: 'hello'
+  readonly cluster: string
+  readonly self: MemberRecord
+  readonly ring: RingParameters
+  /** Version of the daemon, for people. */
+  readonly version: string
+}
+
+/** "I do not talk to you, and this is why." The link is closed after it. */
+export interface Refuse {
+  readonly type: 'refuse'
+  readonly code: 'RING_MISMATCH' | 'NODE_ID_TAKEN' | 'PEER_NOT_ALLOWED' | 'SEED_OTHER_CLUSTER'
+  readonly detail: string
+}
+
+/** Half of a push-pull: everything the sender knows. `reply` asks for the other half. */
+export interface Sync {
+  readonly type: 'sync'
+  readonly reply: boolean
+  readonly members: readonly MemberRecord[]
+  readonly claims: readonly Claim[]
+}
+
+export interface Ping {
+  readonly type: 'ping'
+  readonly seq: number
+}
+
+export interface Ack {
+  readonly type: 'ack'
+  readonly seq: number
+}
+
+/** Said on every link by a node that goes: `left` in the record means "I am gone when this arrives". */
+export interface Leave {
+  readonly type: 'leave'
+  readonly member: MemberRecord
+}
+
+export interface LeaveAck {
+  readonly type: 'leave-ack'
+  readonly incarnation: Incarnation
+}
+
+/** News about members, published when something changed. */
+export interface Rumour {
+  readonly type: 'rumour'
+  readonly members: readonly MemberRecord[]
+}
+
+/** Published by each node every heartbeat interval. */
+export interface Heartbeat {
+  readonly type: 'heartbeat'
+  readonly id: NodeId
+  readonly incarnation: Incarnation
+  readonly leaving: boolean
+  /** Checksum of the sender's ring. */
+  readonly ringChecksum: string
+  /** Digest of the sender's view (ids, incarnations, statuses). */
+  readonly viewDigest: number
+  readonly load: Load
+  /** How long ago, in ms, the sender last heard each member, itself excluded. Indirect news of life. */
+  readonly heard: readonly (readonly [NodeId, number])[]
+}
+
+export interface Load {
+  readonly running: number
+  readonly queued: number
+}
+
+/**
+ * One observer's claim that a member is unreachable. State, not an event: the newest sequence of an accuser about a
+ * subject wins, a standing claim is resent every second, `withdrawn` ends it, a new incarnation makes it void.
+ */
+export interface Claim {
+  readonly accuser: NodeId
+  readonly subject: NodeId
+  /** The subject's incarnation that is accused. */
+  readonly incarnation: Incarnation
+  /** Rises with every claim or withdrawal of this accuser, within its incarnation. */
+  readonly sequence: number
+  readonly evidence: Evidence
+  readonly withdrawn: boolean
+}
+
+/**
+ * `timeout`: link and liveness vector were silent too long. `refused`: the remote end closed or reset the link and a
+ * re-dial within a second was answered "connection refused".
+ */
+export type Evidence = 'timeout' | 'refused'
+
+export interface Claims {
+  readonly type: 'claims'
+  readonly claims: readonly Claim[]
+}
+
+export type MembershipLinkMessage = Hello | Refuse | Sync | Ping | Ack | Leave | LeaveAck
+export type MembershipGossip = Rumour | Heartbeat | Claims

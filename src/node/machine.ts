@@ -1,0 +1,132 @@
+/**
+ * The words that pass between the core and the shell. The core is a machine: `step(input, now)` takes one input and
+ * says what must happen outside; it never does it itself. Given the same inputs at the same times it says the same.
+ */
+import type { LinkId, NodeId, PeerId, RequestId, TaskId } from '../base/ids.ts'
+import type { Now } from '../base/time.ts'
+import type { MembershipGossip, MembershipLinkMessage } from '../membership/messages.ts'
+import type { TaskLinkMessage, TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type { Json, Outcome, TaskRecord, TaskSpec } from '../tasks/task.ts'
+
+export type LinkMessage = MembershipLinkMessage | TaskLinkMessage
+export type GossipMessage = MembershipGossip
+
+/** Everything that can happen to a node. */
+export type Input =
+  /** Time passes. Comes every `TICK_MS`, and when `nextWake()` says so. */
+  | { readonly kind: 'tick' }
+  /** A link to an authenticated peer works both ways. `dialled` is the address, when this side dialled. */
+  | { readonly kind: 'link-up'; readonly link: LinkId; readonly peer: PeerId; readonly dialled?: string }
+  | {
+      readonly kind: 'link-down'
+      readonly link: LinkId
+      readonly peer: PeerId
+      readonly cause: LinkDownCause
+    }
+  | { readonly kind: 'frame'; readonly link: LinkId; readonly peer: PeerId; readonly message: LinkMessage }
+  /** `author` signed it; `via` is the peer whose connection brought it (the author itself, when direct). */
+  | {
+      readonly kind: 'gossip'
+      readonly author: PeerId
+      readonly via: PeerId
+      readonly message: GossipMessage
+    }
+  | { readonly kind: 'dialled'; readonly dial: number; readonly address: string; readonly result: DialResult }
+  /** A request from a face of this node (HTTP, embedding). */
+  | { readonly kind: 'request'; readonly id: RequestId; readonly request: TaskRequest }
+  /** A shared task list was read: these are its tasks, all of them. */
+  | { readonly kind: 'task-list'; readonly name: string; readonly specs: readonly TaskSpec[] }
+  | {
+      readonly kind: 'attempt-ended'
+      readonly task: TaskId
+      readonly attempt: number
+      readonly outcome: Outcome
+    }
+  /** Drain and go; `left` when done. */
+  | { readonly kind: 'leave'; readonly deadlineMs: number }
+
+/**
+ * `remote`: the other end closed or reset it. `local`: this side closed it (connection limit, refusal, replaced).
+ * `error`: anything else that says nothing of the remote process (timeout, protocol error, unreachable).
+ */
+export type LinkDownCause = 'remote' | 'local' | 'error'
+
+export type DialResult =
+  | { readonly ok: true; readonly peer: PeerId; readonly link: LinkId }
+  /** `refused`: ECONNREFUSED and nothing else. `self`: the address is this node's own. */
+  | {
+      readonly ok: false
+      readonly reason:
+        | 'refused'
+        | 'timeout'
+        | 'unreachable'
+        | 'unresolvable'
+        | 'self'
+        | 'other-cluster'
+        | 'wrong-key'
+        | 'failed'
+      readonly detail: string
+    }
+
+/** Everything a node can ask of the world outside. */
+export type Effect =
+  /** Dial `host:port`, `dns+srv:name` or a multiaddr. `forceNew`: do not reuse an open connection. Answered by `dialled`. */
+  | {
+      readonly kind: 'dial'
+      readonly dial: number
+      readonly address: string
+      /** When the peer behind the address is known, anyone else answering there is a failure. */
+      readonly peer?: PeerId
+      readonly forceNew: boolean
+      readonly timeoutMs: number
+    }
+  /** Frames to one link keep their order. Sending to a link that is gone is not an error: `link-down` tells. */
+  | { readonly kind: 'send'; readonly link: LinkId; readonly message: LinkMessage }
+  | { readonly kind: 'publish'; readonly message: GossipMessage }
+  /** After what was sent before has been flushed. Answered by `link-down` with cause `local`. */
+  | { readonly kind: 'close-link'; readonly link: LinkId; readonly reason: string }
+  /**
+   * Write, and only once all of it is on disk run `then`, in order. Persists are committed in the order they are asked
+   * for, so an empty one is a barrier: its `then` runs after every earlier write is durable.
+   */
+  | { readonly kind: 'persist'; readonly writes: readonly Write[]; readonly then: readonly Effect[] }
+  | { readonly kind: 'execute'; readonly attempt: AttemptOrder }
+  /** Stop an attempt; answered by `attempt-ended` with `CANCELLED` unless it ended before. */
+  | { readonly kind: 'cancel-attempt'; readonly task: TaskId; readonly attempt: number }
+  | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly event: string; readonly fields: LogFields }
+  /** The leave is complete; the shell may stop everything. */
+  | { readonly kind: 'left' }
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+export type LogFields = Readonly<Record<string, Json | undefined>>
+
+/** One row of the durable store; `value` undefined deletes it. */
+export interface Write {
+  readonly table: 'tasks' | 'members'
+  readonly key: string
+  readonly value: Json | TaskRecord | undefined
+}
+
+/** What an executor gets to run one attempt. */
+export interface AttemptOrder {
+  readonly task: TaskId
+  readonly key: string
+  readonly type: string
+  readonly payload: Json
+  readonly attempt: number
+  readonly node: NodeId
+  readonly timeoutMs: number
+  /** Orders this attempt against those of other owners of the key. `safe` is false in available mode. */
+  readonly token: { readonly value: string; readonly safe: boolean }
+}
+
+/** The longest time between two ticks of a healthy driver, in ms. */
+export const TICK_MS = 100
+
+/** What the driver needs of the core. */
+export interface Machine {
+  step(input: Input, now: Now): readonly Effect[]
+  /** When the machine wants its next `tick` at the latest; the driver ticks at least every `TICK_MS` anyway. */
+  nextWake(): Now['mono']
+}

@@ -1,0 +1,128 @@
+/** What a node shows of itself: read by the API, the CLI and the metrics. Plain values, safe to keep. */
+import type { ErrorCode } from '../base/errors.ts'
+import type { NodeId } from '../base/ids.ts'
+import type { MemberRecord, MemberStatus } from '../membership/member.ts'
+import type { Claim, Load } from '../membership/messages.ts'
+import type { KeyPlacement, RingMember } from '../ring/ring.ts'
+import type { TaskRecord, TaskState } from '../tasks/task.ts'
+
+export interface NodeStatus {
+  readonly nodeId: NodeId
+  readonly peerId: string
+  readonly cluster: string
+  readonly version: string
+  readonly incarnation: number
+  readonly boot: number
+  readonly uptimeMs: number
+  /** `available`: every side of a partition keeps working, so work may run on both. `quorum` is not in this version. */
+  readonly mode: 'available'
+  readonly addresses: readonly string[]
+  readonly phase: 'joining' | 'ready' | 'leaving' | 'left'
+  readonly ready: Readiness
+  readonly members: Readonly<Record<MemberStatus, number>>
+  readonly ring: { readonly checksum: string; readonly members: number; readonly agreement: number }
+  readonly tasks: TaskCounts
+}
+
+export interface Readiness {
+  readonly ready: boolean
+  /** Why not, one sentence each; empty when ready. `island`: it has seeds and none has answered, and it is alone. */
+  readonly reasons: readonly {
+    readonly code: 'joining' | 'island' | 'leaving' | 'min-members' | 'settling'
+    readonly detail: string
+  }[]
+}
+
+export interface TaskCounts {
+  /** Records of tasks this node owns now, by state. */
+  readonly owned: Readonly<Record<TaskState, number>>
+  /** Records held for other owners. */
+  readonly held: number
+  /** Since boot. */
+  readonly started: number
+  readonly succeeded: number
+  readonly failedAttempts: number
+  readonly retried: number
+  readonly forwarded: number
+  /** Keys gained whose earlier holders are still being asked. */
+  readonly takingOver: boolean
+}
+
+export interface MemberView extends MemberRecord {
+  /** This node's opinion, `suspect` included. */
+  readonly opinion: MemberStatus
+  readonly self: boolean
+  readonly lastHeardMs: number | undefined
+  readonly rttMs: number | undefined
+  readonly links: number
+  /** True when only this node's link is silent while others hear the member. */
+  readonly linkFault: boolean
+  readonly ringChecksum: string | undefined
+  readonly load: Load | undefined
+  /** Claims that stand against it. */
+  readonly claims: readonly Claim[]
+}
+
+/** One line of the why-ledger. */
+export interface LedgerEntry {
+  readonly at: number
+  readonly event: string
+  readonly text: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+export interface OwnerAnswer {
+  readonly key: string
+  readonly owner: NodeId | undefined
+  readonly mine: boolean
+  /** `host:port` addresses of the owner's gossip port, as it announces them. */
+  readonly addresses: readonly string[]
+  readonly ringChecksum: string
+  readonly mode: 'available'
+}
+
+export interface Explanation extends KeyPlacement {
+  readonly mine: boolean
+  readonly ringChecksum: string
+  /** Who believes what: each live member's last known ring checksum, and whether it equals this node's. */
+  readonly beliefs: readonly {
+    readonly id: NodeId
+    readonly ringChecksum: string | undefined
+    readonly agrees: boolean | undefined
+  }[]
+  readonly tasks: readonly TaskRecord[]
+}
+
+export interface RingView {
+  readonly checksum: string
+  readonly version: number
+  readonly vnodesPerWeight: number
+  readonly replicas: number
+  readonly members: readonly (RingMember & { readonly share: number })[]
+}
+
+export interface TaskQuery {
+  readonly state?: TaskState
+  /** `owned` (default): tasks this node owns; `held`: copies for others; `ran`: tasks with an attempt on this node. */
+  readonly scope?: 'owned' | 'held' | 'ran' | 'all'
+  /** Continue after this task id. */
+  readonly after?: string
+  /** 1 to 1,000; 100 by default. */
+  readonly limit?: number
+}
+
+export interface TaskPage {
+  readonly tasks: readonly TaskRecord[]
+  /** Pass as `after` for the next page; absent on the last. */
+  readonly next?: string
+}
+
+/** One sample for `/metrics`; `roundtable_` is put before the name. */
+export interface Metric {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge'
+  readonly samples: readonly { readonly labels?: Readonly<Record<string, string>>; readonly value: number }[]
+}
+
+export type { ErrorCode }

@@ -1,0 +1,100 @@
+/**
+ * The ports: everything the core needs of the world, on one screen. An adapter implements one of them; a test may
+ * implement it in memory, and `test/contracts` holds one suite per port that both must pass.
+ */
+import type { Failure } from '../base/errors.ts'
+import type { LinkId, NodeId, PeerId } from '../base/ids.ts'
+import type { Now } from '../base/time.ts'
+import type {
+  AttemptOrder,
+  DialResult,
+  GossipMessage,
+  Input,
+  LinkMessage,
+  LogFields,
+  LogLevel,
+  Write,
+} from '../node/machine.ts'
+import type {
+  Explanation,
+  LedgerEntry,
+  MemberView,
+  Metric,
+  NodeStatus,
+  OwnerAnswer,
+  RingView,
+  TaskPage,
+  TaskQuery,
+} from '../node/status.ts'
+import type { TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type { Outcome } from '../tasks/task.ts'
+
+export interface Clock {
+  now(): Now
+}
+
+/** What adapters push into the driver's queue. Never blocks, never throws; a full queue drops heartbeats first. */
+export type Enqueue = (input: Input) => void
+
+export interface Transport {
+  /** This node's authenticated name. */
+  readonly peer: PeerId
+  /** Starts listening. Resolves with the `host:port` addresses that others can dial. Throws ADDRESS_IN_USE and others. */
+  start(enqueue: Enqueue): Promise<readonly string[]>
+  dial(order: { address: string; peer?: PeerId; forceNew: boolean; timeoutMs: number }): Promise<DialResult>
+  /** Queues a frame; frames to one link keep their order. */
+  send(link: LinkId, message: LinkMessage): void
+  publish(message: GossipMessage): void
+  /** Flushes what was sent, then closes. */
+  closeLink(link: LinkId, reason: string): void
+  metrics(): readonly Metric[]
+  /** Flushes and closes all links within a second or two. Idempotent; may assume that no input is wanted any more. */
+  stop(): Promise<void>
+}
+
+export interface Store {
+  /** All rows of a table, in key order. Once, before the first commit. */
+  load(table: Write['table']): Promise<readonly { key: string; value: unknown }[]>
+  /**
+   * Resolves when the writes are on disk (fsync). Commits are durable in the order of the calls; calls made while one is
+   * under way share the next transaction. Rejects only with STORE_FAILED, after which the process must end.
+   */
+  commit(writes: readonly Write[]): Promise<void>
+  metrics(): readonly Metric[]
+  close(): Promise<void>
+}
+
+export interface Executors {
+  /** The types that this node can run. */
+  readonly types: ReadonlySet<string>
+  /** Is this payload one that its executor takes? Undefined when it is. */
+  check(type: string, payload: unknown): Failure | undefined
+  /** Runs one attempt. Never rejects: every end is an outcome. Aborting ends it as CANCELLED. */
+  execute(order: AttemptOrder, signal: AbortSignal): Promise<Outcome>
+  metrics(): readonly Metric[]
+  /** Kills what still runs. Idempotent. */
+  stop(): Promise<void>
+}
+
+export interface Logger {
+  log(level: LogLevel, event: string, fields?: LogFields): void
+}
+
+/** What the faces (HTTP, embedding) may ask of a running node. Reads are local and synchronous. */
+export interface NodeFace {
+  status(): NodeStatus
+  members(): readonly MemberView[]
+  member(id: string): (MemberView & { readonly ledger: readonly LedgerEntry[] }) | undefined
+  ring(): RingView
+  owner(key: string): OwnerAnswer
+  explain(key: string): Explanation | undefined
+  tasks(query: TaskQuery): TaskPage
+  /** Answered by the owner of the task's key, wherever it is. */
+  request(request: TaskRequest): Promise<TaskReply>
+  /** Starts the graceful leave; `done` when the node has left. */
+  leave(deadlineMs?: number): Promise<void>
+  /** A new time-ordered task id. */
+  newTaskId(): string
+  readonly nodeId: NodeId
+  metrics(): readonly Metric[]
+}

@@ -1,0 +1,69 @@
+/** What nodes say to each other about work. All of it goes over peer links. */
+import type { Failure } from '../base/errors.ts'
+import type { RequestId, TaskId } from '../base/ids.ts'
+import type { TaskRecord, TaskSpec } from './task.ts'
+
+/** A request on its way to the owner of its key. `hops` counts forwards; at most `HOPS_MAX`. */
+export interface Forward {
+  readonly type: 'forward'
+  readonly id: RequestId
+  readonly hops: number
+  readonly request: TaskRequest
+}
+
+/** The answer to a `forward`, matched by id. */
+export interface ForwardReply {
+  readonly type: 'forward-reply'
+  readonly id: RequestId
+  readonly reply: TaskReply
+}
+
+/** Newest copies for the other holders of the keys; resent until acknowledged or no longer needed. */
+export interface Replicate {
+  readonly type: 'replicate'
+  readonly batch: number
+  readonly records: readonly TaskRecord[]
+}
+
+/** The batch is on the holder's disk. */
+export interface Replicated {
+  readonly type: 'replicated'
+  readonly batch: number
+}
+
+/** "I own these keys now: what do you hold of them?" Sent to all members on gaining keys. */
+export interface Inventory {
+  readonly type: 'inventory'
+  readonly id: number
+  /** The asker's ring; the one asked selects records whose owner under its own equal ring is the asker. */
+  readonly ringChecksum: string
+}
+
+/** One page of what is held; `done` on the last. */
+export interface InventoryReply {
+  readonly type: 'inventory-reply'
+  readonly id: number
+  /** False: "my ring differs from yours, ask again"; nothing is listed then. */
+  readonly agreed: boolean
+  readonly records: readonly TaskRecord[]
+  /** Tasks of these keys that run on the answering node at this moment. */
+  readonly running: readonly TaskId[]
+  readonly done: boolean
+}
+
+export type TaskLinkMessage = Forward | ForwardReply | Replicate | Replicated | Inventory | InventoryReply
+
+export type TaskRequest =
+  | { readonly kind: 'submit'; readonly spec: TaskSpec }
+  | { readonly kind: 'get'; readonly task: TaskId }
+
+export type TaskReply =
+  | {
+      readonly ok: true
+      readonly record: TaskRecord
+      /** True when the same task was already known (same id, same content). */
+      readonly existed: boolean
+      /** Copies known to be on a disk when this was said. */
+      readonly durableCopies: number
+    }
+  | { readonly ok: false; readonly failure: Failure }
