@@ -1,0 +1,32 @@
+/** What a node is born with. The shell reads it from configuration, key file, boot file and store. */
+import type { Failure } from '../base/errors.ts'
+import type { Incarnation, NodeId, PeerId } from '../base/ids.ts'
+import type { MembershipConfig } from '../membership/config.ts'
+import type { RingConfig } from '../ring/config.ts'
+import type { TasksConfig } from '../tasks/config.ts'
+import type { TaskRecord } from '../tasks/task.ts'
+
+export interface NodeInit {
+  readonly nodeId: NodeId
+  readonly peerId: PeerId
+  readonly cluster: string
+  /** Version of the daemon, for people. */
+  readonly version: string
+  /** max(persisted + 1, wall clock ms) at boot. */
+  readonly incarnation: Incarnation
+  /** Persisted + 1 at each boot. */
+  readonly boot: number
+  /** `host:port` this node can be dialled at. */
+  readonly addresses: readonly string[]
+  readonly seeds: readonly string[]
+  readonly weight: number
+  readonly membership: MembershipConfig
+  readonly ring: RingConfig
+  readonly tasks: TasksConfig
+  /** Would this node's executors take such a task? Undefined when they would. Pure. */
+  readonly check: (type: string, payload: unknown) => Failure | undefined
+  /** What the store held at boot. */
+  readonly records: readonly TaskRecord[]
+  /** Seed of every random choice the core makes. */
+  readonly seed: number
+}
