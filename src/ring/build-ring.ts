@@ -1,0 +1,126 @@
+/**
+ * Makes a ring of a set of members. The order they are given in does not matter.
+ *
+ * Laying a circle costs a few milliseconds and views repeat: a member that flaps brings back the ring of a moment ago,
+ * and many nodes simulated in one process all ask for the same one. So the last few rings are kept; being values, they
+ * can be shared, and the same members give the same object.
+ */
+import { assert } from '../base/assert.ts'
+import type { NodeId } from '../base/ids.ts'
+import { type Circle, countPositions, layCircle, POSITIONS, tokenAt } from './circle.ts'
+import type { RingConfig } from './config.ts'
+import { checksumOf, position } from './hash.ts'
+import type { KeyPlacement, Ring, RingMember } from './ring.ts'
+
+/** 16 x 6 bytes x 400 tokens x members: 4 MB with 100 members of weight 1, 40 MB with 1,000. */
+const RINGS_KEPT_MAX = 16
+
+/** Oldest use first. */
+const kept = new Map<string, Ring>()
+
+/** @throws AssertionError when a name comes twice or a weight is not above zero: views hold neither. */
+export function buildRing(members: readonly RingMember[], config: RingConfig): Ring {
+  const sorted = members
+    .map(({ id, weight }) => Object.freeze({ id, weight }))
+    .sort((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)))
+  sorted.forEach(({ id, weight }, i) => {
+    assert(id !== sorted[i - 1]?.id, 'a member is in the ring once', { id })
+    assert(Number.isFinite(weight) && weight > 0, 'a weight is above zero', { id, weight })
+  })
+  const name = canonical(sorted, config)
+  const ring = kept.get(name) ?? new LaidRing(Object.freeze(sorted), config, name)
+  kept.delete(name)
+  kept.set(name, ring)
+  if (kept.size > RINGS_KEPT_MAX) kept.delete(kept.keys().next().value as string)
+  return ring
+}
+
+/** Plain code unit order and JSON numbers: what another language can repeat to the letter. */
+const canonical = (members: readonly RingMember[], config: RingConfig): string =>
+  JSON.stringify([
+    config.version,
+    config.hash,
+    config.vnodesPerWeight,
+    config.replicas,
+    members.map(({ id, weight }) => [id, weight]),
+  ])
+
+const vnodesOf = (weight: number, config: RingConfig): number =>
+  Math.max(1, Math.round(weight * config.vnodesPerWeight))
+
+class LaidRing implements Ring {
+  readonly members: readonly RingMember[]
+  readonly checksum: string
+  readonly #circle: Circle
+  readonly #index: ReadonlyMap<NodeId, number>
+  /** Counted when first asked for: most rings never are. */
+  #positions: Float64Array | undefined
+  #tokens: readonly number[] | undefined
+
+  constructor(members: readonly RingMember[], config: RingConfig, canonicalText: string) {
+    this.members = members
+    this.checksum = checksumOf(canonicalText)
+    this.#circle = layCircle(members.map(({ id, weight }) => [id, vnodesOf(weight, config)]))
+    this.#index = new Map(members.map(({ id }, i) => [id, i]))
+  }
+
+  has(id: NodeId): boolean {
+    return this.#index.has(id)
+  }
+
+  owner(key: string): NodeId | undefined {
+    return this.ownerAt(position(key))
+  }
+
+  ownerAt(at: number): NodeId | undefined {
+    const { tokens, owners } = this.#circle
+    if (tokens.length === 0) return undefined
+    return this.#member(owners[tokenAt(tokens, at)])
+  }
+
+  preferenceList(key: string, count: number): readonly NodeId[] {
+    return this.#clockwise(position(key), count)
+  }
+
+  explain(key: string, count: number): KeyPlacement {
+    const { tokens, owners } = this.#circle
+    assert(tokens.length > 0, 'a ring that explains has members', { key })
+    const hash = position(key)
+    const at = tokenAt(tokens, hash)
+    return {
+      key,
+      hash,
+      token: tokens[at] as number,
+      owner: this.#member(owners[at]),
+      preferenceList: this.#clockwise(hash, count),
+    }
+  }
+
+  share(id: NodeId): number {
+    const index = this.#index.get(id)
+    if (index === undefined) return 0
+    this.#positions ??= countPositions(this.#circle, this.members.length)
+    return (this.#positions[index] as number) / POSITIONS
+  }
+
+  get tokens(): readonly number[] {
+    this.#tokens ??= Object.freeze([...new Set(this.#circle.tokens)])
+    return this.#tokens
+  }
+
+  #clockwise(from: number, count: number): readonly NodeId[] {
+    const { tokens, owners } = this.#circle
+    const wanted = Math.min(count, this.members.length)
+    const found = new Set<number>()
+    for (let i = tokenAt(tokens, from); found.size < wanted; i = (i + 1) % tokens.length) {
+      found.add(owners[i] as number)
+    }
+    return Array.from(found, index => this.#member(index))
+  }
+
+  #member(index: number | undefined): NodeId {
+    const member = this.members[index as number]
+    assert(member, 'a token belongs to a member', { index })
+    return member.id
+  }
+}
