@@ -61,7 +61,7 @@ export interface LeaveAck {
   readonly incarnation: Incarnation
 }
 
-/** News about members, published when something changed. */
+/** News about members: published when something changed, and said on links where it must not wait for gossip. */
 export interface Rumour {
   readonly type: 'rumour'
   readonly members: readonly MemberRecord[]
@@ -113,5 +113,5 @@ export interface Claims {
   readonly claims: readonly Claim[]
 }
 
-export type MembershipLinkMessage = Hello | Refuse | Sync | Ping | Ack | Leave | LeaveAck
+export type MembershipLinkMessage = Hello | Refuse | Sync | Ping | Ack | Leave | LeaveAck | Rumour
 export type MembershipGossip = Rumour | Heartbeat | Claims

@@ -1,0 +1,167 @@
+/**
+ * What this node hears of one peer: its links, when each last spoke, how long an answer takes, how long silence is
+ * usual. Contact is any frame from the peer on any connection; what others say of it is kept apart.
+ */
+import type { LinkId, PeerId } from '../base/ids.ts'
+import { elapsedMs, type Instant } from '../base/time.ts'
+
+/** Pings without an answer remembered per link; older ones are of no use for a round trip time. */
+const PINGS_OPEN_MAX = 16
+/** Worst gaps are kept in buckets of this length, and forgotten after six of them. */
+const GAP_BUCKET_MS = 10_000
+const GAP_BUCKETS = 6
+
+export interface Link {
+  readonly id: LinkId
+  readonly openedAt: Instant
+  /** The address this side dialled, when it did. */
+  readonly dialled: string | undefined
+  lastHeard: Instant
+  /** True once a valid hello came: before that the peer is nobody. */
+  greeted: boolean
+  readonly pings: Map<number, Instant>
+}
+
+export class Contact {
+  readonly peer: PeerId
+  readonly links = new Map<LinkId, Link>()
+  /** Last frame on any connection. */
+  lastHeard: Instant | undefined
+  srttMs: number | undefined
+  rttvarMs = 0
+  nextProbeAt: Instant
+  /** The remote end closed its last link then; evidence `refused` needs it. */
+  remoteClosedAt: Instant | undefined
+  /** The number of the dial under way. */
+  dialling: number | undefined
+  nextDialAt: Instant
+  dialBackoffMs = 0
+  /** Where it last answered. */
+  goodAddress: string | undefined
+  #sequence = 0
+  #gaps: { readonly from: Instant; worstMs: number }[] = []
+
+  constructor(peer: PeerId, firstProbeAt: Instant, now: Instant) {
+    this.peer = peer
+    this.nextProbeAt = firstProbeAt
+    this.nextDialAt = now
+  }
+
+  opened(id: LinkId, dialled: string | undefined, now: Instant): Link {
+    const link: Link = { id, openedAt: now, dialled, lastHeard: now, greeted: false, pings: new Map() }
+    this.links.set(id, link)
+    if (dialled !== undefined) this.goodAddress = dialled
+    this.dialBackoffMs = 0
+    this.remoteClosedAt = undefined
+    return link
+  }
+
+  /** A frame came on this link (or directly by gossip, without one). */
+  heard(link: Link | undefined, now: Instant): void {
+    if (this.lastHeard !== undefined) this.#noteGap(elapsedMs(this.lastHeard, now), now)
+    this.lastHeard = now
+    if (link !== undefined) link.lastHeard = now
+  }
+
+  /** Starts a ping on a link; the number goes into the frame. */
+  ping(link: Link, now: Instant): number {
+    const seq = ++this.#sequence
+    link.pings.set(seq, now)
+    if (link.pings.size > PINGS_OPEN_MAX) {
+      const oldest = link.pings.keys().next()
+      if (!oldest.done) link.pings.delete(oldest.value)
+    }
+    return seq
+  }
+
+  /** The answer came: smoothed round trip time and its variation as in RFC 6298. */
+  acked(link: Link, seq: number, now: Instant): void {
+    const sentAt = link.pings.get(seq)
+    if (sentAt === undefined) return
+    link.pings.delete(seq)
+    const rtt = elapsedMs(sentAt, now)
+    if (this.srttMs === undefined) {
+      this.srttMs = rtt
+      this.rttvarMs = rtt / 2
+    } else {
+      this.rttvarMs = 0.75 * this.rttvarMs + 0.25 * Math.abs(this.srttMs - rtt)
+      this.srttMs = 0.875 * this.srttMs + 0.125 * rtt
+    }
+  }
+
+  /** The link to speak on: the one that was heard last. */
+  best(): Link | undefined {
+    let best: Link | undefined
+    for (const link of this.links.values()) {
+      if (link.greeted && (best === undefined || link.lastHeard >= best.lastHeard)) best = link
+    }
+    return best
+  }
+
+  /** The longest silence between two frames within the last minute, in ms. */
+  worstGapMs(now: Instant): number {
+    let worst = 0
+    for (const bucket of this.#gaps) {
+      if (elapsedMs(bucket.from, now) <= GAP_BUCKETS * GAP_BUCKET_MS) worst = Math.max(worst, bucket.worstMs)
+    }
+    return worst
+  }
+
+  /** This node stood still for `lateMs`: its own silence is not the peer's. */
+  shift(lateMs: number): void {
+    if (this.lastHeard !== undefined) this.lastHeard = (this.lastHeard + lateMs) as Instant
+    for (const link of this.links.values()) {
+      link.lastHeard = (link.lastHeard + lateMs) as Instant
+      link.pings.clear()
+    }
+  }
+
+  /** A new life of the peer: what was learned about the old one's rhythm does not count. */
+  forgetRhythm(): void {
+    this.#gaps = []
+    this.srttMs = undefined
+    this.rttvarMs = 0
+  }
+
+  #noteGap(gapMs: number, now: Instant): void {
+    const newest = this.#gaps.at(-1)
+    if (newest !== undefined && elapsedMs(newest.from, now) < GAP_BUCKET_MS) {
+      newest.worstMs = Math.max(newest.worstMs, gapMs)
+      return
+    }
+    this.#gaps.push({ from: now, worstMs: gapMs })
+    if (this.#gaps.length > GAP_BUCKETS + 1) this.#gaps.shift()
+  }
+}
+
+/** All contacts, by peer. */
+export class Contacts {
+  readonly #byPeer = new Map<PeerId, Contact>()
+  readonly #stagger: () => number
+
+  /** @param stagger draws the delay of a contact's first probe, in ms, so that probes do not march in step */
+  constructor(stagger: () => number) {
+    this.#stagger = stagger
+  }
+
+  get(peer: PeerId): Contact | undefined {
+    return this.#byPeer.get(peer)
+  }
+
+  of(peer: PeerId, now: Instant): Contact {
+    let contact = this.#byPeer.get(peer)
+    if (contact === undefined) {
+      contact = new Contact(peer, (now + this.#stagger()) as Instant, now)
+      this.#byPeer.set(peer, contact)
+    }
+    return contact
+  }
+
+  all(): IterableIterator<Contact> {
+    return this.#byPeer.values()
+  }
+
+  delete(peer: PeerId): void {
+    this.#byPeer.delete(peer)
+  }
+}

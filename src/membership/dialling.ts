@@ -1,0 +1,245 @@
+/**
+ * Keeping links: seeds until one answers, members that have none, the dead (so that halves merge by themselves), and a
+ * second connection to whoever went silent on the first: TCP that lost packets stalls for seconds while a new
+ * connection works at once.
+ */
+import type { NodeId, PeerId } from '../base/ids.ts'
+import type { Random } from '../base/random.ts'
+import { after, elapsedMs, type Instant, type Now } from '../base/time.ts'
+import type { MembershipConfig } from './config.ts'
+import type { Contact, Contacts } from './contact.ts'
+import type { Detection } from './detection.ts'
+import type { Outbox } from './outbox.ts'
+import type { Entry, Roster } from './roster.ts'
+
+/** Who has the higher peer id waits this long for the other to dial, so that breaks do not make double links. */
+const YIELD_MS = 1_000
+/** After boot a node dials whomever it learns of at once: nobody dials a newcomer before it is known. */
+const JOINING_MS = 3_000
+/** A link that has been silent this long while a newer one speaks is closed. */
+const STALE_LINK_MS = 4_000
+/** Dials under way at one time; the rest wait for the next tick. */
+export const DIALS_MAX = 64
+
+export type DialOutcome =
+  | { readonly ok: true; readonly peer: PeerId }
+  | { readonly ok: false; readonly reason: string; readonly detail: string }
+
+interface Seed {
+  readonly address: string
+  /** Who answered there last. */
+  peer: PeerId | undefined
+  self: boolean
+  dialling: number | undefined
+  nextAt: Instant
+  backoffMs: number
+  /** The last trouble, so that each kind is said once. */
+  trouble: string | undefined
+}
+
+interface Order {
+  readonly seed?: Seed
+  readonly contact?: Contact
+  readonly member?: NodeId
+  readonly startedAt: Instant
+  readonly evidence: boolean
+}
+
+const SEED_TROUBLE: Readonly<Record<string, string>> = {
+  unresolvable: 'SEED_UNRESOLVABLE',
+  'other-cluster': 'SEED_OTHER_CLUSTER',
+  'wrong-key': 'SEED_WRONG_KEY',
+}
+
+export class Dialling {
+  readonly #config: MembershipConfig
+  readonly #roster: Roster
+  readonly #contacts: Contacts
+  readonly #detection: Detection
+  readonly #random: Random
+  readonly #out: Outbox
+  readonly #seeds: Seed[]
+  readonly #orders = new Map<number, Order>()
+  readonly #bootedAt: Instant
+  #numbers = 0
+  secondConnections = 0
+
+  constructor(parts: {
+    config: MembershipConfig
+    roster: Roster
+    contacts: Contacts
+    detection: Detection
+    random: Random
+    out: Outbox
+    seeds: readonly string[]
+    now: Instant
+  }) {
+    this.#config = parts.config
+    this.#roster = parts.roster
+    this.#contacts = parts.contacts
+    this.#detection = parts.detection
+    this.#random = parts.random
+    this.#out = parts.out
+    this.#bootedAt = parts.now
+    this.#seeds = parts.seeds.map(address => ({
+      address,
+      peer: undefined,
+      self: false,
+      dialling: undefined,
+      nextAt: parts.now,
+      backoffMs: 0,
+      trouble: undefined,
+    }))
+  }
+
+  /** True when there is a seed that is not this node itself. */
+  get hasSeeds(): boolean {
+    return this.#seeds.some(seed => !seed.self)
+  }
+
+  tick(now: Instant): void {
+    for (const seed of this.#seeds) this.#trySeed(seed, now)
+    for (const entry of this.#roster.entries()) {
+      if (entry.record.id !== this.#roster.self.id && entry.record.status !== 'left')
+        this.#keepLinked(entry, now)
+    }
+  }
+
+  /** The remote end closed its last link: dial at once; "connection refused" will be evidence. */
+  remoteClosed(entry: Entry, contact: Contact, now: Instant): void {
+    contact.remoteClosedAt = now
+    if (contact.dialling === undefined) this.#dialMember(entry, contact, false, true, now)
+  }
+
+  /** A dial ended. Returns the member whose refusal is evidence, if it is. */
+  ended(dial: number, outcome: DialOutcome, now: Now): Entry | undefined {
+    const order = this.#orders.get(dial)
+    if (order === undefined) return undefined
+    this.#orders.delete(dial)
+    if (order.seed !== undefined) this.#seedAnswered(order.seed, outcome, now.mono)
+    if (order.contact === undefined) return undefined
+    order.contact.dialling = undefined
+    if (outcome.ok) return undefined
+    this.#backOff(order.contact, now.mono)
+    return this.#evidence(order, outcome, now.mono)
+  }
+
+  #evidence(order: Order, outcome: DialOutcome & { ok: false }, now: Instant): Entry | undefined {
+    const { contact, member } = order
+    if (outcome.reason !== 'refused' || contact === undefined || member === undefined) return undefined
+    const closedAt = contact.remoteClosedAt
+    if (closedAt === undefined || elapsedMs(closedAt, now) > this.#config.refusedWindowMs) return undefined
+    if (contact.links.size > 0) return undefined
+    const entry = this.#roster.get(member)
+    return entry?.record.status === 'alive' && entry.record.peerId === contact.peer ? entry : undefined
+  }
+
+  #trySeed(seed: Seed, now: Instant): void {
+    if (seed.self || seed.dialling !== undefined || now < seed.nextAt) return
+    const linked = seed.peer !== undefined && (this.#contacts.get(seed.peer)?.links.size ?? 0) > 0
+    if (linked || this.#orders.size >= DIALS_MAX) return
+    seed.dialling = this.#order({ seed, startedAt: now, evidence: false })
+    const { dialTimeoutMs: timeoutMs } = this.#config
+    this.#out.dial({ dial: seed.dialling, address: seed.address, forceNew: false, timeoutMs })
+  }
+
+  #seedAnswered(seed: Seed, outcome: DialOutcome, now: Instant): void {
+    seed.dialling = undefined
+    if (outcome.ok) {
+      seed.peer = outcome.peer
+      seed.backoffMs = this.#config.redialMsMin
+      seed.nextAt = after(now, this.#config.redialMsMax)
+      seed.trouble = undefined
+      return
+    }
+    if (outcome.reason === 'self') {
+      seed.self = true
+      return
+    }
+    seed.backoffMs = this.#nextBackoffMs(seed.backoffMs)
+    seed.nextAt = after(now, this.#jitter(seed.backoffMs))
+    if (seed.trouble !== outcome.reason) {
+      const code = SEED_TROUBLE[outcome.reason] ?? 'SEED_UNREACHABLE'
+      const { reason, detail } = outcome
+      this.#out.log('warn', 'seed-trouble', {
+        seed: seed.address,
+        code,
+        reason,
+        detail,
+        retryMs: seed.backoffMs,
+      })
+    }
+    seed.trouble = outcome.reason
+  }
+
+  #keepLinked(entry: Entry, now: Instant): void {
+    const contact = this.#contacts.of(entry.record.peerId, now)
+    if (contact.dialling !== undefined || this.#orders.size >= DIALS_MAX) return
+    if (contact.links.size === 0) {
+      if (now >= contact.nextDialAt && this.#mayDial(entry, contact, now)) {
+        this.#dialMember(entry, contact, false, false, now)
+      }
+      return
+    }
+    this.#closeStale(contact, now)
+    const silent = this.#detection.directSilenceMs(entry, now)
+    if (silent !== undefined && silent > this.#config.secondConnectionMs && now >= contact.nextDialAt) {
+      this.secondConnections++
+      this.#dialMember(entry, contact, true, false, now)
+    }
+  }
+
+  /** The lower peer id dials first; the other one after a while, or at once while it is new here. */
+  #mayDial(entry: Entry, contact: Contact, now: Instant): boolean {
+    if (entry.record.status === 'dead') return true
+    if (this.#roster.self.peerId < contact.peer) return true
+    if (elapsedMs(this.#bootedAt, now) < JOINING_MS) return true
+    return elapsedMs(contact.lastHeard ?? entry.since, now) > YIELD_MS
+  }
+
+  #dialMember(entry: Entry, contact: Contact, forceNew: boolean, evidence: boolean, now: Instant): void {
+    const address = this.#addressOf(entry, contact)
+    if (address === undefined) return
+    const member = entry.record.id
+    contact.dialling = this.#order({ contact, member, startedAt: now, evidence })
+    const { dialTimeoutMs: timeoutMs } = this.#config
+    this.#out.dial({ dial: contact.dialling, address, peer: contact.peer, forceNew, timeoutMs })
+  }
+
+  /** Where it last answered, and the others in turn after failures. */
+  #addressOf(entry: Entry, contact: Contact): string | undefined {
+    const { addresses } = entry.record
+    if (contact.goodAddress !== undefined && contact.dialBackoffMs === 0) return contact.goodAddress
+    return contact.dialBackoffMs === 0 ? addresses[0] : this.#random.pick(addresses)
+  }
+
+  #closeStale(contact: Contact, now: Instant): void {
+    if (contact.links.size < 2) return
+    const best = contact.best()
+    if (best === undefined || elapsedMs(best.lastHeard, now) > this.#config.secondConnectionMs) return
+    for (const link of contact.links.values()) {
+      if (link === best || elapsedMs(link.lastHeard, now) < STALE_LINK_MS) continue
+      this.#out.closeLink(link.id, 'silent while a newer connection works')
+    }
+  }
+
+  #order(order: Order): number {
+    const number = ++this.#numbers
+    this.#orders.set(number, order)
+    return number
+  }
+
+  #backOff(contact: Contact, now: Instant): void {
+    contact.dialBackoffMs = this.#nextBackoffMs(contact.dialBackoffMs)
+    contact.nextDialAt = after(now, this.#jitter(contact.dialBackoffMs))
+  }
+
+  #nextBackoffMs(backoffMs: number): number {
+    const { redialMsMin, redialMsMax } = this.#config
+    return Math.min(redialMsMax, Math.max(redialMsMin, backoffMs * 2))
+  }
+
+  #jitter(ms: number): number {
+    return ms * this.#random.between(0.75, 1.25)
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * Meeting a peer: `hello` from both ends on every new link, then everything each one knows.
+ *
+ * A link is nobody's until a valid hello came on it: before that nothing but `hello` and `refuse` is listened to. Two
+ * nodes that would disagree on owners (other ring parameters) and a newcomer that bears the name of a live member are
+ * told why, and the link is closed.
+ */
+import type { LinkId, NodeId, PeerId } from '../base/ids.ts'
+import { elapsedMs, type Instant, type Now } from '../base/time.ts'
+import type { ClaimBoard } from './claims.ts'
+import type { Contact, Link } from './contact.ts'
+import type { Detection } from './detection.ts'
+import type { MemberRecord } from './member.ts'
+import type { Hello, Refuse, RingParameters, Sync } from './messages.ts'
+import type { News } from './news.ts'
+import type { Outbox } from './outbox.ts'
+import type { Roster } from './roster.ts'
+
+/** A member counts as answering, for the question of who bears a name, when it was heard within this time. */
+const ANSWERING_MS = 1_200
+/** At most one sync to a peer within this time, apart from those on new links. */
+const SYNC_PAUSE_MS = 1_000
+
+export interface RefusalSeen {
+  readonly code: Refuse['code']
+  readonly detail: string
+  readonly peer: PeerId
+}
+
+export class Handshake {
+  readonly #cluster: string
+  readonly #version: string
+  readonly #ring: RingParameters
+  readonly #roster: Roster
+  readonly #claims: ClaimBoard
+  readonly #detection: Detection
+  readonly #news: News
+  readonly #out: Outbox
+  readonly #syncedAt = new Map<PeerId, Instant>()
+  /** Members whose everything this node has taken since boot. */
+  readonly syncedWith = new Set<NodeId>()
+  lastRefusal: RefusalSeen | undefined
+  refusals = 0
+
+  constructor(parts: {
+    cluster: string
+    version: string
+    ring: RingParameters
+    roster: Roster
+    claims: ClaimBoard
+    detection: Detection
+    news: News
+    out: Outbox
+  }) {
+    this.#cluster = parts.cluster
+    this.#version = parts.version
+    this.#ring = parts.ring
+    this.#roster = parts.roster
+    this.#claims = parts.claims
+    this.#detection = parts.detection
+    this.#news = parts.news
+    this.#out = parts.out
+  }
+
+  greet(link: LinkId): void {
+    const self = this.#roster.self
+    this.#out.send(link, {
+      type: 'hello',
+      cluster: this.#cluster,
+      self,
+      ring: this.#ring,
+      version: this.#version,
+    })
+  }
+
+  /** Takes the peer as the member it says it is, or refuses and says why. True when it was taken. */
+  hello(hello: Hello, contact: Contact, link: Link, now: Now): boolean {
+    const refusal = this.#objection(hello, contact.peer, now)
+    if (refusal !== undefined) {
+      this.refusals++
+      this.#out.log('warn', 'peer-refused', { member: hello.self.id, peerId: contact.peer, ...refusal })
+      this.#out.send(link.id, { type: 'refuse', ...refusal })
+      this.#out.closeLink(link.id, refusal.code)
+      return false
+    }
+    link.greeted = true
+    const known = this.#roster.get(hello.self.id)?.record
+    if (known !== undefined && known.incarnation < hello.self.incarnation) contact.forgetRhythm()
+    this.#news.take(hello.self, 'hello', hello.self.id, now)
+    // Whoever counts as dead here learns it from the sync, and its refutation comes back with the reply.
+    this.sendSync(contact, link.id, !this.#roster.isLiving(hello.self.id), now.mono)
+    return true
+  }
+
+  refused(refuse: Refuse, contact: Contact, link: Link): void {
+    this.lastRefusal = { code: refuse.code, detail: refuse.detail, peer: contact.peer }
+    this.#out.log('error', 'join-refused', { peerId: contact.peer, code: refuse.code, detail: refuse.detail })
+    this.#out.closeLink(link.id, 'refused by the peer')
+  }
+
+  /** Takes all that the peer knows; what it believes wrongly of a third member, that member is told by `dispute`. */
+  sync(sync: Sync, from: NodeId, contact: Contact, link: Link, now: Now): void {
+    for (const record of sync.members) this.#news.take(record, 'sync', from, now)
+    for (const claim of sync.claims) this.#detection.hear(claim, now)
+    if (!this.syncedWith.has(from)) {
+      this.syncedWith.add(from)
+      this.#out.log('info', 'synced', { member: from, members: sync.members.length })
+    }
+    if (sync.reply) this.sendSync(contact, link.id, false, now.mono)
+  }
+
+  /** Says all that this node knows; `reply` asks for the same in return. */
+  sendSync(contact: Contact, link: LinkId, reply: boolean, now: Instant): void {
+    this.#syncedAt.set(contact.peer, now)
+    this.#out.send(link, {
+      type: 'sync',
+      reply,
+      members: this.#roster.records(),
+      claims: this.#claims.standing(),
+    })
+  }
+
+  /** A push-pull, unless there was one with this peer a moment ago. */
+  pushPull(contact: Contact, now: Instant): void {
+    const last = this.#syncedAt.get(contact.peer)
+    const link = contact.best()
+    if (link === undefined || (last !== undefined && elapsedMs(last, now) < SYNC_PAUSE_MS)) return
+    this.sendSync(contact, link.id, true, now)
+  }
+
+  forget(peer: PeerId): void {
+    this.#syncedAt.delete(peer)
+  }
+
+  #objection(hello: Hello, peer: PeerId, now: Now): Omit<Refuse, 'type'> | undefined {
+    if (hello.cluster !== this.#cluster) {
+      return { code: 'SEED_OTHER_CLUSTER', detail: `expected cluster ${this.#cluster}, got ${hello.cluster}` }
+    }
+    if (hello.self.peerId !== peer) {
+      return {
+        code: 'PEER_NOT_ALLOWED',
+        detail: `the hello names key ${hello.self.peerId}, the connection has ${peer}`,
+      }
+    }
+    if (!sameRing(hello.ring, this.#ring)) {
+      const detail = `expected ${describe(this.#ring)}, got ${describe(hello.ring)}`
+      return { code: 'RING_MISMATCH', detail }
+    }
+    return this.#nameTaken(hello.self, now)
+  }
+
+  #nameTaken(newcomer: MemberRecord, now: Now): Omit<Refuse, 'type'> | undefined {
+    const holder = this.#roster.get(newcomer.id)
+    if (holder === undefined || holder.record.peerId === newcomer.peerId) return undefined
+    if (holder.record.status !== 'alive') return undefined
+    const isSelf = newcomer.id === this.#roster.self.id
+    const silence = isSelf ? 0 : this.#detection.directSilenceMs(holder, now.mono)
+    if (silence === undefined || silence > ANSWERING_MS) return undefined
+    const detail = `${newcomer.id} is held by the live node with key ${holder.record.peerId} at ${holder.record.addresses.join(', ')}`
+    return { code: 'NODE_ID_TAKEN', detail }
+  }
+}
+
+function sameRing(a: RingParameters, b: RingParameters): boolean {
+  return (
+    a.version === b.version &&
+    a.hash === b.hash &&
+    a.vnodesPerWeight === b.vnodesPerWeight &&
+    a.replicas === b.replicas
+  )
+}
+
+function describe(ring: RingParameters): string {
+  return `ring version ${ring.version}, ${ring.hash}, ${ring.vnodesPerWeight} vnodes, ${ring.replicas} replicas`
+}

@@ -1,0 +1,118 @@
+/** The rhythm on the membership topic: this node's heartbeat, and what is learned from the others'. */
+import type { NodeId, PeerId } from '../base/ids.ts'
+import { after, elapsedMs, type Instant, type Now } from '../base/time.ts'
+import type { MembershipConfig } from './config.ts'
+import type { Contact, Contacts } from './contact.ts'
+import type { Handshake } from './handshake.ts'
+import { HEARSAY_AGE_MS_MAX, type Hearsay } from './hearsay.ts'
+import type { Heartbeat, Load } from './messages.ts'
+import type { Outbox } from './outbox.ts'
+import type { Roster } from './roster.ts'
+
+/** Heartbeats that a node receives each second at most: above this many members they come more slowly. */
+const HEARTBEATS_PER_SECOND = 16
+
+/** What a member said in its last heartbeat. */
+export interface Pulse {
+  readonly incarnation: number
+  readonly ringChecksum: string
+  readonly viewDigest: number
+  readonly load: Load
+  readonly at: Instant
+}
+
+export class Heartbeats {
+  readonly #config: MembershipConfig
+  readonly #roster: Roster
+  readonly #contacts: Contacts
+  readonly #hearsay: Hearsay
+  readonly #handshake: Handshake
+  readonly #out: Outbox
+  readonly #pulses = new Map<NodeId, Pulse>()
+  #nextAt: Instant
+
+  constructor(parts: {
+    config: MembershipConfig
+    roster: Roster
+    contacts: Contacts
+    hearsay: Hearsay
+    handshake: Handshake
+    out: Outbox
+    firstAt: Instant
+  }) {
+    this.#config = parts.config
+    this.#roster = parts.roster
+    this.#contacts = parts.contacts
+    this.#hearsay = parts.hearsay
+    this.#handshake = parts.handshake
+    this.#out = parts.out
+    this.#nextAt = parts.firstAt
+  }
+
+  pulse(member: NodeId): Pulse | undefined {
+    return this.#pulses.get(member)
+  }
+
+  tick(ringChecksum: string, load: Load, now: Instant): void {
+    if (now < this.#nextAt) return
+    const living = this.#roster.living().length
+    const intervalMs = Math.max(this.#config.heartbeatIntervalMs, (living * 1_000) / HEARTBEATS_PER_SECOND)
+    this.#nextAt = after(now, intervalMs)
+    const { id, incarnation, leaving } = this.#roster.self
+    this.#out.publish({
+      type: 'heartbeat',
+      id,
+      incarnation,
+      leaving,
+      ringChecksum,
+      viewDigest: this.#roster.digest(),
+      load,
+      heard: this.#vector(now),
+    })
+  }
+
+  /** A heartbeat of a member, authored with its key. */
+  hear(heartbeat: Heartbeat, author: PeerId, now: Now): void {
+    const entry = this.#roster.get(heartbeat.id)
+    const contact = this.#contacts.get(author)
+    if (entry === undefined || entry.record.peerId !== author) return
+    this.#hearsay.note(heartbeat.id, now.mono)
+    const unheardOf = heartbeat.incarnation > entry.record.incarnation
+    if (unheardOf || entry.record.status !== 'alive') {
+      if (contact !== undefined) this.#handshake.pushPull(contact, now.mono)
+      return
+    }
+    for (const [member, ageMs] of heartbeat.heard) this.#noteAge(member, ageMs, now.mono)
+    this.#compare(heartbeat, contact, now.mono)
+  }
+
+  forget(member: NodeId): void {
+    this.#pulses.delete(member)
+  }
+
+  #noteAge(member: NodeId, ageMs: number, now: Instant): void {
+    if (member === this.#roster.self.id || ageMs < 0 || ageMs > HEARSAY_AGE_MS_MAX) return
+    if (this.#roster.get(member) !== undefined) this.#hearsay.note(member, after(now, -ageMs))
+  }
+
+  /** Views that differ in two heartbeats on end are compared in full. */
+  #compare(heartbeat: Heartbeat, contact: Contact | undefined, now: Instant): void {
+    const before = this.#pulses.get(heartbeat.id)
+    const { incarnation, ringChecksum, viewDigest, load } = heartbeat
+    this.#pulses.set(heartbeat.id, { incarnation, ringChecksum, viewDigest, load, at: now })
+    const differs = viewDigest !== this.#roster.digest()
+    if (differs && before?.viewDigest === viewDigest && contact !== undefined)
+      this.#handshake.pushPull(contact, now)
+  }
+
+  #vector(now: Instant): [NodeId, number][] {
+    const vector: [NodeId, number][] = []
+    for (const { record } of this.#roster.living()) {
+      const heard = this.#contacts.get(record.peerId)?.lastHeard
+      if (record.id === this.#roster.self.id || heard === undefined) continue
+      const ageMs = Math.max(0, Math.round(elapsedMs(heard, now)))
+      if (ageMs <= HEARSAY_AGE_MS_MAX) vector.push([record.id, ageMs])
+    }
+    return vector
+  }
+}

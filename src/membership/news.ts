@@ -1,0 +1,161 @@
+/**
+ * The one door through which claims about members enter: from a hello, a sync, a rumour, a verdict.
+ *
+ * What is new is logged, written into the why-ledger and, unless gossip brought it, told on. News about this node itself
+ * is never taken: a claim that it is dead, gone or in a later incarnation is refuted with a higher one. A claim of
+ * death about a member that this node hears itself is not believed: the member is told instead, and can refute it.
+ */
+import type { NodeId } from '../base/ids.ts'
+import { after, type Instant, NEVER, type Now } from '../base/time.ts'
+import type { ClaimBoard } from './claims.ts'
+import type { Ledger } from './ledger.ts'
+import type { MemberRecord } from './member.ts'
+import { supersedes } from './member.ts'
+import type { LogFields, Outbox } from './outbox.ts'
+import type { Learned, Roster } from './roster.ts'
+
+/** News wait this long for company, so that a join storm is a few messages and not hundreds. */
+const BATCH_MS = 50
+/** Records in one rumour; the rest go into the next: 200 records of about 200 bytes stay below the 64 KiB of a frame. */
+const RUMOUR_RECORDS_MAX = 200
+
+export type Source = 'hello' | 'sync' | 'gossip' | 'leave' | 'verdict' | 'self'
+
+export class News {
+  readonly #roster: Roster
+  readonly #claims: ClaimBoard
+  readonly #ledger: Ledger
+  readonly #out: Outbox
+  readonly #pending = new Map<NodeId, MemberRecord>()
+  readonly #believable: (record: MemberRecord, now: Now) => boolean
+  #flushAt: Instant = NEVER
+  refutations = 0
+  rosterFull = 0
+
+  constructor(
+    parts: { roster: Roster; claims: ClaimBoard; ledger: Ledger; out: Outbox },
+    /** False for a claim of death about a member that this node hears itself. */
+    believable: (record: MemberRecord, now: Now) => boolean,
+  ) {
+    this.#roster = parts.roster
+    this.#claims = parts.claims
+    this.#ledger = parts.ledger
+    this.#out = parts.out
+    this.#believable = believable
+  }
+
+  get flushAt(): Instant {
+    return this.#flushAt
+  }
+
+  /** Takes one claim about a member. */
+  take(news: MemberRecord, source: Source, from: NodeId | undefined, now: Now): Learned {
+    if (news.id === this.#roster.self.id) return this.#aboutSelf(news, from, now)
+    const before = this.#roster.get(news.id)?.record
+    if (news.status === 'dead' && source !== 'verdict' && !this.#believable(news, now)) return 'stale'
+    if (source === 'gossip') this.#heardAlready(news)
+    const learned = this.#roster.learn(news, now.mono, now.wall)
+    if (learned === 'full') this.#refuseMore(news)
+    if (learned === 'stale' || learned === 'full') return learned
+    this.#announce(news, before, source, from, now)
+    if (source !== 'gossip') this.spread(news, now.mono)
+    return learned
+  }
+
+  /** This node says something new about itself, at once. */
+  proclaim(change: Partial<MemberRecord>, event: string, fields: LogFields, now: Now): MemberRecord {
+    const self = this.#roster.setSelf(change, now.mono, now.wall)
+    this.record(self.id, 'info', event, `${event} as incarnation ${self.incarnation}`, fields, now)
+    this.#out.publish({ type: 'rumour', members: [self] })
+    return self
+  }
+
+  /** Logs an event about a member and keeps it in the why-ledger. */
+  record(
+    member: NodeId,
+    level: 'debug' | 'info' | 'warn' | 'error',
+    event: string,
+    text: string,
+    fields: LogFields,
+    now: Now,
+  ): void {
+    this.#ledger.note(member, { at: now.wall, event, text, fields })
+    this.#out.log(level, event, { member, ...fields })
+  }
+
+  /** Publishes a record with the next batch. */
+  spread(record: MemberRecord, now: Instant): void {
+    this.#pending.set(record.id, record)
+    if (this.#flushAt === NEVER) this.#flushAt = after(now, BATCH_MS)
+  }
+
+  flush(now: Instant): void {
+    if (now < this.#flushAt) return
+    const members = [...this.#pending.values()].slice(0, RUMOUR_RECORDS_MAX)
+    for (const record of members) this.#pending.delete(record.id)
+    if (members.length > 0) this.#out.publish({ type: 'rumour', members })
+    this.#flushAt = this.#pending.size > 0 ? after(now, BATCH_MS) : NEVER
+  }
+
+  /** Whether the claim says that this node is gone, or that somebody later bears its name. */
+  #aboutSelf(news: MemberRecord, from: NodeId | undefined, now: Now): Learned {
+    const self = this.#roster.self
+    if (self.status === 'left' || !supersedes(news, self)) return 'stale'
+    this.refute(news.incarnation, `said to be ${news.status} in incarnation ${news.incarnation}`, from, now)
+    return 'changed'
+  }
+
+  /** Raises this node's incarnation above the one that was claimed. */
+  refute(incarnation: number, reason: string, from: NodeId | undefined, now: Now): void {
+    this.refutations++
+    const fields = { reason, by: from, incarnation: incarnation + 1 }
+    this.proclaim({ incarnation: incarnation + 1, status: 'alive' }, 'refuted', fields, now)
+  }
+
+  #heardAlready(news: MemberRecord): void {
+    const pending = this.#pending.get(news.id)
+    if (pending !== undefined && !supersedes(pending, news)) this.#pending.delete(news.id)
+  }
+
+  #announce(
+    news: MemberRecord,
+    before: MemberRecord | undefined,
+    source: Source,
+    from: NodeId | undefined,
+    now: Now,
+  ): void {
+    if (before === undefined || before.incarnation !== news.incarnation) this.#claims.forget(news.id)
+    const fields = {
+      incarnation: news.incarnation,
+      before: before?.status,
+      incarnationBefore: before?.incarnation,
+      source,
+      from,
+      addresses: news.addresses,
+      peerId: news.peerId,
+    }
+    const event = eventOf(news, before)
+    const level = news.status === 'dead' ? 'warn' : 'info'
+    this.record(
+      news.id,
+      level,
+      event,
+      `${event}, known from ${source}${from ? ` of ${from}` : ''}`,
+      fields,
+      now,
+    )
+  }
+
+  #refuseMore(news: MemberRecord): void {
+    this.rosterFull++
+    if (this.rosterFull === 1) this.#out.log('error', 'roster-full', { member: news.id })
+  }
+}
+
+function eventOf(news: MemberRecord, before: MemberRecord | undefined): string {
+  if (news.status === 'dead') return 'member-dead'
+  if (news.status === 'left') return 'member-left'
+  if (news.leaving) return 'member-leaving'
+  if (before?.status === 'alive') return 'member-renewed'
+  return 'member-alive'
+}

@@ -1,0 +1,140 @@
+/**
+ * Who there is: the newest claim about every member that this node has heard of, itself included.
+ *
+ * A record is replaced only by one that supersedes it, whatever order news arrive in, so all rosters that have heard
+ * the same news are equal. Dead and departed members stay as tombstones, or old news would bring them back.
+ */
+import { assert } from '../base/assert.ts'
+import { hash32 } from '../base/hash.ts'
+import type { NodeId, PeerId } from '../base/ids.ts'
+import { elapsedMs, type Instant, type WallMs } from '../base/time.ts'
+import { type MemberRecord, supersedes } from './member.ts'
+
+export interface Entry {
+  readonly record: MemberRecord
+  /** When this incarnation was first seen alive here: silence counts from then at the earliest. */
+  readonly since: Instant
+  /** When the member itself was first seen alive without a gap: observers count only after a while. */
+  readonly observerSince: Instant
+  /** When the record last changed. */
+  readonly changedAt: Instant
+  readonly changedAtWall: WallMs
+}
+
+export type Learned = 'new' | 'changed' | 'stale' | 'full'
+
+export class Roster {
+  readonly #entries = new Map<NodeId, Entry>()
+  readonly #byPeer = new Map<PeerId, NodeId>()
+  readonly #selfId: NodeId
+  readonly #membersMax: number
+  #version = 0
+  #digest: number | undefined
+
+  constructor(self: MemberRecord, membersMax: number, now: Instant, wall: WallMs) {
+    this.#selfId = self.id
+    this.#membersMax = membersMax
+    this.#put(self, undefined, now, wall)
+  }
+
+  /** Rises with every change. */
+  get version(): number {
+    return this.#version
+  }
+
+  get self(): MemberRecord {
+    const entry = this.#entries.get(this.#selfId)
+    assert(entry, 'a node knows itself')
+    return entry.record
+  }
+
+  get(id: NodeId): Entry | undefined {
+    return this.#entries.get(id)
+  }
+
+  /** The member that speaks with this key now. */
+  byPeer(peer: PeerId): Entry | undefined {
+    const id = this.#byPeer.get(peer)
+    return id === undefined ? undefined : this.#entries.get(id)
+  }
+
+  entries(): IterableIterator<Entry> {
+    return this.#entries.values()
+  }
+
+  records(): MemberRecord[] {
+    return [...this.#entries.values()].map(entry => entry.record)
+  }
+
+  /** Members that count as living, this node included. */
+  living(): Entry[] {
+    return [...this.#entries.values()].filter(entry => entry.record.status === 'alive')
+  }
+
+  isLiving(id: NodeId): boolean {
+    return this.#entries.get(id)?.record.status === 'alive'
+  }
+
+  /** Takes the news if it supersedes what is known. */
+  learn(news: MemberRecord, now: Instant, wall: WallMs): Learned {
+    const known = this.#entries.get(news.id)
+    if (known === undefined && this.#entries.size >= this.#membersMax) return 'full'
+    if (known !== undefined && !supersedes(news, known.record)) return 'stale'
+    this.#put(news, known, now, wall)
+    return known === undefined ? 'new' : 'changed'
+  }
+
+  /** This node changes its own record: a new incarnation, leaving, left, other addresses. */
+  setSelf(change: Partial<MemberRecord>, now: Instant, wall: WallMs): MemberRecord {
+    const known = this.#entries.get(this.#selfId)
+    assert(known, 'a node knows itself')
+    this.#put({ ...known.record, ...change }, known, now, wall)
+    return this.self
+  }
+
+  /** Every instant moves forward by the time that this node stood still. */
+  shift(lateMs: number): void {
+    for (const [id, entry] of this.#entries) {
+      this.#entries.set(id, { ...entry, since: (entry.since + lateMs) as Instant })
+    }
+  }
+
+  /** Drops tombstones older than `tombstoneMs`. Returns who was forgotten. */
+  reap(tombstoneMs: number, now: Instant): NodeId[] {
+    const old = [...this.#entries.values()].filter(
+      entry => entry.record.status !== 'alive' && elapsedMs(entry.changedAt, now) > tombstoneMs,
+    )
+    for (const { record } of old) {
+      this.#entries.delete(record.id)
+      if (this.#byPeer.get(record.peerId) === record.id) this.#byPeer.delete(record.peerId)
+    }
+    return old.map(entry => entry.record.id)
+  }
+
+  /** Equal digests mean equal living members in equal incarnations. */
+  digest(): number {
+    this.#digest ??= this.living()
+      .map(({ record }) => `${record.id} ${record.incarnation} ${record.leaving}`)
+      .sort()
+      .reduce((sum, line) => hash32(`${sum} ${line}`), 0)
+    return this.#digest
+  }
+
+  #put(record: MemberRecord, known: Entry | undefined, now: Instant, wall: WallMs): void {
+    const wasAlive = known?.record.status === 'alive'
+    const sameLife = wasAlive && known.record.incarnation === record.incarnation
+    if (known !== undefined && this.#byPeer.get(known.record.peerId) === record.id) {
+      this.#byPeer.delete(known.record.peerId)
+    }
+    this.#byPeer.set(record.peerId, record.id)
+    this.#entries.set(record.id, {
+      record,
+      since: sameLife ? known.since : now,
+      observerSince: wasAlive ? known.observerSince : now,
+      changedAt: now,
+      changedAtWall: wall,
+    })
+    this.#version++
+    this.#digest = undefined
+  }
+}
