@@ -1,0 +1,59 @@
+/**
+ * The two clocks of one host. Real hosts disagree: quartz drifts (here up to 10 %, what the design bears), wall clocks
+ * are set by people and NTP, and the monotonic clock of each machine starts somewhere else.
+ */
+import { instantOf, type Now, wallOf } from '../../src/base/time.ts'
+
+/** What every wall clock is near to at the beginning of a world: 2026-01-01 UTC. */
+export const WALL_START_MS = 1_767_225_600_000
+
+export interface ClockOptions {
+  /** Where the monotonic clock stands at the beginning, in ms. */
+  readonly offsetMs: number
+  /** Local milliseconds per true millisecond, 0.9 to 1.1. */
+  readonly rate: number
+  /** How far the wall clock is wrong at the beginning, in ms. */
+  readonly wallOffsetMs: number
+}
+
+export const TRUE_CLOCK: ClockOptions = { offsetMs: 0, rate: 1, wallOffsetMs: 0 }
+
+export class HostClock {
+  readonly #offsetMs: number
+  readonly #rate: number
+  #wallOffsetMs: number
+
+  constructor(options: ClockOptions) {
+    this.#offsetMs = options.offsetMs
+    this.#rate = options.rate
+    this.#wallOffsetMs = options.wallOffsetMs
+  }
+
+  /** What both clocks show at a virtual time. */
+  at(virtualMs: number): Now {
+    const ran = virtualMs * this.#rate
+    return {
+      mono: instantOf(this.#offsetMs + ran),
+      wall: wallOf(Math.floor(WALL_START_MS + this.#wallOffsetMs + ran)),
+    }
+  }
+
+  monoAt(virtualMs: number): number {
+    return this.#offsetMs + virtualMs * this.#rate
+  }
+
+  /** The virtual time at which the monotonic clock shows `mono`. */
+  virtualAt(mono: number): number {
+    return (mono - this.#offsetMs) / this.#rate
+  }
+
+  /** The virtual time a local span takes. */
+  virtualMs(localMs: number): number {
+    return localMs / this.#rate
+  }
+
+  /** Somebody sets the wall clock; the monotonic one does not notice. */
+  stepWall(byMs: number): void {
+    this.#wallOffsetMs += byMs
+  }
+}

@@ -1,0 +1,331 @@
+/**
+ * One process on one host: the driver that stands between a machine and the world, with the driver's order of things.
+ *
+ * One step at a time. A tick every `TICK_MS` of local time and whenever the machine asked to be woken. Effects are
+ * carried out in the order given; those inside a `persist` only when it is durable. A frozen process (SIGSTOP, a
+ * starved or paused container) does nothing; what comes for it waits in the kernel, and on thawing it ticks first, so
+ * that the machine learns that it stood still before it hears what it missed.
+ */
+import { AssertionError } from '../../src/base/assert.ts'
+import { asLinkId, type LinkId, type PeerId, type RequestId } from '../../src/base/ids.ts'
+import type { Now } from '../../src/base/time.ts'
+import { type Effect, type Input, type Machine, TICK_MS, type Write } from '../../src/node/machine.ts'
+import type { HostClock } from './clock.ts'
+import type { Disk } from './disk.ts'
+import type { Executor } from './executor.ts'
+import type { Gossip, Rumour } from './gossip.ts'
+import type { Network, Party } from './network.ts'
+import type { EventQueue } from './queue.ts'
+
+/** Wake-ups in a row without time passing that show a machine asking for a wake it cannot use. */
+const WAKES_MAX = 1_000
+/** The finest timer of the real driver, in ms. */
+const TIMER_MS = 1
+
+/** What watches a process: the trace, the transcript, the invariants. */
+export interface Probe {
+  input(process: Process, input: Input, now: Now): void
+  effect(process: Process, effect: Effect): void
+  /** Something a machine or a driver must never do. */
+  broken(process: Process, invariant: string, detail: string): void
+}
+
+/** What a process stands on. */
+export interface Ground {
+  readonly queue: EventQueue
+  readonly network: Network
+  readonly gossip: Gossip
+  readonly clock: HostClock
+  readonly disk: Disk
+  readonly executor: Executor
+  readonly probe: Probe
+  /** The process ended by itself, having left. */
+  exited(process: Process): void
+}
+
+type Item =
+  | { readonly kind: 'input'; readonly input: Input }
+  | { readonly kind: 'rumour'; readonly rumour: Rumour; readonly via: PeerId }
+  | { readonly kind: 'committed'; readonly commit: Commit }
+  | { readonly kind: 'awake'; readonly then: () => void }
+
+interface Commit {
+  readonly writes: readonly Write[]
+  readonly then: readonly Effect[]
+}
+
+export class Process implements Party {
+  readonly host: number
+  readonly peer: PeerId
+  readonly boot: number
+  readonly machine: Machine
+  /** Virtual time of the start. */
+  readonly startedAt: number
+  readonly #ground: Ground
+  readonly #inbox: Item[] = []
+  readonly #underWay: Commit[] = []
+  readonly #dials = new Set<number>()
+  readonly #requests = new Set<RequestId>()
+  #alive = true
+  #frozen = false
+  #links = 0
+  #nextTick: number
+  #timerAt = Number.POSITIVE_INFINITY
+  #wakes = 0
+  #lastWake = Number.NEGATIVE_INFINITY
+
+  constructor(
+    ground: Ground,
+    identity: { host: number; peer: PeerId; boot: number },
+    makeMachine: (now: Now) => Machine,
+  ) {
+    this.#ground = ground
+    this.host = identity.host
+    this.peer = identity.peer
+    this.boot = identity.boot
+    this.startedAt = ground.queue.now
+    this.machine = makeMachine(this.now())
+    this.#nextTick = ground.clock.monoAt(ground.queue.now)
+    this.#arm()
+  }
+
+  get alive(): boolean {
+    return this.#alive
+  }
+
+  get frozen(): boolean {
+    return this.#frozen
+  }
+
+  /** Both clocks of the host, now. */
+  now(): Now {
+    return this.#ground.clock.at(this.#ground.queue.now)
+  }
+
+  nextLink(): LinkId {
+    return asLinkId(++this.#links)
+  }
+
+  receive(input: Input): void {
+    if (!this.#alive) return
+    if (this.#frozen) this.#inbox.push({ kind: 'input', input })
+    else this.#step(input)
+  }
+
+  receiveRumour(rumour: Rumour, via: PeerId): void {
+    if (!this.#alive) return
+    if (this.#frozen) this.#inbox.push({ kind: 'rumour', rumour, via })
+    else this.#hearRumour(rumour, via)
+  }
+
+  whenAwake(then: () => void): void {
+    if (!this.#alive) return
+    if (this.#frozen) this.#inbox.push({ kind: 'awake', then })
+    else then()
+  }
+
+  freeze(): void {
+    this.#frozen = true
+  }
+
+  thaw(): void {
+    if (!this.#alive || !this.#frozen) return
+    this.#frozen = false
+    this.#tick()
+    for (let item = this.#inbox.shift(); item !== undefined; item = this.#inbox.shift()) {
+      if (!this.#alive) return
+      this.#take(item)
+    }
+  }
+
+  /** SIGKILL, or the power: what was not durable is gone, and nothing is heard of it but what its kernel says. */
+  kill(): void {
+    if (!this.#alive) return
+    this.#end()
+    this.#ground.disk.crashed(this.#underWay.map(commit => commit.writes))
+  }
+
+  #end(): void {
+    this.#alive = false
+    this.#inbox.length = 0
+    this.#ground.executor.kill()
+    this.#ground.network.abandon(this)
+  }
+
+  #take(item: Item): void {
+    switch (item.kind) {
+      case 'input':
+        this.#step(item.input)
+        return
+      case 'rumour':
+        this.#hearRumour(item.rumour, item.via)
+        return
+      case 'committed':
+        this.#committed(item.commit)
+        return
+      case 'awake':
+        item.then()
+    }
+  }
+
+  #hearRumour(rumour: Rumour, via: PeerId): void {
+    this.#ground.gossip.receive(this, rumour, via, () =>
+      this.#step({ kind: 'gossip', author: rumour.author, via, message: rumour.message }),
+    )
+  }
+
+  #tick(): void {
+    this.#nextTick = this.#ground.clock.monoAt(this.#ground.queue.now) + TICK_MS
+    this.#step({ kind: 'tick' })
+  }
+
+  #step(input: Input): void {
+    if (input.kind === 'dialled') this.#dials.delete(input.dial)
+    if (input.kind === 'request') this.#requests.add(input.id)
+    const now = this.now()
+    this.#ground.probe.input(this, input, now)
+    let effects: readonly Effect[]
+    try {
+      effects = this.machine.step(input, now)
+    } catch (error) {
+      this.#threw(error)
+      return
+    }
+    this.#perform(effects)
+    if (this.#alive) this.#arm()
+  }
+
+  #threw(error: unknown): void {
+    const context = error instanceof AssertionError ? ` ${JSON.stringify(error.context)}` : ''
+    this.#ground.probe.broken(
+      this,
+      'a machine never throws',
+      error instanceof Error ? `${error.stack}${context}` : String(error),
+    )
+    this.#end()
+  }
+
+  /** Sees to it that the next tick comes in time: the regular one, or the one the machine asked for. */
+  #arm(): void {
+    const { clock, queue } = this.#ground
+    const wanted = clock.virtualAt(Math.min(this.#nextTick, this.machine.nextWake()))
+    const at = Math.max(
+      wanted,
+      queue.now + (wanted <= queue.now && this.#lastWake === queue.now ? TIMER_MS : 0),
+    )
+    if (at >= this.#timerAt) return
+    this.#timerAt = at
+    queue.at(at, () => this.#timer(at))
+  }
+
+  #timer(at: number): void {
+    if (at !== this.#timerAt || !this.#alive) return
+    this.#timerAt = Number.POSITIVE_INFINITY
+    if (this.#frozen) return
+    const { clock, queue } = this.#ground
+    const mono = clock.monoAt(queue.now)
+    const regular = mono >= this.#nextTick - 1e-6
+    if (regular) {
+      this.#wakes = 0
+      this.#lastWake = queue.now
+      this.#tick()
+    } else if (this.machine.nextWake() <= mono + 1e-6) {
+      this.#lastWake = queue.now
+      if (++this.#wakes > WAKES_MAX) {
+        this.#ground.probe.broken(this, 'a machine does not spin', `${WAKES_MAX} wakes in ${TICK_MS} ms`)
+        this.#end()
+        return
+      }
+      this.#step({ kind: 'tick' })
+    } else this.#arm()
+  }
+
+  #perform(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (!this.#alive) return
+      this.#ground.probe.effect(this, effect)
+      this.#carryOut(effect)
+    }
+  }
+
+  #carryOut(effect: Effect): void {
+    const { network, gossip, executor } = this.#ground
+    switch (effect.kind) {
+      case 'send': {
+        const end = this.#endOf(effect.link)
+        if (end !== undefined) network.send(end, { kind: 'frame', message: effect.message })
+        return
+      }
+      case 'publish':
+        gossip.publish(this, effect.message)
+        return
+      case 'dial':
+        if (this.#dials.has(effect.dial)) this.#misuse(`dial ${effect.dial} is under way already`)
+        this.#dials.add(effect.dial)
+        network.dial(this, effect)
+        return
+      case 'close-link': {
+        const end = this.#endOf(effect.link)
+        if (end !== undefined) network.close(end)
+        return
+      }
+      case 'persist':
+        this.#persist(effect)
+        return
+      case 'execute':
+        executor.execute(
+          this.host,
+          effect.attempt,
+          () => this.#alive && this.#frozen,
+          outcome =>
+            this.receive({
+              kind: 'attempt-ended',
+              task: effect.attempt.task,
+              attempt: effect.attempt.attempt,
+              outcome,
+            }),
+        )
+        return
+      case 'cancel-attempt':
+        executor.cancel(effect.task, effect.attempt)
+        return
+      case 'reply':
+        if (!this.#requests.delete(effect.id)) this.#misuse(`reply to ${effect.id}, which nobody waits for`)
+        return
+      case 'left':
+        this.#end()
+        this.#ground.exited(this)
+        return
+      case 'log':
+        return
+    }
+  }
+
+  #endOf(link: LinkId): ReturnType<Network['endsOf']>[number] | undefined {
+    if (!Number.isInteger(link) || link < 1 || link > this.#links)
+      this.#misuse(`no link was ever numbered ${link}`)
+    for (const end of this.#ground.network.endsOf(this)) if (end.link === link) return end
+    return undefined
+  }
+
+  #misuse(detail: string): void {
+    this.#ground.probe.broken(this, 'effects are well-formed', detail)
+  }
+
+  #persist(effect: Effect & { kind: 'persist' }): void {
+    const commit = { writes: effect.writes, then: effect.then }
+    this.#underWay.push(commit)
+    const { disk, queue } = this.#ground
+    queue.at(disk.commitAt(queue.now), () => {
+      if (!this.#alive) return
+      if (this.#frozen) this.#inbox.push({ kind: 'committed', commit })
+      else this.#committed(commit)
+    })
+  }
+
+  #committed(commit: Commit): void {
+    this.#underWay.shift()
+    this.#ground.disk.apply(commit.writes)
+    this.#perform(commit.then)
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * A small world on virtual time: hosts with a disk, two clocks and an executor, each able to run one process (any
+ * `Machine`), and a network between them. Everything random comes from one seed, and each part draws from a generator
+ * of its own, so that the same seed gives the same trace, bit for bit, and a change in one part does not shift another.
+ *
+ * The world knows nothing of membership: it is told what to do (`crash`, `cut`, `freeze`) and says what happens.
+ */
+
+import { assert } from '../../src/base/assert.ts'
+import { asPeerId, type PeerId } from '../../src/base/ids.ts'
+import { Random } from '../../src/base/random.ts'
+import type { Now } from '../../src/base/time.ts'
+import type { Effect, Input, Machine } from '../../src/node/machine.ts'
+import { type ClockOptions, HostClock, TRUE_CLOCK } from './clock.ts'
+import { Disk } from './disk.ts'
+import { Executor, type Run } from './executor.ts'
+import { Gossip } from './gossip.ts'
+import { Network } from './network.ts'
+import { HOSTS_MAX, Paths } from './paths.ts'
+import { type Ground, type Probe, Process } from './process.ts'
+import { EventQueue } from './queue.ts'
+
+/** What a world shows besides what processes show. */
+export interface WorldProbe extends Probe {
+  /** Something was done to the world: a fault, a start, an end. */
+  note(text: string): void
+}
+
+export interface Host {
+  readonly index: number
+  readonly name: string
+  readonly disk: Disk
+  readonly clock: HostClock
+  readonly executor: Executor
+  /** `ip:port` that a process here is dialled at. */
+  address: string
+  /** The key in the data directory; a new one after the disk was lost. */
+  peer: PeerId
+  process: Process | undefined
+  /** Its last process left in an orderly way. */
+  left: boolean
+}
+
+/** Makes the machine of a new process on a host. The boot is counted and noted on the disk already. */
+export type MakeMachine = (host: Host, now: Now) => Machine
+
+export class World {
+  readonly queue = new EventQueue()
+  readonly paths: Paths
+  readonly network: Network
+  readonly hosts: Host[] = []
+  /** Every run of every task, in order of start. */
+  readonly runs: Run[] = []
+  readonly #gossip: Gossip
+  readonly #random: Random
+  readonly #makeMachine: MakeMachine
+  readonly #probes: WorldProbe[] = []
+  #addresses = 0
+
+  constructor(seed: number, makeMachine: MakeMachine) {
+    this.#random = new Random(seed)
+    this.#makeMachine = makeMachine
+    this.paths = new Paths(this.#random.fork())
+    this.network = new Network(this.queue, this.paths, address => this.#lookup(address))
+    this.#gossip = new Gossip(this.network, this.queue, this.#random.fork())
+  }
+
+  get now(): number {
+    return this.queue.now
+  }
+
+  watch(probe: WorldProbe): void {
+    this.#probes.push(probe)
+  }
+
+  note(text: string): void {
+    for (const probe of this.#probes) probe.note(text)
+  }
+
+  /** A host without a process yet. Delays to the others are set by the caller; without, they are 0. */
+  addHost(name: string, clock: ClockOptions = TRUE_CLOCK): Host {
+    assert(this.hosts.length < HOSTS_MAX, 'a world has room for the host', { name })
+    const index = this.hosts.length
+    const random = this.#random.fork()
+    const host: Host = {
+      index,
+      name,
+      disk: new Disk(random.fork()),
+      clock: new HostClock(clock),
+      executor: new Executor(this.queue, random.fork(), this.runs),
+      address: this.freshAddress(),
+      peer: asPeerId(`peer-${name}`),
+      process: undefined,
+      left: false,
+    }
+    this.hosts.push(host)
+    return host
+  }
+
+  freshAddress(): string {
+    const n = ++this.#addresses
+    return `10.0.${n >> 8}.${n & 255}:7946`
+  }
+
+  host(name: string): Host {
+    const found = this.hosts.find(host => host.name === name)
+    assert(found !== undefined, 'the host is there', { name })
+    return found
+  }
+
+  /** Starts the daemon: boot number and incarnation are raised and on disk before it says a word. */
+  start(host: Host): Process {
+    assert(host.process === undefined, 'one process a host', { host: host.name })
+    this.paths.setPower(host.index, true)
+    const { disk, clock } = host
+    disk.boot++
+    disk.incarnation = Math.max(disk.incarnation + 1, clock.at(this.now).wall)
+    host.left = false
+    this.note(`start ${host.name} at ${host.address} boot ${disk.boot}`)
+    const process = new Process(
+      this.#groundOf(host),
+      { host: host.index, peer: host.peer, boot: disk.boot },
+      now => this.#makeMachine(host, now),
+    )
+    host.process = process
+    return process
+  }
+
+  #groundOf(host: Host): Ground {
+    return {
+      queue: this.queue,
+      network: this.network,
+      gossip: this.#gossip,
+      clock: host.clock,
+      disk: host.disk,
+      executor: host.executor,
+      probe: this.#probeAll,
+      exited: process => this.#exited(host, process),
+    }
+  }
+
+  readonly #probeAll: Probe = {
+    input: (process: Process, input: Input, now: Now): void => {
+      for (const probe of this.#probes) probe.input(process, input, now)
+    },
+    effect: (process: Process, effect: Effect): void => {
+      for (const probe of this.#probes) probe.effect(process, effect)
+    },
+    broken: (process: Process, invariant: string, detail: string): void => {
+      for (const probe of this.#probes) probe.broken(process, invariant, detail)
+    },
+  }
+
+  #exited(host: Host, process: Process): void {
+    if (host.process !== process) return
+    host.process = undefined
+    host.left = true
+    this.note(`${host.name} has left`)
+  }
+
+  /** kill -9: the kernel stays and closes the connections. */
+  crash(host: Host): void {
+    this.note(`crash ${host.name}`)
+    this.#kill(host)
+  }
+
+  /** The power goes: no FIN, no RST, no answer. */
+  powerOff(host: Host): void {
+    this.note(`power off ${host.name}`)
+    this.paths.setPower(host.index, false)
+    this.#kill(host)
+  }
+
+  #kill(host: Host): void {
+    const process = host.process
+    host.process = undefined
+    process?.kill()
+  }
+
+  /** Loses the data directory: key, boot number, records. Only while nothing runs there. */
+  wipe(host: Host): void {
+    assert(host.process === undefined, 'a disk is not wiped under a process', { host: host.name })
+    host.disk.wipe()
+    host.peer = asPeerId(`peer-${host.name}-${host.disk.wipes}`)
+    this.note(`wipe ${host.name}`)
+  }
+
+  /** Another address from the next start on; the old one is free for anyone. */
+  readdress(host: Host, address = this.freshAddress()): void {
+    assert(host.process === undefined, 'a running process keeps its address', { host: host.name })
+    host.address = address
+  }
+
+  freeze(host: Host, forMs?: number): void {
+    const process = host.process
+    if (process === undefined || process.frozen) return
+    this.note(`freeze ${host.name}${forMs === undefined ? '' : ` for ${Math.round(forMs)} ms`}`)
+    process.freeze()
+    if (forMs !== undefined) this.queue.in(forMs, () => this.#thawProcess(host, process))
+  }
+
+  thaw(host: Host): void {
+    if (host.process !== undefined) this.#thawProcess(host, host.process)
+  }
+
+  #thawProcess(host: Host, process: Process): void {
+    if (!process.alive || !process.frozen) return
+    this.note(`thaw ${host.name}`)
+    process.thaw()
+  }
+
+  leave(host: Host, deadlineMs: number): void {
+    this.note(`leave ${host.name}`)
+    host.process?.receive({ kind: 'leave', deadlineMs })
+  }
+
+  /** Packets vanish in one direction. */
+  cutOneWay(from: Host, to: Host): void {
+    this.paths.setCut(from.index, to.index, true, this.now)
+  }
+
+  cut(a: Host, b: Host): void {
+    this.cutOneWay(a, b)
+    this.cutOneWay(b, a)
+  }
+
+  heal(a: Host, b: Host): void {
+    this.paths.setCut(a.index, b.index, false, this.now)
+    this.paths.setCut(b.index, a.index, false, this.now)
+  }
+
+  partition(left: readonly Host[], right: readonly Host[]): void {
+    this.note(`partition ${left.map(h => h.name).join(',')} | ${right.map(h => h.name).join(',')}`)
+    for (const a of left) for (const b of right) this.cut(a, b)
+  }
+
+  /** Every cut between every pair ends. */
+  healAll(): void {
+    this.note('heal all')
+    for (const a of this.hosts) for (const b of this.hosts) if (a.index < b.index) this.heal(a, b)
+  }
+
+  runUntil(until: number, stop?: () => boolean): void {
+    this.queue.runUntil(until, stop)
+  }
+
+  #lookup(address: string): { host: number; party: Process | undefined } | undefined {
+    for (const host of this.hosts) {
+      if (host.address === address) return { host: host.index, party: host.process }
+    }
+    return undefined
+  }
+}
