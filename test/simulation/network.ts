@@ -33,8 +33,8 @@ export interface Party {
   /** Hands over an input; a frozen process finds it when it thaws. */
   receive(input: Input): void
   receiveRumour(rumour: Rumour, via: PeerId): void
-  /** Runs `then` when the process next runs; now, when it does. Never, when it dies before. */
-  whenAwake(then: () => void): void
+  /** Calls when the process next runs; now, when it does. Never, when it dies before. */
+  whenAwake(run: () => void): void
 }
 
 type Payload =

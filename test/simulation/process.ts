@@ -47,11 +47,12 @@ type Item =
   | { readonly kind: 'input'; readonly input: Input }
   | { readonly kind: 'rumour'; readonly rumour: Rumour; readonly via: PeerId }
   | { readonly kind: 'committed'; readonly commit: Commit }
-  | { readonly kind: 'awake'; readonly then: () => void }
+  | { readonly kind: 'awake'; readonly run: () => void }
 
 interface Commit {
   readonly writes: readonly Write[]
-  readonly then: readonly Effect[]
+  /** What waits for it. */
+  readonly waiting: readonly Effect[]
 }
 
 export class Process implements Party {
@@ -118,10 +119,10 @@ export class Process implements Party {
     else this.#hearRumour(rumour, via)
   }
 
-  whenAwake(then: () => void): void {
+  whenAwake(run: () => void): void {
     if (!this.#alive) return
-    if (this.#frozen) this.#inbox.push({ kind: 'awake', then })
-    else then()
+    if (this.#frozen) this.#inbox.push({ kind: 'awake', run })
+    else run()
   }
 
   freeze(): void {
@@ -164,7 +165,7 @@ export class Process implements Party {
         this.#committed(item.commit)
         return
       case 'awake':
-        item.then()
+        item.run()
     }
   }
 
@@ -313,7 +314,7 @@ export class Process implements Party {
   }
 
   #persist(effect: Effect & { kind: 'persist' }): void {
-    const commit = { writes: effect.writes, then: effect.then }
+    const commit = { writes: effect.writes, waiting: effect.then }
     this.#underWay.push(commit)
     const { disk, queue } = this.#ground
     queue.at(disk.commitAt(queue.now), () => {
@@ -326,6 +327,6 @@ export class Process implements Party {
   #committed(commit: Commit): void {
     this.#underWay.shift()
     this.#ground.disk.apply(commit.writes)
-    this.#perform(commit.then)
+    this.#perform(commit.waiting)
   }
 }

@@ -51,6 +51,8 @@ export class World {
   readonly hosts: Host[] = []
   /** Every run of every task, in order of start. */
   readonly runs: Run[] = []
+  /** Called after each start, before the process has done anything. */
+  started: (host: Host, process: Process) => void = () => {}
   readonly #gossip: Gossip
   readonly #random: Random
   readonly #makeMachine: MakeMachine
@@ -123,6 +125,7 @@ export class World {
       now => this.#makeMachine(host, now),
     )
     host.process = process
+    this.started(host, process)
     return process
   }
 
@@ -245,9 +248,10 @@ export class World {
   }
 
   #lookup(address: string): { host: number; party: Process | undefined } | undefined {
-    for (const host of this.hosts) {
-      if (host.address === address) return { host: host.index, party: host.process }
-    }
-    return undefined
+    const found = this.hosts.find(host => host.address === address || nameOf(host) === address)
+    return found && { host: found.index, party: found.process }
   }
 }
+
+/** The DNS name and port of a host: it leads to wherever the host is when it is dialled. */
+export const nameOf = (host: Pick<Host, 'name'>): string => `${host.name}.sim:7946`

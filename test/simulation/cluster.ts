@@ -1,0 +1,132 @@
+/**
+ * A world whose hosts run real nodes: what the daemon does around the core (identity, boot number, seeds, the task list
+ * read at start, what the store held) is done here the same way, on virtual time.
+ */
+import { hash32 } from '../../src/base/hash.ts'
+import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
+import { Random } from '../../src/base/random.ts'
+import type { Now } from '../../src/base/time.ts'
+import { type MembershipConfig, membershipDefaults } from '../../src/membership/config.ts'
+import type { MemberRecord } from '../../src/membership/member.ts'
+import { Node } from '../../src/node/node.ts'
+import { ringDefaults } from '../../src/ring/config.ts'
+import { tasksDefaults } from '../../src/tasks/config.ts'
+import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
+import type { ClockOptions } from './clock.ts'
+import type { Process } from './process.ts'
+import { type Host, nameOf, World } from './world.ts'
+
+export interface ClusterOptions {
+  readonly seed: number
+  readonly hosts: readonly { readonly clock?: ClockOptions; readonly seeds: readonly number[] }[]
+  /** The task list that every node has. */
+  readonly list: readonly TaskSpec[]
+  readonly membership?: Partial<MembershipConfig>
+}
+
+/** What one node believes, read without asking it to do anything. */
+export interface Belief {
+  readonly self: MemberRecord
+  readonly members: readonly MemberRecord[]
+  readonly ringChecksum: string
+}
+
+/** Cores of a simulated host: its executor's concurrency. */
+const CORES = 2
+
+export class Cluster {
+  readonly world: World
+  readonly #options: ClusterOptions
+  readonly #nodes = new WeakMap<Process, Node>()
+  readonly #random: Random
+  #made: Node | undefined
+  #requests = 0
+
+  constructor(options: ClusterOptions) {
+    this.#options = options
+    this.#random = new Random(options.seed + 1)
+    this.world = new World(options.seed, (host, now) => this.#makeNode(host, now))
+    for (const [index, { clock }] of options.hosts.entries()) this.world.addHost(`n${index + 1}`, clock)
+    this.world.started = (host, process) => this.#started(host, process)
+  }
+
+  /** The node that runs on a host; undefined when nothing does. */
+  nodeOf(host: Host): Node | undefined {
+    return host.process && this.#nodes.get(host.process)
+  }
+
+  belief(host: Host): Belief | undefined {
+    const node = this.nodeOf(host)
+    if (node === undefined) return undefined
+    const { membership } = node
+    return { self: membership.self, members: membership.roster.records(), ringChecksum: node.ring.checksum }
+  }
+
+  /** A task as an application would submit it. */
+  submit(host: Host, number: number): void {
+    const process = host.process
+    if (process === undefined) return
+    const spec = makeSpec(`api-${number}`, number)
+    process.receive({
+      kind: 'request',
+      id: asRequestId(`r${++this.#requests}`),
+      request: { kind: 'submit', spec },
+    })
+  }
+
+  #makeNode(host: Host, now: Now): Node {
+    const plan = this.#options.hosts[host.index]
+    const rows = host.disk.rows('tasks')
+    const node = new Node(
+      {
+        nodeId: asNodeId(host.name),
+        peerId: host.peer,
+        cluster: 'simulated',
+        version: '0.0.0',
+        incarnation: host.disk.incarnation,
+        boot: host.disk.boot,
+        addresses: [host.address],
+        seeds: (plan?.seeds ?? []).map(index => nameOf(this.world.hosts[index] ?? host)),
+        weight: 1,
+        membership: { ...membershipDefaults(), ...this.#options.membership },
+        ring: ringDefaults(),
+        tasks: tasksDefaults(CORES),
+        check: () => undefined,
+        records: [...rows.keys()].sort().map(key => rows.get(key) as TaskRecord),
+        seed: this.#random.uint32(),
+      },
+      now,
+    )
+    this.#made = node
+    return node
+  }
+
+  #started(host: Host, process: Process): void {
+    if (this.#made !== undefined) this.#nodes.set(process, this.#made)
+    if (this.#options.list.length === 0) return
+    this.world.queue.in(0, () => {
+      if (host.process !== process) return
+      process.receive({ kind: 'task-list', name: 'work', specs: this.#options.list })
+    })
+  }
+}
+
+const TYPES = ['echo', 'exec', 'unreliable'] as const
+
+/** Task specs that depend on nothing but their name. */
+export function makeSpec(name: string, number: number): TaskSpec {
+  return {
+    id: asTaskId(name),
+    key: `key of ${name}`,
+    type: TYPES[hash32(name) % TYPES.length] ?? 'echo',
+    payload: { number },
+    priority: 1,
+    maxAttempts: 20,
+    backoffMs: 100,
+    backoffMsMax: 1_000,
+    timeoutMs: 10_000,
+  }
+}
+
+export const makeList = (length: number): TaskSpec[] =>
+  Array.from({ length }, (_, index) => makeSpec(`list-${index}`, index))
