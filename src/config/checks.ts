@@ -1,0 +1,87 @@
+/** What options demand of each other. Each rule is only asked when all the values it reads are valid by themselves. */
+import type { Problem } from '../base/errors.ts'
+import { TICK_MS } from '../node/machine.ts'
+import { isLoopback } from './addresses.ts'
+import { HIDDEN, show } from './show.ts'
+
+export type Values = ReadonlyMap<string, unknown>
+
+interface Rule {
+  /** The values it reads; a problem is shown at the first. */
+  readonly keys: readonly [string, ...string[]]
+  /** What should hold, in words. */
+  readonly expected: string
+  readonly holds: (...values: readonly unknown[]) => boolean
+}
+
+/** `a` at least (or above) `factor` times `b`. */
+function ordered(a: string, relation: '>=' | '>', b: string, factor = 1): Rule {
+  const times = factor === 1 ? '' : `${factor} times `
+  return {
+    keys: [a, b],
+    expected: `${relation === '>' ? 'more than' : 'at least'} ${times}${b}`,
+    holds: (x, y) => (relation === '>' ? Number(x) > factor * Number(y) : Number(x) >= factor * Number(y)),
+  }
+}
+
+const WILDCARDS = ['0.0.0.0', '::']
+
+/** Would the two listeners want the same port of the same address? */
+function collide(hostA: unknown, portA: unknown, hostB: unknown, portB: unknown): boolean {
+  if (portA !== portB || portA === 0) return false
+  return hostA === hostB || WILDCARDS.includes(String(hostA)) || WILDCARDS.includes(String(hostB))
+}
+
+const RULES: readonly Rule[] = [
+  {
+    keys: ['http.writeToken', 'http.host'],
+    expected: 'a token (or http.writeTokenFile), since http.host is no loopback address',
+    holds: (token, host) => token !== undefined || isLoopback(String(host)),
+  },
+  {
+    keys: ['http.readToken', 'http.writeToken'],
+    expected: 'a token other than http.writeToken, or none',
+    holds: (read, write) => read === undefined || read !== write,
+  },
+  {
+    keys: ['http.port', 'transport.host', 'transport.port', 'http.host'],
+    expected: 'a port other than transport.port',
+    holds: (httpPort, transportHost, transportPort, httpHost) =>
+      !collide(httpHost, httpPort, transportHost, transportPort),
+  },
+  ordered('membership.silenceMsMin', '>', 'membership.heartbeatIntervalMs'),
+  ordered('membership.silenceMsMin', '>=', 'membership.probeIntervalMs', 3),
+  ordered('membership.silenceMsMax', '>=', 'membership.silenceMsMin'),
+  ordered('membership.silenceMsMin', '>=', 'membership.secondConnectionMs'),
+  ordered('membership.silenceMsMin', '>', 'membership.lateMs'),
+  {
+    keys: ['membership.lateMs'],
+    expected: `more than one tick (${TICK_MS} ms)`,
+    holds: late => Number(late) > TICK_MS,
+  },
+  ordered('membership.holdMsLarge', '>=', 'membership.holdMsSmall'),
+  ordered('membership.redialMsMax', '>=', 'membership.redialMsMin'),
+  ordered('membership.tombstoneMs', '>', 'membership.redialMsMax'),
+  ordered('tasks.backoffMsMax', '>=', 'tasks.backoffMs'),
+  ordered('http.bodyBytesMax', '>=', 'tasks.payloadBytesMax'),
+  ordered('membership.membersMax', '>=', 'tasks.minMembers'),
+]
+
+const SECRETS = ['http.writeToken', 'http.readToken']
+
+/** @param invalid keys whose own value is already reported */
+export function crossChecks(values: Values, invalid: ReadonlySet<string>): readonly Problem[] {
+  const broken = RULES.filter(rule => {
+    if (rule.keys.some(key => invalid.has(key))) return false
+    return !rule.holds(...rule.keys.map(key => values.get(key)))
+  })
+  return broken.map(rule => ({ at: rule.keys[0], expected: rule.expected, got: gotOf(rule, values) }))
+}
+
+function gotOf(rule: Rule, values: Values): string {
+  const shown = rule.keys.slice(0, 2).map(key => {
+    const value = values.get(key)
+    return SECRETS.includes(key) && value !== undefined ? HIDDEN : show(value)
+  })
+  return rule.keys.length === 1 ? `${shown[0]}` : `${shown[0]} (${rule.keys[1]} is ${shown[1]})`
+}

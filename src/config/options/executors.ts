@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { type ExecCommand, executorsDefaults } from '../../adapters/executors/config.ts'
+import type { Option, OptionType } from '../option.ts'
+import { boolean, listOf, size, structure, text } from '../option-type.ts'
+import { strict } from '../shapes.ts'
+
+const COMMANDS_MAX = 256
+const ARGS_MAX = 256
+const ARG_LENGTH_MAX = 32_768
+
+const argument = text(
+  `text of at most ${ARG_LENGTH_MAX} characters without NUL`,
+  value => value.length <= ARG_LENGTH_MAX && !value.includes('\0'),
+)
+const variable = text('a variable name', /^[A-Za-z_][A-Za-z0-9_]{0,255}$/)
+const name = text('a command name of letters, digits, ".", "_" and "-"', /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/)
+const args = listOf(argument, ARGS_MAX)
+
+/** A path relative to whatever directory the daemon was started in would name another program tomorrow. */
+const program = text(
+  'an absolute path, or the name of a program in PATH',
+  value => value !== '' && !value.includes('\0') && (value.startsWith('/') || !value.includes('/')),
+)
+const directory = text('an absolute path', value => value.startsWith('/') && !value.includes('\0'))
+
+const command = strict({
+  path: program.schema,
+  args: args.schema.default([]),
+  taskArgs: z.boolean({ error: 'true or false' }).default(false),
+  env: z
+    .record(variable.schema as z.ZodType<string, string>, argument.schema, {
+      error: 'a mapping of variable names to text',
+    })
+    .default({}),
+  cwd: directory.schema.optional(),
+}).transform((found): ExecCommand => ({ ...found, cwd: found.cwd }) as ExecCommand)
+
+const commandsExpected = `a mapping of at most ${COMMANDS_MAX} names to {path, args, taskArgs, env, cwd}`
+const commands: OptionType = structure(
+  'mapping of commands',
+  commandsExpected,
+  z
+    .record(name.schema as z.ZodType<string, string>, command, { error: commandsExpected })
+    .refine(map => Object.keys(map).length <= COMMANDS_MAX, { error: commandsExpected }),
+)
+
+/** An http(s) URL without credentials: those would end up in logs. */
+function isUrlPrefix(value: string): boolean {
+  const url = URL.parse(value)
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+}
+
+export function executorsOptions(): readonly Option[] {
+  const defaults = executorsDefaults()
+  return [
+    {
+      key: 'executors.exec.commands',
+      type: commands,
+      default: defaults.exec.commands,
+      doc: 'The allow list of `exec` tasks: a name, and how to start it, never through a shell. `path` is absolute or found in PATH; `args` come before those of the task, which needs `taskArgs: true` to add any; `env` is all it gets beside PATH, HOME, LANG and TZ.',
+    },
+    {
+      key: 'executors.exec.outputBytesMax',
+      type: size(0, 256 * 1024),
+      default: defaults.exec.outputBytesMax,
+      doc: 'Standard output kept as the result; a command that prints more is killed (OUTPUT_TOO_LARGE).',
+    },
+    {
+      key: 'executors.http.allow',
+      type: listOf(text('an http or https URL without user and password', isUrlPrefix, 'URL'), 256),
+      default: defaults.http.allow,
+      doc: 'Where `http` tasks may POST to: URL prefixes. Empty: no http tasks on this node.',
+    },
+    {
+      key: 'executors.builtin',
+      type: boolean(),
+      default: defaults.builtin,
+      doc: 'The executors for trying out: echo, compute, unreliable.',
+    },
+  ]
+}

@@ -1,0 +1,71 @@
+import { tasksDefaults } from '../../tasks/config.ts'
+import type { Option } from '../option.ts'
+import { duration, size, whole } from '../option-type.ts'
+
+const DAY_MS = 86_400_000
+const KIB = 1024
+
+/** @param cores number of CPU cores of this machine */
+export function tasksOptions(cores: number): readonly Option[] {
+  const defaults = tasksDefaults(cores)
+  const option = (key: keyof typeof defaults, type: Option['type'], doc: string): Option => ({
+    key: `tasks.${key}`,
+    type,
+    default: defaults[key],
+    doc,
+  })
+  return [
+    {
+      ...option('concurrency', whole(1, 10_000), 'Attempts that may run at one time on this node.'),
+      defaultText: 'the number of CPU cores, at least 2',
+    },
+    option(
+      'minMembers',
+      whole(1, 10_000),
+      'No task starts before this many members are alive, this node included. Raise it so that the first node up does not run everything.',
+    ),
+    option(
+      'stillMs',
+      duration(0, 600_000),
+      'No task starts before the view has been still for this long, once after boot.',
+    ),
+    option(
+      'maxAttempts',
+      whole(1, 1_000),
+      'Attempts before a task becomes a dead letter, for tasks that do not say.',
+    ),
+    option(
+      'backoffMs',
+      duration(0, DAY_MS),
+      'First pause before a retry: it doubles with each attempt up to backoffMsMax, less up to half of it at random.',
+    ),
+    option('backoffMsMax', duration(0, DAY_MS), 'Ceiling of that. Not below backoffMs.'),
+    option('timeoutMs', duration(1, 7 * DAY_MS), 'Time limit of one attempt, for tasks that do not say.'),
+    option(
+      'queueMax',
+      whole(1, 10_000_000),
+      'Unsettled tasks this node accepts as owner; more are answered QUEUE_FULL. About 1 KiB of memory each, and their payloads.',
+    ),
+    option('settledMax', whole(0, 10_000_000), 'Settled records kept, oldest dropped first.'),
+    option(
+      'payloadBytesMax',
+      size(1, 512 * KIB),
+      'A payload may have this many bytes as JSON. Payload and result share a frame of 1 MiB.',
+    ),
+    option(
+      'resultBytesMax',
+      size(1, 256 * KIB),
+      'A result may have this many bytes as JSON; a larger one is cut and says so.',
+    ),
+    option(
+      'forwardMs',
+      duration(100, 600_000),
+      'A request forwarded to the owner is answered OWNER_UNREACHABLE after this.',
+    ),
+    option(
+      'inventoryMs',
+      duration(0, 600_000),
+      'On gaining keys: wait at most this long for what each live member holds of them.',
+    ),
+  ]
+}
