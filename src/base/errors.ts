@@ -31,6 +31,11 @@ export const ERRORS = {
     'The store on disk is damaged.',
     'Nothing was started and the files were not changed.',
   ],
+  STORE_TOO_NEW: [
+    500,
+    'The store was written by a newer version.',
+    'Nothing was started and the files were not changed.',
+  ],
   STORE_FAILED: [
     500,
     'The store failed to write.',

@@ -1,0 +1,70 @@
+import { existsSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { CodedError } from '../../base/errors.ts'
+import type { Incarnation } from '../../base/ids.ts'
+import { countBoot } from './boot-file.ts'
+import { lockDirectory } from './directory-lock.ts'
+import { makePrivateDirectory, unusable } from './disk.ts'
+
+/** Name of the store's main file inside the data directory; SQLite adds `-wal` for its log. */
+export const STORE_FILE = 'store.sqlite'
+
+/** The directory that is this node's memory, held by this process alone until it is closed or the process ends. */
+export interface DataDirectory {
+  /** Absolute. */
+  readonly path: string
+  readonly boot: number
+  readonly incarnation: Incarnation
+  /** Absolute path of a file in it. */
+  file(name: string): string
+  /** Gives the directory to whoever wants it next; close the store first. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the data directory: creates it (mode 0700), takes its lock, counts the boot. Everything that makes a node
+ * itself lies there (key, boot number, store), so two processes must never share one; the lock comes first.
+ *
+ * Throws DATA_DIR_UNUSABLE (no directory, no permission, read-only, disk full, damaged boot file) or DATA_DIR_LOCKED.
+ *
+ * @param wallMs wall clock for the incarnation, ms since 1970
+ */
+export async function openDataDirectory(path: string, wallMs: number = Date.now()): Promise<DataDirectory> {
+  const directory = resolve(path)
+  prepare(directory)
+  const lock = lockDirectory(directory)
+  try {
+    const bootFile = join(directory, 'boot.json')
+    refuseForgottenBoots(directory, bootFile)
+    const boot = await countBoot(bootFile, wallMs)
+    return {
+      path: directory,
+      ...boot,
+      file: name => join(directory, name),
+      close: async () => lock.release(),
+    }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+function prepare(directory: string): void {
+  const expected = 'a directory that this user can create and write'
+  try {
+    makePrivateDirectory(directory)
+    if (!statSync(directory).isDirectory()) throw new Error('something else')
+  } catch (error) {
+    throw unusable(directory, expected, error)
+  }
+}
+
+/** The boot file is written before the store is made; a store without it is half of a copied or cleaned directory. */
+function refuseForgottenBoots(directory: string, bootFile: string): void {
+  const store = join(directory, STORE_FILE)
+  if (!existsSync(store) || existsSync(bootFile)) return
+  throw new CodedError(
+    'DATA_DIR_UNUSABLE',
+    `${bootFile}: expected the boot file that belongs to ${store}, got none. Restore it, or give this node a new data directory.`,
+  )
+}

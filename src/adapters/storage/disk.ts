@@ -1,0 +1,57 @@
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { CodedError } from '../../base/errors.ts'
+
+/** Keys, tokens and payloads lie in these files: nobody else on the machine may read them. */
+export const PRIVATE_FILE = 0o600
+export const PRIVATE_DIRECTORY = 0o700
+
+/** Creates the directory and its parents for this user alone. One that is there keeps its mode. */
+export function makePrivateDirectory(path: string): void {
+  mkdirSync(path, { recursive: true, mode: PRIVATE_DIRECTORY })
+}
+
+/** Makes a new or renamed entry of a directory survive a power cut. */
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/**
+ * Replaces a file so that after a crash either the old text is there or the new one, whole. Resolves once the new one
+ * is on disk. One writer at a time: the temporary name is fixed, so that a crash leaves one leftover and not many.
+ */
+export async function writeDurably(path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`
+  try {
+    await rm(temporary, { force: true })
+    await using file = await open(temporary, 'wx', PRIVATE_FILE)
+    await file.writeFile(text)
+    await file.sync()
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined) // the first error is the one worth telling
+    throw error
+  }
+  await rename(temporary, path)
+  syncDirectory(dirname(path))
+}
+
+/** What the operating system or SQLite said, short enough for one line. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const code = 'code' in error ? String(error.code) : ''
+  return code === '' || error.message.startsWith(code) ? error.message : `${code}: ${error.message}`
+}
+
+/** The refusal of a directory or file that the environment, not its content, makes useless. */
+export function unusable(path: string, expected: string, error: unknown): CodedError {
+  if (error instanceof CodedError) return error
+  return new CodedError('DATA_DIR_UNUSABLE', `${path}: expected ${expected}, got ${reasonOf(error)}`, {
+    cause: error,
+  })
+}

@@ -1,0 +1,217 @@
+import { Worker } from 'node:worker_threads'
+import { unreachable } from '../../base/assert.ts'
+import { CodedError } from '../../base/errors.ts'
+import type { Store } from '../../runtime/ports.ts'
+import { CommitQueue } from './commit-queue.ts'
+import { storeMetrics } from './metrics.ts'
+import type { FromWorker, Table, ToWorker, WorkerOrder, Write } from './protocol.ts'
+
+export interface StoreOptions {
+  /** Size that the database file may reach, in bytes; beyond it a commit fails as on a full disk. Default 16 GiB. */
+  readonly fileBytesMax?: number
+  /** Text that may wait for the disk, in UTF-16 units, before the disk counts as failed. Default 128 Mi. */
+  readonly queueLengthMax?: number
+}
+
+type Metrics = ReturnType<Store['metrics']>
+type Rows = { key: string; value: unknown }[]
+type RowsMessage = Extract<FromWorker, { kind: 'rows' }>
+
+/** A hundred thousand tasks at their largest payload never fit anyway; at their usual 1 KB this is a tenfold margin. */
+const FILE_BYTES_MAX = 16 * 1024 ** 3
+/** A tenth of a second of a good disk, a minute of a bad one. */
+const QUEUE_LENGTH_MAX = 128 * 1024 * 1024
+/** Unpacking rows gives the event loop back after this many ms. */
+const UNPACK_MS = 5
+/** `close` waits this long, in ms, for the disk to take what was committed. */
+const CLOSE_MS_MAX = 10_000
+/** The worker keeps one slice and SQLite's cache: a small heap keeps the daemon small. */
+const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8, stackSizeMb: 2 }
+/** Runs from the sources (.ts) and from the built files (.js). */
+const WORKER_FILE = new URL(
+  `./store-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`,
+  import.meta.url,
+)
+
+/**
+ * Opens (or creates, mode 0600) the store in a worker thread of its own.
+ *
+ * Throws STORE_CORRUPT, STORE_TOO_NEW, DATA_DIR_LOCKED or DATA_DIR_UNUSABLE; the files are then as they were.
+ *
+ * @param path of the database file, see `STORE_FILE`
+ */
+export async function openStore(path: string, options: StoreOptions = {}): Promise<SqliteStore> {
+  const workerData: WorkerOrder = { path, fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX }
+  const worker = new Worker(WORKER_FILE, {
+    workerData,
+    name: 'store',
+    env: {},
+    execArgv: [],
+    resourceLimits: WORKER_LIMITS,
+  })
+  const store = new SqliteStore(path, worker, options.queueLengthMax ?? QUEUE_LENGTH_MAX)
+  await store.opened
+  return store
+}
+
+/**
+ * The durable store: SQLite (log ahead of the file, synced at every commit) behind a worker thread.
+ *
+ * A commit resolves when it would survive a power cut, not before; commits share transactions (see `CommitQueue`). When
+ * the disk fails once, it is over: after a failed fsync nobody knows what the disk holds (the kernel may have dropped
+ * the pages and the next fsync says "fine"), so every later commit rejects with STORE_FAILED and the process must end;
+ * what was acknowledged before is read back at the next start.
+ *
+ * Roads not taken: a file of our own in append mode (compaction, checksums, recovery: SQLite has twenty years of
+ * torn-page tests); SQLite on the main thread (an fsync of 50 ms on a busy disk looks to peers like a dying node).
+ */
+export class SqliteStore implements Store {
+  readonly opened: Promise<void>
+  readonly #path: string
+  readonly #worker: Worker
+  readonly #queue: CommitQueue
+  readonly #opening = Promise.withResolvers<void>()
+  readonly #exited = Promise.withResolvers<void>()
+  readonly #reads = new Map<number, PromiseWithResolvers<RowsMessage>>()
+  #nextRead = 1
+  #closing: Promise<void> | undefined
+
+  constructor(path: string, worker: Worker, queueLengthMax: number) {
+    this.#path = path
+    this.#worker = worker
+    this.#queue = new CommitQueue(
+      (writes, last) => this.#post({ kind: 'write', writes, last }),
+      queueLengthMax,
+    )
+    this.opened = this.#opening.promise
+    worker.on('message', (message: FromWorker) => this.#receive(message))
+    worker.on('error', error => this.#fail(`The store's thread ended: ${error.message}`))
+    worker.on('exit', code => {
+      this.#fail(`The store's thread ended with code ${code}.`)
+      this.#exited.resolve()
+    })
+  }
+
+  /** How much of the commit queue is in use, 0 to 1; at 1 the next commit fails the store. Refuse new work before. */
+  get fullness(): number {
+    return this.#queue.fullness
+  }
+
+  /** Rejects with STORE_CORRUPT when a row is damaged. */
+  async load(table: Table): Promise<Rows> {
+    const rows: Rows = []
+    let after: string | undefined
+    for (;;) {
+      const message = await this.#read(table, after)
+      await this.#unpack(message.rows, rows, table)
+      if (message.done) return rows
+      after = rows.at(-1)?.key
+    }
+  }
+
+  commit(writes: readonly Write[]): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(this.#failed('The store is closed.'))
+    return this.#queue.add(writes)
+  }
+
+  metrics(): Metrics {
+    return storeMetrics(this.#queue)
+  }
+
+  /** Waits for what was committed, at most 10 s; then copies the log into the file. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(() => late.resolve(), CLOSE_MS_MAX)
+    await Promise.race([this.#queue.idle(), late.promise])
+    this.#post({ kind: 'close' })
+    await Promise.race([this.#exited.promise, late.promise])
+    clearTimeout(timer)
+    this.#fail('The store was closed.')
+    await Promise.race([this.#worker.terminate(), late.promise])
+    this.#worker.unref() // a thread stuck in the kernel must not keep the process
+  }
+
+  #read(table: Table, after: string | undefined): Promise<RowsMessage> {
+    const failure = this.#queue.failure
+    if (failure !== undefined || this.#closing !== undefined) {
+      return Promise.reject(failure ?? this.#failed('The store is closed.'))
+    }
+    const answer = Promise.withResolvers<RowsMessage>()
+    const id = this.#nextRead++
+    this.#reads.set(id, answer)
+    this.#post({ kind: 'read', id, table, after })
+    return answer.promise
+  }
+
+  async #unpack(packed: readonly string[], into: Rows, table: Table): Promise<void> {
+    let turn = performance.now()
+    for (let i = 0; i < packed.length; i += 2) {
+      const key = packed[i] as string
+      into.push({ key, value: this.#parse(table, key, packed[i + 1] as string) })
+      if (performance.now() - turn < UNPACK_MS) continue
+      await new Promise(resolve => setImmediate(resolve))
+      turn = performance.now()
+    }
+  }
+
+  #parse(table: Table, key: string, json: string): unknown {
+    try {
+      return JSON.parse(json)
+    } catch (error) {
+      const detail = `${this.#path}: the row ${JSON.stringify(key)} of ${table}: expected JSON, found ${JSON.stringify(json.slice(0, 80))}.`
+      throw new CodedError('STORE_CORRUPT', detail, { cause: error })
+    }
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker.postMessage(message)
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.kind) {
+      case 'opened':
+        this.#opening.resolve()
+        break
+      case 'refused':
+        this.#opening.reject(new CodedError(message.code, message.detail))
+        break
+      case 'committed':
+        this.#queue.committed(message.ms)
+        break
+      case 'failed':
+        this.#fail(message.detail)
+        break
+      case 'rows':
+        this.#takeRead(message.id)?.resolve(message)
+        break
+      case 'unreadable':
+        this.#takeRead(message.id)?.reject(new CodedError(message.code, message.detail))
+        break
+      default:
+        unreachable(message)
+    }
+  }
+
+  #takeRead(id: number): PromiseWithResolvers<RowsMessage> | undefined {
+    const read = this.#reads.get(id)
+    this.#reads.delete(id)
+    return read
+  }
+
+  #fail(detail: string): void {
+    const failure = this.#failed(detail)
+    this.#opening.reject(failure)
+    this.#queue.fail(failure)
+    for (const read of this.#reads.values()) read.reject(failure)
+    this.#reads.clear()
+  }
+
+  #failed(detail: string): CodedError {
+    return new CodedError('STORE_FAILED', detail)
+  }
+}
