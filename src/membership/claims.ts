@@ -23,8 +23,8 @@ export class ClaimBoard {
 
   /** Takes a claim or a withdrawal. True when it is news (and not only a repetition). */
   note(claim: Claim, now: Instant): boolean {
-    let claims = this.#bySubject.get(claim.subject)
-    if (claims === undefined) this.#bySubject.set(claim.subject, (claims = new Map()))
+    const claims = this.#bySubject.get(claim.subject) ?? new Map<NodeId, Heard>()
+    this.#bySubject.set(claim.subject, claims)
     const known = claims.get(claim.accuser)
     if (known !== undefined && claim.sequence < known.claim.sequence) return false
     claims.set(claim.accuser, { claim, at: now })

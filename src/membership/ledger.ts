@@ -18,8 +18,8 @@ export class Ledger {
   readonly #lines = new Map<NodeId, LedgerLine[]>()
 
   note(member: NodeId, line: LedgerLine): void {
-    let lines = this.#lines.get(member)
-    if (lines === undefined) this.#lines.set(member, (lines = []))
+    const lines = this.#lines.get(member) ?? []
+    this.#lines.set(member, lines)
     lines.push(line)
     if (lines.length > LEDGER_ENTRIES_MAX) lines.shift()
   }

@@ -1,0 +1,48 @@
+import type { Now } from '../base/time.ts'
+import type { Node } from './node.ts'
+import type { Metric } from './status.ts'
+import { agreementOf, readinessOf, statusOf } from './views.ts'
+
+/** The core's metrics; tasks bring their own. */
+export function nodeMetrics(node: Node, now: Now): Metric[] {
+  const status = statusOf(node, now)
+  const counters = node.membership.counters()
+  return [
+    one('members', 'gauge', 'Members by status, in this node’s opinion.', byLabel('status', status.members)),
+    one('ring_members', 'gauge', 'Members of the ring.', status.ring.members),
+    one('ring_agreement_ratio', 'gauge', 'Share of the other members with the same ring.', agreementOf(node)),
+    one('ready', 'gauge', '1 when this node is ready.', readinessOf(node, now).ready ? 1 : 0),
+    one(
+      'island',
+      'gauge',
+      '1 when this node is alone although it has seeds.',
+      node.membership.island ? 1 : 0,
+    ),
+    one('incarnation', 'gauge', 'Incarnation of this node.', status.incarnation),
+    one('boot', 'gauge', 'Boot number of this node.', status.boot),
+    one('uptime_ms', 'gauge', 'Milliseconds since start.', status.uptimeMs),
+    one('standstills_total', 'counter', 'Times this node stood still.', counters.standstills),
+    one('accusations_total', 'counter', 'Accusations by this node.', counters.accusations),
+    one('verdicts_total', 'counter', 'Members that this node found dead.', counters.deaths),
+    one('refutations_total', 'counter', 'Claims about itself that this node refuted.', counters.refutations),
+    one('refusals_total', 'counter', 'Peers refused at hello.', counters.refusals),
+    one(
+      'second_connections_total',
+      'counter',
+      'Second connections to silent peers.',
+      counters.secondConnections,
+    ),
+    one('roster_full_total', 'counter', 'Members not taken because the roster is full.', counters.rosterFull),
+    one('ungreeted_frames_total', 'counter', 'Frames before a hello, dropped.', counters.ungreetedDropped),
+    one('unsendable_frames_total', 'counter', 'Frames for members without a link, dropped.', node.unsendable),
+    ...node.tasks.metrics(),
+  ]
+}
+
+function one(name: string, type: Metric['type'], help: string, value: number | Metric['samples']): Metric {
+  return { name, type, help, samples: typeof value === 'number' ? [{ value }] : value }
+}
+
+function byLabel(label: string, values: Readonly<Record<string, number>>): Metric['samples'] {
+  return Object.entries(values).map(([name, value]) => ({ labels: { [label]: name }, value }))
+}

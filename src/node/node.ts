@@ -1,0 +1,274 @@
+/**
+ * The whole node as one machine: `step(input, now)` takes one thing that happened and names everything that must follow.
+ *
+ * It opens no socket, reads no clock, owns no timer and awaits nothing, so thousands of nodes run in one process on
+ * virtual time, and any failure replays from a seed or a recorded trace. The rooms do not know each other: this file
+ * carries the view from membership to the ring and on to the tasks, and their effects out.
+ */
+import { assert, unreachable } from '../base/assert.ts'
+import { hash32 } from '../base/hash.ts'
+import type { NodeId } from '../base/ids.ts'
+import { Random } from '../base/random.ts'
+import { SnowflakeIds } from '../base/snowflake.ts'
+import { elapsedMs, type Instant, type Now } from '../base/time.ts'
+import { Membership } from '../membership/membership.ts'
+import type { RingParameters } from '../membership/messages.ts'
+import { buildRing } from '../ring/build-ring.ts'
+import type { Ring } from '../ring/ring.ts'
+import type { TasksEffect } from '../tasks/effects.ts'
+import { Tasks } from '../tasks/tasks.ts'
+import { Departing } from './departing.ts'
+import { type GateSight, StartGate } from './gate.ts'
+import type { NodeInit } from './init.ts'
+import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
+
+/** A step may take this long in real time before it is a fault of ours; the driver measures it. */
+export const STEP_MS_MAX = 20
+
+export class Node implements Machine {
+  readonly init: NodeInit
+  readonly membership: Membership
+  readonly tasks: Tasks
+  readonly gate = new StartGate()
+  readonly #departing: Departing
+  readonly #ids: SnowflakeIds
+  readonly #startedAt: Now
+  #ring: Ring
+  #live = ''
+  #rosterVersion = -1
+  #viewChangedAt: Instant
+  #island = false
+  #unsendable = 0
+
+  constructor(init: NodeInit, now: Now) {
+    const random = new Random(init.seed)
+    this.init = init
+    this.#startedAt = now
+    this.#viewChangedAt = now.mono
+    this.#ids = new SnowflakeIds(hash32(`${init.nodeId} ${init.boot}`) % 1024)
+    this.membership = new Membership(membershipInit(init, random.fork()), now)
+    this.tasks = new Tasks({
+      self: init.nodeId,
+      config: init.tasks,
+      replicas: init.ring.replicas,
+      records: init.records,
+      check: init.check,
+      random: random.fork(),
+      now,
+    })
+    this.#departing = new Departing(this.membership, this.tasks)
+    this.#ring = buildRing([], init.ring)
+  }
+
+  step(input: Input, now: Now): readonly Effect[] {
+    this.membership.awake(now)
+    const effects = this.#handle(input, now)
+    effects.push(...this.#follow(now))
+    return effects
+  }
+
+  nextWake(): Instant {
+    return Math.min(this.membership.nextWake(), this.tasks.nextWake()) as Instant
+  }
+
+  get ring(): Ring {
+    return this.#ring
+  }
+
+  get phase(): 'joining' | 'ready' | 'leaving' | 'left' {
+    if (this.#departing.phase !== 'staying') return this.#departing.phase
+    return this.gate.open ? 'ready' : 'joining'
+  }
+
+  /** A new time-ordered task id, unique in the cluster but for a clash of 10-bit worker numbers in one millisecond. */
+  newTaskId(now: Now): string {
+    return this.#ids.next(now.wall)
+  }
+
+  uptimeMs(now: Now): number {
+    return elapsedMs(this.#startedAt.mono, now.mono)
+  }
+
+  /** What the start gate sees now. */
+  gateSight(): GateSight {
+    return {
+      synced: this.membership.synced,
+      living: this.membership.roster.living().length,
+      minMembers: this.init.tasks.minMembers,
+      viewChangedAt: this.#viewChangedAt,
+      stillMs: this.init.tasks.stillMs,
+    }
+  }
+
+  /** Frames for members without a link, dropped. */
+  get unsendable(): number {
+    return this.#unsendable
+  }
+
+  #handle(input: Input, now: Now): Effect[] {
+    switch (input.kind) {
+      case 'tick':
+        this.membership.tick(this.#ring.checksum, this.tasks.load(), now)
+        return this.#mapAll(this.tasks.tick(now))
+      case 'link-up':
+        this.membership.linkUp(input.link, input.peer, input.dialled, now)
+        return []
+      case 'link-down':
+        this.membership.linkDown(input.link, input.peer, input.cause, now)
+        return []
+      case 'frame':
+        return this.#frame(input, now)
+      case 'gossip':
+        this.membership.gossip(input.author, input.via, input.message, now)
+        return []
+      case 'dialled':
+        this.membership.dialled(input.dial, input.result, now)
+        return []
+      case 'request':
+        return this.#mapAll(this.tasks.request(input.id, input.request, now))
+      case 'task-list':
+        return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
+      case 'attempt-ended':
+        return this.#mapAll(this.tasks.attemptEnded(input.task, input.attempt, input.outcome, now))
+      case 'leave':
+        this.#departing.begin(input.deadlineMs, now)
+        return []
+      default:
+        return unreachable(input)
+    }
+  }
+
+  #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {
+    const { message } = input
+    if (!isTaskMessage(message)) {
+      this.membership.frame(input.link, input.peer, message, now)
+      return []
+    }
+    const from = this.membership.touched(input.link, input.peer, now)
+    return from === undefined ? [] : this.#mapAll(this.tasks.message(from, message, now))
+  }
+
+  /** What follows from any input: a new view makes a new ring, and the ring tells the tasks what is owned. */
+  #follow(now: Now): Effect[] {
+    const effects: Effect[] = []
+    if (this.membership.roster.version !== this.#rosterVersion) effects.push(...this.#newView(now))
+    if (this.gate.tryOpen(this.gateSight(), now.mono)) {
+      effects.push(log('info', 'ready', { members: this.#ring.members.length, ring: this.#ring.checksum }))
+      effects.push(...this.#mapAll(this.tasks.open(now)))
+    }
+    const left = this.#departing.advance(now)
+    if (this.membership.roster.version !== this.#rosterVersion) effects.push(...this.#newView(now))
+    effects.push(...this.#islandSaid())
+    // Membership speaks last in the list but its frames do not depend on anything durable.
+    effects.push(...this.membership.effects())
+    if (left) effects.push({ kind: 'left' })
+    return effects
+  }
+
+  #newView(now: Now): Effect[] {
+    const { roster } = this.membership
+    this.#rosterVersion = roster.version
+    const living = roster.living().map(entry => entry.record)
+    const signature = living.map(r => `${r.id} ${r.incarnation} ${r.leaving} ${r.weight}`).join('\n')
+    if (signature === this.#live) return []
+    this.#live = signature
+    this.#viewChangedAt = now.mono
+    const before = this.#ring
+    const members = living.filter(record => !record.leaving).map(({ id, weight }) => ({ id, weight }))
+    this.#ring = buildRing(members, this.init.ring)
+    const effects: Effect[] = []
+    if (before.checksum !== this.#ring.checksum)
+      effects.push(log('info', 'ring-changed', ringFields(before, this.#ring)))
+    effects.push(
+      ...this.#mapAll(
+        this.tasks.viewChanged(
+          this.#ring,
+          living.map(record => record.id),
+          now,
+        ),
+      ),
+    )
+    return effects
+  }
+
+  #islandSaid(): Effect[] {
+    const island = this.membership.island
+    if (island === this.#island) return []
+    this.#island = island
+    return [log(island ? 'warn' : 'info', island ? 'island' : 'island-over', { seeds: this.init.seeds })]
+  }
+
+  #mapAll(effects: readonly TasksEffect[]): Effect[] {
+    return effects.flatMap(effect => this.#map(effect))
+  }
+
+  /** A task's `send` names a node; the wire knows links. */
+  #map(effect: TasksEffect): Effect[] {
+    if (effect.kind === 'persist') return [{ ...effect, then: this.#mapAll(effect.then) }]
+    if (effect.kind !== 'send') return [effect]
+    const link = this.membership.linkTo(effect.to)
+    if (link === undefined) {
+      this.#unsendable++
+      return []
+    }
+    return [{ kind: 'send', link, message: effect.message }]
+  }
+}
+
+const TASK_MESSAGES = new Set([
+  'forward',
+  'forward-reply',
+  'replicate',
+  'replicated',
+  'inventory',
+  'inventory-reply',
+])
+
+type TaskMessage = Parameters<Tasks['message']>[1]
+
+function isTaskMessage(message: LinkMessage): message is TaskMessage {
+  return TASK_MESSAGES.has(message.type)
+}
+
+function log(
+  level: 'info' | 'warn',
+  event: string,
+  fields: Extract<Effect, { kind: 'log' }>['fields'],
+): Effect {
+  return { kind: 'log', level, event, fields }
+}
+
+function ringFields(
+  before: Ring,
+  after: Ring,
+): { ring: string; ringBefore: string; members: readonly NodeId[] } {
+  return {
+    ring: after.checksum,
+    ringBefore: before.checksum,
+    members: after.members.map(member => member.id),
+  }
+}
+
+function membershipInit(init: NodeInit, random: Random) {
+  assert(init.addresses.length > 0, 'a node has an address', { nodeId: init.nodeId })
+  const { version, hash, vnodesPerWeight, replicas } = init.ring
+  const ring: RingParameters = { version, hash, vnodesPerWeight, replicas }
+  return {
+    self: {
+      id: init.nodeId,
+      peerId: init.peerId,
+      incarnation: init.incarnation,
+      status: 'alive' as const,
+      leaving: false,
+      addresses: init.addresses.slice(0, 8),
+      weight: init.weight,
+    },
+    cluster: init.cluster,
+    version: init.version,
+    ring,
+    config: init.membership,
+    seeds: init.seeds,
+    random,
+    tickMs: TICK_MS,
+  }
+}

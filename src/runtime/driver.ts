@@ -1,0 +1,261 @@
+/**
+ * Drives the machine: one bounded queue of inputs, one step at a time, then its effects in order.
+ *
+ * Adapters never call the core; they enqueue, and the loop runs at its own pace. What must be durable first is written
+ * into the effects themselves (`persist` with its `then`), so the loop never waits for the disk and probes are answered
+ * while a transaction is under way. A failed write ends the process: to go on would be to promise what is not there.
+ */
+import { unreachable } from '../base/assert.ts'
+import { asRequestId, type RequestId } from '../base/ids.ts'
+import { after, elapsedMs, type Instant } from '../base/time.ts'
+import { type AttemptOrder, type Effect, type Input, type Machine, TICK_MS } from '../node/machine.ts'
+import type { Metric } from '../node/status.ts'
+import type { TaskReply, TaskRequest } from '../tasks/messages.ts'
+import { InputQueue } from './input-queue.ts'
+import type { Clock, Executors, Logger, Store, Transport } from './ports.ts'
+
+/** The loop gives way to sockets and timers after this many milliseconds of steps. */
+const SLICE_MS = 8
+/** Requests of this node's faces in flight; more are answered OVERLOADED. */
+export const REQUESTS_MAX = 10_000
+/** A step that takes longer blocks probes noticeably and is counted. */
+const SLOW_STEP_MS = 20
+
+export interface DriverParts {
+  readonly machine: Machine
+  readonly clock: Clock
+  readonly transport: Transport
+  readonly store: Store
+  readonly executors: Executors
+  readonly logger: Logger
+  /** Called once, with whatever makes going on impossible. */
+  readonly fatal: (error: unknown) => void
+  /** Sees every input with its time before the step (recording). */
+  readonly trace?: (input: Input, now: ReturnType<Clock['now']>) => void
+}
+
+export class Driver {
+  readonly #parts: DriverParts
+  readonly #queue = new InputQueue()
+  readonly #requests = new Map<RequestId, (reply: TaskReply) => void>()
+  readonly #attempts = new Map<string, AbortController>()
+  readonly #left = Promise.withResolvers<void>()
+  #numbers = 0
+  #looping = false
+  #stopped = false
+  #timer: NodeJS.Timeout | undefined
+  #timerDue = Number.POSITIVE_INFINITY
+  #nextTick: Instant
+  #steps = 0
+  #slowSteps = 0
+  #worstStepMs = 0
+
+  constructor(parts: DriverParts) {
+    this.#parts = parts
+    this.#nextTick = parts.clock.now().mono
+  }
+
+  /** Resolves when the machine says that it has left. */
+  get left(): Promise<void> {
+    return this.#left.promise
+  }
+
+  start(): void {
+    this.enqueue({ kind: 'tick' })
+  }
+
+  readonly enqueue = (input: Input): void => {
+    if (this.#stopped) return
+    this.#queue.push(input)
+    if (this.#looping) return
+    this.#looping = true
+    setImmediate(this.#loop)
+  }
+
+  /** Hands a request to the machine; resolves with its one reply. */
+  request(request: TaskRequest): Promise<TaskReply> {
+    if (this.#stopped || this.#requests.size >= REQUESTS_MAX) {
+      const detail = this.#stopped ? 'the daemon stops' : `${REQUESTS_MAX} requests are in flight`
+      const code = this.#stopped ? 'LEAVING' : 'OVERLOADED'
+      return Promise.resolve({ ok: false, failure: { code, detail, retryAfterS: 1 } })
+    }
+    const id = asRequestId(`local-${++this.#numbers}`)
+    return new Promise(resolve => {
+      this.#requests.set(id, resolve)
+      this.enqueue({ kind: 'request', id, request })
+    })
+  }
+
+  /** No step is taken any more; what waits for a reply is told so. Idempotent. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    const failure = { code: 'LEAVING', detail: 'the daemon stops' } as const
+    for (const resolve of this.#requests.values()) resolve({ ok: false, failure })
+    this.#requests.clear()
+    for (const attempt of this.#attempts.values()) attempt.abort()
+    this.#left.resolve()
+  }
+
+  metrics(): Metric[] {
+    const gauge = (name: string, help: string, value: number): Metric => ({
+      name,
+      help,
+      type: 'gauge',
+      samples: [{ value }],
+    })
+    const counter = (name: string, help: string, value: number): Metric => ({
+      ...gauge(name, help, value),
+      type: 'counter',
+    })
+    return [
+      counter('steps_total', 'Steps of the core.', this.#steps),
+      counter('slow_steps_total', `Steps longer than ${SLOW_STEP_MS} ms.`, this.#slowSteps),
+      gauge('step_worst_ms', 'Longest step since start, in ms.', this.#worstStepMs),
+      gauge('inputs_waiting', 'Inputs waiting for the core.', this.#queue.length),
+      counter(
+        'heartbeats_dropped_total',
+        'Heartbeats dropped by a full queue.',
+        this.#queue.heartbeatsDropped,
+      ),
+      counter(
+        'peer_inputs_dropped_total',
+        'Frames and gossip dropped by a full queue.',
+        this.#queue.peerInputsDropped,
+      ),
+      gauge('requests_in_flight', 'Requests of this node that wait for a reply.', this.#requests.size),
+      gauge('attempts_running', 'Attempts that run on this node.', this.#attempts.size),
+    ]
+  }
+
+  readonly #loop = (): void => {
+    this.#looping = false
+    const sliceEnd = after(this.#parts.clock.now().mono, SLICE_MS)
+    for (let input = this.#queue.shift(); input !== undefined; input = this.#queue.shift()) {
+      if (this.#stopped) return
+      const ended = this.#step(input)
+      if (ended >= sliceEnd) break
+    }
+    if (this.#queue.length > 0 && !this.#looping) {
+      this.#looping = true
+      setImmediate(this.#loop)
+    }
+    this.#arm()
+  }
+
+  #step(input: Input): Instant {
+    const { machine, clock, trace, fatal } = this.#parts
+    const now = clock.now()
+    if (input.kind === 'tick') this.#nextTick = after(now.mono, TICK_MS)
+    trace?.(input, now)
+    try {
+      this.#run(machine.step(input, now))
+    } catch (error) {
+      this.stop()
+      fatal(error)
+      return now.mono
+    }
+    const ended = clock.now().mono
+    const tookMs = elapsedMs(now.mono, ended)
+    this.#steps++
+    this.#worstStepMs = Math.max(this.#worstStepMs, tookMs)
+    if (tookMs > SLOW_STEP_MS) this.#slowSteps++
+    return ended
+  }
+
+  /** One timer for the next tick: the regular one, or sooner when the machine asks for it. */
+  #arm(): void {
+    if (this.#stopped) return
+    const { machine, clock } = this.#parts
+    const due = Math.min(this.#nextTick, machine.nextWake())
+    if (this.#timer !== undefined && this.#timerDue <= due) return
+    clearTimeout(this.#timer)
+    this.#timerDue = due
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        this.#timerDue = Number.POSITIVE_INFINITY
+        this.#step({ kind: 'tick' })
+        this.#arm()
+      },
+      Math.max(0, due - clock.now().mono),
+    )
+  }
+
+  #run(effects: readonly Effect[]): void {
+    for (const effect of effects) this.#perform(effect)
+  }
+
+  #perform(effect: Effect): void {
+    const { transport, logger } = this.#parts
+    switch (effect.kind) {
+      case 'send':
+        return transport.send(effect.link, effect.message)
+      case 'publish':
+        return transport.publish(effect.message)
+      case 'dial':
+        return this.#dial(effect)
+      case 'close-link':
+        return transport.closeLink(effect.link, effect.reason)
+      case 'persist':
+        return this.#persist(effect)
+      case 'execute':
+        return this.#execute(effect.attempt)
+      case 'cancel-attempt':
+        return this.#attempts.get(attemptName(effect.task, effect.attempt))?.abort()
+      case 'reply':
+        return this.#reply(effect.id, effect.reply)
+      case 'log':
+        return logger.log(effect.level, effect.event, effect.fields)
+      case 'left':
+        return this.#left.resolve()
+      default:
+        return unreachable(effect)
+    }
+  }
+
+  #dial(effect: Extract<Effect, { kind: 'dial' }>): void {
+    const { dial, address } = effect
+    void this.#parts.transport.dial(effect).then(
+      result => this.enqueue({ kind: 'dialled', dial, address, result }),
+      error => this.#fail(error),
+    )
+  }
+
+  #persist(effect: Extract<Effect, { kind: 'persist' }>): void {
+    void this.#parts.store.commit(effect.writes).then(
+      () => {
+        if (!this.#stopped) this.#run(effect.then)
+      },
+      error => this.#fail(error),
+    )
+  }
+
+  #execute(order: AttemptOrder): void {
+    const abort = new AbortController()
+    const name = attemptName(order.task, order.attempt)
+    this.#attempts.set(name, abort)
+    void this.#parts.executors.execute(order, abort.signal).then(
+      outcome => {
+        this.#attempts.delete(name)
+        this.enqueue({ kind: 'attempt-ended', task: order.task, attempt: order.attempt, outcome })
+      },
+      error => this.#fail(error),
+    )
+  }
+
+  #reply(id: RequestId, reply: TaskReply): void {
+    const resolve = this.#requests.get(id)
+    this.#requests.delete(id)
+    resolve?.(reply)
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped) return
+    this.stop()
+    this.#parts.fatal(error)
+  }
+}
+
+const attemptName = (task: string, attempt: number): string => `${attempt} ${task}`

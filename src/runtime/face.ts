@@ -1,0 +1,43 @@
+import { nodeMetrics } from '../node/metrics.ts'
+import type { Node } from '../node/node.ts'
+import { explanationOf, memberOf, memberViews, ownerOf, ringView, statusOf } from '../node/views.ts'
+import type { Driver } from './driver.ts'
+import type { Clock, Executors, NodeFace, Store, Transport } from './ports.ts'
+
+/** A leave without a deadline of its own gets this one, in ms. */
+const LEAVE_MS_DEFAULT = 10_000
+
+/** What HTTP and the embedding API see of a running node. */
+export function createFace(parts: {
+  node: Node
+  driver: Driver
+  clock: Clock
+  transport: Transport
+  store: Store
+  executors: Executors
+}): NodeFace {
+  const { node, driver, clock, transport, store, executors } = parts
+  return {
+    nodeId: node.init.nodeId,
+    status: () => statusOf(node, clock.now()),
+    members: () => memberViews(node, clock.now().mono),
+    member: id => memberOf(node, id, clock.now().mono),
+    ring: () => ringView(node),
+    owner: key => ownerOf(node, key),
+    explain: key => explanationOf(node, key),
+    tasks: query => node.tasks.page(query),
+    request: request => driver.request(request),
+    newTaskId: () => node.newTaskId(clock.now()),
+    async leave(deadlineMs = LEAVE_MS_DEFAULT) {
+      driver.enqueue({ kind: 'leave', deadlineMs })
+      await driver.left
+    },
+    metrics: () => [
+      ...nodeMetrics(node, clock.now()),
+      ...driver.metrics(),
+      ...transport.metrics(),
+      ...store.metrics(),
+      ...executors.metrics(),
+    ],
+  }
+}
