@@ -1,0 +1,154 @@
+/**
+ * The composition root: reads the disk, opens the sockets, makes one node of all parts, and takes it down in order.
+ *
+ * Everything that can be wrong with configuration, disk, key or ports is found before the first frame is sent, and is
+ * thrown as a coded error with nothing left behind. After that only a failed disk or a bug ends the process by itself.
+ */
+import { randomInt } from 'node:crypto'
+import { createExecutors } from '../adapters/executors/executors.ts'
+import { createHttpServer } from '../adapters/http/server.ts'
+import { loadIdentity } from '../adapters/libp2p/identity.ts'
+import { createTransport } from '../adapters/libp2p/transport.ts'
+import { openDataDirectory, STORE_FILE } from '../adapters/storage/data-directory.ts'
+import { openStore } from '../adapters/storage/store.ts'
+import { createClock } from '../adapters/system/clock.ts'
+import { createLogger } from '../adapters/system/logger.ts'
+import { onTermination } from '../adapters/system/signals.ts'
+import type { Config } from '../config/config.ts'
+import type { NodeInit } from '../node/init.ts'
+import { Node } from '../node/node.ts'
+import { Driver } from '../runtime/driver.ts'
+import { createFace } from '../runtime/face.ts'
+import type { Clock, Logger, Transport } from '../runtime/ports.ts'
+import type { TaskRecord } from '../tasks/task.ts'
+import { Closing } from './closing.ts'
+import { earlyInputs } from './early-inputs.ts'
+import { offerTaskLists, readTaskLists } from './task-lists.ts'
+import { recordTrace } from './trace.ts'
+import { packageVersion } from './version.ts'
+
+export interface DaemonOptions {
+  /** Records every input of the core to this new file (NDJSON), for replay. */
+  readonly traceFile?: string
+}
+
+/**
+ * Runs a daemon until it has left the cluster (SIGTERM, `POST /v1/leave`) or cannot go on.
+ * @returns the exit code: 0 after a leave, 1 after a failure that was logged
+ * @throws CodedError when it cannot start; nothing stays open then
+ */
+export async function runDaemon(config: Config, options: DaemonOptions = {}): Promise<number> {
+  const closing = new Closing()
+  try {
+    return await run(config, options, closing)
+  } finally {
+    await closing.close()
+  }
+}
+
+async function run(config: Config, options: DaemonOptions, closing: Closing): Promise<number> {
+  const clock = createClock()
+  const logger = createLogger({ level: config.log.level, nodeId: config.nodeId })
+  closing.add('logger', async () => logger.flush())
+  const lists = await readTaskLists(config, logger)
+  const directory = await openDataDirectory(config.dataDir)
+  closing.add('data directory', () => directory.close())
+  const identity = await loadIdentity(directory.path)
+  const store = await openStore(directory.file(STORE_FILE))
+  closing.add('store', () => store.close())
+  const records = (await store.load('tasks')).map(row => row.value as TaskRecord)
+  const executors = createExecutors({ config: config.executors, logger })
+  closing.add('executors', () => executors.stop())
+  const { transport: transportConfig, cluster } = config
+  const transport = await createTransport({ config: transportConfig, cluster, identity, logger })
+  closing.add('transport', () => transport.stop())
+
+  const early = earlyInputs()
+  const addresses = await transport.start(early.enqueue)
+  logger.log('info', 'listening', { addresses, peerId: transport.peer, boot: directory.boot })
+  const init = nodeInit(config, {
+    transport,
+    directory,
+    addresses,
+    records,
+    check: executors.check.bind(executors),
+  })
+  const node = new Node(init, clock.now())
+  logger.bind({ incarnation: init.incarnation })
+  const failed = Promise.withResolvers<never>()
+  failed.promise.catch(() => {})
+  const trace = options.traceFile ? openTrace(options.traceFile, init, clock, logger, closing) : undefined
+  const fatal = (error: unknown) => failed.reject(error)
+  const driver = new Driver({ machine: node, clock, transport, store, executors, logger, fatal, ...trace })
+  closing.add('driver', async () => driver.stop())
+  early.deliverTo(driver.enqueue)
+
+  const face = createFace({ node, driver, clock, transport, store, executors })
+  const http = createHttpServer({ config: config.http, node: face, logger, defaults: config.tasks })
+  closing.add('http', () => http.stop())
+  const { url } = await http.start()
+  logger.log('info', 'http-listening', { url })
+  logger.log('warn', 'mode-available', {
+    detail: 'every side of a partition keeps working: work may run on both',
+  })
+
+  driver.start()
+  offerTaskLists(lists, driver.enqueue, logger)
+  closing.add('signals', async () => stopListening())
+  const stopListening = onTermination({
+    first: signal => {
+      logger.log('info', 'signal', { signal })
+      driver.enqueue({ kind: 'leave', deadlineMs: config.leaveMs })
+    },
+  })
+  return await untilOver(driver, failed.promise, logger)
+}
+
+async function untilOver(driver: Driver, failed: Promise<never>, logger: Logger): Promise<number> {
+  try {
+    await Promise.race([driver.left, failed])
+    logger.log('info', 'stopped', {})
+    return 0
+  } catch (error) {
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    logger.log('error', 'fatal', { detail })
+    return 1
+  }
+}
+
+function nodeInit(
+  config: Config,
+  found: {
+    transport: Transport
+    directory: { boot: number; incarnation: number }
+    addresses: readonly string[]
+    records: readonly TaskRecord[]
+    check: NodeInit['check']
+  },
+): NodeInit {
+  return {
+    nodeId: config.nodeId,
+    peerId: found.transport.peer,
+    cluster: config.cluster,
+    version: packageVersion(),
+    incarnation: found.directory.incarnation,
+    boot: found.directory.boot,
+    addresses: found.addresses,
+    seeds: config.seeds,
+    weight: config.weight,
+    membership: config.membership,
+    ring: config.ring,
+    tasks: config.tasks,
+    check: found.check,
+    records: found.records,
+    seed: randomInt(2 ** 47),
+  }
+}
+
+function openTrace(path: string, init: NodeInit, clock: Clock, logger: Logger, closing: Closing) {
+  const trace = recordTrace(path, init, clock.now(), error => {
+    logger.log('error', 'trace-failed', { path, detail: error.message })
+  })
+  closing.add('trace', () => trace.close())
+  return { trace: trace.input }
+}
