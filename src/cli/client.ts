@@ -1,0 +1,136 @@
+/**
+ * One daemon as seen over HTTP. Every way in which it can fail to answer becomes a coded error; what it answers is
+ * taken at its word (`src/node/status.ts` has the shapes).
+ */
+import { readFileSync } from 'node:fs'
+import { CodedError, ERRORS, type ErrorCode, type Problem } from '../base/errors.ts'
+import { type Call, text } from './command.ts'
+
+export const DEFAULT_URL = 'http://127.0.0.1:7373'
+
+/** Time limit of one request. Above `tasks.forwardMs`: the daemon should be the one who says what was slow. */
+const REQUEST_MS = 15_000
+
+export interface Answer {
+  readonly status: number
+  readonly body: unknown
+}
+
+export class DaemonClient {
+  readonly url: string
+  readonly #token: string | undefined
+  readonly #signal: AbortSignal | undefined
+  readonly #timeoutMs: number
+
+  /** @param options.signal aborts every request of this client */
+  constructor(
+    url: string,
+    options: {
+      readonly token?: string | undefined
+      readonly signal?: AbortSignal
+      readonly timeoutMs?: number
+    } = {},
+  ) {
+    this.url = url.replace(/\/+$/, '')
+    this.#token = options.token
+    this.#signal = options.signal
+    this.#timeoutMs = options.timeoutMs ?? REQUEST_MS
+  }
+
+  /** @throws CodedError what the daemon says is wrong, or `DAEMON_UNREACHABLE` */
+  async get<T>(path: string): Promise<T> {
+    return unwrap<T>(await this.request('GET', path))
+  }
+
+  async post<T>(path: string, body?: unknown): Promise<T> {
+    return unwrap<T>(await this.request('POST', path, body))
+  }
+
+  /** The answer whatever its status: for paths whose refusal is an answer (`/readyz`). */
+  async request(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+    const limit = AbortSignal.timeout(this.#timeoutMs)
+    try {
+      const response = await fetch(this.url + path, {
+        method,
+        headers: {
+          accept: 'application/json',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+        },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        signal: this.#signal === undefined ? limit : AbortSignal.any([limit, this.#signal]),
+      })
+      return { status: response.status, body: this.#parse(await response.text(), response) }
+    } catch (error) {
+      if (error instanceof CodedError || this.#signal?.aborted) throw error
+      throw unreachable(
+        this.url,
+        limit.aborted ? `no answer within ${this.#timeoutMs / 1_000} s` : reason(error),
+        error,
+      )
+    }
+  }
+
+  #parse(content: string, response: Response): unknown {
+    if (content === '') return undefined
+    if (!/\bjson\b/.test(response.headers.get('content-type') ?? '')) return content
+    try {
+      return JSON.parse(content)
+    } catch (error) {
+      throw unreachable(this.url, 'what answers there says it speaks JSON and does not', error)
+    }
+  }
+}
+
+/** The client that the options and the environment of a call ask for. */
+export function clientOf(call: Call, timeoutMs: number = REQUEST_MS): DaemonClient {
+  const { env, interrupted } = call.terminal
+  const url = text(call.values, 'url') ?? (env['ROUNDTABLE_URL'] || DEFAULT_URL)
+  const parsed = URL.parse(url)
+  if (parsed === null || !/^https?:$/.test(parsed.protocol))
+    throw new CodedError('USAGE', `--url: expected an http or https URL, got ${JSON.stringify(url)}.`)
+  const token =
+    text(call.values, 'token') ?? (env['ROUNDTABLE_TOKEN'] || tokenFromFile(env['ROUNDTABLE_TOKEN_FILE']))
+  return new DaemonClient(url, { token, signal: interrupted, timeoutMs })
+}
+
+/** Secrets of containers come as files. */
+function tokenFromFile(path: string | undefined): string | undefined {
+  if (path === undefined || path === '') return undefined
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    throw new CodedError('USAGE', `ROUNDTABLE_TOKEN_FILE: ${(error as Error).message}.`, { cause: error })
+  }
+}
+
+function unreachable(url: string, why: string, cause: unknown): CodedError {
+  return new CodedError('DAEMON_UNREACHABLE', `${url}: ${why}.`, { cause })
+}
+
+/** `fetch` hides the reason in the cause: `connect ECONNREFUSED 127.0.0.1:7373`. */
+function reason(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  if (cause instanceof AggregateError && cause.errors.length > 0) return reason(cause.errors[0])
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+function unwrap<T>(answer: Answer): T {
+  if (answer.status >= 200 && answer.status < 300 && typeof answer.body === 'object') return answer.body as T
+  throw problemOf(answer)
+}
+
+/** The coded error that an answer carries. What carries none was not sent by a daemon of this kind. */
+export function problemOf({ status, body }: Answer): CodedError {
+  const said = (typeof body === 'object' && body !== null ? body : {}) as Readonly<Record<string, unknown>>
+  const code = said['code']
+  const detail = typeof said['detail'] === 'string' ? said['detail'] : ''
+  if (typeof code === 'string' && Object.hasOwn(ERRORS, code)) {
+    const problems = Array.isArray(said['problems']) ? (said['problems'] as Problem[]) : []
+    return new CodedError(code as ErrorCode, detail, { problems })
+  }
+  return new CodedError(
+    'DAEMON_UNREACHABLE',
+    `HTTP status ${status} from something that is no roundtable daemon.`,
+  )
+}

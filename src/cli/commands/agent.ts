@@ -1,0 +1,48 @@
+/** The daemon in this process: from options to a configuration, then the daemon's own exit code. */
+import { flushCompileCache } from 'node:module'
+import type { Problem } from '../../base/errors.ts'
+import { parseConfig } from '../../config/parse.ts'
+import { usage } from '../arguments.ts'
+import { type Call, flag, text } from '../command.ts'
+import { configurationFlags } from './agent-flags.ts'
+
+/** Variables of the start script and of the client; all others that begin with `ROUNDTABLE_` are the configuration's. */
+const NOT_CONFIGURATION = [
+  'ROUNDTABLE_NODE',
+  'ROUNDTABLE_CONFIG',
+  'ROUNDTABLE_URL',
+  'ROUNDTABLE_TOKEN',
+  'ROUNDTABLE_TOKEN_FILE',
+]
+
+/** A daemon whose parent has gone, and which has not left by then, ends itself: nobody else will. In ms. */
+const ORPHAN_MS_MAX = 20_000
+
+export async function run({ values, terminal }: Call): Promise<number> {
+  const problems: Problem[] = []
+  const flags = configurationFlags(values, problems)
+  if (problems.length > 0) throw usage('agent', problems)
+  const file = text(values, 'config') ?? terminal.env['ROUNDTABLE_CONFIG']
+  const env = Object.fromEntries(
+    Object.entries(terminal.env).filter(([name]) => !NOT_CONFIGURATION.includes(name)),
+  )
+  const config = parseConfig({ ...(file === undefined || file === '' ? {} : { file }), env, flags })
+  if (flag(values, 'stop-with-parent')) stopWithParent()
+  const { runDaemon } = await import('../../daemon/daemon.ts')
+  // A daemon killed with kill -9 writes no cache at its end, so what is loaded by now is kept now.
+  flushCompileCache()
+  return await runDaemon(config)
+}
+
+/**
+ * Leaves when standard input ends: it is a pipe whose other end the parent holds, so it ends however the parent died.
+ * Cheaper and surer than asking for the parent's pid again and again, which another process may have taken over.
+ */
+function stopWithParent(): void {
+  process.stdin.on('error', () => undefined)
+  process.stdin.once('close', () => {
+    process.kill(process.pid, 'SIGTERM')
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), ORPHAN_MS_MAX).unref()
+  })
+  process.stdin.resume()
+}

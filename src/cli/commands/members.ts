@@ -1,0 +1,92 @@
+import type { LedgerEntry, MemberView } from '../../node/status.ts'
+import { clientOf } from '../client.ts'
+import type { Call } from '../command.ts'
+import { EXIT } from '../exit-code.ts'
+import { type Colour, duration, paint, sheet, table } from '../table.ts'
+import type { Output } from '../terminal.ts'
+
+const COLOURS: Record<MemberView['opinion'], Colour> = {
+  alive: 'green',
+  suspect: 'yellow',
+  dead: 'red',
+  left: 'dim',
+}
+
+export async function run(call: Call): Promise<number> {
+  const { args, json, terminal } = call
+  const client = clientOf(call)
+  const name = args[0]
+  if (name !== undefined) {
+    const member = await client.get<MemberDetail>(`/v1/members/${encodeURIComponent(name)}`)
+    terminal.out.write(json ? `${JSON.stringify(member)}\n` : memberSheet(member, terminal.out))
+    return EXIT.ok
+  }
+  const answer = await client.get<MembersAnswer>('/v1/members')
+  terminal.out.write(json ? `${JSON.stringify(answer)}\n` : memberTable(answer.members, terminal.out))
+  return EXIT.ok
+}
+
+interface MembersAnswer {
+  readonly members: readonly MemberView[]
+}
+
+type MemberDetail = MemberView & { readonly ledger: readonly LedgerEntry[] }
+
+const statusWord = (member: MemberView, out: Output): string =>
+  paint(
+    out,
+    COLOURS[member.opinion],
+    member.leaving && member.opinion === 'alive' ? 'leaving' : member.opinion,
+  )
+
+const heard = (member: MemberView): string =>
+  member.self ? 'self' : duration(member.lastHeardMs ?? undefined)
+
+function memberTable(members: readonly MemberView[], out: Output): string {
+  return table(members, [
+    { title: 'NODE', cell: member => member.id },
+    { title: 'STATUS', cell: member => statusWord(member, out) },
+    { title: 'ADDRESS', cell: member => member.addresses[0] },
+    { title: 'WEIGHT', cell: member => member.weight, right: true },
+    { title: 'HEARD', cell: heard, right: true },
+    {
+      title: 'RTT',
+      cell: member => (member.rttMs == null ? '-' : `${member.rttMs.toFixed(1)} ms`),
+      right: true,
+    },
+    { title: 'RING', cell: member => member.ringChecksum },
+    { title: 'NOTE', cell: noteOf },
+  ])
+}
+
+function noteOf(member: MemberView): string {
+  const notes = [
+    ...(member.linkFault ? ['only the link from here is silent'] : []),
+    ...(member.claims.length > 0 ? [`accused by ${member.claims.length}`] : []),
+  ]
+  return notes.join(', ')
+}
+
+function memberSheet(member: MemberDetail, out: Output): string {
+  const head = sheet([
+    ['node', member.id],
+    ['status', statusWord(member, out)],
+    ['peer id', member.peerId],
+    ['incarnation', member.incarnation],
+    ['addresses', member.addresses.join(', ')],
+    ['weight', member.weight],
+    ['heard', heard(member)],
+    ['round trip', member.rttMs == null ? '-' : `${member.rttMs.toFixed(1)} ms`],
+    ['links', member.links],
+    ['ring', member.ringChecksum],
+  ])
+  const claims = member.claims.map(claim => `  ${JSON.stringify(claim)}\n`)
+  const ledger = (member.ledger ?? []).map(
+    entry => `  ${new Date(entry.at).toISOString()}  ${entry.event}: ${entry.text}\n`,
+  )
+  return [
+    head,
+    ...(claims.length > 0 ? ['\nClaims against it:\n', ...claims] : []),
+    ...(ledger.length > 0 ? ['\nWhat happened:\n', ...ledger] : []),
+  ].join('')
+}

@@ -1,0 +1,150 @@
+/** Hands in one task, and with --wait follows it to its end. */
+import { readFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import { CodedError, type Problem } from '../../base/errors.ts'
+import type { TaskRecord } from '../../tasks/task.ts'
+import { usage } from '../arguments.ts'
+import { clientOf, type DaemonClient } from '../client.ts'
+import { type Call, flag, text, texts, type Values, wholeNumber } from '../command.ts'
+import { EXIT } from '../exit-code.ts'
+import { taskSheet } from '../task-view.ts'
+import type { Terminal } from '../terminal.ts'
+
+/** Bytes of a task that are read; the daemon's own limit (1 MiB unless told) decides. */
+const INPUT_BYTES_MAX = 16 * 1024 * 1024
+
+/** First and longest pause between two looks at a task, in ms. */
+const POLL_MS = 50
+const POLL_MS_MAX = 1_000
+
+const WAIT_MS = 300_000
+const DAY_MS = 86_400_000
+
+interface Submitted {
+  readonly record: TaskRecord
+  readonly existed: boolean
+  readonly durableCopies: number
+}
+
+type Fields = Record<string, unknown>
+
+export async function run(call: Call): Promise<number> {
+  const problems: Problem[] = []
+  const overrides = fieldsOf(call.values, problems)
+  const waitMs = wholeNumber(call.values, 'wait-ms', { min: 1, max: DAY_MS }, problems) ?? WAIT_MS
+  if (problems.length > 0) refuse(problems)
+  const task = { ...(await baseOf(call)), ...overrides }
+  const client = clientOf(call)
+  const submitted = await client.post<Submitted>('/v1/tasks', task)
+  if (!flag(call.values, 'wait')) return print(call, submitted)
+  const record = await settled(client, submitted.record, waitMs, call.terminal)
+  call.terminal.out.write(call.json ? `${JSON.stringify({ ...submitted, record })}\n` : taskSheet(record))
+  return record.state === 'succeeded' ? EXIT.ok : EXIT.failed
+}
+
+function print({ json, terminal }: Call, submitted: Submitted): number {
+  const { record, existed, durableCopies } = submitted
+  const copies = `${durableCopies} durable ${durableCopies === 1 ? 'copy' : 'copies'}`
+  const text = `${record.spec.id}: ${existed ? 'was known already' : 'accepted'}, ${record.state}, ${copies}, on ${record.holders.join(', ')}\n`
+  terminal.out.write(json ? `${JSON.stringify(submitted)}\n` : text)
+  return EXIT.ok
+}
+
+/** The task before the options are laid over it. */
+async function baseOf(call: Call): Promise<Fields> {
+  const [word] = call.args
+  const file = text(call.values, 'file')
+  if (word !== undefined && file !== undefined)
+    refuse([{ at: 'submit', expected: 'the task from one place', got: `${JSON.stringify(word)} and --file` }])
+  if (word !== undefined)
+    return word.trimStart().startsWith('{') ? parsed(word, 'the argument') : { type: word }
+  if (file !== undefined && file !== '-') return parsed(await contentOf(file), file)
+  const input = await call.terminal.readInput(INPUT_BYTES_MAX)
+  if (input === undefined || input.trim() === '')
+    refuse([{ at: 'submit', expected: 'TYPE, JSON, --file, or a task on standard input', got: 'nothing' }])
+  return parsed(input, 'standard input')
+}
+
+async function contentOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    return refuse([{ at: '--file', expected: 'a file that can be read', got: (error as Error).message }])
+  }
+}
+
+function parsed(content: string, at: string): Fields {
+  let value: unknown
+  try {
+    value = JSON.parse(content)
+  } catch (error) {
+    refuse([{ at, expected: 'a task as JSON', got: (error as Error).message }])
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
+  return refuse([
+    { at, expected: 'one task, a JSON object', got: Array.isArray(value) ? 'a list' : typeof value },
+  ])
+}
+
+/** The fields that options give. */
+function fieldsOf(values: Values, problems: Problem[]): Fields {
+  const fields: Fields = {}
+  const set = (name: string, value: unknown) => {
+    if (value !== undefined) fields[name] = value
+  }
+  set('id', text(values, 'id'))
+  set('key', text(values, 'key'))
+  set('payload', payloadOf(values, problems))
+  set('priority', wholeNumber(values, 'priority', { min: 0, max: 3 }, problems))
+  set('maxAttempts', wholeNumber(values, 'max-attempts', { min: 1, max: 1_000 }, problems))
+  set('timeoutMs', wholeNumber(values, 'timeout-ms', { min: 1, max: 7 * DAY_MS }, problems))
+  set('backoffMs', wholeNumber(values, 'backoff-ms', { min: 0, max: DAY_MS }, problems))
+  return fields
+}
+
+function payloadOf(values: Values, problems: Problem[]): unknown {
+  const given = text(values, 'payload')
+  const command = text(values, 'command')
+  const args = texts(values, 'arg')
+  if (command === undefined && args.length > 0)
+    problems.push({ at: '--arg', expected: '--command NAME beside it', got: 'none' })
+  if (given !== undefined && command !== undefined)
+    problems.push({ at: '--payload', expected: 'either this or --command', got: 'both' })
+  if (command !== undefined) return args.length > 0 ? { command, args } : { command }
+  if (given === undefined) return undefined
+  try {
+    return JSON.parse(given)
+  } catch (error) {
+    problems.push({
+      at: '--payload',
+      expected: 'JSON',
+      got: `${JSON.stringify(given)} (${(error as Error).message})`,
+    })
+    return undefined
+  }
+}
+
+/** Looks again and again until the task has come to its end. @throws CodedError `DEADLINE` */
+async function settled(
+  client: DaemonClient,
+  accepted: TaskRecord,
+  waitMs: number,
+  { interrupted, err }: Terminal,
+): Promise<TaskRecord> {
+  const started = performance.now()
+  let record = accepted
+  let shown = ''
+  for (let ms = POLL_MS; record.settledAt === undefined; ms = Math.min(POLL_MS_MAX, ms * 1.5)) {
+    if (performance.now() - started > waitMs)
+      throw new CodedError('DEADLINE', `${record.spec.id} was ${record.state} after ${waitMs} ms.`)
+    if (err.isTerminal && record.state !== shown) err.write(`${record.spec.id}: ${record.state}\n`)
+    shown = record.state
+    await pause(ms, undefined, { signal: interrupted })
+    record = await client.get<TaskRecord>(`/v1/tasks/${encodeURIComponent(record.spec.id)}`)
+  }
+  return record
+}
+
+function refuse(problems: readonly Problem[]): never {
+  throw usage('submit', problems)
+}

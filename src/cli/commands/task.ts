@@ -1,0 +1,11 @@
+import type { TaskRecord } from '../../tasks/task.ts'
+import { clientOf } from '../client.ts'
+import type { Call } from '../command.ts'
+import { EXIT } from '../exit-code.ts'
+import { taskSheet } from '../task-view.ts'
+
+export async function run(call: Call): Promise<number> {
+  const task = await clientOf(call).get<TaskRecord>(`/v1/tasks/${encodeURIComponent(call.args[0] ?? '')}`)
+  call.terminal.out.write(call.json ? `${JSON.stringify(task)}\n` : taskSheet(task))
+  return EXIT.ok
+}

@@ -1,0 +1,11 @@
+/**
+ * The entry: switches the compile cache on and only then imports the program, since what is imported before is compiled
+ * anew at every start. libp2p costs about a second of compiling per process, with the cache a fraction of it.
+ */
+import { enableCompileCache } from 'node:module'
+import { compileCacheDirectory } from './compile-cache.ts'
+
+const directory = compileCacheDirectory()
+if (directory !== undefined) enableCompileCache(directory)
+const { main } = await import('./program.ts')
+await main()

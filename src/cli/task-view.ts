@@ -1,0 +1,58 @@
+/** Task records as tables. */
+import type { Attempt, TaskRecord } from '../tasks/task.ts'
+import { cut, duration, sheet, table } from './table.ts'
+
+/** Columns left for a key or id in a list, so that a row of ordinary length stays on one line. */
+const NAME_COLUMNS_MIN = 16
+
+/** One line a task. */
+export function taskTable(tasks: readonly TaskRecord[], columns: number): string {
+  const room = Math.max(NAME_COLUMNS_MIN, Math.floor((columns - 50) / 2))
+  return table(tasks, [
+    {
+      title: 'ID',
+      cell: task => (task.spec.id.length > room * 2 ? cut(task.spec.id, room * 2) : task.spec.id),
+    },
+    { title: 'STATE', cell: task => task.state },
+    { title: 'TYPE', cell: task => task.spec.type },
+    { title: 'KEY', cell: task => cut(task.spec.key, room) },
+    { title: 'TRIES', cell: task => task.attempts.length, right: true },
+    { title: 'ON', cell: task => task.attempts.at(-1)?.node },
+  ])
+}
+
+/** One task from all sides. */
+export function taskSheet(task: TaskRecord): string {
+  const head = sheet([
+    ['id', task.spec.id],
+    ['state', task.state],
+    ['type', task.spec.type],
+    ['key', task.spec.key],
+    ['source', task.source],
+    ['priority', task.spec.priority],
+    ['accepted', new Date(task.acceptedAt).toISOString()],
+    ...(task.settledAt === undefined ? [] : [['settled', new Date(task.settledAt).toISOString()] as const]),
+    ...(task.notBefore === undefined
+      ? []
+      : [['not before', new Date(task.notBefore).toISOString()] as const]),
+    ['holders', task.holders.join(', ')],
+    ['payload', JSON.stringify(task.spec.payload)],
+    ...(task.result === undefined ? [] : [['result', JSON.stringify(task.result)] as const]),
+    ...(task.error === undefined ? [] : [['error', `${task.error.code}: ${task.error.message}`] as const]),
+  ])
+  if (task.attempts.length === 0) return head
+  return `${head}\n${table(task.attempts, [
+    { title: 'TRY', cell: attempt => attempt.number, right: true },
+    { title: 'NODE', cell: attempt => attempt.node },
+    { title: 'STARTED', cell: attempt => new Date(attempt.startedAt).toISOString() },
+    { title: 'TOOK', cell: took, right: true },
+    { title: 'OUTCOME', cell: attempt => attempt.outcome ?? 'running' },
+    {
+      title: 'WHY',
+      cell: attempt => (attempt.error ? `${attempt.error.code}: ${attempt.error.message}` : ''),
+    },
+  ])}`
+}
+
+const took = (attempt: Attempt): string | undefined =>
+  attempt.endedAt === undefined ? undefined : duration(attempt.endedAt - attempt.startedAt)
