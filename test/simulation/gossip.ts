@@ -13,7 +13,6 @@ import type { PeerId } from '../../src/base/ids.ts'
 import type { Random } from '../../src/base/random.ts'
 import type { GossipMessage } from '../../src/node/machine.ts'
 import type { End, Network, Party } from './network.ts'
-import { HOSTS_MAX } from './paths.ts'
 import type { EventQueue } from './queue.ts'
 
 const SEEN = -1
@@ -25,7 +24,7 @@ export class Rumour {
   readonly author: PeerId
   readonly message: GossipMessage
   /** Per host: when the first copy comes, `SEEN` once it was handed up, infinity when none is on its way. */
-  readonly #first = new Float64Array(HOSTS_MAX).fill(Number.POSITIVE_INFINITY)
+  readonly #first: number[] = []
 
   constructor(author: PeerId, message: GossipMessage) {
     this.author = author
@@ -45,7 +44,7 @@ export class Rumour {
 
   /** Would a copy arriving then be the first? If so it is now the one expected. */
   improves(host: number, arrival: number): boolean {
-    if (arrival >= (this.#first[host] as number)) return false
+    if (arrival >= (this.#first[host] ?? Number.POSITIVE_INFINITY)) return false
     this.#first[host] = arrival
     return true
   }

@@ -12,6 +12,12 @@ export type Profile = 'mixed' | 'mild' | 'calm'
 
 export const PROFILES: readonly Profile[] = ['mixed', 'mild', 'calm']
 
+/** Which profile a seed has when all are wanted: most are `mixed`. */
+export const profileOf = (seed: number): Profile => {
+  const digit = seed % 10
+  return digit === 0 ? 'calm' : digit <= 2 ? 'mild' : 'mixed'
+}
+
 /** Hosts are numbers; `ms` is how long a fault lasts. */
 export type Fault =
   | {
