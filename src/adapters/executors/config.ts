@@ -1,9 +1,21 @@
+/**
+ * The most that `exec.outputBytesMax` may be, in bytes. A result is one JSON value that the daemon parses in one go:
+ * 1 MiB takes about 3 ms of its event loop, and 64 times as much would be mistaken for a dead node.
+ */
+export const OUTPUT_BYTES_CEILING = 1024 * 1024
+
+/** Bytes that the environment of one command may have in the configuration: it travels with every order. */
+export const COMMAND_ENV_BYTES_MAX = 64 * 1024
+
 /** What this node may execute. */
 export interface ExecutorsConfig {
   readonly exec: {
     /** The allow list: name -> how to start it. A task names one of these and nothing else ever runs. */
     readonly commands: Readonly<Record<string, ExecCommand>>
-    /** Bytes of standard output kept as the result; reaching it kills the process group (OUTPUT_TOO_LARGE). */
+    /**
+     * Bytes of standard output kept as the result; exceeding it kills the process group (OUTPUT_TOO_LARGE). At most
+     * `OUTPUT_BYTES_CEILING`.
+     */
     readonly outputBytesMax: number
   }
   readonly http: {

@@ -1,0 +1,176 @@
+/**
+ * One running command, from spawn to report. Lives in the runner.
+ *
+ * An attempt is the life of the command's own process: when that ends, what it left behind gets `CLOSE_GRACE_MS` to
+ * finish writing (the tail of a pipeline) and then dies with its process group. So nothing outlives its attempt, and a
+ * grandchild that holds standard output open cannot hold up the result.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { performance } from 'node:perf_hooks'
+import type { EndCause, EndReport, RunnerReport, StartOrder } from './messages.ts'
+import { OutputHead, OutputTail } from './output.ts'
+import { groupOf, type ProcessGroup, signalGroup } from './process-group.ts'
+import { killStrays, MARK_VARIABLE } from './stray-processes.ts'
+import { timerMs } from './timer.ts'
+
+/** From SIGTERM to SIGKILL, in ms: half of the second within which a cancel must be done everywhere. */
+export const TERM_GRACE_MS = 500
+
+/** From the end of the command to the end of its attempt, in ms, while somebody still holds its output open. */
+export const CLOSE_GRACE_MS = 200
+
+/** After SIGKILL a process can only be kept by the kernel (a hung disk, in ms). The attempt is then given up. */
+export const KILL_WAIT_MS = 5_000
+
+/** Bytes kept of the end of standard error. */
+export const STDERR_BYTES_MAX = 8 * 1024
+
+/** What a command's standard input may say when nobody reads it (any more): the command's business, no failure. */
+const INPUT_ENDED: ReadonlySet<unknown> = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'])
+
+export class ChildCommand {
+  readonly #order: StartOrder
+  readonly #report: (report: RunnerReport) => void
+  readonly #startedAt = performance.now()
+  readonly #stdout: OutputHead
+  readonly #stderr = new OutputTail(STDERR_BYTES_MAX)
+  #child: ChildProcess | undefined
+  #group: ProcessGroup | undefined
+  #cause: EndCause = 'exit'
+  #failure: EndReport['failure'] = null
+  #bytes = 0
+  #timer: NodeJS.Timeout | undefined
+  #ended = false
+
+  constructor(order: StartOrder, report: (report: RunnerReport) => void) {
+    this.#order = order
+    this.#report = report
+    this.#stdout = new OutputHead(order.outputBytesMax)
+  }
+
+  /** Spawns it. Every end, that of a failed spawn included, comes as a report. */
+  start(): void {
+    const { path, args, env, cwd, stdin } = this.#order
+    try {
+      this.#child = spawn(path, args, {
+        env,
+        ...(cwd === null ? {} : { cwd }),
+        detached: true, // Leads a process group of its own.
+        stdio: [stdin === null ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      })
+    } catch (error) {
+      this.#fail('spawn-failed', error)
+      void this.#finish()
+      return
+    }
+    this.#follow(this.#child)
+  }
+
+  /** Stops it: SIGTERM, and SIGKILL after `TERM_GRACE_MS`. */
+  stop(cause: 'timeout' | 'killed'): void {
+    if (this.#cause !== 'exit' || this.#ended || this.#exited) return
+    this.#cause = cause
+    this.#signal('SIGTERM')
+    this.#after(TERM_GRACE_MS, () => this.#kill())
+  }
+
+  /** SIGKILL, now, without a report. For the end of the runner. */
+  destroy(): void {
+    this.#ended = true
+    clearTimeout(this.#timer)
+    this.#signal('SIGKILL')
+  }
+
+  #follow(child: ChildProcess): void {
+    child.on('error', error => {
+      if (child.pid !== undefined) return
+      this.#fail('spawn-failed', error)
+      void this.#finish()
+    })
+    if (child.pid === undefined) return
+    this.#group = groupOf(child.pid)
+    this.#report({ kind: 'started', id: this.#order.id, ...this.#group })
+    this.#after(this.#order.timeoutMs, () => this.stop('timeout'))
+    child.stdout?.on('data', (chunk: Buffer) => this.#onOutput(chunk))
+    child.stderr?.on('data', (chunk: Buffer) => this.#stderr.append(chunk))
+    child.stdin?.on('error', error => this.#onInputError(error))
+    child.stdin?.end(this.#order.stdin ?? '')
+    child.on('exit', () => this.#after(CLOSE_GRACE_MS, () => void this.#finish('held open')))
+    child.on('close', () => void this.#finish())
+  }
+
+  #onOutput(chunk: Buffer): void {
+    this.#bytes += chunk.length
+    if (this.#stdout.append(chunk) || this.#cause !== 'exit') return
+    this.#cause = 'output'
+    this.#child?.stdout?.destroy()
+    this.#kill()
+  }
+
+  #onInputError(error: Error): void {
+    if (INPUT_ENDED.has((error as NodeJS.ErrnoException).code) || this.#cause !== 'exit') return
+    this.#fail('stdin-failed', error)
+    this.#kill()
+  }
+
+  #fail(cause: EndCause, error: unknown): void {
+    const { code, message } = error as NodeJS.ErrnoException
+    this.#cause = cause
+    this.#failure = { code: String(code ?? ''), message: String(message) }
+  }
+
+  #kill(): void {
+    this.#signal('SIGKILL')
+    if (this.#exited) void this.#finish('held open')
+    else this.#after(KILL_WAIT_MS, () => void this.#finish())
+  }
+
+  get #exited(): boolean {
+    const child = this.#child
+    return child !== undefined && (child.exitCode !== null || child.signalCode !== null)
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.#group !== undefined) signalGroup(this.#group, signal)
+  }
+
+  /** One timer at a time: what comes next always replaces what was awaited. */
+  #after(ms: number, then: () => void): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(then, timerMs(ms))
+  }
+
+  async #finish(held?: 'held open'): Promise<void> {
+    if (this.#ended) return
+    this.#ended = true
+    clearTimeout(this.#timer)
+    this.#signal('SIGKILL')
+    this.#child?.stdout?.destroy()
+    this.#child?.stderr?.destroy()
+    const suspicious = held !== undefined || (this.#cause !== 'exit' && this.#group !== undefined)
+    this.#report(this.#end(suspicious ? await this.#killStrays() : 0))
+  }
+
+  #killStrays(): Promise<number> {
+    const mark = this.#order.env[MARK_VARIABLE]
+    return mark === undefined ? Promise.resolve(0) : killStrays({ mark })
+  }
+
+  #end(strays: number): EndReport {
+    const child = this.#child
+    return {
+      kind: 'ended',
+      id: this.#order.id,
+      cause: this.#cause,
+      exitCode: child?.pid === undefined ? null : child.exitCode,
+      signal: child?.signalCode ?? null,
+      stdout: this.#stdout.text(),
+      stderr: this.#stderr.text(),
+      bytes: this.#bytes,
+      cutBytes: this.#bytes - this.#stdout.length + this.#stderr.cutBytes,
+      durationMs: Math.round(performance.now() - this.#startedAt),
+      failure: this.#failure,
+      strays,
+    }
+  }
+}

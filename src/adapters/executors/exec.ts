@@ -1,0 +1,170 @@
+/**
+ * `exec`: a command that the configuration names, never a shell. The payload chooses the command, may add arguments
+ * where the configuration lets it, and fills standard input; what the command prints is the result.
+ *
+ * The commands run under the runner (see `runner-main.ts`), so that nothing survives this daemon.
+ */
+import type { Failure } from '../../base/errors.ts'
+import type { AttemptOrder } from '../../node/machine.ts'
+import type { Metric } from '../../node/status.ts'
+import type { Json, Outcome } from '../../tasks/task.ts'
+import { type ResolvedCommand, resolveCommands } from './command.ts'
+import type { ExecutorsConfig } from './config.ts'
+import { baseEnvironment } from './environment.ts'
+import { checkExecPayload, type ExecPayload, stdinOf } from './exec-payload.ts'
+import { cancelled, type Executor, failed, succeeded, timedOut } from './executor.ts'
+import type { EndCause, EndReport } from './messages.ts'
+import { type Command, Runner, type RunnerInit } from './runner.ts'
+
+/** Commands in the runner at one time. The core's concurrency is far below; this holds when it is not. */
+export const RUNNING_MAX = 512
+
+/** Length of standard error quoted in an error message. */
+const MESSAGE_STDERR_MAX = 2_000
+
+/** What the system says when starting the same command again can help. */
+const PASSING_TROUBLES: ReadonlySet<string> = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM', 'ETXTBSY'])
+
+/** Ends in which this node killed the command. */
+const KILLING = ['timeout', 'output', 'killed', 'stdin-failed'] as const satisfies readonly EndCause[]
+
+export interface ExecInit extends RunnerInit {
+  readonly config: ExecutorsConfig
+}
+
+export class ExecExecutor implements Executor {
+  readonly #commands: ReadonlyMap<string, ResolvedCommand>
+  readonly #outputBytesMax: number
+  readonly #runner: Runner
+  readonly #kills = new Map<EndCause, number>(KILLING.map(cause => [cause, 0]))
+  #strays = 0
+  #cutBytes = 0
+  #running = 0
+
+  /** @throws CodedError CONFIG_INVALID */
+  constructor(init: ExecInit) {
+    this.#commands = resolveCommands(init.config)
+    this.#outputBytesMax = init.config.exec.outputBytesMax
+    for (const [command, { missing }] of this.#commands) {
+      if (missing !== undefined) init.logger.log('warn', 'command-missing', { command, reason: missing })
+    }
+    this.#runner = new Runner(init)
+  }
+
+  /** Pid of the runner while it runs. */
+  get runnerPid(): number | undefined {
+    return this.#runner.pid
+  }
+
+  check(payload: unknown): Failure | undefined {
+    return checkExecPayload(payload, this.#commands)
+  }
+
+  async execute(order: AttemptOrder, signal: AbortSignal): Promise<Outcome> {
+    const command = this.#command(order)
+    const strange = Object.entries(command.env).find(([, value]) => value.includes('\0'))
+    if (strange !== undefined) return failed('TASK_INVALID', `${strange[0]} would hold a NUL byte`, false)
+    if (this.#running >= RUNNING_MAX)
+      return failed('THREW', `${RUNNING_MAX} commands run on this node already`)
+    this.#running++
+    try {
+      const end = await this.#runner.run(command, signal)
+      if (end.kind === 'stopped') return cancelled()
+      if (end.kind === 'lost') return failed('RUNNER_LOST', 'the runner died and the command was killed')
+      return this.#outcome(end, order, command)
+    } finally {
+      this.#running--
+    }
+  }
+
+  metrics(): readonly Metric[] {
+    const kills = [...this.#kills].map(([reason, value]) => ({ labels: { reason }, value }))
+    return [
+      ...this.#runner.metrics(),
+      counter('exec_kills_total', 'Commands killed by this node, by reason.', kills),
+      counter('exec_strays_killed_total', 'Processes killed that had left the group of their command.', [
+        { value: this.#strays },
+      ]),
+      counter('exec_output_cut_bytes_total', 'Bytes that commands printed and that were not kept.', [
+        { value: this.#cutBytes },
+      ]),
+    ]
+  }
+
+  stop(): Promise<void> {
+    return this.#runner.stop()
+  }
+
+  #command(order: AttemptOrder): Command {
+    const payload = order.payload as unknown as ExecPayload
+    // `check` let it pass, so it is there and can run.
+    const command = this.#commands.get(payload.command) as ResolvedCommand
+    return {
+      path: command.program as string,
+      args: [...command.args, ...(payload.args ?? [])],
+      env: { ...baseEnvironment(), ...command.env, ...taskEnvironment(order) },
+      cwd: command.cwd ?? null,
+      stdin: stdinOf(payload),
+      timeoutMs: order.timeoutMs,
+      outputBytesMax: this.#outputBytesMax,
+    }
+  }
+
+  #outcome(end: EndReport, order: AttemptOrder, command: Command): Outcome {
+    this.#cutBytes += end.cutBytes
+    this.#strays += end.strays
+    const kills = this.#kills.get(end.cause)
+    if (kills !== undefined) this.#kills.set(end.cause, kills + 1)
+    return OUTCOMES[end.cause](end, order, command)
+  }
+}
+
+const OUTCOMES: Record<EndCause, (end: EndReport, order: AttemptOrder, command: Command) => Outcome> = {
+  exit: end => {
+    if (end.signal !== null) return failed('SIGNALLED', `killed by ${end.signal}${stderrOf(end)}`)
+    if (end.exitCode === 0) return succeeded(resultOf(end))
+    return failed('EXIT_NONZERO', `exit code ${end.exitCode}${stderrOf(end)}`)
+  },
+  timeout: (end, order) => timedOut(order.timeoutMs, stderrOf(end)),
+  output: (_, __, command) =>
+    failed('OUTPUT_TOO_LARGE', `printed more than ${command.outputBytesMax} bytes and was killed`, false),
+  killed: () => cancelled(),
+  'spawn-failed': (end, _, command) => {
+    const from = command.cwd === null ? '' : ` in ${command.cwd}`
+    const retryable = PASSING_TROUBLES.has(end.failure?.code ?? '')
+    return failed('THREW', `${command.path} cannot be started${from}: ${end.failure?.message}`, retryable)
+  },
+  'stdin-failed': end => failed('THREW', `standard input cannot be written: ${end.failure?.message}`),
+}
+
+const resultOf = (end: EndReport): Json => ({
+  exitCode: 0,
+  stdout: end.stdout,
+  stderr: end.stderr,
+  bytes: end.bytes,
+  durationMs: end.durationMs,
+})
+
+function stderrOf({ stderr }: EndReport): string {
+  const text = stderr.trim()
+  return text === '' ? '' : `: ${text.slice(-MESSAGE_STDERR_MAX)}`
+}
+
+/** What a command learns of its attempt. The token orders it against other attempts; the deadline is wall clock ms. */
+function taskEnvironment(order: AttemptOrder): Readonly<Record<string, string>> {
+  return {
+    ROUNDTABLE_TASK_ID: order.task,
+    ROUNDTABLE_TASK_KEY: order.key,
+    ROUNDTABLE_TASK_ATTEMPT: String(order.attempt),
+    ROUNDTABLE_TASK_TOKEN: order.token.value,
+    ROUNDTABLE_TASK_NODE: order.node,
+    ROUNDTABLE_TASK_DEADLINE_MS: String(Date.now() + order.timeoutMs),
+  }
+}
+
+const counter = (name: string, help: string, samples: Metric['samples']): Metric => ({
+  name,
+  help,
+  type: 'counter',
+  samples,
+})

@@ -1,0 +1,230 @@
+/**
+ * The daemon's side of one runner, from its spawn to its last trace.
+ *
+ * It ends in one way only: the runner's process is gone. Whatever is wrong (a frame that is none, a socket that closed,
+ * a command long past its time, so that the runner must be frozen) leads to SIGKILL for the runner, and its exit leads
+ * to the one clean-up: kill the process groups it told us of, then those it had no time to tell of, found by their
+ * mark, and only then say `lost` to the attempts. So a retry never meets the attempt it replaces.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { extname } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import type { Logger } from '../../runtime/ports.ts'
+import { KILL_WAIT_MS, TERM_GRACE_MS } from './child-command.ts'
+import { baseEnvironment } from './environment.ts'
+import { encodeFrame, FrameReader } from './frames.ts'
+import {
+  asRunnerReport,
+  type EndReport,
+  type RunnerOrder,
+  type RunnerReport,
+  type StartOrder,
+} from './messages.ts'
+import { type ProcessGroup, signalGroup } from './process-group.ts'
+import { CHANNEL_FD } from './runner-channel.ts'
+import { killStrays } from './stray-processes.ts'
+import { timerMs } from './timer.ts'
+
+/**
+ * The runner's heap, in MiB, at most 1 MiB for the young generation: it holds outputs and little else, and node would
+ * rather let garbage grow than collect it.
+ */
+const RUNNER_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=1', '--no-warnings']
+
+/** A runner that has not ended a command this long after it had to is frozen, in ms. */
+const OVERDUE_MS = TERM_GRACE_MS + KILL_WAIT_MS + 2_000
+
+/** After an overdue timer fired: time for reports that wait in the socket, as it may be us who was frozen, in ms. */
+const SECOND_LOOK_MS = 1_000
+
+/** A runner asked to stop gets this long, in ms. */
+const STOP_MS = 1_000
+
+/** Reading what a dead runner left in its socket may take this long, in ms. */
+const DRAIN_MS = 500
+
+/** Bytes of a runner's standard error that are logged: it only writes when it crashes. */
+const STDERR_BYTES_MAX = 4 * 1024
+
+/** How a command ended: `lost` with its runner, `stopped` with this executor or before it began. */
+export type RunEnd = EndReport | { readonly kind: 'lost' } | { readonly kind: 'stopped' }
+
+interface Running {
+  readonly settle: (end: RunEnd) => void
+  group: ProcessGroup | undefined
+  overdue: NodeJS.Timeout
+}
+
+export interface RunnerProcessInit {
+  readonly mark: string
+  readonly logger: Logger
+  /** Environment for the runner beyond `PATH` and its like. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+export class RunnerProcess {
+  readonly #init: RunnerProcessInit
+  readonly #child: ChildProcess
+  /** Undefined when the spawn failed so early that there are no streams. */
+  readonly #channel: Duplex | undefined
+  readonly #reader = new FrameReader()
+  readonly #running = new Map<number, Running>()
+  readonly #gone = Promise.withResolvers<void>()
+  #stopping = false
+  /** Why it was or is being killed, when it was. */
+  #doom: string | undefined
+  /** It broke the protocol: nothing more is read. */
+  #faulty = false
+  #stderr = ''
+
+  constructor(init: RunnerProcessInit) {
+    this.#init = init
+    const script = fileURLToPath(new URL(`./runner-main${extname(import.meta.url)}`, import.meta.url))
+    this.#child = spawn(process.execPath, [...RUNNER_FLAGS, script, init.mark], {
+      env: { ...baseEnvironment(), ...init.env },
+      detached: true, // Not in the terminal's group: Ctrl-C is for the daemon, which may drain.
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    })
+    this.#child.on('error', error => {
+      if (this.#child.pid === undefined) void this.#bury(`cannot be started: ${error.message}`)
+    })
+    this.#channel = (this.#child.stdio as ChildProcess['stdio'] | undefined)?.[CHANNEL_FD] as
+      | Duplex
+      | undefined
+    this.#follow()
+  }
+
+  /** Undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  /** False once it is on its way out: give it no more orders. */
+  get usable(): boolean {
+    return this.#doom === undefined && !this.#stopping
+  }
+
+  /** Resolves when the process is gone and so is everything it had started. */
+  get gone(): Promise<void> {
+    return this.#gone.promise
+  }
+
+  run(order: StartOrder): Promise<RunEnd> {
+    const ended = Promise.withResolvers<RunEnd>()
+    const overdue = setTimeout(() => this.#onOverdue(order.id), timerMs(order.timeoutMs + OVERDUE_MS))
+    this.#running.set(order.id, { settle: ended.resolve, group: undefined, overdue })
+    this.#send(order)
+    return ended.promise
+  }
+
+  kill(id: number): void {
+    if (this.#running.has(id)) this.#send({ kind: 'kill', id })
+  }
+
+  /** Kills everything. Resolves like `gone`; idempotent. */
+  async stop(): Promise<void> {
+    if (!this.#stopping) {
+      this.#stopping = true
+      this.#send({ kind: 'stop' })
+    }
+    const impatience = setTimeout(() => this.#condemn('did not stop in time'), STOP_MS)
+    await this.#gone.promise
+    clearTimeout(impatience)
+  }
+
+  #follow(): void {
+    this.#child.on('exit', (code, signal) => void this.#bury(`exited with ${signal ?? code}`))
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString()).slice(0, STDERR_BYTES_MAX)
+    })
+    this.#channel?.on('data', (chunk: Buffer) => this.#receive(chunk))
+    this.#channel?.on('error', error => this.#condemn(`its socket failed: ${error.message}`))
+    this.#channel?.on('close', () => this.#condemn('its socket closed'))
+  }
+
+  #send(order: RunnerOrder): void {
+    if (this.#channel?.writable) this.#channel.write(encodeFrame(order))
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#faulty) return
+    try {
+      for (const message of this.#reader.push(chunk)) {
+        const report = asRunnerReport(message)
+        if (report === undefined) throw new Error('a report has the wrong shape')
+        this.#note(report)
+      }
+    } catch (error) {
+      this.#faulty = true
+      this.#condemn(`it does not keep to the protocol: ${(error as Error).message}`)
+    }
+  }
+
+  #note(report: RunnerReport): void {
+    const running = this.#running.get(report.id)
+    if (running === undefined) return // Ended while it was being told to stop.
+    if (report.kind === 'started') running.group = { pid: report.pid, startTicks: report.startTicks }
+    else this.#settle(report.id, report)
+  }
+
+  #settle(id: number, end: RunEnd): void {
+    const running = this.#running.get(id)
+    if (running === undefined) return
+    clearTimeout(running.overdue)
+    this.#running.delete(id)
+    running.settle(end)
+  }
+
+  /** It may be this process that slept: the answer may lie in the socket, which is read after the timers. */
+  #onOverdue(id: number): void {
+    const running = this.#running.get(id)
+    if (running === undefined) return
+    running.overdue = setTimeout(() => this.#condemn('it holds a command long past its time'), SECOND_LOOK_MS)
+  }
+
+  /** Kills the runner; its exit does the rest. */
+  #condemn(reason: string): void {
+    this.#doom ??= reason
+    this.#child.kill('SIGKILL')
+  }
+
+  async #bury(how: string): Promise<void> {
+    this.#doom ??= how
+    this.#killGroups()
+    await this.#drained()
+    this.#killGroups()
+    const strays = await killStrays({ mark: this.#init.mark })
+    if (!this.#stopping) this.#complain(how, strays)
+    for (const id of [...this.#running.keys()])
+      this.#settle(id, { kind: this.#stopping ? 'stopped' : 'lost' })
+    this.#channel?.destroy()
+    this.#gone.resolve()
+  }
+
+  #killGroups(): void {
+    for (const { group } of this.#running.values()) if (group !== undefined) signalGroup(group, 'SIGKILL')
+  }
+
+  /** What the runner wrote before it died may still lie in the socket: results that need not be lost. */
+  async #drained(): Promise<void> {
+    const channel = this.#channel
+    if (channel === undefined || channel.closed) return
+    const closed = Promise.withResolvers<void>()
+    channel.once('close', closed.resolve)
+    const impatience = setTimeout(closed.resolve, DRAIN_MS)
+    await closed.promise
+    clearTimeout(impatience)
+  }
+
+  #complain(how: string, strays: number): void {
+    this.#init.logger.log('error', 'runner-lost', {
+      pid: this.#child.pid,
+      how,
+      reason: this.#doom,
+      attempts: this.#running.size,
+      strays,
+      stderr: this.#stderr,
+    })
+  }
+}
