@@ -1,0 +1,250 @@
+/**
+ * The shape of every message that may come off a wire. Another node is another program: of another version, with a bug,
+ * or an enemy. So nothing of it reaches the core that is not exactly a message, and no array or text in it is longer
+ * than its named limit.
+ *
+ * Unknown keys are dropped, not refused: a newer node may say more. The types are the contract and these schemas must
+ * match them; `Agrees` at the end makes the compiler prove it in both directions. Deriving the types from the schemas
+ * would have been shorter, but then the pure rooms would import zod and an adapter.
+ */
+import { z } from 'zod'
+import { ERRORS, type ErrorCode } from '../../base/errors.ts'
+import {
+  KEY_BYTES_MAX,
+  NODE_ID_PATTERN,
+  type NodeId,
+  type PeerId,
+  type RequestId,
+  TASK_ID_PATTERN,
+  type TaskId,
+} from '../../base/ids.ts'
+import type { WallMs } from '../../base/time.ts'
+import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
+import { ATTEMPTS_KEPT, type Json } from '../../tasks/task.ts'
+import {
+  ADDRESS_CHARS_MAX,
+  ADDRESSES_MAX,
+  CLAIMS_MAX,
+  DETAIL_CHARS_MAX,
+  HOLDERS_MAX,
+  JSON_DEPTH_MAX,
+  MEMBERS_MAX,
+  PROBLEMS_MAX,
+  RECORDS_MAX,
+  RUNNING_MAX,
+  SHORT_CHARS_MAX,
+} from './limits.ts'
+
+/** A checked text under the name that the core gives it. */
+const named = <T extends string>(schema: z.ZodType<string>) => schema as unknown as z.ZodType<T>
+
+const nodeId = named<NodeId>(z.string().max(SHORT_CHARS_MAX).regex(NODE_ID_PATTERN))
+const peerId = named<PeerId>(
+  z
+    .string()
+    .max(SHORT_CHARS_MAX)
+    .regex(/^[1-9A-HJ-NP-Za-km-z]{20,}$/),
+)
+const taskId = named<TaskId>(z.string().regex(TASK_ID_PATTERN))
+const requestId = named<RequestId>(z.string().min(1).max(SHORT_CHARS_MAX))
+const wallMs = z.number().nonnegative() as unknown as z.ZodType<WallMs>
+const key = z
+  .string()
+  .max(KEY_BYTES_MAX)
+  .refine(text => Buffer.byteLength(text) <= KEY_BYTES_MAX)
+const short = z.string().max(SHORT_CHARS_MAX)
+const detail = z.string().max(DETAIL_CHARS_MAX)
+const count = z.int().nonnegative()
+const json = z.custom<Json>(value => value !== undefined && isShallow(value, JSON_DEPTH_MAX))
+
+/** Is a parsed value nested less deeply than the limit? Recursion itself is bounded by the limit. */
+function isShallow(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (depth === 0) return false
+  for (const inner of Object.values(value)) if (!isShallow(inner, depth - 1)) return false
+  return true
+}
+
+// membership
+
+const member = z.object({
+  id: nodeId,
+  peerId,
+  incarnation: count,
+  status: z.enum(['alive', 'dead', 'left']),
+  leaving: z.boolean(),
+  addresses: z.array(z.string().max(ADDRESS_CHARS_MAX)).max(ADDRESSES_MAX),
+  weight: z.number().min(0.01).max(100),
+})
+const members = z.array(member).max(MEMBERS_MAX)
+
+const claim = z.object({
+  accuser: nodeId,
+  subject: nodeId,
+  incarnation: count,
+  sequence: count,
+  evidence: z.enum(['timeout', 'refused']),
+  withdrawn: z.boolean(),
+})
+const claims = z.array(claim).max(CLAIMS_MAX)
+
+const hello = z.object({
+  type: z.literal('hello'),
+  cluster: short,
+  self: member,
+  ring: z.object({ version: count, hash: short, vnodesPerWeight: z.number().positive(), replicas: count }),
+  version: short,
+})
+const refuse = z.object({
+  type: z.literal('refuse'),
+  code: z.enum(['RING_MISMATCH', 'NODE_ID_TAKEN', 'PEER_NOT_ALLOWED', 'SEED_OTHER_CLUSTER']),
+  detail,
+})
+const sync = z.object({ type: z.literal('sync'), reply: z.boolean(), members, claims })
+const ping = z.object({ type: z.literal('ping'), seq: count })
+const ack = z.object({ type: z.literal('ack'), seq: count })
+const leave = z.object({ type: z.literal('leave'), member })
+const leaveAck = z.object({ type: z.literal('leave-ack'), incarnation: count })
+
+const rumour = z.object({ type: z.literal('rumour'), members })
+const heartbeat = z.object({
+  type: z.literal('heartbeat'),
+  id: nodeId,
+  incarnation: count,
+  leaving: z.boolean(),
+  ringChecksum: short,
+  viewDigest: z.number(),
+  load: z.object({ running: count, queued: count }),
+  heard: z.array(z.tuple([nodeId, z.number().nonnegative()])).max(MEMBERS_MAX),
+})
+const claimsGossip = z.object({ type: z.literal('claims'), claims })
+
+// tasks
+
+const errorCode = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]])
+
+const spec = z.object({
+  id: taskId,
+  key,
+  type: short,
+  payload: json,
+  priority: z.literal([0, 1, 2, 3]),
+  maxAttempts: count,
+  backoffMs: z.number().nonnegative(),
+  backoffMsMax: z.number().nonnegative(),
+  timeoutMs: z.number().nonnegative(),
+})
+const attemptError = z.object({
+  code: z.enum([
+    'EXIT_NONZERO',
+    'SIGNALLED',
+    'TIMEOUT',
+    'OUTPUT_TOO_LARGE',
+    'HTTP_STATUS',
+    'HTTP_FAILED',
+    'THREW',
+    'RUNNER_LOST',
+    'NODE_LOST',
+    'CANCELLED',
+    'EXECUTOR_UNKNOWN',
+    'COMMAND_NOT_ALLOWED',
+    'TASK_INVALID',
+  ]),
+  message: detail,
+})
+const attempt = z.object({
+  number: count,
+  node: nodeId,
+  startedAt: wallMs,
+  endedAt: wallMs.exactOptional(),
+  outcome: z.enum(['succeeded', 'failed', 'lost', 'cancelled']).exactOptional(),
+  error: attemptError.exactOptional(),
+})
+const source = z.custom<'api' | `list:${string}`>(
+  value =>
+    typeof value === 'string' &&
+    value.length <= ADDRESS_CHARS_MAX &&
+    (value === 'api' || value.startsWith('list:')),
+)
+const record = z.object({
+  spec,
+  source,
+  state: z.enum(['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled']),
+  acceptedAt: wallMs,
+  settledAt: wallMs.exactOptional(),
+  notBefore: wallMs.exactOptional(),
+  attempts: z.array(attempt).max(ATTEMPTS_KEPT),
+  result: json.exactOptional(),
+  error: attemptError.exactOptional(),
+  holders: z.array(nodeId).max(HOLDERS_MAX),
+  revision: count,
+})
+const records = z.array(record).max(RECORDS_MAX)
+
+const failure = z.object({
+  code: errorCode,
+  detail,
+  problems: z
+    .array(z.object({ at: detail, expected: detail, got: detail }))
+    .max(PROBLEMS_MAX)
+    .exactOptional(),
+  retryAfterS: z.number().nonnegative().exactOptional(),
+})
+const request = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('submit'), spec }),
+  z.object({ kind: z.literal('get'), task: taskId }),
+])
+const reply = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), record, existed: z.boolean(), durableCopies: count }),
+  z.object({ ok: z.literal(false), failure }),
+])
+const forward = z.object({ type: z.literal('forward'), id: requestId, hops: count, request })
+const forwardReply = z.object({ type: z.literal('forward-reply'), id: requestId, reply })
+const replicate = z.object({ type: z.literal('replicate'), batch: count, records })
+const replicated = z.object({ type: z.literal('replicated'), batch: count })
+const inventory = z.object({ type: z.literal('inventory'), id: count, ringChecksum: short })
+const inventoryReply = z.object({
+  type: z.literal('inventory-reply'),
+  id: count,
+  agreed: z.boolean(),
+  records,
+  running: z.array(taskId).max(RUNNING_MAX),
+  done: z.boolean(),
+})
+
+/** Everything that may come over a link. */
+export const linkSchema = z.discriminatedUnion('type', [
+  hello,
+  refuse,
+  sync,
+  ping,
+  ack,
+  leave,
+  leaveAck,
+  rumour,
+  forward,
+  forwardReply,
+  replicate,
+  replicated,
+  inventory,
+  inventoryReply,
+])
+
+/** Everything that may come as gossip. */
+export const gossipSchema = z.discriminatedUnion('type', [rumour, heartbeat, claimsGossip])
+
+// The compiler's proof that schemas and types say the same. A message added to the core and forgotten here fails it.
+
+/** All of it read-only, as the core's types are. `Json` already is, and refers to itself without end. */
+type Frozen<T> = [Json] extends [T] ? T : FrozenEach<T>
+type FrozenEach<T> = T extends string | number | boolean | null | undefined
+  ? T
+  : { readonly [K in keyof T]: Frozen<T[K]> }
+type Agrees<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never
+
+type LinkSeen = Frozen<z.infer<typeof linkSchema>>
+type GossipSeen = Frozen<z.infer<typeof gossipSchema>>
+export const schemasAgree = { link: true, gossip: true } satisfies {
+  link: Agrees<LinkSeen, LinkMessage>
+  gossip: Agrees<GossipSeen, GossipMessage>
+}

@@ -1,0 +1,175 @@
+/**
+ * The network of a node: authenticated links to peers, and gossip to all of them, over libp2p.
+ *
+ * The intuition: libp2p gives encrypted, multiplexed connections between keys; everything that decides is kept out of it.
+ * The rule: one link is one connection with one framed stream; what the core hears of it (up, frame, down and why) is
+ * exactly what happened on the socket, because a closed link is evidence in somebody's death. Gossip is a pipe per peer
+ * that follows whichever link works. Nothing here retries, redials, pings or closes on an opinion of its own.
+ *
+ * The road not taken: plain TLS and our own gossip. Fewer bytes and a faster start, but peers would need a certificate
+ * authority, and the wire format would be readable by nobody else.
+ */
+
+import type { Ed25519PrivateKey } from '@libp2p/interface'
+import { preSharedKey } from '@libp2p/pnet'
+import { CodedError } from '../../base/errors.ts'
+import { asPeerId, type LinkId, type PeerId } from '../../base/ids.ts'
+import type { DialResult, GossipMessage, Input, LinkMessage } from '../../node/machine.ts'
+import type { Metric } from '../../node/status.ts'
+import type { Enqueue, Logger, Transport } from '../../runtime/ports.ts'
+import { Complaints } from './complaints.ts'
+import type { TransportConfig } from './config.ts'
+import { Counters } from './counters.ts'
+import { Dialler, type DialOrder } from './dialler.ts'
+import { Gossip } from './gossip.ts'
+import { createHost, type Host } from './host.ts'
+import { STOP_MS } from './limits.ts'
+import { Links } from './links.ts'
+import { startListening } from './listening.ts'
+import { type NameService, Names } from './names.ts'
+import { Wires } from './wire.ts'
+
+export interface TransportInit {
+  readonly config: TransportConfig
+  readonly cluster: string
+  /** The key this node is known by; see `loadIdentity`. */
+  readonly identity: Ed25519PrivateKey
+  readonly logger: Logger
+  /** For tests: other name services than the system's. */
+  readonly names?: NameService
+}
+
+/** Throws CLUSTER_KEY_INVALID. Nothing listens before `start`. */
+export async function createTransport(init: TransportInit): Promise<Transport> {
+  return await Libp2pTransport.create(init, clusterProtector(init.config.clusterKey))
+}
+
+type Protector = ReturnType<ReturnType<typeof preSharedKey>>
+
+class Libp2pTransport implements Transport {
+  readonly peer: PeerId
+  readonly #init: TransportInit
+  readonly #host: Host
+  readonly #counters: Counters
+  readonly #links: Links
+  readonly #gossip: Gossip
+  readonly #dialler: Dialler
+  #enqueue: Enqueue | undefined
+  #stopping: Promise<void> | undefined
+
+  static async create(init: TransportInit, inner: Protector | undefined): Promise<Libp2pTransport> {
+    const counters = new Counters()
+    const wires = new Wires(counters)
+    const host = await createHost({
+      key: init.identity,
+      topic: topicOf(init.cluster),
+      logger: init.logger,
+      protector: wires.protector(inner),
+      allowPeers: new Set(init.config.allowPeers),
+      onGossipCopy: () => counters.add('transport_gossip_total', { outcome: 'copy' }),
+    })
+    return new Libp2pTransport(init, host, counters, wires)
+  }
+
+  private constructor(init: TransportInit, host: Host, counters: Counters, wires: Wires) {
+    const { logger, config, cluster } = init
+    const complaints = new Complaints(logger)
+    const enqueue = (input: Input) => this.#enqueue?.(input)
+    const shared = { host, counters, complaints, logger, enqueue }
+    this.#init = init
+    this.#host = host
+    this.#counters = counters
+    this.peer = asPeerId(host.node.peerId.toString())
+    this.#links = new Links({ ...shared, protocol: `/roundtable/${cluster}/link/1`, wires })
+    this.#gossip = new Gossip({ ...shared, topic: topicOf(cluster), linksTo: peer => this.#links.to(peer) })
+    this.#dialler = new Dialler({
+      host,
+      counters,
+      links: this.#links,
+      names: new Names(init.names),
+      allowPeers: new Set(config.allowPeers),
+      hasClusterKey: config.clusterKey !== undefined,
+    })
+  }
+
+  async start(enqueue: Enqueue): Promise<readonly string[]> {
+    this.#enqueue = enqueue
+    try {
+      await this.#host.node.start()
+      this.#gossip.start()
+      // Protocols first: a peer that connects in the first millisecond must not be told that they are unknown.
+      await this.#links.start(this.#gossip)
+      return await startListening(this.#host, this.#init.config)
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  dial(order: DialOrder): Promise<DialResult> {
+    return this.#dialler.dial(order)
+  }
+
+  send(link: LinkId, message: LinkMessage): void {
+    this.#links.send(link, message)
+  }
+
+  publish(message: GossipMessage): void {
+    this.#gossip.publish(message)
+  }
+
+  closeLink(link: LinkId, reason: string): void {
+    void this.#links.close(link, reason)
+  }
+
+  metrics(): readonly Metric[] {
+    const links: Metric = {
+      name: 'transport_links',
+      help: 'Links that are up.',
+      type: 'gauge',
+      samples: [{ value: this.#links.count }],
+    }
+    return [links, ...this.#counters.metrics()]
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    this.#dialler.stop()
+    let timer: NodeJS.Timeout | undefined
+    const limit = new Promise<'late'>(resolve => {
+      timer = setTimeout(() => resolve('late'), STOP_MS)
+    })
+    const ended = await Promise.race([this.#close(), limit])
+    clearTimeout(timer)
+    if (ended !== 'late') return
+    this.#init.logger.log('warn', 'transport.stop-forced', { afterMs: STOP_MS })
+    for (const connection of this.#host.node.getConnections()) connection.abort(new Error('stop'))
+  }
+
+  async #close(): Promise<void> {
+    await this.#gossip.settled()
+    await this.#links.closeAll()
+    await this.#host.node.stop()
+  }
+}
+
+function topicOf(cluster: string): string {
+  return `/roundtable/${cluster}/membership/1`
+}
+
+function clusterProtector(clusterKey: string | undefined): Protector | undefined {
+  if (clusterKey === undefined) return undefined
+  if (!/^[0-9a-fA-F]{64}$/.test(clusterKey)) {
+    // Its length only: a key that is nearly right is nearly a secret.
+    throw new CodedError(
+      'CLUSTER_KEY_INVALID',
+      `Expected 64 hex digits, got ${clusterKey.length} characters.`,
+    )
+  }
+  const psk = `/key/swarm/psk/1.0.0/\n/base16/\n${clusterKey.toLowerCase()}`
+  return preSharedKey({ psk: new TextEncoder().encode(psk) })()
+}

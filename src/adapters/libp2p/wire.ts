@@ -1,0 +1,118 @@
+/**
+ * One TCP connection, seen at the socket: who ended it, and was it ever spoken to in our language?
+ *
+ * libp2p tells that a connection closed but not who did it: a FIN from the remote process, our own close and a close by
+ * libp2p itself look the same. "The remote end closed it" is evidence of death here, so it is taken from the socket and
+ * from nothing else: a FIN that came before ours, or a reset. ETIMEDOUT, EHOSTUNREACH and our own timeouts say nothing of
+ * the remote process.
+ *
+ * The wire sits in libp2p's connection protector, the only place that sees every raw connection before its handshake.
+ * There it also turns strangers away: everything that speaks libp2p starts with the same twenty bytes, so HTTP requests
+ * and random bytes are cut off at their first packet, not after the timeout of the handshake.
+ */
+import { Socket } from 'node:net'
+import type { ConnectionProtector, MessageStream } from '@libp2p/interface'
+import type { Counters } from './counters.ts'
+
+/** The start of every multistream negotiation, from both ends: a length and the name of the protocol. */
+const GREETING = Buffer.from('\x13/multistream/1.0.0\n')
+
+const RESET_CODES = new Set(['ECONNRESET', 'EPIPE'])
+
+export class Wire {
+  readonly #socket: Socket
+  #ending: 'remote' | 'other' | undefined
+  /** Became a link; until then an inbound one is a stranger. */
+  linked = false
+  /** It did not greet: no roundtable daemon, or one with a cluster key where this one has none. */
+  foreign = false
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    // Before libp2p's own listeners, which tell the rest of the program about the close.
+    socket.prependOnceListener('end', () => {
+      this.#ending ??= socket.writableEnded || socket.destroyed ? 'other' : 'remote'
+    })
+    socket.prependOnceListener('error', (error: NodeJS.ErrnoException) => {
+      this.#ending ??= RESET_CODES.has(error.code ?? '') ? 'remote' : 'other'
+    })
+  }
+
+  /** True when the remote end closed or reset the connection, and this end had not begun to. */
+  get endedByRemote(): boolean {
+    return this.#ending === 'remote'
+  }
+
+  /** Bytes that came from the other end. */
+  get bytesRead(): number {
+    return this.#socket.bytesRead
+  }
+
+  /** Cuts the connection when its first bytes are not the greeting. */
+  expectGreeting(cut: (error: Error) => void): void {
+    let seen = 0
+    const check = (chunk: Buffer) => {
+      const part = chunk.subarray(0, GREETING.byteLength - seen)
+      const fits = part.equals(GREETING.subarray(seen, seen + part.byteLength))
+      seen += part.byteLength
+      if (fits && seen < GREETING.byteLength) return
+      this.#socket.off('data', check)
+      if (fits) return
+      this.foreign = true
+      cut(new Error('the other end does not speak libp2p, or has a cluster key'))
+    }
+    this.#socket.on('data', check)
+  }
+
+  onClose(tell: () => void): void {
+    this.#socket.once('close', tell)
+  }
+}
+
+/** Options that a dial carries down to the protector, to get hold of its wire. */
+export interface WireOptions {
+  readonly onWire?: (wire: Wire) => void
+}
+
+/** Finds the wire of a libp2p connection. Both share the object that holds the times of their life, and nothing else. */
+export class Wires {
+  readonly #byTimeline = new WeakMap<object, Wire>()
+  readonly #counters: Counters
+
+  constructor(counters: Counters) {
+    this.#counters = counters
+  }
+
+  of(connection: { readonly timeline: object }): Wire | undefined {
+    return this.#byTimeline.get(connection.timeline)
+  }
+
+  /** @param inner encrypts with the cluster key, when there is one */
+  protector(inner: ConnectionProtector | undefined): ConnectionProtector {
+    return {
+      protect: async (raw, options) => {
+        const wire = this.#wireOf(raw)
+        if (wire !== undefined)
+          this.#watch(wire, raw, inner === undefined, options as WireOptions | undefined)
+        return inner === undefined ? raw : await inner.protect(raw, options)
+      },
+    }
+  }
+
+  #wireOf(raw: MessageStream): Wire | undefined {
+    if (!('socket' in raw) || !(raw.socket instanceof Socket)) return undefined
+    const wire = new Wire(raw.socket)
+    this.#byTimeline.set(raw.timeline, wire)
+    return wire
+  }
+
+  #watch(wire: Wire, raw: MessageStream, greets: boolean, options: WireOptions | undefined): void {
+    if (greets) wire.expectGreeting(error => raw.abort(error))
+    options?.onWire?.(wire)
+    if (raw.direction !== 'inbound') return
+    wire.onClose(() => {
+      if (wire.linked) return
+      this.#counters.add('transport_strangers_total', { end: wire.foreign ? 'foreign' : 'no-handshake' })
+    })
+  }
+}
