@@ -1,0 +1,41 @@
+# The daemon as an image. Build: docker build -t roundtable .    Run: docker run -v data:/data roundtable
+#
+# Three stages, so that neither the compiler nor the developer's packages come along. No shell stands between the
+# container and the daemon: bin/roundtable execs node, which is process 1 and gets SIGTERM itself, and a SIGTERM is a leave.
+# Commands that leave children of their own behind need somebody to reap them: run with `--init` then (compose.yaml does).
+
+FROM node:24-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json ./
+COPY src ./src
+RUN npm run build
+
+FROM node:24-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --no-audit --no-fund
+
+FROM node:24-slim
+WORKDIR /app
+COPY --from=packages /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json LICENSE ./
+COPY bin ./bin
+# A new volume takes owner and mode of the directory it covers. Nobody else has a reason to read keys and tasks.
+RUN ln -s /app/bin/roundtable /usr/local/bin/roundtable && install -d -o node -g node -m 0700 /data
+
+# Defaults of the container; everything else is in configs/default.yaml. The node's name is the container's hostname.
+ENV NODE_ENV=production \
+    ROUNDTABLE_DATA_DIR=/data
+
+USER node
+VOLUME /data
+# 7946: peers. 7373: the API, on the container's own loopback unless ROUNDTABLE_HTTP_HOST and a token say otherwise.
+EXPOSE 7946 7373
+STOPSIGNAL SIGTERM
+# Alive, not ready: a node that waits for its seeds is healthy, and restarting it would help nobody.
+HEALTHCHECK --interval=10s --timeout=6s --start-period=15s --retries=3 CMD ["roundtable", "status", "--check"]
+ENTRYPOINT ["/app/bin/roundtable"]
+CMD ["agent"]
