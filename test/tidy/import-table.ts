@@ -74,7 +74,7 @@ const TABLE: Readonly<Record<string, Room>> = {
 
 /** The words that cross the ports, with the limits that are declared beside them. */
 const CONTRACT =
-  /^src\/(?:node\/(?:machine|status)|membership\/(?:member|X\.ts$/
+  /^src\/(?:node\/(?:machine|status)|membership\/(?:member|messages)|tasks\/(?:task|messages|spec))\.ts$/
 
 /** Single files that a room may import beside its rooms. */
 const FILES: readonly (readonly [room: RegExp, target: RegExp])[] = [
