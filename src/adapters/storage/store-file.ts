@@ -15,7 +15,8 @@ const CACHE_KIB = 2048
 
 /** SQLite's primary result codes, as in `sqlite3.h`. */
 const LOCKED = new Set([5, 6])
-const DAMAGED = new Set([11, 26])
+/** 1 is "SQL error": the statements here are right, so the file's header or schema is not. */
+const DAMAGED = new Set([1, 11, 26])
 
 /**
  * Opens the store's file for writing, creating it when it is not there.
