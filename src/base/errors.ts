@@ -112,9 +112,29 @@ export const ERRORS = {
     'This node has too many requests in flight.',
     'Nothing was stored. Retry later with the same id.',
   ],
+  RATE_LIMITED: [
+    429,
+    'Too many requests came from this address.',
+    'Nothing was stored or changed. Retry later with the same id.',
+  ],
+  HEADERS_TOO_LARGE: [431, 'The request headers are too large.', 'Nothing was stored or changed.'],
+  REQUEST_TIMEOUT: [408, 'The request did not arrive in time.', 'Nothing was stored or changed.'],
+  INTERNAL: [500, 'The daemon met a fault of its own.', 'Unknown. The log of the node says more.'],
   // command line
   USAGE: [400, 'The command line is not valid.', 'Nothing was done.'],
   DAEMON_UNREACHABLE: [503, 'No daemon answers at that address.', 'Nothing was done.'],
+  TOOL_MISSING: [500, 'A program that this needs is not installed.', 'Nothing was started.'],
+  CLUSTER_NODE_FAILED: [
+    500,
+    'A daemon of the local cluster ended that should not.',
+    'All daemons of this cluster were stopped.',
+  ],
+  OUTPUT_UNWRITABLE: [500, 'The file with the results cannot be written.', 'The work was done; its results are lost.'],
+  CHAOS_TOO_LATE: [
+    500,
+    'The job was over before a daemon could be killed.',
+    'All daemons of this cluster were stopped.',
+  ],
   DEADLINE: [504, 'It did not finish in time.', 'It may still finish.'],
 } as const satisfies Record<string, readonly [status: number, title: string, state: string]>
 

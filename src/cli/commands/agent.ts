@@ -31,7 +31,8 @@ export async function run({ values, terminal }: Call): Promise<number> {
   const { runDaemon } = await import('../../daemon/daemon.ts')
   // A daemon killed with kill -9 writes no cache at its end, so what is loaded by now is kept now.
   flushCompileCache()
-  return await runDaemon(config)
+  const traceFile = text(values, 'trace')
+  return await runDaemon(config, traceFile === undefined ? {} : { traceFile })
 }
 
 /**

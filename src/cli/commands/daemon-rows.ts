@@ -21,6 +21,11 @@ const AGENT_OPTIONS: OptionTable = {
   },
   'task-list': { type: 'string', value: 'FILE', multiple: true, help: 'Shared task list, YAML or NDJSON.' },
   'min-members': { type: 'string', value: 'N', help: 'Start no task before so many members are alive.' },
+  trace: {
+    type: 'string',
+    value: 'FILE',
+    help: 'Record every input of the core there, for the simulator to replay.',
+  },
   'stop-with-parent': { type: 'boolean', hidden: true, help: 'Leave when standard input ends.' },
 }
 

@@ -9,5 +9,5 @@ export async function run(call: Call): Promise<number> {
   const answer = await clientOf(call).get<OwnerAnswer>(`/v1/owner/${encodeURIComponent(key)}`)
   call.terminal.out.write(call.json ? `${JSON.stringify(answer)}\n` : `${answer.owner ?? ''}\n`)
   if (flag(call.values, 'mine')) return answer.mine ? EXIT.ok : EXIT.failed
-  return answer.owner === undefined ? EXIT.failed : EXIT.ok
+  return answer.owner == null ? EXIT.failed : EXIT.ok
 }
