@@ -5,6 +5,7 @@
  */
 import type { NodeId, RequestId } from '../../src/base/ids.ts'
 import type { MemberRecord } from '../../src/membership/member.ts'
+import type { Claim } from '../../src/membership/messages.ts'
 import type { Effect, Input } from '../../src/node/machine.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import type { Belief, Cluster } from './cluster.ts'
@@ -21,6 +22,7 @@ export const INVARIANTS = {
   'incarnations never go down': 'No node ever takes an older incarnation of a member for the present one.',
   'nobody pretends': 'A node says nothing about itself but its own name, key and incarnation.',
   'no false death': 'Under mild faults no live member is ever called dead.',
+  'a pause accuses nobody': 'Where nothing is wrong but pauses, only a member that stood still is accused.',
   'views converge': 'At the end every live node counts exactly the live nodes as living, as they are now.',
   'the dead are dead': 'At the end nobody counts a killed node as living.',
   'a leave is a leave': 'Who was connected to a node that left has it as left, never as dead.',
@@ -47,6 +49,9 @@ const POLL_MS = 250
 const MESSAGES_PER_SECOND_MAX = 3_000
 const DIALS_PER_SECOND_MAX = 200
 
+/** Claims about a pause may be said again for this long after it. */
+const PAUSE_ECHO_MS = 3_000
+
 interface Rate {
   second: number
   messages: number
@@ -69,6 +74,8 @@ export class Invariants implements WorldProbe {
   readonly #requests = new Map<RequestId, string>()
   readonly #accepted = new Map<string, { disks: Host[]; wipes: number[] }>()
   readonly #farewells: Farewell[] = []
+  /** Accusations that were right when first made; they may be said again, late, by one who stood still meanwhile. */
+  readonly #accusations = new Set<string>()
   violation: Violation | undefined
   /** Live members called dead by a live node, seen at the polls: allowed under harsh faults, counted all the same. */
   falseDeaths = 0
@@ -103,6 +110,7 @@ export class Invariants implements WorldProbe {
       case 'publish':
         this.#count(process).messages++
         if (effect.message.type === 'rumour') this.#checkRumour(process, effect.message.members)
+        if (effect.message.type === 'claims') this.#checkClaims(process, effect.message.claims)
         return
       case 'dial':
         this.#count(process).dials++
@@ -155,7 +163,7 @@ export class Invariants implements WorldProbe {
   }
 
   #checkRumour(process: Process, members: readonly MemberRecord[]): void {
-    if (this.#schedule.profile === 'mixed') return
+    if (this.#schedule.profile === 'mixed' || this.#schedule.profile === 'pauses') return
     for (const record of members) {
       if (record.status === 'dead') this.#checkDeath(process, record)
     }
@@ -165,8 +173,32 @@ export class Invariants implements WorldProbe {
     const subject = this.#hostOf(record.id)
     const belief = subject && this.#cluster.belief(subject)
     if (belief === undefined || belief.self.incarnation > record.incarnation) return
-    if (this.#schedule.profile === 'mixed') this.falseDeaths++
+    const { profile } = this.#schedule
+    if (profile === 'mixed' || profile === 'pauses') this.falseDeaths++
     else this.#fail('no false death', by, `${record.id} is alive in incarnation ${belief.self.incarnation}`)
+  }
+
+  #checkClaims(by: Process, claims: readonly Claim[]): void {
+    if (this.#schedule.profile !== 'pauses') return
+    for (const { accuser, subject, incarnation, withdrawn } of claims) {
+      const accusation = `${accuser} ${subject} ${incarnation}`
+      if (withdrawn || this.#accusations.has(accusation)) continue
+      if (this.#stoodStill(subject)) this.#accusations.add(accusation)
+      else this.#fail('a pause accuses nobody', by, `accuses ${subject}`)
+    }
+  }
+
+  /** Was the host's process frozen lately? */
+  #stoodStill(name: NodeId): boolean {
+    const host = this.#hostOf(name)?.index
+    const { now } = this.#cluster.world
+    return this.#schedule.faults.some(
+      fault =>
+        fault.kind === 'freeze' &&
+        fault.host === host &&
+        fault.at <= now &&
+        now <= fault.at + fault.ms + PAUSE_ECHO_MS,
+    )
   }
 
   #checkReply(process: Process, effect: Effect & { kind: 'reply' }): void {

@@ -5,7 +5,7 @@
  *   SEEDS    how many (default 1 with SEED, else 200)
  *   NODES    hosts in a cluster (default 8)
  *   SECONDS  virtual seconds of a run (default 60)
- *   PROFILE  mixed, mild, calm, or all: of ten seeds one calm, two mild, seven mixed (default all)
+ *   PROFILE  mixed, mild, pauses, calm, or all: of ten seeds one calm, one pauses, two mild, six mixed (default all)
  *   WORKERS  threads (default: the CPU cores, at most SEEDS)
  *   KEEP     go on after this many violations (default 5)
  */

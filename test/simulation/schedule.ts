@@ -3,19 +3,21 @@
  * After the last fault everything is healed and a quiet period follows, in which the cluster must come to agree.
  *
  * Profiles: `mixed` is everything; `mild` is what a healthy cluster must bear without calling anybody dead (20 % loss,
- * 100 ms and up to 80 ms more of delay, pauses to 2 s); `calm` has no faults, and there every task runs exactly once.
+ * 20 to 180 ms of delay, pauses to 2 s); in `pauses` the network is perfect and processes stand still for up to 10 s, so
+ * whoever accuses a member that did not, mistook its own pause for the other's; `calm` has no faults, and there every
+ * task runs exactly once.
  */
 import { Random } from '../../src/base/random.ts'
 import type { ClockOptions } from './clock.ts'
 
-export type Profile = 'mixed' | 'mild' | 'calm'
+export type Profile = 'mixed' | 'mild' | 'pauses' | 'calm'
 
-export const PROFILES: readonly Profile[] = ['mixed', 'mild', 'calm']
+export const PROFILES: readonly Profile[] = ['mixed', 'mild', 'pauses', 'calm']
 
 /** Which profile a seed has when all are wanted: most are `mixed`. */
 export const profileOf = (seed: number): Profile => {
   const digit = seed % 10
-  return digit === 0 ? 'calm' : digit <= 2 ? 'mild' : 'mixed'
+  return digit === 0 ? 'calm' : digit === 1 ? 'pauses' : digit <= 3 ? 'mild' : 'mixed'
 }
 
 /** Hosts are numbers; `ms` is how long a fault lasts. */
@@ -91,11 +93,9 @@ export function makeSchedule({ seed, profile, nodes, seconds }: ScheduleOptions)
   const endAt = seconds * 1000
   const quietAt = profile === 'calm' ? STARTS_MS : Math.max(STARTS_MS, endAt - QUIET_MS)
   const hosts = planHosts(random, profile, nodes)
-  const drawn = { mixed: mixedFaults, mild: mildFaults, calm: (): Fault[] => [] }[profile](
-    random,
-    nodes,
-    quietAt,
-  )
+  const drawn = { mixed: mixedFaults, mild: mildFaults, pauses: pauseFaults, calm: (): Fault[] => [] }[
+    profile
+  ](random, nodes, quietAt)
   const submits = random.chance(0.5) ? planSubmits(random, nodes, quietAt) : []
   const wide = random.chance(0.2)
   return {
@@ -122,7 +122,10 @@ function planHosts(random: Random, profile: Profile, nodes: number): HostPlan[] 
       rate: random.chance(0.5) ? 1 : random.between(0.9, 1.1),
       wallOffsetMs: random.chance(0.3) ? random.between(-60_000, 60_000) : random.between(-50, 50),
     },
-    startAt: together || profile === 'mild' ? random.between(0, 100) : random.between(0, STARTS_MS),
+    startAt:
+      together || profile === 'mild' || profile === 'pauses'
+        ? random.between(0, 100)
+        : random.between(0, STARTS_MS),
     seeds,
   }))
 }
@@ -143,7 +146,13 @@ function mildFaults(random: Random, nodes: number, until: number): Fault[] {
   const faults: Fault[] = []
   const from = STARTS_MS + 2_000
   if (random.chance(0.8)) {
-    faults.push({ at: from, kind: 'loss', pair: 'all', share: random.between(0.05, 0.2), ms: until - from })
+    faults.push({
+      at: from,
+      kind: 'loss',
+      pair: 'all',
+      share: random.chance(0.5) ? 0.2 : random.between(0.05, 0.2),
+      ms: until - from,
+    })
   }
   if (random.chance(0.8)) {
     const jitterMs = random.between(20, 160)
@@ -151,6 +160,15 @@ function mildFaults(random: Random, nodes: number, until: number): Fault[] {
   }
   for (let at = from; at < until - 4_000; at += random.between(3_000, 6_000)) {
     faults.push({ at, kind: 'freeze', host: random.below(nodes), ms: random.between(200, 2_000) })
+  }
+  return faults
+}
+
+function pauseFaults(random: Random, nodes: number, until: number): Fault[] {
+  const faults: Fault[] = []
+  for (let at = STARTS_MS + 2_000; at < until; at += random.between(500, 5_000)) {
+    const ms = random.chance(0.5) ? random.between(200, 2_000) : random.between(2_000, 10_000)
+    faults.push({ at, kind: 'freeze', host: random.below(nodes), ms: Math.min(ms, until - at) })
   }
   return faults
 }

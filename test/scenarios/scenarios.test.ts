@@ -1,0 +1,44 @@
+/**
+ * Golden transcripts of small clusters. When one fails, run with REWRITE=1 and read the difference; commit it only when
+ * you understand what caused it.
+ */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { env } from 'node:process'
+import { test } from 'node:test'
+import { play } from './scenario.ts'
+
+const HERE = new URL('.', import.meta.url)
+const { REWRITE } = env
+
+const files = readdirSync(HERE)
+  .filter(name => name.endsWith('.txt'))
+  .sort()
+
+test('there is a transcript for every way in which a cluster changes', () => {
+  assert.deepEqual(
+    files.map(name => name.replace(/\.txt$/, '')),
+    [
+      'bad-link',
+      'fast-clock',
+      'freeze-and-thaw',
+      'join-by-seed',
+      'kill',
+      'leave',
+      'partition-3-5',
+      'restart-moved',
+      'simultaneous-start',
+      'two-node-cut',
+    ],
+  )
+})
+
+for (const name of files) {
+  test(`${name} goes as recorded`, () => {
+    const file = new URL(name, HERE)
+    const recorded = readFileSync(file, 'utf8')
+    const played = play(recorded)
+    if (REWRITE === '1') writeFileSync(file, played)
+    else assert.equal(played, recorded)
+  })
+}
