@@ -3,9 +3,15 @@ import assert from 'node:assert/strict'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parse } from 'yaml'
+import { createExecutors } from '../../src/adapters/executors/executors.ts'
+import { readTaskList } from '../../src/adapters/system/task-list-file.ts'
+import { asTaskId } from '../../src/base/ids.ts'
 import type { Config } from '../../src/config/config.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { defaultConfigFile, describeConfig } from '../../src/config/reference.ts'
+import { tasksDefaults } from '../../src/tasks/config.ts'
+import { parseTaskSpec } from '../../src/tasks/spec.ts'
+import type { TaskSpec } from '../../src/tasks/task.ts'
 
 const folder = new URL('../../configs/', import.meta.url)
 const pathOf = (name: string): string => new URL(name, folder).pathname
@@ -138,3 +144,36 @@ test('image and compose file ask the same question about health', () => {
     assert.deepEqual(healthcheck.test, ['CMD', ...command])
   }
 })
+
+const example = { path: pathOf('tasks.example.yaml'), allowInvalid: false }
+
+test('every task of tasks.example.yaml is one that a node of the shipped configurations takes', async () => {
+  const { specs, problemCount } = await readTaskList(example, tasksDefaults(2))
+  assert.equal(problemCount, 0)
+  assert.equal(new Set(specs.map(({ id }) => id)).size, specs.length)
+  assert.deepEqual([...new Set(specs.map(({ type }) => type))].sort(), ['compute', 'echo', 'unreliable'])
+  assert.deepEqual(await refusals(specs), [])
+})
+
+test('the command shown in tasks.example.yaml is one that local-cluster.yaml allows', async () => {
+  const shown = textOf('tasks.example.yaml').match(/^# - id: (?:.*\n# {3}.*)+/m)?.[0] ?? ''
+  const [entry] = parse(shown.replaceAll(/^# /gm, '')) as [unknown]
+  const parsed = parseTaskSpec(entry, tasksDefaults(2), () => asTaskId('made'))
+  assert.ok(parsed.ok, JSON.stringify(parsed))
+  assert.equal(parsed.spec.type, 'exec')
+  assert.deepEqual(await refusals([parsed.spec]), [])
+})
+
+/** What the executors of a local node say against these tasks. */
+async function refusals(specs: readonly TaskSpec[]): Promise<readonly unknown[]> {
+  const [node] = localNodes()
+  assert.ok(node)
+  const executors = createExecutors({ config: node.executors, logger: { log: () => {} } })
+  try {
+    return specs
+      .map(({ type, payload }) => executors.check(type, payload))
+      .filter(refusal => refusal !== undefined)
+  } finally {
+    await executors.stop()
+  }
+}

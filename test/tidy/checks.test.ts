@@ -119,6 +119,12 @@ test('a file of 401 lines and a function of 61 are too long, one less is not', (
   assert.equal(sizeFaults(one('src/a.ts', 'x()\n'.repeat(401))).length, 1)
   assert.deepEqual(sizeFaults(one('src/a.ts', functionOf(60))), [])
   assert.equal(sizeFaults(one('src/a.ts', functionOf(61))).length, 1)
+  const table = `function table() {\n  return [\n${'    1,\n'.repeat(99)}  ]\n}\n`
+  assert.deepEqual(sizeFaults(one('src/a.ts', table)), [], 'a table is not a long function')
+  const suite = `function suite() {\n${functionOf(40).repeat(3)}}\n`
+  assert.deepEqual(sizeFaults(one('test/a.ts', suite)), [], 'a suite is as long as its own lines')
+  assert.equal(sizeFaults(one('src/a.ts', suite)).length, 1)
+  assert.equal(sizeFaults(one('test/a.ts', `function suite() {\n${functionOf(61)}}\n`)).length, 1)
   const method = `class A {\n  /** said before it */\n  m() {\n${'x()\n'.repeat(59)}}\n}\n`
   assert.deepEqual(sizeFaults(one('src/a.ts', method)), ['src/a.ts:3 is a function of 61 lines, at most 60'])
 })
@@ -220,7 +226,7 @@ test('paths of a machine, package registries and secrets are found', () => {
     `cd ${'/wo'}rk/main`,
     `"${'/ro'}ot/.npmrc"`,
     `${'/ho'}me/somebody/x`,
-    `https://${'regis'}try.npmjs.org/x`,
+    `https://${'regis'}try.${'npm'}js.org/x`,
     `"${'resol'}ved": "https://example.org/x.tgz"`,
     `//host/:_auth${'Token'}=abc`,
   ]

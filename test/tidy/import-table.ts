@@ -44,6 +44,7 @@ const TABLE: Readonly<Record<string, Room>> = {
       'libp2p',
       '@libp2p/',
       '@chainsafe/libp2p-gossipsub',
+      '@chainsafe/libp2p-gossipsub/',
       '@multiformats/',
       'uint8arraylist',
       'zod',
@@ -52,7 +53,7 @@ const TABLE: Readonly<Record<string, Room>> = {
   'adapters/storage': PORT,
   'adapters/executors': { ...PORT, packages: ['zod'] },
   'adapters/http': { ...PORT, packages: ['fastify', '@fastify/', 'prom-client', 'zod'] },
-  'adapters/system': { ...PORT, packages: ['pino'] },
+  'adapters/system': { ...PORT, packages: ['pino', 'yaml'] },
   /** Reads each room's own config.ts (a rule of its own below) and the shape of a task in a list. */
   config: {
     rooms: ['base'],
@@ -74,7 +75,7 @@ const TABLE: Readonly<Record<string, Room>> = {
 
 /** The words that cross the ports, with the limits that are declared beside them. */
 const CONTRACT =
-  /^src\/(?:node\/(?:machine|status)|membership\/(?:member|messages)|tasks\/(?:task|messages|spec))\.ts$/
+  /^src\/(?:node\/(?:machine|status)|membership\/(?:member|messages)|tasks\/(?:task|messages|spec|task-list))\.ts$/
 
 /** Single files that a room may import beside its rooms. */
 const FILES: readonly (readonly [room: RegExp, target: RegExp])[] = [

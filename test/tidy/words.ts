@@ -6,6 +6,8 @@ import { at, type Fault, type Source, walk } from './sources.ts'
 const BANNED = /^(?:managers?|helpers?|util|utils|utility|utilities|masters?|slaves?)$/
 /** As the name of a file these say nothing either; as a word inside one (`data-directory.ts`) they may. */
 const BANNED_FILES = /^(?:data|info|misc|common|types?|index)$/
+/** Names that others gave to what is theirs, and that one must spell to use it. */
+const THEIRS = new Set(['transportManager', 'connectionManager'])
 /** The only files that may be called index. */
 const INDEX = 'src/index.ts'
 
@@ -52,7 +54,8 @@ export function nameFaults(sources: readonly Source[]): readonly Fault[] {
     const faults: Fault[] = []
     walk(source.tree, node => {
       const name = declaredName(node)
-      const word = name === undefined ? undefined : wordsOf(name).find(part => BANNED.test(part))
+      const word =
+        name === undefined || THEIRS.has(name) ? undefined : wordsOf(name).find(part => BANNED.test(part))
       if (word !== undefined) faults.push(`${at(source, node)} declares ${name}: ${word} says nothing`)
     })
     return faults
