@@ -1,0 +1,117 @@
+/** What an attempt does to its task's record: how it begins, ends, gets lost or is taken back. Pure. */
+import type { NodeId } from '../base/ids.ts'
+import type { Random } from '../base/random.ts'
+import { type WallMs, wallOf } from '../base/time.ts'
+import { compareAttempts, isSettled, lastNumber } from './merge.ts'
+import { backoffMs, exhausted } from './retry.ts'
+import type { Attempt, AttemptError, Outcome, TaskRecord } from './task.ts'
+import { ATTEMPTS_KEPT } from './task.ts'
+import { type Changes, revise, transition } from './transition.ts'
+
+/** Characters of an error message that are kept. */
+const MESSAGE_CHARS_MAX = 4_000
+
+export function beginAttempt(
+  record: TaskRecord,
+  node: NodeId,
+  at: WallMs,
+  holders: readonly NodeId[],
+): TaskRecord {
+  const attempt: Attempt = { number: lastNumber(record) + 1, node, startedAt: at }
+  const attempts = [...record.attempts, attempt].slice(-ATTEMPTS_KEPT)
+  return transition(record, 'running', { attempts, holders })
+}
+
+/** How an attempt that ran here ended, with `result` cut to size by the caller. */
+export interface Ending {
+  readonly attempt: Attempt
+  readonly outcome: Outcome
+  readonly at: WallMs
+  readonly holders: readonly NodeId[]
+}
+
+/**
+ * An attempt has ended. Its report always stays in the record; it decides the state unless the record has moved on
+ * meanwhile (given up for lost and tried elsewhere, or settled by another): then only a success still counts, and only
+ * while nothing else is settled.
+ */
+export function endAttempt(record: TaskRecord, ending: Ending, random: Random): TaskRecord {
+  const { attempt, outcome, at, holders } = ending
+  const attempts = report(record.attempts, reportOf(attempt, outcome, at))
+  if (isSettled(record)) return revise(record, { attempts, holders })
+  if (outcome.ok) return settle(record, 'succeeded', at, { attempts, holders, result: outcome.result })
+  if (record.state !== 'running' || lastNumber(record) !== attempt.number) {
+    return { ...revise(record, { attempts, holders }), ...pauseOf(record) }
+  }
+  const error = shortened(outcome.error)
+  const tried = { ...record, attempts }
+  if (!outcome.retryable || exhausted(tried) !== undefined) {
+    return settle(record, 'dead', at, { attempts, holders, error })
+  }
+  const notBefore = wallOf(at + backoffMs(record.spec, attempt.number, random))
+  return transition(record, 'retrying', { attempts, holders, error, notBefore })
+}
+
+/** The open attempts of these nodes will never report: the task is tried again, or is a dead letter. */
+export function loseAttempts(
+  record: TaskRecord,
+  lost: (attempt: Attempt) => boolean,
+  at: WallMs,
+  holders: readonly NodeId[],
+): TaskRecord {
+  const attempts = record.attempts.map(attempt =>
+    attempt.outcome === undefined && lost(attempt)
+      ? { ...attempt, endedAt: at, outcome: 'lost' as const, error: lostError(attempt.node) }
+      : attempt,
+  )
+  const tried = { ...record, attempts }
+  const error = attempts.findLast(attempt => attempt.error !== undefined)?.error
+  if (exhausted(tried) !== undefined) {
+    return settle(record, 'dead', at, { attempts, holders, ...(error && { error }) })
+  }
+  return transition(record, 'ready', { attempts, holders })
+}
+
+/** Taken back from a node that leaves; counts against nothing. */
+export function takeBackAttempt(
+  record: TaskRecord,
+  attempt: Attempt,
+  at: WallMs,
+  holders: readonly NodeId[],
+): TaskRecord {
+  const error: AttemptError = { code: 'CANCELLED', message: `node ${attempt.node} left before it ended` }
+  const taken: Attempt = { ...attempt, endedAt: at, outcome: 'cancelled', error }
+  return transition(record, 'ready', { attempts: report(record.attempts, taken), holders })
+}
+
+/** Waiting and retrying tasks go the legal way round through `running`. */
+function settle(record: TaskRecord, to: 'succeeded' | 'dead', at: WallMs, changes: Changes): TaskRecord {
+  const ready = record.state === 'retrying' ? transition(record, 'ready') : record
+  const running = ready.state === 'ready' ? transition(ready, 'running') : ready
+  const { error: _, ...rest } = running
+  return transition(rest, to, { ...changes, settledAt: at })
+}
+
+const pauseOf = (record: TaskRecord): Pick<TaskRecord, 'notBefore'> =>
+  record.notBefore === undefined ? {} : { notBefore: record.notBefore }
+
+const shortened = (error: AttemptError): AttemptError => ({
+  code: error.code,
+  message: error.message.slice(0, MESSAGE_CHARS_MAX).toWellFormed(),
+})
+
+const lostError = (node: NodeId): AttemptError => ({
+  code: 'NODE_LOST',
+  message: `node ${node} went away while it ran this`,
+})
+
+function reportOf(attempt: Attempt, outcome: Outcome, at: WallMs): Attempt {
+  if (outcome.ok) return { ...attempt, endedAt: at, outcome: 'succeeded' }
+  const error = shortened(outcome.error)
+  return { ...attempt, endedAt: at, outcome: error.code === 'RUNNER_LOST' ? 'lost' : 'failed', error }
+}
+
+/** Replaces the attempt's entry; one that has been dropped for newer ones stays dropped. */
+function report(attempts: readonly Attempt[], ended: Attempt): readonly Attempt[] {
+  return attempts.map(attempt => (compareAttempts(attempt, ended) === 0 ? ended : attempt))
+}

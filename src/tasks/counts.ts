@@ -1,0 +1,80 @@
+/** What this room counts, in the shape that status and metrics show. */
+import type { TaskState } from './task.ts'
+
+export interface TaskCounts {
+  readonly owned: Readonly<Record<TaskState, number>>
+  readonly held: number
+  readonly started: number
+  readonly succeeded: number
+  readonly failedAttempts: number
+  readonly retried: number
+  readonly forwarded: number
+  readonly takingOver: boolean
+}
+
+export interface TaskQuery {
+  readonly state?: TaskState
+  readonly scope?: 'owned' | 'held' | 'ran' | 'all'
+  readonly after?: string
+  readonly limit?: number
+}
+
+export interface Metric {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge'
+  readonly samples: readonly { readonly labels?: Readonly<Record<string, string>>; readonly value: number }[]
+}
+
+/** Since boot; every one becomes the metric `NAME_total`. */
+const COUNTERS = {
+  tasks_accepted: 'Tasks accepted as owner through the API.',
+  tasks_refused: 'Submissions that were refused, on this node or for another.',
+  attempts_started: 'Attempts started on this node.',
+  tasks_succeeded: 'Attempts on this node that succeeded.',
+  attempts_failed: 'Attempts on this node that failed.',
+  attempts_lost: 'Attempts given up because their node or runner went away.',
+  attempts_taken_back: 'Attempts cancelled because this node left.',
+  tasks_retried: 'Further attempts planned by this node.',
+  tasks_dead: 'Tasks that this node made dead letters.',
+  requests_forwarded: 'Requests sent on to another node.',
+  replicas_resent: 'Record copies sent again for want of an acknowledgement.',
+  takeovers: 'Takeovers begun.',
+  takeovers_timed_out: 'Takeovers that went on without the answer of a live member.',
+  results_cut: 'Results cut to the configured size.',
+  settled_dropped: 'Settled records dropped, oldest first, to keep within the bound.',
+  strays_dropped: 'Records dropped once the owner confirmed that it has them.',
+  task_conflicts: 'Copies or list entries that gave a known id another content.',
+  attempt_ends_unknown: 'Ends of attempts that this node did not know to run.',
+  replies_unknown: 'Answers of peers that matched nothing asked.',
+} as const
+
+export type CounterName = keyof typeof COUNTERS
+
+export class Counters {
+  readonly #values = new Map<CounterName, number>()
+
+  add(name: CounterName, by = 1): void {
+    this.#values.set(name, this.of(name) + by)
+  }
+
+  of(name: CounterName): number {
+    return this.#values.get(name) ?? 0
+  }
+
+  metrics(): Metric[] {
+    return (Object.keys(COUNTERS) as CounterName[]).map(name => ({
+      name: `${name}_total`,
+      help: COUNTERS[name],
+      type: 'counter',
+      samples: [{ value: this.of(name) }],
+    }))
+  }
+}
+
+export const gauge = (name: string, help: string, value: number): Metric => ({
+  name,
+  help,
+  type: 'gauge',
+  samples: [{ value }],
+})

@@ -1,0 +1,103 @@
+/**
+ * What this room asks of the world outside, and `Step`, which collects it. One public call on `Tasks` is one step and
+ * asks for at most one `persist`: every record that changed goes to disk in it, and everything that must not be said
+ * or done before that (copies to other holders, the attempt itself, the reply) waits in its `then`, in that order. So
+ * nobody hears of a thing that a crash could still undo.
+ */
+import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
+import type { Now } from '../base/time.ts'
+import type { TaskLinkMessage, TaskReply } from './messages.ts'
+import type { Json, TaskRecord } from './task.ts'
+
+export type TasksEffect =
+  | { readonly kind: 'persist'; readonly writes: readonly TaskWrite[]; readonly then: readonly TasksEffect[] }
+  | { readonly kind: 'execute'; readonly attempt: AttemptOrder }
+  | { readonly kind: 'cancel-attempt'; readonly task: TaskId; readonly attempt: number }
+  | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply }
+  | { readonly kind: 'log'; readonly level: Level; readonly event: string; readonly fields: Fields }
+  /** To a member; dropped when no link leads there, so whoever sends also keeps a time limit. */
+  | { readonly kind: 'send'; readonly to: NodeId; readonly message: TaskLinkMessage }
+
+export interface TaskWrite {
+  readonly table: 'tasks'
+  readonly key: string
+  readonly value: TaskRecord | undefined
+}
+
+export interface AttemptOrder {
+  readonly task: TaskId
+  readonly key: string
+  readonly type: string
+  readonly payload: Json
+  readonly attempt: number
+  readonly node: NodeId
+  readonly timeoutMs: number
+  readonly token: { readonly value: string; readonly safe: boolean }
+}
+
+type Level = 'debug' | 'info' | 'warn' | 'error'
+type Fields = Readonly<Record<string, Json | undefined>>
+
+/** Everything one call asks for. */
+export class Step {
+  readonly now: Now
+  readonly #atOnce: TasksEffect[] = []
+  readonly #writes = new Map<TaskId, TaskRecord | undefined>()
+  readonly #cancels: TasksEffect[] = []
+  readonly #sends: TasksEffect[] = []
+  readonly #orders: TasksEffect[] = []
+  readonly #replies: TasksEffect[] = []
+
+  constructor(now: Now) {
+    this.now = now
+  }
+
+  /** The record goes to disk; within a step only its last version does. */
+  write(record: TaskRecord): void {
+    this.#writes.set(record.spec.id, record)
+  }
+
+  erase(task: TaskId): void {
+    this.#writes.set(task, undefined)
+  }
+
+  log(level: Level, event: string, fields: Fields): void {
+    this.#atOnce.push({ kind: 'log', level, event, fields })
+  }
+
+  /** Says nothing of a record, so it need not wait for the disk. */
+  sendAtOnce(to: NodeId, message: TaskLinkMessage): void {
+    this.#atOnce.push({ kind: 'send', to, message })
+  }
+
+  /** Behind the disk as well: the order to start it may still wait there. */
+  cancel(task: TaskId, attempt: number): void {
+    this.#cancels.push({ kind: 'cancel-attempt', task, attempt })
+  }
+
+  /** Sent once this step and all before it are durable. */
+  send(to: NodeId, message: TaskLinkMessage): void {
+    this.#sends.push({ kind: 'send', to, message })
+  }
+
+  execute(attempt: AttemptOrder): void {
+    this.#orders.push({ kind: 'execute', attempt })
+  }
+
+  reply(id: RequestId, reply: TaskReply): void {
+    this.#replies.push({ kind: 'reply', id, reply })
+  }
+
+  /** For refusals, which say nothing of a record. */
+  replyAtOnce(id: RequestId, reply: TaskReply): void {
+    this.#atOnce.push({ kind: 'reply', id, reply })
+  }
+
+  effects(): TasksEffect[] {
+    const then = [...this.#cancels, ...this.#sends, ...this.#orders, ...this.#replies]
+    if (this.#writes.size === 0 && then.length === 0) return this.#atOnce
+    const writes: TaskWrite[] = []
+    for (const [key, value] of this.#writes) writes.push({ table: 'tasks', key, value })
+    return [...this.#atOnce, { kind: 'persist', writes, then }]
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * Requests that other nodes must answer: submissions on their way to the owner, and questions for a task.
+ *
+ * Each has a time limit of its own, because a frame may find no link and a node may die with the question. Whoever asked
+ * is answered exactly once, whatever happens: the entry is removed before the answer is said.
+ */
+import type { Failure } from '../base/errors.ts'
+import { asRequestId, type NodeId, type RequestId, type TaskId } from '../base/ids.ts'
+import type { Random } from '../base/random.ts'
+import { after, type Instant, NEVER } from '../base/time.ts'
+import type { Counters } from './counts.ts'
+import type { Step } from './effects.ts'
+import { Heap, type Slotted } from './heap.ts'
+import { isSettled, mergeRecords } from './merge.ts'
+import type { TaskReply, TaskRequest } from './messages.ts'
+import type { TaskRecord, TaskSpec } from './task.ts'
+import type { View } from './view.ts'
+
+/** Requests in flight on a node; more are answered OVERLOADED. With 256 KiB payloads never more than the faces let in. */
+export const FORWARDS_MAX = 10_000
+/** Forwards of one submission at most. */
+export const HOPS_MAX = 2
+
+/** Who asked: a face of this node, or a node that forwards. */
+export type Origin = { readonly face: RequestId } | { readonly node: NodeId; readonly id: RequestId }
+
+interface Pending extends Slotted {
+  readonly id: RequestId
+  readonly origin: Origin
+  readonly deadline: Instant
+}
+
+/** A submission under way to the node that owns its key. */
+export interface Submission extends Pending {
+  readonly kind: 'submit'
+  readonly spec: TaskSpec
+  readonly hops: number
+  to: NodeId
+}
+
+interface Question extends Pending {
+  readonly kind: 'get'
+  readonly task: TaskId
+  readonly waiting: Set<NodeId>
+  best: TaskRecord | undefined
+  unreachable: boolean
+}
+
+export class Forwarding {
+  readonly #view: View
+  readonly #counters: Counters
+  readonly #forwardMs: number
+  readonly #pending = new Map<RequestId, Submission | Question>()
+  readonly #deadlines = new Heap<Submission | Question>((a, b) => a.deadline < b.deadline)
+  readonly #prefix: string
+  #numbers = 0
+
+  /** @param random makes ids that an answer to an earlier life of this node does not match */
+  constructor(view: View, counters: Counters, forwardMs: number, random: Random) {
+    this.#view = view
+    this.#counters = counters
+    this.#forwardMs = forwardMs
+    this.#prefix = random.uint32().toString(36)
+  }
+
+  get size(): number {
+    return this.#pending.size
+  }
+
+  /** @param hops forwards so far */
+  submit(origin: Origin, spec: TaskSpec, to: NodeId, hops: number, step: Step): void {
+    const entry: Submission = { ...this.#newPending(origin, step), kind: 'submit', spec, hops, to }
+    if (!this.#admit(entry, step)) return
+    this.#send(entry, step)
+  }
+
+  /** @param known what this node has itself, for when nobody knows better */
+  get(
+    origin: Origin,
+    task: TaskId,
+    from: readonly NodeId[],
+    known: TaskRecord | undefined,
+    step: Step,
+  ): void {
+    const entry: Question = {
+      ...this.#newPending(origin, step),
+      kind: 'get',
+      task,
+      waiting: new Set(from),
+      best: known,
+      unreachable: false,
+    }
+    if (!this.#admit(entry, step)) return
+    for (const node of from) this.#ask(entry.id, node, 1, { kind: 'get', task }, step)
+    this.#concludeWhenAll(entry, step)
+  }
+
+  /** An answer from another node. */
+  replied(from: NodeId, id: RequestId, reply: TaskReply, step: Step): void {
+    const entry = this.#pending.get(id)
+    if (entry === undefined) this.#counters.add('replies_unknown')
+    else if (entry.kind === 'get') this.#gotAnswer(entry, from, reply, step)
+    else if (entry.to !== from) this.#counters.add('replies_unknown')
+    else this.#finish(entry, reply.ok ? reply : { ok: false, failure: onward(reply.failure, from) }, step)
+  }
+
+  /** The view has changed. Returns submissions whose addressee is gone while another owns the key now. */
+  viewChanged(step: Step): readonly Submission[] {
+    const lost: Submission[] = []
+    for (const entry of this.#pending.values()) {
+      if (entry.kind === 'submit') {
+        const owner = this.#view.owner(entry.spec.key)
+        if (!this.#view.live.has(entry.to) && owner !== entry.to && owner !== undefined) lost.push(entry)
+        continue
+      }
+      for (const node of entry.waiting) {
+        if (this.#view.live.has(node)) continue
+        entry.waiting.delete(node)
+        entry.unreachable = true
+      }
+      this.#concludeWhenAll(entry, step)
+    }
+    return lost
+  }
+
+  /** To the owner of now, within the time limit of before. */
+  redirect(entry: Submission, to: NodeId, step: Step): void {
+    entry.to = to
+    this.#send(entry, step)
+  }
+
+  /** Takes a submission back, because this node itself is the owner now. */
+  withdraw(entry: Submission): void {
+    this.#forget(entry)
+  }
+
+  tick(step: Step): void {
+    for (;;) {
+      const entry = this.#deadlines.first()
+      if (entry === undefined || entry.deadline > step.now.mono) return
+      if (entry.kind === 'get') {
+        entry.unreachable = true
+        this.#conclude(entry, step)
+        continue
+      }
+      const detail = `${entry.to}, the owner of the key, did not answer within ${this.#forwardMs} ms`
+      this.#finish(entry, { ok: false, failure: { code: 'OWNER_UNREACHABLE', detail, retryAfterS: 1 } }, step)
+    }
+  }
+
+  nextWake(): Instant {
+    return this.#deadlines.first()?.deadline ?? NEVER
+  }
+
+  #newPending(origin: Origin, step: Step): Pending {
+    const id = asRequestId(`${this.#prefix}-${++this.#numbers}`)
+    return { id, origin, deadline: after(step.now.mono, this.#forwardMs), slot: -1 }
+  }
+
+  #admit(entry: Submission | Question, step: Step): boolean {
+    if (this.#pending.size >= FORWARDS_MAX) {
+      const detail = `${FORWARDS_MAX} requests of this node wait for other nodes`
+      refuse(entry.origin, { code: 'OVERLOADED', detail, retryAfterS: 1 }, step)
+      return false
+    }
+    this.#pending.set(entry.id, entry)
+    this.#deadlines.add(entry)
+    return true
+  }
+
+  #send(entry: Submission, step: Step): void {
+    const { spec, to, hops } = entry
+    step.log('debug', 'task-forwarded', { task: spec.id, key: spec.key, to, hops: hops + 1 })
+    this.#ask(entry.id, to, hops + 1, { kind: 'submit', spec }, step)
+  }
+
+  #ask(id: RequestId, to: NodeId, hops: number, request: TaskRequest, step: Step): void {
+    this.#counters.add('requests_forwarded')
+    step.sendAtOnce(to, { type: 'forward', id, hops, request })
+  }
+
+  #gotAnswer(entry: Question, from: NodeId, reply: TaskReply, step: Step): void {
+    if (!entry.waiting.delete(from)) return
+    if (!reply.ok) {
+      if (reply.failure.code !== 'TASK_UNKNOWN') entry.unreachable = true
+      this.#concludeWhenAll(entry, step)
+      return
+    }
+    entry.best = entry.best === undefined ? reply.record : mergeRecords(entry.best, reply.record)
+    // A holder may be a moment behind; the owner is not, and what is settled stays so.
+    const final = isSettled(entry.best) || from === this.#view.owner(reply.record.spec.key)
+    if (final) this.#conclude(entry, step)
+    else this.#concludeWhenAll(entry, step)
+  }
+
+  #concludeWhenAll(entry: Question, step: Step): void {
+    if (entry.waiting.size === 0) this.#conclude(entry, step)
+  }
+
+  #conclude(entry: Question, step: Step): void {
+    const { best, task, unreachable, waiting } = entry
+    if (best !== undefined) {
+      this.#finish(
+        entry,
+        { ok: true, record: best, existed: true, durableCopies: best.revision > 0 ? 1 : 0 },
+        step,
+      )
+    } else if (unreachable) {
+      const silent = waiting.size > 0 ? ` (${[...waiting].slice(0, 8).join(', ')})` : ''
+      const detail = `no node that answered knows task ${task}, but some did not answer${silent}`
+      this.#finish(entry, { ok: false, failure: { code: 'OWNER_UNREACHABLE', detail, retryAfterS: 1 } }, step)
+    } else {
+      this.#finish(entry, { ok: false, failure: unknownTask(task) }, step)
+    }
+  }
+
+  #finish(entry: Submission | Question, reply: TaskReply, step: Step): void {
+    this.#forget(entry)
+    answer(entry.origin, reply, step)
+  }
+
+  #forget(entry: Submission | Question): void {
+    this.#pending.delete(entry.id)
+    this.#deadlines.remove(entry)
+  }
+}
+
+/** Answers once everything that the answer rests on is durable. */
+export function answer(origin: Origin, reply: TaskReply, step: Step): void {
+  if (!reply.ok) refuse(origin, reply.failure, step)
+  else if ('face' in origin) step.reply(origin.face, reply)
+  else step.send(origin.node, { type: 'forward-reply', id: origin.id, reply })
+}
+
+export function refuse(origin: Origin, failure: Failure, step: Step): void {
+  const reply: TaskReply = { ok: false, failure }
+  if ('face' in origin) step.replyAtOnce(origin.face, reply)
+  else step.sendAtOnce(origin.node, { type: 'forward-reply', id: origin.id, reply })
+}
+
+export const unknownTask = (task: TaskId): Failure => ({
+  code: 'TASK_UNKNOWN',
+  detail: `no live node knows a task ${task}`,
+})
+
+/** A refusal as it concerns whoever asked here: that another node leaves is not their business, only that it passes. */
+function onward(failure: Failure, from: NodeId): Failure {
+  if (failure.code !== 'LEAVING') return failure
+  return {
+    code: 'NOT_READY',
+    detail: `${from}, the owner of the key, is leaving; another takes over`,
+    retryAfterS: 1,
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Two copies of one record, made by nodes that did not hear each other, become one.
+ *
+ * Intuition: the copy that got further is right about where the task stands, and both are right about what was tried.
+ * Rule: a settled copy beats an unsettled one; succeeded beats dead beats cancelled; among unsettled copies the higher
+ * attempt number counts, then the revision; what is left is decided by the text, so that everybody decides alike.
+ * Attempts are united by (number, start, node), so a task that ran twice still shows it after the merge.
+ * The merge is commutative, associative and idempotent: in whatever order and however often copies meet, all holders
+ * end with the same record, and no node needs to be asked who is right.
+ * Not taken: attempt numbers also among settled copies. The united attempts may hold a higher number than the copy
+ * that won, so such an order would depend on who merged first.
+ */
+import {
+  ATTEMPTS_KEPT,
+  type Attempt,
+  type AttemptError,
+  type TaskRecord,
+  type TaskSpec,
+  type TaskState,
+} from './task.ts'
+
+/** Returns `a` itself when `b` adds nothing to it. */
+export function mergeRecords(a: TaskRecord, b: TaskRecord): TaskRecord {
+  const winner = compareRecords(a, b) >= 0 ? a : b
+  const attempts = uniteAttempts(a.attempts, b.attempts)
+  if (attempts === winner.attempts || sameAttempts(attempts, winner.attempts)) return winner
+  return { ...winner, attempts }
+}
+
+const SETTLED_RANK: Readonly<Record<TaskState, number>> = {
+  scheduled: 0,
+  ready: 0,
+  running: 0,
+  retrying: 0,
+  cancelled: 1,
+  dead: 2,
+  succeeded: 3,
+}
+
+export const isSettled = (record: TaskRecord): boolean => SETTLED_RANK[record.state] > 0
+
+/** The highest attempt number; attempts are kept in order. */
+export const lastNumber = (record: TaskRecord): number => record.attempts.at(-1)?.number ?? 0
+
+/** Which of two copies is right about where the task stands. Ignores attempts of settled copies (see above). */
+function compareRecords(a: TaskRecord, b: TaskRecord): number {
+  const rank = SETTLED_RANK[a.state] - SETTLED_RANK[b.state]
+  if (rank !== 0) return rank
+  if (!isSettled(a) && lastNumber(a) !== lastNumber(b)) return lastNumber(a) - lastNumber(b)
+  if (a.revision !== b.revision) return a.revision - b.revision
+  return compareText(coreText(a), coreText(b))
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+const optional = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value])
+
+const errorParts = (error: AttemptError | undefined): readonly string[] =>
+  error === undefined ? [] : [error.code, error.message]
+
+const specParts = (spec: TaskSpec): readonly unknown[] => [
+  spec.id,
+  spec.key,
+  spec.type,
+  spec.payload,
+  spec.priority,
+  spec.maxAttempts,
+  spec.backoffMs,
+  spec.backoffMsMax,
+  spec.timeoutMs,
+]
+
+/** Everything but the attempts, in an order that does not depend on how the object was made. */
+const coreText = (record: TaskRecord): string =>
+  JSON.stringify([
+    specParts(record.spec),
+    record.source,
+    record.state,
+    record.acceptedAt,
+    optional(record.settledAt),
+    optional(record.notBefore),
+    optional(record.result),
+    errorParts(record.error),
+    record.holders,
+  ])
+
+export const compareAttempts = (a: Attempt, b: Attempt): number =>
+  a.number - b.number || a.startedAt - b.startedAt || compareText(a.node, b.node)
+
+const OUTCOME_RANK = { succeeded: 4, failed: 3, cancelled: 2, lost: 1 } as const
+
+/** Two reports of one attempt: who saw how it ended knows better than who gave it up. */
+function furtherReport(a: Attempt, b: Attempt): Attempt {
+  const rank = (attempt: Attempt): number =>
+    attempt.outcome === undefined ? 0 : OUTCOME_RANK[attempt.outcome]
+  const order =
+    rank(a) - rank(b) ||
+    (a.endedAt ?? 0) - (b.endedAt ?? 0) ||
+    compareText(JSON.stringify(errorParts(a.error)), JSON.stringify(errorParts(b.error)))
+  return order >= 0 ? a : b
+}
+
+/** The newest `ATTEMPTS_KEPT` of both, in order. */
+function uniteAttempts(a: readonly Attempt[], b: readonly Attempt[]): readonly Attempt[] {
+  if (a === b || b.length === 0) return a
+  if (a.length === 0) return b
+  const united: Attempt[] = []
+  for (let i = 0, j = 0; i < a.length || j < b.length; ) {
+    const left = a[i]
+    const right = b[j]
+    const order = left === undefined ? 1 : right === undefined ? -1 : compareAttempts(left, right)
+    if (order === 0) united.push(furtherReport(left as Attempt, right as Attempt))
+    else united.push((order < 0 ? left : right) as Attempt)
+    if (order <= 0) i++
+    if (order >= 0) j++
+  }
+  return united.slice(-ATTEMPTS_KEPT)
+}
+
+const sameAttempts = (a: readonly Attempt[], b: readonly Attempt[]): boolean =>
+  a.length === b.length &&
+  a.every((attempt, i) => {
+    const other = b[i] as Attempt
+    return (
+      attempt === other ||
+      (compareAttempts(attempt, other) === 0 &&
+        attempt.outcome === other.outcome &&
+        attempt.endedAt === other.endedAt &&
+        attempt.error?.code === other.error?.code &&
+        attempt.error?.message === other.error?.message)
+    )
+  })

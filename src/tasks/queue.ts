@@ -1,0 +1,106 @@
+import { assert } from '../base/assert.ts'
+import { Heap, type Slotted } from './heap.ts'
+import type { Priority } from './task.ts'
+
+/** Waiting this long is worth one class of priority. */
+export const AGING_MS = 60_000
+
+/** What the queue orders. */
+export interface Queued extends Slotted {
+  readonly key: string
+  /** Lower runs first; see `rankOf`. */
+  readonly rank: number
+  /** Breaks ties: lower came first. */
+  readonly order: number
+}
+
+interface Lane<T> extends Slotted {
+  readonly key: string
+  readonly items: Heap<Queued & T>
+  /** Things of this key that run now, here or elsewhere. */
+  busy: number
+}
+
+/**
+ * A task's rank never changes while it waits, although it ages: everybody ages at the same pace, so only the
+ * difference counts. Priority 3 accepted three intervals before a task of priority 0 ties with it.
+ */
+export const rankOf = (acceptedAtMs: number, priority: Priority): number => acceptedAtMs + priority * AGING_MS
+
+const before = (a: Queued, b: Queued): boolean => a.rank < b.rank || (a.rank === b.rank && a.order < b.order)
+
+/**
+ * What is ready to run, best first, one at a time per key.
+ *
+ * Picture a lane per key, each sorted, and a starting line where only the heads of the free lanes stand, sorted as
+ * well. Taking, adding, removing and freeing a lane cost O(log n), even when 100,000 tasks share one key: with a
+ * single heap every take would have to step over all tasks of the busy keys.
+ */
+export class Queue<T extends Queued> {
+  readonly #lanes = new Map<string, Lane<T>>()
+  readonly #line = new Heap<Lane<T>>((a, b) => before(a.items.first() as T, b.items.first() as T))
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  add(item: T): void {
+    const lane = this.#lane(item.key)
+    lane.items.add(item)
+    this.#size++
+    this.#align(lane)
+  }
+
+  remove(item: T): void {
+    const lane = this.#lane(item.key)
+    assert(item.slot >= 0, 'an item that is removed is queued', { key: item.key })
+    const head = lane.items.first() === item
+    // The line compares heads, so a lane leaves it before its head may become undefined.
+    if (head && lane.slot >= 0) this.#line.remove(lane)
+    lane.items.remove(item)
+    this.#size--
+    this.#align(lane)
+  }
+
+  /** The best task whose key is free. The caller makes the key busy when it runs it. */
+  take(): T | undefined {
+    const item = this.#line.first()?.items.first()
+    if (item !== undefined) this.remove(item)
+    return item
+  }
+
+  /** One more thing of this key runs. */
+  block(key: string): void {
+    const lane = this.#lane(key)
+    lane.busy++
+    this.#align(lane)
+  }
+
+  /** One thing of this key has ended. */
+  unblock(key: string): void {
+    const lane = this.#lane(key)
+    assert(lane.busy > 0, 'a key that is freed was busy', { key })
+    lane.busy--
+    this.#align(lane)
+  }
+
+  #lane(key: string): Lane<T> {
+    let lane = this.#lanes.get(key)
+    if (lane === undefined) {
+      lane = { key, items: new Heap<T>(before), busy: 0, slot: -1 }
+      this.#lanes.set(key, lane)
+    }
+    return lane
+  }
+
+  /** Puts the lane where it belongs: on the line, off it, or away when it is empty and free. */
+  #align(lane: Lane<T>): void {
+    const stands = lane.slot >= 0
+    const should = lane.busy === 0 && lane.items.size > 0
+    if (stands && should) this.#line.moved(lane)
+    else if (stands) this.#line.remove(lane)
+    else if (should) this.#line.add(lane)
+    if (lane.busy === 0 && lane.items.size === 0) this.#lanes.delete(lane.key)
+  }
+}

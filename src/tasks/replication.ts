@@ -1,0 +1,186 @@
+/**
+ * Carries changed records to the nodes that should hold them.
+ *
+ * Picture an outbox per peer: a set of task ids that are due, and batches under way. Ids, not records: what is sent is
+ * the record as it is at that moment, so ten changes while a peer is slow cost one copy. A batch goes out behind this
+ * node's own disk, is acknowledged from the other's, and goes back into the set when that takes too long. Changes of now
+ * are urgent and may use the whole window; copies for new holders after a change of view may use a part of it, so that
+ * a flood of them never delays the one message that matters most: "this is done, do not run it again".
+ *
+ * Bounds: an outbox holds each known task at most once; the window bounds what is under way; outboxes of nodes that are
+ * gone are dropped, because their keys have new holders then.
+ */
+import type { NodeId, TaskId } from '../base/ids.ts'
+import { after, type Instant, NEVER } from '../base/time.ts'
+import type { Counters } from './counts.ts'
+import type { Step } from './effects.ts'
+import { jsonBytes } from './json.ts'
+import type { Table } from './table.ts'
+import type { TaskRecord } from './task.ts'
+
+/** Of one frame; far below the 1 MiB that a link takes, with room for one record of 256 KiB payload and 64 KiB result. */
+export const BATCH_RECORDS_MAX = 200
+export const BATCH_BYTES_MAX = 512 * 1024
+/** Batches under way to one peer, and how many of them may be copies for new holders. */
+const WINDOW_MAX = 64
+const WINDOW_BULK_MAX = 8
+/** Bytes under way to one peer: half of what a link queues before it is cut off. */
+const WINDOW_BYTES_MAX = 4 * 1024 * 1024
+/** An unacknowledged batch is sent again after this, in ms, doubling. */
+const RESEND_MS_MIN = 1_000
+const RESEND_MS_MAX = 5_000
+
+type Copy = readonly [task: TaskId, revision: number]
+
+interface Flight {
+  readonly sentAt: Instant
+  readonly copies: readonly Copy[]
+  readonly bytes: number
+}
+
+interface Outbox {
+  readonly urgent: Set<TaskId>
+  readonly bulk: Set<TaskId>
+  readonly flights: Map<number, Flight>
+  bytes: number
+  resendMs: number
+}
+
+export class Replication {
+  readonly #table: Table
+  readonly #counters: Counters
+  readonly #outboxes = new Map<NodeId, Outbox>()
+  /** Changed here and not yet known to be on another disk. */
+  readonly #unsafe = new Map<TaskId, number>()
+  #batches: number
+
+  /** @param firstBatch a random number, so that acknowledgements of an earlier life match nothing */
+  constructor(table: Table, counters: Counters, firstBatch: number) {
+    this.#table = table
+    this.#counters = counters
+    this.#batches = firstBatch
+  }
+
+  /** Changes made here that no other disk is known to have. */
+  get unsafe(): number {
+    return this.#unsafe.size
+  }
+
+  /** Copies waiting or under way. */
+  get pending(): number {
+    let pending = 0
+    for (const { urgent, bulk, flights } of this.#outboxes.values()) {
+      pending += urgent.size + bulk.size
+      for (const flight of flights.values()) pending += flight.copies.length
+    }
+    return pending
+  }
+
+  /** A change made here, for these nodes. */
+  changed(record: TaskRecord, to: readonly NodeId[]): void {
+    if (to.length > 0) this.#unsafe.set(record.spec.id, record.revision)
+    for (const peer of to) this.#outbox(peer).urgent.add(record.spec.id)
+  }
+
+  /** A copy that a node should hold and does not. `only`: no other disk is known to have the record. */
+  copy(record: TaskRecord, to: NodeId, only: boolean): void {
+    const task = record.spec.id
+    if (only) this.#unsafe.set(task, record.revision)
+    const outbox = this.#outbox(to)
+    if (!outbox.urgent.has(task)) outbox.bulk.add(task)
+  }
+
+  /** Fills frames as far as the windows allow. They leave when this step is durable. */
+  flush(step: Step): void {
+    for (const [peer, outbox] of this.#outboxes) {
+      while (this.#mayUseWindow(outbox)) {
+        const message = this.#fill(outbox, step.now.mono)
+        if (message.length > 0) step.send(peer, { type: 'replicate', batch: this.#batches, records: message })
+      }
+    }
+  }
+
+  /** What the peer has on its disk now; undefined when nothing is known of such a batch. */
+  acknowledged(from: NodeId, batch: number): readonly Copy[] | undefined {
+    const outbox = this.#outboxes.get(from)
+    const flight = outbox?.flights.get(batch)
+    if (outbox === undefined || flight === undefined) return undefined
+    outbox.flights.delete(batch)
+    outbox.bytes -= flight.bytes
+    outbox.resendMs = RESEND_MS_MIN
+    for (const [task, revision] of flight.copies) {
+      const changed = this.#unsafe.get(task)
+      if (changed !== undefined && revision >= changed) this.#unsafe.delete(task)
+    }
+    return flight.copies
+  }
+
+  /** Gives late batches back to the outbox. */
+  tick(now: Instant): void {
+    for (const outbox of this.#outboxes.values()) {
+      let late = false
+      for (const [batch, flight] of outbox.flights) {
+        if (after(flight.sentAt, outbox.resendMs) > now) break
+        outbox.flights.delete(batch)
+        outbox.bytes -= flight.bytes
+        for (const [task] of flight.copies) outbox.urgent.add(task)
+        this.#counters.add('replicas_resent', flight.copies.length)
+        late = true
+      }
+      if (late) outbox.resendMs = Math.min(RESEND_MS_MAX, outbox.resendMs * 2)
+    }
+  }
+
+  /** Forgets those who are gone; with nobody left there is nobody to wait for. */
+  keepOnly(peers: ReadonlySet<NodeId>, alone: boolean): void {
+    for (const peer of this.#outboxes.keys()) if (!peers.has(peer)) this.#outboxes.delete(peer)
+    if (alone) this.#unsafe.clear()
+  }
+
+  nextWake(): Instant {
+    let wake = NEVER
+    for (const { flights, resendMs } of this.#outboxes.values()) {
+      const first = flights.values().next().value
+      if (first !== undefined) wake = Math.min(wake, after(first.sentAt, resendMs)) as Instant
+    }
+    return wake
+  }
+
+  #outbox(peer: NodeId): Outbox {
+    let outbox = this.#outboxes.get(peer)
+    if (outbox === undefined) {
+      outbox = { urgent: new Set(), bulk: new Set(), flights: new Map(), bytes: 0, resendMs: RESEND_MS_MIN }
+      this.#outboxes.set(peer, outbox)
+    }
+    return outbox
+  }
+
+  #mayUseWindow({ urgent, bulk, flights, bytes }: Outbox): boolean {
+    if (bytes >= WINDOW_BYTES_MAX) return false
+    return (urgent.size > 0 && flights.size < WINDOW_MAX) || (bulk.size > 0 && flights.size < WINDOW_BULK_MAX)
+  }
+
+  /** Takes the next batch out of the outbox, urgent ones first. */
+  #fill(outbox: Outbox, now: Instant): readonly TaskRecord[] {
+    const records: TaskRecord[] = []
+    let bytes = 0
+    for (const due of [outbox.urgent, outbox.bulk]) {
+      for (const task of due) {
+        if (records.length >= BATCH_RECORDS_MAX) break
+        const record = this.#table.get(task)?.record
+        const size = record === undefined ? 0 : jsonBytes(record)
+        if (records.length > 0 && bytes + size > BATCH_BYTES_MAX) break
+        due.delete(task)
+        outbox.bulk.delete(task)
+        if (record === undefined) continue
+        records.push(record)
+        bytes += size
+      }
+    }
+    if (records.length === 0) return records
+    const copies = records.map(record => [record.spec.id, record.revision] as const)
+    outbox.flights.set(++this.#batches, { sentAt: now, copies, bytes })
+    outbox.bytes += bytes
+    return records
+  }
+}

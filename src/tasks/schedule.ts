@@ -1,0 +1,138 @@
+import { assert } from '../base/assert.ts'
+import type { NodeId, TaskId } from '../base/ids.ts'
+import { type Instant, NEVER } from '../base/time.ts'
+import { Heap } from './heap.ts'
+import { Queue } from './queue.ts'
+import type { Entry } from './table.ts'
+import type { Attempt } from './task.ts'
+
+/** An attempt that runs on this node. */
+export interface Running {
+  readonly entry: Entry
+  readonly attempt: Attempt
+  /** This node leaves and has ordered its end. */
+  readonly abandoned: boolean
+}
+
+/**
+ * Where each unfinished task of this node waits. An entry is in exactly one place:
+ *   gated      gained, and the takeover is still asking who knows what
+ *   queued     ready; best first, one at a time per key
+ *   delayed    pausing before a retry
+ *   elsewhere  another live node still runs it; its key is busy
+ *   here       runs; its key is busy
+ */
+export class Schedule {
+  readonly #gated = new Set<Entry>()
+  readonly #queue = new Queue<Entry>()
+  readonly #delayed = new Heap<Entry>(
+    (a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order),
+  )
+  readonly #elsewhere = new Map<Entry, NodeId>()
+  readonly #here = new Map<TaskId, Running>()
+
+  get queued(): number {
+    return this.#queue.size
+  }
+
+  /** Running on this node, without what it has given up. */
+  get running(): number {
+    let abandoned = 0
+    for (const running of this.#here.values()) if (running.abandoned) abandoned++
+    return this.#here.size - abandoned
+  }
+
+  /** Slots in use: what was given up still runs until it says that it ended. */
+  get occupied(): number {
+    return this.#here.size
+  }
+
+  get gated(): ReadonlySet<Entry> {
+    return this.#gated
+  }
+
+  get elsewhere(): ReadonlyMap<Entry, NodeId> {
+    return this.#elsewhere
+  }
+
+  get here(): ReadonlyMap<TaskId, Running> {
+    return this.#here
+  }
+
+  get nextDue(): Instant {
+    return this.#delayed.first()?.dueAt ?? NEVER
+  }
+
+  gate(entry: Entry): void {
+    this.#settle(entry, 'gated')
+    this.#gated.add(entry)
+  }
+
+  enqueue(entry: Entry): void {
+    this.#settle(entry, 'queued')
+    this.#queue.add(entry)
+  }
+
+  delay(entry: Entry, until: Instant): void {
+    this.#settle(entry, 'delayed')
+    entry.dueAt = until
+    this.#delayed.add(entry)
+  }
+
+  /** It runs on `node`. */
+  awaitFrom(entry: Entry, node: NodeId): void {
+    this.#settle(entry, 'elsewhere')
+    this.#elsewhere.set(entry, node)
+    this.#queue.block(entry.key)
+  }
+
+  run(entry: Entry, attempt: Attempt): void {
+    this.#settle(entry, 'here')
+    this.#here.set(entry.id, { entry, attempt, abandoned: false })
+    this.#queue.block(entry.key)
+  }
+
+  abandon(running: Running): void {
+    this.#here.set(running.entry.id, { ...running, abandoned: true })
+  }
+
+  /** The best task that may start now; it is nowhere then. */
+  take(): Entry | undefined {
+    const entry = this.#queue.take()
+    if (entry !== undefined) entry.place = 'nowhere'
+    return entry
+  }
+
+  /** One whose pause is over; it is nowhere then. */
+  takeDue(now: Instant): Entry | undefined {
+    const entry = this.#delayed.first()
+    if (entry === undefined || entry.dueAt > now) return undefined
+    this.clear(entry)
+    return entry
+  }
+
+  /** Out of wherever it is. */
+  clear(entry: Entry): void {
+    const place = entry.place
+    entry.place = 'nowhere'
+    if (place === 'gated') this.#gated.delete(entry)
+    else if (place === 'queued') this.#queue.remove(entry)
+    else if (place === 'delayed') this.#delayed.remove(entry)
+    else if (place === 'elsewhere') {
+      this.#elsewhere.delete(entry)
+      this.#queue.unblock(entry.key)
+    } else if (place === 'here') {
+      this.#here.delete(entry.id)
+      this.#queue.unblock(entry.key)
+    }
+  }
+
+  #settle(entry: Entry, place: Entry['place']): void {
+    assert(entry.place === 'nowhere', 'a task waits in one place', {
+      task: entry.id,
+      at: entry.place,
+      to: place,
+    })
+    entry.place = place
+  }
+}

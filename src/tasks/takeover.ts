@@ -1,0 +1,191 @@
+/**
+ * On gaining keys: what was done with them before, and what still runs?
+ *
+ * A new owner knows which tasks exist, but perhaps not how far they got. So it asks every live member what it holds of
+ * the keys that are now its own, and starts nothing of them until all have answered. Whoever dies drops out, and whoever
+ * keeps silent for `inventoryMs` is not waited for any longer (but asked on: a late answer still corrects what can be
+ * corrected). Only gained keys wait: a key is free when this node owned it under every ring since the last complete
+ * takeover.
+ * An answer counts only between nodes with the same ring, because each answers from its own view of what the asker owns;
+ * others are asked again shortly, since views converge within milliseconds.
+ * Not taken: asking only the previous owner and holders. With rings that followed each other quickly there are several
+ * candidates for either, and one question to each member costs less than an argument about who they were.
+ */
+import { assert } from '../base/assert.ts'
+import type { NodeId, TaskId } from '../base/ids.ts'
+import type { Random } from '../base/random.ts'
+import { after, elapsedMs, type Instant, NEVER } from '../base/time.ts'
+import type { Ring } from '../ring/ring.ts'
+import type { Step } from './effects.ts'
+import type { InventoryReply } from './messages.ts'
+import type { View } from './view.ts'
+
+/** A member with another ring is asked again after this, in ms, chosen at random. */
+const ASK_AGAIN_MS = [60, 100] as const
+/** One that does not answer is asked again after this, in ms: the question may have found no link. */
+const ASK_SILENT_MS = 300
+/** A member that is said to run something, but did not say so itself, is asked after this, in ms. */
+const INQUIRE_MS = 1_000
+/** Rings remembered since the last complete takeover; with more, all keys wait. */
+const RINGS_MAX = 8
+/** However slowly pages come in, a takeover ends after this many times `inventoryMs`. */
+const PATIENCE = 10
+
+interface Question {
+  askAt: Instant
+  /** When it last said something; it is waited for `inventoryMs` from then. */
+  heardAt: Instant
+  /** What runs there. It comes with the first page: a task that ends while pages are sent then counts as running, and
+   *  its completion follows, whereas the other way round it would count as lost. */
+  readonly running: Set<TaskId>
+}
+
+export class Takeover {
+  readonly #view: View
+  readonly #random: Random
+  readonly #inventoryMs: number
+  /** Under all of these the key must have been this node's to be free; undefined: none is. */
+  #since: readonly Ring[] | undefined
+  #active = true
+  #startedAt: Instant = 0 as Instant
+  #id: number
+  readonly #questions = new Map<NodeId, Question>()
+  /** What runs on those who have answered. */
+  readonly #answers = new Map<NodeId, ReadonlySet<TaskId>>()
+
+  constructor(view: View, random: Random, inventoryMs: number) {
+    this.#view = view
+    this.#random = random
+    this.#inventoryMs = inventoryMs
+    this.#id = random.uint32()
+  }
+
+  /** Are there keys that wait? */
+  get active(): boolean {
+    return this.#active
+  }
+
+  get startedAt(): Instant {
+    return this.#startedAt
+  }
+
+  /** Members whose answer is still wanted. */
+  get unanswered(): readonly NodeId[] {
+    return [...this.#questions.keys()]
+  }
+
+  /** Must this key of this node wait? */
+  gates(key: string): boolean {
+    if (!this.#active) return false
+    return this.#since === undefined || !this.#since.every(ring => ring.owner(key) === this.#view.self)
+  }
+
+  /** What this node answered when asked whether it runs the task; undefined: it has not answered. */
+  runsAt(node: NodeId, task: TaskId): boolean | undefined {
+    return this.#answers.get(node)?.has(task)
+  }
+
+  /** The ring has changed. True when keys wait now and members must be asked. */
+  ringChanged(before: Ring | undefined, next: Ring): boolean {
+    const gained = before === undefined || mayGain(before, next, this.#view.self)
+    if (!gained && !this.#active) {
+      this.#since = [next]
+      return false
+    }
+    const since = this.#since === undefined ? undefined : [...this.#since, next]
+    this.#since = since !== undefined && since.length > RINGS_MAX ? undefined : since
+    this.#active = true
+    return true
+  }
+
+  /** Asks all live members, from the beginning. */
+  begin(now: Instant): void {
+    this.#id = (this.#id + 1) >>> 0
+    this.#active = true
+    this.#startedAt = now
+    this.#answers.clear()
+    this.#questions.clear()
+    for (const node of this.#view.others()) {
+      this.#questions.set(node, { askAt: now, heardAt: now, running: new Set() })
+    }
+  }
+
+  /** Asks one member, a little later, unless it is being asked anyway. Nothing waits for its answer but what runs there. */
+  inquire(node: NodeId, now: Instant): void {
+    if (this.#questions.has(node)) return
+    this.#questions.set(node, { askAt: after(now, INQUIRE_MS), heardAt: now, running: new Set() })
+  }
+
+  /** Those who are gone drop out. */
+  keepOnly(live: ReadonlySet<NodeId>): void {
+    for (const node of this.#questions.keys()) if (!live.has(node)) this.#questions.delete(node)
+  }
+
+  /** Sends the questions that are due. */
+  ask(step: Step): void {
+    const ring = this.#view.ring
+    if (ring === undefined) return
+    for (const [node, question] of this.#questions) {
+      if (question.askAt > step.now.mono) continue
+      question.askAt = after(step.now.mono, ASK_SILENT_MS)
+      step.sendAtOnce(node, { type: 'inventory', id: this.#id, ringChecksum: ring.checksum })
+    }
+  }
+
+  /** `stale`: not the answer to what is asked now. `answered`: it was the last page. */
+  answer(from: NodeId, reply: InventoryReply, now: Instant): 'stale' | 'disagrees' | 'page' | 'answered' {
+    const question = this.#questions.get(from)
+    if (question === undefined || reply.id !== this.#id) return 'stale'
+    if (!reply.agreed) {
+      question.askAt = after(now, this.#random.between(...ASK_AGAIN_MS))
+      return 'disagrees'
+    }
+    question.heardAt = now
+    for (const task of reply.running) question.running.add(task)
+    if (!reply.done) {
+      question.askAt = after(now, ASK_SILENT_MS)
+      return 'page'
+    }
+    this.#questions.delete(from)
+    this.#answers.set(from, question.running)
+    return 'answered'
+  }
+
+  /** May the waiting keys go on? */
+  complete(now: Instant): boolean {
+    if (!this.#active) return false
+    if (elapsedMs(this.#startedAt, now) >= PATIENCE * this.#inventoryMs) return true
+    for (const { heardAt } of this.#questions.values()) {
+      if (elapsedMs(heardAt, now) < this.#inventoryMs) return false
+    }
+    return true
+  }
+
+  /** The keys go on. What was answered is forgotten afterwards by `forgetAnswers`, once it has been used. */
+  release(): void {
+    const ring = this.#view.ring
+    assert(ring, 'a takeover is of a ring')
+    this.#active = false
+    this.#since = [ring]
+  }
+
+  forgetAnswers(): void {
+    this.#answers.clear()
+  }
+
+  nextWake(): Instant {
+    let wake = NEVER
+    for (const { askAt, heardAt } of this.#questions.values()) {
+      wake = Math.min(wake, askAt, this.#active ? after(heardAt, this.#inventoryMs) : NEVER) as Instant
+    }
+    return wake
+  }
+}
+
+/** Can any key have come to this node? Only from one that is gone or weighs otherwise now, or by its own coming. */
+function mayGain(before: Ring, next: Ring, self: NodeId): boolean {
+  if (!next.has(self)) return false
+  if (!before.has(self)) return true
+  const weights = new Map(next.members.map(({ id, weight }) => [id, weight]))
+  return before.members.some(({ id, weight }) => weights.get(id) !== weight)
+}

@@ -1,0 +1,18 @@
+import type { WallMs } from '../base/time.ts'
+
+const COUNTER_BITS = 20n
+
+/**
+ * Tokens of available mode: wall clock milliseconds in the upper 44 bits, a counter in the lower 20, as a decimal
+ * string. They rise within one node whatever its clock does. Across nodes they rise only as far as the clocks agree,
+ * hence `safe: false`; the grants of quorum mode will take this place.
+ */
+export class Tokens {
+  #last = 0n
+
+  next(wall: WallMs): { readonly value: string; readonly safe: false } {
+    const clock = BigInt(Math.max(0, Math.floor(wall))) << COUNTER_BITS
+    this.#last = clock > this.#last ? clock : this.#last + 1n
+    return { value: String(this.#last), safe: false }
+  }
+}
