@@ -1,20 +1,9 @@
-/** What a seed, an advertised address and a loopback host look like in text. */
-import { BlockList, isIP, isIPv6 } from 'node:net'
+/** What a seed and an advertised address look like in text. */
+import { isIP, isIPv6 } from 'node:net'
 
 /** Name labels of letters, digits, hyphens and underscores (which Docker and SRV names use), 253 characters at most. */
 const HOST_NAME =
   /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62}))*\.?$/
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
-
-/** Is this host reachable from this machine only? */
-export function isLoopback(host: string): boolean {
-  if (host.toLowerCase() === 'localhost') return true
-  const version = isIP(host)
-  return version !== 0 && loopback.check(host, version === 6 ? 'ipv6' : 'ipv4')
-}
 
 /** An IP address or a name that DNS could know. All-digit dotted text that is no address is a typing mistake. */
 export function isHost(text: string): boolean {

@@ -1,7 +1,7 @@
 /** What options demand of each other. Each rule is only asked when all the values it reads are valid by themselves. */
+import { isLoopbackHost } from '../adapters/http/config.ts'
 import type { Problem } from '../base/errors.ts'
 import { TICK_MS } from '../node/machine.ts'
-import { isLoopback } from './addresses.ts'
 import { HIDDEN, show } from './show.ts'
 
 export type Values = ReadonlyMap<string, unknown>
@@ -36,7 +36,7 @@ const RULES: readonly Rule[] = [
   {
     keys: ['http.writeToken', 'http.host'],
     expected: 'a token (or http.writeTokenFile), since http.host is no loopback address',
-    holds: (token, host) => token !== undefined || isLoopback(String(host)),
+    holds: (token, host) => token !== undefined || isLoopbackHost(String(host)),
   },
   {
     keys: ['http.readToken', 'http.writeToken'],

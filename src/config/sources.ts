@@ -45,7 +45,7 @@ export const OTHER_VARIABLES: readonly string[] = [
   'ROUNDTABLE_URL',
   'ROUNDTABLE_TOKEN',
   'ROUNDTABLE_TOKEN_FILE',
-  'ROUNDTABLE_NODE_BINARY',
+  'ROUNDTABLE_NODE',
 ]
 
 /**

@@ -31,7 +31,7 @@ export function tasksOptions(cores: number): readonly Option[] {
     ),
     option(
       'maxAttempts',
-      whole(1, 1_000),
+      whole(1, 100),
       'Attempts before a task becomes a dead letter, for tasks that do not say.',
     ),
     option(
@@ -40,7 +40,7 @@ export function tasksOptions(cores: number): readonly Option[] {
       'First pause before a retry: it doubles with each attempt up to backoffMsMax, less up to half of it at random.',
     ),
     option('backoffMsMax', duration(0, DAY_MS), 'Ceiling of that. Not below backoffMs.'),
-    option('timeoutMs', duration(1, 7 * DAY_MS), 'Time limit of one attempt, for tasks that do not say.'),
+    option('timeoutMs', duration(1, DAY_MS), 'Time limit of one attempt, for tasks that do not say.'),
     option(
       'queueMax',
       whole(1, 10_000_000),

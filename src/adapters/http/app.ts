@@ -1,0 +1,132 @@
+/**
+ * The API as a fastify application, without a socket: tests inject requests into it, the server lets it listen.
+ *
+ * Everything is refused as early as it can be: too many bytes or too slow by the parser's limits, too many requests and
+ * strangers before the route is run, bodies before they are read. Fastify's own validator and serializer compilers
+ * (ajv, fast-json-stringify: 113 modules, 4 MB) are not loaded: bodies are checked by the room that knows them.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AssertionError } from '../../base/assert.ts'
+import type { Failure } from '../../base/errors.ts'
+import { HttpCounters } from './counters.ts'
+import type { Face, FaceParts } from './face.ts'
+import { answerFailures, knownFailure } from './failures.ts'
+import { Guard } from './guard.ts'
+import { parseJsonBody } from './json-body.ts'
+import { HTTP_LIMITS, type HttpLimits, PATH_PARAMETER_LENGTH_MAX } from './limits.ts'
+import { onMalformed } from './malformed.ts'
+import { sendProblem } from './problem.ts'
+import { RateLimit } from './rate-limit.ts'
+import { ROUTES } from './routes.ts'
+
+/** @param limits tighter limits than usual, for tests */
+export async function buildApp(parts: FaceParts, limits: Partial<HttpLimits> = {}): Promise<FastifyInstance> {
+  const face: Face = { ...parts, limits: { ...HTTP_LIMITS, ...limits }, counters: new HttpCounters() }
+  const app = await bareApp(face)
+  watchConnections(app, face)
+  readBodies(app, face)
+  answerFailures(app, face, ROUTES)
+  const guard = new Guard(face.config)
+  admit(app, face, guard)
+  for (const route of ROUTES) {
+    const open = route.path.indexOf('{')
+    app.route({
+      method: route.method,
+      url: open < 0 ? route.path : `${route.path.slice(0, open)}*`,
+      onRequest: (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+        const failure = guard.refuses(route.access, request.raw)
+        if (failure === undefined) {
+          done()
+          return
+        }
+        if (failure.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer')
+        void sendProblem(reply, face.counters, failure)
+      },
+      handler: (request, reply) => route.handle(face, request, reply),
+    })
+  }
+  return app
+}
+
+/** Stands where fastify would load a compiler for the schemas of routes. */
+function noSchema(): never {
+  throw new AssertionError('no route has a schema of its own')
+}
+
+async function bareApp(face: Face): Promise<FastifyInstance> {
+  const { fastify } = await import('fastify')
+  const { limits, config } = face
+  const run = Date.now().toString(36)
+  let requests = 0
+  const refuseUrl = (error: unknown, _request: FastifyRequest, reply: FastifyReply): void => {
+    const failure = knownFailure(error, face) ?? { code: 'BAD_REQUEST', detail: 'The path cannot be read.' }
+    void sendProblem(reply, face.counters, failure)
+  }
+  return fastify({
+    logger: false,
+    genReqId: () => `${run}-${(++requests).toString(36)}`,
+    requestIdHeader: false,
+    bodyLimit: config.bodyBytesMax,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: PATH_PARAMETER_LENGTH_MAX },
+    frameworkErrors: refuseUrl,
+    clientErrorHandler: onMalformed(face),
+    http: {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersMs,
+      connectionsCheckingInterval: limits.timeoutCheckMs,
+      requireHostHeader: false,
+    },
+    schemaController: {
+      compilersFactory: { buildValidator: noSchema, buildSerializer: noSchema },
+    },
+  })
+}
+
+function watchConnections(app: FastifyInstance, { counters, limits }: Face): void {
+  app.server.maxConnections = limits.connectionsMax
+  app.server.on('drop', () => counters.dropped++)
+  app.server.on('connection', socket => {
+    counters.connections++
+    socket.once('close', () => counters.connections--)
+  })
+}
+
+function readBodies(app: FastifyInstance, face: Face): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    try {
+      done(null, parseJsonBody(Buffer.from(body), face.limits.jsonDepthMax))
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)))
+    }
+  })
+}
+
+/** What every request must pass, those for no route included. */
+function admit(app: FastifyInstance, face: Face, guard: Guard): void {
+  const { limits, counters } = face
+  const remotes = new RateLimit(limits.remoteRatePerS, limits.remoteBurst, limits.remotesMax)
+  const locals = new RateLimit(limits.localRatePerS, limits.localBurst, limits.remotesMax)
+  const refusal = (request: FastifyRequest): Failure | undefined => {
+    counters.requests++
+    const remote = request.raw.socket.remoteAddress ?? ''
+    const local = remote === '127.0.0.1' || remote === '::1' || remote === '::ffff:127.0.0.1'
+    if (!(local ? locals : remotes).take(remote, performance.now())) {
+      const detail = `Expected at most ${local ? limits.localRatePerS : limits.remoteRatePerS} requests a second.`
+      return { code: 'RATE_LIMITED', detail, retryAfterS: 1 }
+    }
+    if (request.headers['content-encoding'] !== undefined) {
+      return { code: 'UNSUPPORTED_MEDIA_TYPE', detail: 'Expected a body without Content-Encoding.' }
+    }
+    return guard.refusesHost(request.raw)
+  }
+  app.addHook('onRequest', (request, reply, done) => {
+    const failure = refusal(request)
+    if (failure === undefined) return done()
+    void sendProblem(reply, counters, failure)
+  })
+}

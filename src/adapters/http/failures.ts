@@ -1,0 +1,82 @@
+/** What fastify and the handlers throw, as failures of the one table. */
+import type { FastifyInstance } from 'fastify'
+import { AssertionError } from '../../base/assert.ts'
+import { CodedError, type Failure } from '../../base/errors.ts'
+import type { Face } from './face.ts'
+import { failureOf, sendProblem } from './problem.ts'
+import { fits, type Route } from './route.ts'
+
+/** Failures whose requests have no body left worth reading. */
+const KNOWN: Readonly<Record<string, (face: Face) => Failure>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: face => ({
+    code: 'BODY_TOO_LARGE',
+    detail: `Expected at most ${face.config.bodyBytesMax} bytes (http.bodyBytesMax), got more.`,
+  }),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () => ({
+    code: 'UNSUPPORTED_MEDIA_TYPE',
+    detail: 'Expected Content-Type: application/json.',
+  }),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => ({
+    code: 'BAD_REQUEST',
+    detail: 'Expected as many bytes as Content-Length says.',
+  }),
+  FST_ERR_BAD_URL: () => ({
+    code: 'BAD_REQUEST',
+    detail: 'Expected a path whose percent-encoding is valid UTF-8.',
+  }),
+  FST_ERR_MAX_PARAM_LENGTH: () => ({ code: 'BAD_REQUEST', detail: 'Expected a shorter path.' }),
+  ECONNRESET: () => ({
+    code: 'BAD_REQUEST',
+    detail: 'Expected a whole body, got the end of the connection.',
+  }),
+}
+
+/** The failure to answer with, or undefined when the error is a fault of ours. */
+export function knownFailure(error: unknown, face: Face): Failure | undefined {
+  if (error instanceof CodedError) return failureOf(error)
+  const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
+  if (typeof code === 'string' && Object.hasOwn(KNOWN, code)) return KNOWN[code]?.(face)
+  const status: unknown =
+    typeof error === 'object' && error !== null ? Reflect.get(error, 'statusCode') : undefined
+  const client = typeof status === 'number' && status >= 400 && status < 500
+  return client ? { code: 'BAD_REQUEST', detail: 'The request could not be read.' } : undefined
+}
+
+/** The first line of what went wrong, for the log; the client learns only that it did. */
+const summaryOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).slice(0, 500)
+
+export function answerFailures(app: FastifyInstance, face: Face, routes: readonly Route[]): void {
+  app.setErrorHandler((error, request, reply) => {
+    const failure = knownFailure(error, face)
+    if (failure !== undefined) return sendProblem(reply, face.counters, failure)
+    face.logger.log('error', 'http-error', {
+      requestId: request.id,
+      method: request.method,
+      error: summaryOf(error),
+    })
+    // A broken claim is a bug: answer, then let it stop the process as anywhere else.
+    if (error instanceof AssertionError)
+      setImmediate(() => {
+        throw error
+      })
+    return sendProblem(reply, face.counters, { code: 'INTERNAL', detail: `Request ${request.id} failed.` })
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const methods = routes.filter(route => fits(route, path)).map(route => route.method)
+    if (methods.length === 0)
+      return sendProblem(reply, face.counters, {
+        code: 'NOT_FOUND',
+        detail: 'See /openapi.json for what there is.',
+      })
+    const allow = [
+      ...new Set(methods.flatMap(method => (method === 'GET' ? ['GET', 'HEAD'] : [method]))),
+    ].join(', ')
+    reply.header('allow', allow)
+    return sendProblem(reply, face.counters, {
+      code: 'METHOD_NOT_ALLOWED',
+      detail: `Expected ${allow}, got ${request.method}.`,
+    })
+  })
+}

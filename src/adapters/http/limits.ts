@@ -1,0 +1,51 @@
+/** Everything about HTTP that could grow or wait, and how far it may. A test may ask for tighter ones. */
+export interface HttpLimits {
+  /** Open connections; more are closed at once and counted. Each costs about 20 KiB. */
+  readonly connectionsMax: number
+  /** Requests that wait for another node at one time; more are answered OVERLOADED. */
+  readonly waitingMax: number
+  /** Requests a second that one remote address may make, and how many it may save up. */
+  readonly remoteRatePerS: number
+  readonly remoteBurst: number
+  /** The same for this machine itself, whose application asks for the owner of every key it meets. */
+  readonly localRatePerS: number
+  readonly localBurst: number
+  /** Addresses whose rate is remembered; the one seen least recently is forgotten, and starts afresh. */
+  readonly remotesMax: number
+  /** All headers of a request together. */
+  readonly headerBytesMax: number
+  /** Time for all headers, and for the whole request, to arrive. */
+  readonly headersMs: number
+  readonly requestMs: number
+  /** How often those two are looked at. */
+  readonly timeoutCheckMs: number
+  /** An idle connection is kept this long. */
+  readonly keepAliveMs: number
+  /** A request to another node is given up on after this; its own limit (tasks.forwardMs) comes first. */
+  readonly answerMs: number
+  /** How long `stop` waits for requests in flight. */
+  readonly stopMs: number
+  /** Values inside values in a JSON body. */
+  readonly jsonDepthMax: number
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  connectionsMax: 1_024,
+  waitingMax: 4_096,
+  remoteRatePerS: 5_000,
+  remoteBurst: 10_000,
+  localRatePerS: 100_000,
+  localBurst: 200_000,
+  remotesMax: 1_024,
+  headerBytesMax: 16 * 1024,
+  headersMs: 5_000,
+  requestMs: 15_000,
+  timeoutCheckMs: 1_000,
+  keepAliveMs: 65_000,
+  answerMs: 30_000,
+  stopMs: 1_000,
+  jsonDepthMax: 64,
+}
+
+/** A key of `KEY_BYTES_MAX` bytes, each percent-encoded as three characters. */
+export const PATH_PARAMETER_LENGTH_MAX = 3 * 1_024

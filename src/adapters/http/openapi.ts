@@ -1,0 +1,96 @@
+/** Describes the route table as an OpenAPI 3.1 document. */
+import { ERRORS, type ErrorCode } from '../../base/errors.ts'
+import { PROBLEM_TYPE } from './problem.ts'
+import type { Route } from './route.ts'
+import { type JsonSchema, SCHEMAS } from './schemas.ts'
+
+/** What any request may meet, and what a body or a token adds. */
+const ANY: readonly ErrorCode[] = [
+  'BAD_REQUEST',
+  'FORBIDDEN',
+  'RATE_LIMITED',
+  'HEADERS_TOO_LARGE',
+  'INTERNAL',
+]
+const WITH_BODY: readonly ErrorCode[] = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'REQUEST_TIMEOUT']
+const WITH_TOKEN: readonly ErrorCode[] = ['UNAUTHORIZED']
+
+export function openApi(routes: readonly Route[]): object {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const route of routes) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Roundtable',
+      version: '1',
+      description: 'The local API of a roundtable node. Every error is an RFC 9457 problem with a code.',
+    },
+    paths,
+    components: { schemas: SCHEMAS, securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+  }
+}
+
+function operation(route: Route): object {
+  return {
+    summary: route.summary,
+    ...(route.access === 'open' ? {} : { security: [{}, { token: [] }] }),
+    parameters: parametersOf(route),
+    ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body) }),
+    responses: { ...successesOf(route), ...failuresOf(route) },
+  }
+}
+
+function parametersOf(route: Route): readonly object[] {
+  const inPath = route.parameter
+  const path = {
+    name: inPath?.name,
+    in: 'path',
+    required: true,
+    description: inPath?.doc,
+    schema: { type: 'string' },
+  }
+  const query = Object.entries(route.query ?? {}).map(([name, { schema, doc }]) => ({
+    name,
+    in: 'query',
+    required: false,
+    description: doc,
+    schema,
+  }))
+  return [...(inPath === undefined ? [] : [path]), ...query]
+}
+
+const reference = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
+
+const bodyOf = (body: NonNullable<Route['body']>): object => ({
+  required: body.required,
+  content: { 'application/json': { schema: reference(body.schema) } },
+})
+
+function successesOf(route: Route): Record<string, object> {
+  const entries = Object.entries(route.responses).map(([status, { doc, schema, type }]) => {
+    const media = { [type ?? 'application/json']: schema === undefined ? {} : { schema: reference(schema) } }
+    return [status, { description: doc, content: media }] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+/** Codes that share a status share its entry. */
+function failuresOf(route: Route): Record<string, object> {
+  const codes = [
+    ...route.errors,
+    ...ANY,
+    ...(route.body === undefined ? [] : WITH_BODY),
+    ...(route.access === 'open' ? [] : WITH_TOKEN),
+  ]
+  const byStatus = new Map<number, ErrorCode[]>()
+  for (const code of new Set(codes))
+    byStatus.set(ERRORS[code][0], [...(byStatus.get(ERRORS[code][0]) ?? []), code])
+  const content = { [PROBLEM_TYPE.split(';')[0] ?? PROBLEM_TYPE]: { schema: reference('Problem') } }
+  const entries = [...byStatus].map(([status, all]) => {
+    const description = all.map(code => `${code}: ${ERRORS[code][1]} ${ERRORS[code][2]}`).join('\n')
+    return [status, { description, content }] as const
+  })
+  return Object.fromEntries(entries)
+}

@@ -1,0 +1,23 @@
+/** The table of all routes, and the only one. */
+import { openApi } from './openapi.ts'
+import type { Route } from './route.ts'
+import { cluster } from './routes/cluster.ts'
+import { documents } from './routes/documents.ts'
+import { leave } from './routes/leave.ts'
+import { metrics } from './routes/metrics.ts'
+import { probes } from './routes/probes.ts'
+import { tasks } from './routes/tasks.ts'
+
+let document: object | undefined
+
+export const ROUTES: readonly Route[] = [
+  ...probes,
+  ...metrics,
+  ...cluster,
+  ...tasks,
+  ...leave,
+  ...documents(() => {
+    document ??= openApi(ROUTES)
+    return document
+  }),
+]

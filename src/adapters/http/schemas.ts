@@ -1,0 +1,194 @@
+/** The shapes of what the API takes and gives, as JSON schemas; a test holds real answers against them. */
+
+export type JsonSchema = { readonly [key: string]: unknown }
+
+const text: JsonSchema = { type: 'string' }
+const whole: JsonSchema = { type: 'integer' }
+const number: JsonSchema = { type: 'number' }
+const flag: JsonSchema = { type: 'boolean' }
+const anything: JsonSchema = {}
+const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items })
+const oneOf = (...values: readonly string[]): JsonSchema => ({ type: 'string', enum: values })
+const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
+const nullable = (type: string): JsonSchema => ({ type: [type, 'null'] })
+const countsOf = (...names: readonly string[]): JsonSchema =>
+  object(Object.fromEntries(names.map(name => [name, whole])))
+
+/** All fields are required but those named in `optional`. Later versions may add fields. */
+function object(
+  properties: Readonly<Record<string, JsonSchema>>,
+  optional: readonly string[] = [],
+): JsonSchema {
+  return {
+    type: 'object',
+    properties,
+    required: Object.keys(properties).filter(name => !optional.includes(name)),
+  }
+}
+
+const MEMBER_STATUSES = ['alive', 'suspect', 'dead', 'left'] as const
+const TASK_STATES = ['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'] as const
+
+const readiness = object({
+  ready: flag,
+  reasons: listOf(
+    object({ code: oneOf('joining', 'island', 'leaving', 'min-members', 'settling'), detail: text }),
+  ),
+})
+
+const member = {
+  id: text,
+  peerId: text,
+  incarnation: whole,
+  status: oneOf('alive', 'dead', 'left'),
+  leaving: flag,
+  addresses: listOf(text),
+  weight: number,
+  opinion: oneOf(...MEMBER_STATUSES),
+  self: flag,
+  lastHeardMs: number,
+  rttMs: number,
+  links: whole,
+  linkFault: flag,
+  ringChecksum: text,
+  load: object({ running: whole, queued: whole }),
+  claims: listOf(anything),
+}
+const memberOptional = ['lastHeardMs', 'rttMs', 'ringChecksum', 'load']
+
+const attemptError = object({ code: text, message: text })
+
+export const SCHEMAS = {
+  Problem: object(
+    {
+      type: text,
+      title: text,
+      status: whole,
+      code: text,
+      detail: text,
+      state: text,
+      problems: listOf(object({ at: text, expected: text, got: text })),
+      requestId: text,
+    },
+    ['problems', 'requestId'],
+  ),
+  Health: object({ status: oneOf('alive') }),
+  Readiness: readiness,
+  Status: object({
+    nodeId: text,
+    peerId: text,
+    cluster: text,
+    version: text,
+    incarnation: whole,
+    boot: whole,
+    uptimeMs: number,
+    mode: oneOf('available'),
+    addresses: listOf(text),
+    phase: oneOf('joining', 'ready', 'leaving', 'left'),
+    ready: readiness,
+    members: countsOf(...MEMBER_STATUSES),
+    ring: object({ checksum: text, members: whole, agreement: number }),
+    tasks: object({
+      owned: countsOf(...TASK_STATES),
+      held: whole,
+      started: whole,
+      succeeded: whole,
+      failedAttempts: whole,
+      retried: whole,
+      forwarded: whole,
+      takingOver: flag,
+    }),
+  }),
+  Members: object({ members: listOf(ref('Member')) }),
+  Member: object(member, memberOptional),
+  MemberWithLedger: object(
+    { ...member, ledger: listOf(object({ at: number, event: text, text, fields: { type: 'object' } })) },
+    memberOptional,
+  ),
+  Ring: object({
+    checksum: text,
+    version: whole,
+    vnodesPerWeight: whole,
+    replicas: whole,
+    members: listOf(object({ id: text, weight: number, share: number })),
+  }),
+  Owner: object({
+    key: text,
+    owner: nullable('string'),
+    mine: flag,
+    addresses: listOf(text),
+    ringChecksum: text,
+    mode: oneOf('available'),
+  }),
+  Explanation: object({
+    key: text,
+    hash: whole,
+    token: whole,
+    owner: text,
+    preferenceList: listOf(text),
+    mine: flag,
+    ringChecksum: text,
+    beliefs: listOf(object({ id: text, ringChecksum: text, agrees: flag }, ['ringChecksum', 'agrees'])),
+    tasks: listOf(ref('TaskRecord')),
+  }),
+  Task: {
+    type: 'object',
+    description: 'Only `type` is needed. The same id with the same content may be sent again at any time.',
+    properties: {
+      id: { type: 'string', pattern: '^[\\x21-\\x7e]{1,256}$', description: 'Made here when absent.' },
+      key: { ...text, description: 'Decides the owner; the id when absent.' },
+      type: { ...text, description: 'The executor: exec, http, echo, compute, unreliable.' },
+      payload: { description: 'Whatever the executor takes.' },
+      priority: { type: 'integer', minimum: 0, maximum: 3 },
+      maxAttempts: { type: 'integer', minimum: 1 },
+      backoffMs: { type: 'number', minimum: 0 },
+      backoffMsMax: { type: 'number', minimum: 0 },
+      timeoutMs: { type: 'number', minimum: 1 },
+    },
+    required: ['type'],
+  },
+  TaskRecord: object(
+    {
+      spec: object({
+        id: text,
+        key: text,
+        type: text,
+        payload: anything,
+        priority: whole,
+        maxAttempts: whole,
+        backoffMs: number,
+        backoffMsMax: number,
+        timeoutMs: number,
+      }),
+      source: text,
+      state: oneOf(...TASK_STATES),
+      acceptedAt: number,
+      settledAt: number,
+      notBefore: number,
+      attempts: listOf(
+        object(
+          {
+            number: whole,
+            node: text,
+            startedAt: number,
+            endedAt: number,
+            outcome: oneOf('succeeded', 'failed', 'lost', 'cancelled'),
+            error: attemptError,
+          },
+          ['endedAt', 'outcome', 'error'],
+        ),
+      ),
+      result: anything,
+      error: attemptError,
+      holders: listOf(text),
+      revision: whole,
+    },
+    ['settledAt', 'notBefore', 'result', 'error'],
+  ),
+  Submitted: object({ record: ref('TaskRecord'), existed: flag, durableCopies: whole }),
+  Tasks: object({ tasks: listOf(ref('TaskRecord')), next: text }, ['next']),
+  Leave: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000 } }, ['deadlineMs']),
+  Leaving: object({ nodeId: text, leaving: flag }),
+} as const satisfies Record<string, JsonSchema>
+
+export type SchemaName = keyof typeof SCHEMAS

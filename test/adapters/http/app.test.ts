@@ -1,0 +1,481 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import type { FastifyInstance, InjectOptions } from 'fastify'
+import { z } from 'zod'
+import { buildApp } from '../../../src/adapters/http/app.ts'
+import type { HttpLimits } from '../../../src/adapters/http/limits.ts'
+import { ROUTES } from '../../../src/adapters/http/routes.ts'
+import { SCHEMAS, type SchemaName } from '../../../src/adapters/http/schemas.ts'
+import { ERRORS } from '../../../src/base/errors.ts'
+import { record, type Sample, type SampleOptions, sample } from './sample-node.ts'
+
+const apps: FastifyInstance[] = []
+after(() => Promise.all(apps.map(app => app.close())))
+
+type Answer = Awaited<ReturnType<FastifyInstance['inject']>>
+
+interface Subject extends Sample {
+  readonly ask: (options: InjectOptions | string) => Promise<Answer>
+}
+
+async function subject(options: SampleOptions = {}, limits: Partial<HttpLimits> = {}): Promise<Subject> {
+  const seen = sample(options)
+  const app = await buildApp(seen.parts, limits)
+  apps.push(app)
+  const local = { authority: '127.0.0.1:7373' }
+  return {
+    ...seen,
+    ask: async asked =>
+      app.inject(typeof asked === 'string' ? { url: asked, ...local } : { ...local, ...asked }),
+  }
+}
+
+const post = (url: string, payload: unknown, headers: Record<string, string> = {}): InjectOptions => ({
+  method: 'POST',
+  url,
+  headers: { 'content-type': 'application/json', ...headers },
+  payload: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload),
+})
+
+/** A schema with its references filled in, as a zod schema. */
+function schemaOf(name: SchemaName): z.ZodType {
+  const fill = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(fill)
+    if (typeof value !== 'object' || value === null) return value
+    const target = /^#\/components\/schemas\/(\w+)$/.exec(String(Reflect.get(value, '$ref')))?.[1]
+    if (target !== undefined) return fill(SCHEMAS[target as SchemaName])
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, fill(part)]))
+  }
+  return z.fromJSONSchema(fill(SCHEMAS[name]) as Parameters<typeof z.fromJSONSchema>[0])
+}
+
+/** The answer is a problem of this code, complete and as the table says. */
+function isProblem(answer: Answer, code: keyof typeof ERRORS): Record<string, unknown> {
+  assert.match(String(answer.headers['content-type']), /^application\/problem\+json/, answer.body)
+  const problem = answer.json<Record<string, unknown>>()
+  assert.equal(problem['code'], code, answer.body)
+  assert.equal(answer.statusCode, ERRORS[code][0])
+  assert.equal(problem['status'], ERRORS[code][0])
+  schemaOf('Problem').parse(problem)
+  assert.ok(problem['requestId'])
+  return problem
+}
+
+const EXAMPLES: Readonly<Record<string, string>> = {
+  '/v1/members/{id}': '/v1/members/node-2',
+  '/v1/owner/{key}': '/v1/owner/some/key',
+  '/v1/explain/{key}': '/v1/explain/some%2Fkey',
+  '/v1/tasks/{id}': '/v1/tasks/t1',
+}
+
+test('every route answers as it is documented', async () => {
+  const { ask } = await subject()
+  for (const route of ROUTES) {
+    const url = EXAMPLES[route.path] ?? route.path
+    const answer = await ask(
+      route.method === 'GET' ? url : post(url, route.path === '/v1/tasks' ? { type: 'echo' } : {}),
+    )
+    const response = route.responses[answer.statusCode]
+    assert.ok(response, `${route.path}: ${answer.statusCode} ${answer.body}`)
+    if (response.schema !== undefined) schemaOf(response.schema).parse(answer.json())
+    if (response.type !== undefined)
+      assert.ok(String(answer.headers['content-type']).startsWith(response.type.split(';')[0] ?? ''))
+  }
+})
+
+test('the OpenAPI document lists every route and no other, and every reference in it leads somewhere', async () => {
+  const { ask } = await subject()
+  const document = (await ask('/openapi.json')).json<{
+    paths: Record<string, object>
+    components: { schemas: object }
+  }>()
+  const listed = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.keys(item).map(method => `${method.toUpperCase()} ${path}`),
+  )
+  assert.deepEqual(listed.sort(), ROUTES.map(route => `${route.method} ${route.path}`).sort())
+  for (const [, name] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+    assert.ok(Object.hasOwn(document.components.schemas, name ?? ''), name)
+  }
+  for (const path of Object.keys(document.paths)) {
+    const answer = await ask({ method: 'HEAD', url: EXAMPLES[path] ?? path })
+    assert.notEqual(answer.statusCode, 404, path)
+  }
+})
+
+test('readyz says 503 and why while the node is not ready, and healthz does not mind', async () => {
+  const reasons = [{ code: 'island' as const, detail: 'No seed has answered.' }]
+  const { ask } = await subject({ status: { ready: { ready: false, reasons } } })
+  const problem = isProblem(await ask('/readyz'), 'NOT_READY')
+  assert.deepEqual(problem['reasons'], reasons)
+  assert.equal((await ask('/healthz')).statusCode, 200)
+})
+
+test('keys come whole, however they are written in the path', async () => {
+  const { ask } = await subject()
+  const keys = [
+    'a',
+    'a/b/c',
+    'a//b',
+    '/a',
+    'a b',
+    '100%',
+    '%2F',
+    'ü/日本',
+    'a?b#c',
+    'a+b',
+    'a;b',
+    'x'.repeat(1_024),
+    'ü'.repeat(512),
+    '__proto__',
+  ]
+  for (const key of keys) {
+    const answer = await ask(`/v1/owner/${encodeURIComponent(key)}`)
+    assert.equal(answer.json<{ key: string }>().key, key)
+  }
+  for (const key of ['a/b/c', 'a//b', 'a+b', '__proto__']) {
+    assert.equal((await ask(`/v1/owner/${key}`)).json<{ key: string }>().key, key)
+    assert.equal((await ask(`/v1/explain/${key}?x=1`)).json<{ key: string }>().key, key)
+  }
+})
+
+test('a ring without members has no owner and nothing to explain', async () => {
+  const empty = {
+    owner: undefined,
+    mine: false,
+    addresses: [],
+    ringChecksum: '0',
+    mode: 'available',
+  } as const
+  const { ask } = await subject({ node: { owner: key => ({ key, ...empty }), explain: () => undefined } })
+  assert.equal((await ask('/v1/owner/k')).json<{ owner: unknown }>().owner, null)
+  isProblem(await ask('/v1/explain/k'), 'NOT_READY')
+})
+
+test('paths that cannot be a key, an id or anything are bad requests', async () => {
+  const { ask } = await subject()
+  const bad = [
+    '/v1/owner/',
+    '/v1/owner/%',
+    '/v1/owner/%zz',
+    '/v1/owner/%ff',
+    '/v1/owner/a%00b',
+    `/v1/owner/${'x'.repeat(1_025)}`,
+    `/v1/owner/${'x'.repeat(9_000)}`,
+    '/v1/tasks/a%20b',
+    `/v1/tasks/${'t'.repeat(257)}`,
+  ]
+  for (const url of bad) isProblem(await ask(url), 'BAD_REQUEST')
+})
+
+test('what is not there is a problem with its own code', async () => {
+  const { ask } = await subject()
+  for (const url of [
+    '/v2',
+    '/v1/',
+    '/v1/owner',
+    '/v1/status/',
+    '/../etc/passwd',
+    '/%2e%2e/x',
+    '//',
+    '/V1/status',
+    '/v1/statusx',
+  ])
+    isProblem(await ask(url), 'NOT_FOUND')
+  isProblem(await ask('/v1/members/nobody'), 'MEMBER_UNKNOWN')
+  isProblem(await ask('/v1/tasks/unknown'), 'TASK_UNKNOWN')
+})
+
+test('a wrong method is answered with the right ones', async () => {
+  const { ask } = await subject()
+  for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const) {
+    const answer = await ask({ method, url: '/v1/owner/some/key' })
+    isProblem(answer, 'METHOD_NOT_ALLOWED')
+    assert.equal(answer.headers['allow'], 'GET, HEAD')
+  }
+  assert.equal((await ask({ method: 'DELETE', url: '/v1/tasks' })).headers['allow'], 'GET, HEAD, POST')
+  assert.equal((await ask('/v1/leave')).headers['allow'], 'POST')
+})
+
+test('a task is handed on with every default, and accepted with its record and place', async () => {
+  const { ask, requests } = await subject()
+  const answer = await ask(
+    post('/v1/tasks', { type: 'echo', key: 'k', payload: [1], id: 'a/b c'.replace(' ', '') }),
+  )
+  assert.equal(answer.statusCode, 202)
+  assert.equal(answer.headers['location'], '/v1/tasks/a%2Fbc')
+  const body = answer.json<{ record: { spec: { id: string } }; existed: boolean; durableCopies: number }>()
+  assert.deepEqual([body.record.spec.id, body.existed, body.durableCopies], ['a/bc', false, 2])
+  const [request] = requests
+  assert.equal(request?.kind === 'submit' && request.spec.maxAttempts, 4)
+  await ask(post('/v1/tasks', { type: 'echo' }))
+  assert.equal(requests[1]?.kind === 'submit' && requests[1].spec.id, 't-new-1')
+})
+
+test('a task that was known already is 200, not 202', async () => {
+  const { ask } = await subject({
+    reply: async () => ({ ok: true, record: record(), existed: true, durableCopies: 1 }),
+  })
+  assert.equal((await ask(post('/v1/tasks', { type: 'echo', id: 't1' }))).statusCode, 200)
+})
+
+test('all that is wrong with a task is said at once, and nothing is asked of the owner', async () => {
+  const { ask, requests } = await subject()
+  const problem = isProblem(await ask(post('/v1/tasks', { type: 5, priority: 9, extra: 1 })), 'TASK_INVALID')
+  assert.equal((problem['problems'] as unknown[]).length, 3)
+  for (const body of ['[]', '1', '"x"', 'null', '{}'])
+    isProblem(await ask(post('/v1/tasks', body)), 'TASK_INVALID')
+  assert.equal(requests.length, 0)
+})
+
+test('a refusal of the owner keeps its code, and says when to come back', async () => {
+  const failure = { code: 'QUEUE_FULL', detail: '100000 tasks wait.', retryAfterS: 1.2 } as const
+  const { ask } = await subject({ reply: async () => ({ ok: false, failure }) })
+  const answer = await ask(post('/v1/tasks', { type: 'echo' }))
+  isProblem(answer, 'QUEUE_FULL')
+  assert.equal(answer.headers['retry-after'], '2')
+  isProblem(await ask('/v1/tasks/t1'), 'QUEUE_FULL')
+})
+
+test('an owner that never answers is given up on, and one wait too many is refused', async () => {
+  const { ask } = await subject({ reply: () => new Promise(() => {}) }, { answerMs: 200, waitingMax: 1 })
+  const first = ask('/v1/tasks/t1')
+  isProblem(await ask('/v1/tasks/t2'), 'OVERLOADED')
+  isProblem(await first, 'DEADLINE')
+  isProblem(await ask('/v1/tasks/t3'), 'DEADLINE')
+})
+
+test('bodies that are too large, no JSON, not UTF-8, too deep or reach for a prototype are refused', async () => {
+  const { ask, requests } = await subject({ config: { bodyBytesMax: 100_000 } })
+  isProblem(await ask(post('/v1/tasks', { type: 'echo', payload: 'x'.repeat(100_001) })), 'BODY_TOO_LARGE')
+  const bad = [
+    '{',
+    '',
+    '{"a":1,}',
+    '[1]2',
+    '\ufeff',
+    '{"type":"echo"}\0',
+    Buffer.from([0x22, 0xff, 0x22]),
+    '['.repeat(50_000),
+    `${'[{"a":'.repeat(40)}1${'}]'.repeat(40)}`,
+    '{"type":"echo","__proto__":{"x":1}}',
+    '{"type":"echo","payload":[{"\\u005f_proto__":1}]}',
+  ]
+  for (const body of bad) isProblem(await ask(post('/v1/tasks', body)), 'BAD_REQUEST')
+  assert.equal(
+    (await ask(post('/v1/tasks', { type: 'echo', payload: '__proto__ {[[[['.repeat(99) }))).statusCode,
+    202,
+  )
+  assert.equal(requests.length, 1)
+  assert.equal(({} as Record<string, unknown>)['x'], undefined)
+})
+
+test('the answer to broken JSON does not repeat it', async () => {
+  const { ask } = await subject()
+  const answer = await ask(post('/v1/tasks', '{"password": hunter2'))
+  assert.ok(!answer.body.includes('hunter2'), answer.body)
+})
+
+test('bodies of other types are refused', async () => {
+  const { ask } = await subject()
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+    'application/jsonx',
+    'nonsense',
+  ]) {
+    isProblem(
+      await ask(post('/v1/tasks', '{"type":"echo"}', { 'content-type': type })),
+      'UNSUPPORTED_MEDIA_TYPE',
+    )
+  }
+  isProblem(
+    await ask({
+      method: 'POST',
+      url: '/v1/tasks',
+      payload: Buffer.from('{}'),
+      headers: { 'content-type': '' },
+    }),
+    'UNSUPPORTED_MEDIA_TYPE',
+  )
+  isProblem(await ask(post('/v1/tasks', '{}', { 'content-encoding': 'gzip' })), 'UNSUPPORTED_MEDIA_TYPE')
+  assert.equal(
+    (await ask(post('/v1/tasks', { type: 'echo' }, { 'content-type': 'application/json; charset=utf-8' })))
+      .statusCode,
+    202,
+  )
+})
+
+test('the task page takes its four parameters and refuses others, all at once', async () => {
+  const { ask, queries } = await subject()
+  await ask('/v1/tasks')
+  await ask('/v1/tasks?state=dead&scope=all&after=t9&limit=1000')
+  assert.deepEqual(queries, [{ limit: 100 }, { state: 'dead', scope: 'all', after: 't9', limit: 1_000 }])
+  const problem = isProblem(
+    await ask('/v1/tasks?state=x&scope=&after=a%20b&limit=1001&limt=5'),
+    'BAD_REQUEST',
+  )
+  assert.equal((problem['problems'] as unknown[]).length, 5)
+  for (const query of [
+    'limit=0',
+    'limit=-1',
+    'limit=1.5',
+    'limit=5&limit=6',
+    'limit=',
+    'state=constructor',
+    '__proto__=1',
+  ]) {
+    isProblem(await ask(`/v1/tasks?${query}`), 'BAD_REQUEST')
+  }
+})
+
+test('a leave starts at once, with or without a deadline', async () => {
+  const { ask, leaves } = await subject()
+  assert.equal((await ask({ method: 'POST', url: '/v1/leave' })).statusCode, 202)
+  assert.equal((await ask(post('/v1/leave', { deadlineMs: 50 }))).statusCode, 202)
+  for (const body of [{ deadlineMs: -1 }, { deadlineMs: '1' }, { deadline: 1 }, [], 'true'])
+    isProblem(await ask(post('/v1/leave', body)), 'BAD_REQUEST')
+  assert.deepEqual(leaves, [undefined, 50])
+})
+
+test('a leave that fails later is logged, since its request was answered long ago', async () => {
+  const { ask, logged } = await subject({
+    node: { leave: () => Promise.reject(new Error('the store failed')) },
+  })
+  assert.equal((await ask({ method: 'POST', url: '/v1/leave' })).statusCode, 202)
+  assert.deepEqual(
+    logged.map(line => line.event),
+    ['leave-failed'],
+  )
+})
+
+test('a page of another site can neither read through a name of its own nor write', async () => {
+  const { ask, leaves } = await subject()
+  for (const authority of [
+    'evil.example',
+    '10.0.0.1:7373',
+    'localhost.evil.example',
+    'evil@localhost',
+    '127.0.0.1.nip.io',
+    '[::2]',
+  ]) {
+    const answer = await ask({ url: '/v1/status', headers: { host: authority } })
+    assert.ok(answer.statusCode === 403 || answer.statusCode === 400, `${authority} ${answer.statusCode}`)
+  }
+  for (const authority of ['localhost', 'LOCALHOST:1', '127.0.0.1', '127.9.9.9:80', '[::1]:7373']) {
+    assert.equal((await ask({ url: '/v1/status', headers: { host: authority } })).statusCode, 200, authority)
+  }
+  const url = '/v1/leave'
+  for (const headers of [
+    { origin: 'http://evil.example' },
+    { origin: 'null' },
+    { origin: 'https://127.0.0.1:7373' },
+    { origin: 'http://127.0.0.1:1' },
+    { 'sec-fetch-site': 'cross-site' },
+  ]) {
+    isProblem(await ask({ method: 'POST', url, headers }), 'FORBIDDEN')
+  }
+  assert.deepEqual(leaves, [])
+  assert.equal(
+    (await ask({ method: 'POST', url, headers: { origin: 'http://127.0.0.1:7373' } })).statusCode,
+    202,
+  )
+})
+
+test('tokens: reads need either where one is asked for, writes need the write token', async () => {
+  const tokens = { readToken: 'r'.repeat(16), writeToken: 'w'.repeat(16) }
+  const { ask } = await subject({ config: { host: '0.0.0.0', ...tokens } })
+  const as = (token: string, scheme = 'Bearer') => ({ authorization: `${scheme} ${token}` })
+  const none = await ask('/v1/status')
+  isProblem(none, 'UNAUTHORIZED')
+  assert.equal(none.headers['www-authenticate'], 'Bearer')
+  for (const headers of [as('x'.repeat(16)), as(''), as('r'.repeat(17)), as(tokens.readToken, 'Basic')])
+    isProblem(await ask({ url: '/v1/status', headers }), 'UNAUTHORIZED')
+  for (const token of [tokens.readToken, tokens.writeToken])
+    assert.equal((await ask({ url: '/v1/status', headers: as(token) })).statusCode, 200)
+  assert.equal((await ask({ url: '/v1/status', headers: as(tokens.readToken, 'bearer') })).statusCode, 200)
+  isProblem(await ask({ method: 'POST', url: '/v1/leave', headers: as(tokens.readToken) }), 'FORBIDDEN')
+  isProblem(await ask({ method: 'POST', url: '/v1/leave' }), 'UNAUTHORIZED')
+  assert.equal(
+    (await ask({ method: 'POST', url: '/v1/leave', headers: as(tokens.writeToken) })).statusCode,
+    202,
+  )
+  for (const url of ['/healthz', '/readyz', '/openapi.json', '/'])
+    assert.equal((await ask(url)).statusCode, 200, url)
+  isProblem(await ask('/metrics'), 'UNAUTHORIZED')
+})
+
+test('on loopback a write token alone leaves reads open; elsewhere it guards them too', async () => {
+  const writeToken = 'w'.repeat(16)
+  const local = await subject({ config: { writeToken } })
+  assert.equal((await local.ask('/v1/status')).statusCode, 200)
+  isProblem(await local.ask({ method: 'POST', url: '/v1/leave' }), 'UNAUTHORIZED')
+  const open = await subject({ config: { host: '::', writeToken } })
+  isProblem(await open.ask('/v1/status'), 'UNAUTHORIZED')
+})
+
+test('too many requests from one address are told when to come back', async () => {
+  const { ask } = await subject({}, { localRatePerS: 0.001, localBurst: 2 })
+  assert.equal((await ask('/healthz')).statusCode, 200)
+  assert.equal((await ask('/nothing')).statusCode, 404)
+  const answer = await ask('/healthz')
+  isProblem(answer, 'RATE_LIMITED')
+  assert.equal(answer.headers['retry-after'], '1')
+})
+
+test('a fault of ours is logged and answered without its details', async () => {
+  const { ask, logged } = await subject({
+    node: {
+      ring: () => {
+        throw new Error('secret detail')
+      },
+    },
+  })
+  const answer = await ask('/v1/ring')
+  isProblem(answer, 'INTERNAL')
+  assert.ok(!answer.body.includes('secret detail'))
+  assert.deepEqual(
+    logged.map(line => [line.level, line.event, line.fields?.['error']]),
+    [['error', 'http-error', 'secret detail']],
+  )
+})
+
+test('metrics hold those of the process, of the node and of the face', async () => {
+  const { ask } = await subject()
+  await ask('/nothing')
+  const { body } = await ask('/metrics')
+  for (const line of [
+    /^process_resident_memory_bytes \d/m,
+    /^nodejs_eventloop_lag_p99_seconds /m,
+    /^roundtable_members\{status="alive"\} 2$/m,
+    /^roundtable_http_errors_total\{code="NOT_FOUND"\} 1$/m,
+    /^roundtable_info\{node="node-1",cluster="roundtable",version="0.1.0"\} 1$/m,
+  ]) {
+    assert.match(body, line)
+  }
+  const heads = [...body.matchAll(/^# TYPE (\S+)/gm)].map(match => match[1])
+  assert.equal(new Set(heads).size, heads.length)
+})
+
+test('the page loads nothing from elsewhere, and its policy allows just its own script and style', async () => {
+  const { ask } = await subject()
+  const { body, headers } = await ask('/')
+  const policy = String(headers['content-security-policy'])
+  assert.match(policy, /default-src 'none'/)
+  assert.doesNotMatch(policy, /unsafe|\*/)
+  assert.doesNotMatch(body, /(?:src|href)="(?!data:)/)
+  const { hash } = await import('node:crypto')
+  for (const tag of ['script', 'style']) {
+    const content = new RegExp(`<${tag}>([^]*)</${tag}>`).exec(body)?.[1] ?? ''
+    assert.ok(policy.includes(`${tag}-src 'sha256-${hash('sha256', content, 'base64')}'`), tag)
+  }
+})
+
+test('answers are not cached and not sniffed', async () => {
+  const { ask } = await subject()
+  for (const url of ['/v1/status', '/nothing']) {
+    const { headers } = await ask(url)
+    assert.equal(headers['cache-control'], 'no-store')
+    assert.equal(headers['x-content-type-options'], 'nosniff')
+  }
+})

@@ -1,0 +1,194 @@
+/** A node with fixed answers behind the real port, for tests of the face in front of it. */
+import { type HttpConfig, httpDefaults } from '../../../src/adapters/http/config.ts'
+import type { FaceParts } from '../../../src/adapters/http/face.ts'
+import { asNodeId, asPeerId, asTaskId } from '../../../src/base/ids.ts'
+import { wallOf } from '../../../src/base/time.ts'
+import type { LogFields, LogLevel } from '../../../src/node/machine.ts'
+import type { MemberView, NodeStatus, TaskQuery } from '../../../src/node/status.ts'
+import type { NodeFace } from '../../../src/runtime/ports.ts'
+import { tasksDefaults } from '../../../src/tasks/config.ts'
+import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
+import type { TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
+
+export const nodeId = asNodeId('node-1')
+const other = asNodeId('node-2')
+const checksum = '5f2c9a01'
+
+const status: NodeStatus = {
+  nodeId,
+  peerId: '12D3KooWExample',
+  cluster: 'roundtable',
+  version: '0.1.0',
+  incarnation: 1_790_000_000_000,
+  boot: 3,
+  uptimeMs: 12_345.5,
+  mode: 'available',
+  addresses: ['10.0.0.1:7946'],
+  phase: 'ready',
+  ready: { ready: true, reasons: [] },
+  members: { alive: 2, suspect: 0, dead: 0, left: 0 },
+  ring: { checksum, members: 2, agreement: 1 },
+  tasks: {
+    owned: { scheduled: 0, ready: 1, running: 1, succeeded: 5, retrying: 0, dead: 0, cancelled: 0 },
+    held: 4,
+    started: 6,
+    succeeded: 5,
+    failedAttempts: 1,
+    retried: 1,
+    forwarded: 2,
+    takingOver: false,
+  },
+}
+
+const member = (id: string, self: boolean): MemberView => ({
+  id: asNodeId(id),
+  peerId: asPeerId(`12D3KooW${id}`),
+  incarnation: 1_790_000_000_000,
+  status: 'alive',
+  leaving: false,
+  addresses: ['10.0.0.1:7946'],
+  weight: 1,
+  opinion: 'alive',
+  self,
+  lastHeardMs: self ? undefined : 40,
+  rttMs: self ? undefined : 0.4,
+  links: self ? 0 : 1,
+  linkFault: false,
+  ringChecksum: checksum,
+  load: { running: 1, queued: 0 },
+  claims: [],
+})
+
+export function record(spec: Partial<TaskSpec> = {}): TaskRecord {
+  return {
+    spec: {
+      id: asTaskId('t1'),
+      key: 'k1',
+      type: 'echo',
+      payload: { text: 'hello' },
+      priority: 1,
+      maxAttempts: 4,
+      backoffMs: 500,
+      backoffMsMax: 60_000,
+      timeoutMs: 60_000,
+      ...spec,
+    },
+    source: 'api',
+    state: 'succeeded',
+    acceptedAt: wallOf(1_790_000_000_000),
+    settledAt: wallOf(1_790_000_000_100),
+    attempts: [
+      {
+        number: 1,
+        node: nodeId,
+        startedAt: wallOf(1_790_000_000_010),
+        endedAt: wallOf(1_790_000_000_090),
+        outcome: 'succeeded',
+      },
+    ],
+    result: 'hello',
+    holders: [nodeId, other],
+    revision: 4,
+  }
+}
+
+export interface Sample {
+  readonly parts: FaceParts
+  readonly requests: TaskRequest[]
+  readonly queries: TaskQuery[]
+  readonly leaves: (number | undefined)[]
+  readonly logged: { level: LogLevel; event: string; fields: LogFields | undefined }[]
+}
+
+export interface SampleOptions {
+  readonly config?: Partial<HttpConfig>
+  readonly status?: Partial<NodeStatus>
+  readonly reply?: (request: TaskRequest) => Promise<TaskReply>
+  readonly node?: Partial<NodeFace>
+}
+
+/** A node that accepts every task, and knows those whose id begins with `t`. */
+const answer = async (request: TaskRequest): Promise<TaskReply> => {
+  if (request.kind === 'submit')
+    return { ok: true, record: record(request.spec), existed: false, durableCopies: 2 }
+  if (request.task.startsWith('t'))
+    return { ok: true, record: record({ id: request.task }), existed: true, durableCopies: 2 }
+  return { ok: false, failure: { code: 'TASK_UNKNOWN', detail: 'Its owner node-2 does not know it.' } }
+}
+
+export function sample(options: SampleOptions = {}): Sample {
+  const seen = {
+    requests: [] as TaskRequest[],
+    queries: [] as TaskQuery[],
+    leaves: [] as (number | undefined)[],
+    logged: [] as Sample['logged'],
+  }
+  let ids = 0
+  const node: NodeFace = {
+    nodeId,
+    status: () => ({ ...status, ...options.status }),
+    members: () => [member('node-1', true), member('node-2', false)],
+    member: id =>
+      id !== 'node-2' && id !== 'node-1'
+        ? undefined
+        : {
+            ...member(id, id === 'node-1'),
+            ledger: [{ at: 1_790_000_000_000, event: 'alive', text: 'It joined.', fields: {} }],
+          },
+    ring: () => ({
+      checksum,
+      version: 1,
+      vnodesPerWeight: 100,
+      replicas: 3,
+      members: [
+        { id: nodeId, weight: 1, share: 0.49 },
+        { id: other, weight: 1, share: 0.51 },
+      ],
+    }),
+    owner: key => ({
+      key,
+      owner: other,
+      mine: false,
+      addresses: ['10.0.0.2:7946'],
+      ringChecksum: checksum,
+      mode: 'available',
+    }),
+    explain: key => ({
+      key,
+      hash: 7,
+      token: 9,
+      owner: other,
+      preferenceList: [other, nodeId],
+      mine: false,
+      ringChecksum: checksum,
+      beliefs: [{ id: other, ringChecksum: undefined, agrees: undefined }],
+      tasks: [record()],
+    }),
+    tasks: query => {
+      seen.queries.push(query)
+      return { tasks: [record()], next: 't1' }
+    },
+    request: request => {
+      seen.requests.push(request)
+      return (options.reply ?? answer)(request)
+    },
+    leave: async deadlineMs => {
+      seen.leaves.push(deadlineMs)
+    },
+    newTaskId: () => `t-new-${++ids}`,
+    metrics: () => [
+      {
+        name: 'members',
+        help: 'Members by status.',
+        type: 'gauge',
+        samples: [{ labels: { status: 'alive' }, value: 2 }],
+      },
+    ],
+    ...options.node,
+  }
+  const logger: FaceParts['logger'] = {
+    log: (level, event, fields) => seen.logged.push({ level, event, fields }),
+  }
+  const config = { ...httpDefaults(), port: 0, ...options.config }
+  return { ...seen, parts: { config, node, logger, defaults: tasksDefaults(2) } }
+}
