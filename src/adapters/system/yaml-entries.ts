@@ -1,0 +1,95 @@
+import type { FileHandle } from 'node:fs/promises'
+import { setImmediate as turn } from 'node:timers/promises'
+import { type Document, isMap, isNode, isSeq, type LineCounter, type YAMLSeq } from 'yaml'
+import { CodedError, type Problem } from '../../base/errors.ts'
+import type { ListEntry } from '../../tasks/task-list.ts'
+import { openList, unreadable } from './list-source.ts'
+
+/** Parsed whole and at once: about a second. Longer lists are written as NDJSON. */
+export const YAML_BYTES_MAX = 4 * 1024 * 1024
+
+/** Aliases one task may expand to. */
+const ALIASES_MAX = 100
+
+/** Tasks handed over at one time. */
+const SLICE = 64
+
+/** The entries of a YAML (or JSON) list. Throws TASK_LIST_UNREADABLE, or TASK_LIST_INVALID when it is no list at all. */
+export async function* yamlEntries(
+  path: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Iterable<ListEntry | Problem>> {
+  const text = await textOf(path, signal)
+  // Loaded with the first YAML list: a node without one has no use for it.
+  const { LineCounter, parseDocument } = await import('yaml')
+  const lines = new LineCounter()
+  let sequence: YAMLSeq
+  let document: Document
+  try {
+    document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+    sequence = sequenceOf(document, lines, path)
+  } catch (cause) {
+    if (cause instanceof CodedError) throw cause
+    throw invalid(path, [
+      { at: 'list', expected: 'YAML of a reasonable depth', got: String(cause).slice(0, 80) },
+    ])
+  }
+  for (let i = 0; i < sequence.items.length; i += SLICE) {
+    signal?.throwIfAborted()
+    yield sequence.items.slice(i, i + SLICE).map(item => entryOf(item, document, lines))
+    await turn()
+  }
+}
+
+async function textOf(path: string, signal: AbortSignal | undefined): Promise<string> {
+  const handle: FileHandle = await openList(path, YAML_BYTES_MAX)
+  try {
+    const bytes = await handle.readFile(signal === undefined ? {} : { signal })
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    if (signal?.aborted === true) throw signal.reason
+    if (!(cause instanceof TypeError)) throw unreadable(path, cause)
+    throw new CodedError('TASK_LIST_UNREADABLE', `${path}: it is not UTF-8 text.`, { cause })
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The list, or the list under `tasks`. */
+function sequenceOf(document: Document, lines: LineCounter, path: string): YAMLSeq {
+  const faults = [...document.errors, ...document.warnings]
+  if (faults.length > 0) {
+    const problems = faults.slice(0, 100).map(fault => {
+      const { line, col } = lines.linePos(fault.pos[0])
+      return { at: `line ${line}, column ${col}`, expected: 'YAML', got: `${fault.message.split('\n')[0]}` }
+    })
+    throw invalid(path, problems)
+  }
+  const root = document.contents
+  if (isSeq(root)) return root
+  const tasks = isMap(root) ? root.get('tasks') : undefined
+  if (isMap(root) && isSeq(tasks) && root.items.length === 1) return tasks
+  const expected = 'a list of tasks, or a mapping with `tasks` and nothing else'
+  throw invalid(path, [
+    {
+      at: 'line 1',
+      expected,
+      got: isMap(root) ? 'another mapping' : root === null ? 'an empty file' : 'a single value',
+    },
+  ])
+}
+
+function entryOf(item: unknown, document: Document, lines: LineCounter): ListEntry | Problem {
+  const start = isNode(item) ? item.range?.[0] : undefined
+  const at = `line ${start === undefined ? '?' : lines.linePos(start).line}`
+  try {
+    return { at, value: isNode(item) ? item.toJS(document, { maxAliasCount: ALIASES_MAX }) : item }
+  } catch (cause) {
+    return { at, expected: `a task with at most ${ALIASES_MAX} aliases`, got: String(cause).slice(0, 80) }
+  }
+}
+
+function invalid(path: string, problems: readonly Problem[]): CodedError {
+  const lines = problems.map(({ at, expected, got }) => `\n  ${at}: expected ${expected}; got ${got}`)
+  return new CodedError('TASK_LIST_INVALID', `${path}:${lines.join('')}`, { problems })
+}
