@@ -3,14 +3,13 @@
  * what it did as lines of JSON.
  */
 import { spawn } from 'node:child_process'
-import { rmSync, writeFileSync, writeSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { openDataDirectory } from '../../../src/adapters/storage/data-directory.ts'
 import { openStore } from '../../../src/adapters/storage/store.ts'
 import { CodedError } from '../../../src/base/errors.ts'
 
-const say = (value: unknown): void => {
-  writeSync(1, `${JSON.stringify(value)}\n`)
-}
+const say = (value: unknown): Promise<void> =>
+  new Promise(resolve => process.stdout.write(`${JSON.stringify(value)}\n`, () => resolve()))
 
 const codeOf = (error: unknown): string => (error instanceof CodedError ? error.code : String(error))
 
@@ -18,7 +17,7 @@ const codeOf = (error: unknown): string => (error instanceof CodedError ? error.
 async function hold(path: string): Promise<void> {
   await openDataDirectory(path)
   const child = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' })
-  say({ child: child.pid })
+  await say({ child: child.pid })
   setInterval(() => {}, 60_000)
 }
 
@@ -31,7 +30,7 @@ async function commit(path: string): Promise<void> {
     for (;;) {
       const key = String(next++).padStart(9, '0')
       await store.commit([{ table: 'tasks', key, value: { key, filler: 'x'.repeat(500) } }])
-      say(key)
+      await say(key)
     }
   }
   await Promise.all(Array.from({ length: 16 }, work))
@@ -68,7 +67,7 @@ async function fill(path: string): Promise<void> {
   const found = (await again.load('tasks')).map(row => row.key)
   await again.close()
   await next.close()
-  say({ acknowledged, code: codeOf(failure), later, whileFull, found, nextBoot: next.boot })
+  await say({ acknowledged, code: codeOf(failure), later, whileFull, found, nextBoot: next.boot })
 }
 
 /** Says whether directory and store open. */
@@ -76,9 +75,9 @@ async function open(path: string): Promise<void> {
   try {
     const directory = await openDataDirectory(path)
     await (await openStore(directory.file('store.sqlite'))).close()
-    say({ code: 'none' })
+    await say({ code: 'none' })
   } catch (error) {
-    say({ code: codeOf(error), message: String(error) })
+    await say({ code: codeOf(error), message: String(error) })
   }
 }
 
