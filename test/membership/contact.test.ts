@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asLinkId, asPeerId } from '../../src/base/ids.ts'
+import { instantOf } from '../../src/base/time.ts'
+import { Contact } from '../../src/membership/contact.ts'
+
+const at = instantOf
+const contact = () => new Contact(asPeerId('p'), at(0), at(0))
+
+test('the round trip time is smoothed as in RFC 6298', () => {
+  const c = contact()
+  const link = c.opened(asLinkId(1), undefined, at(0))
+  c.acked(link, c.ping(link, at(0)), at(10))
+  assert.deepEqual([c.srttMs, c.rttvarMs], [10, 5])
+  c.acked(link, c.ping(link, at(100)), at(118))
+  assert.deepEqual([c.srttMs, c.rttvarMs], [11, 5.75])
+})
+
+test('an answer that nobody waits for changes nothing', () => {
+  const c = contact()
+  const link = c.opened(asLinkId(1), undefined, at(0))
+  c.acked(link, 99, at(10))
+  assert.equal(c.srttMs, undefined)
+})
+
+test('the worst gap of the last minute is known, and forgotten after it', () => {
+  const c = contact()
+  for (const ms of [0, 500, 1_300, 1_800]) c.heard(undefined, at(ms))
+  assert.equal(c.worstGapMs(at(1_800)), 800)
+  for (let ms = 2_300; ms < 80_000; ms += 500) c.heard(undefined, at(ms))
+  assert.equal(c.worstGapMs(at(80_000)), 500)
+})
+
+test('a standstill of this node is not counted as the peer’s silence', () => {
+  const c = contact()
+  c.heard(undefined, at(0))
+  c.shift(5_000)
+  c.heard(undefined, at(5_200))
+  assert.equal(c.worstGapMs(at(5_200)), 200)
+})
+
+test('the link heard last is the one to speak on, once it has said hello', () => {
+  const c = contact()
+  const old = c.opened(asLinkId(1), undefined, at(0))
+  const young = c.opened(asLinkId(2), undefined, at(10))
+  old.greeted = true
+  assert.equal(c.best()?.id, 1)
+  young.greeted = true
+  c.heard(young, at(20))
+  assert.equal(c.best()?.id, 2)
+})

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId, asPeerId } from '../../src/base/ids.ts'
+import { at, Lone, RING, record } from './records.ts'
+
+test('a hello makes a member, and everything known goes back', () => {
+  const me = new Lone()
+  me.meet(record('a'), 10)
+  assert.equal(me.statusOf(record('a')), 'alive')
+  assert.deepEqual(
+    me.sent('sync').map(sync => sync.members.map(member => member.id)),
+    [['me', 'a']],
+  )
+})
+
+test('nothing but hello and refuse is listened to before the hello', () => {
+  const me = new Lone()
+  const link = me.open(record('a'), 10)
+  const effects = me.say(
+    link,
+    record('a'),
+    { type: 'sync', reply: true, members: [record('b')], claims: [] },
+    11,
+  )
+  assert.deepEqual(effects, [])
+  assert.equal(me.statusOf(record('b')), undefined)
+  assert.equal(me.membership.counters().ungreetedDropped, 1)
+})
+
+test('a link on which no hello comes is closed', () => {
+  const me = new Lone()
+  me.open(record('a'), 0)
+  me.runTo(3_100)
+  assert.ok(me.effects.some(effect => effect.kind === 'close-link' && effect.reason === 'no hello came'))
+})
+
+test('other ring parameters are refused with both sides named', () => {
+  const me = new Lone()
+  const a = record('a')
+  const link = me.open(a, 10)
+  me.say(
+    link,
+    a,
+    { type: 'hello', cluster: 'test', self: a, ring: { ...RING, vnodesPerWeight: 40 }, version: '0' },
+    11,
+  )
+  const [refusal] = me.sent('refuse')
+  assert.equal(refusal?.code, 'RING_MISMATCH')
+  assert.match(refusal?.detail ?? '', /100 vnodes.*40 vnodes/)
+  assert.equal(me.statusOf(a), undefined)
+})
+
+test('a hello for another key than the connection’s is refused', () => {
+  const me = new Lone()
+  const link = me.open(record('a'), 10)
+  const forged = record('b')
+  me.say(link, record('a'), { type: 'hello', cluster: 'test', self: forged, ring: RING, version: '0' }, 11)
+  assert.equal(me.sent('refuse')[0]?.code, 'PEER_NOT_ALLOWED')
+  assert.equal(me.statusOf(forged), undefined)
+})
+
+test('a newcomer with a live member’s name and another key is refused', () => {
+  const me = new Lone()
+  me.meet(record('a'), 10)
+  const impostor = record('a', { peerId: asPeerId('another-key'), incarnation: 9 })
+  me.meet(impostor, 500)
+  assert.equal(me.sent('refuse')[0]?.code, 'NODE_ID_TAKEN')
+  assert.equal(me.membership.roster.get(asNodeId('a'))?.record.peerId, 'key-a')
+})
+
+test('a newcomer with the name of a member that went silent takes its place', () => {
+  const me = new Lone()
+  me.meet(record('a'), 10)
+  me.runTo(3_000)
+  me.meet(record('a', { peerId: asPeerId('another-key'), incarnation: 9 }), 3_000)
+  assert.deepEqual(me.sent('refuse'), [])
+  assert.equal(me.membership.roster.get(asNodeId('a'))?.record.peerId, 'another-key')
+})
+
+test('a claim that this node is dead is refuted with a higher incarnation', () => {
+  const me = new Lone()
+  const link = me.meet(record('a'), 10)
+  const dead = record('me', { status: 'dead', incarnation: 4 })
+  me.say(link, record('a'), { type: 'sync', reply: false, members: [dead], claims: [] }, 20)
+  assert.equal(me.membership.self.incarnation, 5)
+  assert.equal(me.membership.self.status, 'alive')
+  assert.ok(
+    me.effects.some(
+      e => e.kind === 'publish' && e.message.type === 'rumour' && e.message.members[0]?.incarnation === 5,
+    ),
+  )
+})
+
+test('an accusation against this node is refuted', () => {
+  const me = new Lone()
+  const link = me.meet(record('a'), 10)
+  const claim = {
+    accuser: asNodeId('a'),
+    subject: asNodeId('me'),
+    incarnation: 1,
+    sequence: 1,
+    evidence: 'timeout' as const,
+    withdrawn: false,
+  }
+  me.say(link, record('a'), { type: 'sync', reply: false, members: [], claims: [claim] }, 20)
+  assert.equal(me.membership.self.incarnation, 2)
+})
+
+test('the death of a member that this node hears is not believed; the member is told', () => {
+  const me = new Lone()
+  const linkB = me.meet(record('b'), 10)
+  const linkA = me.meet(record('a'), 20)
+  me.say(
+    linkA,
+    record('a'),
+    { type: 'sync', reply: false, members: [record('b', { status: 'dead' })], claims: [] },
+    30,
+  )
+  assert.equal(me.statusOf(record('b')), 'alive')
+  const told = me.effects.filter(e => e.kind === 'send' && e.link === linkB && e.message.type === 'rumour')
+  assert.equal(told.length, 1)
+})
+
+test('a silent member is accused after the limit and the claim is withdrawn on contact', () => {
+  const me = new Lone()
+  const link = me.meet(record('a'), 0)
+  const linkB = me.meet(record('b'), 0)
+  const keepB = (ms: number) => {
+    if (ms % 500 === 0) me.say(linkB, record('b'), { type: 'ping', seq: ms }, ms)
+  }
+  me.runTo(1_500, keepB)
+  assert.ok(!me.events().includes('member-suspect'))
+  me.runTo(1_800, keepB)
+  assert.ok(me.events().includes('member-suspect'))
+  assert.equal(me.statusOf(record('a')), 'alive')
+  me.say(link, record('a'), { type: 'ping', seq: 1 }, 1_850)
+  assert.ok(me.events().includes('claim-withdrawn'))
+})
+
+test('whoever stood still accuses nobody for it', () => {
+  const me = new Lone()
+  const members = [record('a'), record('b')]
+  const links = members.map(member => me.meet(member, 0))
+  me.runTo(1_000, ms => {
+    for (const [i, member] of members.entries())
+      me.say(links[i] ?? (1 as never), member, { type: 'ping', seq: ms }, ms)
+  })
+  me.tick(9_000)
+  assert.ok(me.events().includes('stood-still'))
+  assert.ok(!me.events().includes('member-suspect'))
+  me.runTo(10_300, ms => {
+    for (const [i, member] of members.entries())
+      me.say(links[i] ?? (1 as never), member, { type: 'ping', seq: ms }, ms)
+  })
+  assert.ok(!me.events().includes('member-suspect'))
+})
+
+test('a remote close answered by a refused dial is evidence at once, and of two members a verdict', () => {
+  const me = new Lone()
+  const link = me.meet(record('a'), 0)
+  me.runTo(3_000, ms => me.say(link, record('a'), { type: 'ping', seq: ms }, ms))
+  me.membership.linkDown(link, record('a').peerId, 'remote', at(3_010))
+  const dial = me.collect().find(effect => effect.kind === 'dial')
+  assert.ok(dial?.kind === 'dial')
+  me.membership.dialled(dial.dial, { ok: false, reason: 'refused', detail: '' }, at(3_015))
+  me.collect()
+  assert.equal(me.statusOf(record('a')), 'dead')
+})
+
+test('a close of this side or an unreachable host is no evidence', () => {
+  for (const cause of ['local', 'error'] as const) {
+    const me = new Lone()
+    const link = me.meet(record('a'), 0)
+    me.runTo(3_000, ms => me.say(link, record('a'), { type: 'ping', seq: ms }, ms))
+    me.membership.linkDown(link, record('a').peerId, cause, at(3_010))
+    me.tick(3_100)
+    for (const effect of me.effects.filter(e => e.kind === 'dial')) {
+      me.membership.dialled(effect.dial, { ok: false, reason: 'refused', detail: '' }, at(3_110))
+    }
+    assert.equal(me.statusOf(record('a')), 'alive', cause)
+  }
+})
+
+test('a leave is seen as a leave even when its link closes before the farewell', () => {
+  const me = new Lone()
+  const a = record('a')
+  const link = me.meet(a, 0)
+  me.say(link, a, { type: 'leave', member: { ...a, leaving: true } }, 100)
+  me.membership.linkDown(link, a.peerId, 'remote', at(110))
+  me.collect()
+  assert.equal(me.statusOf(a), 'left')
+})
+
+test('the farewell waits for acknowledgements, and not for ever', () => {
+  const me = new Lone()
+  const link = me.meet(record('a'), 0)
+  me.meet(record('b'), 0)
+  me.membership.beginLeave(at(50))
+  me.membership.finishLeave(at(60))
+  me.collect()
+  assert.equal(me.membership.leaveDone(at(61).mono), false)
+  me.say(link, record('a'), { type: 'leave-ack', incarnation: 1 }, 70)
+  assert.equal(me.membership.leaveDone(at(71).mono), false)
+  assert.equal(me.membership.leaveDone(at(1_060).mono), true)
+})
+
+test('a second connection is tried after a second of silence', () => {
+  const me = new Lone()
+  me.meet(record('a'), 0)
+  me.runTo(1_300)
+  const forced = me.effects.filter(effect => effect.kind === 'dial' && effect.forceNew)
+  assert.equal(forced.length, 1)
+})
+
+test('a node alone with seeds says that it is an island, and that it knows nobody', () => {
+  const me = new Lone('me', { seeds: ['b:7946'] })
+  assert.equal(me.membership.island, true)
+  assert.equal(me.membership.synced, false)
+  me.tick(100)
+  const dial = me.effects.find(effect => effect.kind === 'dial')
+  assert.ok(dial?.kind === 'dial')
+  me.membership.dialled(dial.dial, { ok: false, reason: 'self', detail: '' }, at(110))
+  assert.equal(me.membership.island, false)
+  assert.equal(me.membership.synced, true)
+})
+
+test('a seed in trouble is named once for each kind of trouble', () => {
+  const me = new Lone('me', { seeds: ['b:7946'] })
+  for (let ms = 100; ms < 30_000; ms += 100) {
+    const known = me.effects.length
+    me.tick(ms)
+    for (const effect of me.effects.slice(known)) {
+      if (effect.kind !== 'dial') continue
+      const reason = ms < 15_000 ? 'unresolvable' : 'refused'
+      me.membership.dialled(effect.dial, { ok: false, reason, detail: 'test' }, at(ms + 1))
+      me.collect()
+    }
+  }
+  assert.equal(me.events().filter(event => event === 'seed-trouble').length, 2)
+})

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CodedError } from '../../src/base/errors.ts'
+import { asLinkId, asPeerId, asTaskId } from '../../src/base/ids.ts'
+import { instantOf, NEVER, wallOf } from '../../src/base/time.ts'
+import type { Effect, Input, Machine } from '../../src/node/machine.ts'
+import { Driver } from '../../src/runtime/driver.ts'
+import { HEARTBEATS_WAITING_MAX, InputQueue, PEER_INPUTS_WAITING_MAX } from '../../src/runtime/input-queue.ts'
+import type { Executors, Store, Transport } from '../../src/runtime/ports.ts'
+
+/** A driver around a machine that answers each input as the test says; the ports write down what they were asked. */
+function stage(answer: (input: Input) => readonly Effect[], options: { commit?: Store['commit'] } = {}) {
+  const seen: string[] = []
+  const inputs: Input[] = []
+  const fatal: unknown[] = []
+  const machine: Machine = {
+    step(input) {
+      inputs.push(input)
+      return answer(input)
+    },
+    nextWake: () => NEVER,
+  }
+  const transport = {
+    send: (_link: unknown, message: { type: string }) => seen.push(`send ${message.type}`),
+    publish: (message: { type: string }) => seen.push(`publish ${message.type}`),
+    closeLink: (_link: unknown, reason: string) => seen.push(`close ${reason}`),
+    dial: async () => ({ ok: false, reason: 'refused', detail: 'nobody' }),
+    metrics: () => [],
+  } as unknown as Transport
+  const store = { commit: options.commit ?? (async () => {}), metrics: () => [] } as unknown as Store
+  const executors = {
+    execute: (_order: unknown, signal: AbortSignal) =>
+      new Promise(resolve => {
+        const ended = { ok: false, error: { code: 'CANCELLED', message: '' }, retryable: true }
+        signal.addEventListener('abort', () => resolve(ended))
+      }),
+  } as unknown as Executors
+  const logger = { log: (_level: string, event: string) => seen.push(`log ${event}`) }
+  const clock = { now: () => ({ mono: instantOf(performance.now()), wall: wallOf(Date.now()) }) }
+  const driver = new Driver({
+    machine,
+    transport,
+    store,
+    executors,
+    logger,
+    clock,
+    fatal: e => fatal.push(e),
+  })
+  const until = async (done: () => boolean) => {
+    const end = performance.now() + 5_000
+    while (!done()) {
+      assert.ok(performance.now() < end, `waited in vain; seen: ${seen}`)
+      await new Promise(resolve => setImmediate(resolve))
+    }
+  }
+  return { driver, seen, inputs, fatal, until }
+}
+
+const say = (event: string): Effect => ({ kind: 'log', level: 'info', event, fields: {} })
+const linkUp: Input = { kind: 'link-up', link: asLinkId(1), peer: asPeerId('p') }
+
+test('effects run in order, and what waits for the disk runs after it', async t => {
+  const disk = Promise.withResolvers<void>()
+  const effects: Effect[] = [
+    say('first'),
+    { kind: 'persist', writes: [], then: [say('durable'), say('told')] },
+    say('second'),
+  ]
+  const s = stage(input => (input.kind === 'link-up' ? effects : []), { commit: () => disk.promise })
+  t.after(() => s.driver.stop())
+  s.driver.enqueue(linkUp)
+  await s.until(() => s.seen.length === 2)
+  assert.deepEqual(s.seen, ['log first', 'log second'])
+  disk.resolve()
+  await s.until(() => s.seen.length === 4)
+  assert.deepEqual(s.seen.slice(2), ['log durable', 'log told'])
+})
+
+test('ticks come by themselves', async t => {
+  const s = stage(() => [])
+  t.after(() => s.driver.stop())
+  s.driver.start()
+  await s.until(() => s.inputs.filter(input => input.kind === 'tick').length >= 4)
+})
+
+test('a failed write ends the driver and is reported once', async () => {
+  const broken = async () => {
+    throw new CodedError('STORE_FAILED', 'disk full')
+  }
+  const s = stage(
+    input => (input.kind === 'link-up' ? [{ kind: 'persist', writes: [], then: [say('never')] }] : []),
+    {
+      commit: broken,
+    },
+  )
+  s.driver.enqueue(linkUp)
+  s.driver.enqueue(linkUp)
+  await s.until(() => s.fatal.length > 0)
+  await new Promise(resolve => setImmediate(resolve))
+  assert.equal(s.fatal.length, 1)
+  assert.deepEqual(s.seen, [])
+  const steps = s.inputs.length
+  s.driver.enqueue(linkUp)
+  await new Promise(resolve => setImmediate(resolve))
+  assert.equal(s.inputs.length, steps)
+})
+
+test('a bug in the core ends the driver', async () => {
+  const s = stage(() => {
+    throw new Error('bug')
+  })
+  s.driver.enqueue(linkUp)
+  await s.until(() => s.fatal.length === 1)
+  assert.match(String(s.fatal[0]), /bug/)
+})
+
+test('the answer to a dial and the end of an attempt come back as inputs', async t => {
+  const order = {
+    task: asTaskId('t'),
+    key: 'k',
+    type: 'echo',
+    payload: null,
+    attempt: 1,
+    node: 'n' as never,
+    timeoutMs: 1,
+    token: { value: '1', safe: false },
+  }
+  const s = stage(input => {
+    if (input.kind !== 'link-up') return []
+    return [
+      { kind: 'dial', dial: 9, address: 'a:1', forceNew: false, timeoutMs: 10 },
+      { kind: 'execute', attempt: order },
+      { kind: 'cancel-attempt', task: order.task, attempt: 1 },
+    ]
+  })
+  t.after(() => s.driver.stop())
+  s.driver.enqueue(linkUp)
+  await s.until(() => s.inputs.length === 3)
+  const [, ...answers] = s.inputs.map(input => input.kind).sort()
+  assert.deepEqual(answers, ['dialled', 'link-up'])
+})
+
+test('a request is answered by its reply, and told when the daemon stops first', async () => {
+  const failure = { code: 'QUEUE_FULL', detail: 'x' } as const
+  const s = stage(input => {
+    if (input.kind !== 'request' || input.request.kind === 'get') return []
+    return [{ kind: 'reply', id: input.id, reply: { ok: false, failure } }]
+  })
+  assert.deepEqual(await s.driver.request({ kind: 'submit', spec: {} as never }), { ok: false, failure })
+  const waiting = s.driver.request({ kind: 'get', task: asTaskId('t') })
+  await s.until(() => s.inputs.length === 2)
+  s.driver.stop()
+  const reply = await waiting
+  assert.equal(reply.ok ? '' : reply.failure.code, 'LEAVING')
+})
+
+test('a full queue drops heartbeats first, then what peers sent, and never what this process needs', () => {
+  const queue = new InputQueue()
+  const peer = asPeerId('p')
+  const heartbeat = {
+    kind: 'gossip',
+    author: peer,
+    via: peer,
+    message: { type: 'heartbeat' },
+  } as unknown as Input
+  const frame = { kind: 'frame', link: asLinkId(1), peer, message: { type: 'ping', seq: 1 } } as Input
+  for (let i = 0; i < HEARTBEATS_WAITING_MAX; i++) queue.push(frame)
+  assert.equal(queue.push(heartbeat), false)
+  for (let i = HEARTBEATS_WAITING_MAX; i < PEER_INPUTS_WAITING_MAX; i++) assert.equal(queue.push(frame), true)
+  assert.equal(queue.push(frame), false)
+  assert.equal(queue.push({ kind: 'tick' }), true)
+  assert.deepEqual([queue.heartbeatsDropped, queue.peerInputsDropped], [1, 1])
+  let last: Input | undefined
+  for (let input = queue.shift(); input !== undefined; input = queue.shift()) last = input
+  assert.equal(last?.kind, 'tick')
+  assert.equal(queue.length, 0)
+})
