@@ -22,6 +22,8 @@ export async function askOwner(face: Face, request: TaskRequest): Promise<TaskRe
       ),
     limits.answerMs,
   )
+  // A wait for another node is no reason for the process to stay.
+  timer.unref()
   counters.waiting++
   try {
     return await Promise.race([node.request(request), late.promise])
