@@ -18,6 +18,7 @@ export class GossipPipe implements OutboundPipe {
   #stream: Stream | undefined
   #link: Link | undefined
   #opening: Link | undefined
+  #held = false
   #waiting: Uint8Array[] = []
   #waitingBytes = 0
   #closed = false
@@ -49,7 +50,7 @@ export class GossipPipe implements OutboundPipe {
   /** Never throws: a peer that does not read loses gossip, which is counted, and nobody else does. */
   pushPrefixed(bytes: Uint8Array): void {
     const stream = this.#stream
-    if (stream === undefined) this.#wait(bytes)
+    if (stream === undefined || this.#held) this.#wait(bytes)
     else if (stream.writeBufferLength + bytes.byteLength > GOSSIP_QUEUE_BYTES_MAX) {
       this.#drop('gossip-queue-full')
     } else this.#write(stream, bytes)
@@ -62,11 +63,14 @@ export class GossipPipe implements OutboundPipe {
   async use(link: Link): Promise<boolean> {
     if (this.#closed || this.#opening !== undefined) return false
     this.#opening = link
+    // What goes out on a connection that the other end is closing may never be read there: it waits for the new one.
+    this.#held = this.#link?.usable === false
     try {
       const stream = await link.connection.newStream(GOSSIP_PROTOCOL, {
         signal: AbortSignal.timeout(NEGOTIATION_MS),
       })
       this.#opening = undefined
+      this.#held = false
       if (this.#closed) {
         release(stream)
         return false
@@ -77,6 +81,7 @@ export class GossipPipe implements OutboundPipe {
       return false // the link is going down or frozen; the next look at this peer tries another
     } finally {
       this.#opening = undefined
+      this.#held = false
     }
   }
 

@@ -29,7 +29,9 @@ export async function loadIdentity(dataDir: string): Promise<Ed25519PrivateKey> 
 
 async function readKeyFile(path: string): Promise<Uint8Array | undefined> {
   try {
-    const { size } = await stat(path)
+    const found = await stat(path)
+    if (!found.isFile()) throw corrupt(path, 'something that is no file')
+    const { size } = found
     if (size > FILE_BYTES_MAX) throw corrupt(path, `a file of ${size} bytes`)
     return await readFile(path)
   } catch (error) {

@@ -50,6 +50,8 @@ export class Link {
   #closing: Exclude<LinkDownCause, 'remote'> | undefined
   #down = false
   #orphan: NodeJS.Timeout | undefined
+  /** The other end has nothing more to say on this link, so it has read everything before it closed its half. */
+  readonly #remoteDone = Promise.withResolvers<void>()
   /** When a frame last came in, or the link came up. On the clock of `performance.now()`. */
   heardAt = performance.now()
 
@@ -118,13 +120,24 @@ export class Link {
     this.#closing ??= 'local'
   }
 
-  /** Flushes, then closes the connection; ends within `CLOSE_MS`, by force when need be. */
+  /**
+   * Flushes, then closes the connection; ends within `CLOSE_MS`, by force when need be.
+   *
+   * Trap: closing a socket while the other end still talks makes the kernel answer with a reset, which throws away what
+   * the other end has not read yet: the very `leave` that was just sent. So first only the link stream is closed, and
+   * the other end closes its half when it has read to the end; the connection goes after that.
+   */
   async finish(): Promise<void> {
     this.beginClose()
     this.#flush()
     const signal = AbortSignal.timeout(CLOSE_MS)
+    const late = new Promise<'late'>(resolve => {
+      signal.addEventListener('abort', () => resolve('late'), { once: true })
+    })
     try {
       await this.#stream.close({ signal })
+      const ended = await Promise.race([this.#remoteDone.promise, late])
+      if (ended === 'late') throw new Error(`not closed within ${CLOSE_MS} ms`)
       await this.connection.close({ signal })
     } catch (error) {
       // What is unsent cannot be sent in time: the peer does not read, or the network is gone.
@@ -183,7 +196,10 @@ export class Link {
 
   /** The stream ended and the connection has not, yet: the remote is closing it, or something is broken. */
   #orphaned(): void {
-    if (this.#down || this.#orphan !== undefined) return
+    this.#remoteDone.resolve()
+    if (this.#down || this.#closing !== undefined || this.#orphan !== undefined) return
+    this.#flush()
+    this.#stream.close({ signal: AbortSignal.timeout(CLOSE_MS) }).catch(() => undefined) // then `cut` ends it
     this.#orphan = setTimeout(() => this.cut('stream-ended'), ORPHAN_MS)
     this.#events.fading(this)
   }
@@ -192,6 +208,7 @@ export class Link {
     if (this.#down) return
     this.#down = true
     clearTimeout(this.#orphan)
+    this.#remoteDone.resolve()
     const seen = this.#wire.endedByRemote ? 'remote' : 'error'
     this.#events.down(this, this.#closing ?? seen)
   }

@@ -126,7 +126,12 @@ export interface PeerOptions extends Partial<TransportConfig> {
 
 /** Made, not started. */
 export async function makePeer(options: PeerOptions = {}): Promise<Peer> {
-  const { cluster = 'test', names, dir = await mkdtemp(join(tmpdir(), 'roundtable-peer-')), ...config } = options
+  const {
+    cluster = 'test',
+    names,
+    dir = await mkdtemp(join(tmpdir(), 'roundtable-peer-')),
+    ...config
+  } = options
   const logs: LogLine[] = []
   const transport = await createTransport({
     config: {

@@ -1,0 +1,443 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { after, test } from 'node:test'
+import { LINK_FRAME_BYTES_MAX } from '../../../src/adapters/libp2p/limits.ts'
+import { asLinkId, asPeerId } from '../../../src/base/ids.ts'
+import type { DialResult, LinkMessage } from '../../../src/node/machine.ts'
+import { startChild } from './child-fixture.ts'
+import { type Peer, type PeerOptions, ping, startPeer } from './peer-fixture.ts'
+import { startProxy } from './tcp-proxy.ts'
+
+const ends: (() => Promise<void>)[] = []
+after(() => Promise.all(ends.map(end => end())))
+
+async function peer(options: PeerOptions = {}): Promise<Peer> {
+  const made = await startPeer(options)
+  ends.push(() => made.stop())
+  return made
+}
+
+async function child(options: Parameters<typeof startChild>[0] = {}) {
+  const made = await startChild(options)
+  ends.push(() => made.stop())
+  return made
+}
+
+function failed(result: DialResult): Extract<DialResult, { ok: false }> {
+  assert.ok(!result.ok, 'the dial fails')
+  return result
+}
+
+const KEY_A = 'a'.repeat(64)
+const KEY_B = 'b'.repeat(64)
+
+test('kill -9 of a peer is a remote close within tens of milliseconds, and a re-dial is refused', async () => {
+  const a = await peer()
+  const victim = await child()
+  const result = await a.dial(victim.address)
+  assert.ok(result.ok)
+  const killedAt = performance.now()
+  victim.process.kill('SIGKILL')
+  const down = await a.wait('link-down')
+  const tookMs = performance.now() - killedAt
+  assert.equal(down.cause, 'remote')
+  assert.ok(tookMs < 250, `${tookMs.toFixed(0)} ms`)
+  await victim.exited
+  const again = failed(await a.dial(victim.address, { forceNew: true, timeoutMs: 1_000 }))
+  assert.equal(again.reason, 'refused')
+  assert.match(again.detail, /ECONNREFUSED/)
+})
+
+test('kill -9 of a dialler is a remote close for the one that was dialled', async () => {
+  const a = await peer()
+  const victim = await child()
+  victim.order({ do: 'dial', address: a.address })
+  await a.wait('link-up')
+  victim.process.kill('SIGKILL')
+  assert.equal((await a.wait('link-down')).cause, 'remote')
+})
+
+test('kill -9 with unread data in its sockets (a reset, not a FIN) is a remote close too', async () => {
+  const a = await peer()
+  const victim = await child()
+  const result = await a.dial(victim.address)
+  assert.ok(result.ok)
+  victim.process.kill('SIGSTOP')
+  for (let n = 0; n < 50; n++) a.transport.send(result.link, big(20_000))
+  // Sent means: handed to the kernel. One turn is enough for what fits its buffers.
+  await new Promise(resolve => setTimeout(resolve, 50))
+  victim.process.kill('SIGKILL')
+  assert.equal((await a.wait('link-down')).cause, 'remote')
+})
+
+test('a frozen peer goes nowhere: no link-down, and a forced dial times out in its time', async () => {
+  const a = await peer()
+  const frozen = await child()
+  assert.ok((await a.dial(frozen.address)).ok)
+  frozen.process.kill('SIGSTOP')
+  const startedAt = performance.now()
+  const again = failed(await a.dial(frozen.address, { forceNew: true, timeoutMs: 600 }))
+  const tookMs = performance.now() - startedAt
+  assert.equal(again.reason, 'timeout')
+  assert.ok(tookMs > 550 && tookMs < 900, `${tookMs.toFixed(0)} ms`)
+  assert.equal(a.seen('link-down').length, 0)
+  frozen.process.kill('SIGCONT')
+})
+
+test('the end that closes a link is told local, the other end remote, and frames before it arrive', async () => {
+  const [a, b] = [await peer(), await peer()]
+  const link = await a.link(b)
+  await b.wait('link-up')
+  for (let seq = 0; seq < 100; seq++) a.transport.send(link, ping(seq))
+  a.transport.closeLink(link, 'test')
+  assert.equal((await a.wait('link-down')).cause, 'local')
+  assert.equal((await b.wait('link-down')).cause, 'remote')
+  assert.equal(b.seen('frame').length, 100)
+  const kinds = b.inputs.map(input => input.kind)
+  assert.ok(kinds.lastIndexOf('frame') < kinds.indexOf('link-down'))
+})
+
+test('a leave said just before stop arrives, though the other end talks all the time', async () => {
+  for (let round = 0; round < 5; round++) {
+    const a = await peer()
+    const leaver = await child()
+    const result = await a.dial(leaver.address)
+    assert.ok(result.ok)
+    const talk = setInterval(() => a.transport.send(result.link, big(5_000)), 1)
+    leaver.order({ do: 'leave' })
+    const down = await a.wait('link-down')
+    clearInterval(talk)
+    assert.equal(down.cause, 'remote')
+    const types = a.seen('frame').map(({ message }) => message.type)
+    assert.equal(types.at(-1), 'leave')
+    assert.equal(types.length, 51)
+    await leaver.exited
+  }
+})
+
+test('a stopped transport leaves nothing behind that keeps its process alive', async () => {
+  const a = await peer()
+  const leaver = await child()
+  assert.ok((await a.dial(leaver.address)).ok)
+  leaver.order({ do: 'leave' })
+  const [code] = (await leaver.exited) as [number | null]
+  assert.equal(code, 0)
+})
+
+test('stop ends within two seconds when a peer is frozen and megabytes wait for it', async () => {
+  const a = await startPeer()
+  const frozen = await child()
+  const result = await a.dial(frozen.address)
+  assert.ok(result.ok)
+  frozen.process.kill('SIGSTOP')
+  for (let n = 0; n < 7; n++) a.transport.send(result.link, big(900_000))
+  const startedAt = performance.now()
+  await a.stop()
+  const tookMs = performance.now() - startedAt
+  frozen.process.kill('SIGCONT')
+  assert.ok(tookMs < 2_000, `${tookMs.toFixed(0)} ms`)
+})
+
+test('stop is idempotent, and dials after it fail', async () => {
+  const [a, b] = [await startPeer(), await peer()]
+  await Promise.all([a.stop(), a.stop()])
+  await a.transport.stop()
+  assert.equal(failed(await a.dial(b.address)).reason, 'failed')
+})
+
+test('a peer that does not read is cut off at the queue limit, by our own decision', async () => {
+  const a = await peer()
+  const frozen = await child()
+  const result = await a.dial(frozen.address)
+  assert.ok(result.ok)
+  frozen.process.kill('SIGSTOP')
+  for (let n = 0; n < 40; n++) a.transport.send(result.link, big(900_000))
+  assert.equal((await a.wait('link-down')).cause, 'error')
+  assert.equal(a.metric('transport_links_cut_total', { reason: 'queue-full' }), 1)
+  assert.ok(a.metric('transport_drops_total', { reason: 'link-queue-full' }) >= 1)
+  frozen.process.kill('SIGCONT')
+})
+
+test('frames of nearly the limit arrive whole and in order', async () => {
+  const [a, b] = [await peer(), await peer()]
+  const link = await a.link(b)
+  const sent = Array.from({ length: 6 }, (_, n) => big(50_000 + n * 190_000, `${n}`))
+  for (const message of sent) a.transport.send(link, message)
+  await b.until(() => b.seen('frame').length === sent.length || undefined)
+  assert.deepEqual(
+    b.seen('frame').map(({ message }) => message),
+    sent,
+  )
+})
+
+test('a message above the limit is dropped, counted and logged; the link goes on', async () => {
+  const [a, b] = [await peer(), await peer()]
+  const link = await a.link(b)
+  a.transport.send(link, big(LINK_FRAME_BYTES_MAX + 100_000))
+  a.transport.send(link, ping(1))
+  await b.wait('frame', ({ message }) => message.type === 'ping')
+  assert.equal(b.seen('frame').length, 1)
+  assert.equal(a.metric('transport_drops_total', { reason: 'link-too-large' }), 1)
+  assert.ok(a.logs.some(line => line.event === 'transport.frame-not-sent'))
+})
+
+test('a wrong frame is dropped, counted every time and logged once; the link goes on', async () => {
+  const [a, b] = [await peer(), await peer()]
+  const link = await a.link(b)
+  const wrong = { type: 'ping', seq: 'one' } as unknown as LinkMessage
+  for (let n = 0; n < 3; n++) a.transport.send(link, wrong)
+  a.transport.send(link, ping(2))
+  await b.wait('frame')
+  assert.equal(b.seen('frame').length, 1)
+  assert.equal(b.metric('transport_drops_total', { reason: 'frame-invalid' }), 3)
+  assert.equal(b.logs.filter(line => line.event === 'transport.frame-invalid').length, 1)
+})
+
+test('sending to a link that is gone is no error', async () => {
+  const a = await peer()
+  a.transport.send(asLinkId(99), ping(1))
+  a.transport.closeLink(asLinkId(99), 'test')
+  assert.equal(a.metric('transport_drops_total', { reason: 'link-gone' }), 1)
+})
+
+test('a plain dial returns the open link, a forced one makes a new connection', async () => {
+  const [a, b] = [await peer(), await peer()]
+  const first = await a.link(b)
+  assert.equal(await a.link(b), first)
+  assert.equal(await a.link(b, { peer: b.id }), first)
+  const second = await a.link(b, { forceNew: true })
+  assert.notEqual(second, first)
+  await b.until(() => b.seen('link-up').length === 2 || undefined)
+  for (const link of [first, second]) a.transport.send(link, ping(link))
+  await b.until(() => b.seen('frame').length === 2 || undefined)
+  const links = b.seen('frame').map(({ link }) => link)
+  assert.equal(new Set(links).size, 2)
+  assert.equal(a.seen('link-down').length + b.seen('link-down').length, 0)
+})
+
+test('forced dials under way at once each get a connection of their own', async () => {
+  const [a, b] = [await peer(), await peer()]
+  const links = await Promise.all([1, 2, 3].map(() => a.link(b, { forceNew: true })))
+  assert.equal(new Set(links).size, 3)
+})
+
+test('dialling each other at the same moment gives two links and closes none', async () => {
+  const [a, b] = [await peer(), await peer()]
+  await Promise.all([a.link(b), b.link(a)])
+  await a.until(() => a.seen('link-up').length === 2 || undefined)
+  await b.until(() => b.seen('link-up').length === 2 || undefined)
+  assert.equal(a.seen('link-down').length + b.seen('link-down').length, 0)
+})
+
+test('a fourth connection to one peer closes the one that was silent longest, never the newest', async () => {
+  const [a, b] = [await peer(), await peer()]
+  const first = await a.link(b)
+  const second = await a.link(b, { forceNew: true })
+  const third = await a.link(b, { forceNew: true })
+  await b.until(() => b.seen('link-up').length === 3 || undefined)
+  // The first speaks to both ends, so the second is the silent one.
+  a.transport.send(first, ping(1))
+  a.transport.send(third, ping(1))
+  await b.until(() => b.seen('frame').length === 2 || undefined)
+  for (const { link } of b.seen('frame')) b.transport.send(link, ping(2))
+  await a.until(() => a.seen('frame').length === 2 || undefined)
+  await a.link(b, { forceNew: true })
+  const down = await a.wait('link-down')
+  assert.equal(down.link, second)
+  assert.equal(down.cause, 'local')
+})
+
+test('nobody listening is refused; nothing but that is', async () => {
+  const a = await peer()
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  const result = failed(await a.dial(`127.0.0.1:${port}`))
+  assert.equal(result.reason, 'refused')
+  assert.equal(a.metric('transport_dials_total', { result: 'refused' }), 1)
+})
+
+test('a listener that never says a word is a timeout', async () => {
+  const a = await peer()
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  ends.push(async () => void server.close())
+  const result = failed(await a.dial(`127.0.0.1:${port}`, { timeoutMs: 300 }))
+  assert.equal(result.reason, 'timeout')
+  assert.match(result.detail, /expected a handshake, got a connection that stays silent/)
+})
+
+test('another program behind the address is told from a daemon', async () => {
+  const a = await peer()
+  const server = createServer(socket => {
+    socket.on('error', () => undefined)
+    socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  ends.push(async () => void server.close())
+  const { port } = server.address() as AddressInfo
+  const result = failed(await a.dial(`127.0.0.1:${port}`))
+  assert.equal(result.reason, 'wrong-key')
+  assert.match(result.detail, /no roundtable daemon/)
+})
+
+test('a listener that closes at once has not refused', async () => {
+  const a = await peer()
+  const server = createServer(socket => socket.destroy()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  ends.push(async () => void server.close())
+  const { port } = server.address() as AddressInfo
+  const result = failed(await a.dial(`127.0.0.1:${port}`))
+  assert.equal(result.reason, 'failed')
+})
+
+test('the own address is self', async () => {
+  const a = await peer()
+  assert.equal(failed(await a.dial(a.address)).reason, 'self')
+  assert.equal(failed(await a.dial(a.address, { peer: a.id })).reason, 'self')
+})
+
+test('a node of another cluster is told as such and gets no link', async () => {
+  const [a, b] = [await peer({ cluster: 'one' }), await peer({ cluster: 'two' })]
+  const result = failed(await a.dial(b.address))
+  assert.equal(result.reason, 'other-cluster')
+  assert.equal(a.seen('link-up').length + b.seen('link-up').length, 0)
+})
+
+test('nodes with the same cluster key link; any other pair of keys is a wrong key, both ways', async () => {
+  const [a, same, other, open] = [
+    await peer({ clusterKey: KEY_A }),
+    await peer({ clusterKey: KEY_A.toUpperCase() }),
+    await peer({ clusterKey: KEY_B }),
+    await peer(),
+  ]
+  const link = await a.link(same)
+  a.transport.send(link, ping(1))
+  await same.wait('frame')
+  for (const [from, to] of [
+    [a, other],
+    [other, a],
+    [a, open],
+    [open, a],
+  ] as const) {
+    const result = failed(await from.dial(to.address))
+    assert.equal(result.reason, 'wrong-key', result.detail)
+  }
+  assert.equal(other.seen('link-up').length + open.seen('link-up').length, 0)
+})
+
+test('a peer that is killed under a cluster key is a remote close too', async () => {
+  const a = await peer({ clusterKey: KEY_A })
+  const victim = await child({ clusterKey: KEY_A })
+  assert.ok((await a.dial(victim.address)).ok)
+  victim.process.kill('SIGKILL')
+  assert.equal((await a.wait('link-down')).cause, 'remote')
+})
+
+test('somebody else behind a known address is a failure that names both', async () => {
+  const [a, b, c] = [await peer(), await peer(), await peer()]
+  const result = failed(await a.dial(b.address, { peer: c.id }))
+  assert.equal(result.reason, 'failed')
+  assert.match(result.detail, new RegExp(`expected peer ${c.id}, got ${b.id}`))
+  assert.equal(a.seen('link-up').length, 0)
+})
+
+test('a peer that is not on the allow list gets no link, whoever dials', async () => {
+  const b = await peer()
+  const stranger = asPeerId('12D3KooWJaY5REaPTTbSxcjfgFifYDxQW534naNmmnF7xdg9jtvD')
+  const guarded = await peer({ allowPeers: [stranger] })
+  const out = failed(await guarded.dial(b.address))
+  assert.equal(out.reason, 'failed')
+  assert.match(out.detail, /allow list/)
+  const into = failed(await b.dial(guarded.address))
+  assert.equal(into.reason, 'failed')
+  assert.equal(guarded.seen('link-up').length, 0)
+})
+
+test('a peer on the allow list gets its link', async () => {
+  const b = await peer()
+  const guarded = await peer({ allowPeers: [b.id] })
+  await b.link(guarded)
+  await guarded.wait('link-up')
+})
+
+test('names are resolved for every dial and lead past this node itself', async () => {
+  const b = await peer()
+  const port = Number(b.address.split(':')[1])
+  let found = ['127.0.0.9']
+  const a = await peer({ names: { lookup: async () => found, srv: async () => [] } })
+  assert.equal(failed(await a.dial(`seed.test:${port}`)).reason, 'refused')
+  found = ['127.0.0.1']
+  assert.ok((await a.dial(`seed.test:${port}`)).ok)
+})
+
+test('an SRV name leads past this node to the first that answers', async () => {
+  const b = await peer()
+  let records: { name: string; port: number; priority: number; weight: number }[] = []
+  const a = await peer({ names: { lookup: async () => ['127.0.0.1'], srv: async () => records } })
+  const portOf = (one: Peer) => Number(one.address.split(':')[1])
+  records = [a, b].map((one, priority) => ({ name: 'node.test', port: portOf(one), priority, weight: 1 }))
+  const result = await a.dial('dns+srv:_gossip._tcp.table.test')
+  assert.ok(result.ok)
+  assert.equal(result.peer, b.id)
+})
+
+test('an address that is none, or that nobody knows, is unresolvable', async () => {
+  const error = Object.assign(new Error('not found'), { code: 'ENOTFOUND' })
+  const a = await peer({ names: { lookup: () => Promise.reject(error), srv: () => Promise.reject(error) } })
+  for (const address of ['nonsense', 'nowhere.test:1', 'dns+srv:nowhere.test', '/ip4/1.2.3.4/udp/1']) {
+    assert.equal(failed(await a.dial(address)).reason, 'unresolvable', address)
+  }
+})
+
+test('a name service that hangs ends with the time limit of the dial', async () => {
+  const never = new Promise<never>(() => {})
+  const a = await peer({ names: { lookup: () => never, srv: () => never } })
+  const result = failed(await a.dial('slow.test:1', { timeoutMs: 200 }))
+  assert.equal(result.reason, 'timeout')
+})
+
+test('a multiaddr that names its peer is held to it', async () => {
+  const [a, b] = [await peer(), await peer()]
+  const port = b.address.split(':')[1]
+  const wrong = failed(
+    await a.dial(`/ip4/127.0.0.1/tcp/${port}/p2p/12D3KooWJaY5REaPTTbSxcjfgFifYDxQW534naNmmnF7xdg9jtvD`),
+  )
+  assert.equal(wrong.reason, 'failed')
+  assert.ok((await a.dial(`/ip4/127.0.0.1/tcp/${port}/p2p/${b.id}`)).ok)
+})
+
+test('a link survives its dial by far: the time limit of a dial ends with the dial', async () => {
+  const [a, b] = [await peer(), await peer()]
+  const link = await a.link(b, { timeoutMs: 400 })
+  const later = performance.now() + 700
+  await a.until(() => performance.now() > later || undefined)
+  a.transport.send(link, ping(1))
+  await b.wait('frame')
+  assert.equal(a.seen('link-down').length, 0)
+})
+
+test('a connection that comes back to life after our time limit is not a link', async () => {
+  const [a, b] = [await peer(), await peer()]
+  const proxy = await startProxy(b.address)
+  ends.push(() => proxy.close())
+  proxy.silence()
+  assert.equal(failed(await a.dial(proxy.address, { timeoutMs: 300 })).reason, 'timeout')
+  proxy.resume()
+  await a.link(b)
+  assert.equal(a.seen('link-up').length, 1)
+})
+
+function big(bytes: number, mark = ''): LinkMessage {
+  const detail = `${mark}${'x'.repeat(Math.min(bytes, 65_000))}`
+  if (bytes <= 65_000) return { type: 'refuse', code: 'RING_MISMATCH', detail }
+  const problem = { at: '', expected: '', got: 'x'.repeat(60_000) }
+  const problems = Array.from({ length: Math.floor(bytes / 60_100) }, () => problem)
+  const failure = { code: 'TASK_INVALID', detail: mark, problems } as const
+  const id = `id${mark}` as Extract<LinkMessage, { type: 'forward-reply' }>['id']
+  return { type: 'forward-reply', id, reply: { ok: false, failure } }
+}

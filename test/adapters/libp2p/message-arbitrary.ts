@@ -1,0 +1,175 @@
+/** All messages that nodes may send each other, for properties. Built from the types, not from the schemas under test. */
+import fc from 'fast-check'
+import { asNodeId, asPeerId, asRequestId, asTaskId } from '../../../src/base/ids.ts'
+import { wallOf } from '../../../src/base/time.ts'
+import type { MemberRecord } from '../../../src/membership/member.ts'
+import type { Claim } from '../../../src/membership/messages.ts'
+import type { GossipMessage, LinkMessage } from '../../../src/node/machine.ts'
+import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
+import type { Attempt, AttemptError, Json, TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
+
+/** JSON that survives JSON: no negative zero. */
+export const jsonValues = fc
+  .jsonValue({ maxDepth: 4 })
+  .map(value => JSON.parse(JSON.stringify(value)) as Json)
+
+const nodeId = fc.stringMatching(/^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,20}[A-Za-z0-9])?$/).map(asNodeId)
+const peerId = fc.stringMatching(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/).map(asPeerId)
+const taskId = fc.stringMatching(/^[\x21-\x7e]{1,40}$/).map(asTaskId)
+const requestId = fc.string({ minLength: 1, maxLength: 40 }).map(asRequestId)
+const count = fc.nat({ max: Number.MAX_SAFE_INTEGER })
+const wall = fc.nat({ max: 4_000_000_000_000 }).map(wallOf)
+const text = fc.string({ maxLength: 60, unit: 'binary' }).map(value => value.toWellFormed())
+
+const member: fc.Arbitrary<MemberRecord> = fc.record({
+  id: nodeId,
+  peerId,
+  incarnation: count,
+  status: fc.constantFrom('alive', 'dead', 'left'),
+  leaving: fc.boolean(),
+  addresses: fc.array(fc.string({ maxLength: 40 }), { maxLength: 8 }),
+  weight: fc.constantFrom(0.01, 1, 2.5, 100),
+})
+const members = fc.array(member, { maxLength: 5 })
+const claim: fc.Arbitrary<Claim> = fc.record({
+  accuser: nodeId,
+  subject: nodeId,
+  incarnation: count,
+  sequence: count,
+  evidence: fc.constantFrom('timeout', 'refused'),
+  withdrawn: fc.boolean(),
+})
+const claims = fc.array(claim, { maxLength: 5 })
+
+const spec: fc.Arbitrary<TaskSpec> = fc.record({
+  id: taskId,
+  key: text,
+  type: fc.string({ maxLength: 20 }),
+  payload: jsonValues,
+  priority: fc.constantFrom(0, 1, 2, 3),
+  maxAttempts: count,
+  backoffMs: count,
+  backoffMsMax: count,
+  timeoutMs: count,
+})
+const attemptError: fc.Arbitrary<AttemptError> = fc.record({
+  code: fc.constantFrom('EXIT_NONZERO', 'NODE_LOST', 'TASK_INVALID'),
+  message: text,
+})
+const attempt: fc.Arbitrary<Attempt> = fc.record(
+  {
+    number: count,
+    node: nodeId,
+    startedAt: wall,
+    endedAt: wall,
+    outcome: fc.constantFrom('succeeded', 'failed', 'lost', 'cancelled'),
+    error: attemptError,
+  },
+  { requiredKeys: ['number', 'node', 'startedAt'] },
+)
+const record: fc.Arbitrary<TaskRecord> = fc.record(
+  {
+    spec,
+    source: fc.oneof(
+      fc.constant('api' as const),
+      fc.string({ maxLength: 20 }).map(name => `list:${name}` as const),
+    ),
+    state: fc.constantFrom('scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'),
+    acceptedAt: wall,
+    settledAt: wall,
+    notBefore: wall,
+    attempts: fc.array(attempt, { maxLength: 3 }),
+    result: jsonValues,
+    error: attemptError,
+    holders: fc.array(nodeId, { maxLength: 3 }),
+    revision: count,
+  },
+  { requiredKeys: ['spec', 'source', 'state', 'acceptedAt', 'attempts', 'holders', 'revision'] },
+)
+const records = fc.array(record, { maxLength: 3 })
+
+const request: fc.Arbitrary<TaskRequest> = fc.oneof(
+  fc.record({ kind: fc.constant('submit' as const), spec }),
+  fc.record({ kind: fc.constant('get' as const), task: taskId }),
+)
+const reply: fc.Arbitrary<TaskReply> = fc.oneof(
+  fc.record({ ok: fc.constant(true as const), record, existed: fc.boolean(), durableCopies: count }),
+  fc.record({
+    ok: fc.constant(false as const),
+    failure: fc.record(
+      {
+        code: fc.constantFrom('QUEUE_FULL', 'NOT_READY', 'TASK_INVALID'),
+        detail: text,
+        problems: fc.array(fc.record({ at: text, expected: text, got: text }), { maxLength: 2 }),
+        retryAfterS: fc.nat(),
+      },
+      { requiredKeys: ['code', 'detail'] },
+    ),
+  }),
+)
+
+const rumour = fc.record({ type: fc.constant('rumour' as const), members })
+
+/** As the objects of a program are: fast-check makes records without a prototype. */
+const plain = <T>(value: T): T => structuredClone(value)
+
+const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('hello' as const),
+    cluster: fc.string({ maxLength: 20 }),
+    self: member,
+    ring: fc.record({
+      version: count,
+      hash: fc.string({ maxLength: 20 }),
+      vnodesPerWeight: fc.integer({ min: 1, max: 1000 }),
+      replicas: count,
+    }),
+    version: fc.string({ maxLength: 20 }),
+  }),
+  fc.record({
+    type: fc.constant('refuse' as const),
+    code: fc.constantFrom('RING_MISMATCH', 'NODE_ID_TAKEN', 'PEER_NOT_ALLOWED', 'SEED_OTHER_CLUSTER'),
+    detail: text,
+  }),
+  fc.record({ type: fc.constant('sync' as const), reply: fc.boolean(), members, claims }),
+  fc.record({ type: fc.constant('ping' as const), seq: count }),
+  fc.record({ type: fc.constant('ack' as const), seq: count }),
+  fc.record({ type: fc.constant('leave' as const), member }),
+  fc.record({ type: fc.constant('leave-ack' as const), incarnation: count }),
+  rumour,
+  fc.record({ type: fc.constant('forward' as const), id: requestId, hops: count, request }),
+  fc.record({ type: fc.constant('forward-reply' as const), id: requestId, reply }),
+  fc.record({ type: fc.constant('replicate' as const), batch: count, records }),
+  fc.record({ type: fc.constant('replicated' as const), batch: count }),
+  fc.record({
+    type: fc.constant('inventory' as const),
+    id: count,
+    ringChecksum: fc.string({ maxLength: 40 }),
+  }),
+  fc.record({
+    type: fc.constant('inventory-reply' as const),
+    id: count,
+    agreed: fc.boolean(),
+    records,
+    running: fc.array(taskId, { maxLength: 3 }),
+    done: fc.boolean(),
+  }),
+)
+
+const anyGossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(
+  rumour,
+  fc.record({
+    type: fc.constant('heartbeat' as const),
+    id: nodeId,
+    incarnation: count,
+    leaving: fc.boolean(),
+    ringChecksum: fc.string({ maxLength: 40 }),
+    viewDigest: count,
+    load: fc.record({ running: count, queued: count }),
+    heard: fc.array(fc.tuple(nodeId, fc.nat()), { maxLength: 8 }),
+  }),
+  fc.record({ type: fc.constant('claims' as const), claims }),
+)
+
+export const linkMessages = anyLinkMessage.map(plain)
+export const gossipMessages = anyGossipMessage.map(plain)
