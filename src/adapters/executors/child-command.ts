@@ -17,9 +17,9 @@ import { timerMs } from './timer.ts'
 export const TERM_GRACE_MS = 500
 
 /** From the end of the command to the end of its attempt, in ms, while somebody still holds its output open. */
-export const CLOSE_GRACE_MS = 200
+export const CLOSE_GRACE_MS = 500
 
-/** After SIGKILL a process can only be kept by the kernel (a hung disk, in ms). The attempt is then given up. */
+/** After SIGKILL only the kernel can keep a process (a hung disk). Then its attempt ends without it, after this, in ms. */
 export const KILL_WAIT_MS = 5_000
 
 /** Bytes kept of the end of standard error. */

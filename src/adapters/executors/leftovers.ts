@@ -11,15 +11,21 @@ import type { RunnerInit } from './runner.ts'
 const FILE = 'runner-mark'
 const MARK_PATTERN = /^[0-9a-f-]{36}$/
 
-/** The mark of this data directory, made when there is none. Without a directory: a new one, and nothing will be found. */
-export function leftoverMark({ dataDir, logger }: RunnerInit): string {
-  const fresh = randomUUID()
+export interface FamilyMark {
+  readonly mark: string
+  /** An earlier daemon had it: something may bear it. */
+  readonly inherited: boolean
+}
+
+/** The mark of this data directory, made when there is none. Without a directory: a new one, which nobody inherits. */
+export function leftoverMark({ dataDir, logger }: RunnerInit): FamilyMark {
+  const fresh = { mark: randomUUID(), inherited: false }
   if (dataDir === undefined) return fresh
   const file = join(dataDir, FILE)
   const known = read(file)
-  if (known !== undefined && MARK_PATTERN.test(known)) return known
+  if (known !== undefined && MARK_PATTERN.test(known)) return { mark: known, inherited: true }
   try {
-    writeFileSync(file, fresh, { mode: 0o600 })
+    writeFileSync(file, fresh.mark, { mode: 0o600 })
   } catch (error) {
     logger.log('warn', 'runner-mark-not-kept', { file, error: (error as Error).message })
   }

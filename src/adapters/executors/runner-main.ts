@@ -9,6 +9,7 @@
  * Signals of a terminal or an init system do not stop it, as the daemon may want to drain first. The daemon's orders
  * and the daemon's end do.
  */
+import { flushCompileCache } from 'node:module'
 import { Socket } from 'node:net'
 import { ChildCommand } from './child-command.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
@@ -66,3 +67,5 @@ process.on('unhandledRejection', fail)
 channel.on('data', receive)
 channel.on('error', () => end(0)) // Reset or broken pipe: the daemon is gone.
 channel.on('close', () => end(0))
+// Now, not at exit: this process may be killed. Does nothing when there is no cache (see `runner.ts`).
+flushCompileCache()

@@ -23,10 +23,9 @@ export interface RunnerInit {
 
 export class Runner {
   readonly #logger: Logger
-  /** Borne by everything that any daemon on this data directory starts. */
-  readonly #familyMark: string
-  /** Borne by everything that this one starts. */
+  /** Borne by everything that this daemon starts; it begins with what any daemon on this data directory uses. */
   readonly #mark: string
+  /** What a predecessor left is gone. */
   readonly #swept: Promise<void>
   #process: RunnerProcess | undefined
   #lastId = 0
@@ -36,9 +35,9 @@ export class Runner {
 
   constructor(init: RunnerInit) {
     this.#logger = init.logger
-    this.#familyMark = leftoverMark(init)
-    this.#mark = `${this.#familyMark}.${randomUUID()}`
-    this.#swept = this.#sweep()
+    const family = leftoverMark(init)
+    this.#mark = `${family.mark}.${randomUUID()}`
+    this.#swept = family.inherited ? this.#sweep(family.mark) : Promise.resolve()
   }
 
   /** Pid of the runner while it runs. */
@@ -110,8 +109,8 @@ export class Runner {
     return runner
   }
 
-  async #sweep(): Promise<void> {
-    const killed = await killStrays({ mark: this.#familyMark, except: this.#mark })
+  async #sweep(family: string): Promise<void> {
+    const killed = await killStrays({ mark: family, except: this.#mark })
     if (killed > 0) this.#logger.log('warn', 'leftovers-killed', { processes: killed })
   }
 }

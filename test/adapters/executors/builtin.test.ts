@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { test } from 'node:test'
+import type { Json } from '../../../src/tasks/task.ts'
+import { failureOf, metric, orderOf, resultOf, scene } from './scene.ts'
+
+const never = new AbortController().signal
+
+test('echo gives the payload back', async t => {
+  const { executors } = scene(t)
+  for (const payload of [null, 0, 'text', [1, { a: [] }]] as Json[]) {
+    assert.deepEqual(await executors.execute(orderOf('echo', payload), never), { ok: true, result: payload })
+  }
+})
+
+test('compute counts the primes below n', async t => {
+  const { executors } = scene(t)
+  const known = [
+    [0, 0],
+    [2, 0],
+    [3, 1],
+    [10, 4],
+    [100, 25],
+    [32_770, 3512],
+    [32_772, 3513],
+    [1_000_000, 78_498],
+  ] as const
+  for (const [n, primes] of known) {
+    assert.deepEqual(await executors.execute(orderOf('compute', { n }), never), {
+      ok: true,
+      result: { n, primes },
+    })
+  }
+})
+
+test('compute lets the event loop turn while it works', async t => {
+  const { executors } = scene(t)
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  assert.equal(
+    resultOf(await executors.execute(orderOf('compute', { n: 20_000_000 }), never))['primes'],
+    1_270_607,
+  )
+  delay.disable()
+  // The median of many slices: the worst one belongs to whoever else runs on this machine.
+  assert.ok(delay.percentile(50) / 1e6 < 10, `${delay.percentile(50) / 1e6} ms`)
+})
+
+test('compute obeys its time limit and its cancel', async t => {
+  const { executors } = scene(t)
+  const order = orderOf('compute', { n: 100_000_000 }, { timeoutMs: 30 })
+  assert.equal(failureOf(await executors.execute(order, never)).code, 'TIMEOUT')
+  const abort = new AbortController()
+  const outcome = executors.execute(orderOf('compute', { n: 100_000_000 }), abort.signal)
+  abort.abort()
+  assert.equal(failureOf(await outcome).code, 'CANCELLED')
+})
+
+test('unreliable fails as often as it is told, twice by default, and then succeeds', async t => {
+  const { executors } = scene(t)
+  const run = (payload: Json, attempt: number) =>
+    executors.execute(orderOf('unreliable', payload, { attempt }), never)
+  for (const attempt of [1, 2]) {
+    assert.deepEqual((({ code, retryable }) => [code, retryable])(failureOf(await run({}, attempt))), [
+      'THREW',
+      true,
+    ])
+  }
+  assert.deepEqual(resultOf(await run(null, 3)), { attempt: 3 })
+  assert.deepEqual(resultOf(await run({ failures: 0 }, 1)), { attempt: 1 })
+})
+
+test('wrong payloads are refused with what was expected and what came', t => {
+  const { executors } = scene(t)
+  const wrong: readonly [string, Json, RegExp][] = [
+    ['compute', {}, /payload\.n: expected a whole number from 0 to 100000000, got nothing/],
+    ['compute', { n: 1e9 }, /got 1000000000/],
+    ['compute', { n: 1, m: 2 }, /payload\.m: expected only the fields n, got 2/],
+    ['compute', 'x', /payload: expected an object with n, got "x"/],
+    ['unreliable', { failures: -1 }, /payload\.failures/],
+    ['unreliable', [], /payload: expected an object/],
+  ]
+  for (const [type, payload, detail] of wrong) {
+    const failure = executors.check(type, payload)
+    assert.equal(failure?.code, 'TASK_INVALID')
+    assert.match(String(failure?.detail), detail)
+    assert.equal(failure?.problems?.length, 1)
+  }
+})
+
+test('an unknown type is refused by check and, not retryable, by execute', async t => {
+  const { executors } = scene(t, { builtin: false })
+  assert.deepEqual([...executors.types], ['exec', 'http'])
+  const failure = executors.check('echo', {})
+  assert.equal(failure?.code, 'EXECUTOR_UNKNOWN')
+  assert.match(String(failure?.detail), /expected one of exec, http, got "echo"/)
+  const { code, retryable } = failureOf(await executors.execute(orderOf('echo', {}), never))
+  assert.deepEqual([code, retryable], ['EXECUTOR_UNKNOWN', false])
+  assert.equal(metric(executors, 'attempts_total', { type: 'unknown', outcome: 'EXECUTOR_UNKNOWN' }), 1)
+})
+
+test('attempts are counted by type and outcome', async t => {
+  const { executors } = scene(t)
+  await executors.execute(orderOf('echo', 1), never)
+  await executors.execute(orderOf('unreliable', {}), never)
+  assert.equal(metric(executors, 'attempts_total', { type: 'echo', outcome: 'succeeded' }), 1)
+  assert.equal(metric(executors, 'attempts_total', { type: 'unreliable', outcome: 'THREW' }), 1)
+  assert.equal(metric(executors, 'attempts_running', { type: 'echo' }), 0)
+})
