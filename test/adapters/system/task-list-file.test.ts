@@ -186,18 +186,23 @@ test('a hundred thousand lines are read without holding up the event loop', asyn
     JSON.stringify({ id: `task-${i}`, type: 'exec', payload: { command: 'sum', args: [`file-${i}`] } }),
   )
   const path = file('long.ndjson', lines.join('\n'))
+  // Processor time of this thread, since on a busy machine the wall clock also counts the turns of others.
+  const usedMs = (): number => {
+    const { user, system } = process.threadCpuUsage()
+    return (user + system) / 1_000
+  }
   const gaps: number[] = []
-  let last = performance.now()
+  let last = usedMs()
   const timer = setInterval(() => {
-    gaps.push(performance.now() - last)
-    last = performance.now()
+    const now = usedMs()
+    gaps.push(now - last)
+    last = now
   }, 1)
   const list = await read(path)
   clearInterval(timer)
   assert.equal(list.specs.length, 100_000)
-  gaps.sort((a, b) => a - b)
-  const typical = gaps[Math.floor(gaps.length * 0.99)] ?? Number.POSITIVE_INFINITY
-  assert.ok(gaps.length > 20 && typical < 20, `99 of 100 turns within ${typical} ms, of ${gaps.length}`)
+  const worst = Math.max(...gaps)
+  assert.ok(gaps.length > 20 && worst < 20, `the worst of ${gaps.length} turns took ${worst} ms`)
 })
 
 test('reading can be given up', async () => {

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isProblem, post, subject } from './subject.ts'
+
+test('bodies that are too large, no JSON, not UTF-8, too deep or reach for a prototype are refused', async () => {
+  const { ask, requests } = await subject({ config: { bodyBytesMax: 100_000 } })
+  isProblem(await ask(post('/v1/tasks', { type: 'echo', payload: 'x'.repeat(100_001) })), 'BODY_TOO_LARGE')
+  const bad = [
+    '{',
+    '',
+    '{"a":1,}',
+    '[1]2',
+    '\ufeff',
+    '{"type":"echo"}\0',
+    Buffer.from([0x22, 0xff, 0x22]),
+    '['.repeat(50_000),
+    `${'[{"a":'.repeat(40)}1${'}]'.repeat(40)}`,
+    '{"type":"echo","__proto__":{"x":1}}',
+    '{"type":"echo","payload":[{"\\u005f_proto__":1}]}',
+  ]
+  for (const body of bad) isProblem(await ask(post('/v1/tasks', body)), 'BAD_REQUEST')
+  assert.equal(
+    (await ask(post('/v1/tasks', { type: 'echo', payload: '__proto__ {[[[['.repeat(99) }))).statusCode,
+    202,
+  )
+  assert.equal(requests.length, 1)
+  assert.equal(({} as Record<string, unknown>)['x'], undefined)
+})
+
+test('the answer to broken JSON does not repeat it', async () => {
+  const { ask } = await subject()
+  const answer = await ask(post('/v1/tasks', '{"password": hunter2'))
+  assert.ok(!answer.body.includes('hunter2'), answer.body)
+})
+
+test('bodies of other types are refused', async () => {
+  const { ask } = await subject()
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+    'application/jsonx',
+    'nonsense',
+  ]) {
+    isProblem(
+      await ask(post('/v1/tasks', '{"type":"echo"}', { 'content-type': type })),
+      'UNSUPPORTED_MEDIA_TYPE',
+    )
+  }
+  isProblem(
+    await ask({
+      method: 'POST',
+      url: '/v1/tasks',
+      payload: Buffer.from('{}'),
+      headers: { 'content-type': '' },
+    }),
+    'UNSUPPORTED_MEDIA_TYPE',
+  )
+  isProblem(await ask(post('/v1/tasks', '{}', { 'content-encoding': 'gzip' })), 'UNSUPPORTED_MEDIA_TYPE')
+  assert.equal(
+    (await ask(post('/v1/tasks', { type: 'echo' }, { 'content-type': 'application/json; charset=utf-8' })))
+      .statusCode,
+    202,
+  )
+})
+
+test('a page of another site can neither read through a name of its own nor write', async () => {
+  const { ask, leaves } = await subject()
+  for (const authority of [
+    'evil.example',
+    '10.0.0.1:7373',
+    'localhost.evil.example',
+    'evil@localhost',
+    '127.0.0.1.nip.io',
+    '[::2]',
+  ]) {
+    const answer = await ask({ url: '/v1/status', headers: { host: authority } })
+    assert.ok(answer.statusCode === 403 || answer.statusCode === 400, `${authority} ${answer.statusCode}`)
+  }
+  for (const authority of ['localhost', 'LOCALHOST:1', '127.0.0.1', '127.9.9.9:80', '[::1]:7373']) {
+    assert.equal((await ask({ url: '/v1/status', headers: { host: authority } })).statusCode, 200, authority)
+  }
+  const url = '/v1/leave'
+  for (const headers of [
+    { origin: 'http://evil.example' },
+    { origin: 'null' },
+    { origin: 'https://127.0.0.1:7373' },
+    { origin: 'http://127.0.0.1:1' },
+    { 'sec-fetch-site': 'cross-site' },
+  ]) {
+    isProblem(await ask({ method: 'POST', url, headers }), 'FORBIDDEN')
+  }
+  assert.deepEqual(leaves, [])
+  assert.equal(
+    (await ask({ method: 'POST', url, headers: { origin: 'http://127.0.0.1:7373' } })).statusCode,
+    202,
+  )
+})
+
+test('tokens: reads need either where one is asked for, writes need the write token', async () => {
+  const tokens = { readToken: 'r'.repeat(16), writeToken: 'w'.repeat(16) }
+  const { ask } = await subject({ config: { host: '0.0.0.0', ...tokens } })
+  const as = (token: string, scheme = 'Bearer') => ({ authorization: `${scheme} ${token}` })
+  const none = await ask('/v1/status')
+  isProblem(none, 'UNAUTHORIZED')
+  assert.equal(none.headers['www-authenticate'], 'Bearer')
+  for (const headers of [as('x'.repeat(16)), as(''), as('r'.repeat(17)), as(tokens.readToken, 'Basic')])
+    isProblem(await ask({ url: '/v1/status', headers }), 'UNAUTHORIZED')
+  for (const token of [tokens.readToken, tokens.writeToken])
+    assert.equal((await ask({ url: '/v1/status', headers: as(token) })).statusCode, 200)
+  assert.equal((await ask({ url: '/v1/status', headers: as(tokens.readToken, 'bearer') })).statusCode, 200)
+  isProblem(await ask({ method: 'POST', url: '/v1/leave', headers: as(tokens.readToken) }), 'FORBIDDEN')
+  isProblem(await ask({ method: 'POST', url: '/v1/leave' }), 'UNAUTHORIZED')
+  assert.equal(
+    (await ask({ method: 'POST', url: '/v1/leave', headers: as(tokens.writeToken) })).statusCode,
+    202,
+  )
+  for (const url of ['/healthz', '/readyz', '/openapi.json', '/'])
+    assert.equal((await ask(url)).statusCode, 200, url)
+  isProblem(await ask('/metrics'), 'UNAUTHORIZED')
+})
+
+test('on loopback a write token alone leaves reads open; elsewhere it guards them too', async () => {
+  const writeToken = 'w'.repeat(16)
+  const local = await subject({ config: { writeToken } })
+  assert.equal((await local.ask('/v1/status')).statusCode, 200)
+  isProblem(await local.ask({ method: 'POST', url: '/v1/leave' }), 'UNAUTHORIZED')
+  const open = await subject({ config: { host: '::', writeToken } })
+  isProblem(await open.ask('/v1/status'), 'UNAUTHORIZED')
+})
+
+test('too many requests from one address are told when to come back', async () => {
+  const { ask } = await subject({}, { localRatePerS: 0.001, localBurst: 2 })
+  assert.equal((await ask('/healthz')).statusCode, 200)
+  assert.equal((await ask('/nothing')).statusCode, 404)
+  const answer = await ask('/healthz')
+  isProblem(answer, 'RATE_LIMITED')
+  assert.equal(answer.headers['retry-after'], '1')
+})
+
+test('a fault of ours is logged and answered without its details', async () => {
+  const { ask, logged } = await subject({
+    node: {
+      ring: () => {
+        throw new Error('secret detail')
+      },
+    },
+  })
+  const answer = await ask('/v1/ring')
+  isProblem(answer, 'INTERNAL')
+  assert.ok(!answer.body.includes('secret detail'))
+  assert.deepEqual(
+    logged.map(line => [line.level, line.event, line.fields?.['error']]),
+    [['error', 'http-error', 'secret detail']],
+  )
+})
