@@ -27,6 +27,7 @@ export const INVARIANTS = {
   'the dead are dead': 'At the end nobody counts a killed node as living.',
   'a leave is a leave': 'Who was connected to a node that left has it as left, never as dead.',
   'one ring': 'At the end all live nodes have the same ring.',
+  'every request is answered': 'A request to a node that lives gets its reply within its time limit.',
   'accepted is on a disk': 'When a submission is answered, some disk has its record.',
   'nothing accepted is lost':
     'A record that was accepted is on a live disk at the end, if its disks survive.',
@@ -49,6 +50,8 @@ const POLL_MS = 250
 const MESSAGES_PER_SECOND_MAX = 3_000
 const DIALS_PER_SECOND_MAX = 200
 
+/** A request is forwarded at most twice, each time for at most `forwardMs`; with room for a pause. */
+const REQUEST_MS_MAX = 20_000
 /** Claims about a pause may be said again for this long after it. */
 const PAUSE_ECHO_MS = 3_000
 
@@ -71,7 +74,7 @@ export class Invariants implements WorldProbe {
   readonly #schedule: Schedule
   readonly #rates = new Map<Process, Rate>()
   readonly #incarnations = new Map<Process, Map<NodeId, number>>()
-  readonly #requests = new Map<RequestId, string>()
+  readonly #requests = new Map<RequestId, { task: string; by: Process; at: number }>()
   readonly #accepted = new Map<string, { disks: Host[]; wipes: number[] }>()
   readonly #farewells: Farewell[] = []
   /** Accusations that were right when first made; they may be said again, late, by one who stood still meanwhile. */
@@ -95,10 +98,9 @@ export class Invariants implements WorldProbe {
     queue.in(POLL_MS, poll)
   }
 
-  input(_process: Process, input: Input): void {
-    if (input.kind === 'request' && input.request.kind === 'submit') {
-      this.#requests.set(input.id, input.request.spec.id)
-    }
+  input(process: Process, input: Input): void {
+    if (input.kind !== 'request' || input.request.kind !== 'submit') return
+    this.#requests.set(input.id, { task: input.request.spec.id, by: process, at: this.#cluster.world.now })
   }
 
   effect(process: Process, effect: Effect): void {
@@ -202,9 +204,9 @@ export class Invariants implements WorldProbe {
   }
 
   #checkReply(process: Process, effect: Effect & { kind: 'reply' }): void {
-    const task = this.#requests.get(effect.id)
-    if (task === undefined || !effect.reply.ok) return
+    const task = this.#requests.get(effect.id)?.task
     this.#requests.delete(effect.id)
+    if (task === undefined || !effect.reply.ok) return
     const disks = this.#cluster.world.hosts.filter(host => host.disk.rows('tasks').has(task))
     if (disks.length === 0)
       this.#fail('accepted is on a disk', process, `${task} was accepted and no disk has it`)
@@ -261,7 +263,17 @@ export class Invariants implements WorldProbe {
     for (const host of running) this.#checkView(host, running)
     this.#checkRings(running)
     for (const farewell of this.#farewells) this.#checkFarewell(farewell)
+    this.#checkRequests()
     this.#checkTasks(running)
+  }
+
+  #checkRequests(): void {
+    const { now } = this.#cluster.world
+    for (const { task, by, at } of this.#requests.values()) {
+      if (by.alive && now - at > REQUEST_MS_MAX) {
+        this.#fail('every request is answered', by, `${task}, asked ${Math.round(now - at)} ms ago`)
+      }
+    }
   }
 
   #checkView(host: Host, running: readonly Host[]): void {

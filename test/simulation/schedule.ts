@@ -80,6 +80,9 @@ export interface Schedule {
 /** What the cluster gets to agree in: two of the longest pauses it makes itself (syncs, mass death, redials). */
 export const QUIET_MS = 25_000
 const STARTS_MS = 3_000
+/** Pauses that bury nobody. Of two nodes each hears the other only twice a second, so a silence is longer than the pause. */
+const PAUSE_MS_MAX = 2_000
+const PAUSE_MS_MAX_OF_TWO = 1_500
 
 export interface ScheduleOptions {
   readonly seed: number
@@ -159,7 +162,8 @@ function mildFaults(random: Random, nodes: number, until: number): Fault[] {
     faults.push({ at: from, kind: 'delay', pair: 'all', latencyMs: 20, jitterMs, ms: until - from })
   }
   for (let at = from; at < until - 4_000; at += random.between(3_000, 6_000)) {
-    faults.push({ at, kind: 'freeze', host: random.below(nodes), ms: random.between(200, 2_000) })
+    const ms = random.between(200, nodes === 2 ? PAUSE_MS_MAX_OF_TWO : PAUSE_MS_MAX)
+    faults.push({ at, kind: 'freeze', host: random.below(nodes), ms })
   }
   return faults
 }
