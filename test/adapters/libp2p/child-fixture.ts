@@ -5,6 +5,14 @@ import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { PeerOptions } from './peer-fixture.ts'
 
+/** What a child tells. */
+export interface Word {
+  readonly event: string
+  readonly address?: string
+  readonly id?: string
+  readonly dir?: string
+}
+
 export interface ChildPeer {
   readonly process: ChildProcess
   readonly address: string
@@ -12,7 +20,7 @@ export interface ChildPeer {
   readonly exited: Promise<unknown>
   order(order: { do: string; address?: string }): void
   /** The next message of this kind. */
-  told(event: string): Promise<Record<string, unknown>>
+  told(event: string): Promise<Word>
   stop(): Promise<void>
 }
 
@@ -21,9 +29,9 @@ export async function startChild(options: Omit<PeerOptions, 'names'> = {}): Prom
   const child = fork(path, [JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const exited = once(child, 'exit')
   const told = (event: string) =>
-    new Promise<Record<string, unknown>>((resolve, reject) => {
-      const onMessage = (message: Record<string, unknown>) => {
-        if (message['event'] !== event) return
+    new Promise<Word>((resolve, reject) => {
+      const onMessage = (message: Word) => {
+        if (message.event !== event) return
         child.off('message', onMessage)
         resolve(message)
       }
@@ -33,15 +41,15 @@ export async function startChild(options: Omit<PeerOptions, 'names'> = {}): Prom
   const ready = await told('ready')
   return {
     process: child,
-    address: String(ready['address']),
-    id: String(ready['id']),
+    address: String(ready.address),
+    id: String(ready.id),
     exited,
     order: order => void child.send(order),
     told,
     stop: async () => {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
       await exited
-      await rm(String(ready['dir']), { recursive: true, force: true })
+      await rm(String(ready.dir), { recursive: true, force: true })
     },
   }
 }

@@ -175,7 +175,8 @@ test('a peer that comes back after its last link went is heard again', async () 
 test('sixteen nodes behind one address all hear each other within milliseconds', async () => {
   const peers = await Promise.all(Array.from({ length: 16 }, () => peer()))
   const dials: Promise<unknown>[] = []
-  for (const [n, one] of peers.entries()) for (const other of peers.slice(n + 1)) dials.push(one.link(other))
+  for (const [n, one] of peers.entries())
+    for (const other of peers.slice(n + 1)) dials.push(one.link(other, { timeoutMs: 20_000 }))
   await Promise.all(dials)
   for (const one of peers) await one.until(() => one.seen('link-up').length >= 15 || undefined)
   const number = ++lastBeat
