@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isAddress, isLoopback, isSeed, seedAddress } from '../../src/config/addresses.ts'
+import { isLoopbackHost } from '../../src/adapters/http/config.ts'
+import { isAddress, isSeed, seedAddress } from '../../src/config/addresses.ts'
 
 test('addresses are a host or bracketed IPv6 address and a port', () => {
   for (const good of ['a:1', 'node-1.example.org:65535', '10.0.0.1:7946', '[::1]:80', 'my_service:1'])
@@ -33,7 +34,7 @@ test('seeds may also be bare hosts and SRV names', () => {
 
 test('only addresses of this machine are loopback', () => {
   for (const yes of ['127.0.0.1', '127.255.0.1', '::1', 'localhost', 'LOCALHOST', '::ffff:127.0.0.1'])
-    assert.ok(isLoopback(yes), yes)
+    assert.ok(isLoopbackHost(yes), yes)
   for (const no of ['0.0.0.0', '::', '10.0.0.1', 'localhost.example.org', '128.0.0.1'])
-    assert.ok(!isLoopback(no), no)
+    assert.ok(!isLoopbackHost(no), no)
 })
