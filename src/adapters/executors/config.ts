@@ -1,6 +1,6 @@
 /**
  * The most that `exec.outputBytesMax` may be, in bytes. A result is one JSON value that the daemon parses in one go:
- * 1 MiB takes about 3 ms of its event loop, and 64 times as much would be mistaken for a dead node.
+ * 1 MiB takes 3 to 10 ms of its event loop, and 64 times as much would be mistaken for a dead node.
  */
 export const OUTPUT_BYTES_CEILING = 1024 * 1024
 

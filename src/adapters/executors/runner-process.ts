@@ -26,6 +26,9 @@ import { CHANNEL_FD } from './runner-channel.ts'
 import { killStrays } from './stray-processes.ts'
 import { timerMs } from './timer.ts'
 
+/** Beside this file, from source or built. */
+const SCRIPT = fileURLToPath(new URL(`./runner-main${extname(import.meta.url)}`, import.meta.url))
+
 /**
  * Flags that keep the runner small. It waits and copies, so no compiler beyond the interpreter pays: without them 14 of
  * 77 MB are saved after 2,000 commands, and no command starts later. A young generation of 1 MiB, as node would rather
@@ -72,6 +75,8 @@ export interface RunnerProcessInit {
   readonly logger: Logger
   /** Environment for the runner beyond `PATH` and its like. */
   readonly env: Readonly<Record<string, string>>
+  /** The program to run instead of the real runner: for the tests of one that misbehaves. */
+  readonly script?: string
 }
 
 export class RunnerProcess {
@@ -91,8 +96,7 @@ export class RunnerProcess {
 
   constructor(init: RunnerProcessInit) {
     this.#init = init
-    const script = fileURLToPath(new URL(`./runner-main${extname(import.meta.url)}`, import.meta.url))
-    this.#child = spawn(process.execPath, [...RUNNER_FLAGS, script, init.mark], {
+    this.#child = spawn(process.execPath, [...RUNNER_FLAGS, init.script ?? SCRIPT, init.mark], {
       env: { ...baseEnvironment(), ...RUNNER_ENVIRONMENT, ...init.env },
       detached: true, // Not in the terminal's group: Ctrl-C is for the daemon, which may drain.
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],

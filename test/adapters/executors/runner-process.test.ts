@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { encodeFrame, FRAME_BYTES_MAX } from '../../../src/adapters/executors/frames.ts'
+import type { StartOrder } from '../../../src/adapters/executors/messages.ts'
+import { RunnerProcess } from '../../../src/adapters/executors/runner-process.ts'
+import { isAlive, LogBook, pidIn, scene, untilDead } from './scene.ts'
+
+const orderTo = (path: string, args: readonly string[] = []): StartOrder => ({
+  kind: 'start',
+  id: 1,
+  path,
+  args,
+  env: { PATH: String(process.env['PATH']) },
+  cwd: null,
+  stdin: null,
+  timeoutMs: 60_000,
+  outputBytesMax: 1000,
+})
+
+/** A runner that is not ours: the source of its program uses `channel`, the socket to this process. */
+function strangeRunner(t: TestContext, source: string): { runner: RunnerProcess; log: LogBook } {
+  const { directory } = scene(t)
+  const script = join(directory, 'strange.mjs')
+  writeFileSync(
+    script,
+    `import { Socket } from 'node:net'\nconst channel = new Socket({ fd: 3 })\n${source}\n`,
+  )
+  const log = new LogBook()
+  return { runner: new RunnerProcess({ mark: randomUUID(), logger: log, env: {}, script }), log }
+}
+
+const length = (bytes: number): string =>
+  `const head = Buffer.alloc(4); head.writeUInt32BE(${bytes}); channel.write(head)`
+
+for (const [what, source] of [
+  ['says something that is no frame', `channel.write('hello, this is nobody’s protocol')`],
+  ['announces a frame above the limit', length(FRAME_BYTES_MAX + 1)],
+  [
+    'sends a report of the wrong shape',
+    `const b = Buffer.from('{"kind":"ended","id":1}')\n${length(23)}; channel.write(b)`,
+  ],
+  ['hangs up', `channel.on('data', () => channel.destroy())`],
+  ['exits at once', 'process.exit(3)'],
+  ['crashes', `throw new Error('broken')`],
+] as const) {
+  test(`a runner that ${what} is killed, and its command is lost and not left hanging`, async t => {
+    const { runner, log } = strangeRunner(t, `${source}\nsetInterval(() => {}, 60_000)`)
+    assert.deepEqual(await runner.run(orderTo('/bin/true')), { kind: 'lost' })
+    await runner.gone
+    assert.equal(runner.usable, false)
+    assert.equal(isAlive(Number(runner.pid)), false)
+    assert.equal(log.count('runner-lost'), 1)
+  })
+}
+
+test('a runner that ignores the order to stop is killed', async t => {
+  const { runner, log } = strangeRunner(t, `channel.on('data', () => {})`)
+  const end = runner.run(orderTo('/bin/true'))
+  await runner.stop()
+  assert.deepEqual(await end, { kind: 'stopped' })
+  assert.equal(isAlive(Number(runner.pid)), false)
+  assert.equal(log.count('runner-lost'), 0)
+})
+
+test('what a crashing runner says is in the log', async t => {
+  const { runner, log } = strangeRunner(t, `throw new Error('broken in two')`)
+  await runner.gone
+  assert.match(String(log.lines[0]?.fields['stderr']), /broken in two/)
+})
+
+/** The real runner, with this test in the place of the daemon. */
+function realRunner(t: TestContext): { child: ChildProcess; channel: Duplex } {
+  const script = fileURLToPath(new URL('../../../src/adapters/executors/runner-main.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--no-warnings', script, randomUUID()], {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const channel = child.stdio[3] as Duplex
+  channel.on('error', () => {}) // The runner hangs up while we write: that is what is tested.
+  return { child, channel }
+}
+
+for (const [what, bytes] of [
+  ['bytes that are no frame', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+  ['a frame that is no order', encodeFrame({ kind: 'start', id: 2, path: '/bin/true' })],
+] as const) {
+  test(`a runner that is sent ${what} kills its commands and exits with a reason`, async t => {
+    const { directory } = scene(t)
+    const { child, channel } = realRunner(t)
+    channel.write(encodeFrame(orderTo('/bin/sh', ['-c', `echo $$ > ${directory}/pid; exec sleep 600`])))
+    const pid = await pidIn(join(directory, 'pid'))
+    let said = ''
+    child.stderr?.on('data', chunk => {
+      said += chunk
+    })
+    channel.write(bytes)
+    const [code] = await once(child, 'close')
+    assert.equal(code, 70)
+    assert.match(said, /frame of .* bytes is over|no order/)
+    await untilDead(pid)
+  })
+}
