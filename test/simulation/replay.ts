@@ -88,9 +88,15 @@ export function conclusionsOfLog(text: string): Conclusion[] {
     .filter(line => line.startsWith('{'))
     .flatMap((line, index) => {
       const fields = parseLine(line, index + 1) as Record<string, unknown>
-      const { event, msg } = fields
-      return conclusionOf(String(event ?? msg), fields)
+      const { event } = fields
+      return conclusionOf(String(event), ownFields(fields))
     })
+}
+
+/** The logger puts node and incarnation of the speaker on every line, and renames an event's field of that name. */
+function ownFields(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { nodeId, incarnation, incarnation_: own, ...rest } = fields
+  return { ...rest, incarnation: nodeId === undefined ? incarnation : own }
 }
 
 function conclusionOf(event: string, fields: Readonly<Record<string, unknown>>): Conclusion[] {
