@@ -3,6 +3,8 @@
  * taken at its word (`src/node/status.ts` has the shapes).
  */
 import { readFileSync } from 'node:fs'
+import { request as httpRequest, type RequestOptions } from 'node:http'
+import { request as httpsRequest } from 'node:https'
 import { CodedError, ERRORS, type ErrorCode, type Problem } from '../base/errors.ts'
 import { type Call, text } from './command.ts'
 
@@ -10,6 +12,9 @@ export const DEFAULT_URL = 'http://127.0.0.1:7373'
 
 /** Time limit of one request. Above `tasks.forwardMs`: the daemon should be the one who says what was slow. */
 const REQUEST_MS = 15_000
+
+/** Below the longest string of V8; a page of 1,000 tasks has about 1 MiB, and with the largest results 64. */
+const ANSWER_BYTES_MAX = 256 * 1_024 * 1_024
 
 export interface Answer {
   readonly status: number
@@ -49,18 +54,10 @@ export class DaemonClient {
   /** The answer whatever its status: for paths whose refusal is an answer (`/readyz`). */
   async request(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
     const limit = AbortSignal.timeout(this.#timeoutMs)
+    const signal = this.#signal === undefined ? limit : AbortSignal.any([limit, this.#signal])
     try {
-      const response = await fetch(this.url + path, {
-        method,
-        headers: {
-          accept: 'application/json',
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
-        },
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-        signal: this.#signal === undefined ? limit : AbortSignal.any([limit, this.#signal]),
-      })
-      return { status: response.status, body: this.#parse(await response.text(), response) }
+      const { status, type, content } = await this.#exchange(method, path, body, signal)
+      return { status, body: this.#parse(content, type) }
     } catch (error) {
       if (error instanceof CodedError || this.#signal?.aborted) throw error
       throw unreachable(
@@ -71,15 +68,80 @@ export class DaemonClient {
     }
   }
 
-  #parse(content: string, response: Response): unknown {
+  /** A connection kept from an earlier request may have been closed by the daemon just now: reading may try again. */
+  async #exchange(method: 'GET' | 'POST', path: string, body: unknown, signal: AbortSignal): Promise<Raw> {
+    const base = new URL(this.url)
+    const content = body === undefined ? undefined : JSON.stringify(body)
+    const options = {
+      method,
+      // As it is: a URL would make `/v1/owner/..` another path.
+      path: base.pathname.replace(/\/$/, '') + path,
+      headers: {
+        accept: 'application/json',
+        ...(content === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
+        ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+      },
+      signal,
+    }
+    try {
+      return await send(base, options, content)
+    } catch (error) {
+      if (method === 'GET' && error instanceof StaleConnection) return await send(base, options, content)
+      throw error
+    }
+  }
+
+  #parse(content: string, type: string): unknown {
     if (content === '') return undefined
-    if (!/\bjson\b/.test(response.headers.get('content-type') ?? '')) return content
+    if (!/\bjson\b/.test(type)) return content
     try {
       return JSON.parse(content)
     } catch (error) {
       throw unreachable(this.url, 'what answers there says it speaks JSON and does not', error)
     }
   }
+}
+
+interface Raw {
+  readonly status: number
+  readonly type: string
+  readonly content: string
+}
+
+/** A kept connection that was closed under the request. */
+class StaleConnection extends Error {
+  override readonly name = 'StaleConnection'
+}
+
+/** One exchange. `fetch` is not used because it refuses some ports (6000, 6666, 10080) that a daemon may listen on. */
+function send(base: URL, options: RequestOptions, content: string | undefined): Promise<Raw> {
+  return new Promise((resolve, reject) => {
+    const sent = (base.protocol === 'https:' ? httpsRequest : httpRequest)(base, options, response => {
+      const chunks: Buffer[] = []
+      let bytes = 0
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        chunks.push(chunk)
+        if (bytes > ANSWER_BYTES_MAX)
+          sent.destroy(new Error(`an answer of more than ${ANSWER_BYTES_MAX} bytes`))
+      })
+      response.once('error', reject)
+      response.once('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          type: response.headers['content-type'] ?? '',
+          content: Buffer.concat(chunks).toString('utf8'),
+        }),
+      )
+    })
+    sent.once('error', (error: NodeJS.ErrnoException) => {
+      const stale = sent.reusedSocket && error.code === 'ECONNRESET'
+      reject(stale ? new StaleConnection(error.message, { cause: error }) : error)
+    })
+    sent.end(content)
+  })
 }
 
 /** The client that the options and the environment of a call ask for. */
@@ -108,11 +170,10 @@ function unreachable(url: string, why: string, cause: unknown): CodedError {
   return new CodedError('DAEMON_UNREACHABLE', `${url}: ${why}.`, { cause })
 }
 
-/** `fetch` hides the reason in the cause: `connect ECONNREFUSED 127.0.0.1:7373`. */
+/** `connect ECONNREFUSED 127.0.0.1:7373`; a name with several addresses fails with an error for each. */
 function reason(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error
-  if (cause instanceof AggregateError && cause.errors.length > 0) return reason(cause.errors[0])
-  return cause instanceof Error ? cause.message : String(cause)
+  if (error instanceof AggregateError && error.errors.length > 0) return reason(error.errors[0])
+  return error instanceof Error ? error.message : String(error)
 }
 
 function unwrap<T>(answer: Answer): T {

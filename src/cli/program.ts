@@ -29,7 +29,7 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
   }
 }
 
-/** Timers wrap the reason of an abort, `fetch` throws it as it is. */
+/** Timers and requests wrap the reason of an abort. */
 function isInterruption(error: unknown): boolean {
   return error instanceof Interrupted || (error instanceof Error && error.cause instanceof Interrupted)
 }

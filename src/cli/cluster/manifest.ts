@@ -30,8 +30,9 @@ export function linesOf(
 
 function printedBy(record: TaskRecord | undefined): string | undefined {
   const result = record?.state === 'succeeded' ? record.result : undefined
-  if (typeof result !== 'object' || result === null || !('stdout' in result)) return undefined
-  return typeof result.stdout === 'string' ? result.stdout.replace(/\n$/, '') : undefined
+  if (typeof result !== 'object' || result === null) return undefined
+  const stdout = (result as Readonly<Record<string, unknown>>)['stdout']
+  return typeof stdout === 'string' ? stdout.replace(/\n$/, '') : undefined
 }
 
 /** @throws CodedError `OUTPUT_UNWRITABLE` */

@@ -6,15 +6,6 @@ import { usage } from '../arguments.ts'
 import { type Call, flag, text } from '../command.ts'
 import { configurationFlags } from './agent-flags.ts'
 
-/** Variables of the start script and of the client; all others that begin with `ROUNDTABLE_` are the configuration's. */
-const NOT_CONFIGURATION = [
-  'ROUNDTABLE_NODE',
-  'ROUNDTABLE_CONFIG',
-  'ROUNDTABLE_URL',
-  'ROUNDTABLE_TOKEN',
-  'ROUNDTABLE_TOKEN_FILE',
-]
-
 /** A daemon whose parent has gone, and which has not left by then, ends itself: nobody else will. In ms. */
 const ORPHAN_MS_MAX = 20_000
 
@@ -23,9 +14,7 @@ export async function run({ values, terminal }: Call): Promise<number> {
   const flags = configurationFlags(values, problems)
   if (problems.length > 0) throw usage('agent', problems)
   const file = text(values, 'config') ?? terminal.env['ROUNDTABLE_CONFIG']
-  const env = Object.fromEntries(
-    Object.entries(terminal.env).filter(([name]) => !NOT_CONFIGURATION.includes(name)),
-  )
+  const { env } = terminal
   const config = parseConfig({ ...(file === undefined || file === '' ? {} : { file }), env, flags })
   if (flag(values, 'stop-with-parent')) stopWithParent()
   const { runDaemon } = await import('../../daemon/daemon.ts')

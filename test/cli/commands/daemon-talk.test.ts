@@ -1,0 +1,384 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { attempt, record } from '../records.ts'
+import { recordedDaemon, remember, runHere } from '../scene.ts'
+
+const STATUS = {
+  nodeId: 'node-1',
+  peerId: '12D3KooW',
+  cluster: 'c',
+  version: '0.1.0',
+  incarnation: 5,
+  boot: 2,
+  uptimeMs: 61_000,
+  mode: 'available',
+  addresses: ['127.0.0.1:7946'],
+  phase: 'ready',
+  ready: { ready: false, reasons: [{ code: 'min-members', detail: '1 of 3 members are alive' }] },
+  members: { alive: 1, suspect: 0, dead: 2, left: 0 },
+  ring: { checksum: 'abc', members: 1, agreement: 1 },
+  tasks: {
+    owned: { scheduled: 0, ready: 3, running: 1, succeeded: 0, retrying: 0, dead: 0, cancelled: 0 },
+    held: 4,
+    started: 1,
+    succeeded: 0,
+    failedAttempts: 0,
+    retried: 0,
+    forwarded: 0,
+    takingOver: false,
+  },
+}
+
+const MEMBER = {
+  id: 'node-2',
+  peerId: '12D3KooX',
+  incarnation: 7,
+  status: 'alive',
+  leaving: false,
+  addresses: ['10.0.0.2:7946'],
+  weight: 1,
+  opinion: 'suspect',
+  self: false,
+  lastHeardMs: 1_850,
+  rttMs: 1.25,
+  links: 1,
+  linkFault: true,
+  ringChecksum: 'abc',
+  claims: [{ accuser: 'node-3' }],
+}
+
+describe('status', () => {
+  test('shows the node, and what keeps it from being ready', async () => {
+    await using daemon = await recordedDaemon({ 'GET /v1/status': { body: STATUS } })
+    const { code, out } = await runHere(['status', '--url', daemon.url])
+    assert.equal(code, 0)
+    for (const part of [
+      'node-1',
+      '1 of 3 members are alive',
+      '1 alive, 2 dead',
+      '3 ready, 1 running',
+      '1 min 1 s',
+    ])
+      assert.ok(out.includes(part), part)
+  })
+
+  test('--json prints what the daemon answered, and nothing else', async () => {
+    await using daemon = await recordedDaemon({ 'GET /v1/status': { body: STATUS } })
+    const { out, err } = await runHere(['status', '--url', daemon.url, '--json'])
+    assert.deepEqual(JSON.parse(out), STATUS)
+    assert.equal(err, '')
+  })
+
+  test('--check asks only whether the daemon lives', async () => {
+    await using alive = await recordedDaemon({ 'GET /healthz': { body: { status: 'alive' } } })
+    assert.equal((await runHere(['status', '--check', '--url', alive.url])).code, 0)
+    await using broken = await recordedDaemon({ 'GET /healthz': { status: 500, body: {} } })
+    assert.equal((await runHere(['status', '--check', '--url', broken.url])).code, 1)
+    assert.equal((await runHere(['status', '--check', '--url', 'http://127.0.0.1:9'])).code, 3)
+  })
+
+  test('--ready answers no with the reasons', async () => {
+    const reasons = [{ code: 'island', detail: 'this node is alone although it has seeds' }]
+    const body = { code: 'NOT_READY', detail: 'x', ready: false, reasons }
+    await using daemon = await recordedDaemon({
+      'GET /readyz': [
+        { status: 503, body, type: 'application/problem+json' },
+        { status: 200, body: { ready: true, reasons: [] } },
+      ],
+    })
+    const no = await runHere(['status', '--ready', '--url', daemon.url])
+    assert.equal(no.code, 1)
+    assert.match(no.out, /^not ready: this node is alone although it has seeds \(island\)/)
+    const yes = await runHere(['status', '--ready', '--json', '--url', daemon.url])
+    assert.equal(yes.code, 0)
+    assert.deepEqual(JSON.parse(yes.out), { ready: true, reasons: [] })
+  })
+})
+
+describe('members', () => {
+  const replies = {
+    'GET /v1/members': { body: { members: [MEMBER] } },
+    'GET /v1/members/node-2': {
+      body: { ...MEMBER, ledger: [{ at: 0, event: 'accused', text: 'by node-3', fields: {} }] },
+    },
+    'GET /v1/members/a%2Fb': {
+      status: 404,
+      body: { code: 'MEMBER_UNKNOWN', detail: 'See /v1/members.' },
+      type: 'application/problem+json',
+    },
+  }
+
+  test('are listed in aligned columns, with notes on trouble', async () => {
+    await using daemon = await recordedDaemon(replies)
+    const { out } = await runHere(['members', '--url', daemon.url])
+    const [titles = '', row = ''] = out.split('\n')
+    assert.equal(titles.indexOf('STATUS'), row.indexOf('suspect'))
+    assert.match(row, /node-2 +suspect +10\.0\.0\.2:7946 +1 +1\.9 s|1\.8 s/)
+    assert.match(row, /only the link from here is silent, accused by 1/)
+  })
+
+  test('are coloured on a terminal only', async () => {
+    await using daemon = await recordedDaemon(replies)
+    const plain = await runHere(['members', '--url', daemon.url])
+    assert.ok(!plain.out.includes('\u001b'))
+    const out = remember({ isTerminal: true, colours: true })
+    const coloured = await runHere(['members', '--url', daemon.url], { out })
+    assert.ok(coloured.out.includes('\u001b[33msuspect\u001b[0m'))
+  })
+
+  test('can be asked for one by one, with their history', async () => {
+    await using daemon = await recordedDaemon(replies)
+    const { code, out } = await runHere(['members', 'node-2', '--url', daemon.url])
+    assert.equal(code, 0)
+    assert.match(out, /1970-01-01T00:00:00\.000Z {2}accused: by node-3/)
+  })
+
+  test('that nobody knows are an error with the code of the API', async () => {
+    await using daemon = await recordedDaemon(replies)
+    const { code, err } = await runHere(['members', 'a/b', '--url', daemon.url])
+    assert.equal(code, 1)
+    assert.equal(
+      err,
+      'roundtable: MEMBER_UNKNOWN: No member has this node id. See /v1/members. (Nothing was changed.)\n',
+    )
+  })
+
+  test('cannot move the cursor of whoever looks at them', async () => {
+    const members = [{ ...MEMBER, id: 'evil\u001b[2J\r\u0007' }]
+    await using daemon = await recordedDaemon({ 'GET /v1/members': { body: { members } } })
+    const { out } = await runHere(['members', '--url', daemon.url])
+    const controls = [...out].filter(character => /\p{Cc}/u.test(character) && character !== '\n')
+    assert.deepEqual(controls, [])
+  })
+})
+
+describe('owner', () => {
+  const answer = {
+    key: 'k/1',
+    owner: 'node-2',
+    mine: false,
+    addresses: [],
+    ringChecksum: 'abc',
+    mode: 'available',
+  }
+
+  test('prints nothing but the name', async () => {
+    await using daemon = await recordedDaemon({ 'GET /v1/owner/k%2F1': { body: answer } })
+    assert.deepEqual(await runHere(['owner', 'k/1', '--url', daemon.url]), {
+      code: 0,
+      out: 'node-2\n',
+      err: '',
+    })
+  })
+
+  test('--mine answers by the exit code', async () => {
+    await using daemon = await recordedDaemon({
+      'GET /v1/owner/k%2F1': [{ body: answer }, { body: { ...answer, mine: true } }],
+    })
+    assert.equal((await runHere(['owner', '--mine', 'k/1', '--url', daemon.url])).code, 1)
+    assert.equal((await runHere(['owner', '--mine', 'k/1', '--url', daemon.url])).code, 0)
+  })
+
+  test('of an empty ring is a no', async () => {
+    await using daemon = await recordedDaemon({ 'GET /v1/owner/k%2F1': { body: { ...answer, owner: null } } })
+    assert.equal((await runHere(['owner', 'k/1', '--url', daemon.url])).code, 1)
+  })
+})
+
+describe('explain and ring', () => {
+  test('explain shows the way to the owner, who agrees, and the tasks', async () => {
+    const body = {
+      key: 'k',
+      hash: 17,
+      token: 18,
+      owner: 'node-1',
+      preferenceList: ['node-1', 'node-2'],
+      mine: true,
+      ringChecksum: 'abc',
+      beliefs: [
+        { id: 'node-1', ringChecksum: 'abc', agrees: true },
+        { id: 'node-2', ringChecksum: 'xyz', agrees: false },
+      ],
+      tasks: [record('t1', { key: 'k', attempts: [attempt('node-1', 1, 'succeeded')] })],
+    }
+    await using daemon = await recordedDaemon({ 'GET /v1/explain/k': { body } })
+    const { out } = await runHere(['explain', 'k', '--url', daemon.url])
+    for (const part of [/hash +17/, /node-1, node-2/, /node-2 +xyz +no/, /t1 +succeeded/])
+      assert.match(out, part)
+    assert.deepEqual(JSON.parse((await runHere(['explain', 'k', '--json', '--url', daemon.url])).out), body)
+  })
+
+  test('ring shows shares in percent', async () => {
+    const members = [{ id: 'node-1', weight: 2, share: 0.666 }]
+    const body = { checksum: 'abc', version: 1, vnodesPerWeight: 100, replicas: 3, members }
+    await using daemon = await recordedDaemon({ 'GET /v1/ring': { body } })
+    assert.match((await runHere(['ring', '--url', daemon.url])).out, /node-1 +2 +66\.6 %/)
+  })
+})
+
+describe('tasks', () => {
+  const page1 = { tasks: [record('a'), record('b')], next: 'b' }
+  const page2 = { tasks: [record('c', { state: 'dead' })] }
+
+  test('are listed a page at a time, with the way to the next', async () => {
+    await using daemon = await recordedDaemon({
+      'GET /v1/tasks?state=dead&scope=all&limit=2&after=x': { body: page1 },
+    })
+    const filters = ['--state', 'dead', '--scope', 'all', '--limit', '2', '--after', 'x']
+    const { code, out, err } = await runHere(['tasks', ...filters, '--url', daemon.url])
+    assert.equal(code, 0)
+    assert.match(out, /^ID +STATE/)
+    assert.equal(err, 'more: --after b, or --all\n')
+  })
+
+  test('--all --json follows every page, one task a line', async () => {
+    await using daemon = await recordedDaemon({
+      'GET /v1/tasks?limit=1000': { body: page1 },
+      'GET /v1/tasks?limit=1000&after=b': { body: page2 },
+    })
+    const { out } = await runHere(['tasks', '--all', '--json', '--url', daemon.url])
+    assert.deepEqual(
+      out
+        .trimEnd()
+        .split('\n')
+        .map(line => JSON.parse(line).spec.id),
+      ['a', 'b', 'c'],
+    )
+  })
+
+  test('one task is shown with every attempt', async () => {
+    const task = record('dir/file', {
+      attempts: [attempt('node-1', 0, 'failed'), attempt('node-2', 50, 'succeeded')],
+    })
+    await using daemon = await recordedDaemon({ 'GET /v1/tasks/dir%2Ffile': { body: task } })
+    const { out } = await runHere(['task', 'dir/file', '--url', daemon.url])
+    assert.match(out, /node-1 .*10 ms +failed/)
+    assert.match(out, /node-2 .*10 ms +succeeded/)
+  })
+})
+
+describe('submit', () => {
+  const accepted = { record: record('t', { state: 'ready' }), existed: false, durableCopies: 2 }
+
+  test('makes the task of type and options', async () => {
+    await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 202, body: accepted } })
+    const options = [
+      '--id',
+      't',
+      '--key',
+      'k',
+      '--payload',
+      '{"a":1}',
+      '--priority',
+      '0',
+      '--timeout-ms',
+      '5000',
+    ]
+    const { code, out } = await runHere(['submit', 'echo', ...options, '--url', daemon.url])
+    assert.equal(code, 0)
+    assert.equal(out, 't: accepted, ready, 2 durable copies, on node-1, node-2\n')
+    assert.deepEqual(JSON.parse(daemon.requests[0]?.body ?? ''), {
+      type: 'echo',
+      id: 't',
+      key: 'k',
+      payload: { a: 1 },
+      priority: 0,
+      timeoutMs: 5000,
+    })
+    assert.equal(daemon.requests[0]?.headers['content-type'], 'application/json')
+  })
+
+  test('makes an exec payload of a command and its arguments', async () => {
+    await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 202, body: accepted } })
+    await runHere(['submit', 'exec', '--command', 'sum', '--arg', 'a', '--arg=-b', '--url', daemon.url])
+    assert.deepEqual(JSON.parse(daemon.requests[0]?.body ?? '').payload, {
+      command: 'sum',
+      args: ['a', '-b'],
+    })
+  })
+
+  test('takes the task from an argument, a file or standard input, and lays options over it', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'roundtable-test-'))
+    try {
+      const file = join(directory, 'task.json')
+      const json = '{"type":"echo","key":"k"}'
+      await writeFile(file, json)
+      await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 202, body: accepted } })
+      const rest = ['--key', 'other', '--url', daemon.url]
+      for (const [argv, input] of [[[json]], [['-f', file]], [['-f', '-'], json], [[], json]] as const)
+        assert.equal((await runHere(['submit', ...argv, ...rest], { ...(input ? { input } : {}) })).code, 0)
+      const bodies = daemon.requests.map(({ body }) => JSON.parse(body))
+      assert.deepEqual(bodies, Array(4).fill({ type: 'echo', key: 'other' }))
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+
+  test('says what is wrong with a file that is no task', async () => {
+    const { code, err } = await runHere(['submit', '-f', '/does/not/exist'])
+    assert.equal(code, 2)
+    assert.match(err, /--file: expected a file that can be read, got ENOENT/)
+    assert.match((await runHere(['submit'], { input: '[1]' })).err, /one task, a JSON object, got a list/)
+  })
+
+  test('--wait follows the task to its end; only success is a success', async () => {
+    const running = record('t', { state: 'running' })
+    for (const [state, code] of [
+      ['succeeded', 0],
+      ['dead', 1],
+    ] as const) {
+      await using daemon = await recordedDaemon({
+        'POST /v1/tasks': { status: 202, body: accepted },
+        'GET /v1/tasks/t': [{ body: running }, { body: record('t', { state }) }],
+      })
+      const outcome = await runHere(['submit', 'echo', '--wait', '--json', '--url', daemon.url])
+      assert.equal(outcome.code, code)
+      assert.equal(JSON.parse(outcome.out).record.state, state)
+    }
+  })
+
+  test('--wait gives up with a code of its own', async () => {
+    await using daemon = await recordedDaemon({
+      'POST /v1/tasks': { status: 202, body: accepted },
+      'GET /v1/tasks/t': { body: record('t', { state: 'running' }) },
+    })
+    const { code, err } = await runHere(['submit', 'echo', '--wait', '--wait-ms', '120', '--url', daemon.url])
+    assert.equal(code, 4)
+    assert.match(err, /DEADLINE: .*t was running after 120 ms/)
+  })
+
+  test('shows every problem that the daemon finds', async () => {
+    const problems = [
+      { at: 'key', expected: 'text', got: 'nothing' },
+      { at: 'type', expected: 'text', got: '3' },
+    ]
+    const body = { code: 'TASK_INVALID', detail: 'two things.', problems }
+    await using daemon = await recordedDaemon({
+      'POST /v1/tasks': { status: 400, body, type: 'application/problem+json' },
+    })
+    const { code, err } = await runHere(['submit', '{}', '--url', daemon.url])
+    assert.equal(code, 1)
+    assert.match(err, /TASK_INVALID.*\n {2}key: expected text, got nothing\n {2}type: expected text, got 3\n/)
+  })
+})
+
+describe('leave and keygen', () => {
+  test('leave asks the daemon to go', async () => {
+    await using daemon = await recordedDaemon({
+      'POST /v1/leave': { status: 202, body: { nodeId: 'node-1', leaving: true } },
+    })
+    assert.equal((await runHere(['leave', '--url', daemon.url])).code, 0)
+    assert.equal(daemon.requests[0]?.method, 'POST')
+  })
+
+  test('keygen prints 64 hexadecimal digits, never the same', async () => {
+    const first = await runHere(['keygen'])
+    const second = await runHere(['keygen', '--json'])
+    assert.match(first.out, /^[0-9a-f]{64}\n$/)
+    assert.match(JSON.parse(second.out).clusterKey, /^[0-9a-f]{64}$/)
+    assert.notEqual(first.out.trim(), JSON.parse(second.out).clusterKey)
+  })
+})
