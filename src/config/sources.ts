@@ -48,6 +48,9 @@ export const OTHER_VARIABLES: readonly string[] = [
   'ROUNDTABLE_NODE',
 ]
 
+/** What a command run by a daemon is told about its task: a task may start a daemon of its own. */
+const TASK_VARIABLES = 'ROUNDTABLE_TASK_'
+
 /**
  * Kubernetes sets `ROUNDTABLE_PORT=tcp://10.0.0.1:7373` and the like in every container beside a service of that name
  * (`ROUNDTABLE_HTTP_PORT` where the service is called roundtable-http). They were not meant for us.
@@ -139,7 +142,7 @@ function strangers(
   const quorumVariables = QUORUM_KEYS.map(variableOf)
   for (const name of Object.keys(env)) {
     if (!name.startsWith('ROUNDTABLE_') || known.includes(name) || usable(name) === undefined) continue
-    if (OTHER_VARIABLES.includes(name)) continue
+    if (OTHER_VARIABLES.includes(name) || name.startsWith(TASK_VARIABLES)) continue
     if (quorumVariables.includes(name)) quorum.push(quorumProblem(name))
     else problems.push({ at: name, expected: knownKey(name, known), got: 'an unknown variable' })
   }

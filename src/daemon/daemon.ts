@@ -57,7 +57,7 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   const store = await openStore(directory.file(STORE_FILE))
   closing.add('store', () => store.close())
   const records = (await store.load('tasks')).map(row => row.value as TaskRecord)
-  const executors = createExecutors({ config: config.executors, logger })
+  const executors = createExecutors({ config: config.executors, logger, dataDir: directory.path })
   closing.add('executors', () => executors.stop())
   const { transport: transportConfig, cluster } = config
   const transport = await createTransport({ config: transportConfig, cluster, identity, logger })
@@ -74,7 +74,6 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
     check: executors.check.bind(executors),
   })
   const node = new Node(init, clock.now())
-  logger.bind({ incarnation: init.incarnation })
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {})
   const trace = options.traceFile ? openTrace(options.traceFile, init, clock, logger, closing) : undefined

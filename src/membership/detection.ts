@@ -233,7 +233,7 @@ export class Detection {
     const fields = {
       accuser: claim.accuser,
       evidence: claim.evidence,
-      incarnation: claim.incarnation,
+      memberIncarnation: claim.incarnation,
       silenceMs: entry && Math.round(this.silenceMs(entry, now.mono)),
       limitMs: entry && Math.round(this.limitMs(contact, now.mono)),
       srttMs: contact?.srttMs,

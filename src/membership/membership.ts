@@ -95,14 +95,7 @@ export class Membership {
     this.#dialling = new Dialling({ config, roster, contacts, detection, random, out, seeds, now: now.mono })
     this.#heartbeats = new Heartbeats({ config, roster, contacts, hearsay, handshake, out, firstAt })
     this.#departure = new Departure({ roster, contacts, news, out })
-    news.record(
-      init.self.id,
-      'info',
-      'member-alive',
-      'this node started',
-      { incarnation: init.self.incarnation },
-      now,
-    )
+    news.record(init.self.id, 'info', 'member-alive', 'this node started', {}, now)
   }
 
   /**
@@ -373,7 +366,7 @@ export class Membership {
       if (entry === undefined) continue
       const { record } = entry
       const fields = {
-        incarnation: record.incarnation,
+        memberIncarnation: record.incarnation,
         reason: verdict.reason,
         heldMs: Math.round(verdict.heldMs),
         accusers: verdict.claims.map(claim => `${claim.accuser}:${claim.evidence}`),

@@ -108,7 +108,7 @@ export class News {
   /** Raises this node's incarnation above the one that was claimed. */
   refute(incarnation: number, reason: string, from: NodeId | undefined, now: Now): void {
     this.refutations++
-    const fields = { reason, by: from, incarnation: incarnation + 1 }
+    const fields = { reason, by: from }
     this.proclaim({ incarnation: incarnation + 1, status: 'alive' }, 'refuted', fields, now)
   }
 
@@ -126,9 +126,9 @@ export class News {
   ): void {
     if (before === undefined || before.incarnation !== news.incarnation) this.#claims.forget(news.id)
     const fields = {
-      incarnation: news.incarnation,
+      memberIncarnation: news.incarnation,
       before: before?.status,
-      incarnationBefore: before?.incarnation,
+      memberIncarnationBefore: before?.incarnation,
       source,
       from,
       addresses: news.addresses,

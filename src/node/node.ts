@@ -64,7 +64,7 @@ export class Node implements Machine {
     this.membership.awake(now)
     const effects = this.#handle(input, now)
     effects.push(...this.#follow(now))
-    return effects
+    return effects.map(effect => this.#signed(effect))
   }
 
   nextWake(): Instant {
@@ -196,6 +196,13 @@ export class Node implements Machine {
     if (island === this.#island) return []
     this.#island = island
     return [log(island ? 'warn' : 'info', island ? 'island' : 'island-over', { seeds: this.init.seeds })]
+  }
+
+  /** Every line says which life of this node speaks. */
+  #signed(effect: Effect): Effect {
+    if (effect.kind === 'persist') return { ...effect, then: effect.then.map(next => this.#signed(next)) }
+    if (effect.kind !== 'log') return effect
+    return { ...effect, fields: { incarnation: this.membership.self.incarnation, ...effect.fields } }
   }
 
   #mapAll(effects: readonly TasksEffect[]): Effect[] {
