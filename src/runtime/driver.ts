@@ -191,27 +191,37 @@ export class Driver {
     const { transport, logger } = this.#parts
     switch (effect.kind) {
       case 'send':
-        return transport.send(effect.link, effect.message)
+        transport.send(effect.link, effect.message)
+        break
       case 'publish':
-        return transport.publish(effect.message)
+        transport.publish(effect.message)
+        break
       case 'dial':
-        return this.#dial(effect)
+        this.#dial(effect)
+        break
       case 'close-link':
-        return transport.closeLink(effect.link, effect.reason)
+        transport.closeLink(effect.link, effect.reason)
+        break
       case 'persist':
-        return this.#persist(effect)
+        this.#persist(effect)
+        break
       case 'execute':
-        return this.#execute(effect.attempt)
+        this.#execute(effect.attempt)
+        break
       case 'cancel-attempt':
-        return this.#attempts.get(attemptName(effect.task, effect.attempt))?.abort()
+        this.#attempts.get(attemptName(effect.task, effect.attempt))?.abort()
+        break
       case 'reply':
-        return this.#reply(effect.id, effect.reply)
+        this.#reply(effect.id, effect.reply)
+        break
       case 'log':
-        return logger.log(effect.level, effect.event, effect.fields)
+        logger.log(effect.level, effect.event, effect.fields)
+        break
       case 'left':
-        return this.#left.resolve()
+        this.#left.resolve()
+        break
       default:
-        return unreachable(effect)
+        unreachable(effect)
     }
   }
 
