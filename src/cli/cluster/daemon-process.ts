@@ -30,7 +30,11 @@ export interface NodePlan {
   readonly http: string
 }
 
+/** One line of a daemon's log. */
 export type DaemonEvent = Readonly<Record<string, unknown>> & { readonly event: string }
+
+const isEvent = (said: Readonly<Record<string, unknown>>): said is DaemonEvent =>
+  typeof said['event'] === 'string'
 
 export interface Exit {
   readonly code: number | null
@@ -46,6 +50,7 @@ export class DaemonProcess {
   readonly #log: WriteStream
   readonly #tail: string[] = []
   readonly #seen = new Set<string>()
+  readonly #listeners = new Set<(event: DaemonEvent) => void>()
   #exit: Exit | undefined
   #error: CodedError | undefined
   #listTasks = 0
@@ -119,6 +124,12 @@ export class DaemonProcess {
     )
   }
 
+  /** Calls back with every line of its log that is an event; @returns ends that. */
+  onEvent(listener: (event: DaemonEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
   /** Its last lines, for whoever must find out what is wrong. */
   get lastWords(): string {
     return this.#tail.map(line => `\n    ${line}`).join('')
@@ -153,8 +164,10 @@ export class DaemonProcess {
     const said = parsed(line)
     if (said === undefined) return
     if (isErrorDocument(said['error'])) this.#error = codedError(said['error'])
-    if (said['event'] === 'task-list-read') this.#listTasks = Number(said['tasks'] ?? 0)
-    if (typeof said['event'] === 'string') this.#seen.add(said['event'])
+    if (!isEvent(said)) return
+    if (said.event === 'task-list-read') this.#listTasks = Number(said['tasks'] ?? 0)
+    this.#seen.add(said.event)
+    for (const listener of this.#listeners) listener(said)
     if (this.#seen.has('listening') && this.#seen.has('http-listening')) {
       this.#listens = true
       this.#onListening()

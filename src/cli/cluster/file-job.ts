@@ -8,7 +8,7 @@ import { TASK_ID_PATTERN } from '../../base/ids.ts'
 /** The package: paths in the manifest count from here. */
 export const PACKAGE_DIRECTORY = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** Regular files below the package's `node_modules`, as sorted relative paths. */
+/** Regular files of the packages in `node_modules`, as sorted relative paths. */
 export async function jobFiles(): Promise<readonly string[]> {
   const found: string[] = []
   const visit = async (directory: string): Promise<void> => {
@@ -18,7 +18,11 @@ export async function jobFiles(): Promise<readonly string[]> {
       else if (entry.isFile()) found.push(relative(PACKAGE_DIRECTORY, path))
     }
   }
-  await visit(join(PACKAGE_DIRECTORY, 'node_modules'))
+  const root = join(PACKAGE_DIRECTORY, 'node_modules')
+  for await (const entry of await opendir(root)) {
+    // Caches of tools lie in dot directories and change while we look.
+    if (entry.isDirectory() && !entry.name.startsWith('.')) await visit(join(root, entry.name))
+  }
   return found.sort()
 }
 

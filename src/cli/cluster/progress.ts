@@ -67,8 +67,10 @@ const fit = (line: string, columns: number): string =>
 function summaryLine(sample: Sample, tasks: number | undefined): string {
   const up = sample.nodes.filter(({ status }) => status !== undefined).length
   const agree = inAgreement(sample) ? ', one ring' : ''
-  const running = sumOf(sample, node => ownedBy(node, ['running']))
-  const done = sumOf(sample, settledBy)
+  // One that has just come back takes all that it holds for its own until it has heard of the others.
+  const counted = { ...sample, nodes: sample.nodes.filter(({ status }) => status?.ready.ready === true) }
+  const running = sumOf(counted, node => ownedBy(node, ['running']))
+  const done = sumOf(counted, settledBy)
   const work = tasks === undefined ? '' : `  ${done} of ${tasks} tasks done, ${running} running`
   return `${up} of ${sample.nodes.length} nodes up${agree}${work}`
 }

@@ -1,7 +1,7 @@
 /** Lays out what a local cluster needs on disk: a directory, the task list, one configuration for all. */
 import { randomBytes } from 'node:crypto'
 import { access, constants, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, extname, isAbsolute, join, resolve } from 'node:path'
 import { CodedError } from '../../base/errors.ts'
 import { usage } from '../arguments.ts'
@@ -55,7 +55,11 @@ function configuration(options: ClusterOptions, taskLists: readonly string[], sh
   return {
     cluster: `local-${randomBytes(4).toString('hex')}`,
     taskLists,
-    tasks: { minMembers: options.nodes },
+    // All share one machine: so many at a time keep its cores busy, and more would only keep the daemons from them.
+    tasks: {
+      minMembers: options.nodes,
+      concurrency: Math.max(1, Math.ceil((2 * availableParallelism()) / options.nodes)),
+    },
     executors: {
       exec: { commands: sha256sum === undefined ? commands : { sha256sum: checksum, ...commands } },
     },

@@ -16,23 +16,35 @@ export async function run({ values, terminal }: Call): Promise<number> {
   const file = text(values, 'config') ?? terminal.env['ROUNDTABLE_CONFIG']
   const { env } = terminal
   const config = parseConfig({ ...(file === undefined || file === '' ? {} : { file }), env, flags })
-  if (flag(values, 'stop-with-parent')) stopWithParent()
+  const disarm = flag(values, 'stop-with-parent') ? stopWithParent() : () => undefined
   const { runDaemon } = await import('../../daemon/daemon.ts')
   // A daemon killed with kill -9 writes no cache at its end, so what is loaded by now is kept now.
   flushCompileCache()
   const traceFile = text(values, 'trace')
-  return await runDaemon(config, traceFile === undefined ? {} : { traceFile })
+  try {
+    return await runDaemon(config, traceFile === undefined ? {} : { traceFile })
+  } finally {
+    disarm()
+  }
 }
 
 /**
  * Leaves when standard input ends: it is a pipe whose other end the parent holds, so it ends however the parent died.
  * Cheaper and surer than asking for the parent's pid again and again, which another process may have taken over.
+ * @returns ends the watch
  */
-function stopWithParent(): void {
-  process.stdin.on('error', () => undefined)
-  process.stdin.once('close', () => {
+function stopWithParent(): () => void {
+  const leave = () => {
     process.kill(process.pid, 'SIGTERM')
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), ORPHAN_MS_MAX).unref()
-  })
+  }
+  // A pipe that breaks has ended as well: `close` follows.
+  process.stdin.on('error', () => undefined)
+  process.stdin.once('close', leave)
   process.stdin.resume()
+  return () => {
+    process.stdin.off('close', leave)
+    // Open, it would keep the process alive.
+    process.stdin.destroy()
+  }
 }
