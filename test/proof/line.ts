@@ -1,0 +1,75 @@
+/** One claim of the project that a machine can check: a command, and what its outcome must be. */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+/** What one line came to. */
+export interface Shown {
+  readonly claim: string
+  /** Undefined: there is no limit, the figure speaks for itself. */
+  readonly holds: boolean | undefined
+  readonly figure: string
+}
+
+export interface Section {
+  readonly name: string
+  /** Why it cannot run here, if it cannot. */
+  cannot(): string | undefined
+  run(): Promise<{ readonly shown: readonly Shown[]; readonly raw: unknown }>
+}
+
+export interface Ran {
+  readonly code: number | null
+  readonly seconds: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Text kept of each output stream, its end; in characters. */
+const KEPT = 8 * 1024 * 1024
+
+/** Runs a command to its end; its progress on standard error is shown indented. Killed with its children at the limit. */
+export async function command(file: string, args: readonly string[], secondsMax: number): Promise<Ran> {
+  const startedAt = performance.now()
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const limit = setTimeout(() => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  }, secondsMax * 1_000)
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', chunk => {
+    stdout = (stdout + chunk).slice(-KEPT)
+  })
+  createInterface({ input: child.stderr }).on('line', line => {
+    stderr = `${stderr}${line}\n`.slice(-KEPT)
+    console.error(`    ${line}`)
+  })
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', resolve)
+  })
+  clearTimeout(limit)
+  return { code, seconds: (performance.now() - startedAt) / 1_000, stdout, stderr }
+}
+
+/** A figure with an upper limit. A missing figure does not hold. */
+export function atMost(claim: string, value: number | undefined, limit: number, unit: string): Shown {
+  const known = value !== undefined && Number.isFinite(value)
+  const figure = `${known ? value.toFixed(2) : 'never'} ${unit} (at most ${limit})`
+  return { claim, holds: known && value <= limit, figure }
+}
+
+export const fact = (claim: string, holds: boolean, figure: string): Shown => ({ claim, holds, figure })
+
+export const figure = (claim: string, text: string): Shown => ({ claim, holds: undefined, figure: text })
+
+/** The middle of the samples; `null` samples are things that never happened and count as infinitely late. */
+export function median(samples: readonly (number | null)[] = []): number | undefined {
+  const sorted = samples.map(sample => sample ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b)
+  const [lower, upper] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]]
+  return lower === undefined || upper === undefined ? undefined : (lower + upper) / 2
+}
+
+export function worst(samples: readonly (number | null)[] = []): number | undefined {
+  return samples.length === 0
+    ? undefined
+    : Math.max(...samples.map(sample => sample ?? Number.POSITIVE_INFINITY))
+}

@@ -1,0 +1,175 @@
+/** What the project claims, section by section, with the limits that it set itself. */
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { atMost, command, fact, figure, median, type Section, type Shown, worst } from './line.ts'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const roundtable = `${root}bin/roundtable`
+const node = process.execPath
+
+const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
+const isRoot = process.getuid?.() === 0
+
+/** Seeds of the long simulation; SEEDS overrides it. */
+const SEEDS = process.env['SEEDS'] ?? '2000'
+
+interface ClusterSummary {
+  readonly ok: boolean
+  readonly problems: readonly unknown[]
+  readonly tasks: number
+  readonly succeeded: number
+  readonly retried: number
+  readonly runTwice: readonly { readonly explained?: boolean }[]
+  readonly seconds: { readonly total: number }
+  readonly manifest: { readonly equal: boolean; readonly lines: number }
+  readonly chaos?: Readonly<Record<string, unknown>>
+}
+
+async function mainJob(chaos: boolean): Promise<{ shown: Shown[]; raw: unknown }> {
+  const ran = await command(roundtable, ['cluster', '--json', ...(chaos ? ['--chaos'] : [])], 300)
+  const summary = JSON.parse(ran.stdout) as ClusterSummary
+  const shown = [
+    fact(
+      'every task succeeded',
+      summary.succeeded === summary.tasks && summary.tasks >= 2_000,
+      `${summary.succeeded} of ${summary.tasks}`,
+    ),
+    fact(
+      'the manifest equals sha256sum run directly',
+      summary.manifest.equal,
+      `${summary.manifest.lines} lines`,
+    ),
+    atMost('seconds in all', summary.seconds.total, chaos ? 120 : 60, 's'),
+  ]
+  if (chaos)
+    shown.push(
+      fact('run twice only what the kill explains', ran.code === 0, `${summary.runTwice.length} run twice`),
+      ...chaosFigures(summary),
+    )
+  else
+    shown.push(
+      fact('nothing ran twice', summary.runTwice.length === 0, `${summary.runTwice.length} run twice`),
+    )
+  return { shown, raw: summary }
+}
+
+function chaosFigures(summary: ClusterSummary): Shown[] {
+  const chaos = summary.chaos as { firstStartMs?: number } | undefined
+  return [atMost('a task of the victim starts elsewhere', chaos?.firstStartMs, 1_000, 'ms after the kill')]
+}
+
+type Metrics = Readonly<Record<string, readonly (number | null)[]>>
+
+/** Upper limits of the side-by-side run: metric, of its median or its worst, limit. */
+const LIMITS: readonly (readonly [metric: string, of: 'median' | 'worst', limit: number, unit: string])[] = [
+  ['kill: EVERY survivor marks it failed (s)', 'median', 0.3, 's'],
+  ['stop: EVERY survivor marks it failed (s)', 'median', 2.6, 's'],
+  ['join of the last one: from when it listens until all N agree (s)', 'median', 0.5, 's'],
+  ['join of the last one, until all N agree (s)', 'median', 1.5, 's'],
+  ['join of the last one, until all N agree (s)', 'worst', 2.5, 's'],
+  ['cold start: from when the last one listens until all agree (s)', 'median', 1.5, 's'],
+  ['leave: EVERY survivor marks it left (s)', 'worst', 0.3, 's'],
+  ['leave: seen as a failure by survivors (count)', 'worst', 0, 'times'],
+  ['kill: false failures of others (count)', 'worst', 0, 'times'],
+  ['stop: false failures of others (count)', 'worst', 0, 'times'],
+  ['idle CPU per daemon with its children (% of one core)', 'median', 1.5, '%'],
+  ['RSS per daemon with its children (MiB)', 'median', 110, 'MiB'],
+]
+
+async function sideBySide(): Promise<{ shown: Shown[]; raw: unknown }> {
+  const ran = await command(node, [`${root}test/bench/side-by-side.ts`, '--json'], 3_000)
+  const report = JSON.parse(ran.stdout) as { rows: { metric: string; ours: number[]; theirs: number[] }[] }
+  const ours: Metrics = Object.fromEntries(report.rows.map(row => [row.metric, row.ours]))
+  const shown = LIMITS.map(([metric, of, limit, unit]) => {
+    const value = of === 'median' ? median(ours[metric]) : worst(ours[metric])
+    return atMost(`${metric}, ${of}`, value, limit, unit)
+  })
+  for (const { metric, ours: a, theirs: b } of report.rows) {
+    const [x, y] = [median(a), median(b)]
+    shown.push(figure(`${metric}, beside Serf`, `${x?.toFixed(2) ?? '-'} beside ${y?.toFixed(2) ?? '-'}`))
+  }
+  return { shown, raw: report }
+}
+
+async function simulation(): Promise<{ shown: Shown[]; raw: unknown }> {
+  const ran = await command('env', [`SEEDS=${SEEDS}`, node, `${root}test/simulation/run.ts`], 3_000)
+  const last = ran.stdout.trim().split('\n').at(-1) ?? ''
+  return {
+    shown: [fact(`${SEEDS} seeds x 8 nodes x 60 virtual seconds, no violation`, ran.code === 0, last)],
+    raw: ran,
+  }
+}
+
+/** A part of the test suite, counted by the runner's own closing lines. */
+async function tests(pattern: string, secondsMax: number): Promise<{ shown: Shown[]; raw: unknown }> {
+  const ran = await command(node, ['--test', '--test-reporter=tap', pattern], secondsMax)
+  const count = (name: string) => Number(new RegExp(`^# ${name} (\\d+)`, 'm').exec(ran.stdout)?.[1])
+  const [passed, failed, skipped] = [count('pass'), count('fail'), count('skipped')]
+  const text = `${passed} passed, ${failed} failed, ${skipped} skipped in ${ran.seconds.toFixed(0)} s`
+  return {
+    shown: [fact(pattern, ran.code === 0 && failed === 0 && passed > 0, text)],
+    raw: { passed, failed, skipped },
+  }
+}
+
+async function owner(): Promise<{ shown: Shown[]; raw: unknown }> {
+  const ran = await command(node, [`${root}test/bench/owner.ts`, '--json'], 120)
+  const { ours, peer, ratio } = JSON.parse(ran.stdout)
+  const ring = await command(node, [`${root}test/bench/ring.ts`, '--json'], 120)
+  const lookups = JSON.parse(ring.stdout)
+  return {
+    shown: [
+      figure(
+        'GET /v1/owner/KEY',
+        `${ours.perSecond.toFixed(0)} requests/s, p99 ${ours.p99Ms.toFixed(2)} ms, ${ratio.toFixed(2)} of bare node:http (${peer.perSecond.toFixed(0)}/s)`,
+      ),
+      fact('every answer was 200', ours.failed === 0, `${ours.requests} requests`),
+    ],
+    raw: { ours, peer, lookups },
+  }
+}
+
+async function image(): Promise<{ shown: Shown[]; raw: unknown }> {
+  const name = 'roundtable-proof'
+  const built = await command(
+    'sh',
+    [`${root}test/testbed/dockerfile-check.sh`, root, '-t', name, '--no-run'],
+    1_500,
+  )
+  if (built.code !== 0)
+    return { shown: [fact('the image builds', false, built.stderr.slice(-500))], raw: built.stderr }
+  const ran = await command('sh', [`${root}test/testbed/container-cluster.sh`, name], 300)
+  const lines = ran.stdout.trim().split('\n')
+  return {
+    shown: [
+      fact('the image builds', true, `${built.seconds.toFixed(0)} s`),
+      fact('three containers in three network namespaces form a cluster', ran.code === 0, lines.join('; ')),
+    ],
+    raw: ran.stdout,
+  }
+}
+
+const anywhere = () => undefined
+
+export const SECTIONS: readonly Section[] = [
+  { name: 'main-job', cannot: anywhere, run: () => mainJob(false) },
+  { name: 'chaos', cannot: anywhere, run: () => mainJob(true) },
+  { name: 'owner', cannot: anywhere, run: owner },
+  {
+    name: 'side-by-side',
+    cannot: () => (has('serf') ? undefined : 'needs Debian’s serf'),
+    run: sideBySide,
+  },
+  { name: 'breakages', cannot: anywhere, run: () => tests(`${root}test/simulation/breakages.test.ts`, 900) },
+  { name: 'traces', cannot: anywhere, run: () => tests(`${root}test/simulation/replay.test.ts`, 300) },
+  {
+    name: 'image',
+    cannot: () =>
+      isRoot && ['buildah', 'podman', 'debootstrap', 'ip'].every(has)
+        ? undefined
+        : 'needs root and Debian’s buildah, podman, runc, debootstrap, iproute2',
+    run: image,
+  },
+  { name: 'simulation', cannot: anywhere, run: simulation },
+  { name: 'tests', cannot: anywhere, run: () => tests(`${root}test/**/*.test.ts`, 1_200) },
+]
