@@ -82,7 +82,7 @@ export function gossipOptions(topic: string, onCopy: () => void): Partial<Gossip
     tagMeshPeers: false,
     D: 3,
     Dlo: 2,
-    Dhi: 5,
+    Dhi: 4,
     Dscore: 2,
     Dout: 1,
     // Repair by IHAVE and IWANT for what the mesh lost: one random peer a second is told the ids.

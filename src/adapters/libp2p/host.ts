@@ -20,11 +20,11 @@ import type {
 import { serviceCapabilities } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { assert } from '../../base/assert.ts'
 import type { Logger } from '../../runtime/ports.ts'
+import { frugalYamux } from './frugal-yamux.ts'
 import { type GossipRouter, gossipOptions } from './gossip-router.ts'
 import {
   CLOSE_MS,
@@ -83,6 +83,24 @@ interface Topology {
   onDisconnect?(peer: Connection['remotePeer']): void | Promise<void>
 }
 
+const CONNECTIONS = {
+  maxConnections: CONNECTIONS_MAX,
+  // Trap: 5 connections a second from one address; a cluster behind one NAT cannot start. (The default.)
+  inboundConnectionThreshold: CONNECTIONS_PER_HOST_PER_S,
+  // Trap: 10 handshakes at a time; a join storm, or ten silent strangers, keeps real peers out. (The default.)
+  maxIncomingPendingConnections: PENDING_CONNECTIONS_MAX,
+  // Trap: strangers may stay silent for 10 s. (The default.)
+  inboundUpgradeTimeout: UPGRADE_MS,
+  // Trap: 10 s; gossipsub opens its streams one after the other, so one frozen peer would hold up all. (The default.)
+  outboundStreamProtocolNegotiationTimeout: NEGOTIATION_MS,
+  inboundStreamProtocolNegotiationTimeout: NEGOTIATION_MS,
+  connectionCloseTimeout: CLOSE_MS,
+  // Trap: dials take 10 s to fail. (The default.) Ours bring their own limit; this is for anything that does not.
+  dialTimeout: UPGRADE_MS,
+  // The membership decides who is dialled again, and when.
+  reconnectRetries: 0,
+} as const
+
 /** Made, not started: nothing listens yet. */
 export async function createHost(init: HostInit): Promise<Host> {
   let inside: Inside | undefined
@@ -102,7 +120,7 @@ export async function createHost(init: HostInit): Promise<Host> {
     connectionProtector: () => init.protector,
     connectionEncrypters: [noise()],
     streamMuxers: [
-      yamux({
+      frugalYamux({
         // Trap: yamux pings every 30 s on its own. Harmless, but it is not our detector and costs idle CPU.
         enableKeepAlive: false,
         // A link, two gossip streams, and room for those that are being replaced.
@@ -111,23 +129,7 @@ export async function createHost(init: HostInit): Promise<Host> {
       }),
     ],
     connectionGater: gater(init.allowPeers),
-    connectionManager: {
-      maxConnections: CONNECTIONS_MAX,
-      // Trap: 5 connections a second from one address; a cluster behind one NAT cannot start. (The default.)
-      inboundConnectionThreshold: CONNECTIONS_PER_HOST_PER_S,
-      // Trap: 10 handshakes at a time; a join storm, or ten silent strangers, keeps real peers out. (The default.)
-      maxIncomingPendingConnections: PENDING_CONNECTIONS_MAX,
-      // Trap: strangers may stay silent for 10 s. (The default.)
-      inboundUpgradeTimeout: UPGRADE_MS,
-      // Trap: 10 s; gossipsub opens its streams one after the other, so one frozen peer would hold up all. (The default.)
-      outboundStreamProtocolNegotiationTimeout: NEGOTIATION_MS,
-      inboundStreamProtocolNegotiationTimeout: NEGOTIATION_MS,
-      connectionCloseTimeout: CLOSE_MS,
-      // Trap: dials take 10 s to fail. (The default.) Ours bring their own limit; this is for anything that does not.
-      dialTimeout: UPGRADE_MS,
-      // The membership decides who is dialled again, and when.
-      reconnectRetries: 0,
-    },
+    connectionManager: CONNECTIONS,
     // Trap: it pings every 10 s and aborts connections on its own idea of too slow.
     connectionMonitor: { enabled: false },
     services: {

@@ -12,6 +12,7 @@
  */
 import { Socket } from 'node:net'
 import type { ConnectionProtector, MessageStream } from '@libp2p/interface'
+import { corkPerTurn } from './corked-socket.ts'
 import type { Counters } from './counters.ts'
 
 /** The start of every multistream negotiation, from both ends: a length and the name of the protocol. */
@@ -29,6 +30,7 @@ export class Wire {
 
   constructor(socket: Socket) {
     this.#socket = socket
+    corkPerTurn(socket)
     // Before libp2p's own listeners, which tell the rest of the program about the close.
     socket.prependOnceListener('end', () => {
       this.#ending ??= socket.writableEnded || socket.destroyed ? 'other' : 'remote'

@@ -171,6 +171,21 @@ test('frames of nearly the limit arrive whole and in order', async () => {
   )
 })
 
+test('tens of megabytes pass both ways at once without a stall', async () => {
+  const [a, b] = [await peer(), await peer()]
+  const link = await a.link(b)
+  const up = await b.wait('link-up')
+  for (let round = 1; round <= 4; round++) {
+    for (let n = 0; n < 6; n++) {
+      a.transport.send(link, big(900_000))
+      b.transport.send(up.link, big(900_000))
+    }
+    await a.until(() => a.seen('frame').length === round * 6 || undefined, 20_000)
+    await b.until(() => b.seen('frame').length === round * 6 || undefined, 20_000)
+  }
+  assert.equal(a.seen('link-down').length, 0)
+})
+
 test('a message above the limit is dropped, counted and logged; the link goes on', async () => {
   const [a, b] = [await peer(), await peer()]
   const link = await a.link(b)
