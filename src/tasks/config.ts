@@ -41,5 +41,5 @@ export const tasksDefaults = (cores: number): TasksConfig => ({
   payloadBytesMax: 256 * 1024,
   resultBytesMax: 64 * 1024,
   forwardMs: 5_000,
-  inventoryMs: 1_000,
+  inventoryMs: 10_000,
 })

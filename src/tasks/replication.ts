@@ -66,6 +66,10 @@ export class Replication {
     return this.#unsafe.size
   }
 
+  isUnsafe(task: TaskId): boolean {
+    return this.#unsafe.has(task)
+  }
+
   /** Copies waiting or under way. */
   get pending(): number {
     let pending = 0
@@ -88,6 +92,18 @@ export class Replication {
     if (only) this.#unsafe.set(task, record.revision)
     const outbox = this.#outbox(to)
     if (!outbox.urgent.has(task)) outbox.bulk.add(task)
+  }
+
+  /** The record was merged with, or replaced by, one from elsewhere. `whole`: exactly so it is on the disk there. */
+  merged(record: TaskRecord, whole: boolean): void {
+    const task = record.spec.id
+    if (whole) this.#unsafe.delete(task)
+    else if (this.#unsafe.has(task)) this.#unsafe.set(task, record.revision)
+  }
+
+  /** The record is no longer kept here. */
+  forget(task: TaskId): void {
+    this.#unsafe.delete(task)
   }
 
   /** Fills frames as far as the windows allow. They leave when this step is durable. */

@@ -35,8 +35,8 @@ import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { View } from './view.ts'
 import { Work } from './work.ts'
 
-/** Tasks whose owner is found anew in one step after a change of the ring: about 10 ms of work. */
-export const SCAN_MAX = 4_000
+/** Tasks whose owner is found anew in one step after a change of the ring: about 5 ms of work. */
+export const SCAN_MAX = 2_000
 /** Tasks of one key that are shown. */
 const SHOWN_OF_KEY_MAX = 100
 

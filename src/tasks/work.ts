@@ -191,15 +191,14 @@ export class Work {
 
   /** `from` has these records on its disk. Those that this node should not hold may go once it is the owner who has them. */
   acknowledged(from: NodeId, copies: readonly (readonly [TaskId, number])[], step: Step): void {
-    const { table, view, counters } = this.#parts
+    const { view, counters } = this.#parts
     if (view.ring?.has(view.self) !== true) return
     for (const [task, revision] of copies) {
-      const entry = table.get(task)
+      const entry = this.#parts.table.get(task)
       if (entry === undefined || entry.owner !== from || entry.epoch !== view.epoch) continue
       if (entry.place !== 'nowhere' || entry.lists.length > 0 || entry.record.revision !== revision) continue
       if (view.holders(entry.key).includes(view.self)) continue
-      table.remove(entry)
-      step.erase(task)
+      this.#erase(entry, step)
       counters.add('strays_dropped')
     }
   }
@@ -209,10 +208,15 @@ export class Work {
     const { table, config, counters } = this.#parts
     for (const entry of table.surplus(config.settledMax)) {
       if (entry.place !== 'nowhere') continue
-      table.remove(entry)
-      step.erase(entry.id)
+      this.#erase(entry, step)
       counters.add('settled_dropped')
     }
+  }
+
+  #erase(entry: Entry, step: Step): void {
+    this.#parts.table.remove(entry)
+    this.#parts.replication.forget(entry.id)
+    step.erase(entry.id)
   }
 
   #holders(key: string): readonly NodeId[] {
@@ -231,26 +235,27 @@ export class Work {
     )
   }
 
-  /** Sees to it that those who should hold the record get it: as owner all holders, else the owner. */
+  /**
+   * Sees to it that those who should hold the record get it: as owner all holders, else the owner. Who is gone no longer
+   * counts as having it, since what was under way to it was dropped.
+   */
   #cover(entry: Entry): void {
     const { view, replication } = this.#parts
-    const { record, copies } = entry
+    const { record } = entry
     if (record.revision === 0) return
     const holders = view.holders(entry.key)
     const [owner] = holders
     if (owner === undefined) return
-    const only = !copies.some(node => node !== view.self && view.live.has(node))
-    if (owner === view.self) {
-      for (const node of holders) {
-        if (node !== view.self && !copies.includes(node)) replication.copy(record, node, only)
-      }
-      entry.copies = holders
-      return
-    }
+    const copies = entry.copies.filter(node => node !== view.self && view.live.has(node))
+    const only = copies.length === 0 || replication.isUnsafe(record.spec.id)
     const stray =
       entry.lists.length === 0 && view.ring?.has(view.self) === true && !holders.includes(view.self)
-    if (stray || !copies.includes(owner)) replication.copy(record, owner, only)
-    if (!copies.includes(owner)) entry.copies = [...copies, owner]
+    for (const node of owner === view.self ? holders : [owner]) {
+      if (node === view.self || (copies.includes(node) && !only && !stray)) continue
+      replication.copy(record, node, only)
+      copies.push(node)
+    }
+    entry.copies = copies
   }
 
   /** Puts an unfinished task of this node where it has to wait. */
@@ -314,7 +319,7 @@ export class Work {
   }
 
   #merge(entry: Entry, record: TaskRecord, from: NodeId, step: Step): void {
-    const { table, view } = this.#parts
+    const { table, view, replication } = this.#parts
     const merged = mergeRecords(entry.record, record)
     const news = merged !== entry.record
     const theirsIsWhole = mergeRecords(record, entry.record) === record
@@ -322,6 +327,7 @@ export class Work {
       table.put(entry, merged)
       step.write(merged)
     }
+    if (news || theirsIsWhole) replication.merged(merged, theirsIsWhole)
     // As owner, who had the copy of before has not got the one of now.
     const known = entry.owner !== view.self ? merged.holders : news ? [] : entry.copies
     const others = known.filter(node => node !== from)

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AssertionError } from '../../src/base/assert.ts'
+import { asNodeId } from '../../src/base/ids.ts'
+import { Random } from '../../src/base/random.ts'
+import { wallOf } from '../../src/base/time.ts'
+import { beginAttempt, endAttempt, loseAttempts, takeBackAttempt } from '../../src/tasks/attempts.ts'
+import { backoffMs, exhausted, LOST_MAX } from '../../src/tasks/retry.ts'
+import {
+  ATTEMPTS_KEPT,
+  type Attempt,
+  type Outcome,
+  type TaskRecord,
+  type TaskState,
+  TRANSITIONS,
+} from '../../src/tasks/task.ts'
+import { freshRecord, transition } from '../../src/tasks/transition.ts'
+import { spec } from './cluster.ts'
+
+const here = asNodeId('n1')
+const there = asNodeId('n2')
+const holders = [here, there]
+const random = new Random(1)
+const fresh = freshRecord(spec('t'), 'api', wallOf(0), holders, 1)
+const failed: Outcome = { ok: false, retryable: true, error: { code: 'THREW', message: 'no' } }
+const done: Outcome = { ok: true, result: 42 }
+const last = (record: TaskRecord): Attempt => record.attempts.at(-1) as Attempt
+const end = (record: TaskRecord, outcome: Outcome, attempt = last(record)) =>
+  endAttempt(record, { attempt, outcome, at: wallOf(50), holders }, random)
+
+test('only the legal transitions are made, each a new revision', () => {
+  const states = Object.keys(TRANSITIONS) as TaskState[]
+  for (const from of states) {
+    for (const to of states) {
+      const record = { ...fresh, state: from }
+      const legal: readonly TaskState[] = TRANSITIONS[from]
+      if (!legal.includes(to)) assert.throws(() => transition(record, to), AssertionError, `${from} to ${to}`)
+      else assert.deepEqual([transition(record, to).state, transition(record, to).revision], [to, 2])
+    }
+  }
+})
+
+test('an attempt begins with the next number and its node, and ends with its report', () => {
+  const running = beginAttempt(fresh, here, wallOf(10), holders)
+  assert.deepEqual(running.attempts, [{ number: 1, node: here, startedAt: 10 }])
+  const settled = end(running, done)
+  assert.equal(settled.state, 'succeeded')
+  assert.equal(settled.result, 42)
+  assert.equal(settled.settledAt, 50)
+  assert.deepEqual(settled.attempts, [
+    { number: 1, node: here, startedAt: 10, endedAt: 50, outcome: 'succeeded' },
+  ])
+})
+
+test('a failure pauses the task and its success later leaves no error behind', () => {
+  const retrying = end(beginAttempt(fresh, here, wallOf(10), holders), failed)
+  assert.equal(retrying.state, 'retrying')
+  assert.ok((retrying.notBefore ?? 0) >= 50 + 250 && (retrying.notBefore ?? 0) <= 50 + 500)
+  const ready = transition(retrying, 'ready')
+  assert.equal(ready.notBefore, undefined)
+  const settled = end(beginAttempt(ready, there, wallOf(60), holders), done)
+  assert.equal(settled.error, undefined)
+  assert.deepEqual(
+    settled.attempts.map(attempt => attempt.outcome),
+    ['failed', 'succeeded'],
+  )
+})
+
+test('the last attempt that fails, or one that cannot be mended, ends the task', () => {
+  const once = { ...fresh, spec: { ...fresh.spec, maxAttempts: 1 } }
+  assert.equal(end(beginAttempt(once, here, wallOf(1), holders), failed).state, 'dead')
+  const hopeless: Outcome = { ...failed, retryable: false }
+  const dead = end(beginAttempt(fresh, here, wallOf(1), holders), hopeless)
+  assert.equal(dead.state, 'dead')
+  assert.deepEqual(dead.error, failed.error)
+})
+
+test('an attempt given up for lost is tried again at once, and at the third time never', () => {
+  let record: TaskRecord = { ...fresh, spec: { ...fresh.spec, maxAttempts: 50 } }
+  for (let i = 1; i <= LOST_MAX; i++) {
+    record = loseAttempts(beginAttempt(record, there, wallOf(i), holders), () => true, wallOf(i), holders)
+    assert.equal(record.state, i < LOST_MAX ? 'ready' : 'dead')
+  }
+  assert.equal(exhausted(record), 'poison')
+  assert.equal(record.error?.code, 'NODE_LOST')
+})
+
+test('a success that comes after the attempt was given up still counts', () => {
+  const running = beginAttempt(fresh, here, wallOf(1), holders)
+  const lost = loseAttempts(running, () => true, wallOf(2), holders)
+  const late = end(lost, done, last(running))
+  assert.deepEqual([late.state, late.attempts[0]?.outcome], ['succeeded', 'succeeded'])
+  const elsewhere = beginAttempt(lost, there, wallOf(3), holders)
+  const overtaken = end(elsewhere, done, last(running))
+  assert.deepEqual(
+    overtaken.attempts.map(attempt => attempt.outcome),
+    ['succeeded', undefined],
+  )
+  const paused = end(elsewhere, failed)
+  assert.equal(end(paused, done, last(running)).state, 'succeeded')
+})
+
+test('a failure that comes after the attempt was given up is only noted', () => {
+  const running = beginAttempt(fresh, here, wallOf(1), holders)
+  const elsewhere = beginAttempt(
+    loseAttempts(running, () => true, wallOf(2), holders),
+    there,
+    wallOf(3),
+    holders,
+  )
+  const noted = end(elsewhere, failed, last(running))
+  assert.equal(noted.state, 'running')
+  assert.equal(noted.attempts[0]?.outcome, 'failed')
+  const paused = end(elsewhere, failed)
+  assert.equal(end(paused, failed, last(running)).notBefore, paused.notBefore)
+  const settled = end(elsewhere, done)
+  assert.equal(end(settled, failed, last(running)).state, 'succeeded')
+})
+
+test('an attempt that was taken back counts against nothing', () => {
+  const once = { ...fresh, spec: { ...fresh.spec, maxAttempts: 1 } }
+  const running = beginAttempt(once, here, wallOf(1), holders)
+  const back = takeBackAttempt(running, last(running), wallOf(2), holders)
+  assert.equal(back.state, 'ready')
+  assert.equal(exhausted(back), undefined)
+  assert.equal(end(beginAttempt(back, there, wallOf(3), holders), failed).state, 'dead')
+})
+
+test('a lost runner is a lost attempt', () => {
+  const error = { code: 'RUNNER_LOST', message: 'killed' } as const
+  const record = end(beginAttempt(fresh, here, wallOf(1), holders), { ok: false, retryable: true, error })
+  assert.deepEqual([record.state, record.attempts[0]?.outcome], ['retrying', 'lost'])
+})
+
+test('the newest attempts are kept, and numbers go on', () => {
+  let record: TaskRecord = { ...fresh, spec: { ...fresh.spec, maxAttempts: 100 } }
+  for (let i = 0; i < 30; i++)
+    record = transition(end(beginAttempt(record, here, wallOf(i), holders), failed), 'ready')
+  assert.equal(record.attempts.length, ATTEMPTS_KEPT)
+  assert.equal(last(record).number, 30)
+})
+
+test('the pause doubles up to its ceiling and is jittered by half', () => {
+  const task = spec('t', { backoffMs: 100, backoffMsMax: 1_000 })
+  for (const [attempt, full] of [
+    [1, 100],
+    [2, 200],
+    [4, 800],
+    [5, 1_000],
+    [60, 1_000],
+  ] as const) {
+    const pauses = Array.from({ length: 200 }, () => backoffMs(task, attempt, random))
+    assert.ok(pauses.every(pause => pause >= full / 2 && pause <= full))
+    assert.ok(Math.max(...pauses) - Math.min(...pauses) > full / 4, 'it is spread')
+  }
+})

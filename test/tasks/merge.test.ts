@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { asNodeId } from '../../src/base/ids.ts'
+import { wallOf } from '../../src/base/time.ts'
+import { compareAttempts, mergeRecords } from '../../src/tasks/merge.ts'
+import { ATTEMPTS_KEPT, type Attempt, type TaskRecord } from '../../src/tasks/task.ts'
+import { freshRecord } from '../../src/tasks/transition.ts'
+import { spec } from './cluster.ts'
+
+const fresh = freshRecord(spec('t'), 'api', wallOf(1_000), [asNodeId('n1')], 1)
+const node = fc.constantFrom('n1', 'n2', 'n3').map(asNodeId)
+
+const attempt: fc.Arbitrary<Attempt> = fc
+  .record({
+    number: fc.integer({ min: 1, max: 12 }),
+    node,
+    startedAt: fc.integer({ min: 0, max: 3 }).map(wallOf),
+    end: fc.option(
+      fc.record({
+        outcome: fc.constantFrom('succeeded', 'failed', 'lost', 'cancelled'),
+        endedAt: fc.integer({ min: 4, max: 6 }).map(wallOf),
+        message: fc.option(fc.constantFrom('a', 'b')),
+      }),
+    ),
+  })
+  .map(({ number, node, startedAt, end }) => ({
+    number,
+    node,
+    startedAt,
+    ...(end && { outcome: end.outcome as 'failed', endedAt: end.endedAt }),
+    ...(end?.message && { error: { code: 'THREW' as const, message: end.message } }),
+  }))
+
+/** As records hold them: in order, each once, the newest. */
+const attempts = fc
+  .uniqueArray(attempt, { maxLength: ATTEMPTS_KEPT + 6, comparator: (a, b) => compareAttempts(a, b) === 0 })
+  .map(list => list.sort(compareAttempts).slice(-ATTEMPTS_KEPT))
+
+const record: fc.Arbitrary<TaskRecord> = fc
+  .record({
+    state: fc.constantFrom('ready', 'running', 'retrying', 'succeeded', 'dead', 'cancelled'),
+    revision: fc.integer({ min: 0, max: 3 }),
+    attempts,
+    result: fc.option(fc.constantFrom(null, 1, 'x', { b: 1, a: [] }), { nil: undefined }),
+    settledAt: fc.option(fc.constantFrom(wallOf(5), wallOf(6)), { nil: undefined }),
+    payload: fc.constantFrom(null, 1),
+  })
+  .map(({ state, revision, attempts: list, result, settledAt, payload }) => ({
+    ...fresh,
+    spec: { ...fresh.spec, payload },
+    state: state as 'ready',
+    revision,
+    attempts: list,
+    ...(result !== undefined && { result }),
+    ...(settledAt !== undefined && { settledAt }),
+  }))
+
+const RUNS = { numRuns: 2_000 }
+
+test('it does not matter which copy comes first', () => {
+  fc.assert(
+    fc.property(record, record, (a, b) => assert.deepEqual(mergeRecords(a, b), mergeRecords(b, a))),
+    RUNS,
+  )
+})
+
+test('it does not matter in which order three copies meet', () => {
+  fc.assert(
+    fc.property(record, record, record, (a, b, c) =>
+      assert.deepEqual(mergeRecords(mergeRecords(a, b), c), mergeRecords(a, mergeRecords(b, c))),
+    ),
+    RUNS,
+  )
+})
+
+test('a copy that is met again changes nothing, and is the very same value', () => {
+  fc.assert(
+    fc.property(record, record, (a, b) => {
+      const merged = mergeRecords(a, b)
+      assert.equal(mergeRecords(a, a), a)
+      assert.equal(mergeRecords(merged, structuredClone(b)), merged)
+      assert.equal(mergeRecords(merged, structuredClone(a)), merged)
+    }),
+    RUNS,
+  )
+})
+
+test('what is settled stays settled', () => {
+  fc.assert(
+    fc.property(record, record, (a, b) => {
+      const states = [a.state, b.state]
+      const best = (['succeeded', 'dead', 'cancelled'] as const).find(state => states.includes(state))
+      if (best !== undefined) assert.equal(mergeRecords(a, b).state, best)
+    }),
+    RUNS,
+  )
+})
+
+test('nobody who ran it is forgotten while there is room', () => {
+  fc.assert(
+    fc.property(record, record, (a, b) => {
+      const merged = mergeRecords(a, b).attempts
+      const all = [...a.attempts, ...b.attempts]
+      const names = new Set(all.map(each => `${each.number} ${each.startedAt} ${each.node}`))
+      assert.equal(merged.length, Math.min(ATTEMPTS_KEPT, names.size))
+      assert.deepEqual([...merged].sort(compareAttempts), merged)
+    }),
+    RUNS,
+  )
+})
+
+test('among unsettled copies the one with more attempts is right, then the one changed more often', () => {
+  const one = { number: 1, node: asNodeId('n1'), startedAt: wallOf(1) }
+  const two = { number: 2, node: asNodeId('n2'), startedAt: wallOf(2) }
+  const older: TaskRecord = { ...fresh, state: 'retrying', revision: 9, attempts: [one] }
+  const newer: TaskRecord = { ...fresh, state: 'running', revision: 4, attempts: [one, two] }
+  assert.equal(mergeRecords(older, newer).state, 'running')
+  assert.equal(
+    mergeRecords({ ...older, revision: 2 }, { ...older, state: 'ready', revision: 3 }).state,
+    'ready',
+  )
+})
+
+test('the end of an attempt is believed rather than that it was given up', () => {
+  const open = { number: 1, node: asNodeId('n1'), startedAt: wallOf(1) }
+  const lost: TaskRecord = {
+    ...fresh,
+    revision: 3,
+    attempts: [{ ...open, outcome: 'lost', endedAt: wallOf(9) }],
+  }
+  const done: TaskRecord = {
+    ...fresh,
+    revision: 2,
+    attempts: [{ ...open, outcome: 'failed', endedAt: wallOf(2) }],
+  }
+  assert.equal(mergeRecords(lost, done).attempts[0]?.outcome, 'failed')
+  assert.equal(mergeRecords(lost, done).revision, 3)
+})

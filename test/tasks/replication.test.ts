@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId } from '../../src/base/ids.ts'
+import { instantOf, wallOf } from '../../src/base/time.ts'
+import { Counters } from '../../src/tasks/counts.ts'
+import { Step } from '../../src/tasks/effects.ts'
+import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Replication } from '../../src/tasks/replication.ts'
+import { Table } from '../../src/tasks/table.ts'
+import type { TaskRecord } from '../../src/tasks/task.ts'
+import { freshRecord } from '../../src/tasks/transition.ts'
+import { spec } from './cluster.ts'
+
+const self = asNodeId('n1')
+const peer = asNodeId('n2')
+
+function made(count: number, payload: string | null = null) {
+  const table = new Table(self)
+  const counters = new Counters()
+  const replication = new Replication(table, counters, 100)
+  const records: TaskRecord[] = []
+  for (let i = 0; i < count; i++) {
+    const record = freshRecord(spec(`t${i}`, { payload }), 'api', wallOf(0), [self, peer], 1)
+    table.add(record)
+    records.push(record)
+  }
+  const flush = (at: number) => {
+    const step = new Step({ mono: instantOf(at), wall: wallOf(at) })
+    replication.tick(instantOf(at))
+    replication.flush(step)
+    return step
+      .effects()
+      .flatMap(effect => (effect.kind === 'persist' ? effect.then : []))
+      .flatMap(effect =>
+        effect.kind === 'send' && effect.message.type === 'replicate' ? [effect.message] : [],
+      )
+  }
+  return { table, counters, replication, records, flush }
+}
+
+test('a change goes out behind the disk, once, and is safe when it is acknowledged', () => {
+  const { replication, records, flush } = made(1)
+  replication.changed(records[0] as TaskRecord, [peer])
+  assert.equal(replication.unsafe, 1)
+  const sent = flush(0)
+  assert.equal(sent.length, 1)
+  assert.deepEqual(flush(10), [])
+  assert.deepEqual(replication.acknowledged(peer, sent[0]?.batch as number), [['t0', 1]])
+  assert.equal(replication.unsafe, 0)
+  assert.equal(replication.pending, 0)
+})
+
+test('an acknowledgement of an older version does not make the newer one safe', () => {
+  const { table, replication, records, flush } = made(1)
+  const [first] = records as [TaskRecord]
+  replication.changed(first, [peer])
+  const [sent] = flush(0)
+  const second = { ...first, revision: 2 }
+  const entry = table.get(first.spec.id)
+  assert.ok(entry && sent)
+  table.put(entry, second)
+  replication.changed(second, [peer])
+  const [again] = flush(1)
+  replication.acknowledged(peer, sent.batch)
+  assert.equal(replication.unsafe, 1)
+  replication.acknowledged(peer, again?.batch as number)
+  assert.equal(replication.unsafe, 0)
+})
+
+test('what is not acknowledged is sent again, ever more slowly, as it is by then', () => {
+  const { table, counters, replication, records, flush } = made(1)
+  const [first] = records as [TaskRecord]
+  replication.changed(first, [peer])
+  flush(0)
+  const entry = table.get(first.spec.id)
+  assert.ok(entry)
+  table.put(entry, { ...first, revision: 5 })
+  const times: number[] = []
+  for (let at = 0; at < 30_000; at += 100) {
+    const sent = flush(at)
+    if (sent.length > 0) times.push(at)
+    for (const { records: copies } of sent) assert.equal(copies[0]?.revision, 5)
+  }
+  const gaps = times.map((at, i) => at - (times[i - 1] ?? 0))
+  assert.deepEqual(gaps.slice(0, 5), [1_000, 2_000, 4_000, 5_000, 5_000])
+  assert.equal(counters.of('replicas_resent'), times.length)
+})
+
+test('batches are bounded in records and bytes, and a peer in what is under way to it', () => {
+  const many = made(3_000)
+  for (const record of many.records) many.replication.copy(record, peer, false)
+  const sent = many.flush(0)
+  assert.ok(sent.every(({ records }) => records.length <= BATCH_RECORDS_MAX))
+  assert.ok(sent.length < 15, 'the window is full before everything is sent')
+  const all = new Set<string>()
+  for (let batch = sent.shift(); batch !== undefined; batch = sent.shift()) {
+    for (const { spec: copied } of batch.records) all.add(copied.id)
+    many.replication.acknowledged(peer, batch.batch)
+    sent.push(...many.flush(1))
+  }
+  assert.equal(all.size, 3_000)
+  const big = made(40, 'x'.repeat(200_000))
+  for (const record of big.records) big.replication.changed(record, [peer])
+  const frames = big.flush(0)
+  assert.ok(frames.every(frame => JSON.stringify(frame).length <= BATCH_BYTES_MAX + 1_000))
+  assert.ok(JSON.stringify(frames).length < 5_000_000, 'a link is not flooded')
+})
+
+test('a change of now is not held up by a flood of copies', () => {
+  const { table, replication, records, flush } = made(5_000)
+  for (const record of records) replication.copy(record, peer, false)
+  flush(0)
+  const done = freshRecord(spec('done'), 'api', wallOf(0), [self, peer], 1)
+  table.add(done)
+  replication.changed(done, [peer])
+  assert.equal(flush(1)[0]?.records[0]?.spec.id, 'done')
+})
+
+test('a peer that is gone is forgotten, and alone nothing is waited for', () => {
+  const { replication, records, flush } = made(10)
+  for (const record of records) replication.changed(record, [peer])
+  flush(0)
+  replication.keepOnly(new Set(), true)
+  assert.equal(replication.pending, 0)
+  assert.equal(replication.unsafe, 0)
+  assert.equal(replication.acknowledged(peer, 101), undefined)
+})

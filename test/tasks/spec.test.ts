@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { tasksDefaults } from '../../src/tasks/config.ts'
+import { parseTaskSpec, sameSpec } from '../../src/tasks/spec.ts'
+import { parseTaskList } from '../../src/tasks/task-list.ts'
+
+const defaults = tasksDefaults(2)
+const parse = (value: unknown) => parseTaskSpec(value, defaults, () => '77')
+const inList = (value: unknown) => parseTaskSpec(value, defaults, undefined)
+
+function problemsOf(value: unknown, parser = parse): string[] {
+  const parsed = parser(value)
+  assert.ok(!parsed.ok, 'it is refused')
+  for (const { expected, got } of parsed.problems) assert.ok(expected.length > 0 && got.length > 0)
+  return parsed.problems.map(problem => problem.at)
+}
+
+test('what is not said is filled in', () => {
+  const parsed = parse({ type: 'echo' })
+  assert.deepEqual(parsed, {
+    ok: true,
+    spec: {
+      id: '77',
+      key: '77',
+      type: 'echo',
+      payload: null,
+      priority: 1,
+      maxAttempts: defaults.maxAttempts,
+      backoffMs: defaults.backoffMs,
+      backoffMsMax: defaults.backoffMsMax,
+      timeoutMs: defaults.timeoutMs,
+    },
+  })
+})
+
+test('what is said is kept', () => {
+  const all = {
+    id: 'a/b',
+    key: 'käse',
+    type: 'exec',
+    payload: { args: ['x'] },
+    priority: 3,
+    maxAttempts: 9,
+    backoffMs: 0,
+    backoffMsMax: 10,
+    timeoutMs: 1,
+  }
+  assert.deepEqual(parse(all), { ok: true, spec: all })
+})
+
+test('a first pause above the usual ceiling raises the ceiling', () => {
+  const parsed = parse({ type: 'echo', backoffMs: 100_000 })
+  assert.ok(parsed.ok)
+  assert.equal(parsed.spec.backoffMsMax, 100_000)
+})
+
+test('everything that is wrong is told at once', () => {
+  const wrong = {
+    id: 'has space',
+    key: '',
+    type: 7,
+    payload: Number.NaN,
+    priority: 4,
+    maxAttempts: 0,
+    backoffMs: -1,
+    timeoutMs: 1.5,
+    nmae: 'x',
+  }
+  assert.deepEqual(problemsOf(wrong).sort(), [
+    'backoffMs',
+    'id',
+    'key',
+    'maxAttempts',
+    'nmae',
+    'payload',
+    'priority',
+    'timeoutMs',
+    'type',
+  ])
+})
+
+test('what is no object at all is one problem', () => {
+  for (const value of [undefined, null, 3, 'text', [], () => 1]) assert.deepEqual(problemsOf(value), ['task'])
+})
+
+test('a ceiling below the first pause is refused', () => {
+  assert.deepEqual(problemsOf({ type: 'echo', backoffMs: 100, backoffMsMax: 50 }), ['backoffMsMax'])
+})
+
+test('payloads are bounded in bytes, not characters, and in depth', () => {
+  const text = 'ä'.repeat(defaults.payloadBytesMax / 2)
+  assert.deepEqual(problemsOf({ type: 'echo', payload: text }), ['payload'])
+  assert.ok(parse({ type: 'echo', payload: text.slice(2) }).ok)
+  let deep: unknown = 1
+  for (let i = 0; i < 100_000; i++) deep = [deep]
+  assert.deepEqual(problemsOf({ type: 'echo', payload: deep }), ['payload'])
+})
+
+test('keys are bounded in bytes and must be text that can be written down', () => {
+  assert.ok(parse({ type: 'echo', key: 'k'.repeat(1_024) }).ok)
+  assert.deepEqual(problemsOf({ type: 'echo', key: 'k'.repeat(1_025) }), ['key'])
+  assert.deepEqual(problemsOf({ type: 'echo', key: '\ud800' }), ['key'])
+})
+
+test('a field that only looks inherited is not one', () => {
+  assert.deepEqual(problemsOf(JSON.parse('{"__proto__": 1, "type": "echo"}')), ['__proto__'])
+  assert.deepEqual(problemsOf({ type: 'echo', toString: 1 }), ['toString'])
+})
+
+test('in a shared list the key serves as id where it can, and nothing is made up', () => {
+  const parsed = inList({ key: 'src/a.ts', type: 'echo' })
+  assert.ok(parsed.ok)
+  assert.equal(parsed.spec.id, 'src/a.ts')
+  assert.deepEqual(problemsOf({ type: 'echo' }, inList), ['id'])
+  assert.deepEqual(problemsOf({ type: 'echo', key: 'with space' }, inList), ['id'])
+  assert.deepEqual(problemsOf({ type: 'echo', id: '' }, inList), ['id'])
+  assert.deepEqual(problemsOf({ type: 'echo', key: '' }, inList), ['key'])
+})
+
+test('two specs are the same when every field is, in whatever order', () => {
+  const a = parse({ id: 'x', type: 'echo', payload: { a: 1, b: 2 } })
+  const b = parse({ payload: { b: 2, a: 1 }, type: 'echo', id: 'x' })
+  const c = parse({ payload: { b: 2, a: 2 }, type: 'echo', id: 'x' })
+  assert.ok(a.ok && b.ok && c.ok)
+  assert.equal(sameSpec(a.spec, b.spec), true)
+  assert.equal(sameSpec(a.spec, c.spec), false)
+})
+
+test('a list tells its good tasks from its problems, each with its place', () => {
+  const { specs, problems } = parseTaskList(
+    [
+      { at: 'line 1', value: { id: 'a', type: 'echo' } },
+      { at: 'line 2', value: { id: 'b', type: 'echo', color: 'red' } },
+      { at: 'line 3', value: 'nonsense' },
+      { at: 'line 4', value: { id: 'a', type: 'echo' } },
+      { at: 'line 5', value: { id: 'c', type: 'echo' } },
+    ],
+    defaults,
+  )
+  assert.deepEqual(
+    specs.map(({ id }) => id as string),
+    ['a', 'c'],
+  )
+  assert.deepEqual(
+    problems.map(({ at }) => at),
+    ['line 2, color', 'line 3, task', 'line 4, id'],
+  )
+  assert.match(problems[2]?.got ?? '', /line 1/)
+})
+
+test('a list longer than the bound is refused whole', () => {
+  const entries = Array.from({ length: 200_001 }, (_, i) => ({
+    at: `line ${i}`,
+    value: { id: `t${i}`, type: 'echo' },
+  }))
+  const { specs, problems } = parseTaskList(entries, defaults)
+  assert.equal(specs.length, 0)
+  assert.deepEqual(
+    problems.map(({ at }) => at),
+    ['list'],
+  )
+})
