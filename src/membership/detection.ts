@@ -23,6 +23,8 @@ const MUTE_MS_MIN = 1_000
 const MUTE_MS_MAX = 5_000
 /** A refusal is void once the member is heard this much later: hearsay carries the delay of its way. */
 const REFUSAL_MARGIN_MS = 200
+/** Claims in one message: 400 of about 150 bytes stay below the 64 KiB of a gossip message. */
+const CLAIMS_MESSAGE_MAX = 400
 /** A withdrawal is said this often, for it may get lost. */
 const WITHDRAWALS = 3
 
@@ -224,7 +226,9 @@ export class Detection {
       else due.push(own.claim)
     }
     for (const claim of due) this.#claims.note(claim, now)
-    if (due.length > 0) this.#out.publish({ type: 'claims', claims: due })
+    for (let from = 0; from < due.length; from += CLAIMS_MESSAGE_MAX) {
+      this.#out.publish({ type: 'claims', claims: due.slice(from, from + CLAIMS_MESSAGE_MAX) })
+    }
   }
 
   #recordClaim(claim: Claim, now: Now): void {

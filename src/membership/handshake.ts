@@ -21,6 +21,9 @@ const ANSWERING_MS = 1_200
 /** At most one sync to a peer within this time, apart from those on new links. */
 const SYNC_PAUSE_MS = 1_000
 
+/** Claims in a sync; beyond that gossip says the rest again every second. With 1,000 records this fits a frame of 1 MiB. */
+const SYNC_CLAIMS_MAX = 2_000
+
 export interface RefusalSeen {
   readonly code: Refuse['code']
   readonly detail: string
@@ -116,7 +119,7 @@ export class Handshake {
       type: 'sync',
       reply,
       members: this.#roster.records(),
-      claims: this.#claims.standing(),
+      claims: this.#claims.standing().slice(0, SYNC_CLAIMS_MAX),
     })
   }
 

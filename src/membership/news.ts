@@ -16,8 +16,8 @@ import type { Learned, Roster } from './roster.ts'
 
 /** News wait this long for company, so that a join storm is a few messages and not hundreds. */
 const BATCH_MS = 50
-/** Records in one rumour; the rest go into the next: 200 records of about 200 bytes stay below the 64 KiB of a frame. */
-const RUMOUR_RECORDS_MAX = 200
+/** Records in one rumour; the rest go into the next: 150 records of about 400 bytes at most stay below 64 KiB. */
+const RUMOUR_RECORDS_MAX = 150
 
 export type Source = 'hello' | 'sync' | 'gossip' | 'leave' | 'verdict' | 'self'
 
