@@ -106,8 +106,9 @@ class Player implements WorldProbe {
     const shown = SHOWN[effect.event]
     if (shown === undefined) return
     const host = this.#cluster.world.hosts[process.host]
-    const { member, incarnation } = effect.fields
-    const subject = member === undefined ? [] : [`${String(member)}${incarnationOf(incarnation)}`]
+    const { member, memberIncarnation, incarnation } = effect.fields
+    const life = member === host?.name ? incarnation : memberIncarnation
+    const subject = member === undefined ? [] : [`${String(member)}${incarnationOf(life)}`]
     const why = shown.flatMap(field => {
       const value = effect.fields[field]
       return value === undefined

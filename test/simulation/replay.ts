@@ -26,6 +26,7 @@ export interface RecordedTrace {
 export interface Conclusion {
   readonly event: string
   readonly member: string
+  /** The incarnation of the member that it is about; its own when the node speaks of itself. */
   readonly incarnation: number | undefined
   readonly why: string | undefined
 }
@@ -89,25 +90,28 @@ export function conclusionsOfLog(text: string): Conclusion[] {
     .flatMap((line, index) => {
       const fields = parseLine(line, index + 1) as Record<string, unknown>
       const { event } = fields
-      return conclusionOf(String(event), ownFields(fields))
+      return conclusionOf(String(event), fields)
     })
-}
-
-/** The logger puts node and incarnation of the speaker on every line, and renames an event's field of that name. */
-function ownFields(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const { nodeId, incarnation, incarnation_: own, ...rest } = fields
-  return { ...rest, incarnation: nodeId === undefined ? incarnation : own }
 }
 
 function conclusionOf(event: string, fields: Readonly<Record<string, unknown>>): Conclusion[] {
   if (!CONCLUSIONS.has(event)) return []
-  const { member, incarnation, evidence, accuser, reason, accusers, source } = fields
+  const {
+    member,
+    incarnation,
+    memberIncarnation = incarnation,
+    evidence,
+    accuser,
+    reason,
+    accusers,
+    source,
+  } = fields
   const why = [accuser, evidence, reason, accusers, source].filter(part => part !== undefined).map(String)
   return [
     {
       event,
       member: String(member),
-      incarnation: typeof incarnation === 'number' ? incarnation : undefined,
+      incarnation: typeof memberIncarnation === 'number' ? memberIncarnation : undefined,
       why: why.length > 0 ? why.join(' ') : undefined,
     },
   ]

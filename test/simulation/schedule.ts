@@ -77,8 +77,8 @@ export interface Schedule {
   readonly listTasks: number
 }
 
-/** What the cluster gets to agree in: two of the longest pauses it makes itself (syncs, mass death, redials). */
-export const QUIET_MS = 25_000
+/** What the cluster gets to agree in: the caution about a mass death (5 s), then the rarest redial (6 s), and a little. */
+export const QUIET_MS = 12_000
 const STARTS_MS = 3_000
 /** Pauses that bury nobody. Of two nodes each hears the other only twice a second, so a silence is longer than the pause. */
 const PAUSE_MS_MAX = 2_000
