@@ -166,9 +166,9 @@ export class Tasks {
   }
 
   /** From now on nothing is started or accepted; what runs may end. */
-  leave(now: Now): TasksEffect[] {
+  leave(_now: Now): TasksEffect[] {
     this.#phase = 'leaving'
-    return this.#finish(new Step(now))
+    return []
   }
 
   /** Nothing runs here any more, and every change made here is on another disk, if there is another. */
