@@ -22,11 +22,12 @@ import type { Terminal } from '../terminal.ts'
 export async function run({ values, json, terminal }: Call): Promise<number> {
   const options = clusterOptions(values)
   const { interrupted, killed, err, out } = terminal
+  const progress = new Progress(json && !err.isTerminal ? undefined : err)
   const setup = await prepare(options)
   try {
     const fleet = await Fleet.plan({ nodes: options.nodes, ...setup }, interrupted)
     try {
-      const progress = new Progress(json && !err.isTerminal ? undefined : err)
+      interrupted.addEventListener('abort', () => progress.say('stopping the daemons'), { once: true })
       const summary = await work({ options, setup, fleet, progress, terminal })
       progress.end()
       out.write(json ? `${JSON.stringify(summary)}\n` : describe(summary))
