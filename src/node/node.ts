@@ -131,8 +131,7 @@ export class Node implements Machine {
       case 'attempt-ended':
         return this.#mapAll(this.tasks.attemptEnded(input.task, input.attempt, input.outcome, now))
       case 'leave':
-        this.#departing.begin(input.deadlineMs, now)
-        return []
+        return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
       default:
         return unreachable(input)
     }
@@ -156,12 +155,13 @@ export class Node implements Machine {
       effects.push(log('info', 'ready', { members: this.#ring.members.length, ring: this.#ring.checksum }))
       effects.push(...this.#mapAll(this.tasks.open(now)))
     }
-    const left = this.#departing.advance(now)
+    const departure = this.#departing.advance(now)
+    effects.push(...this.#mapAll(departure.effects))
     if (this.membership.roster.version !== this.#rosterVersion) effects.push(...this.#newView(now))
     effects.push(...this.#islandSaid())
     // Membership speaks last in the list but its frames do not depend on anything durable.
     effects.push(...this.membership.effects())
-    if (left) effects.push({ kind: 'left' })
+    if (departure.left) effects.push({ kind: 'left' })
     return effects
   }
 
