@@ -11,6 +11,7 @@ import { asLinkId, type LinkId, type PeerId, type RequestId } from '../../src/ba
 import type { Now } from '../../src/base/time.ts'
 import { type Effect, type Input, type Machine, TICK_MS, type Write } from '../../src/node/machine.ts'
 import type { HostClock } from './clock.ts'
+import type { Dialling } from './dialling.ts'
 import type { Disk } from './disk.ts'
 import type { Executor } from './executor.ts'
 import type { Gossip, Rumour } from './gossip.ts'
@@ -35,6 +36,7 @@ export interface Ground {
   readonly queue: EventQueue
   readonly network: Network
   readonly gossip: Gossip
+  readonly dialling: Dialling
   readonly clock: HostClock
   readonly disk: Disk
   readonly executor: Executor
@@ -263,7 +265,7 @@ export class Process implements Party {
       case 'dial':
         if (this.#dials.has(effect.dial)) this.#misuse(`dial ${effect.dial} is under way already`)
         this.#dials.add(effect.dial)
-        network.dial(this, effect)
+        this.#ground.dialling.dial(this, effect)
         return
       case 'close-link': {
         const end = this.#endOf(effect.link)

@@ -152,6 +152,17 @@ test('after a cut an old connection waits for its next retransmission, a new one
   assert.ok(near.acks().length - seqs - slow > 80, 'the old connection delivers its backlog at once')
 })
 
+test('a connection that is cut for ever breaks after a quarter of an hour, without blaming the other end', () => {
+  const { world, a, b, near } = pair()
+  world.runUntil(1_000)
+  world.cut(a, b)
+  world.runUntil(15 * 60_000)
+  assert.equal(near.of('link-down').length, 0)
+  world.runUntil(18 * 60_000)
+  const down = last(near, 'link-down')
+  assert.ok(down?.kind === 'link-down' && down.cause === 'error')
+})
+
 test('a one-way cut silences both directions, the open one a retransmission timeout later', () => {
   const { world, a, b, near, far } = pair()
   world.runUntil(1_000)

@@ -12,6 +12,7 @@ import { Random } from '../../src/base/random.ts'
 import type { Now } from '../../src/base/time.ts'
 import type { Effect, Input, Machine } from '../../src/node/machine.ts'
 import { type ClockOptions, HostClock, TRUE_CLOCK } from './clock.ts'
+import { Dialling } from './dialling.ts'
 import { Disk } from './disk.ts'
 import { Executor, type Run } from './executor.ts'
 import { Gossip } from './gossip.ts'
@@ -54,6 +55,7 @@ export class World {
   /** Called after each start, before the process has done anything. */
   started: (host: Host, process: Process) => void = () => {}
   readonly #gossip: Gossip
+  readonly #dialling: Dialling
   readonly #random: Random
   readonly #makeMachine: MakeMachine
   readonly #probes: WorldProbe[] = []
@@ -63,7 +65,8 @@ export class World {
     this.#random = new Random(seed)
     this.#makeMachine = makeMachine
     this.paths = new Paths(this.#random.fork())
-    this.network = new Network(this.queue, this.paths, address => this.#lookup(address))
+    this.network = new Network(this.queue, this.paths)
+    this.#dialling = new Dialling(this.queue, this.network, address => this.#lookup(address))
     this.#gossip = new Gossip(this.network, this.queue, this.#random.fork())
   }
 
@@ -134,6 +137,7 @@ export class World {
       queue: this.queue,
       network: this.network,
       gossip: this.#gossip,
+      dialling: this.#dialling,
       clock: host.clock,
       disk: host.disk,
       executor: host.executor,
