@@ -56,7 +56,8 @@ export async function load(
   await Promise.all(Array.from({ length: connections }, one))
   const took = (performance.now() - startedAt) / 1_000
   latencies.sort((a, b) => a - b)
-  const quantile = (q: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? Number.NaN
+  const quantile = (q: number) =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? Number.NaN
   return {
     requests: latencies.length,
     seconds: took,

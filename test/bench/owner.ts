@@ -70,7 +70,16 @@ try {
     measure,
   )
   const agent = fileURLToPath(new URL('../../bin/roundtable', import.meta.url))
-  const flags = ['--node-id', 'bench', '--cluster', 'bench', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']
+  const flags = [
+    '--node-id',
+    'bench',
+    '--cluster',
+    'bench',
+    '--listen',
+    '127.0.0.1:0',
+    '--http',
+    '127.0.0.1:0',
+  ]
   const ours = await withServer(
     [agent, 'agent', ...flags, '--data-dir', join(directory, 'node')],
     line => {
@@ -81,7 +90,9 @@ try {
   )
   if (values.json) console.log(JSON.stringify({ ours, peer, ratio: ours.perSecond / peer.perSecond }))
   else {
-    console.log(`| GET /v1/owner/KEY, ${options.connections} connections | ours | bare node:http | ratio |\n|---|---|---|---|`)
+    console.log(
+      `| GET /v1/owner/KEY, ${options.connections} connections | ours | bare node:http | ratio |\n|---|---|---|---|`,
+    )
     const row = (name: string, a: number, b: number, ratio: number, digits: number) =>
       console.log(`| ${name} | ${a.toFixed(digits)} | ${b.toFixed(digits)} | ${ratio.toFixed(2)} |`)
     row('requests per second', ours.perSecond, peer.perSecond, ours.perSecond / peer.perSecond, 0)
