@@ -14,12 +14,13 @@ import { openStore } from '../adapters/storage/store.ts'
 import { createClock } from '../adapters/system/clock.ts'
 import { createLogger } from '../adapters/system/logger.ts'
 import { onTermination } from '../adapters/system/signals.ts'
+import type { Now } from '../base/time.ts'
 import type { Config } from '../config/config.ts'
 import type { NodeInit } from '../node/init.ts'
 import { Node } from '../node/node.ts'
 import { Driver } from '../runtime/driver.ts'
 import { createFace } from '../runtime/face.ts'
-import type { Clock, Logger, Transport } from '../runtime/ports.ts'
+import type { Logger, Transport } from '../runtime/ports.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import { Closing } from './closing.ts'
 import { earlyInputs } from './early-inputs.ts'
@@ -73,10 +74,11 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
     records,
     check: executors.check.bind(executors),
   })
-  const node = new Node(init, clock.now())
+  const bornAt = clock.now()
+  const node = new Node(init, bornAt)
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {})
-  const trace = options.traceFile ? openTrace(options.traceFile, init, clock, logger, closing) : undefined
+  const trace = options.traceFile ? openTrace(options.traceFile, init, bornAt, logger, closing) : undefined
   const fatal = (error: unknown) => failed.reject(error)
   const driver = new Driver({ machine: node, clock, transport, store, executors, logger, fatal, ...trace })
   closing.add('driver', async () => driver.stop())
@@ -144,8 +146,8 @@ function nodeInit(
   }
 }
 
-function openTrace(path: string, init: NodeInit, clock: Clock, logger: Logger, closing: Closing) {
-  const trace = recordTrace(path, init, clock.now(), error => {
+function openTrace(path: string, init: NodeInit, bornAt: Now, logger: Logger, closing: Closing) {
+  const trace = recordTrace(path, init, bornAt, error => {
     logger.log('error', 'trace-failed', { path, detail: error.message })
   })
   closing.add('trace', () => trace.close())

@@ -10,6 +10,8 @@ const PINGS_OPEN_MAX = 16
 /** Worst gaps are kept in buckets of this length, and forgotten after six of them. */
 const GAP_BUCKET_MS = 10_000
 const GAP_BUCKETS = 6
+/** A process that just started compiles itself and is slow: its first seconds, in ms, say nothing of its rhythm. */
+const WARM_UP_MS = 10_000
 
 export interface Link {
   readonly id: LinkId
@@ -39,6 +41,7 @@ export class Contact {
   /** Where it last answered. */
   goodAddress: string | undefined
   #sequence = 0
+  #aliveSince: Instant | undefined
   #gaps: { readonly from: Instant; worstMs: number }[] = []
 
   constructor(peer: PeerId, firstProbeAt: Instant, now: Instant) {
@@ -58,7 +61,9 @@ export class Contact {
 
   /** A frame came on this link (or directly by gossip, without one). */
   heard(link: Link | undefined, now: Instant): void {
-    if (this.lastHeard !== undefined) this.#noteGap(elapsedMs(this.lastHeard, now), now)
+    this.#aliveSince ??= now
+    const warm = elapsedMs(this.#aliveSince, now) >= WARM_UP_MS
+    if (warm && this.lastHeard !== undefined) this.#noteGap(elapsedMs(this.lastHeard, now), now)
     this.lastHeard = now
     if (link !== undefined) link.lastHeard = now
   }
@@ -119,6 +124,7 @@ export class Contact {
   /** A new life of the peer: what was learned about the old one's rhythm does not count. */
   forgetRhythm(): void {
     this.#gaps = []
+    this.#aliveSince = undefined
     this.srttMs = undefined
     this.rttvarMs = 0
   }

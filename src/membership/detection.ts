@@ -98,6 +98,7 @@ export class Detection {
   /** This node stood still for `lateMs`: move what was heard, restart the holds, and keep quiet for a while. */
   stoodStill(lateMs: number, now: Instant): void {
     this.standstills++
+    for (const own of this.#own.values()) own.sayAgainAt = after(own.sayAgainAt, lateMs)
     this.#verdicts.restartHolds(now)
     this.#mutedUntil = later(
       this.#mutedUntil,

@@ -4,8 +4,8 @@
  * One observer may have a bad link, so a majority of the observers must accuse; a majority may have been wrong for an
  * instant, so it must stand for a hold. Refusals are not silence but an answer ("nobody lives here"), so a majority of
  * them needs no hold. Observers that are dead, or under two accusations themselves, are not waited for: otherwise the
- * larger half of a cut network could never bury the smaller one. New observers count only after they have watched long
- * enough to know. There is no suspicion timeout beside this: it was modelled and added nothing once the hold existed.
+ * larger half of a cut network could never bury the smaller one. A new observer's word on silence counts only after it
+ * has watched long enough, though it is waited for from the start: a young cluster convicts nobody by one voice. There is no suspicion timeout beside this: it was modelled and added nothing once the hold existed.
  *
  * When most of the cluster would be dead the likelier cause is here, so it takes `massDeathMs` of the same picture. After
  * that a node that accuses every other observer too is allowed to trust its own eyes: in available mode every side of
@@ -103,9 +103,9 @@ export class Verdicts {
   }
 
   #count(subject: Entry, living: readonly NodeId[], twice: ReadonlySet<NodeId>, now: Instant): Count {
-    const open = this.#caseOf(subject, living, now)
+    const open = this.#caseOf(subject, living)
     const claims = this.#against(subject)
-    const accusers = new Set(claims.map(claim => claim.accuser))
+    const accusers = new Set(claims.filter(claim => this.#counts(claim, now)).map(claim => claim.accuser))
     const self = this.#roster.self.id
     const panel = [...open.panel].filter(id => this.#roster.isLiving(id) && !twice.has(id))
     const need = Math.floor(panel.length / 2) + 1
@@ -122,21 +122,21 @@ export class Verdicts {
     return { subject, case: open, claims, panel, majority, refused: refusals.length >= need, alone }
   }
 
-  #caseOf(subject: Entry, living: readonly NodeId[], now: Instant): Case {
+  #caseOf(subject: Entry, living: readonly NodeId[]): Case {
     const { id, incarnation } = subject.record
     let open = this.#cases.get(id)
     if (open === undefined || open.incarnation !== incarnation) {
       open = { incarnation, panel: new Set(), majoritySince: undefined, aloneSince: undefined }
       this.#cases.set(id, open)
     }
-    for (const observer of observersOf(id, living)) {
-      if (this.#hasWatchedLongEnough(observer, now)) open.panel.add(observer)
-    }
+    for (const observer of observersOf(id, living)) open.panel.add(observer)
     return open
   }
 
-  #hasWatchedLongEnough(observer: NodeId, now: Instant): boolean {
-    const entry = this.#roster.get(observer)
+  /** What a new observer calls silence is not known to be silence yet; a refusal needs no watching. */
+  #counts(claim: Claim, now: Instant): boolean {
+    if (claim.evidence === 'refused') return true
+    const entry = this.#roster.get(claim.accuser)
     return (
       entry !== undefined && elapsedMs(entry.observerSince, now) >= this.#config.silenceMsMin + this.#holdMs()
     )

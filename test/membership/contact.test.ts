@@ -25,18 +25,25 @@ test('an answer that nobody waits for changes nothing', () => {
 
 test('the worst gap of the last minute is known, and forgotten after it', () => {
   const c = contact()
-  for (const ms of [0, 500, 1_300, 1_800]) c.heard(undefined, at(ms))
-  assert.equal(c.worstGapMs(at(1_800)), 800)
-  for (let ms = 2_300; ms < 80_000; ms += 500) c.heard(undefined, at(ms))
-  assert.equal(c.worstGapMs(at(80_000)), 500)
+  for (let ms = 0; ms <= 10_000; ms += 500) c.heard(undefined, at(ms))
+  for (const ms of [10_500, 11_300, 11_800]) c.heard(undefined, at(ms))
+  assert.equal(c.worstGapMs(at(11_800)), 800)
+  for (let ms = 12_300; ms < 90_000; ms += 500) c.heard(undefined, at(ms))
+  assert.equal(c.worstGapMs(at(90_000)), 500)
+})
+
+test('the first seconds of a process say nothing of its rhythm', () => {
+  const c = contact()
+  for (const ms of [0, 2_000, 4_000, 9_000, 10_000, 10_500]) c.heard(undefined, at(ms))
+  assert.equal(c.worstGapMs(at(10_500)), 1_000)
 })
 
 test('a standstill of this node is not counted as the peer’s silence', () => {
   const c = contact()
-  c.heard(undefined, at(0))
+  for (let ms = 0; ms <= 12_000; ms += 500) c.heard(undefined, at(ms))
   c.shift(5_000)
-  c.heard(undefined, at(5_200))
-  assert.equal(c.worstGapMs(at(5_200)), 200)
+  c.heard(undefined, at(17_200))
+  assert.equal(c.worstGapMs(at(17_200)), 500)
 })
 
 test('the link heard last is the one to speak on, once it has said hello', () => {
