@@ -10,6 +10,8 @@ const PINGS_OPEN_MAX = 16
 /** Worst gaps are kept in buckets of this length, and forgotten after six of them. */
 const GAP_BUCKET_MS = 10_000
 const GAP_BUCKETS = 6
+/** A round trip time is measured at least once in so many probe intervals. */
+const ROUND_TRIPS_PROBES = 8
 /** A process that just started compiles itself and is slow: its first seconds, in ms, say nothing of its rhythm. */
 const WARM_UP_MS = 10_000
 
@@ -32,6 +34,9 @@ export class Contact {
   srttMs: number | undefined
   rttvarMs = 0
   nextProbeAt: Instant
+  /** When the peer last probed this node. */
+  pingedAt: Instant | undefined
+  #ackedAt: Instant | undefined
   /** The remote end closed its last link then; evidence `refused` needs it. */
   remoteClosedAt: Instant | undefined
   /** The number of the dial under way. */
@@ -84,6 +89,7 @@ export class Contact {
     const sentAt = link.pings.get(seq)
     if (sentAt === undefined) return
     link.pings.delete(seq)
+    this.#ackedAt = now
     const rtt = elapsedMs(sentAt, now)
     if (this.srttMs === undefined) {
       this.srttMs = rtt
@@ -92,6 +98,16 @@ export class Contact {
       this.rttvarMs = 0.75 * this.rttvarMs + 0.25 * Math.abs(this.srttMs - rtt)
       this.srttMs = 0.875 * this.srttMs + 0.125 * rtt
     }
+  }
+
+  /**
+   * Does the peer probe this node often enough for both? One ping and its answer are contact for either end, so two nodes
+   * need not both probe; only the round trip time is this node's own to measure, now and then.
+   */
+  probesUs(probeIntervalMs: number, now: Instant): boolean {
+    if (this.links.size !== 1 || this.pingedAt === undefined || this.#ackedAt === undefined) return false
+    const pingedLately = elapsedMs(this.pingedAt, now) < 0.9 * probeIntervalMs
+    return pingedLately && elapsedMs(this.#ackedAt, now) < ROUND_TRIPS_PROBES * probeIntervalMs
   }
 
   /** The link to speak on: the one that was heard last. */

@@ -12,7 +12,7 @@
  */
 import type { LinkId, NodeId, PeerId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { after, elapsedMs, type Instant, later, type Now } from '../base/time.ts'
+import { after, elapsedMs, type Instant, type Now } from '../base/time.ts'
 import { ClaimBoard } from './claims.ts'
 import type { MembershipConfig } from './config.ts'
 import { type Contact, Contacts, type Link } from './contact.ts'
@@ -28,10 +28,9 @@ import type { Leave, Load, MembershipGossip, MembershipLinkMessage, RingParamete
 import { News } from './news.ts'
 import { type MembershipEffect, Outbox } from './outbox.ts'
 import { type Entry, Roster } from './roster.ts'
+import { Upkeep } from './upkeep.ts'
 import type { Verdict } from './verdicts.ts'
 
-/** A link on which no hello came within this time, in ms, is closed. */
-const GREETING_MS = 3_000
 /** Contacts of peers that are no members (yet) at most; more links from strangers are closed at once. */
 const STRANGERS_MAX = 256
 
@@ -49,7 +48,6 @@ export interface MembershipInit {
 
 export class Membership {
   readonly #config: MembershipConfig
-  readonly #random: Random
   readonly #tickMs: number
   readonly #out = new Outbox()
   readonly #ledger = new Ledger()
@@ -63,18 +61,16 @@ export class Membership {
   readonly #dialling: Dialling
   readonly #heartbeats: Heartbeats
   readonly #departure: Departure
+  readonly #upkeep: Upkeep
   #lastTick: Now
-  #nextSyncAt: Instant
   #ungreetedDropped = 0
 
   constructor(init: MembershipInit, now: Now) {
     const { config, random } = init
     const out = this.#out
     this.#config = config
-    this.#random = random
     this.#tickMs = init.tickMs
     this.#lastTick = now
-    this.#nextSyncAt = after(now.mono, random.between(0.5, 1) * config.syncIntervalMs)
     const roster = new Roster(init.self, config.membersMax, now.mono, now.wall)
     const contacts = new Contacts(() => random.between(0, config.probeIntervalMs))
     const claims = new ClaimBoard(3 * config.claimIntervalMs)
@@ -95,6 +91,8 @@ export class Membership {
     this.#dialling = new Dialling({ config, roster, contacts, detection, random, out, seeds, now: now.mono })
     this.#heartbeats = new Heartbeats({ config, roster, contacts, hearsay, handshake, out, firstAt })
     this.#departure = new Departure({ roster, contacts, news, out })
+    const { tickMs } = init
+    this.#upkeep = new Upkeep({ config, roster, contacts, handshake, random, out, tickMs, now: now.mono })
     news.record(init.self.id, 'info', 'member-alive', 'this node started', {}, now)
   }
 
@@ -127,12 +125,12 @@ export class Membership {
 
   tick(ringChecksum: string, load: Load, now: Now): void {
     this.#lastTick = now
-    this.#probe(now.mono)
+    this.#upkeep.probe(now.mono)
     this.#heartbeats.tick(ringChecksum, load, now.mono)
     this.#convict(this.#detection.tick(now), now)
     this.#dialling.tick(now.mono)
-    this.#closeUngreeted(now.mono)
-    this.#antiEntropy(now.mono)
+    this.#upkeep.closeUngreeted(now.mono)
+    this.#upkeep.antiEntropy(now.mono)
     this.#news.flush(now.mono)
     for (const id of this.#roster.reap(this.#config.tombstoneMs, now.mono)) this.#forget(id)
   }
@@ -309,6 +307,7 @@ export class Membership {
     if (entry === undefined) return
     switch (message.type) {
       case 'ping':
+        contact.pingedAt = now.mono
         this.#out.send(link.id, { type: 'ack', seq: message.seq })
         break
       case 'ack':
@@ -375,43 +374,6 @@ export class Membership {
       }
       this.#news.record(record.id, 'info', 'verdict', `verdict by ${verdict.reason}`, fields, now)
       this.#news.take({ ...record, status: record.leaving ? 'left' : 'dead' }, 'verdict', undefined, now)
-    }
-  }
-
-  #probe(now: Instant): void {
-    for (const { record } of this.#roster.living()) {
-      const contact = this.#contacts.get(record.peerId)
-      if (contact === undefined || now < contact.nextProbeAt) continue
-      contact.nextProbeAt = after(
-        later(contact.nextProbeAt, after(now, -this.#tickMs)),
-        this.#config.probeIntervalMs,
-      )
-      for (const link of contact.links.values()) {
-        if (link.greeted) this.#out.send(link.id, { type: 'ping', seq: contact.ping(link, now) })
-      }
-    }
-  }
-
-  #antiEntropy(now: Instant): void {
-    if (now < this.#nextSyncAt) return
-    this.#nextSyncAt = after(now, this.#random.between(0.8, 1.2) * this.#config.syncIntervalMs)
-    const linked = this.#roster.living().flatMap(({ record }) => {
-      const contact = this.#contacts.get(record.peerId)
-      return contact?.best() === undefined ? [] : [contact]
-    })
-    const chosen = this.#random.pick(linked)
-    if (chosen !== undefined) this.#handshake.pushPull(chosen, now)
-  }
-
-  #closeUngreeted(now: Instant): void {
-    for (const contact of this.#contacts.all()) {
-      for (const link of contact.links.values()) {
-        if (link.greeted || elapsedMs(link.openedAt, now) < GREETING_MS) continue
-        contact.links.delete(link.id)
-        this.#out.closeLink(link.id, 'no hello came')
-      }
-      const isStranger = this.#roster.byPeer(contact.peer) === undefined
-      if (isStranger && contact.links.size === 0) this.#contacts.delete(contact.peer)
     }
   }
 

@@ -56,3 +56,18 @@ test('the link heard last is the one to speak on, once it has said hello', () =>
   c.heard(young, at(20))
   assert.equal(c.best()?.id, 2)
 })
+
+test('two nodes that probe each other need only one of the two probes, and now and then the other', () => {
+  const c = contact()
+  const link = c.opened(asLinkId(1), undefined, at(0))
+  c.pingedAt = at(300)
+  assert.equal(c.probesUs(500, at(500)), false, 'no round trip time yet')
+  c.acked(link, c.ping(link, at(500)), at(501))
+  assert.equal(c.probesUs(500, at(700)), true)
+  assert.equal(c.probesUs(500, at(1_000)), false, 'the peer has fallen silent')
+  c.pingedAt = at(4_600)
+  assert.equal(c.probesUs(500, at(4_700)), false, 'the round trip time is old')
+  c.opened(asLinkId(2), undefined, at(4_700))
+  c.acked(link, c.ping(link, at(4_700)), at(4_701))
+  assert.equal(c.probesUs(500, at(4_750)), false, 'with two links each must be tried')
+})
