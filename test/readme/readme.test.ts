@@ -13,7 +13,11 @@ test('the configuration table is the one that the program makes', () => {
   const found = MADE.exec(readme)
   assert.ok(found, 'the README has the marks between which the table stands')
   const made = `\n${configReference().trim()}\n\n`
-  if (process.env['REWRITE'] === '1') writeFileSync(file, readme.replace(MADE, (_, a, __, b) => `${a}${made}${b}`))
+  if (process.env['REWRITE'] === '1')
+    writeFileSync(
+      file,
+      readme.replace(MADE, (_, a, __, b) => `${a}${made}${b}`),
+    )
   else assert.equal(found[2], made, 'run with REWRITE=1 and read the difference')
 })
 
