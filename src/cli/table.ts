@@ -11,9 +11,12 @@ export function paint(output: Output, colour: Colour, content: string): string {
 
 const escapeSequence = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g')
 
+/** The text without colours. */
+export const plain = (content: string): string => content.replace(escapeSequence, '')
+
 /** Columns that the text takes on a screen. Counts code points: good for names, keys and numbers, not for every script. */
 export function widthOf(content: string): number {
-  return [...content.replace(escapeSequence, '')].length
+  return [...plain(content)].length
 }
 
 export interface Column<Row> {

@@ -1,5 +1,5 @@
 /** What is seen while the cluster works: a table redrawn in place on a terminal, a line now and then elsewhere. */
-import { cut, paint, table } from '../table.ts'
+import { cut, paint, plain, table, widthOf } from '../table.ts'
 import type { Output } from '../terminal.ts'
 import { inAgreement, type NodeSample, ownedBy, type Sample, settledBy, sumOf } from './watch.ts'
 
@@ -60,9 +60,9 @@ export class Progress {
   }
 }
 
-/** A line that wraps would be two when it is erased; colours take no room, so only plain lines can be cut. */
+/** A line that wraps would be two when it is erased: it is cut, and loses its colours with it. */
 const fit = (line: string, columns: number): string =>
-  line.includes('\u001b') ? line : cut(line, columns - 1)
+  widthOf(line) < columns ? line : cut(plain(line), columns - 1)
 
 function summaryLine(sample: Sample, tasks: number | undefined): string {
   const up = sample.nodes.filter(({ status }) => status !== undefined).length

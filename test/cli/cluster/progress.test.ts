@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Progress } from '../../../src/cli/cluster/progress.ts'
 import { inAgreement, isFinished } from '../../../src/cli/cluster/watch.ts'
+import { widthOf } from '../../../src/cli/table.ts'
 import { remember } from '../scene.ts'
 import { sampleOf } from './samples.ts'
 
@@ -15,6 +16,12 @@ describe('progress', () => {
     const lines = output.text.slice(0, before).split('\n').length - 1
     assert.ok(output.text.slice(before).startsWith(`\u001b[${lines}A\u001b[J`))
     assert.match(output.text.slice(before), /node-1 +ready +4 +0 +2 .*█{10}░{10}/)
+  })
+
+  test('never writes a line wider than the terminal, colours or not', () => {
+    const output = remember({ isTerminal: true, colours: true, columns: 30 })
+    new Progress(output).show(sampleOf([{ succeeded: 1 }, undefined], 0), 1)
+    for (const line of output.text.split('\n')) assert.ok(widthOf(line) < 30, line)
   })
 
   test('elsewhere writes a line now and then, and none that says nothing new', () => {
