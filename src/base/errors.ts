@@ -129,7 +129,11 @@ export const ERRORS = {
     'A daemon of the local cluster ended that should not.',
     'All daemons of this cluster were stopped.',
   ],
-  OUTPUT_UNWRITABLE: [500, 'The file with the results cannot be written.', 'The work was done; its results are lost.'],
+  OUTPUT_UNWRITABLE: [
+    500,
+    'The file with the results cannot be written.',
+    'The work was done; its results are lost.',
+  ],
   CHAOS_TOO_LATE: [
     500,
     'The job was over before a daemon could be killed.',

@@ -26,9 +26,6 @@ function failed(result: DialResult): Extract<DialResult, { ok: false }> {
   return result
 }
 
-const _KEY_A = 'a'.repeat(64)
-const _KEY_B = 'b'.repeat(64)
-
 test('kill -9 of a peer is a remote close within tens of milliseconds, and a re-dial is refused', async () => {
   const a = await peer()
   const victim = await child()
