@@ -157,8 +157,8 @@ export class Handshake {
     if (holder === undefined || holder.record.peerId === newcomer.peerId) return undefined
     if (holder.record.status !== 'alive') return undefined
     const isSelf = newcomer.id === this.#roster.self.id
-    const silence = isSelf ? 0 : this.#detection.directSilenceMs(holder, now.mono)
-    if (silence === undefined || silence > ANSWERING_MS) return undefined
+    const silence = isSelf ? 0 : this.#detection.silenceMs(holder, now.mono)
+    if (silence > ANSWERING_MS) return undefined
     const detail = `${newcomer.id} is held by the live node with key ${holder.record.peerId} at ${holder.record.addresses.join(', ')}`
     return { code: 'NODE_ID_TAKEN', detail }
   }

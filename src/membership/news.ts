@@ -6,7 +6,7 @@
  * death about a member that this node hears itself is not believed: the member is told instead, and can refute it.
  */
 import type { NodeId } from '../base/ids.ts'
-import { after, type Instant, NEVER, type Now } from '../base/time.ts'
+import { after, elapsedMs, type Instant, NEVER, type Now } from '../base/time.ts'
 import type { ClaimBoard } from './claims.ts'
 import type { Ledger } from './ledger.ts'
 import type { MemberRecord } from './member.ts'
@@ -19,6 +19,9 @@ const BATCH_MS = 50
 /** Records in one rumour; the rest go into the next: 150 records of about 400 bytes at most stay below 64 KiB. */
 const RUMOUR_RECORDS_MAX = 150
 
+/** A node contests another holder of its name at most this often, in ms. */
+const CONTEST_PAUSE_MS = 5_000
+
 export type Source = 'hello' | 'sync' | 'gossip' | 'leave' | 'verdict' | 'self'
 
 export class News {
@@ -29,6 +32,7 @@ export class News {
   readonly #pending = new Map<NodeId, MemberRecord>()
   readonly #believable: (record: MemberRecord, now: Now) => boolean
   #flushAt: Instant = NEVER
+  #contestedAt: Instant = -NEVER as Instant
   refutations = 0
   rosterFull = 0
 
@@ -101,8 +105,18 @@ export class News {
   #aboutSelf(news: MemberRecord, from: NodeId | undefined, now: Now): Learned {
     const self = this.#roster.self
     if (self.status === 'left' || !supersedes(news, self)) return 'stale'
+    if (news.peerId !== self.peerId && news.status === 'alive' && !this.#mayContest(news, from, now)) return 'stale'
     this.refute(news.incarnation, `said to be ${news.status} in incarnation ${news.incarnation}`, from, now)
     return 'changed'
+  }
+
+  /** Two live holders of one name would outbid each other without end: said aloud, and contested only now and then. */
+  #mayContest(news: MemberRecord, from: NodeId | undefined, now: Now): boolean {
+    if (elapsedMs(this.#contestedAt, now.mono) < CONTEST_PAUSE_MS) return false
+    this.#contestedAt = now.mono
+    const fields = { code: 'NODE_ID_TAKEN', peerId: news.peerId, addresses: news.addresses, from }
+    this.record(news.id, 'error', 'node-id-conflict', 'another node bears the name of this one', fields, now)
+    return true
   }
 
   /** Raises this node's incarnation above the one that was claimed. */
