@@ -27,8 +27,6 @@ export interface Option {
   readonly doc: string
   /** Further variable that sets it, weaker than its `ROUNDTABLE_` one. */
   readonly alias?: string
-  /** How the text of that one is read, where it is stricter. */
-  readonly fromAlias?: (text: string) => unknown
   /** Another name of its flag. */
   readonly flagAlias?: string
   /** Never shown: not in errors, logs or `redacted`. */

@@ -118,7 +118,7 @@ export function fromEnvironment(
     if (own !== undefined)
       given.push({ option, value: option.type.fromText(own), at: variableOf(option.key), base })
     else if (alias !== undefined && option.alias !== undefined) {
-      given.push({ option, value: (option.fromAlias ?? option.type.fromText)(alias), at: option.alias, base })
+      given.push({ option, value: option.type.fromText(alias), at: option.alias, base })
     }
   }
   return {

@@ -98,9 +98,17 @@ test('NODE_ID and NODE_LIST name the node and its seeds, and yield to their long
   assert.equal(parse({ env: { ...env, ROUNDTABLE_NODE_ID: 'n2' } }).nodeId, 'n2')
 })
 
-test('a NODE_LIST that is not a JSON array of addresses is a problem', () => {
+test('NODE_LIST may be a JSON array, a list between commas, or one address', () => {
+  const seedsOf = (NODE_LIST: string) => parse({ env: { NODE_LIST } }).seeds
+  assert.deepEqual(seedsOf('["a:1","b:2"]'), ['a:1', 'b:2'])
+  assert.deepEqual(seedsOf('a:1, b'), ['a:1', 'b:7946'])
+  assert.deepEqual(seedsOf('a:1'), ['a:1'])
+})
+
+test('a NODE_LIST that is no list of addresses is a problem', () => {
   for (const bad of [
-    'a:1,b:2',
+    'a:1,b:0',
+    'a:1;b:2',
     '["a:1"',
     '{"a":1}',
     '[1]',

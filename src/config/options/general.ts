@@ -1,7 +1,7 @@
 import { CLUSTER_NAME_PATTERN, NODE_ID_PATTERN } from '../../base/ids.ts'
 import { isSeed } from '../addresses.ts'
 import type { Option } from '../option.ts'
-import { decimal, duration, jsonFromText, listOf, oneOf, text } from '../option-type.ts'
+import { decimal, duration, listOf, oneOf, text } from '../option-type.ts'
 import { pathType } from '../shapes.ts'
 import { taskListsType } from '../task-lists.ts'
 
@@ -37,19 +37,18 @@ export const generalOptions = (hostname: string): readonly Option[] => [
     type: pathType,
     path: true,
     default: 'roundtable-data',
-    doc: 'Where identity key, boot number and store live; created with mode 0700. Keep it over restarts: without it an accepted task is lost with the process. One daemon at a time holds it.',
+    doc: 'Where identity key, boot number and store live; created with mode 0700. Keep it over restarts: without it an accepted task is lost with the process. One daemon at a time holds it. A relative path counts from the file that names it, else from the working directory.',
   },
   {
     key: 'seeds',
     alias: 'NODE_LIST',
-    fromAlias: jsonFromText,
     flagAlias: 'seed',
     type: listOf(
       text('host:port, a host (its port is transport.port), or dns+srv:name', isSeed, 'address'),
       SEEDS_MAX,
     ),
     default: [],
-    doc: 'Peers to ask first; one that answers is enough, and this node may be among them. Names are looked up again at every try. Without any, this node waits to be found.',
+    doc: 'Peers to ask first; one that answers is enough, and this node may be among them. Names are looked up again at every try. Without any, this node waits to be found. In ROUNDTABLE_SEEDS, NODE_LIST or a flag: addresses between commas (one is enough), or a JSON array of them.',
   },
   {
     key: 'weight',
@@ -73,6 +72,6 @@ export const generalOptions = (hostname: string): readonly Option[] => [
     key: 'leaveMs',
     type: duration(0, 600_000),
     default: 15_000,
-    doc: 'A leave (SIGTERM, /v1/leave) lets running attempts end for this long, then the process goes anyway. Keep it below the grace period of the container (30 s in Kubernetes, 10 s in Docker).',
+    doc: 'A leave (SIGTERM, /v1/leave) lets running attempts end for this long, then the process goes anyway. Keep it below the grace period of the container (30 s in Kubernetes; 10 s in Docker, so the image sets 8s).',
   },
 ]

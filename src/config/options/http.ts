@@ -27,7 +27,7 @@ export function httpOptions(): readonly Option[] {
       type: token,
       secret: true,
       default: defaults.readToken,
-      doc: 'When set, reading needs `Authorization: Bearer` with this or the write token.',
+      doc: 'When set, reading needs `Authorization: Bearer` with this or the write token. Without it reading is open on a loopback http.host; on any other it needs the write token.',
     },
     {
       key: 'http.readTokenFile',
@@ -42,7 +42,7 @@ export function httpOptions(): readonly Option[] {
       type: token,
       secret: true,
       default: defaults.writeToken,
-      doc: 'When set, submitting tasks and leaving need `Authorization: Bearer` with this token.',
+      doc: 'When set, submitting tasks and leaving need `Authorization: Bearer` with this token. On a http.host that is no loopback address reading needs a token as well: this or http.readToken.',
     },
     {
       key: 'http.writeTokenFile',
