@@ -53,7 +53,10 @@ export function configReference(): string {
 
 const WIDTH = 110
 
-/** A file with every option at its default, commented out where the machine decides or nothing is set. */
+/**
+ * A file with every option at its default, commented out where the machine decides, nothing is set, or the value is a path:
+ * a relative one would mean another place in a file than without it.
+ */
 export function defaultConfigFile(): string {
   const lines = ['# Every option of roundtable at its default. A file needs only what differs.']
   let open: readonly string[] = []
@@ -78,6 +81,7 @@ function settingOf(option: Option, name: string): string {
   if (option.defaultText !== undefined) return `# ${name}: (${option.defaultText})`
   if (option.default === undefined) return `# ${name}:`
   const text = defaultText(option)
+  if (option.path === true) return `# ${name}: ${text}`
   return `${name}: ${typeof option.default === 'string' && !/^[A-Za-z][\w./-]*$/.test(text) ? `"${text}"` : text}`
 }
 
