@@ -32,10 +32,7 @@ test('default.yaml is the table of options, every key with its comment (ROUNDTAB
 })
 
 test('default.yaml changes nothing: with it the configuration is what it is without', () => {
-  const without = parseConfig({ machine })
-  const given = parseConfig({ machine, file: pathOf('default.yaml') })
-  // A relative path in a file counts from that file.
-  assert.deepEqual({ ...given, dataDir: without.dataDir }, without)
+  assert.deepEqual(parseConfig({ machine, file: pathOf('default.yaml') }), parseConfig({ machine }))
 })
 
 /** The nodes of local-cluster.yaml as its own comment starts them. */
@@ -95,7 +92,7 @@ const compose = parse(textOf('compose.yaml'), { merge: true }) as {
 }
 
 /** What the daemon of a service makes of the image's environment and its own. */
-function configOf(service: Service): Config {
+function configOf(service: Pick<Service, 'hostname' | 'environment'>): Config {
   const image = Object.fromEntries(
     [...readFileSync(new URL('../Dockerfile', folder), 'utf8').matchAll(/\b(ROUNDTABLE_\w+)=(\S+)/g)].map(
       ([, name, value]) => [name, value],
@@ -135,6 +132,16 @@ test('in compose.yaml what a node needs is there: seeds, volumes, list, time to 
     const graceMs = Number(/^(\d+)s$/.exec(service.stop_grace_period)?.[1]) * 1_000
     assert.ok(graceMs > config.leaveMs, `${graceMs} ms of grace for a leave of ${config.leaveMs} ms`)
   }
+})
+
+test('the image leaves within the ten seconds that docker stop grants', () => {
+  const leaveMs = configOf({ hostname: 'any', environment: {} }).leaveMs
+  assert.ok(leaveMs <= 8_000, `${leaveMs} ms`)
+})
+
+test('no shipped file puts the data beside itself', () => {
+  for (const name of ['default.yaml', 'local-cluster.yaml'])
+    assert.equal(parseConfig({ machine, file: pathOf(name) }).dataDir, parseConfig({ machine }).dataDir, name)
 })
 
 test('image and compose file ask the same question about health', () => {
