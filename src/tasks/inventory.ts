@@ -9,7 +9,7 @@ import type { Entry, Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
-/** Bytes of one answer per step, and the pause to the next step, in ms: 50 MB/s, and never a link's queue full. */
+/** Once an answer has sent this many bytes it pauses, in ms: 50 MB/s, and never a link's queue full. */
 const STEP_BYTES_MAX = 1024 * 1024
 const PAUSE_MS = 20
 
@@ -17,8 +17,10 @@ interface Answer {
   readonly id: number
   readonly epoch: number
   readonly entries: MapIterator<Entry>
-  readonly running: readonly TaskId[]
-  first: boolean
+  /** What ran when it was asked, as far as it is still to be told. */
+  readonly running: TaskId[]
+  /** The entry that did not fit into the page before. */
+  next: Entry | undefined
   dueAt: Instant
 }
 
@@ -48,7 +50,7 @@ export class Inventories {
     const running: TaskId[] = []
     for (const [task, { entry }] of this.#schedule.here) if (entry.owner === from) running.push(task)
     const entries = this.#table.entries()
-    this.#answers.set(from, { id, epoch, entries, running, first: true, dueAt: step.now.mono })
+    this.#answers.set(from, { id, epoch, entries, running, next: undefined, dueAt: step.now.mono })
   }
 
   /** Sends the pages that are due. */
@@ -71,11 +73,8 @@ export class Inventories {
   #continue(from: NodeId, answer: Answer, step: Step): void {
     let left = STEP_BYTES_MAX
     while (left > 0) {
-      const page = nextPage(from, answer.entries)
-      left -= page.bytes
-      const running = answer.first ? answer.running : []
-      answer.first = false
-      const { records, done } = page
+      const { running, records, bytes, done } = nextPage(from, answer)
+      left -= bytes
       step.send(from, { type: 'inventory-reply', id: answer.id, agreed: true, records, running, done })
       if (!done) continue
       this.#answers.delete(from)
@@ -89,20 +88,38 @@ function disagree(to: NodeId, id: number, step: Step): void {
   step.sendAtOnce(to, { type: 'inventory-reply', id, agreed: false, records: [], running: [], done: true })
 }
 
-/** Ends after the record that fills the page; one frame holds twice that. */
-function nextPage(
-  owner: NodeId,
-  entries: MapIterator<Entry>,
-): { records: TaskRecord[]; bytes: number; done: boolean } {
-  const records: TaskRecord[] = []
-  let bytes = 0
-  while (records.length < BATCH_RECORDS_MAX && bytes < BATCH_BYTES_MAX) {
-    const next = entries.next()
-    if (next.done) return { records, bytes, done: true }
-    const { record } = next.value
-    if (next.value.owner !== owner || record.revision === 0) continue
-    records.push(record)
-    bytes += jsonBytes(record)
+interface Page {
+  readonly running: TaskId[]
+  readonly records: TaskRecord[]
+  bytes: number
+  done: boolean
+}
+
+/**
+ * Ends before the record that would not fit. One that is larger than a page goes alone, and fits a frame of 1 MiB, since
+ * payload and result together are bounded by three quarters of that.
+ */
+function nextPage(owner: NodeId, answer: Answer): Page {
+  const page: Page = { running: [], records: [], bytes: 0, done: false }
+  while (page.bytes < BATCH_BYTES_MAX) {
+    const task = answer.running.pop()
+    if (task === undefined) break
+    page.running.push(task)
+    page.bytes += jsonBytes(task) + 1
   }
-  return { records, bytes, done: false }
+  while (page.records.length < BATCH_RECORDS_MAX) {
+    const entry = answer.next ?? answer.entries.next().value
+    answer.next = undefined
+    if (entry === undefined) return { ...page, done: true }
+    const { record } = entry
+    if (entry.owner !== owner || record.revision === 0) continue
+    const size = jsonBytes(record) + 1
+    if (page.bytes > 0 && page.bytes + size > BATCH_BYTES_MAX) {
+      answer.next = entry
+      return page
+    }
+    page.records.push(record)
+    page.bytes += size
+  }
+  return page
 }

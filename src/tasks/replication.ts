@@ -18,7 +18,7 @@ import { jsonBytes } from './json.ts'
 import type { Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 
-/** Of one frame; far below the 1 MiB that a link takes, with room for one record of 256 KiB payload and 64 KiB result. */
+/** Of one frame, unless a single record is larger; a link takes 1 MiB, and payload and result at most three quarters of it. */
 export const BATCH_RECORDS_MAX = 200
 export const BATCH_BYTES_MAX = 512 * 1024
 /** Batches under way to one peer, and how many of them may be copies for new holders. */

@@ -14,7 +14,7 @@
 import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { after, elapsedMs, type Instant, NEVER } from '../base/time.ts'
+import { after, type Instant, later, NEVER } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { Step } from './effects.ts'
 import type { InventoryReply } from './messages.ts'
@@ -35,8 +35,8 @@ interface Question {
   askAt: Instant
   /** When it last said something; it is waited for `inventoryMs` from then. */
   heardAt: Instant
-  /** What runs there. It comes with the first page: a task that ends while pages are sent then counts as running, and
-   *  its completion follows, whereas the other way round it would count as lost. */
+  /** What runs there. It is taken before the first page: a task that ends while pages are sent then counts as running,
+   *  and its completion follows, whereas the other way round it would count as lost. */
   readonly running: Set<TaskId>
 }
 
@@ -153,12 +153,7 @@ export class Takeover {
 
   /** May the waiting keys go on? */
   complete(now: Instant): boolean {
-    if (!this.#active) return false
-    if (elapsedMs(this.#startedAt, now) >= PATIENCE * this.#inventoryMs) return true
-    for (const { heardAt } of this.#questions.values()) {
-      if (elapsedMs(heardAt, now) < this.#inventoryMs) return false
-    }
-    return true
+    return this.#active && now >= this.#patientUntil()
   }
 
   /** The keys go on. What was answered is forgotten afterwards by `forgetAnswers`, once it has been used. */
@@ -175,10 +170,16 @@ export class Takeover {
 
   nextWake(): Instant {
     let wake = NEVER
-    for (const { askAt, heardAt } of this.#questions.values()) {
-      wake = Math.min(wake, askAt, this.#active ? after(heardAt, this.#inventoryMs) : NEVER) as Instant
-    }
-    return wake
+    for (const { askAt } of this.#questions.values()) wake = Math.min(wake, askAt) as Instant
+    return this.#active && this.#questions.size > 0 ? (Math.min(wake, this.#patientUntil()) as Instant) : wake
+  }
+
+  /** When the waiting keys go on if nobody says anything more: the last that spoke is silent for too long by then. */
+  #patientUntil(): Instant {
+    let until = this.#startedAt
+    for (const { heardAt } of this.#questions.values())
+      until = later(until, after(heardAt, this.#inventoryMs))
+    return Math.min(until, after(this.#startedAt, PATIENCE * this.#inventoryMs)) as Instant
   }
 }
 

@@ -121,6 +121,20 @@ test('a silent member is not waited for beyond the limit, while pages that still
   assert.deepEqual(takeover.unanswered, [n3])
 })
 
+test('while one member pages and another is silent, the next wake is what is waited for, and never past', () => {
+  const { takeover, ask } = made()
+  const id = ask(0)[0]?.id as number
+  for (let at = 500; at < 10_000; at += 100) {
+    ask(at)
+    takeover.answer(n3, answer(id, { done: false }), instantOf(at))
+    assert.equal(takeover.complete(instantOf(at)), false)
+    assert.ok(takeover.nextWake() > at, `at ${at} the next wake is ${takeover.nextWake()}`)
+  }
+  ask(9_990)
+  assert.ok(takeover.nextWake() <= 10_000, 'patience ends on time')
+  assert.equal(takeover.complete(instantOf(10_000)), true)
+})
+
 test('answers to an earlier question do not count', () => {
   const { takeover, see, ask } = made()
   const id = ask(0)[0]?.id as number
