@@ -24,11 +24,18 @@ export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[
   [EXIT.interrupted, 'interrupted'],
 ]
 
+/**
+ * Everything else has failed. So has a start for want of a usable data directory, identity or address: the same
+ * configuration works as soon as the machine does.
+ */
 const BY_CODE: Partial<Record<ErrorCode, number>> = {
   USAGE: EXIT.usage,
   CONFIG_INVALID: EXIT.usage,
   CONFIG_UNREADABLE: EXIT.usage,
   MODE_NOT_AVAILABLE: EXIT.usage,
+  CLUSTER_KEY_INVALID: EXIT.usage,
+  TASK_LIST_INVALID: EXIT.usage,
+  TASK_LIST_UNREADABLE: EXIT.usage,
   DAEMON_UNREACHABLE: EXIT.unreachable,
   DEADLINE: EXIT.deadline,
 }
