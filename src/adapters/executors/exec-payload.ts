@@ -12,7 +12,7 @@
 import type { Failure } from '../../base/errors.ts'
 import type { Json } from '../../tasks/task.ts'
 import type { ResolvedCommand } from './command.ts'
-import { invalid, quote, strangeFields } from './payload.ts'
+import { invalid, strangeFields } from './payload.ts'
 
 export interface ExecPayload {
   readonly command: string
@@ -51,13 +51,12 @@ function checkCommand(name: string, commands: ReadonlyMap<string, ResolvedComman
   const command = commands.get(name)
   if (command?.missing === undefined && command !== undefined) return undefined
   const names = [...commands].filter(([, { missing }]) => missing === undefined).map(([known]) => known)
-  const allowed = names.length === 0 ? 'none is allowed here' : names.join(', ')
+  const expected =
+    names.length === 0
+      ? 'no exec task here, as no command of executors.exec.commands can be run'
+      : `one of executors.exec.commands (${names.join(', ')})`
   const why = command === undefined ? '' : ` (${command.missing})`
-  return {
-    code: 'COMMAND_NOT_ALLOWED',
-    detail: `payload.command: expected one of executors.exec.commands (${allowed}), got ${quote(name)}${why}.`,
-    problems: [{ at: 'payload.command', expected: allowed, got: `${quote(name)}${why}` }],
-  }
+  return { ...invalid('payload.command', expected, name, why), code: 'COMMAND_NOT_ALLOWED' }
 }
 
 function checkArgs(args: unknown, command: ResolvedCommand | undefined): Failure | undefined {

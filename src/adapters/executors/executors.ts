@@ -72,9 +72,9 @@ class Catalogue implements LocalExecutors {
   check(type: string, payload: unknown): Failure | undefined {
     const executor = this.#executors.get(type)
     if (executor !== undefined) return executor.check(payload)
-    const expected = [...this.types].join(', ')
+    const expected = `one of ${[...this.types].join(', ')}`
     const problem = { at: 'type', expected, got: quote(type) }
-    const detail = `type: expected one of ${expected}, got ${problem.got}.`
+    const detail = `type: expected ${expected}, got ${problem.got}.`
     return { code: 'EXECUTOR_UNKNOWN', detail, problems: [problem] }
   }
 

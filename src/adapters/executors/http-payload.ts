@@ -63,7 +63,10 @@ export function bodyOf({ body }: HttpPayload): { readonly bytes: Buffer; readonl
 }
 
 function checkUrl(text: unknown, allowed: readonly URL[]): Failure | undefined {
-  const expected = `a URL under one of executors.http.allow (${allowed.join(', ') || 'none is allowed here'})`
+  const expected =
+    allowed.length === 0
+      ? 'no http task here, as executors.http.allow is empty'
+      : `a URL under one of executors.http.allow (${allowed.join(', ')})`
   if (typeof text !== 'string' || !URL.canParse(text)) return invalid('payload.url', expected, text)
   const url = new URL(text)
   if (!isPlain(url))

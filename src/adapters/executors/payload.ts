@@ -10,9 +10,9 @@ export function quote(value: unknown): string {
   return text.length <= QUOTE_LENGTH_MAX ? text : `${text.slice(0, QUOTE_LENGTH_MAX)}...`
 }
 
-/** @param at path inside the task, such as `payload.args` */
-export function invalid(at: string, expected: string, got: unknown): Failure {
-  const shown = quote(got)
+/** @param at path inside the task, such as `payload.args`; @param why what else is to say about `got` */
+export function invalid(at: string, expected: string, got: unknown, why = ''): Failure {
+  const shown = `${quote(got)}${why}`
   return {
     code: 'TASK_INVALID',
     detail: `${at}: expected ${expected}, got ${shown}.`,

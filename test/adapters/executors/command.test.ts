@@ -34,6 +34,7 @@ test('a missing command is logged at start and refused by check', t => {
   assert.equal(line?.fields['command'], 'gone')
   const failure = executors.check('exec', { command: 'gone' })
   assert.equal(failure?.code, 'COMMAND_NOT_ALLOWED')
+  assert.match(String(failure?.detail), /^payload\.command: expected no exec task here, .*, got "gone" \(/)
   assert.match(String(failure?.detail), /\/no\/such\/program is not there/)
 })
 
