@@ -44,10 +44,17 @@ export async function run(call: Call): Promise<number> {
 
 function print({ json, terminal }: Call, submitted: Submitted): number {
   const { record, existed, durableCopies } = submitted
-  const copies = `${durableCopies} durable ${durableCopies === 1 ? 'copy' : 'copies'}`
-  const text = `${record.spec.id}: ${existed ? 'was known already' : 'accepted'}, ${record.state}, ${copies}, on ${record.holders.join(', ')}\n`
+  const copies = copiesText(durableCopies, record.holders)
+  const text = `${record.spec.id}: ${existed ? 'was known already' : 'accepted'}, ${record.state}, ${copies}\n`
   terminal.out.write(json ? `${JSON.stringify(submitted)}\n` : text)
   return EXIT.ok
+}
+
+/** How many copies are on disk by now, and who will hold one in the end. */
+function copiesText(durable: number, holders: TaskRecord['holders']): string {
+  const now = `${durable} ${durable === 1 ? 'copy' : 'copies'} on disk`
+  const names = holders.join(', ')
+  return durable < holders.length ? `${now} so far; ${names} will hold one each` : `${now}, on ${names}`
 }
 
 /** The task before the options are laid over it. */

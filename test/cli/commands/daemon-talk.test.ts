@@ -279,7 +279,7 @@ describe('submit', () => {
     ]
     const { code, out } = await runHere(['submit', 'echo', ...options, '--url', daemon.url])
     assert.equal(code, 0)
-    assert.equal(out, 't: accepted, ready, 2 durable copies, on node-1, node-2\n')
+    assert.equal(out, 't: accepted, ready, 2 copies on disk, on node-1, node-2\n')
     assert.deepEqual(JSON.parse(daemon.requests[0]?.body ?? ''), {
       type: 'echo',
       id: 't',
@@ -289,6 +289,13 @@ describe('submit', () => {
       timeoutMs: 5000,
     })
     assert.equal(daemon.requests[0]?.headers['content-type'], 'application/json')
+  })
+
+  test('tells copies that are on disk from those that are to come', async () => {
+    const body = { ...accepted, durableCopies: 1 }
+    await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 202, body } })
+    const { out } = await runHere(['submit', 'echo', '--url', daemon.url])
+    assert.equal(out, 't: accepted, ready, 1 copy on disk so far; node-1, node-2 will hold one each\n')
   })
 
   test('makes an exec payload of a command and its arguments', async () => {
