@@ -101,6 +101,11 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
       logger.log('info', 'signal', { signal })
       driver.enqueue({ kind: 'leave', deadlineMs: config.leaveMs })
     },
+    hangup() {
+      logger.log('warn', 'reload-not-supported', {
+        detail: 'configuration and task lists are read at start: restart',
+      })
+    },
   })
   return await untilOver(driver, failed.promise, logger)
 }

@@ -40,11 +40,12 @@ export class ClaimBoard {
       .filter(claim => !claim.withdrawn && claim.incarnation === incarnation)
   }
 
-  /** All that stands, for a sync. */
-  standing(): Claim[] {
-    return [...this.#bySubject.values()].flatMap(claims =>
-      [...claims.values()].map(heard => heard.claim).filter(claim => !claim.withdrawn),
-    )
+  /** What stands by one accuser. */
+  standing(accuser: NodeId): Claim[] {
+    return [...this.#bySubject.values()].flatMap(claims => {
+      const claim = claims.get(accuser)?.claim
+      return claim === undefined || claim.withdrawn ? [] : [claim]
+    })
   }
 
   /** Drops what has not been said again in time. This node's own claims are said again by itself. */

@@ -23,14 +23,18 @@ export interface Link {
   lastHeard: Instant
   /** True once a valid hello came: before that the peer is nobody. */
   greeted: boolean
+  /** This node has asked for its end; what still comes on it is not listened to. */
+  closing: boolean
   readonly pings: Map<number, Instant>
 }
 
 export class Contact {
   readonly peer: PeerId
   readonly links = new Map<LinkId, Link>()
-  /** Last frame on any connection. */
+  /** Last frame on any connection, moved forward by this node's own standstills. */
   lastHeard: Instant | undefined
+  /** The same, as it was: what may be told to others. */
+  trulyHeard: Instant | undefined
   srttMs: number | undefined
   rttvarMs = 0
   nextProbeAt: Instant
@@ -56,10 +60,19 @@ export class Contact {
   }
 
   opened(id: LinkId, dialled: string | undefined, now: Instant): Link {
-    const link: Link = { id, openedAt: now, dialled, lastHeard: now, greeted: false, pings: new Map() }
+    const link: Link = {
+      id,
+      openedAt: now,
+      dialled,
+      lastHeard: now,
+      greeted: false,
+      closing: false,
+      pings: new Map(),
+    }
     this.links.set(id, link)
     if (dialled !== undefined) this.goodAddress = dialled
     this.dialBackoffMs = 0
+    this.nextDialAt = now
     this.remoteClosedAt = undefined
     return link
   }
@@ -70,6 +83,7 @@ export class Contact {
     const warm = elapsedMs(this.#aliveSince, now) >= WARM_UP_MS
     if (warm && this.lastHeard !== undefined) this.#noteGap(elapsedMs(this.lastHeard, now), now)
     this.lastHeard = now
+    this.trulyHeard = now
     if (link !== undefined) link.lastHeard = now
   }
 
@@ -137,8 +151,9 @@ export class Contact {
     }
   }
 
-  /** A new life of the peer: what was learned about the old one's rhythm does not count. */
-  forgetRhythm(): void {
+  /** A new life of the peer: what was learned about the old one's rhythm and place does not count. */
+  startAnew(dialled: string | undefined): void {
+    this.goodAddress = dialled
     this.#gaps = []
     this.#aliveSince = undefined
     this.srttMs = undefined
@@ -181,6 +196,12 @@ export class Contacts {
 
   all(): IterableIterator<Contact> {
     return this.#byPeer.values()
+  }
+
+  count(counts: (peer: PeerId) => boolean): number {
+    let number = 0
+    for (const peer of this.#byPeer.keys()) if (counts(peer)) number++
+    return number
   }
 
   delete(peer: PeerId): void {

@@ -30,7 +30,7 @@ const WITHDRAWALS = 3
 
 interface OwnClaim {
   claim: Claim
-  readonly since: Instant
+  since: Instant
   sayAgainAt: Instant
   withdrawalsLeft: number
 }
@@ -95,10 +95,16 @@ export class Detection {
     )
   }
 
-  /** This node stood still for `lateMs`: move what was heard, restart the holds, and keep quiet for a while. */
-  stoodStill(lateMs: number, now: Instant): void {
+  /**
+   * This node stood still for `lateMs`: restart the holds, and keep quiet for a while.
+   * @param shiftMs how far the monotonic clock ran meanwhile; less than `lateMs` when only the wall clock jumped
+   */
+  stoodStill(lateMs: number, shiftMs: number, now: Instant): void {
     this.standstills++
-    for (const own of this.#own.values()) own.sayAgainAt = after(own.sayAgainAt, lateMs)
+    for (const own of this.#own.values()) {
+      own.sayAgainAt = after(own.sayAgainAt, shiftMs)
+      own.since = after(own.since, shiftMs)
+    }
     this.#verdicts.restartHolds(now)
     this.#mutedUntil = later(
       this.#mutedUntil,

@@ -5,7 +5,7 @@
  */
 import type { NodeId, PeerId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { after, elapsedMs, type Instant, type Now } from '../base/time.ts'
+import { after, elapsedMs, type Instant, NEVER, type Now } from '../base/time.ts'
 import type { MembershipConfig } from './config.ts'
 import type { Contact, Contacts } from './contact.ts'
 import type { Detection } from './detection.ts'
@@ -20,6 +20,8 @@ const JOINING_MS = 3_000
 const STALE_LINK_MS = 4_000
 /** Dials under way at one time; the rest wait for the next tick. */
 export const DIALS_MAX = 64
+/** The dead are dialled only while fewer than these are under way: they must not keep the living waiting. */
+const DEAD_DIALS_MAX = 16
 
 export type DialOutcome =
   | { readonly ok: true; readonly peer: PeerId }
@@ -29,6 +31,7 @@ interface Seed {
   readonly address: string
   /** Who answered there last. */
   peer: PeerId | undefined
+  /** It led to this node itself, the last time. */
   self: boolean
   dialling: number | undefined
   nextAt: Instant
@@ -41,8 +44,7 @@ interface Order {
   readonly seed?: Seed
   readonly contact?: Contact
   readonly member?: NodeId
-  readonly startedAt: Instant
-  readonly evidence: boolean
+  readonly address: string
 }
 
 const SEED_TROUBLE: Readonly<Record<string, string>> = {
@@ -99,16 +101,23 @@ export class Dialling {
 
   tick(now: Instant): void {
     for (const seed of this.#seeds) this.#trySeed(seed, now)
-    for (const entry of this.#roster.entries()) {
-      if (entry.record.id !== this.#roster.self.id && entry.record.status !== 'left')
-        this.#keepLinked(entry, now)
-    }
+    const self = this.#roster.self.id
+    const others = [...this.#roster.entries()].filter(({ record }) => record.id !== self)
+    for (const entry of others) if (entry.record.status === 'alive') this.#keepLinked(entry, DIALS_MAX, now)
+    for (const entry of others)
+      if (entry.record.status === 'dead') this.#keepLinked(entry, DEAD_DIALS_MAX, now)
   }
 
   /** The remote end closed its last link: dial at once; "connection refused" will be evidence. */
   remoteClosed(entry: Entry, contact: Contact, now: Instant): void {
     contact.remoteClosedAt = now
-    if (contact.dialling === undefined) this.#dialMember(entry, contact, false, true, now)
+    if (contact.dialling === undefined) this.#dialMember(entry, contact, false)
+  }
+
+  /** The peer wants no link with this node: it is asked again, but not at once. */
+  refusedBy(contact: Contact, now: Instant): void {
+    contact.nextDialAt = after(now, this.#config.redialMsMax)
+    for (const seed of this.#seeds) if (seed.peer === contact.peer) seed.nextAt = contact.nextDialAt
   }
 
   /** A dial ended. Returns the member whose refusal is evidence, if it is. */
@@ -131,20 +140,25 @@ export class Dialling {
     if (closedAt === undefined || elapsedMs(closedAt, now) > this.#config.refusedWindowMs) return undefined
     if (contact.links.size > 0) return undefined
     const entry = this.#roster.get(member)
-    return entry?.record.status === 'alive' && entry.record.peerId === contact.peer ? entry : undefined
+    if (entry?.record.status !== 'alive' || entry.record.peerId !== contact.peer) return undefined
+    // Of several addresses only the one that has answered says something: others may be another host's here.
+    const { addresses } = entry.record
+    const known = addresses.length === 1 ? addresses[0] : contact.goodAddress
+    return order.address === known ? entry : undefined
   }
 
   #trySeed(seed: Seed, now: Instant): void {
-    if (seed.self || seed.dialling !== undefined || now < seed.nextAt) return
+    if (seed.dialling !== undefined || now < seed.nextAt) return
     const linked = seed.peer !== undefined && (this.#contacts.get(seed.peer)?.links.size ?? 0) > 0
     if (linked || this.#orders.size >= DIALS_MAX) return
-    seed.dialling = this.#order({ seed, startedAt: now, evidence: false })
+    seed.dialling = this.#order({ seed, address: seed.address })
     const { dialTimeoutMs: timeoutMs } = this.#config
     this.#out.dial({ dial: seed.dialling, address: seed.address, forceNew: false, timeoutMs })
   }
 
   #seedAnswered(seed: Seed, outcome: DialOutcome, now: Instant): void {
     seed.dialling = undefined
+    seed.self = !outcome.ok && outcome.reason === 'self'
     if (outcome.ok) {
       seed.peer = outcome.peer
       seed.backoffMs = this.#config.redialMsMin
@@ -152,8 +166,9 @@ export class Dialling {
       seed.trouble = undefined
       return
     }
-    if (outcome.reason === 'self') {
-      seed.self = true
+    if (seed.self) {
+      // A number stays this node's own; a name may lead to others later (a service that has one container so far).
+      seed.nextAt = isNumber(seed.address) ? NEVER : after(now, this.#config.redialMsMax)
       return
     }
     seed.backoffMs = this.#nextBackoffMs(seed.backoffMs)
@@ -172,12 +187,12 @@ export class Dialling {
     seed.trouble = outcome.reason
   }
 
-  #keepLinked(entry: Entry, now: Instant): void {
+  #keepLinked(entry: Entry, dialsMax: number, now: Instant): void {
     const contact = this.#contacts.of(entry.record.peerId, now)
-    if (contact.dialling !== undefined || this.#orders.size >= DIALS_MAX) return
+    if (contact.dialling !== undefined || this.#orders.size >= dialsMax) return
     if (contact.links.size === 0) {
       if (now >= contact.nextDialAt && this.#mayDial(entry, contact, now)) {
-        this.#dialMember(entry, contact, false, false, now)
+        this.#dialMember(entry, contact, false)
       }
       return
     }
@@ -185,7 +200,7 @@ export class Dialling {
     const silent = this.#detection.directSilenceMs(entry, now)
     if (silent !== undefined && silent > this.#config.secondConnectionMs && now >= contact.nextDialAt) {
       this.secondConnections++
-      this.#dialMember(entry, contact, true, false, now)
+      this.#dialMember(entry, contact, true)
     }
   }
 
@@ -197,11 +212,11 @@ export class Dialling {
     return elapsedMs(contact.lastHeard ?? entry.since, now) > YIELD_MS
   }
 
-  #dialMember(entry: Entry, contact: Contact, forceNew: boolean, evidence: boolean, now: Instant): void {
+  #dialMember(entry: Entry, contact: Contact, forceNew: boolean): void {
     const address = this.#addressOf(entry, contact)
     if (address === undefined) return
     const member = entry.record.id
-    contact.dialling = this.#order({ contact, member, startedAt: now, evidence })
+    contact.dialling = this.#order({ contact, member, address })
     const { dialTimeoutMs: timeoutMs } = this.#config
     this.#out.dial({ dial: contact.dialling, address, peer: contact.peer, forceNew, timeoutMs })
   }
@@ -209,8 +224,9 @@ export class Dialling {
   /** Where it last answered, and the others in turn after failures. */
   #addressOf(entry: Entry, contact: Contact): string | undefined {
     const { addresses } = entry.record
-    if (contact.goodAddress !== undefined && contact.dialBackoffMs === 0) return contact.goodAddress
-    return contact.dialBackoffMs === 0 ? addresses[0] : this.#random.pick(addresses)
+    if (contact.dialBackoffMs > 0) return this.#random.pick(addresses)
+    const good = contact.goodAddress
+    return good !== undefined && addresses.includes(good) ? good : addresses[0]
   }
 
   #closeStale(contact: Contact, now: Instant): void {
@@ -243,3 +259,6 @@ export class Dialling {
     return ms * this.#random.between(0.75, 1.25)
   }
 }
+
+/** An address that names a host by its number. */
+const isNumber = (address: string): boolean => /^(\d+\.){3}\d+:|^\[/.test(address)

@@ -18,6 +18,9 @@ import type { Roster } from './roster.ts'
 
 /** A member counts as answering, for the question of who bears a name, when it was heard within this time. */
 const ANSWERING_MS = 1_200
+/** The same refusal of the same peer is logged once in this time, in ms; of so many peers at a time. */
+const REFUSAL_LOG_MS = 60_000
+const REFUSED_PEERS_MAX = 1_000
 /** At most one sync to a peer within this time, apart from those on new links. */
 const SYNC_PAUSE_MS = 1_000
 
@@ -40,6 +43,7 @@ export class Handshake {
   readonly #news: News
   readonly #out: Outbox
   readonly #syncedAt = new Map<PeerId, Instant>()
+  readonly #said = new Map<PeerId, { readonly code: string; readonly at: Instant }>()
   /** Members whose everything this node has taken since boot. */
   readonly syncedWith = new Set<NodeId>()
   lastRefusal: RefusalSeen | undefined
@@ -78,33 +82,40 @@ export class Handshake {
 
   /** Takes the peer as the member it says it is, or refuses and says why. True when it was taken. */
   hello(hello: Hello, contact: Contact, link: Link, now: Now): boolean {
-    const refusal = this.#objection(hello, contact.peer, now)
+    const refusal = this.#objection(hello, contact.peer, link, now)
     if (refusal !== undefined) {
       this.refusals++
-      this.#out.log('warn', 'peer-refused', { member: hello.self.id, peerId: contact.peer, ...refusal })
+      if (this.#unsaid(contact.peer, refusal.code, now.mono)) {
+        this.#out.log('warn', 'peer-refused', { member: hello.self.id, peerId: contact.peer, ...refusal })
+      }
       this.#out.send(link.id, { type: 'refuse', ...refusal })
+      link.closing = true
       this.#out.closeLink(link.id, refusal.code)
       return false
     }
     link.greeted = true
+    this.#renamed(hello.self, now)
     const known = this.#roster.get(hello.self.id)?.record
-    if (known !== undefined && known.incarnation < hello.self.incarnation) contact.forgetRhythm()
+    if (known !== undefined && known.incarnation < hello.self.incarnation) contact.startAnew(link.dialled)
     this.#news.take(hello.self, 'hello', hello.self.id, now)
     // Whoever counts as dead here learns it from the sync, and its refutation comes back with the reply.
     this.sendSync(contact, link.id, !this.#roster.isLiving(hello.self.id), now.mono)
     return true
   }
 
-  refused(refuse: Refuse, contact: Contact, link: Link): void {
-    this.lastRefusal = { code: refuse.code, detail: refuse.detail, peer: contact.peer }
-    this.#out.log('error', 'join-refused', { peerId: contact.peer, code: refuse.code, detail: refuse.detail })
+  refused(refuse: Refuse, contact: Contact, link: Link, now: Instant): void {
+    const { code, detail } = refuse
+    this.lastRefusal = { code, detail, peer: contact.peer }
+    if (this.#unsaid(contact.peer, code, now))
+      this.#out.log('error', 'join-refused', { peerId: contact.peer, code, detail })
+    link.closing = true
     this.#out.closeLink(link.id, 'refused by the peer')
   }
 
-  /** Takes all that the peer knows; what it believes wrongly of a third member, that member is told by `dispute`. */
+  /** Takes all that the peer knows of members, and its own claims; those of others are theirs to say. */
   sync(sync: Sync, from: NodeId, contact: Contact, link: Link, now: Now): void {
     for (const record of sync.members) this.#news.take(record, 'sync', from, now)
-    for (const claim of sync.claims) this.#detection.hear(claim, now)
+    for (const claim of sync.claims) if (claim.accuser === from) this.#detection.hear(claim, now)
     if (!this.syncedWith.has(from)) {
       this.syncedWith.add(from)
       this.#out.log('info', 'synced', { member: from, members: sync.members.length })
@@ -119,7 +130,7 @@ export class Handshake {
       type: 'sync',
       reply,
       members: this.#roster.records(),
-      claims: this.#claims.standing().slice(0, SYNC_CLAIMS_MAX),
+      claims: this.#claims.standing(this.#roster.self.id).slice(0, SYNC_CLAIMS_MAX),
     })
   }
 
@@ -133,9 +144,26 @@ export class Handshake {
 
   forget(peer: PeerId): void {
     this.#syncedAt.delete(peer)
+    this.#said.delete(peer)
   }
 
-  #objection(hello: Hello, peer: PeerId, now: Now): Omit<Refuse, 'type'> | undefined {
+  /** A key is one process: when it comes under another name, the old name has gone. */
+  #renamed(newcomer: MemberRecord, now: Now): void {
+    const old = this.#roster.byPeer(newcomer.peerId)?.record
+    if (old === undefined || old.id === newcomer.id || old.status !== 'alive') return
+    this.#news.take({ ...old, status: 'left', leaving: true }, 'hello', newcomer.id, now)
+  }
+
+  /** Has this not been said of the peer within the last minute? Refused peers come again and again. */
+  #unsaid(peer: PeerId, code: string, now: Instant): boolean {
+    const last = this.#said.get(peer)
+    if (last?.code === code && elapsedMs(last.at, now) < REFUSAL_LOG_MS) return false
+    if (last === undefined && this.#said.size >= REFUSED_PEERS_MAX) this.#said.clear()
+    this.#said.set(peer, { code, at: now })
+    return true
+  }
+
+  #objection(hello: Hello, peer: PeerId, link: Link, now: Now): Omit<Refuse, 'type'> | undefined {
     if (hello.cluster !== this.#cluster) {
       return { code: 'SEED_OTHER_CLUSTER', detail: `expected cluster ${this.#cluster}, got ${hello.cluster}` }
     }
@@ -144,6 +172,9 @@ export class Handshake {
         code: 'PEER_NOT_ALLOWED',
         detail: `the hello names key ${hello.self.peerId}, the connection has ${peer}`,
       }
+    }
+    if (link.greeted) {
+      return { code: 'PEER_NOT_ALLOWED', detail: 'a link has one hello, and this is its second' }
     }
     if (!sameRing(hello.ring, this.#ring)) {
       const detail = `expected ${describe(this.#ring)}, got ${describe(hello.ring)}`

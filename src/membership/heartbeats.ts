@@ -108,7 +108,7 @@ export class Heartbeats {
   #vector(now: Instant): [NodeId, number][] {
     const vector: [NodeId, number][] = []
     for (const { record } of this.#roster.living()) {
-      const heard = this.#contacts.get(record.peerId)?.lastHeard
+      const heard = this.#contacts.get(record.peerId)?.trulyHeard
       if (record.id === this.#roster.self.id || heard === undefined) continue
       const ageMs = Math.max(0, Math.round(elapsedMs(heard, now)))
       if (ageMs <= HEARSAY_AGE_MS_MAX) vector.push([record.id, ageMs])

@@ -12,7 +12,7 @@
  */
 import type { LinkId, NodeId, PeerId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { after, elapsedMs, type Instant, type Now } from '../base/time.ts'
+import { after, type Instant, type Now } from '../base/time.ts'
 import { ClaimBoard } from './claims.ts'
 import type { MembershipConfig } from './config.ts'
 import { type Contact, Contacts, type Link } from './contact.ts'
@@ -24,12 +24,21 @@ import { Hearsay } from './hearsay.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { Ledger } from './ledger.ts'
 import type { MemberRecord } from './member.ts'
-import type { Leave, Load, MembershipGossip, MembershipLinkMessage, RingParameters } from './messages.ts'
+import type {
+  Hello,
+  Leave,
+  Load,
+  MembershipGossip,
+  MembershipLinkMessage,
+  Refuse,
+  RingParameters,
+} from './messages.ts'
 import { News } from './news.ts'
 import { type MembershipEffect, Outbox } from './outbox.ts'
-import { type Entry, Roster } from './roster.ts'
+import { type Entry, Roster, type RosterView } from './roster.ts'
 import { Upkeep } from './upkeep.ts'
 import type { Verdict } from './verdicts.ts'
+import { Wakefulness } from './wakefulness.ts'
 
 /** Contacts of peers that are no members (yet) at most; more links from strangers are closed at once. */
 const STRANGERS_MAX = 256
@@ -48,7 +57,6 @@ export interface MembershipInit {
 
 export class Membership {
   readonly #config: MembershipConfig
-  readonly #tickMs: number
   readonly #out = new Outbox()
   readonly #ledger = new Ledger()
   readonly #hearsay = new Hearsay()
@@ -62,15 +70,15 @@ export class Membership {
   readonly #heartbeats: Heartbeats
   readonly #departure: Departure
   readonly #upkeep: Upkeep
-  #lastTick: Now
+  readonly #wakefulness: Wakefulness
+  #strangersDropped = 0
   #ungreetedDropped = 0
 
   constructor(init: MembershipInit, now: Now) {
     const { config, random } = init
     const out = this.#out
     this.#config = config
-    this.#tickMs = init.tickMs
-    this.#lastTick = now
+    this.#wakefulness = new Wakefulness(init.tickMs, config.lateMs, now)
     const roster = new Roster(init.self, config.membersMax, now.mono, now.wall)
     const contacts = new Contacts(() => random.between(0, config.probeIntervalMs))
     const claims = new ClaimBoard(3 * config.claimIntervalMs)
@@ -101,30 +109,20 @@ export class Membership {
    * before any frame that queued up meanwhile is read, or verdicts would ripen from its own silence.
    */
   awake(now: Now): void {
-    const monoGap = elapsedMs(this.#lastTick.mono, now.mono)
-    const wallGap = now.wall - this.#lastTick.wall
-    const lateMs = Math.max(monoGap, wallGap) - this.#tickMs
-    if (lateMs <= this.#config.lateMs) return
-    const shiftMs = Math.max(0, monoGap - this.#tickMs)
+    const standstill = this.#wakefulness.check(now)
+    if (standstill === undefined) return
+    const { lateMs, shiftMs } = standstill
     this.#roster.shift(shiftMs)
     this.#hearsay.shift(shiftMs)
     this.#claims.shift(shiftMs)
     for (const contact of this.#contacts.all()) contact.shift(shiftMs)
-    this.#detection.stoodStill(lateMs, now.mono)
-    this.#lastTick = now
-    const self = this.#roster.self.id
-    this.#news.record(
-      self,
-      'warn',
-      'stood-still',
-      `this node stood still for ${Math.round(lateMs)} ms`,
-      { lateMs },
-      now,
-    )
+    this.#detection.stoodStill(lateMs, shiftMs, now.mono)
+    const text = `this node stood still for ${Math.round(lateMs)} ms`
+    this.#news.record(this.#roster.self.id, 'warn', 'stood-still', text, { lateMs }, now)
   }
 
   tick(ringChecksum: string, load: Load, now: Now): void {
-    this.#lastTick = now
+    this.#wakefulness.ticked(now)
     this.#upkeep.probe(now.mono)
     this.#heartbeats.tick(ringChecksum, load, now.mono)
     this.#convict(this.#detection.tick(now), now)
@@ -132,7 +130,7 @@ export class Membership {
     this.#upkeep.closeUngreeted(now.mono)
     this.#upkeep.antiEntropy(now.mono)
     this.#news.flush(now.mono)
-    for (const id of this.#roster.reap(this.#config.tombstoneMs, now.mono)) this.#forget(id)
+    for (const record of this.#roster.reap(this.#config.tombstoneMs, now.mono)) this.#forget(record)
   }
 
   /** When a tick would do something before the driver's next regular one. */
@@ -143,7 +141,10 @@ export class Membership {
   linkUp(link: LinkId, peer: PeerId, dialled: string | undefined, now: Now): void {
     const contact = this.#contacts.of(peer, now.mono)
     contact.opened(link, dialled, now.mono)
-    if (this.#roster.byPeer(peer) === undefined && this.#strangers() > STRANGERS_MAX) {
+    if (
+      this.#roster.byPeer(peer) === undefined &&
+      this.#contacts.count(peerOf => this.#roster.byPeer(peerOf) === undefined) > STRANGERS_MAX
+    ) {
       this.#out.closeLink(link, 'too many strangers')
       return
     }
@@ -178,9 +179,9 @@ export class Membership {
     const contact = this.#contacts.get(peer)
     const open = contact?.links.get(link)
     if (contact === undefined || open === undefined) return
-    if (message.type === 'hello')
-      this.#greeted(this.#handshake.hello(message, contact, open, now), contact, open, now)
-    else if (message.type === 'refuse') this.#handshake.refused(message, contact, open)
+    if (open.closing) return
+    if (message.type === 'hello') this.#hello(message, contact, open, now)
+    else if (message.type === 'refuse') this.#refused(message, contact, open, now)
     else if (!open.greeted) this.#ungreetedDropped++
     else this.#fromMember(message, contact, open, now)
   }
@@ -198,7 +199,10 @@ export class Membership {
     if (carrier !== undefined && this.#roster.byPeer(via) !== undefined)
       this.#contact(carrier, undefined, now)
     const from = this.#roster.byPeer(author)?.record.id
-    if (from === undefined) return
+    if (from === undefined) {
+      this.#strangersDropped++
+      return
+    }
     switch (message.type) {
       case 'heartbeat':
         this.#heartbeats.hear(message, author, now)
@@ -235,10 +239,7 @@ export class Membership {
     return this.#roster.self
   }
 
-  get roster(): Pick<
-    Roster,
-    'version' | 'get' | 'byPeer' | 'living' | 'entries' | 'records' | 'digest' | 'isLiving'
-  > {
+  get roster(): RosterView {
     return this.#roster
   }
 
@@ -295,11 +296,17 @@ export class Membership {
       secondConnections: this.#dialling.secondConnections,
       rosterFull: this.#news.rosterFull,
       ungreetedDropped: this.#ungreetedDropped,
+      strangersDropped: this.#strangersDropped,
     }
   }
 
-  #greeted(taken: boolean, contact: Contact, link: Link, now: Now): void {
-    if (taken) this.#contact(contact, link, now)
+  #refused(refuse: Refuse, contact: Contact, link: Link, now: Now): void {
+    this.#handshake.refused(refuse, contact, link, now.mono)
+    this.#dialling.refusedBy(contact, now.mono)
+  }
+
+  #hello(hello: Hello, contact: Contact, link: Link, now: Now): void {
+    if (this.#handshake.hello(hello, contact, link, now)) this.#contact(contact, link, now)
   }
 
   #fromMember(message: MembershipLinkMessage, contact: Contact, link: Link, now: Now): void {
@@ -346,7 +353,7 @@ export class Membership {
     return entry
   }
 
-  /** Is a claim of death believable? Not about somebody whom this node hears: that one is told, and can refute. */
+  /** Is a claim of death or of another key believable? Not about somebody whom this node hears: that one is told. */
   #believe(record: MemberRecord, now: Now): boolean {
     const entry = this.#roster.get(record.id)
     if (entry === undefined || entry.record.status !== 'alive') return true
@@ -372,19 +379,16 @@ export class Membership {
         panel: verdict.panel,
         silenceMs: Math.round(this.#detection.silenceMs(entry, now.mono)),
       }
-      this.#news.record(record.id, 'info', 'verdict', `verdict by ${verdict.reason}`, fields, now)
+      const accusers = fields.accusers.join(', ')
+      const text = `${verdict.reason}: accused by ${accusers} for ${fields.heldMs} ms, of ${verdict.panel.length} observers`
+      this.#news.record(record.id, 'info', 'verdict', text, fields, now)
       this.#news.take({ ...record, status: record.leaving ? 'left' : 'dead' }, 'verdict', undefined, now)
     }
   }
 
-  #strangers(): number {
-    let strangers = 0
-    for (const contact of this.#contacts.all())
-      if (this.#roster.byPeer(contact.peer) === undefined) strangers++
-    return strangers
-  }
-
-  #forget(id: NodeId): void {
+  #forget({ id, peerId }: MemberRecord): void {
+    this.#handshake.forget(peerId)
+    this.#handshake.syncedWith.delete(id)
     this.#detection.forget(id)
     this.#heartbeats.forget(id)
     this.#ledger.forget(id)

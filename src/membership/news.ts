@@ -2,8 +2,9 @@
  * The one door through which claims about members enter: from a hello, a sync, a rumour, a verdict.
  *
  * What is new is logged, written into the why-ledger and, unless gossip brought it, told on. News about this node itself
- * is never taken: a claim that it is dead, gone or in a later incarnation is refuted with a higher one. A claim of
- * death about a member that this node hears itself is not believed: the member is told instead, and can refute it.
+ * is never taken: a claim that it is dead, gone or in a later incarnation is refuted with a higher one. A claim that a
+ * member is dead, or speaks with another key now, is not believed while this node hears that member itself: the member
+ * is told instead, and can refute it.
  */
 import type { NodeId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant, NEVER, type Now } from '../base/time.ts'
@@ -38,7 +39,7 @@ export class News {
 
   constructor(
     parts: { roster: Roster; claims: ClaimBoard; ledger: Ledger; out: Outbox },
-    /** False for a claim of death about a member that this node hears itself. */
+    /** False for a claim of death, or of another key, about a member that this node hears itself. */
     believable: (record: MemberRecord, now: Now) => boolean,
   ) {
     this.#roster = parts.roster
@@ -56,7 +57,9 @@ export class News {
   take(news: MemberRecord, source: Source, from: NodeId | undefined, now: Now): Learned {
     if (news.id === this.#roster.self.id) return this.#aboutSelf(news, from, now)
     const before = this.#roster.get(news.id)?.record
-    if (news.status === 'dead' && source !== 'verdict' && !this.#believable(news, now)) return 'stale'
+    const usurps = before?.status === 'alive' && before.peerId !== news.peerId && source !== 'hello'
+    const doubtful = (news.status === 'dead' && source !== 'verdict') || usurps
+    if (doubtful && !this.#believable(news, now)) return 'stale'
     if (source === 'gossip') this.#heardAlready(news)
     const learned = this.#roster.learn(news, now.mono, now.wall)
     if (learned === 'full') this.#refuseMore(news)
@@ -69,7 +72,7 @@ export class News {
   /** This node says something new about itself, at once. */
   proclaim(change: Partial<MemberRecord>, event: string, fields: LogFields, now: Now): MemberRecord {
     const self = this.#roster.setSelf(change, now.mono, now.wall)
-    this.record(self.id, 'info', event, `${event} as incarnation ${self.incarnation}`, fields, now)
+    this.record(self.id, 'info', event, `now incarnation ${self.incarnation}`, fields, now)
     this.#out.publish({ type: 'rumour', members: [self] })
     return self
   }
@@ -105,7 +108,9 @@ export class News {
   #aboutSelf(news: MemberRecord, from: NodeId | undefined, now: Now): Learned {
     const self = this.#roster.self
     if (self.status === 'left' || !supersedes(news, self)) return 'stale'
-    if (news.peerId !== self.peerId && news.status === 'alive' && !this.#mayContest(news, from, now)) return 'stale'
+    // Whoever copies a data directory copies the key: then only the addresses tell the two apart.
+    const another = news.peerId !== self.peerId || !news.addresses.some(at => self.addresses.includes(at))
+    if (another && news.status === 'alive' && !this.#mayContest(news, from, now)) return 'stale'
     this.refute(news.incarnation, `said to be ${news.status} in incarnation ${news.incarnation}`, from, now)
     return 'changed'
   }
@@ -150,14 +155,7 @@ export class News {
     }
     const event = eventOf(news, before)
     const level = news.status === 'dead' ? 'warn' : 'info'
-    this.record(
-      news.id,
-      level,
-      event,
-      `${event}, known from ${source}${from ? ` of ${from}` : ''}`,
-      fields,
-      now,
-    )
+    this.record(news.id, level, event, `known from ${source}${from ? ` of ${from}` : ''}`, fields, now)
   }
 
   #refuseMore(news: MemberRecord): void {

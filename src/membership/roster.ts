@@ -23,6 +23,9 @@ export interface Entry {
 
 export type Learned = 'new' | 'changed' | 'stale' | 'full'
 
+/** A roster as others may see it. */
+export type RosterView = Omit<Roster, 'learn' | 'setSelf' | 'shift' | 'reap'>
+
 export class Roster {
   readonly #entries = new Map<NodeId, Entry>()
   readonly #byPeer = new Map<PeerId, NodeId>()
@@ -78,7 +81,8 @@ export class Roster {
   /** Takes the news if it supersedes what is known. */
   learn(news: MemberRecord, now: Instant, wall: WallMs): Learned {
     const known = this.#entries.get(news.id)
-    if (known === undefined && this.#entries.size >= this.#membersMax) return 'full'
+    if (known === undefined && this.#entries.size >= this.#membersMax && !this.#dropOldestTombstone())
+      return 'full'
     if (known !== undefined && !supersedes(news, known.record)) return 'stale'
     this.#put(news, known, now, wall)
     return known === undefined ? 'new' : 'changed'
@@ -99,16 +103,13 @@ export class Roster {
     }
   }
 
-  /** Drops tombstones older than `tombstoneMs`. Returns who was forgotten. */
-  reap(tombstoneMs: number, now: Instant): NodeId[] {
+  /** Drops tombstones older than `tombstoneMs`. Returns what was forgotten. */
+  reap(tombstoneMs: number, now: Instant): MemberRecord[] {
     const old = [...this.#entries.values()].filter(
       entry => entry.record.status !== 'alive' && elapsedMs(entry.changedAt, now) > tombstoneMs,
     )
-    for (const { record } of old) {
-      this.#entries.delete(record.id)
-      if (this.#byPeer.get(record.peerId) === record.id) this.#byPeer.delete(record.peerId)
-    }
-    return old.map(entry => entry.record.id)
+    for (const { record } of old) this.#drop(record)
+    return old.map(entry => entry.record)
   }
 
   /** Equal digests mean equal living members in equal incarnations. */
@@ -120,13 +121,32 @@ export class Roster {
     return this.#digest
   }
 
+  /** Room for the living: the tombstone that has stood longest goes before its time. */
+  #dropOldestTombstone(): boolean {
+    let oldest: Entry | undefined
+    for (const entry of this.#entries.values()) {
+      if (entry.record.status === 'alive') continue
+      if (oldest === undefined || entry.changedAt < oldest.changedAt) oldest = entry
+    }
+    if (oldest !== undefined) this.#drop(oldest.record)
+    return oldest !== undefined
+  }
+
+  #drop(record: MemberRecord): void {
+    this.#entries.delete(record.id)
+    if (this.#byPeer.get(record.peerId) === record.id) this.#byPeer.delete(record.peerId)
+  }
+
   #put(record: MemberRecord, known: Entry | undefined, now: Instant, wall: WallMs): void {
     const wasAlive = known?.record.status === 'alive'
     const sameLife = wasAlive && known.record.incarnation === record.incarnation
     if (known !== undefined && this.#byPeer.get(known.record.peerId) === record.id) {
       this.#byPeer.delete(known.record.peerId)
     }
-    this.#byPeer.set(record.peerId, record.id)
+    // A late word about an old name must not take the key from the name that lives with it.
+    const holder = this.byPeer(record.peerId)
+    const heldByLiving = holder?.record.status === 'alive' && holder.record.id !== record.id
+    if (record.status === 'alive' || !heldByLiving) this.#byPeer.set(record.peerId, record.id)
     this.#entries.set(record.id, {
       record,
       since: sameLife ? known.since : now,

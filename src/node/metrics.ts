@@ -34,6 +34,12 @@ export function nodeMetrics(node: Node, now: Now): Metric[] {
     ),
     one('roster_full_total', 'counter', 'Members not taken because the roster is full.', counters.rosterFull),
     one('ungreeted_frames_total', 'counter', 'Frames before a hello, dropped.', counters.ungreetedDropped),
+    one(
+      'stranger_gossip_total',
+      'counter',
+      'Gossip of authors that are no members, dropped.',
+      counters.strangersDropped,
+    ),
     one('unsendable_frames_total', 'counter', 'Frames for members without a link, dropped.', node.unsendable),
     ...node.tasks.metrics(),
   ]

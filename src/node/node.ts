@@ -22,9 +22,6 @@ import { type GateSight, StartGate } from './gate.ts'
 import type { NodeInit } from './init.ts'
 import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
 
-/** A step may take this long in real time before it is a fault of ours; the driver measures it. */
-export const STEP_MS_MAX = 20
-
 export class Node implements Machine {
   readonly init: NodeInit
   readonly membership: Membership
@@ -192,7 +189,7 @@ export class Node implements Machine {
   }
 
   #islandSaid(): Effect[] {
-    const island = this.membership.island
+    const island = this.membership.island && this.#departing.phase === 'staying'
     if (island === this.#island) return []
     this.#island = island
     return [log(island ? 'warn' : 'info', island ? 'island' : 'island-over', { seeds: this.init.seeds })]

@@ -38,13 +38,15 @@ export function statusOf(node: Node, now: Now): NodeStatus {
 }
 
 export function readinessOf(node: Node, now: Now): Readiness {
-  const reasons = node.gate.closedBecause(node.gateSight(), now.mono)
+  const { lastRefusal } = node.membership
+  const why = lastRefusal ? `; refused: ${lastRefusal.code}: ${lastRefusal.detail}` : ''
+  const reasons = node.gate
+    .closedBecause(node.gateSight(), now.mono)
+    .map(reason => (reason.code === 'joining' ? { ...reason, detail: `${reason.detail}${why}` } : reason))
   if (node.phase === 'leaving' || node.phase === 'left') {
     reasons.push({ code: 'leaving', detail: 'this node leaves the cluster' })
   }
   if (node.membership.island) {
-    const { lastRefusal } = node.membership
-    const why = lastRefusal ? `; refused: ${lastRefusal.code}: ${lastRefusal.detail}` : ''
     reasons.push({ code: 'island', detail: `this node is alone although it has seeds${why}` })
   }
   return { ready: reasons.length === 0, reasons }

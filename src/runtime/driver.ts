@@ -145,15 +145,14 @@ export class Driver {
   }
 
   #step(input: Input): Instant {
-    const { machine, clock, trace, fatal } = this.#parts
+    const { machine, clock, trace } = this.#parts
     const now = clock.now()
     if (input.kind === 'tick') this.#nextTick = after(now.mono, TICK_MS)
     trace?.(input, now)
     try {
       this.#run(machine.step(input, now))
     } catch (error) {
-      this.stop()
-      fatal(error)
+      this.#fail(error)
       return now.mono
     }
     const ended = clock.now().mono
@@ -234,12 +233,12 @@ export class Driver {
   }
 
   #persist(effect: Extract<Effect, { kind: 'persist' }>): void {
-    void this.#parts.store.commit(effect.writes).then(
-      () => {
+    void this.#parts.store
+      .commit(effect.writes)
+      .then(() => {
         if (!this.#stopped) this.#run(effect.then)
-      },
-      error => this.#fail(error),
-    )
+      })
+      .catch(error => this.#fail(error))
   }
 
   #execute(order: AttemptOrder): void {
@@ -263,8 +262,9 @@ export class Driver {
 
   #fail(error: unknown): void {
     if (this.#stopped) return
-    this.stop()
+    // First the reason, then the end: whoever waits for either must see why.
     this.#parts.fatal(error)
+    this.stop()
   }
 }
 

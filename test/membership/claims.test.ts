@@ -35,7 +35,7 @@ test('a claim not said again for its time is forgotten', () => {
   const board = new ClaimBoard(3_000)
   board.note(claim(), instantOf(0))
   board.expire(instantOf(3_001))
-  assert.deepEqual(board.standing(), [])
+  assert.deepEqual(board.standing(a), [])
 })
 
 test('a claim is about one incarnation only', () => {

@@ -238,3 +238,102 @@ test('a seed in trouble is named once for each kind of trouble', () => {
   }
   assert.equal(me.events().filter(event => event === 'seed-trouble').length, 2)
 })
+
+test('one sync cannot give a member that this node hears another key', () => {
+  const me = new Lone()
+  me.meet(record('a'), 10)
+  const link = me.meet(record('b'), 20)
+  const forged = record('a', { peerId: asPeerId('another-key'), incarnation: 9 })
+  me.say(link, record('b'), { type: 'sync', reply: false, members: [forged], claims: [] }, 30)
+  assert.equal(me.membership.roster.get(asNodeId('a'))?.record.peerId, 'key-a')
+  assert.ok(me.membership.roster.byPeer(asPeerId('key-a')))
+})
+
+test('claims count from their accuser only, not from whoever repeats them', () => {
+  const me = new Lone()
+  me.meet(record('a'), 10)
+  const link = me.meet(record('b'), 20)
+  const claim = {
+    subject: asNodeId('a'),
+    incarnation: 1,
+    sequence: 9,
+    evidence: 'refused' as const,
+    withdrawn: false,
+  }
+  const claims = ['c', 'b'].map(name => ({ ...claim, accuser: asNodeId(name) }))
+  me.say(link, record('b'), { type: 'sync', reply: false, members: [record('c')], claims }, 30)
+  const entry = me.membership.roster.get(asNodeId('a'))
+  assert.ok(entry)
+  assert.deepEqual(
+    me.membership.sight(entry, at(31).mono).claims.map(c => c.accuser),
+    ['b'],
+  )
+})
+
+test('a link has one hello: a second one, under another name, makes no member', () => {
+  const me = new Lone()
+  const link = me.meet(record('a'), 10)
+  const ghost = record('ghost', { peerId: asPeerId('key-a') })
+  me.say(link, record('a'), { type: 'hello', cluster: 'test', self: ghost, ring: RING, version: '0' }, 20)
+  assert.equal(me.statusOf(ghost), undefined)
+  assert.equal(me.sent('refuse').length, 1)
+})
+
+test('a key that comes under another name has left the old one, and late news of that does not take the key away', () => {
+  const me = new Lone()
+  me.meet(record('old', { peerId: asPeerId('key') }), 10)
+  me.meet(record('new', { peerId: asPeerId('key') }), 2_000)
+  assert.equal(me.statusOf(record('old')), 'left')
+  assert.equal(me.membership.roster.byPeer(asPeerId('key'))?.record.id, 'new')
+})
+
+test('a full roster makes room for the living by forgetting its oldest tombstone', () => {
+  const me = new Lone('me', { config: { membersMax: 3 } })
+  const link = me.meet(record('a'), 10)
+  const dead = record('b', { status: 'dead' })
+  me.say(link, record('a'), { type: 'sync', reply: false, members: [dead, record('c')], claims: [] }, 20)
+  assert.equal(me.statusOf(record('b')), undefined)
+  assert.equal(me.statusOf(record('c')), 'alive')
+  assert.equal(me.membership.counters().rosterFull, 0)
+})
+
+test('a step of the wall clock keeps a standing claim being said', () => {
+  const me = new Lone()
+  me.meet(record('a'), 0)
+  const linkB = me.meet(record('b'), 0)
+  const keepB = (ms: number) => {
+    if (ms % 500 === 0) me.say(linkB, record('b'), { type: 'ping', seq: ms }, ms)
+  }
+  me.runTo(2_500, keepB)
+  assert.ok(me.events().includes('member-suspect'))
+  const hour = 3_600_000
+  const said = () => me.effects.filter(e => e.kind === 'publish' && e.message.type === 'claims').length
+  const before = said()
+  for (let ms = 2_600; ms < 8_000; ms += 100) {
+    const now = { mono: at(ms).mono, wall: at(ms + hour).wall }
+    me.membership.awake(now)
+    if (ms % 500 === 0) me.membership.frame(linkB, record('b').peerId, { type: 'ping', seq: ms }, now)
+    me.membership.tick('ring', { running: 0, queued: 0 }, now)
+    me.collect()
+  }
+  assert.ok(said() - before >= 4, `${said() - before} repeats in 5 s`)
+})
+
+test('a refusal is logged once, however often the refused peer comes again', () => {
+  const me = new Lone()
+  me.meet(record('a'), 10)
+  for (let ms = 100; ms < 1_000; ms += 100)
+    me.meet(record('a', { peerId: asPeerId('k2'), incarnation: 9 }), ms)
+  assert.equal(me.events().filter(event => event === 'peer-refused').length, 1)
+})
+
+test('a seed name that led only to this node is asked again, for it may lead to others later', () => {
+  const me = new Lone('me', { seeds: ['service:7946'] })
+  const dials = () => me.effects.filter(effect => effect.kind === 'dial')
+  me.tick(100)
+  const first = dials()[0]
+  assert.ok(first?.kind === 'dial')
+  me.membership.dialled(first.dial, { ok: false, reason: 'self', detail: '' }, at(110))
+  me.runTo(6_000)
+  assert.equal(dials().length, 2)
+})

@@ -9,7 +9,11 @@ import { HEARTBEATS_WAITING_MAX, InputQueue, PEER_INPUTS_WAITING_MAX } from '../
 import type { Executors, Store, Transport } from '../../src/runtime/ports.ts'
 
 /** A driver around a machine that answers each input as the test says; the ports write down what they were asked. */
-function stage(answer: (input: Input) => readonly Effect[], options: { commit?: Store['commit'] } = {}) {
+function stage(
+  answer: (input: Input) => readonly Effect[],
+  options: { commit?: Store['commit'] } = {},
+  onFatal: () => void = () => undefined,
+) {
   const seen: string[] = []
   const inputs: Input[] = []
   const fatal: unknown[] = []
@@ -44,7 +48,10 @@ function stage(answer: (input: Input) => readonly Effect[], options: { commit?: 
     executors,
     logger,
     clock,
-    fatal: e => fatal.push(e),
+    fatal: e => {
+      fatal.push(e)
+      onFatal()
+    },
   })
   const until = async (done: () => boolean) => {
     const end = performance.now() + 5_000
@@ -174,4 +181,26 @@ test('a full queue drops heartbeats first, then what peers sent, and never what 
   for (let input = queue.shift(); input !== undefined; input = queue.shift()) last = input
   assert.equal(last?.kind, 'tick')
   assert.equal(queue.length, 0)
+})
+
+test('a failure is told before the end: whoever waits for the leave does not take it for one', async () => {
+  const order: string[] = []
+  const s = stage(
+    () => {
+      throw new Error('bug')
+    },
+    {},
+    () => order.push('fatal'),
+  )
+  void s.driver.left.then(() => order.push('left'))
+  s.driver.enqueue(linkUp)
+  await s.until(() => order.length === 2)
+  assert.deepEqual(order, ['fatal', 'left'])
+})
+
+test('an error in what follows a write ends the driver as well', async () => {
+  const broken: Effect[] = [{ kind: 'persist', writes: [], then: [{ kind: 'forged' } as unknown as Effect] }]
+  const s = stage(input => (input.kind === 'link-up' ? broken : []))
+  s.driver.enqueue(linkUp)
+  await s.until(() => s.fatal.length === 1)
 })
