@@ -43,6 +43,11 @@ interface Question extends Pending {
   readonly task: TaskId
   readonly waiting: Set<NodeId>
   best: TaskRecord | undefined
+  /**
+   * As a list has it, from others than the owner. Only the owner knows that nobody started the task, so this is said
+   * only when everybody answered and nobody knows more: then the owner has read another version of the list.
+   */
+  listed: TaskRecord | undefined
   unreachable: boolean
 }
 
@@ -87,7 +92,8 @@ export class Forwarding {
       kind: 'get',
       task,
       waiting: new Set(from),
-      best: known,
+      best: known !== undefined && known.revision > 0 ? known : undefined,
+      listed: known?.revision === 0 ? known : undefined,
       unreachable: false,
     }
     if (!this.#admit(entry, step)) return
@@ -186,10 +192,15 @@ export class Forwarding {
       this.#concludeWhenAll(entry, step)
       return
     }
+    const fromOwner = from === this.#view.owner(reply.record.spec.key)
+    if (reply.record.revision === 0 && !fromOwner) {
+      entry.listed ??= reply.record
+      this.#concludeWhenAll(entry, step)
+      return
+    }
     entry.best = entry.best === undefined ? reply.record : mergeRecords(entry.best, reply.record)
     // A holder may be a moment behind; the owner is not, and what is settled stays so.
-    const final = isSettled(entry.best) || from === this.#view.owner(reply.record.spec.key)
-    if (final) this.#conclude(entry, step)
+    if (isSettled(entry.best) || fromOwner) this.#conclude(entry, step)
     else this.#concludeWhenAll(entry, step)
   }
 
@@ -198,7 +209,8 @@ export class Forwarding {
   }
 
   #conclude(entry: Question, step: Step): void {
-    const { best, task, unreachable, waiting } = entry
+    const { task, unreachable, waiting } = entry
+    const best = entry.best ?? (unreachable ? undefined : entry.listed)
     if (best !== undefined) {
       this.#finish(
         entry,

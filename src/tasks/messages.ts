@@ -46,7 +46,7 @@ export interface InventoryReply {
   /** False: "my ring differs from yours, ask again"; nothing is listed then. */
   readonly agreed: boolean
   readonly records: readonly TaskRecord[]
-  /** Tasks of these keys that run on the answering node at this moment. */
+  /** Tasks of these keys that ran on the answering node when it began to answer; the first pages tell them. */
   readonly running: readonly TaskId[]
   readonly done: boolean
 }

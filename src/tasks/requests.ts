@@ -6,7 +6,7 @@ import type { Step } from './effects.ts'
 import { answer, type Forwarding, HOPS_MAX, type Origin, refuse, unknownTask } from './forwarding.ts'
 import { isSettled } from './merge.ts'
 import type { Forward, TaskRequest } from './messages.ts'
-import { sameSpec } from './spec.ts'
+import { refusalOfSpec, sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { TaskSpec } from './task.ts'
 import type { View } from './view.ts'
@@ -50,7 +50,7 @@ export class Requests {
       return
     }
     const entry = this.#parts.table.get(request.task)
-    if (entry === undefined || !this.#speaksFor(entry)) refuse(origin, unknownTask(request.task), step)
+    if (entry === undefined) refuse(origin, unknownTask(request.task), step)
     else answerWith(origin, entry, true, step)
   }
 
@@ -89,13 +89,14 @@ export class Requests {
       else this.#refuse(origin, conflict(spec, known), step)
       return
     }
-    const failure = this.#unacceptable(spec)
+    const failure = this.#unacceptable(spec, 'node' in origin)
     if (failure !== undefined) this.#refuse(origin, failure, step)
     else answerWith(origin, work.accept(spec, step), false, step)
   }
 
-  #unacceptable(spec: TaskSpec): Failure | undefined {
-    const { table, config, check, phase } = this.#parts
+  /** @param passedOn by another node, which may have other limits, or none; what faces of this node say is checked there */
+  #unacceptable(spec: TaskSpec, passedOn: boolean): Failure | undefined {
+    const { view, table, config, check, phase } = this.#parts
     if (phase() === 'leaving') return LEAVING
     if (phase() === 'closed') return NOT_READY
     if (table.accepted >= config.queueMax) {
@@ -105,7 +106,9 @@ export class Requests {
         retryAfterS: 2,
       }
     }
-    return check(spec.type, spec.payload)
+    const failure = (passedOn ? refusalOfSpec(spec, config) : undefined) ?? check(spec.type, spec.payload)
+    if (failure === undefined) return undefined
+    return { ...failure, detail: `${failure.detail} Said by node ${view.self}, which owns the key.` }
   }
 
   #get(origin: Origin, task: TaskId, step: Step): void {
@@ -117,14 +120,9 @@ export class Requests {
       const askOwner =
         owner !== undefined && owner !== view.self && !isSettled(entry.record) && view.live.has(owner)
       if (!askOwner) answerWith(origin, entry, true, step)
-      else forwarding.get(origin, task, [owner], entry.record.revision > 0 ? entry.record : undefined, step)
+      else forwarding.get(origin, task, [owner], entry.record, step)
     } else if (phase() === 'closed') this.#refuse(origin, NOT_READY, step)
     else forwarding.get(origin, task, others, undefined, step)
-  }
-
-  /** A list entry that nobody started is the same everywhere; only its owner knows that nobody started it. */
-  #speaksFor(entry: Entry): boolean {
-    return entry.record.revision > 0 || entry.owner === this.#parts.view.self
   }
 
   #refuse(origin: Origin, failure: Failure, step: Step): void {

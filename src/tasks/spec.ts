@@ -2,7 +2,7 @@
  * From whatever somebody sent to a task with every default filled in. Written by hand: the room imports nothing, and
  * all problems are told at once, each with what was expected and what came.
  */
-import type { Problem } from '../base/errors.ts'
+import type { Failure, Problem } from '../base/errors.ts'
 import { asTaskId, KEY_BYTES_MAX, TASK_ID_PATTERN } from '../base/ids.ts'
 import type { TasksConfig } from './config.ts'
 import { jsonBytes, PAYLOAD_DEPTH_MAX, problemOfJson, sameJson, utf8Bytes } from './json.ts'
@@ -72,6 +72,15 @@ export function parseTaskSpec(
     timeoutMs,
   }
   return { ok: true, spec }
+}
+
+/** Why this node would not take such a task from anybody; undefined when it would. For specs that other nodes pass on. */
+export function refusalOfSpec(spec: TaskSpec, limits: TasksConfig): Failure | undefined {
+  const parsed = parseTaskSpec(spec, limits, undefined)
+  if (parsed.ok) return undefined
+  const { problems } = parsed
+  const detail = problems.map(({ at, expected, got }) => `${at}: expected ${expected}, got ${got}`).join('; ')
+  return { code: 'TASK_INVALID', detail: `${detail}.`, problems }
 }
 
 /** The same task, field by field. */

@@ -3,6 +3,7 @@
  * with disks that take time and lose what was under way when their node is killed. Everything random comes from a seed.
  */
 import assert from 'node:assert/strict'
+import type { Failure } from '../../src/base/errors.ts'
 import { asNodeId, asRequestId, asTaskId, type NodeId, type TaskId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
 import { instantOf, type Now, wallOf } from '../../src/base/time.ts'
@@ -29,6 +30,8 @@ interface Options {
   readonly frameMs?: readonly [number, number]
   /** Time a commit takes, in ms. */
   readonly commitMs?: readonly [number, number]
+  /** What the executors of a node say to a task; by default they take every one. */
+  readonly check?: (node: NodeId, type: string) => Failure | undefined
   /** What an attempt does: how long it takes, and how it ends. */
   readonly run?: (order: AttemptOrder, random: Random) => { readonly ms: number; readonly outcome: Outcome }
 }
@@ -76,6 +79,7 @@ export class Cluster {
   now = 0
   commitMs: readonly [number, number]
   readonly #run: NonNullable<Options['run']>
+  readonly #check: NonNullable<Options['check']>
   readonly #frameMs: readonly [number, number]
   readonly #events: Event[] = []
   readonly #arrivals = new Map<string, number>()
@@ -90,6 +94,7 @@ export class Cluster {
     this.config = { ...tasksDefaults(4), ...options.config }
     this.#frameMs = options.frameMs ?? [0.2, 3]
     this.commitMs = options.commitMs ?? [0.5, 4]
+    this.#check = options.check ?? (() => undefined)
     this.#run =
       options.run ?? ((_, random) => ({ ms: random.between(1, 20), outcome: { ok: true, result: 'done' } }))
   }
@@ -113,7 +118,7 @@ export class Cluster {
     host.alive = true
     const now = this.#now()
     const random = this.random.fork()
-    const check = () => undefined
+    const check = (type: string) => this.#check(id, type)
     const records = wire(host.stored())
     host.tasks = new Tasks({ self: id, config: this.config, replicas: 3, records, check, random, now })
     for (const [list, specs] of this.#lists) this.#step(host, tasks => tasks.taskList(list, specs, now))
@@ -150,7 +155,12 @@ export class Cluster {
 
   list(name: string, specs: readonly TaskSpec[]): void {
     this.#lists.set(name, specs)
-    for (const host of this.living) this.#step(host, tasks => tasks.taskList(name, specs, this.#now()))
+    for (const host of this.living) this.listAt(host.id, name, specs)
+  }
+
+  /** On this node only, and not after its next boot. */
+  listAt(host: string, name: string, specs: readonly TaskSpec[]): void {
+    this.#step(this.host(host), tasks => tasks.taskList(name, specs, this.#now()))
   }
 
   /** kill -9: what was not on disk is gone; what ran is gone. */

@@ -23,7 +23,7 @@ function made() {
   const add = (id: string, bytes: number) => {
     const payload = 'x'.repeat(bytes)
     const result = 'y'.repeat(bytes / 2)
-    const fresh = freshRecord(spec(id, { payload }), 'api', wallOf(0), [asker], 3)
+    const fresh = freshRecord(spec(id, { payload }), 'api', wallOf(0), [asker], 1)
     const entry = table.add({ ...fresh, state: 'succeeded', settledAt: wallOf(1), result })
     table.assign(entry, asker, view.epoch)
     return entry

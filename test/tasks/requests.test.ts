@@ -227,3 +227,56 @@ test('an id that is there under another key keeps its key, and nobody falls over
   assert.equal(cluster.host('n1').machine.get(mine.id)?.spec.key, mine.key)
   assert.equal(metric(cluster.host('n1'), 'task_conflicts_total'), 1)
 })
+
+test('what is forwarded is checked by the owner as if it had come from outside', () => {
+  const cluster = new Cluster({ run: forever, config: { payloadBytesMax: 1_000 } })
+  cluster.start(THREE)
+  const good = ownedBy('n2')
+  const wrong: readonly (readonly [string, Partial<TaskSpec>])[] = [
+    ['maxAttempts', { maxAttempts: 0 }],
+    ['timeoutMs', { timeoutMs: 1e300 }],
+    ['backoffMs', { backoffMs: 0.5 }],
+    ['type', { type: '' }],
+    ['payload', { payload: 'x'.repeat(1_000) }],
+  ]
+  for (const [field, changes] of wrong) {
+    const reply = cluster.ask('n1', { kind: 'submit', spec: { ...good, ...changes } })
+    assert.equal(code(reply), 'TASK_INVALID', field)
+    assert.ok(!reply.ok && reply.failure.problems?.some(({ at }) => at === field), field)
+    assert.match(reply.failure.detail, /node n2/)
+  }
+  const owner = ringOf(THREE).owner('')
+  const asked = THREE.find(node => node !== owner) ?? ''
+  assert.equal(code(cluster.ask(asked, { kind: 'submit', spec: { ...good, key: '' } })), 'TASK_INVALID')
+  assert.ok(THREE.every(node => cluster.host(node).machine.get(good.id) === undefined))
+  assert.ok(cluster.ask('n1', { kind: 'submit', spec: good }).ok)
+})
+
+test('a refusal by the executors names the node whose executors they are', () => {
+  const failure = { code: 'COMMAND_NOT_ALLOWED', detail: 'not here.' } as const
+  const cluster = new Cluster({ check: node => (node === 'n2' ? failure : undefined) })
+  cluster.start(THREE)
+  for (const face of THREE) {
+    const reply = cluster.ask(face, { kind: 'submit', spec: ownedBy('n2') })
+    assert.deepEqual(reply, {
+      ok: false,
+      failure: { ...failure, detail: 'not here. Said by node n2, which owns the key.' },
+    })
+  }
+})
+
+test('a task whose owner has not read the list is told by whoever has, unless the owner is silent', () => {
+  const cluster = new Cluster({ config: { forwardMs: 1_000 } })
+  cluster.start(THREE)
+  const task = ownedBy('n2')
+  cluster.listAt('n1', 'work', [task])
+  for (const face of THREE) {
+    const reply = cluster.ask(face, { kind: 'get', task: task.id })
+    assert.ok(reply.ok, face)
+    assert.equal(reply.record.state, 'ready')
+  }
+  cutOff(cluster, 'n2')
+  for (const face of ['n1', 'n3']) {
+    assert.equal(code(cluster.ask(face, { kind: 'get', task: task.id })), 'OWNER_UNREACHABLE', face)
+  }
+})
