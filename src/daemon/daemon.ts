@@ -5,12 +5,13 @@
  * thrown as a coded error with nothing left behind. After that only a failed disk or a bug ends the process by itself.
  */
 import { randomInt } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { createExecutors } from '../adapters/executors/executors.ts'
 import { createHttpServer } from '../adapters/http/server.ts'
 import { loadIdentity } from '../adapters/libp2p/identity.ts'
 import { createTransport } from '../adapters/libp2p/transport.ts'
-import { openDataDirectory, STORE_FILE } from '../adapters/storage/data-directory.ts'
-import { openStore } from '../adapters/storage/store.ts'
+import { type DataDirectory, openDataDirectory, STORE_FILE } from '../adapters/storage/data-directory.ts'
+import { openStore, type SqliteStore } from '../adapters/storage/store.ts'
 import { createClock } from '../adapters/system/clock.ts'
 import { createLogger } from '../adapters/system/logger.ts'
 import { onTermination } from '../adapters/system/signals.ts'
@@ -55,7 +56,7 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   const directory = await openDataDirectory(config.dataDir)
   closing.add('data directory', () => directory.close())
   const identity = await loadIdentity(directory.path)
-  const store = await openStore(directory.file(STORE_FILE))
+  const store = await openNodeStore(directory, logger)
   closing.add('store', () => store.close())
   const records = (await store.load('tasks')).map(row => row.value as TaskRecord)
   const executors = createExecutors({ config: config.executors, logger, dataDir: directory.path })
@@ -95,11 +96,16 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
 
   driver.start()
   offerTaskLists(lists, driver.enqueue, logger)
-  closing.add('signals', async () => stopListening())
+  closing.add('signals', leaveOnSignals(driver, config.leaveMs, logger))
+  return await untilOver(driver, failed.promise, logger)
+}
+
+/** SIGTERM and SIGINT are a leave, a second one ends at once. Returns what takes the handlers away. */
+function leaveOnSignals(driver: Driver, deadlineMs: number, logger: Logger): () => Promise<void> {
   const stopListening = onTermination({
-    first: signal => {
+    first(signal) {
       logger.log('info', 'signal', { signal })
-      driver.enqueue({ kind: 'leave', deadlineMs: config.leaveMs })
+      driver.enqueue({ kind: 'leave', deadlineMs })
     },
     hangup() {
       logger.log('warn', 'reload-not-supported', {
@@ -107,7 +113,17 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
       })
     },
   })
-  return await untilOver(driver, failed.promise, logger)
+  return async () => stopListening()
+}
+
+/** Opens the store, and says so when a node that has lived before finds none. */
+async function openNodeStore(directory: DataDirectory, logger: Logger): Promise<SqliteStore> {
+  const path = directory.file(STORE_FILE)
+  if (directory.boot > 1 && !existsSync(path)) {
+    const detail = `${path} is gone: what this node had accepted and no other holds is lost`
+    logger.log('warn', 'store-missing', { boot: directory.boot, detail })
+  }
+  return await openStore(path)
 }
 
 async function untilOver(driver: Driver, failed: Promise<never>, logger: Logger): Promise<number> {
