@@ -15,7 +15,7 @@ export interface TasksConfig {
   readonly timeoutMs: number
   /** Unsettled tasks this node accepts as owner; more are answered QUEUE_FULL. */
   readonly queueMax: number
-  /** Settled records kept, oldest dropped first (never those of a shared task list that is still loaded). */
+  /** Settled records kept, those settled longest ago dropped first (never those of a shared task list that is still loaded). */
   readonly settledMax: number
   /** A payload may have this many bytes as JSON. */
   readonly payloadBytesMax: number

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
 import type { Instant } from '../base/time.ts'
+import { DropOrder } from './drop-order.ts'
 import type { Slotted } from './heap.ts'
 import { isSettled } from './merge.ts'
 import { rankOf } from './queue.ts'
@@ -44,8 +45,8 @@ export class Table {
   readonly #entries = new Map<TaskId, Entry>()
   /** A key mostly has one task, and then no set. */
   readonly #byKey = new Map<string, Entry | Set<Entry>>()
-  /** Settled and in no loaded list: those that may be dropped, oldest first. */
-  readonly #droppable = new Set<Entry>()
+  /** Settled and in no loaded list. */
+  readonly #droppable = new DropOrder<Entry>()
   readonly #owned = noneOwned()
   #held = 0
   #accepted = 0
@@ -160,9 +161,9 @@ export class Table {
     else this.#byKey.delete(entry.key)
   }
 
-  /** The oldest settled entries above the bound. */
+  /** The entries above the bound that were settled longest ago. */
   surplus(settledMax: number): Entry[] {
-    return firstOf(this.#droppable, this.#droppable.size - settledMax)
+    return this.#droppable.beyond(settledMax)
   }
 
   #index(entry: Entry): void {
@@ -182,11 +183,10 @@ export class Table {
     if (entry.lists.length > 0) this.#listed += by
   }
 
-  /** An entry keeps its place among the droppable ones however often it is touched. */
   #sort(entry: Entry): void {
     const droppable = entry.lists.length === 0 && isSettled(entry.record)
-    if (!droppable) this.#droppable.delete(entry)
-    else if (!this.#droppable.has(entry)) this.#droppable.add(entry)
+    if (droppable) this.#droppable.set(entry)
+    else this.#droppable.delete(entry)
   }
 }
 

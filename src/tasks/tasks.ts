@@ -103,7 +103,7 @@ export class Tasks {
     this.#lists = new Lists(table, schedule, counters)
     const phase = () => this.#phase
     this.#requests = new Requests({ view, table, work, forwarding, counters, config, check, phase })
-    this.#inherited = [...records].sort(bySettling).map(record => table.add(record))
+    this.#inherited = records.map(record => table.add(record))
   }
 
   /**
@@ -374,6 +374,3 @@ export class Tasks {
     return step.effects()
   }
 }
-
-const bySettling = (a: TaskRecord, b: TaskRecord): number =>
-  (a.settledAt ?? a.acceptedAt) - (b.settledAt ?? b.acceptedAt)

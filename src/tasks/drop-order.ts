@@ -1,0 +1,54 @@
+import { Heap, type Slotted } from './heap.ts'
+import type { TaskRecord } from './task.ts'
+
+interface Place<T> extends Slotted {
+  readonly item: T
+  settledAt: number
+  readonly order: number
+}
+
+/**
+ * Settled records that may be dropped, those settled longest ago first, in whatever order they came: after a change of
+ * the ring old ones come late, and must not push out results that somebody may still ask for. Every change costs
+ * O(log n). Ages are wall times of the nodes that ran the tasks, so clocks that differ blur the order by as much.
+ */
+export class DropOrder<T extends { readonly record: TaskRecord }> {
+  readonly #places = new Map<T, Place<T>>()
+  readonly #heap = new Heap<Place<T>>(
+    (a, b) => a.settledAt < b.settledAt || (a.settledAt === b.settledAt && a.order < b.order),
+  )
+  #orders = 0
+
+  /** Adds it, or puts it where it belongs now. */
+  set(item: T): void {
+    const settledAt = item.record.settledAt ?? item.record.acceptedAt
+    const place = this.#places.get(item)
+    if (place === undefined) {
+      const added = { item, settledAt, order: this.#orders++, slot: -1 }
+      this.#places.set(item, added)
+      this.#heap.add(added)
+    } else if (place.settledAt !== settledAt) {
+      place.settledAt = settledAt
+      this.#heap.moved(place)
+    }
+  }
+
+  delete(item: T): void {
+    const place = this.#places.get(item)
+    if (place === undefined) return
+    this.#places.delete(item)
+    this.#heap.remove(place)
+  }
+
+  /** The first ones beyond `max`; they stay until they are deleted. */
+  beyond(max: number): T[] {
+    const first: Place<T>[] = []
+    while (this.#heap.size > max) {
+      const place = this.#heap.first() as Place<T>
+      this.#heap.remove(place)
+      first.push(place)
+    }
+    for (const place of first) this.#heap.add(place)
+    return first.map(({ item }) => item)
+  }
+}
