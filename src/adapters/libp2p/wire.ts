@@ -63,7 +63,8 @@ export class Wire {
       this.foreign = true
       cut(new Error('the other end does not speak libp2p, or has a cluster key'))
     }
-    this.#socket.on('data', check)
+    // Before libp2p sees them: 60 kB of 0xff keep its decoder busy for a third of a second.
+    this.#socket.prependListener('data', check)
   }
 
   onClose(tell: () => void): void {
