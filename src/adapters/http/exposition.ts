@@ -23,10 +23,10 @@ function sampleLine(
 }
 
 /** One block a metric; samples of metrics of one name are put under one head, as the format demands. */
-export function expose(metrics: readonly Metric[]): string {
+export function expose(metrics: readonly Metric[], prefix = PREFIX): string {
   const blocks = new Map<string, string[]>()
   for (const { name, help, type, samples } of metrics) {
-    const full = PREFIX + name
+    const full = prefix + name
     const lines = blocks.get(full) ?? [`# HELP ${full} ${escapeHelp(help)}`, `# TYPE ${full} ${type}`]
     for (const { labels, value } of samples) lines.push(sampleLine(full, labels, value))
     blocks.set(full, lines)
