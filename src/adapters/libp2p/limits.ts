@@ -71,6 +71,12 @@ export const RECORDS_MAX = 10_000
 export const RUNNING_MAX = 20_000
 export const PROBLEMS_MAX = 1_000
 
+/**
+ * Highest incarnation of a member. They start at the wall clock in milliseconds (2^41) and rise by one at each boot and
+ * refutation. Near 2^53 adding one gives the same number again: a claim up there could never be refuted.
+ */
+export const INCARNATION_MAX = 2 ** 52
+
 /** Characters in the texts of a message. */
 export const ADDRESS_CHARS_MAX = 300
 export const SHORT_CHARS_MAX = 128

@@ -27,6 +27,7 @@ import {
   CLAIMS_MAX,
   DETAIL_CHARS_MAX,
   HOLDERS_MAX,
+  INCARNATION_MAX,
   JSON_DEPTH_MAX,
   MEMBERS_MAX,
   PROBLEMS_MAX,
@@ -55,6 +56,7 @@ const key = z
 const short = z.string().max(SHORT_CHARS_MAX)
 const detail = z.string().max(DETAIL_CHARS_MAX)
 const count = z.int().nonnegative()
+const incarnation = count.max(INCARNATION_MAX)
 const json = z.custom<Json>(value => value !== undefined && isShallow(value, JSON_DEPTH_MAX))
 
 /** Is a parsed value nested less deeply than the limit? Recursion itself is bounded by the limit. */
@@ -70,7 +72,7 @@ function isShallow(value: unknown, depth: number): boolean {
 const member = z.object({
   id: nodeId,
   peerId,
-  incarnation: count,
+  incarnation,
   status: z.enum(['alive', 'dead', 'left']),
   leaving: z.boolean(),
   addresses: z.array(z.string().max(ADDRESS_CHARS_MAX)).max(ADDRESSES_MAX),
@@ -81,7 +83,7 @@ const members = z.array(member).max(MEMBERS_MAX)
 const claim = z.object({
   accuser: nodeId,
   subject: nodeId,
-  incarnation: count,
+  incarnation,
   sequence: count,
   evidence: z.enum(['timeout', 'refused']),
   withdrawn: z.boolean(),
@@ -104,13 +106,13 @@ const sync = z.object({ type: z.literal('sync'), reply: z.boolean(), members, cl
 const ping = z.object({ type: z.literal('ping'), seq: count })
 const ack = z.object({ type: z.literal('ack'), seq: count })
 const leave = z.object({ type: z.literal('leave'), member })
-const leaveAck = z.object({ type: z.literal('leave-ack'), incarnation: count })
+const leaveAck = z.object({ type: z.literal('leave-ack'), incarnation })
 
 const rumour = z.object({ type: z.literal('rumour'), members })
 const heartbeat = z.object({
   type: z.literal('heartbeat'),
   id: nodeId,
-  incarnation: count,
+  incarnation,
   leaving: z.boolean(),
   ringChecksum: short,
   viewDigest: z.number(),

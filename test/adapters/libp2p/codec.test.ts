@@ -12,6 +12,7 @@ import { FrameReader } from '../../../src/adapters/libp2p/frame-reader.ts'
 import {
   CLAIMS_MAX,
   GOSSIP_BYTES_MAX,
+  INCARNATION_MAX,
   JSON_DEPTH_MAX,
   LINK_FRAME_BYTES_MAX,
   MEMBERS_MAX,
@@ -87,6 +88,30 @@ test('a message with one field replaced by anything never throws out of the deco
     }),
     { numRuns: 500 },
   )
+})
+
+test('an incarnation that leaves no room for a higher one is refused wherever it stands', () => {
+  const at = (incarnation: number) => {
+    const record = { ...member(1), incarnation }
+    const claim = {
+      accuser: 'a',
+      subject: 'b',
+      incarnation,
+      sequence: 1,
+      evidence: 'timeout',
+      withdrawn: false,
+    }
+    const beat = { id: 'a', incarnation, leaving: false, ringChecksum: '', viewDigest: 0, heard: [] }
+    return [
+      decodeLinkFrame(bodyOf({ type: 'rumour', members: [record] })).ok,
+      decodeLinkFrame(bodyOf({ type: 'sync', reply: false, members: [], claims: [claim] })).ok,
+      decodeLinkFrame(bodyOf({ type: 'leave-ack', incarnation })).ok,
+      decodeGossip(bodyOf({ type: 'claims', claims: [claim] })).ok,
+      decodeGossip(bodyOf({ type: 'heartbeat', ...beat, load: { running: 0, queued: 0 } })).ok,
+    ]
+  }
+  assert.deepEqual(new Set(at(INCARNATION_MAX)), new Set([true]))
+  assert.deepEqual(new Set(at(INCARNATION_MAX + 1)), new Set([false]))
 })
 
 test('frames are the same however the network cuts and glues them', () => {

@@ -1,5 +1,6 @@
 /** All messages that nodes may send each other, for properties. Built from the types, not from the schemas under test. */
 import fc from 'fast-check'
+import { INCARNATION_MAX } from '../../../src/adapters/libp2p/limits.ts'
 import { asNodeId, asPeerId, asRequestId, asTaskId } from '../../../src/base/ids.ts'
 import { wallOf } from '../../../src/base/time.ts'
 import type { MemberRecord } from '../../../src/membership/member.ts'
@@ -18,13 +19,14 @@ const peerId = fc.stringMatching(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/).map(asPee
 const taskId = fc.stringMatching(/^[\x21-\x7e]{1,40}$/).map(asTaskId)
 const requestId = fc.string({ minLength: 1, maxLength: 40 }).map(asRequestId)
 const count = fc.nat({ max: Number.MAX_SAFE_INTEGER })
+const incarnation = fc.nat({ max: INCARNATION_MAX })
 const wall = fc.nat({ max: 4_000_000_000_000 }).map(wallOf)
 const text = fc.string({ maxLength: 60, unit: 'binary' }).map(value => value.toWellFormed())
 
 const member: fc.Arbitrary<MemberRecord> = fc.record({
   id: nodeId,
   peerId,
-  incarnation: count,
+  incarnation,
   status: fc.constantFrom('alive', 'dead', 'left'),
   leaving: fc.boolean(),
   addresses: fc.array(fc.string({ maxLength: 40 }), { maxLength: 8 }),
@@ -34,7 +36,7 @@ const members = fc.array(member, { maxLength: 5 })
 const claim: fc.Arbitrary<Claim> = fc.record({
   accuser: nodeId,
   subject: nodeId,
-  incarnation: count,
+  incarnation,
   sequence: count,
   evidence: fc.constantFrom('timeout', 'refused'),
   withdrawn: fc.boolean(),
@@ -135,7 +137,7 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
   fc.record({ type: fc.constant('ping' as const), seq: count }),
   fc.record({ type: fc.constant('ack' as const), seq: count }),
   fc.record({ type: fc.constant('leave' as const), member }),
-  fc.record({ type: fc.constant('leave-ack' as const), incarnation: count }),
+  fc.record({ type: fc.constant('leave-ack' as const), incarnation }),
   rumour,
   fc.record({ type: fc.constant('forward' as const), id: requestId, hops: count, request }),
   fc.record({ type: fc.constant('forward-reply' as const), id: requestId, reply }),
@@ -161,7 +163,7 @@ const anyGossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(
   fc.record({
     type: fc.constant('heartbeat' as const),
     id: nodeId,
-    incarnation: count,
+    incarnation,
     leaving: fc.boolean(),
     ringChecksum: fc.string({ maxLength: 40 }),
     viewDigest: count,
