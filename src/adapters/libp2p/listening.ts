@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os'
 import { CodedError } from '../../base/errors.ts'
 import { formatHostPort, toMultiaddr } from './addresses.ts'
 import type { TransportConfig } from './config.ts'
+import { outwardInterface } from './default-route.ts'
 import type { Host } from './host.ts'
 
 /** Listens and resolves with the addresses for others. Throws ADDRESS_IN_USE or ADDRESS_UNUSABLE. */
@@ -13,7 +14,7 @@ export async function startListening(host: Host, config: TransportConfig): Promi
   const ip = await toIp(config.host, where)
   const port = await listen(host, ip, config.port, where)
   if (config.advertise.length > 0) return config.advertise.map(text => withPort(text, port))
-  return reachable(ip).map(address => formatHostPort(address, port))
+  return reachable(ip, await outwardInterface()).map(address => formatHostPort(address, port))
 }
 
 async function listen(host: Host, ip: string, port: number, where: string): Promise<number> {
@@ -46,12 +47,16 @@ function unusable(where: string, got: string, cause: unknown): CodedError {
   return new CodedError('ADDRESS_UNUSABLE', detail, { cause })
 }
 
-/** All addresses of this machine, when it listens on all; loopback only when there is no other. */
-function reachable(ip: string): readonly string[] {
+/**
+ * All addresses of this machine, when it listens on all; loopback only when there is no other. Those of the interface
+ * that leads outward come first: others dial in this order, and wait for what leads nowhere, such as Docker's bridge.
+ */
+function reachable(ip: string, outward: string | undefined): readonly string[] {
   const family = ip === '0.0.0.0' ? 'IPv4' : ip === '::' ? 'IPv6' : undefined
   if (family === undefined) return [ip]
-  const found = Object.values(networkInterfaces())
-    .flatMap(addresses => addresses ?? [])
+  const found = Object.entries(networkInterfaces())
+    .sort(([a], [b]) => Number(b === outward) - Number(a === outward))
+    .flatMap(([, addresses]) => addresses ?? [])
     .filter(address => !address.internal && address.family === family && !address.address.startsWith('fe80:'))
     .map(({ address }) => address)
   return found.length > 0 ? found : [family === 'IPv4' ? '127.0.0.1' : '::1']

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { isIPv4 } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import { after, test } from 'node:test'
+import { outwardInterface } from '../../../src/adapters/libp2p/default-route.ts'
 import { CodedError, type ErrorCode } from '../../../src/base/errors.ts'
 import { makePeer, type Peer, type PeerOptions, startPeer } from './peer-fixture.ts'
 
@@ -13,6 +14,8 @@ async function peer(options: PeerOptions = {}, start = true): Promise<Peer> {
   ends.push(() => made.stop())
   return made
 }
+
+const isPlainIPv4 = (found: NetworkInterfaceInfo): boolean => found.family === 'IPv4' && !found.internal
 
 const coded = (code: ErrorCode, detail: RegExp) => (error: unknown) =>
   error instanceof CodedError && error.code === code && detail.test(error.detail)
@@ -31,7 +34,9 @@ test('listening everywhere tells the addresses of this machine, and loopback onl
     .map(found => found.address)
   const hosts = a.addresses.map(address => address.split(':')[0] ?? '')
   assert.ok(hosts.every(isIPv4))
-  assert.deepEqual(hosts, outside.length > 0 ? outside : ['127.0.0.1'])
+  assert.deepEqual(hosts.toSorted(), outside.length > 0 ? outside.toSorted() : ['127.0.0.1'])
+  const outward = networkInterfaces()[(await outwardInterface()) ?? '']?.find(isPlainIPv4)
+  if (outward !== undefined) assert.equal(hosts[0], outward.address)
   assert.ok((await (await peer()).dial(a.address)).ok)
 })
 
