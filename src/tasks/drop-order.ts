@@ -40,10 +40,10 @@ export class DropOrder<T extends { readonly record: TaskRecord }> {
     this.#heap.remove(place)
   }
 
-  /** The first ones beyond `max`; they stay until they are deleted. */
-  beyond(max: number): T[] {
+  /** The first ones beyond `max`, at most `limit`; they stay until they are deleted. */
+  beyond(max: number, limit: number): T[] {
     const first: Place<T>[] = []
-    while (this.#heap.size > max) {
+    while (this.#heap.size > max && first.length < limit) {
       const place = this.#heap.first() as Place<T>
       this.#heap.remove(place)
       first.push(place)

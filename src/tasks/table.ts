@@ -161,9 +161,9 @@ export class Table {
     else this.#byKey.delete(entry.key)
   }
 
-  /** The entries above the bound that were settled longest ago. */
-  surplus(settledMax: number): Entry[] {
-    return this.#droppable.beyond(settledMax)
+  /** The entries above the bound that were settled longest ago, at most `limit`. */
+  surplus(settledMax: number, limit: number): Entry[] {
+    return this.#droppable.beyond(settledMax, limit)
   }
 
   #index(entry: Entry): void {

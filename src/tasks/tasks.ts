@@ -71,6 +71,8 @@ export class Tasks {
   #releasing: { readonly gained: number; readonly unanswered: readonly NodeId[] } | undefined
   /** Pauses have ended that this step could not get to. */
   #dueLeft = false
+  /** There may be more settled records to drop than this step could. */
+  #surplusLeft = false
   /** Until the first view: what the process before this one left behind. */
   #inherited: readonly Entry[]
   #phase: 'closed' | 'open' | 'leaving' = 'closed'
@@ -195,7 +197,8 @@ export class Tasks {
   /** When `tick` is wanted at the latest; a past instant means at once. */
   nextWake(): Instant {
     const scanning = this.#scan !== undefined && this.#view.ring !== undefined
-    if (scanning || this.#dueLeft || this.#releasing !== undefined) return 0 as Instant
+    const left = this.#dueLeft || this.#surplusLeft || this.#releasing !== undefined
+    if (scanning || left) return 0 as Instant
     return Math.min(
       this.#schedule.nextDue,
       this.#replication.nextWake(),
@@ -368,7 +371,7 @@ export class Tasks {
     this.#endTakeover(step)
     this.#releaseSome(step)
     if (this.#phase === 'open') this.#work.start(step)
-    this.#work.trim(step)
+    this.#surplusLeft = this.#work.trim(step)
     this.#inventories.flush(step)
     this.#replication.flush(step)
     return step.effects()

@@ -26,6 +26,8 @@ import type { View } from './view.ts'
 
 /** Pauses that end in one step at most. */
 const DUE_MAX = 1_000
+/** Settled records dropped in one step at most: a few ms, also after a list of 200,000 was unloaded. */
+export const TRIM_MAX = 1_000
 
 export interface WorkParts {
   readonly view: View
@@ -203,14 +205,18 @@ export class Work {
     }
   }
 
-  /** Keeps the number of settled records within its bound. */
-  trim(step: Step): void {
+  /** Keeps the number of settled records within its bound. True when there may be more to drop. */
+  trim(step: Step): boolean {
     const { table, config, counters } = this.#parts
-    for (const entry of table.surplus(config.settledMax)) {
+    let dropped = 0
+    for (const entry of table.surplus(config.settledMax, TRIM_MAX)) {
       if (entry.place !== 'nowhere') continue
       this.#erase(entry, step)
-      counters.add('settled_dropped')
+      dropped++
     }
+    if (dropped > 0) counters.add('settled_dropped', dropped)
+    // Only with all of them gone: what still runs here stays at the front, and there is no hurry then.
+    return dropped === TRIM_MAX
   }
 
   #erase(entry: Entry, step: Step): void {
