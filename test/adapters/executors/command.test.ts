@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { resolveCommands } from '../../../src/adapters/executors/command.ts'
+import { checkExecPayload } from '../../../src/adapters/executors/exec-payload.ts'
 import { createExecutors } from '../../../src/adapters/executors/executors.ts'
 import { CodedError } from '../../../src/base/errors.ts'
 import { commandOf, configOf, LogBook, scene } from './scene.ts'
@@ -34,8 +35,15 @@ test('a missing command is logged at start and refused by check', t => {
   assert.equal(line?.fields['command'], 'gone')
   const failure = executors.check('exec', { command: 'gone' })
   assert.equal(failure?.code, 'COMMAND_NOT_ALLOWED')
-  assert.match(String(failure?.detail), /^payload\.command: expected no exec task here, .*, got "gone" \(/)
   assert.match(String(failure?.detail), /\/no\/such\/program is not there/)
+})
+
+test('where no command is allowed, the refusal says that no exec task is', () => {
+  const failure = checkExecPayload({ command: 'sum' }, new Map())
+  assert.equal(
+    failure?.detail,
+    'payload.command: expected no exec task here, as no command of executors.exec.commands can be run, got "sum".',
+  )
 })
 
 test('limits that cannot be kept are refused at start', () => {
