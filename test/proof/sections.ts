@@ -118,7 +118,11 @@ async function simulation(): Promise<{ shown: Shown[]; raw: unknown }> {
 
 /** A part of the test suite, counted by the runner's own closing lines. */
 async function tests(pattern: string, secondsMax: number): Promise<{ shown: Shown[]; raw: unknown }> {
-  const ran = await command(node, ['--test', '--test-reporter=tap', pattern], secondsMax)
+  const ran = await command(
+    node,
+    ['--test', '--test-timeout=300000', '--test-reporter=tap', pattern],
+    secondsMax,
+  )
   const count = (name: string) => Number(new RegExp(`^# ${name} (\\d+)`, 'm').exec(ran.stdout)?.[1])
   const [passed, failed, skipped] = [count('pass'), count('fail'), count('skipped')]
   const text = `${passed} passed, ${failed} failed, ${skipped} skipped in ${ran.seconds.toFixed(0)} s`
@@ -128,11 +132,15 @@ async function tests(pattern: string, secondsMax: number): Promise<{ shown: Show
   }
 }
 
+interface Lookups {
+  readonly rows: readonly { members: number; what: string; ours: number; bare: number; ratio: number }[]
+}
+
 async function owner(): Promise<{ shown: Shown[]; raw: unknown }> {
   const ran = await command(node, [`${root}test/bench/owner.ts`, '--json'], 120)
   const { ours, peer, ratio } = JSON.parse(ran.stdout)
   const ring = await command(node, [`${root}test/bench/ring.ts`, '--json'], 120)
-  const lookups = JSON.parse(ring.stdout)
+  const lookups = JSON.parse(ring.stdout) as Lookups
   return {
     shown: [
       figure(
@@ -140,6 +148,12 @@ async function owner(): Promise<{ shown: Shown[]; raw: unknown }> {
         `${ours.perSecond.toFixed(0)} requests/s, p99 ${ours.p99Ms.toFixed(2)} ms, ${ratio.toFixed(2)} of bare node:http (${peer.perSecond.toFixed(0)}/s)`,
       ),
       fact('every answer was 200', ours.failed === 0, `${ours.requests} requests`),
+      ...lookups.rows.map(({ members, what, ours: a, bare, ratio }) =>
+        figure(
+          `${what}, ${members} members`,
+          `${a.toFixed(0)} beside bare hashring's ${bare.toFixed(0)}, ratio ${ratio.toFixed(2)}`,
+        ),
+      ),
     ],
     raw: { ours, peer, lookups },
   }

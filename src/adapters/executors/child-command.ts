@@ -6,6 +6,7 @@
  * grandchild that holds standard output open cannot hold up the result.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { setPriority } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { EndCause, EndReport, RunnerReport, StartOrder } from './messages.ts'
 import { OutputHead, OutputTail } from './output.ts'
@@ -24,6 +25,12 @@ export const KILL_WAIT_MS = 5_000
 
 /** Bytes kept of the end of standard error. */
 export const STDERR_BYTES_MAX = 8 * 1024
+
+/**
+ * Niceness of commands: heartbeats go before work. On a machine whose cores are all busy with tasks a daemon that has to
+ * queue for the processor finds the dead later, and is itself suspected.
+ */
+const COMMAND_NICENESS = 10
 
 /** What a command's standard input may say when nobody reads it (any more): the command's business, no failure. */
 const INPUT_ENDED: ReadonlySet<unknown> = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'])
@@ -63,6 +70,7 @@ export class ChildCommand {
       void this.#finish()
       return
     }
+    yieldToDaemon(this.#child.pid)
     this.#follow(this.#child)
   }
 
@@ -172,5 +180,15 @@ export class ChildCommand {
       failure: this.#failure,
       strays,
     }
+  }
+}
+
+/** What it forks from now on inherits this. One that has ended already has nothing to yield. */
+function yieldToDaemon(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    setPriority(pid, COMMAND_NICENESS)
+  } catch (error) {
+    if ((error as { info?: { code?: string } }).info?.code !== 'ESRCH') throw error
   }
 }
