@@ -78,7 +78,8 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   const bornAt = clock.now()
   const node = new Node(init, bornAt)
   const failed = Promise.withResolvers<never>()
-  failed.promise.catch(() => {})
+  // Awaited at the end of this function; a failure before that must not count as unhandled meanwhile.
+  failed.promise.catch(() => undefined)
   const trace = options.traceFile ? openTrace(options.traceFile, init, bornAt, logger, closing) : undefined
   const fatal = (error: unknown) => failed.reject(error)
   const driver = new Driver({ machine: node, clock, transport, store, executors, logger, fatal, ...trace })
