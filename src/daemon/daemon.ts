@@ -96,7 +96,7 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   })
 
   driver.start()
-  offerTaskLists(lists, driver.enqueue, logger)
+  offerTaskLists(lists, driver.enqueue)
   closing.add('signals', leaveOnSignals(driver, config.leaveMs, logger))
   return await untilOver(driver, failed.promise, logger)
 }

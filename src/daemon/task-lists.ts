@@ -5,7 +5,10 @@ import type { Enqueue, Logger } from '../runtime/ports.ts'
 
 type List = Awaited<ReturnType<typeof readTaskList>>
 
-/** Reads every configured shared task list before anything starts. Throws TASK_LIST_UNREADABLE or TASK_LIST_INVALID. */
+/**
+ * Reads every configured shared task list before anything starts, and says so: whoever sees the daemon listen has seen
+ * what it read. Throws TASK_LIST_UNREADABLE or TASK_LIST_INVALID.
+ */
 export async function readTaskLists(config: Config, logger: Logger): Promise<readonly List[]> {
   const lists: List[] = []
   for (const entry of config.taskLists) {
@@ -19,15 +22,14 @@ export async function readTaskLists(config: Config, logger: Logger): Promise<rea
     for (const { at, expected, got } of list.problems) {
       logger.log('warn', 'task-list-problem', { list: list.name, at, expected, got })
     }
+    const { name, specs, problems } = list
+    logger.log('info', 'task-list-read', { list: name, tasks: specs.length, problems: problems.length })
     lists.push(list)
   }
   return lists
 }
 
 /** Hands the lists to the core. */
-export function offerTaskLists(lists: readonly List[], enqueue: Enqueue, logger: Logger): void {
-  for (const { name, specs, problems } of lists) {
-    logger.log('info', 'task-list-read', { list: name, tasks: specs.length, problems: problems.length })
-    enqueue({ kind: 'task-list', name, specs })
-  }
+export function offerTaskLists(lists: readonly List[], enqueue: Enqueue): void {
+  for (const { name, specs } of lists) enqueue({ kind: 'task-list', name, specs })
 }

@@ -209,10 +209,15 @@ describe('roundtable cluster', { timeout: 8 * TEST_MS }, () => {
       'say=echo',
       '--manifest',
       'mine.ndjson',
+      '--dir',
+      join(scratch, 'mine'),
       '--json',
     )
     const { code } = await run.ended
     assert.equal(code, 0, run.err() + run.out())
+    const log = await readFile(join(scratch, 'mine', 'node-1.log'), 'utf8')
+    const read = log.indexOf('"task-list-read"')
+    assert.ok(read >= 0 && read < log.indexOf('"listening"'), 'what it read is known once it listens')
     const results = (await readFile(join(scratch, 'mine.ndjson'), 'utf8')).trimEnd().split('\n')
     const printed = results.map(line => JSON.parse(line)).map(({ spec, result }) => [spec.id, result.stdout])
     assert.deepEqual(

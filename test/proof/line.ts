@@ -8,7 +8,11 @@ export interface Shown {
   /** Undefined: there is no limit, the figure speaks for itself. */
   readonly holds: boolean | undefined
   readonly figure: string
+  /** What the figure was made of, in the order it was measured; `null`: it never happened. */
+  readonly samples?: Samples
 }
+
+export type Samples = readonly (number | null)[]
 
 export interface Section {
   readonly name: string
@@ -51,24 +55,39 @@ export async function command(file: string, args: readonly string[], secondsMax:
 }
 
 /** A figure with an upper limit. A missing figure does not hold. */
-export function atMost(claim: string, value: number | undefined, limit: number, unit: string): Shown {
+export function atMost(
+  claim: string,
+  value: number | undefined,
+  limit: number,
+  unit: string,
+  samples: Samples = [],
+): Shown {
   const known = value !== undefined && Number.isFinite(value)
   const figure = `${known ? value.toFixed(2) : 'never'} ${unit} (at most ${limit})`
-  return { claim, holds: known && value <= limit, figure }
+  return { claim, holds: known && value <= limit, figure, samples }
 }
 
 export const fact = (claim: string, holds: boolean, figure: string): Shown => ({ claim, holds, figure })
 
-export const figure = (claim: string, text: string): Shown => ({ claim, holds: undefined, figure: text })
+export const figure = (claim: string, text: string, samples: Samples = []): Shown => ({
+  claim,
+  holds: undefined,
+  figure: text,
+  samples,
+})
+
+/** Every sample, as it was measured. */
+export const listed = (samples: Samples): string =>
+  samples.map(sample => (sample === null ? 'never' : Number(sample.toFixed(3)))).join(' ')
 
 /** The middle of the samples; `null` samples are things that never happened and count as infinitely late. */
-export function median(samples: readonly (number | null)[] = []): number | undefined {
+export function median(samples: Samples = []): number | undefined {
   const sorted = samples.map(sample => sample ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b)
   const [lower, upper] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]]
   return lower === undefined || upper === undefined ? undefined : (lower + upper) / 2
 }
 
-export function worst(samples: readonly (number | null)[] = []): number | undefined {
+export function worst(samples: Samples = []): number | undefined {
   return samples.length === 0
     ? undefined
     : Math.max(...samples.map(sample => sample ?? Number.POSITIVE_INFINITY))

@@ -1,7 +1,7 @@
 /**
  * `npm run proof`: every claim that a machine can check, one after the other, with the commit, the machine and raw samples.
  *
- *   npm run proof                     all sections (about an hour on two cores)
+ *   npm run proof                     all sections (some 20 minutes on two cores)
  *   npm run proof -- main-job chaos   some of them
  *   SEEDS=200 npm run proof -- simulation
  *
@@ -11,7 +11,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import type { Shown } from './line.ts'
+import { listed, type Shown } from './line.ts'
 import { SECTIONS } from './sections.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -52,7 +52,10 @@ for (const section of SECTIONS.filter(({ name }) => asked.length === 0 || asked.
     continue
   }
   const { shown, raw } = await section.run()
-  for (const line of shown) console.log(`${mark(line.holds)}  ${line.claim}: ${line.figure}`)
+  for (const line of shown) {
+    console.log(`${mark(line.holds)}  ${line.claim}: ${line.figure}`)
+    if (line.samples?.length) console.log(`         samples: ${listed(line.samples)}`)
+  }
   results.push({ section: section.name, shown, raw })
 }
 

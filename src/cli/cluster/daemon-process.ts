@@ -105,7 +105,7 @@ export class DaemonProcess {
     return this.#listens
   }
 
-  /** Tasks that it said it read from the shared list. */
+  /** Tasks that it said it read from the shared list; known once it listens. */
   get listTasks(): number {
     return this.#listTasks
   }
