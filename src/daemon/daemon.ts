@@ -17,6 +17,7 @@ import { createLogger } from '../adapters/system/logger.ts'
 import { onTermination } from '../adapters/system/signals.ts'
 import type { Now } from '../base/time.ts'
 import type { Config } from '../config/config.ts'
+import type { VoterList } from '../grants/messages.ts'
 import type { NodeInit } from '../node/init.ts'
 import { Node } from '../node/node.ts'
 import { Driver } from '../runtime/driver.ts'
@@ -59,6 +60,7 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   const store = await openNodeStore(directory, logger)
   closing.add('store', () => store.close())
   const records = (await store.load('tasks')).map(row => row.value as TaskRecord)
+  const voter = voterOf(await store.load('grants'))
   const executors = createExecutors({ config: config.executors, logger, dataDir: directory.path })
   closing.add('executors', () => executors.stop())
   const { transport: transportConfig, cluster } = config
@@ -73,6 +75,7 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
     directory,
     addresses,
     records,
+    voter,
     check: executors.check.bind(executors),
   })
   const bornAt = clock.now()
@@ -146,6 +149,7 @@ function nodeInit(
     directory: { boot: number; incarnation: number }
     addresses: readonly string[]
     records: readonly TaskRecord[]
+    voter: NodeInit['voter']
     check: NodeInit['check']
   },
 ): NodeInit {
@@ -162,9 +166,20 @@ function nodeInit(
     membership: config.membership,
     ring: config.ring,
     tasks: config.tasks,
+    grants: config.grants,
+    voter: found.voter,
     check: found.check,
     records: found.records,
     seed: randomInt(2 ** 47),
+  }
+}
+
+/** What a voter may never forget. */
+function voterOf(rows: readonly { readonly key: string; readonly value: unknown }[]): NodeInit['voter'] {
+  const value = (key: string) => rows.find(row => row.key === key)?.value
+  return {
+    top: value('top') as number | undefined,
+    voters: value('voters') as VoterList | undefined,
   }
 }
 

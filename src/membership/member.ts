@@ -15,6 +15,8 @@ export interface MemberRecord {
   readonly status: 'alive' | 'dead' | 'left'
   /** It has announced its leave and drains: still answers, owns nothing. */
   readonly leaving: boolean
+  /** It is asked to own nothing for now; changes only with the incarnation. Absent: no. */
+  readonly cordoned?: boolean
   /** Where it can be dialled, `host:port`, most useful first; at most 8. */
   readonly addresses: readonly string[]
   /** Its share of the ring relative to the others, 1 by default; 0.01 to 100. */

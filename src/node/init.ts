@@ -1,6 +1,8 @@
 /** What a node is born with. The shell reads it from configuration, key file, boot file and store. */
 import type { Failure } from '../base/errors.ts'
 import type { Incarnation, NodeId, PeerId } from '../base/ids.ts'
+import type { GrantsConfig } from '../grants/config.ts'
+import type { VoterList } from '../grants/messages.ts'
 import type { MembershipConfig } from '../membership/config.ts'
 import type { RingConfig } from '../ring/config.ts'
 import type { TasksConfig } from '../tasks/config.ts'
@@ -23,6 +25,9 @@ export interface NodeInit {
   readonly membership: MembershipConfig
   readonly ring: RingConfig
   readonly tasks: TasksConfig
+  readonly grants: GrantsConfig
+  /** What the store held of this voter at boot; undefined where it held none. */
+  readonly voter: { readonly top: number | undefined; readonly voters: VoterList | undefined }
   /** Would this node's executors take such a task? Undefined when they would. Pure. */
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** What the store held at boot. */

@@ -3,12 +3,15 @@
  * says what must happen outside; it never does it itself. Given the same inputs at the same times it says the same.
  */
 import type { LinkId, NodeId, PeerId, RequestId, TaskId } from '../base/ids.ts'
-import type { Now } from '../base/time.ts'
+import type { Instant, Now } from '../base/time.ts'
+import type { GrantsLinkMessage, VoterList } from '../grants/messages.ts'
 import type { MembershipGossip, MembershipLinkMessage } from '../membership/messages.ts'
 import type { TaskLinkMessage, TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type { Token } from '../tasks/right.ts'
 import type { Json, Outcome, TaskRecord, TaskSpec } from '../tasks/task.ts'
+import type { ControlReply, ControlRequest } from './control.ts'
 
-export type LinkMessage = MembershipLinkMessage | TaskLinkMessage
+export type LinkMessage = MembershipLinkMessage | TaskLinkMessage | GrantsLinkMessage
 export type GossipMessage = MembershipGossip
 
 /** Everything that can happen to a node. */
@@ -42,6 +45,10 @@ export type Input =
       readonly attempt: number
       readonly outcome: Outcome
     }
+  /** What an effect of the same name asked to be told: everything persisted before it is on disk. */
+  | { readonly kind: 'persisted'; readonly mark: number }
+  /** From an operator; answered by one `reply`. */
+  | { readonly kind: 'control'; readonly id: RequestId; readonly request: ControlRequest }
   /** Drain and go; `left` when done. */
   | { readonly kind: 'leave'; readonly deadlineMs: number }
 
@@ -93,7 +100,18 @@ export type Effect =
   | { readonly kind: 'execute'; readonly attempt: AttemptOrder }
   /** Stop an attempt; answered by `attempt-ended` with `CANCELLED` unless it ended before. */
   | { readonly kind: 'cancel-attempt'; readonly task: TaskId; readonly attempt: number }
-  | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply }
+  /** Comes back as an input: stands in the `then` of a persist. */
+  | { readonly kind: 'persisted'; readonly mark: number }
+  /**
+   * These attempts may run until then; before it, they must have ended, whether this node is awake or not. Never earlier
+   * than what was said of them before.
+   */
+  | {
+      readonly kind: 'extend'
+      readonly until: Instant
+      readonly attempts: readonly { readonly task: TaskId; readonly attempt: number }[]
+    }
+  | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply | ControlReply }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly event: string; readonly fields: LogFields }
   /** The leave is complete; the shell may stop everything. */
   | { readonly kind: 'left' }
@@ -103,9 +121,9 @@ export type LogFields = Readonly<Record<string, Json | undefined>>
 
 /** One row of the durable store; `value` undefined deletes it. */
 export interface Write {
-  readonly table: 'tasks' | 'members'
+  readonly table: 'tasks' | 'grants'
   readonly key: string
-  readonly value: Json | TaskRecord | undefined
+  readonly value: Json | TaskRecord | VoterList | undefined
 }
 
 /** What an executor gets to run one attempt. */
@@ -118,7 +136,9 @@ export interface AttemptOrder {
   readonly node: NodeId
   readonly timeoutMs: number
   /** Orders this attempt against those of other owners of the key. `safe` is false in available mode. */
-  readonly token: { readonly value: string; readonly safe: boolean }
+  readonly token: Token
+  /** The right to run ends then unless an `extend` says otherwise; undefined in available mode. */
+  readonly until?: Instant
 }
 
 /** The longest time between two ticks of a healthy driver, in ms. */

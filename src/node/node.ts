@@ -219,7 +219,7 @@ export class Node implements Machine {
   }
 }
 
-const TASK_MESSAGES = new Set([
+const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
   'forward',
   'forward-reply',
   'replicate',

@@ -1,9 +1,12 @@
 /** What a node shows of itself: read by the API, the CLI and the metrics. Plain values, safe to keep. */
 import type { ErrorCode } from '../base/errors.ts'
 import type { NodeId } from '../base/ids.ts'
+import type { Mode } from '../grants/config.ts'
+import type { VoterList } from '../grants/messages.ts'
 import type { MemberRecord, MemberStatus } from '../membership/member.ts'
 import type { Claim, Load } from '../membership/messages.ts'
 import type { KeyPlacement, RingMember } from '../ring/ring.ts'
+import type { Token } from '../tasks/right.ts'
 import type { TaskRecord, TaskState } from '../tasks/task.ts'
 
 export interface NodeStatus {
@@ -14,8 +17,11 @@ export interface NodeStatus {
   readonly incarnation: number
   readonly boot: number
   readonly uptimeMs: number
-  /** `available`: every side of a partition keeps working, so work may run on both. `quorum` is not in this version. */
-  readonly mode: 'available'
+  /** Of keys without a mode of their own. */
+  readonly mode: Mode
+  readonly grants: GrantsStatus
+  /** Asked to own nothing for now. */
+  readonly cordoned: boolean
   readonly addresses: readonly string[]
   readonly phase: 'joining' | 'ready' | 'leaving' | 'left'
   readonly ready: Readiness
@@ -28,7 +34,15 @@ export interface Readiness {
   readonly ready: boolean
   /** Why not, one sentence each; empty when ready. `island`: it has seeds and none has answered, and it is alone. */
   readonly reasons: readonly {
-    readonly code: 'joining' | 'island' | 'leaving' | 'min-members' | 'settling'
+    readonly code:
+      | 'joining'
+      | 'island'
+      | 'leaving'
+      | 'min-members'
+      | 'settling'
+      | 'no-voters'
+      | 'no-lease'
+      | 'not-granting'
     readonly detail: string
   }[]
 }
@@ -78,7 +92,39 @@ export interface OwnerAnswer {
   /** `host:port` addresses of the owner's gossip port, as it announces them. */
   readonly addresses: readonly string[]
   readonly ringChecksum: string
-  readonly mode: 'available'
+  /** The mode of this key. */
+  readonly mode: Mode
+  /** May this node act for the key now? In available mode: is it the owner? */
+  readonly acting: boolean
+  /** Wall clock ms at which that right ends unless it is renewed; absent when it does not act or needs no right. */
+  readonly actingUntilMs?: number
+  /** The same as a span from the answer on, in ms: for clocks that step. */
+  readonly actingForMs?: number
+  /** Fencing token of the key, when this node acts for it: never below that of an earlier owner, if `safe`. */
+  readonly token?: Token
+}
+
+/** Where this node stands with the right to act. */
+export interface GrantsStatus {
+  /** Is anything run in quorum mode? */
+  readonly enabled: boolean
+  readonly session: number
+  readonly voters: VoterList | undefined
+  /** Is this node one of them, and does it grant (it does not for a promise's length after boot)? */
+  readonly voter: boolean
+  readonly granting: boolean
+  /** Voters whose grants this node holds now. */
+  readonly grantedBy: readonly NodeId[]
+  /** Ms until its quorum of grants runs out; absent when it has none. */
+  readonly leaseForMs?: number
+  /** The term under which it gained keys last; 0 when it has none. */
+  readonly term: number
+  /** The highest term on this voter's disk. */
+  readonly top: number
+  /** Promises to others under other rings that its grants name. */
+  readonly exceptions: number
+  /** Keys it lost whose work still drains. */
+  readonly keeps: readonly string[]
 }
 
 export interface Explanation extends KeyPlacement {

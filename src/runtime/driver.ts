@@ -8,6 +8,7 @@
 import { unreachable } from '../base/assert.ts'
 import { asRequestId, type RequestId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant } from '../base/time.ts'
+import type { ControlReply, ControlRequest } from '../node/control.ts'
 import { type AttemptOrder, type Effect, type Input, type Machine, TICK_MS } from '../node/machine.ts'
 import type { Metric } from '../node/status.ts'
 import type { TaskReply, TaskRequest } from '../tasks/messages.ts'
@@ -18,6 +19,8 @@ import type { Clock, Executors, Logger, Store, Transport } from './ports.ts'
 const SLICE_MS = 8
 /** Requests of this node's faces in flight; more are answered OVERLOADED. */
 export const REQUESTS_MAX = 10_000
+type Reply = Extract<Effect, { kind: 'reply' }>['reply']
+
 /** A step that takes longer blocks probes noticeably and is counted. */
 const SLOW_STEP_MS = 20
 
@@ -37,7 +40,7 @@ export interface DriverParts {
 export class Driver {
   readonly #parts: DriverParts
   readonly #queue = new InputQueue()
-  readonly #requests = new Map<RequestId, (reply: TaskReply) => void>()
+  readonly #requests = new Map<RequestId, (reply: Reply) => void>()
   readonly #attempts = new Map<string, AbortController>()
   readonly #left = Promise.withResolvers<void>()
   #numbers = 0
@@ -73,7 +76,16 @@ export class Driver {
   }
 
   /** Hands a request to the machine; resolves with its one reply. */
-  request(request: TaskRequest): Promise<TaskReply> {
+  async request(request: TaskRequest): Promise<TaskReply> {
+    return (await this.#ask(id => ({ kind: 'request', id, request }))) as TaskReply
+  }
+
+  /** The same for what an operator asks. */
+  async control(request: ControlRequest): Promise<ControlReply> {
+    return (await this.#ask(id => ({ kind: 'control', id, request }))) as ControlReply
+  }
+
+  #ask(inputOf: (id: RequestId) => Input): Promise<Reply> {
     if (this.#stopped || this.#requests.size >= REQUESTS_MAX) {
       const detail = this.#stopped ? 'the daemon stops' : `${REQUESTS_MAX} requests are in flight`
       const code = this.#stopped ? 'LEAVING' : 'OVERLOADED'
@@ -82,7 +94,7 @@ export class Driver {
     const id = asRequestId(`local-${++this.#numbers}`)
     return new Promise(resolve => {
       this.#requests.set(id, resolve)
-      this.enqueue({ kind: 'request', id, request })
+      this.enqueue(inputOf(id))
     })
   }
 
@@ -210,6 +222,12 @@ export class Driver {
       case 'cancel-attempt':
         this.#attempts.get(attemptName(effect.task, effect.attempt))?.abort()
         break
+      case 'persisted':
+        this.enqueue({ kind: 'persisted', mark: effect.mark })
+        break
+      case 'extend':
+        this.#parts.executors.extend(effect.attempts, effect.until)
+        break
       case 'reply':
         this.#reply(effect.id, effect.reply)
         break
@@ -254,7 +272,7 @@ export class Driver {
     )
   }
 
-  #reply(id: RequestId, reply: TaskReply): void {
+  #reply(id: RequestId, reply: Reply): void {
     const resolve = this.#requests.get(id)
     this.#requests.delete(id)
     resolve?.(reply)

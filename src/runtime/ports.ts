@@ -3,8 +3,9 @@
  * implement it in memory, and `test/contracts` holds one suite per port that both must pass.
  */
 import type { Failure } from '../base/errors.ts'
-import type { LinkId, NodeId, PeerId } from '../base/ids.ts'
-import type { Now } from '../base/time.ts'
+import type { LinkId, NodeId, PeerId, TaskId } from '../base/ids.ts'
+import type { Instant, Now } from '../base/time.ts'
+import type { ControlReply, ControlRequest } from '../node/control.ts'
 import type {
   AttemptOrder,
   DialResult,
@@ -71,6 +72,11 @@ export interface Executors {
   check(type: string, payload: unknown): Failure | undefined
   /** Runs one attempt. Never rejects: every end is an outcome. Aborting ends it as CANCELLED. */
   execute(order: AttemptOrder, signal: AbortSignal): Promise<Outcome>
+  /**
+   * These attempts may run until then. What has an `until` is stopped in time to be dead by it, by the runner where the
+   * runner has it, even if this process stands still; it ends as FENCED.
+   */
+  extend(attempts: readonly { readonly task: TaskId; readonly attempt: number }[], until: Instant): void
   metrics(): readonly Metric[]
   /** Kills what still runs. Idempotent. */
   stop(): Promise<void>
@@ -91,6 +97,8 @@ export interface NodeFace {
   tasks(query: TaskQuery): TaskPage
   /** Answered by the owner of the task's key, wherever it is. */
   request(request: TaskRequest): Promise<TaskReply>
+  /** Answered by this node. */
+  control(request: ControlRequest): Promise<ControlReply>
   /** Starts the graceful leave; `done` when the node has left. */
   leave(deadlineMs?: number): Promise<void>
   /** A new time-ordered task id. */

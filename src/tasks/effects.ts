@@ -5,8 +5,9 @@
  * nobody hears of a thing that a crash could still undo.
  */
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
-import type { Now } from '../base/time.ts'
+import type { Instant, Now } from '../base/time.ts'
 import type { TaskLinkMessage, TaskReply } from './messages.ts'
+import type { Token } from './right.ts'
 import type { Json, TaskRecord } from './task.ts'
 
 export type TasksEffect =
@@ -14,6 +15,12 @@ export type TasksEffect =
   | { readonly kind: 'execute'; readonly attempt: AttemptOrder }
   | { readonly kind: 'cancel-attempt'; readonly task: TaskId; readonly attempt: number }
   | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply }
+  /** The right to run these attempts holds until then. */
+  | {
+      readonly kind: 'extend'
+      readonly until: Instant
+      readonly attempts: readonly { readonly task: TaskId; readonly attempt: number }[]
+    }
   | { readonly kind: 'log'; readonly level: Level; readonly event: string; readonly fields: Fields }
   /** To a member; dropped when no link leads there, so whoever sends also keeps a time limit. */
   | { readonly kind: 'send'; readonly to: NodeId; readonly message: TaskLinkMessage }
@@ -32,7 +39,8 @@ export interface AttemptOrder {
   readonly attempt: number
   readonly node: NodeId
   readonly timeoutMs: number
-  readonly token: { readonly value: string; readonly safe: boolean }
+  readonly token: Token
+  readonly until?: Instant
 }
 
 type Level = 'debug' | 'info' | 'warn' | 'error'

@@ -64,6 +64,7 @@ export interface AttemptError {
     | 'RUNNER_LOST'
     | 'NODE_LOST'
     | 'CANCELLED'
+    | 'FENCED'
     | Extract<ErrorCode, 'EXECUTOR_UNKNOWN' | 'COMMAND_NOT_ALLOWED' | 'TASK_INVALID'>
   readonly message: string
 }
@@ -74,7 +75,10 @@ export interface Attempt {
   readonly node: NodeId
   readonly startedAt: WallMs
   readonly endedAt?: WallMs
-  readonly outcome?: 'succeeded' | 'failed' | 'lost' | 'cancelled'
+  /** `fenced`: stopped because the right to act ended; counts as no attempt and as no crash. */
+  readonly outcome?: 'succeeded' | 'failed' | 'lost' | 'cancelled' | 'fenced'
+  /** Fencing token it ran under. */
+  readonly token?: string
   readonly error?: AttemptError
 }
 

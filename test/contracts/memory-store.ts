@@ -15,7 +15,7 @@ interface Pending {
  * sync; promises settle in the order of the calls; one failure is final.
  */
 export class MemoryDisk {
-  readonly #synced: Record<Table, Map<string, string>> = { tasks: new Map(), members: new Map() }
+  readonly #synced: Record<Table, Map<string, string>> = { tasks: new Map(), grants: new Map() }
   readonly #sync: () => Promise<void>
   #open: MemoryStore | undefined
 

@@ -39,16 +39,16 @@ export function storeContract(name: string, place: () => Promise<StorePlace>): v
     using('a new store is empty', async place => {
       const store = await place.open()
       assert.deepEqual(await store.load('tasks'), [])
-      assert.deepEqual(await store.load('members'), [])
+      assert.deepEqual(await store.load('grants'), [])
       await store.close()
     })
 
     using('what was committed is there after closing and opening, in its own table', async place => {
       const rows = await reopened(place, store =>
-        store.commit([put('a', { n: 1 }), { table: 'members', key: 'a', value: 'other' }]),
+        store.commit([put('a', { n: 1 }), { table: 'grants', key: 'a', value: 'other' }]),
       )
       assert.deepEqual(rows.tasks, [{ key: 'a', value: { n: 1 } }])
-      assert.deepEqual(rows.members, [{ key: 'a', value: 'other' }])
+      assert.deepEqual(rows.grants, [{ key: 'a', value: 'other' }])
     })
 
     using('every kind of JSON value comes back as it went', async place => {
@@ -215,9 +215,9 @@ export function storeContract(name: string, place: () => Promise<StorePlace>): v
     using('any sequence of commits leaves what a map would hold', async place => {
       await fc.assert(
         fc.asyncProperty(fc.array(fc.array(writes, { maxLength: 6 }), { maxLength: 12 }), async commits => {
-          const model = { tasks: new Map<string, unknown>(), members: new Map<string, unknown>() }
+          const model = { tasks: new Map<string, unknown>(), grants: new Map<string, unknown>() }
           const store = await place.open()
-          for (const table of ['tasks', 'members'] as const) {
+          for (const table of ['tasks', 'grants'] as const) {
             for (const row of await store.load(table)) model[table].set(row.key, row.value)
           }
           for (const { table, key, value } of commits.flat()) {
@@ -227,7 +227,7 @@ export function storeContract(name: string, place: () => Promise<StorePlace>): v
           await Promise.all(commits.map(each => store.commit(each)))
           await store.close()
           const again = await place.open()
-          for (const table of ['tasks', 'members'] as const) {
+          for (const table of ['tasks', 'grants'] as const) {
             const rows = await again.load(table)
             assert.deepEqual(new Map(rows.map(row => [row.key, row.value])), model[table])
           }
@@ -240,7 +240,7 @@ export function storeContract(name: string, place: () => Promise<StorePlace>): v
 }
 
 const writes: fc.Arbitrary<Write> = fc.record({
-  table: fc.constantFrom('tasks' as const, 'members' as const),
+  table: fc.constantFrom('tasks' as const, 'grants' as const),
   key: fc.oneof(fc.constantFrom('a', 'b', 'c'), fc.string({ unit: 'grapheme' })),
   value: fc.option(fc.oneof(fc.string(), fc.integer(), fc.constant(null)), { nil: undefined }),
 })
@@ -259,7 +259,7 @@ async function reopened(
   await run(store)
   await store.close()
   const again = await place.open()
-  const rows = { tasks: await again.load('tasks'), members: await again.load('members') }
+  const rows = { tasks: await again.load('tasks'), grants: await again.load('grants') }
   await again.close()
   return rows
 }

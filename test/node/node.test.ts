@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asLinkId, asNodeId, asPeerId, asRequestId, asTaskId } from '../../src/base/ids.ts'
+import { grantsDefaults } from '../../src/grants/config.ts'
 import { membershipDefaults } from '../../src/membership/config.ts'
 import type { Effect, Input } from '../../src/node/machine.ts'
 import { Node } from '../../src/node/node.ts'
@@ -30,6 +31,8 @@ class Stage {
       membership: membershipDefaults(),
       ring: ringDefaults(),
       tasks: tasksDefaults(2),
+      grants: grantsDefaults(),
+      voter: { top: undefined, voters: undefined },
       check: () => undefined,
       records: [],
       seed: 1,

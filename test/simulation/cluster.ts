@@ -2,10 +2,12 @@
  * A world whose hosts run real nodes: what the daemon does around the core (identity, boot number, seeds, the task list
  * read at start, what the store held) is done here the same way, on virtual time.
  */
+
 import { hash32 } from '../../src/base/hash.ts'
 import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
 import type { Now } from '../../src/base/time.ts'
+import { grantsDefaults } from '../../src/grants/config.ts'
 import { type MembershipConfig, membershipDefaults } from '../../src/membership/config.ts'
 import type { MemberRecord } from '../../src/membership/member.ts'
 import { Node } from '../../src/node/node.ts'
@@ -96,6 +98,8 @@ export class Cluster {
         membership: { ...membershipDefaults(), ...this.#options.membership },
         ring: { ...ringDefaults(), vnodesPerWeight: VNODES },
         tasks: tasksDefaults(CORES),
+        grants: grantsDefaults(),
+        voter: { top: undefined, voters: undefined },
         check: () => undefined,
         records: [...rows.keys()].sort().map(key => rows.get(key) as TaskRecord),
         seed: this.#random.uint32(),

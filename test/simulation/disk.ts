@@ -7,7 +7,7 @@ import type { Random } from '../../src/base/random.ts'
 import type { Write } from '../../src/node/machine.ts'
 
 export class Disk {
-  readonly #tables = { tasks: new Map<string, unknown>(), members: new Map<string, unknown>() }
+  readonly #tables = { tasks: new Map<string, unknown>(), grants: new Map<string, unknown>() }
   readonly #random: Random
   #commitMs: readonly [from: number, to: number] = [0.5, 4]
   #lastCommitAt = 0
@@ -52,7 +52,7 @@ export class Disk {
   /** A new, empty disk. */
   wipe(): void {
     this.#tables.tasks.clear()
-    this.#tables.members.clear()
+    this.#tables.grants.clear()
     this.boot = 0
     this.incarnation = 0
     this.wipes++

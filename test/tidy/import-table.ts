@@ -19,7 +19,7 @@ interface Room {
 /** What an adapter may use: the ports, the types of the words that the ports speak, and whatever Node.js offers. */
 const PORT: Room = {
   rooms: ['base', 'runtime'],
-  types: ['node', 'membership', 'ring', 'tasks'],
+  types: ['node', 'membership', 'ring', 'grants', 'tasks'],
   builtins: ['*'],
 }
 
@@ -37,7 +37,7 @@ export const PURE: Readonly<Record<string, Room>> = {
 
 const TABLE: Readonly<Record<string, Room>> = {
   ...PURE,
-  runtime: { rooms: ['base', 'node'], types: ['membership', 'ring', 'tasks'] },
+  runtime: { rooms: ['base', 'node'], types: ['membership', 'ring', 'grants', 'tasks'] },
   'adapters/libp2p': {
     ...PORT,
     packages: [
@@ -66,7 +66,7 @@ const TABLE: Readonly<Record<string, Room>> = {
   /** Talks HTTP to a daemon; starts one. */
   cli: {
     rooms: ['base', 'config', 'daemon'],
-    types: ['node', 'tasks', 'ring', 'membership', 'adapters/http'],
+    types: ['node', 'tasks', 'ring', 'grants', 'membership', 'adapters/http'],
     builtins: ['*'],
   },
   /** The embedding API. */
@@ -75,7 +75,7 @@ const TABLE: Readonly<Record<string, Room>> = {
 
 /** The words that cross the ports, with the limits that are declared beside them. */
 const CONTRACT =
-  /^src\/(?:node\/(?:machine|status)|membership\/(?:member|messages)|tasks\/(?:task|messages|spec|task-list))\.ts$/
+  /^src\/(?:node\/(?:machine|status|control)|membership\/(?:member|messages)|grants\/messages|tasks\/(?:task|messages|spec|task-list))\.ts$/
 
 /** Single files that a room may import beside its rooms. */
 const FILES: readonly (readonly [room: RegExp, target: RegExp])[] = [

@@ -70,6 +70,12 @@ export const HOLDERS_MAX = 32
 export const RECORDS_MAX = 10_000
 export const RUNNING_MAX = 20_000
 export const PROBLEMS_MAX = 1_000
+export const EXCEPTIONS_MAX = 1_000
+export const SCOPES_MAX = 8
+export const VOTER_NAMES_MAX = 64
+
+/** Weight of a ring member. */
+export const WEIGHT_MAX = 100
 
 /**
  * Highest incarnation of a member. They start at the wall clock in milliseconds (2^41) and rise by one at each boot and

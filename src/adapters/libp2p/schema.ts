@@ -19,6 +19,7 @@ import {
   type TaskId,
 } from '../../base/ids.ts'
 import type { WallMs } from '../../base/time.ts'
+import { KEEPS_MAX } from '../../grants/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
 import { ATTEMPTS_KEPT, type Json } from '../../tasks/task.ts'
 import {
@@ -26,6 +27,7 @@ import {
   ADDRESSES_MAX,
   CLAIMS_MAX,
   DETAIL_CHARS_MAX,
+  EXCEPTIONS_MAX,
   HOLDERS_MAX,
   INCARNATION_MAX,
   JSON_DEPTH_MAX,
@@ -33,7 +35,10 @@ import {
   PROBLEMS_MAX,
   RECORDS_MAX,
   RUNNING_MAX,
+  SCOPES_MAX,
   SHORT_CHARS_MAX,
+  VOTER_NAMES_MAX,
+  WEIGHT_MAX,
 } from './limits.ts'
 
 /** A checked text under the name that the core gives it. */
@@ -76,6 +81,7 @@ const member = z.object({
   status: z.enum(['alive', 'dead', 'left']),
   leaving: z.boolean(),
   addresses: z.array(z.string().max(ADDRESS_CHARS_MAX)).max(ADDRESSES_MAX),
+  cordoned: z.boolean().exactOptional(),
   weight: z.number().min(0.01).max(100),
 })
 const members = z.array(member).max(MEMBERS_MAX)
@@ -148,6 +154,7 @@ const attemptError = z.object({
     'RUNNER_LOST',
     'NODE_LOST',
     'CANCELLED',
+    'FENCED',
     'EXECUTOR_UNKNOWN',
     'COMMAND_NOT_ALLOWED',
     'TASK_INVALID',
@@ -159,7 +166,8 @@ const attempt = z.object({
   node: nodeId,
   startedAt: wallMs,
   endedAt: wallMs.exactOptional(),
-  outcome: z.enum(['succeeded', 'failed', 'lost', 'cancelled']).exactOptional(),
+  outcome: z.enum(['succeeded', 'failed', 'lost', 'cancelled', 'fenced']).exactOptional(),
+  token: short.exactOptional(),
   error: attemptError.exactOptional(),
 })
 const source = z.custom<'api' | `list:${string}`>(
@@ -214,6 +222,50 @@ const inventoryReply = z.object({
   done: z.boolean(),
 })
 
+const ringName = short
+const scope = z.object({ ring: ringName, leaving: z.boolean(), keeps: z.array(key).max(KEEPS_MAX) })
+const term = count
+const renew = z.object({
+  type: z.literal('renew'),
+  session: count,
+  seq: count,
+  scope,
+  voters: z.object({ version: count, hash: short }),
+  term,
+})
+const grant = z.object({
+  type: z.literal('grant'),
+  session: count,
+  seq: count,
+  scope,
+  exceptions: z.array(z.object({ node: nodeId, scopes: z.array(scope).max(SCOPES_MAX) })).max(EXCEPTIONS_MAX),
+  top: term,
+  termTaken: z.boolean(),
+})
+const grantRefused = z.object({
+  type: z.literal('grant-refused'),
+  session: count,
+  seq: count,
+  reason: z.enum(['ring', 'voters', 'session', 'silent', 'not-a-voter']),
+  ring: ringName,
+})
+const ringAsk = z.object({ type: z.literal('ring-ask'), checksum: ringName })
+const ringTell = z.object({
+  type: z.literal('ring-tell'),
+  checksum: ringName,
+  members: z.array(z.object({ id: nodeId, weight: z.number().positive().max(WEIGHT_MAX) })).max(MEMBERS_MAX),
+})
+const names = z.array(nodeId).max(VOTER_NAMES_MAX)
+const voterList = z.object({
+  version: count,
+  names,
+  previous: names.or(z.undefined()),
+  fixed: z.boolean(),
+})
+const votersTell = z.object({ type: z.literal('voters'), list: voterList.or(z.undefined()) })
+const topAsk = z.object({ type: z.literal('top-ask') })
+const topTell = z.object({ type: z.literal('top-tell'), top: term, known: z.boolean() })
+
 /** Everything that may come over a link. */
 export const linkSchema = z.discriminatedUnion('type', [
   hello,
@@ -230,6 +282,14 @@ export const linkSchema = z.discriminatedUnion('type', [
   replicated,
   inventory,
   inventoryReply,
+  renew,
+  grant,
+  grantRefused,
+  ringAsk,
+  ringTell,
+  votersTell,
+  topAsk,
+  topTell,
 ])
 
 /** Everything that may come as gossip. */

@@ -3,31 +3,33 @@ import { CodedError } from '../../base/errors.ts'
 import type { Table } from './protocol.ts'
 
 /** Version of what lies in the file. Raise it with every change of tables, and say in `MIGRATIONS` how to get there. */
-export const FORMAT = 1
+export const FORMAT = 2
 
 /** One table per `Write['table']`; the type makes a new one impossible to forget. */
-const TABLE_SET: Readonly<Record<Table, true>> = { tasks: true, members: true }
+const TABLE_SET: Readonly<Record<Table, true>> = { tasks: true, grants: true }
 export const TABLES = Object.keys(TABLE_SET) as readonly Table[]
 
 /** How to get from one version to the next: the step under N turns a file of version N into one of N + 1. */
 export type Migrations = ReadonlyMap<number, (database: DatabaseSync) => void>
-export const MIGRATIONS: Migrations = new Map()
+export const MIGRATIONS: Migrations = new Map([
+  // Format 1 had a table of members, which nothing was ever written to.
+  [1, database => database.exec(`DROP TABLE members; ${tableOf('grants')}`)],
+])
 
 /**
  * The tables of a new file. `sum` is a checksum of key and value: SQLite's own check sees damaged pages, not a flipped
  * bit inside a text.
  */
 export function createTables(database: DatabaseSync): void {
-  const tables = TABLES.map(
-    table =>
-      `CREATE TABLE ${table} (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, sum INTEGER NOT NULL) STRICT;`,
-  )
   database.exec(`BEGIN;
     CREATE TABLE format (version INTEGER NOT NULL) STRICT;
     INSERT INTO format VALUES (${FORMAT});
-    ${tables.join('\n')}
+    ${TABLES.map(tableOf).join('\n')}
     COMMIT;`)
 }
+
+const tableOf = (table: Table): string =>
+  `CREATE TABLE ${table} (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, sum INTEGER NOT NULL) STRICT;`
 
 /** The version of an open file. Throws STORE_CORRUPT when it is no store, STORE_TOO_NEW when it is from the future. */
 export function readFormat(database: DatabaseSync, path: string, newest: number = FORMAT): number {

@@ -1,0 +1,26 @@
+/** What this room asks of the world outside. */
+import type { NodeId } from '../base/ids.ts'
+import type { GrantsLinkMessage, VoterList } from './messages.ts'
+
+/** The rows of this room on disk: what a voter may never forget. */
+export type GrantsWrite =
+  | { readonly table: 'grants'; readonly key: 'top'; readonly value: number }
+  | { readonly table: 'grants'; readonly key: 'voters'; readonly value: VoterList | undefined }
+
+export type GrantsEffect =
+  /** `then` runs when the writes are on disk. */
+  | {
+      readonly kind: 'persist'
+      readonly writes: readonly GrantsWrite[]
+      readonly then: readonly GrantsEffect[]
+    }
+  /** Comes back as an input of the same name: "what was asked for before is on disk". */
+  | { readonly kind: 'persisted'; readonly mark: number }
+  /** Never to this node itself; dropped when no link leads there. */
+  | { readonly kind: 'send'; readonly to: NodeId; readonly message: GrantsLinkMessage }
+  | {
+      readonly kind: 'log'
+      readonly level: 'debug' | 'info' | 'warn' | 'error'
+      readonly event: string
+      readonly fields: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
+    }

@@ -1,0 +1,123 @@
+/**
+ * What nodes say to each other about the right to act. All of it goes over peer links. A `term` is the number that
+ * orders owners of a key: wall clock ms or more, always rising, exact below 2^53.
+ */
+import type { NodeId } from '../base/ids.ts'
+import type { RingMember } from '../ring/ring.ts'
+
+/** Which keys a session claims: those the ring gives it (none of them when it leaves), and the kept ones. */
+export interface Scope {
+  /** Checksum of the ring. */
+  readonly ring: string
+  readonly leaving: boolean
+  /** Keys it lost whose work still drains; at most `KEEPS_MAX`. */
+  readonly keeps: readonly string[]
+}
+
+/** Keys that can be kept at once; more running work than that on lost keys is stopped. */
+export const KEEPS_MAX = 256
+
+/** Names one voter list: two lists of one version are different lists when their hashes differ. */
+export interface VotersName {
+  readonly version: number
+  readonly hash: string
+}
+
+/** A member asks a voter for leave to act. */
+export interface Renew {
+  readonly type: 'renew'
+  /** The sender's boot number. */
+  readonly session: number
+  /** Rises with every request of this session to this voter. */
+  readonly seq: number
+  readonly scope: Scope
+  readonly voters: VotersName
+  /** The highest term the session holds or asks for; 0 when it asks for none. */
+  readonly term: number
+}
+
+/** A voter's leave to act, which counts from the sending of the request. */
+export interface Grant {
+  readonly type: 'grant'
+  readonly session: number
+  readonly seq: number
+  /** What was granted: the request's scope, perhaps with fewer keeps. */
+  readonly scope: Scope
+  /** What other sessions may still act on. */
+  readonly exceptions: readonly Exception[]
+  /** The highest term this voter has on disk. */
+  readonly top: number
+  /** True when the request's term is on this voter's disk as this session's. */
+  readonly termTaken: boolean
+}
+
+/** A promise to another session that has not run out: it covers a key when every one of its scopes does. */
+export interface Exception {
+  readonly node: NodeId
+  readonly scopes: readonly Scope[]
+}
+
+export interface GrantRefused {
+  readonly type: 'grant-refused'
+  readonly session: number
+  readonly seq: number
+  /**
+   * `ring`: the voter's ring is another. `voters`: its voter list is another. `session`: a promise to an older session of
+   * that node still stands. `silent`: the voter started less than a promise ago, or does not know its top yet.
+   * `not-a-voter`: it is none.
+   */
+  readonly reason: 'ring' | 'voters' | 'session' | 'silent' | 'not-a-voter'
+  /** The voter's own ring. */
+  readonly ring: string
+}
+
+/** "Of whom is that ring?" */
+export interface RingAsk {
+  readonly type: 'ring-ask'
+  readonly checksum: string
+}
+
+export interface RingTell {
+  readonly type: 'ring-tell'
+  readonly checksum: string
+  readonly members: readonly RingMember[]
+}
+
+/** A voter list; `previous` stands beside it while one changes into the other, and then a quorum of both is needed. */
+export interface VoterList {
+  readonly version: number
+  /** Sorted. */
+  readonly names: readonly NodeId[]
+  readonly previous: readonly NodeId[] | undefined
+  /** Named in configurations or made of the first nodes seen: then exactly half with the lowest name is a quorum. */
+  readonly fixed: boolean
+}
+
+/** Said to those who have none, or an older one; as a proposal by whoever makes version 1. */
+export interface VotersTell {
+  readonly type: 'voters'
+  /** Undefined: "I have none, tell me yours." */
+  readonly list: VoterList | undefined
+}
+
+/** "What is the highest term on your disk?" Asked by a voter that has none on its own. */
+export interface TopAsk {
+  readonly type: 'top-ask'
+}
+
+export interface TopTell {
+  readonly type: 'top-tell'
+  readonly top: number
+  /** False: it has none on its disk itself. */
+  readonly known: boolean
+}
+
+export type GrantsLinkMessage =
+  | Renew
+  | Grant
+  | GrantRefused
+  | RingAsk
+  | RingTell
+  | VotersTell
+  | TopAsk
+  | TopTell
