@@ -62,6 +62,16 @@ export interface TaskCounts {
   readonly takingOver: boolean
 }
 
+/** Work that a node still has in its hands. */
+export interface WorkLeft {
+  /** Attempts that run here. */
+  readonly running: number
+  /** Changed records that no other disk is known to have; 0 when there is no other node. */
+  readonly unsafe: number
+  /** Nothing of either, and every record has found its owner. */
+  readonly drained: boolean
+}
+
 export interface MemberView extends MemberRecord {
   /** This node's opinion, `suspect` included. */
   readonly opinion: MemberStatus
@@ -75,6 +85,8 @@ export interface MemberView extends MemberRecord {
   readonly load: Load | undefined
   /** Claims that stand against it. */
   readonly claims: readonly Claim[]
+  /** The newest line of its ledger that says why it is believed to be what it is. */
+  readonly why: LedgerEntry | undefined
 }
 
 /** One line of the why-ledger. */
@@ -94,13 +106,13 @@ export interface OwnerAnswer {
   readonly ringChecksum: string
   /** The mode of this key. */
   readonly mode: Mode
-  /** May this node act for the key now? In available mode: is it the owner? */
+  /** May this node act for the key now? In available mode: is it the owner, and ready? */
   readonly acting: boolean
   /** Wall clock ms at which that right ends unless it is renewed; absent when it does not act or needs no right. */
   readonly actingUntilMs?: number
   /** The same as a span from the answer on, in ms: for clocks that step. */
   readonly actingForMs?: number
-  /** Fencing token of the key, when this node acts for it: never below that of an earlier owner, if `safe`. */
+  /** Fencing token of the key, when this node acts for it in quorum mode: never below that of an earlier owner. */
   readonly token?: Token
 }
 
@@ -137,6 +149,47 @@ export interface Explanation extends KeyPlacement {
     readonly agrees: boolean | undefined
   }[]
   readonly tasks: readonly TaskRecord[]
+  /** What this node has seen of the key's owners since it started. */
+  readonly history: KeyHistory
+}
+
+export interface KeyHistory {
+  /** Wall clock ms from which on nothing is left out; what was before is not known here. */
+  readonly since: number
+  /** Newest first. */
+  readonly owners: readonly OwnerChange[]
+  /** When this node owned the key and held a quorum of grants, newest first; empty in available mode. */
+  readonly rights: readonly RightPeriod[]
+}
+
+/** The key went from one owner to another, as this node saw it. */
+export interface OwnerChange {
+  /** Wall clock ms. */
+  readonly at: number
+  /** Absent: this node knew of no owner. */
+  readonly from?: NodeId
+  readonly to?: NodeId
+  readonly ring: string
+  /** What happened to the two owners, from the why-ledger. */
+  readonly causes: readonly RingCause[]
+}
+
+/** Why a ring is another one than before: one member of it came, went or changed its weight. */
+export interface RingCause {
+  readonly member: NodeId
+  readonly change: 'joined' | 'gone' | 'weight'
+  /** The lines of its ledger that led to it, oldest first. */
+  readonly ledger: readonly LedgerEntry[]
+}
+
+/** This node might act for the key, but for moments in which another one's promise stood in the way. */
+export interface RightPeriod {
+  /** Wall clock ms. */
+  readonly from: number
+  /** Absent: it goes on. */
+  readonly until?: number
+  /** Fencing token of the period. */
+  readonly token: string
 }
 
 export interface RingView {

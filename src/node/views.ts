@@ -1,17 +1,22 @@
 /** How a node shows itself: plain values made from its rooms. Reads only. */
-import type { Instant, Now } from '../base/time.ts'
+import { elapsedMs, type Instant, type Now } from '../base/time.ts'
 import type { MemberStatus } from '../membership/member.ts'
 import type { Entry } from '../membership/roster.ts'
 import type { Node } from './node.ts'
 import type {
   Explanation,
+  GrantsStatus,
   LedgerEntry,
   MemberView,
   NodeStatus,
   OwnerAnswer,
   Readiness,
   RingView,
+  WorkLeft,
 } from './status.ts'
+
+/** Ledger lines that say something else than why a member is believed to be what it is. */
+const ASIDE: ReadonlySet<string> = new Set(['link-down'])
 
 /** Tasks of a key shown by `explain` at most. */
 const EXPLAINED_TASKS_MAX = 20
@@ -27,7 +32,9 @@ export function statusOf(node: Node, now: Now): NodeStatus {
     incarnation: self.incarnation,
     boot: init.boot,
     uptimeMs: Math.round(node.uptimeMs(now)),
-    mode: 'available',
+    mode: init.grants.mode,
+    grants: grantsOf(node, now),
+    cordoned: self.cordoned === true,
     addresses: self.addresses,
     phase: node.phase,
     ready: readinessOf(node, now),
@@ -35,6 +42,23 @@ export function statusOf(node: Node, now: Now): NodeStatus {
     ring: { checksum: node.ring.checksum, members: node.ring.members.length, agreement: agreementOf(node) },
     tasks: node.tasks.counts(),
   }
+}
+
+export function grantsOf(node: Node, now: Now): GrantsStatus {
+  return node.grants?.status(now) ?? { ...NO_GRANTS, session: node.init.boot }
+}
+
+/** Nothing runs in quorum mode. */
+const NO_GRANTS: Omit<GrantsStatus, 'session'> = {
+  enabled: false,
+  voters: undefined,
+  voter: false,
+  granting: false,
+  grantedBy: [],
+  term: 0,
+  top: 0,
+  exceptions: 0,
+  keeps: [],
 }
 
 export function readinessOf(node: Node, now: Now): Readiness {
@@ -49,7 +73,31 @@ export function readinessOf(node: Node, now: Now): Readiness {
   if (node.membership.island) {
     reasons.push({ code: 'island', detail: `this node is alone although it has seeds${why}` })
   }
+  reasons.push(...rightReasons(grantsOf(node, now), node))
   return { ready: reasons.length === 0, reasons }
+}
+
+/** What keeps this node from acting, or from letting others act. */
+function rightReasons(grants: GrantsStatus, { init, membership }: Node): Readiness['reasons'] {
+  if (!grants.enabled) return []
+  if (grants.voters === undefined) {
+    const { expectedNodes, voters } = init.grants
+    const wanted = voters.length > 0 ? voters.length : expectedNodes
+    const seen = membership.roster.living().length
+    return [{ code: 'no-voters', detail: `no voter list yet: ${seen} of ${wanted} expected nodes are seen` }]
+  }
+  const { promiseMs } = init.grants
+  const silent = `this voter grants nothing for ${promiseMs} ms after its start, nor before it knows the highest term`
+  const names = grants.voters.names.length
+  const held = `${grants.grantedBy.length} of ${names} voters grant this node leave to act, which is no quorum`
+  return [
+    ...(grants.voter && !grants.granting ? [{ code: 'not-granting' as const, detail: silent }] : []),
+    ...(grants.leaseForMs === undefined ? [{ code: 'no-lease' as const, detail: held }] : []),
+  ]
+}
+
+export function workOf({ tasks }: Node): WorkLeft {
+  return { running: tasks.load().running, unsafe: tasks.unsafe, drained: tasks.drained() }
 }
 
 export function memberViews(node: Node, now: Instant): MemberView[] {
@@ -79,16 +127,31 @@ export function ringView(node: Node): RingView {
   }
 }
 
-export function ownerOf(node: Node, key: string): OwnerAnswer {
+export function ownerOf(node: Node, key: string, now: Now): OwnerAnswer {
   const owner = node.ring.owner(key)
+  const mode = node.modeOf(key)
+  const mine = owner === node.init.nodeId
   return {
     key,
     owner,
-    mine: owner === node.init.nodeId,
+    mine,
     addresses: owner === undefined ? [] : (node.membership.roster.get(owner)?.record.addresses ?? []),
     ringChecksum: node.ring.checksum,
-    mode: 'available',
+    mode,
+    ...(mode === 'quorum' ? actingOf(node, key, now) : { acting: mine && node.phase === 'ready' }),
   }
+}
+
+/** Asked between two steps: a right that ran out since the last one is none. */
+function actingOf(
+  node: Node,
+  key: string,
+  now: Now,
+): Pick<OwnerAnswer, 'acting' | 'actingUntilMs' | 'actingForMs' | 'token'> {
+  const leave = node.right.leaveFor(key)
+  if (leave === undefined || leave.until <= now.mono) return { acting: false }
+  const forMs = Math.floor(elapsedMs(now.mono, leave.until))
+  return { acting: true, actingUntilMs: now.wall + forMs, actingForMs: forMs, token: leave.token }
 }
 
 export function explanationOf(node: Node, key: string): Explanation | undefined {
@@ -100,6 +163,7 @@ export function explanationOf(node: Node, key: string): Explanation | undefined 
     ringChecksum: node.ring.checksum,
     beliefs: node.membership.roster.living().map(({ record }) => beliefOf(node, record.id)),
     tasks: node.tasks.ofKey(key).slice(0, EXPLAINED_TASKS_MAX),
+    history: node.history.of(key),
   }
 }
 
@@ -134,6 +198,7 @@ function memberView(node: Node, entry: Entry, now: Instant): MemberView {
     self,
     ringChecksum: self ? node.ring.checksum : pulse?.ringChecksum,
     load: self ? node.tasks.load() : pulse?.load,
+    why: node.membership.ledger.of(record.id).findLast(line => !ASIDE.has(line.event)),
   }
 }
 

@@ -1,6 +1,6 @@
 import { nodeMetrics } from '../node/metrics.ts'
 import type { Node } from '../node/node.ts'
-import { explanationOf, memberOf, memberViews, ownerOf, ringView, statusOf } from '../node/views.ts'
+import { explanationOf, memberOf, memberViews, ownerOf, ringView, statusOf, workOf } from '../node/views.ts'
 import type { Driver } from './driver.ts'
 import type { Clock, Executors, NodeFace, Store, Transport } from './ports.ts'
 
@@ -23,10 +23,13 @@ export function createFace(parts: {
     members: () => memberViews(node, clock.now().mono),
     member: id => memberOf(node, id, clock.now().mono),
     ring: () => ringView(node),
-    owner: key => ownerOf(node, key),
+    owner: key => ownerOf(node, key, clock.now()),
+    ownersVersion: () => `${node.ring.checksum} ${node.right.version}`,
     explain: key => explanationOf(node, key),
     tasks: query => node.tasks.page(query),
     request: request => driver.request(request),
+    control: request => driver.control(request),
+    work: () => workOf(node),
     newTaskId: () => node.newTaskId(clock.now()),
     async leave(deadlineMs = LEAVE_MS_DEFAULT) {
       driver.enqueue({ kind: 'leave', deadlineMs })

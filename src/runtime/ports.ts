@@ -26,6 +26,7 @@ import type {
   RingView,
   TaskPage,
   TaskQuery,
+  WorkLeft,
 } from '../node/status.ts'
 import type { TaskReply, TaskRequest } from '../tasks/messages.ts'
 import type { Outcome } from '../tasks/task.ts'
@@ -93,12 +94,16 @@ export interface NodeFace {
   member(id: string): (MemberView & { readonly ledger: readonly LedgerEntry[] }) | undefined
   ring(): RingView
   owner(key: string): OwnerAnswer
+  /** Another text than before when an `owner` answer may be another one, but for a right that runs out by itself. */
+  ownersVersion(): string
   explain(key: string): Explanation | undefined
   tasks(query: TaskQuery): TaskPage
   /** Answered by the owner of the task's key, wherever it is. */
   request(request: TaskRequest): Promise<TaskReply>
   /** Answered by this node. */
   control(request: ControlRequest): Promise<ControlReply>
+  /** What keeps this node from being drained. */
+  work(): WorkLeft
   /** Starts the graceful leave; `done` when the node has left. */
   leave(deadlineMs?: number): Promise<void>
   /** A new time-ordered task id. */

@@ -178,6 +178,11 @@ export class Tasks {
     return this.#schedule.running === 0 && this.#replication.unsafe === 0 && this.#scan === undefined
   }
 
+  /** Changed records that no other disk is known to have. */
+  get unsafe(): number {
+    return this.#replication.unsafe
+  }
+
   /** The time to drain is over: ends what still runs and gives it back. */
   abandon(now: Now): TasksEffect[] {
     const step = new Step(now)
