@@ -87,7 +87,7 @@ const coreText = (record: TaskRecord): string =>
 export const compareAttempts = (a: Attempt, b: Attempt): number =>
   a.number - b.number || a.startedAt - b.startedAt || compareText(a.node, b.node)
 
-const OUTCOME_RANK = { succeeded: 4, failed: 3, cancelled: 2, lost: 1 } as const
+const OUTCOME_RANK = { succeeded: 5, failed: 4, cancelled: 3, fenced: 2, lost: 1 } as const
 
 /** Two reports of one attempt: who saw how it ended knows better than who gave it up. */
 function furtherReport(a: Attempt, b: Attempt): Attempt {

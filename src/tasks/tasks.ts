@@ -28,6 +28,7 @@ import type { InventoryReply, TaskLinkMessage, TaskRequest } from './messages.ts
 import { pageOf, type TaskPage } from './page.ts'
 import { Replication } from './replication.ts'
 import { Requests } from './requests.ts'
+import type { Right } from './right.ts'
 import { Schedule } from './schedule.ts'
 import { type Entry, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
@@ -51,6 +52,8 @@ export interface TasksInit {
   readonly check: (type: string, payload: unknown) => Failure | undefined
   readonly random: Random
   readonly now: Now
+  /** Who may act for which key. Default: available mode, everybody for every key. */
+  readonly right?: Right
 }
 
 export class Tasks {

@@ -5,7 +5,7 @@ const COUNTER_BITS = 20n
 /**
  * Tokens of available mode: wall clock milliseconds in the upper 44 bits, a counter in the lower 20, as a decimal
  * string. They rise within one node whatever its clock does. Across nodes they rise only as far as the clocks agree,
- * hence `safe: false`; the grants of quorum mode will take this place.
+ * hence `safe: false`; those of quorum mode come from the grants.
  */
 export class Tokens {
   #last = 0n
