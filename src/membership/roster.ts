@@ -19,6 +19,10 @@ export interface Entry {
   /** When the record last changed. */
   readonly changedAt: Instant
   readonly changedAtWall: WallMs
+  /** Its place on the circle of observers; also says which part of a summary it belongs to. */
+  readonly point: number
+  /** Hash of what the record claims; equal claims, equal hashes. */
+  readonly mark: number
 }
 
 export type Learned = 'new' | 'changed' | 'stale' | 'full'
@@ -32,7 +36,9 @@ export class Roster {
   readonly #selfId: NodeId
   readonly #membersMax: number
   #version = 0
-  #digest: number | undefined
+  #living: readonly Entry[] | undefined
+  #livingCount = 0
+  #digest = 0
 
   constructor(self: MemberRecord, membersMax: number, now: Instant, wall: WallMs) {
     this.#selfId = self.id
@@ -70,8 +76,18 @@ export class Roster {
   }
 
   /** Members that count as living, this node included. */
-  living(): Entry[] {
-    return [...this.#entries.values()].filter(entry => entry.record.status === 'alive')
+  living(): readonly Entry[] {
+    this.#living ??= [...this.#entries.values()].filter(entry => entry.record.status === 'alive')
+    return this.#living
+  }
+
+  get livingCount(): number {
+    return this.#livingCount
+  }
+
+  /** All members known, tombstones included. */
+  get size(): number {
+    return this.#entries.size
   }
 
   isLiving(id: NodeId): boolean {
@@ -101,10 +117,12 @@ export class Roster {
     for (const [id, entry] of this.#entries) {
       this.#entries.set(id, { ...entry, since: (entry.since + lateMs) as Instant })
     }
+    this.#living = undefined
   }
 
   /** Drops tombstones older than `tombstoneMs`. Returns what was forgotten. */
   reap(tombstoneMs: number, now: Instant): MemberRecord[] {
+    if (this.#livingCount === this.#entries.size) return []
     const old = [...this.#entries.values()].filter(
       entry => entry.record.status !== 'alive' && elapsedMs(entry.changedAt, now) > tombstoneMs,
     )
@@ -112,12 +130,8 @@ export class Roster {
     return old.map(entry => entry.record)
   }
 
-  /** Equal digests mean equal living members in equal incarnations. */
+  /** Equal digests mean equal living members in equal incarnations. A sum, so that a change costs one member, not all. */
   digest(): number {
-    this.#digest ??= this.living()
-      .map(({ record }) => `${record.id} ${record.incarnation} ${record.leaving}`)
-      .sort()
-      .reduce((sum, line) => hash32(`${sum} ${line}`), 0)
     return this.#digest
   }
 
@@ -135,6 +149,7 @@ export class Roster {
   #drop(record: MemberRecord): void {
     this.#entries.delete(record.id)
     if (this.#byPeer.get(record.peerId) === record.id) this.#byPeer.delete(record.peerId)
+    this.#version++
   }
 
   #put(record: MemberRecord, known: Entry | undefined, now: Instant, wall: WallMs): void {
@@ -147,14 +162,29 @@ export class Roster {
     const holder = this.byPeer(record.peerId)
     const heldByLiving = holder?.record.status === 'alive' && holder.record.id !== record.id
     if (record.status === 'alive' || !heldByLiving) this.#byPeer.set(record.peerId, record.id)
+    const mark = markOf(record)
+    this.#count(known, -1)
     this.#entries.set(record.id, {
       record,
       since: sameLife ? known.since : now,
       observerSince: wasAlive ? known.observerSince : now,
       changedAt: now,
       changedAtWall: wall,
+      point: known?.point ?? hash32(record.id),
+      mark,
     })
+    this.#count(this.#entries.get(record.id), 1)
     this.#version++
-    this.#digest = undefined
+  }
+
+  /** Takes an entry into the sums over the living, or out of them. */
+  #count(entry: Entry | undefined, sign: 1 | -1): void {
+    if (entry?.record.status !== 'alive') return
+    this.#living = undefined
+    this.#livingCount += sign
+    this.#digest = (this.#digest + sign * entry.mark) >>> 0
   }
 }
+
+const markOf = ({ id, incarnation, status, leaving }: MemberRecord): number =>
+  hash32(`${id} ${incarnation} ${status} ${leaving}`)
