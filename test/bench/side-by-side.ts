@@ -3,7 +3,10 @@
  * shared machines drift by half from day to day, so only the ratio of one run counts.
  *
  *   node test/bench/side-by-side.ts [--n=8] [--repeats=5] [--joins=10] [--idle=30] [--only=join,kill,stop,leave,idle]
- *        [--against=serf] [--out=FILE] [--json]
+ *        [--net=lo|ns] [--hold=5] [--timeout=60] [--quorum] [--against=serf] [--out=FILE] [--json]
+ *
+ * With --net=ns (hosts of `netns-up.sh`) also --only=blackhole,partition,loss; --quorum: ours expects all N, so a minority
+ * stops.
  *
  * Needs Debian's `serf`; as root both clusters get a network namespace of their own, so that bytes are theirs alone.
  */
@@ -37,6 +40,10 @@ const { values } = parseArgs({
     joins: { type: 'string', default: '10' },
     idle: { type: 'string', default: '30' },
     only: { type: 'string', default: 'join,kill,stop,leave,idle' },
+    net: { type: 'string', default: 'lo' },
+    hold: { type: 'string', default: '5' },
+    timeout: { type: 'string', default: '60' },
+    quorum: { type: 'boolean', default: false },
     against: { type: 'string', default: 'serf' },
     out: { type: 'string' },
     json: { type: 'boolean', default: false },
@@ -47,13 +54,14 @@ const testbed = fileURLToPath(new URL('../testbed/', import.meta.url))
 
 async function measure(driver: string, directory: string): Promise<Result> {
   const out = join(directory, `${driver}.json`)
-  const options = ['n', 'repeats', 'joins', 'idle', 'only'] as const
+  const options = ['n', 'repeats', 'joins', 'idle', 'only', 'net', 'hold', 'timeout'] as const
   const args = [
     join(testbed, 'cluster-bench.mjs'),
     `--driver=${join(testbed, 'drivers', `${driver}.mjs`)}`,
     `--logs=${join(directory, driver)}`,
     `--out=${out}`,
     ...options.map(name => `--${name}=${values[name]}`),
+    ...(values.quorum ? ['--quorum'] : []),
   ]
   console.error(`measuring ${driver} ...`)
   // Its own table goes to standard error: ours is the one that standard output is for.

@@ -12,14 +12,16 @@ const TYPES = {
   'member-left': 'left'
 }
 
-// --config=FILE and --args='--flag value' go to every daemon
-export default function roundtable ({ config, args = '' } = {}) {
+// --config=FILE and --args='--flag value' go to every daemon; --quorum: all N are expected, so a minority stops
+export default function roundtable ({ config, args = '', quorum } = {}) {
   return {
     name: 'roundtable',
+    fences: Boolean(quorum),
     command: ctx => ({
       cmd: bin,
       args: ['agent', '--node-id', ctx.name, '--cluster', 'bench', '--listen', `${ctx.ip}:${ctx.port}`, '--http', `127.0.0.1:${ctx.rpcPort}`,
         '--data-dir', path.join(ctx.home, 'data'), ...ctx.seeds.flatMap(s => ['--seed', `${s.ip}:${s.port}`]),
+        ...(quorum ? ['--expected-nodes', String(ctx.n)] : []),
         ...(config ? ['--config', config] : []), ...args.split(' ').filter(Boolean)]
     }),
     parse (line) {
@@ -27,6 +29,7 @@ export default function roundtable ({ config, args = '' } = {}) {
       let entry
       try { entry = JSON.parse(line) } catch { return } // cut by a kill -9
       if (entry.event === 'listening') return { type: 'listening' }
+      if (entry.event === 'lease-lost') return { type: 'fenced', node: entry.nodeId }
       const type = TYPES[entry.event]
       if (type && entry.member) return { type, node: entry.member }
     },
