@@ -16,6 +16,7 @@ import { after, type Instant, type Now } from '../base/time.ts'
 import { ClaimBoard } from './claims.ts'
 import type { MembershipConfig } from './config.ts'
 import { type Contact, Contacts, type Link } from './contact.ts'
+import { convict } from './conviction.ts'
 import { Departure } from './departure.ts'
 import { Detection } from './detection.ts'
 import { Dialling, type DialOutcome } from './dialling.ts'
@@ -36,6 +37,7 @@ import type {
 import { News } from './news.ts'
 import { type MembershipEffect, Outbox } from './outbox.ts'
 import { type Entry, Roster, type RosterView } from './roster.ts'
+import { type Sight, sightOf } from './sight.ts'
 import { Upkeep } from './upkeep.ts'
 import type { Verdict } from './verdicts.ts'
 import { Wakefulness } from './wakefulness.ts'
@@ -71,6 +73,8 @@ export class Membership {
   readonly #departure: Departure
   readonly #upkeep: Upkeep
   readonly #wakefulness: Wakefulness
+  /** Members whose process this node itself saw to be gone, since they were last asked for. */
+  #refusals: NodeId[] = []
   #strangersDropped = 0
   #ungreetedDropped = 0
 
@@ -172,6 +176,7 @@ export class Membership {
     const refused = this.#dialling.ended(dial, outcome, now)
     if (refused === undefined) return
     this.#detection.refused(refused, now)
+    this.#refusals.push(refused.record.id)
     this.#convict(this.#detection.judge(now), now)
   }
 
@@ -230,6 +235,11 @@ export class Membership {
     return this.#departure.done(now)
   }
 
+  /** Members that closed their last link and whose address then refused, as this node itself saw; once each. */
+  takeRefusals(): readonly NodeId[] {
+    return this.#refusals.splice(0)
+  }
+
   /** The effects asked for since the last call. */
   effects(): MembershipEffect[] {
     return this.#out.take()
@@ -271,18 +281,8 @@ export class Membership {
   }
 
   /** What this node hears of a member, for people. */
-  sight(entry: Entry, now: Instant) {
-    const contact = this.#contacts.get(entry.record.peerId)
-    const directMs = this.#detection.directSilenceMs(entry, now)
-    const limitMs = this.#detection.limitMs(contact, now)
-    return {
-      lastHeardMs: directMs,
-      rttMs: contact?.srttMs,
-      links: contact?.links.size ?? 0,
-      linkFault:
-        directMs !== undefined && directMs > limitMs && this.#detection.silenceMs(entry, now) <= limitMs,
-      claims: this.#claims.against(entry.record.id, entry.record.incarnation),
-    }
+  sight(entry: Entry, now: Instant): Sight {
+    return sightOf(entry, { contacts: this.#contacts, detection: this.#detection, claims: this.#claims }, now)
   }
 
   /** Counters since boot and present sizes. */
@@ -367,23 +367,8 @@ export class Membership {
   }
 
   #convict(verdicts: readonly Verdict[], now: Now): void {
-    for (const verdict of verdicts) {
-      const entry = this.#roster.get(verdict.subject)
-      if (entry === undefined) continue
-      const { record } = entry
-      const fields = {
-        memberIncarnation: record.incarnation,
-        reason: verdict.reason,
-        heldMs: Math.round(verdict.heldMs),
-        accusers: verdict.claims.map(claim => `${claim.accuser}:${claim.evidence}`),
-        panel: verdict.panel,
-        silenceMs: Math.round(this.#detection.silenceMs(entry, now.mono)),
-      }
-      const accusers = fields.accusers.join(', ')
-      const text = `${verdict.reason}: accused by ${accusers} for ${fields.heldMs} ms, of ${verdict.panel.length} observers`
-      this.#news.record(record.id, 'info', 'verdict', text, fields, now)
-      this.#news.take({ ...record, status: record.leaving ? 'left' : 'dead' }, 'verdict', undefined, now)
-    }
+    const [roster, contacts, detection, news] = [this.#roster, this.#contacts, this.#detection, this.#news]
+    convict(verdicts, { roster, contacts, detection, news }, now)
   }
 
   #forget({ id, peerId }: MemberRecord): void {

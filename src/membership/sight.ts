@@ -1,0 +1,34 @@
+import type { Instant } from '../base/time.ts'
+import type { ClaimBoard } from './claims.ts'
+import type { Contacts } from './contact.ts'
+import type { Detection } from './detection.ts'
+import type { Claim } from './messages.ts'
+import type { Entry } from './roster.ts'
+
+/** What this node hears of a member, for people. */
+export interface Sight {
+  readonly lastHeardMs: number | undefined
+  readonly rttMs: number | undefined
+  readonly links: number
+  /** True when only this node's link is silent while others hear the member. */
+  readonly linkFault: boolean
+  readonly claims: readonly Claim[]
+}
+
+export function sightOf(
+  entry: Entry,
+  parts: { contacts: Contacts; detection: Detection; claims: ClaimBoard },
+  now: Instant,
+): Sight {
+  const { contacts, detection, claims } = parts
+  const contact = contacts.get(entry.record.peerId)
+  const directMs = detection.directSilenceMs(entry, now)
+  const limitMs = detection.limitMs(contact, now)
+  return {
+    lastHeardMs: directMs,
+    rttMs: contact?.srttMs,
+    links: contact?.links.size ?? 0,
+    linkFault: directMs !== undefined && directMs > limitMs && detection.silenceMs(entry, now) <= limitMs,
+    claims: claims.against(entry.record.id, entry.record.incarnation),
+  }
+}
