@@ -7,6 +7,7 @@
 import { randomInt } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { createExecutors } from '../adapters/executors/executors.ts'
+import { clearLeftovers } from '../adapters/executors/leftovers.ts'
 import { createHttpServer } from '../adapters/http/server.ts'
 import { loadIdentity } from '../adapters/libp2p/identity.ts'
 import { createTransport } from '../adapters/libp2p/transport.ts'
@@ -21,6 +22,7 @@ import type { VoterList } from '../grants/messages.ts'
 import type { NodeInit } from '../node/init.ts'
 import { Node } from '../node/node.ts'
 import { Driver } from '../runtime/driver.ts'
+import { EventLog, teeLogger } from '../runtime/events.ts'
 import { createFace } from '../runtime/face.ts'
 import type { Logger, Transport } from '../runtime/ports.ts'
 import type { TaskRecord } from '../tasks/task.ts'
@@ -51,11 +53,15 @@ export async function runDaemon(config: Config, options: DaemonOptions = {}): Pr
 
 async function run(config: Config, options: DaemonOptions, closing: Closing): Promise<number> {
   const clock = createClock()
-  const logger = createLogger({ level: config.log.level, nodeId: config.nodeId })
-  closing.add('logger', async () => logger.flush())
-  const lists = await readTaskLists(config, logger)
-  const directory = await openDataDirectory(config.dataDir)
+  const lines = createLogger({ level: config.log.level, nodeId: config.nodeId })
+  closing.add('logger', async () => lines.flush())
+  const lists = await readTaskLists(config, lines)
+  const directory = await openDataDirectory(config.dataDir, {
+    beforeBoot: path => clearLeftovers({ directory: path, logger: lines }),
+  })
   closing.add('data directory', () => directory.close())
+  const events = new EventLog(directory.boot)
+  const logger = teeLogger(lines, events, clock)
   const identity = await loadIdentity(directory.path)
   const store = await openNodeStore(directory, logger)
   closing.add('store', () => store.close())
@@ -90,7 +96,7 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   early.deliverTo(driver.enqueue)
 
   const face = createFace({ node, driver, clock, transport, store, executors })
-  const http = createHttpServer({ config: config.http, node: face, logger, defaults: config.tasks })
+  const http = createHttpServer({ config: config.http, node: face, logger, events, defaults: config.tasks })
   closing.add('http', () => http.stop())
   const { url } = await http.start()
   logger.log('info', 'http-listening', { url })

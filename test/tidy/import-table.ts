@@ -80,6 +80,8 @@ const CONTRACT =
 /** Single files that a room may import beside its rooms. */
 const FILES: readonly (readonly [room: RegExp, target: RegExp])[] = [
   [/^(?:adapters\/|cli$)/, CONTRACT],
+  /** The runner holds a lock of the same make: the traps of that are known in one place. */
+  [/^adapters\/executors$/, /^src\/adapters\/storage\/directory-lock\.ts$/],
   [/^config$/, /^src\/(?:adapters\/)?[a-z0-9-]+\/config\.ts$/],
   [/^config$/, /^src\/(?:tasks\/spec|node\/machine)\.ts$/],
 ]

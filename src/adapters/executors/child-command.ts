@@ -9,9 +9,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { setPriority } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { EndCause, EndReport, RunnerReport, StartOrder } from './messages.ts'
+import { monotonicMs } from './monotonic-clock.ts'
 import { OutputHead, OutputTail } from './output.ts'
 import { groupOf, type ProcessGroup, signalGroup } from './process-group.ts'
-import { killStrays, MARK_VARIABLE } from './stray-processes.ts'
+import { MARK_VARIABLE } from './stray-processes.ts'
+import type { StraySweeps } from './stray-sweeps.ts'
 import { timerMs } from './timer.ts'
 
 /** From SIGTERM to SIGKILL, in ms: half of the second within which a cancel must be done everywhere. */
@@ -38,6 +40,7 @@ const INPUT_ENDED: ReadonlySet<unknown> = new Set(['EPIPE', 'ECONNRESET', 'ERR_S
 export class ChildCommand {
   readonly #order: StartOrder
   readonly #report: (report: RunnerReport) => void
+  readonly #sweeps: StraySweeps
   readonly #startedAt = performance.now()
   readonly #stdout: OutputHead
   readonly #stderr = new OutputTail(STDERR_BYTES_MAX)
@@ -46,12 +49,18 @@ export class ChildCommand {
   #cause: EndCause = 'exit'
   #failure: EndReport['failure'] = null
   #bytes = 0
+  /** Processes killed that had left the group. */
+  readonly #strays = new Set<number>()
+  /** When it has to be dead, on the shared clock. */
+  #deadlineMs: number
   #timer: NodeJS.Timeout | undefined
   #ended = false
 
-  constructor(order: StartOrder, report: (report: RunnerReport) => void) {
+  constructor(order: StartOrder, report: (report: RunnerReport) => void, sweeps: StraySweeps) {
     this.#order = order
     this.#report = report
+    this.#sweeps = sweeps
+    this.#deadlineMs = order.deadlineMs ?? Number.POSITIVE_INFINITY
     this.#stdout = new OutputHead(order.outputBytesMax)
   }
 
@@ -74,12 +83,31 @@ export class ChildCommand {
     this.#follow(this.#child)
   }
 
+  /** Not started: its deadline is too near. */
+  refuse(): void {
+    this.#cause = 'fenced'
+    void this.#finish()
+  }
+
   /** Stops it: SIGTERM, and SIGKILL after `TERM_GRACE_MS`. */
-  stop(cause: 'timeout' | 'killed'): void {
+  stop(cause: 'timeout' | 'killed' | 'fenced'): void {
     if (this.#cause !== 'exit' || this.#ended || this.#exited) return
     this.#cause = cause
     this.#signal('SIGTERM')
     this.#after(TERM_GRACE_MS, () => this.#kill())
+  }
+
+  /** When it has to be dead; whoever keeps the time says so with `stop` and `cutOff`. */
+  extend(deadlineMs: number | null): void {
+    this.#deadlineMs = Math.max(this.#deadlineMs, deadlineMs ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** SIGKILL for all of it, at once, whatever it was about to do: its deadline is here. */
+  cutOff(): void {
+    if (this.#ended) return
+    if (this.#cause === 'exit' && !this.#exited) this.#cause = 'fenced'
+    this.#kill()
+    void this.#killStrays() // Not only after its own process has gone: that may take the time that is left.
   }
 
   /** SIGKILL, now, without a report. For the end of the runner. */
@@ -103,8 +131,14 @@ export class ChildCommand {
     child.stderr?.on('data', (chunk: Buffer) => this.#stderr.append(chunk))
     child.stdin?.on('error', error => this.#onInputError(error))
     child.stdin?.end(this.#order.stdin ?? '')
-    child.on('exit', () => this.#after(CLOSE_GRACE_MS, () => void this.#finish('held open')))
+    child.on('exit', () => this.#onExit())
     child.on('close', () => void this.#finish())
+  }
+
+  /** One that ended after its deadline did what it did without a right: frozen together with us, and first to wake. */
+  #onExit(): void {
+    if (this.#cause === 'exit' && monotonicMs() >= this.#deadlineMs) this.#cause = 'fenced'
+    this.#after(CLOSE_GRACE_MS, () => void this.#finish('held open'))
   }
 
   #onOutput(chunk: Buffer): void {
@@ -133,6 +167,11 @@ export class ChildCommand {
     else this.#after(KILL_WAIT_MS, () => void this.#finish())
   }
 
+  /** Does its own process live? Children of it may, whatever this says. */
+  get alive(): boolean {
+    return this.#child?.pid !== undefined && !this.#exited
+  }
+
   get #exited(): boolean {
     const child = this.#child
     return child !== undefined && (child.exitCode !== null || child.signalCode !== null)
@@ -156,15 +195,20 @@ export class ChildCommand {
     this.#child?.stdout?.destroy()
     this.#child?.stderr?.destroy()
     const suspicious = held !== undefined || (this.#cause !== 'exit' && this.#group !== undefined)
-    this.#report(this.#end(suspicious ? await this.#killStrays() : 0))
+    if (suspicious) await this.#killStrays()
+    this.#report(this.#end())
   }
 
-  #killStrays(): Promise<number> {
+  /** Members of its group may still be dying of the group's own SIGKILL; they are not counted. */
+  async #killStrays(): Promise<void> {
     const mark = this.#order.env[MARK_VARIABLE]
-    return mark === undefined ? Promise.resolve(0) : killStrays({ mark })
+    if (mark === undefined) return
+    for (const { pid, group } of await this.#sweeps.sweep(mark)) {
+      if (group !== this.#group?.pid) this.#strays.add(pid)
+    }
   }
 
-  #end(strays: number): EndReport {
+  #end(): EndReport {
     const child = this.#child
     return {
       kind: 'ended',
@@ -178,7 +222,7 @@ export class ChildCommand {
       cutBytes: this.#bytes - this.#stdout.length + this.#stderr.cutBytes,
       durationMs: Math.round(performance.now() - this.#startedAt),
       failure: this.#failure,
-      strays,
+      strays: this.#strays.size,
     }
   }
 }

@@ -2,9 +2,11 @@
  * `exec`: a command that the configuration names, never a shell. The payload chooses the command, may add arguments
  * where the configuration lets it, and fills standard input; what the command prints is the result.
  *
- * The commands run under the runner (see `runner-main.ts`), so that nothing survives this daemon.
+ * The commands run under the runner (see `runner-main.ts`), so that nothing survives this daemon or the right to run.
+ * The runner's word counts for when a command ended: a success that was over in time is one, however late it is read.
  */
 import type { Failure } from '../../base/errors.ts'
+import type { Instant } from '../../base/time.ts'
 import type { AttemptOrder } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
 import type { Json, Outcome } from '../../tasks/task.ts'
@@ -12,7 +14,8 @@ import { type ResolvedCommand, resolveCommands } from './command.ts'
 import type { ExecutorsConfig } from './config.ts'
 import { baseEnvironment } from './environment.ts'
 import { checkExecPayload, type ExecPayload, stdinOf } from './exec-payload.ts'
-import { cancelled, type Executor, failed, succeeded, timedOut } from './executor.ts'
+import { cancelled, type Executor, failed, fenced, succeeded, timedOut } from './executor.ts'
+import type { Limit } from './limit.ts'
 import type { EndCause, EndReport } from './messages.ts'
 import { type Command, Runner, type RunnerInit } from './runner.ts'
 
@@ -26,7 +29,13 @@ const MESSAGE_STDERR_MAX = 2_000
 const PASSING_TROUBLES: ReadonlySet<string> = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM', 'ETXTBSY'])
 
 /** Ends in which this node killed the command. */
-const KILLING = ['timeout', 'output', 'killed', 'stdin-failed'] as const satisfies readonly EndCause[]
+const KILLING = [
+  'timeout',
+  'output',
+  'killed',
+  'fenced',
+  'stdin-failed',
+] as const satisfies readonly EndCause[]
 
 export interface ExecInit extends RunnerInit {
   readonly config: ExecutorsConfig
@@ -60,7 +69,7 @@ export class ExecExecutor implements Executor {
     return checkExecPayload(payload, this.#commands)
   }
 
-  async execute(order: AttemptOrder, signal: AbortSignal): Promise<Outcome> {
+  async execute(order: AttemptOrder, signal: AbortSignal, limit: Limit): Promise<Outcome> {
     const command = this.#command(order)
     const strange = Object.entries(command.env).find(([, value]) => value.includes('\0'))
     if (strange !== undefined) return failed('TASK_INVALID', `${strange[0]} would hold a NUL byte`, false)
@@ -68,13 +77,18 @@ export class ExecExecutor implements Executor {
       return failed('THREW', `${RUNNING_MAX} commands run on this node already`)
     this.#running++
     try {
-      const end = await this.#runner.run(command, signal)
+      const end = await this.#runner.run(command, signal, limit)
+      if (end.kind === 'fenced') return fenced()
       if (end.kind === 'stopped') return cancelled()
       if (end.kind === 'lost') return failed('RUNNER_LOST', 'the runner died and the command was killed')
       return this.#outcome(end, order, command)
     } finally {
       this.#running--
     }
+  }
+
+  extend(limits: readonly Limit[], until: Instant): void {
+    this.#runner.extend(limits, until)
   }
 
   metrics(): readonly Metric[] {
@@ -129,6 +143,7 @@ const OUTCOMES: Record<EndCause, (end: EndReport, order: AttemptOrder, command: 
   output: (_, __, command) =>
     failed('OUTPUT_TOO_LARGE', `printed more than ${command.outputBytesMax} bytes and was killed`, false),
   killed: () => cancelled(),
+  fenced: end => fenced(end.exitCode === null && end.signal === null ? 'was not started' : undefined),
   'spawn-failed': (end, _, command) => {
     const from = command.cwd === null ? '' : ` in ${command.cwd}`
     const retryable = PASSING_TROUBLES.has(end.failure?.code ?? '')
@@ -150,13 +165,18 @@ function stderrOf({ stderr }: EndReport): string {
   return text === '' ? '' : `: ${text.slice(-MESSAGE_STDERR_MAX)}`
 }
 
-/** What a command learns of its attempt. The token orders it against other attempts; the deadline is wall clock ms. */
+/**
+ * What a command learns of its attempt. The token orders it against attempts of other owners of the key, and where it is
+ * safe no two of them act at one time; the deadline is that of the time limit, in wall clock ms. When the right to act
+ * ends is not told: it moves while the command runs, and the command is stopped by then.
+ */
 function taskEnvironment(order: AttemptOrder): Readonly<Record<string, string>> {
   return {
     ROUNDTABLE_TASK_ID: order.task,
     ROUNDTABLE_TASK_KEY: order.key,
     ROUNDTABLE_TASK_ATTEMPT: String(order.attempt),
     ROUNDTABLE_TASK_TOKEN: order.token.value,
+    ROUNDTABLE_TASK_TOKEN_SAFE: String(order.token.safe),
     ROUNDTABLE_TASK_NODE: order.node,
     ROUNDTABLE_TASK_DEADLINE_MS: String(Date.now() + order.timeoutMs),
   }

@@ -1,14 +1,21 @@
 /** What every executor is to the rest: something that judges a payload, runs one attempt, and stops. */
 import type { Failure } from '../../base/errors.ts'
+import type { Instant } from '../../base/time.ts'
 import type { AttemptOrder } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
 import type { AttemptError, Json, Outcome } from '../../tasks/task.ts'
+import type { Limit } from './limit.ts'
 
 export interface Executor {
   /** What is wrong with this payload, or undefined. Pure and quick: runs for every submitted task. */
   check(payload: unknown): Failure | undefined
   /** Only called with a payload that passed `check`. Never rejects for anything a task can do. */
-  execute(order: AttemptOrder, signal: AbortSignal): Promise<Outcome>
+  execute(order: AttemptOrder, signal: AbortSignal, limit: Limit): Promise<Outcome>
+  /**
+   * These limits were moved to `until`, or are later already. An executor that has this keeps its limits by itself; one
+   * that has not is aborted in time, and what it says after the limit is not believed.
+   */
+  extend?(limits: readonly Limit[], until: Instant): void
   metrics?(): readonly Metric[]
   stop?(): Promise<void>
 }
@@ -30,3 +37,7 @@ export const cancelled = (message = 'the attempt was stopped'): Outcome => faile
 
 export const timedOut = (timeoutMs: number, detail = ''): Outcome =>
   failed('TIMEOUT', `not finished after ${timeoutMs} ms${detail}`)
+
+/** Says nothing against the task: another attempt is made by whoever has the right then. */
+export const fenced = (detail = 'was stopped'): Outcome =>
+  failed('FENCED', `the right to act for the key of this task ended and the attempt ${detail}`)

@@ -6,6 +6,8 @@
  * whose configuration differs, or before this one's changed.
  */
 import type { Failure } from '../../base/errors.ts'
+import type { TaskId } from '../../base/ids.ts'
+import { type Instant, NEVER } from '../../base/time.ts'
 import type { AttemptOrder } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
 import type { Executors, Logger } from '../../runtime/ports.ts'
@@ -14,15 +16,22 @@ import { compute } from './compute.ts'
 import type { ExecutorsConfig } from './config.ts'
 import { echo } from './echo.ts'
 import { ExecExecutor } from './exec.ts'
-import { cancelled, type Executor, failed } from './executor.ts'
+import { cancelled, type Executor, failed, fenced } from './executor.ts'
 import { HttpExecutor } from './http.ts'
+import { Limit } from './limit.ts'
 import { quote } from './payload.ts'
 import { unreliable } from './unreliable.ts'
+
+/**
+ * What this process stops by itself is aborted so long before its right to act ends, in ms. It is no guarantee, as this
+ * process may stand still: hence the second look at the clock when the executor has answered.
+ */
+const ABORT_LEAD_MS = 100
 
 export interface ExecutorsInit {
   readonly config: ExecutorsConfig
   readonly logger: Logger
-  /** This daemon's own, locked directory. Lets it find commands that a killed predecessor left running. */
+  /** This daemon's own, locked directory, of which `clearLeftovers` has made sure that nobody acts there any more. */
   readonly dataDir?: string
 }
 
@@ -49,12 +58,20 @@ const BUILTIN = [
   ['unreliable', unreliable],
 ] as const satisfies readonly (readonly [string, Executor])[]
 
+interface Running {
+  readonly executor: Executor
+  readonly limit: Limit
+}
+
 class Catalogue implements LocalExecutors {
   readonly types: ReadonlySet<string>
   readonly runnerPid: () => number | undefined
   readonly #executors: ReadonlyMap<string, Executor>
   readonly #logger: Logger
-  readonly #running = new Map<string, number>()
+  /** By `attemptName`. */
+  readonly #running = new Map<string, Running>()
+  /** How many run, by type. */
+  readonly #counts = new Map<string, number>()
   /** Ends by type and outcome, as `exec TIMEOUT`. */
   readonly #ended = new Map<string, number>()
   readonly #aborts = new Set<AbortController>()
@@ -85,8 +102,21 @@ class Catalogue implements LocalExecutors {
     return outcome
   }
 
+  extend(attempts: readonly { readonly task: TaskId; readonly attempt: number }[], until: Instant): void {
+    const limits = new Map<Executor, Limit[]>()
+    for (const { task, attempt } of attempts) {
+      const running = this.#running.get(attemptName(task, attempt))
+      if (running === undefined) continue // It has just ended, or waits to begin and will be extended then.
+      running.limit.extend(until)
+      const same = limits.get(running.executor)
+      if (same === undefined) limits.set(running.executor, [running.limit])
+      else same.push(running.limit)
+    }
+    for (const [executor, moved] of limits) executor.extend?.(moved, until)
+  }
+
   metrics(): readonly Metric[] {
-    const running = [...this.types].map(type => ({ labels: { type }, value: this.#running.get(type) ?? 0 }))
+    const running = [...this.types].map(type => ({ labels: { type }, value: this.#counts.get(type) ?? 0 }))
     const ended = [...this.#ended].map(([name, value]) => {
       const [type = '', outcome = ''] = name.split(' ')
       return { labels: { type, outcome }, value }
@@ -122,14 +152,20 @@ class Catalogue implements LocalExecutors {
   }
 
   async #run(order: AttemptOrder, signal: AbortSignal): Promise<Outcome> {
-    if (signal.aborted || this.#stopping) return cancelled()
+    const executor = this.#executors.get(order.type)
+    if (signal.aborted || this.#stopping || executor === undefined) return cancelled()
+    const limit = new Limit(order.until ?? NEVER)
+    if (limit.over) return fenced('was not started')
     const abort = new AbortController()
     const forward = (): void => abort.abort()
     signal.addEventListener('abort', forward, { once: true })
     this.#aborts.add(abort)
     this.#count(order.type, 1)
+    const name = attemptName(order.task, order.attempt)
+    this.#running.set(name, { executor, limit })
     try {
-      return (await this.#executors.get(order.type)?.execute(order, abort.signal)) ?? cancelled()
+      if (executor.extend !== undefined) return await executor.execute(order, abort.signal, limit)
+      return await executeWithin(limit, executor, order, abort)
     } catch (error) {
       const { stack, message } = error as Error
       this.#logger.log('error', 'executor-threw', { type: order.type, task: order.task, stack })
@@ -137,12 +173,37 @@ class Catalogue implements LocalExecutors {
     } finally {
       signal.removeEventListener('abort', forward)
       this.#aborts.delete(abort)
+      this.#running.delete(name)
       this.#count(order.type, -1)
     }
   }
 
   #count(type: string, change: 1 | -1): void {
-    this.#running.set(type, (this.#running.get(type) ?? 0) + change)
+    this.#counts.set(type, (this.#counts.get(type) ?? 0) + change)
+  }
+}
+
+const attemptName = (task: TaskId, attempt: number): string => `${attempt} ${task}`
+
+/** For executors that do not keep a limit by themselves. An answer that came too late may tell of work done too late. */
+async function executeWithin(
+  limit: Limit,
+  executor: Executor,
+  order: AttemptOrder,
+  abort: AbortController,
+): Promise<Outcome> {
+  let isDue = false
+  const unwatch = limit.watch(ABORT_LEAD_MS, () => {
+    if (abort.signal.aborted) return // Cancelled before, which is how it ends.
+    isDue = true
+    abort.abort()
+  })
+  try {
+    const outcome = await executor.execute(order, abort.signal, limit)
+    const late = isDue || limit.over
+    return late && (outcome.ok || isDue || !abort.signal.aborted) ? fenced() : outcome
+  } finally {
+    unwatch()
   }
 }
 

@@ -1,6 +1,8 @@
 /**
  * `http`: one POST to the application beside this daemon. Which task, which attempt and until when is in the headers
- * `roundtable-task-id`, `-key` (percent-encoded), `-attempt`, `-token`, `-node`, `-deadline-ms` (wall clock).
+ * `roundtable-task-id`, `-key` (percent-encoded), `-attempt`, `-token`, `-token-safe` (`true` or `false`), `-node`,
+ * `-deadline-ms` (wall clock) and, where the right to act for the key ends by itself, `-acting-until-ms` (wall clock, as
+ * of the request; `owner/KEY` tells a later one).
  *
  * 2xx succeeds. 408, 425, 429, 5xx and network troubles are worth a retry; any other status says that this request is
  * wrong and stays wrong. Redirects are not followed: they would lead around the allow list. Each request has its own
@@ -8,7 +10,7 @@
  * was acted upon.
  *
  * What this node cannot do is stop the application: an attempt that was cancelled or timed out may still be at work
- * there. The application should obey the deadline and check the token.
+ * there. The application should obey the deadline, stop when it may act no longer, and check the token.
  */
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
@@ -19,6 +21,7 @@ import type { Outcome } from '../../tasks/task.ts'
 import type { ExecutorsConfig } from './config.ts'
 import { cancelled, type Executor, failed, succeeded, timedOut } from './executor.ts'
 import { bodyOf, checkHttpPayload, type HttpPayload, parseAllowed } from './http-payload.ts'
+import type { Limit } from './limit.ts'
 import { OutputHead } from './output.ts'
 import { timerMs } from './timer.ts'
 
@@ -49,12 +52,12 @@ export class HttpExecutor implements Executor {
     return checkHttpPayload(payload, this.#allowed)
   }
 
-  async execute(order: AttemptOrder, signal: AbortSignal): Promise<Outcome> {
+  async execute(order: AttemptOrder, signal: AbortSignal, limit: Limit): Promise<Outcome> {
     if (signal.aborted) return cancelled()
     const timeout = new AbortController()
     const timer = setTimeout(() => timeout.abort(), timerMs(order.timeoutMs))
     try {
-      const response = await exchange(order, AbortSignal.any([signal, timeout.signal]))
+      const response = await exchange(order, limit, AbortSignal.any([signal, timeout.signal]))
       if (response.truncated) this.#truncated++
       return outcomeOf(response)
     } catch (error) {
@@ -81,8 +84,8 @@ function outcomeOf({ status, body, truncated }: Response): Outcome {
 }
 
 /** Rejects on every trouble of the network, and when the signal aborts. */
-async function exchange(order: AttemptOrder, signal: AbortSignal): Promise<Response> {
-  const request = open(order, signal)
+async function exchange(order: AttemptOrder, limit: Limit, signal: AbortSignal): Promise<Response> {
+  const request = open(order, limit, signal)
   try {
     return await read(await answer(request))
   } finally {
@@ -90,12 +93,12 @@ async function exchange(order: AttemptOrder, signal: AbortSignal): Promise<Respo
   }
 }
 
-function open(order: AttemptOrder, signal: AbortSignal): ClientRequest {
+function open(order: AttemptOrder, limit: Limit, signal: AbortSignal): ClientRequest {
   const payload = order.payload as unknown as HttpPayload
   const url = new URL(payload.url)
   const { bytes, type } = bodyOf(payload)
   const send = url.protocol === 'https:' ? requestHttps : requestHttp
-  const headers = { 'content-type': type, ...lowerCased(payload.headers), ...taskHeaders(order) }
+  const headers = { 'content-type': type, ...lowerCased(payload.headers), ...taskHeaders(order, limit) }
   const request = send(url, {
     method: 'POST',
     agent: false,
@@ -129,14 +132,17 @@ function lowerCased(headers: Readonly<Record<string, string>> = {}): Readonly<Re
 }
 
 /** Ids and keys may hold what a header may not: everything but the plainest characters is percent-encoded. */
-function taskHeaders(order: AttemptOrder): Readonly<Record<string, string>> {
+function taskHeaders(order: AttemptOrder, limit: Limit): Readonly<Record<string, string>> {
+  const actingMs = Math.floor(limit.until - performance.now())
   return {
     'roundtable-task-id': encodeURIComponent(order.task),
     'roundtable-task-key': encodeURIComponent(order.key.toWellFormed()),
     'roundtable-task-attempt': String(order.attempt),
     'roundtable-task-token': order.token.value,
+    'roundtable-task-token-safe': String(order.token.safe),
     'roundtable-task-node': order.node,
     'roundtable-task-deadline-ms': String(Date.now() + order.timeoutMs),
+    ...(Number.isFinite(actingMs) && { 'roundtable-task-acting-until-ms': String(Date.now() + actingMs) }),
   }
 }
 

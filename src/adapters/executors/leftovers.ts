@@ -1,41 +1,118 @@
 /**
- * After a `kill -9` of daemon and runner together (or of a whole container's processes but one), commands run on
- * without a keeper. The next daemon on the same data directory finds them by a mark kept there and kills them, before
- * it starts any of its own.
+ * Making sure that the last life of this node is over before the next one is announced. A higher boot number from the
+ * same key is taken by everybody as proof that nothing of the old life acts any more, so it has to be that.
+ *
+ * Three things hold it together. Whoever has the lock of the data directory knows that the old daemon is dead. The old
+ * runner, which sees that too, kills all its commands and holds a lock of its own until they are dead. And where the
+ * runner was killed as well, its commands are found by a mark that is kept in the directory and that everything started
+ * from there bears. Outside Linux there is no finding by marks: there a `kill -9` of both leaves commands running.
+ *
+ * The runner is not killed from here even when it is frozen: its process number, read from a file, may be another's by
+ * now. This node does not start then, and says whom to look at.
  */
 import { randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RunnerInit } from './runner.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import { CodedError } from '../../base/errors.ts'
+import type { Logger } from '../../runtime/ports.ts'
+import { type DirectoryLock, lockDirectory } from '../storage/directory-lock.ts'
+import { RUNNER_LOCK } from './runner-channel.ts'
+import { killStrays } from './stray-processes.ts'
 
 const FILE = 'runner-mark'
 const MARK_PATTERN = /^[0-9a-f-]{36}$/
 
-export interface FamilyMark {
-  readonly mark: string
-  /** An earlier daemon had it: something may bear it. */
-  readonly inherited: boolean
+/** How long an old runner may take to end, and then what it left behind, in ms. */
+export const LEFTOVERS_MS = 10_000
+
+/** Between two looks at the lock, in ms. */
+const LOOK_MS = 20
+
+export interface LeftoversInit {
+  /** The data directory; the caller holds its lock. */
+  readonly directory: string
+  readonly logger: Logger
+  /** Default `LEFTOVERS_MS`. */
+  readonly waitMs?: number
 }
 
-/** The mark of this data directory, made when there is none. Without a directory: a new one, which nobody inherits. */
-export function leftoverMark({ dataDir, logger }: RunnerInit): FamilyMark {
-  const fresh = { mark: randomUUID(), inherited: false }
-  if (dataDir === undefined) return fresh
-  const file = join(dataDir, FILE)
-  const known = read(file)
-  if (known !== undefined && MARK_PATTERN.test(known)) return { mark: known, inherited: true }
+/**
+ * Resolves once nothing that an earlier daemon on this data directory started can act any more.
+ * @throws CodedError DATA_DIR_LOCKED naming who does not end; DATA_DIR_UNUSABLE when the mark cannot be read
+ */
+export async function clearLeftovers({
+  directory,
+  logger,
+  waitMs = LEFTOVERS_MS,
+}: LeftoversInit): Promise<void> {
+  const begun = performance.now()
+  const lock = await lockOfRunner(directory, waitMs)
   try {
-    writeFileSync(file, fresh.mark, { mode: 0o600 })
+    const mark = readMark(join(directory, FILE))
+    const { killed, left } = mark === undefined ? NOTHING : await killStrays([mark], waitMs)
+    if (left.length > 0) throw stillAlive(left, waitMs)
+    const ms = Math.round(performance.now() - begun)
+    if (killed.length > 0) logger.log('warn', 'leftovers-killed', { processes: killed.length, ms })
+  } finally {
+    lock.release()
+  }
+}
+
+/**
+ * The mark of this data directory, made when there is none.
+ * @throws CodedError DATA_DIR_UNUSABLE: without it nobody would find what this daemon starts
+ */
+export function leftoverMark(directory: string): string {
+  const file = join(directory, FILE)
+  const known = readMark(file)
+  if (known !== undefined) return known
+  const mark = randomUUID()
+  try {
+    writeFileSync(file, mark, { mode: 0o600 })
   } catch (error) {
-    logger.log('warn', 'runner-mark-not-kept', { file, error: (error as Error).message })
+    throw unusable(file, 'to write the mark of what is started from here', error)
   }
-  return fresh
+  return mark
 }
 
-function read(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch {
-    return undefined // Not there, or not readable: then writing tells.
+const NOTHING = { killed: [], left: [] }
+
+async function lockOfRunner(directory: string, waitMs: number): Promise<DirectoryLock> {
+  const deadline = performance.now() + waitMs
+  for (;;) {
+    try {
+      return lockDirectory(directory, RUNNER_LOCK)
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== 'DATA_DIR_LOCKED') throw error
+      if (performance.now() >= deadline) throw runnerStays(error, waitMs)
+    }
+    await pause(LOOK_MS)
   }
 }
+
+/** Undefined when no daemon has started anything from here: the file is whole before anything bears what it holds. */
+function readMark(file: string): string | undefined {
+  try {
+    const text = readFileSync(file, 'utf8').trim()
+    return MARK_PATTERN.test(text) ? text : undefined
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw unusable(file, 'a readable file', error)
+  }
+}
+
+function runnerStays(error: CodedError, waitMs: number): CodedError {
+  const detail = `${error.detail} It is the runner of the daemon that was here before; it has not ended within ${waitMs} ms.`
+  return new CodedError('DATA_DIR_LOCKED', detail, { cause: error })
+}
+
+function stillAlive(pids: readonly number[], waitMs: number): CodedError {
+  const detail = `What the daemon that was here before had started is alive ${waitMs} ms after SIGKILL: process ${pids.join(', ')}.`
+  return new CodedError('DATA_DIR_LOCKED', detail)
+}
+
+const unusable = (file: string, expected: string, error: unknown): CodedError =>
+  new CodedError('DATA_DIR_UNUSABLE', `${file}: expected ${expected}, got ${(error as Error).message}`, {
+    cause: error,
+  })

@@ -16,17 +16,27 @@ export interface StartOrder {
   /** In ms from the start of the command; then SIGTERM, and SIGKILL a little later. */
   readonly timeoutMs: number
   readonly outputBytesMax: number
+  /**
+   * When it has to be dead, a point on the clock of `monotonic-clock.ts` in whole ms: the runner sees to that by itself.
+   * Null: it has no deadline.
+   */
+  readonly deadlineMs: number | null
 }
 
 export type RunnerOrder =
   | StartOrder
   /** Stop one command: SIGTERM, and SIGKILL a little later. An id that is not running is not an error. */
   | { readonly kind: 'kill'; readonly id: number }
+  /** Move the deadline of these, never to an earlier time. What is unknown, or being stopped already, is not an error. */
+  | { readonly kind: 'extend'; readonly ids: readonly number[]; readonly deadlineMs: number | null }
   /** SIGKILL everything and exit. The same happens when the daemon's end of the socket closes. */
   | { readonly kind: 'stop' }
 
-/** Why a command is over. `exit`: by itself, or by a signal that was not ours. */
-export type EndCause = 'exit' | 'timeout' | 'output' | 'killed' | 'spawn-failed' | 'stdin-failed'
+/**
+ * Why a command is over. `exit`: by itself, or by a signal that was not ours. `fenced`: its deadline came, or was so
+ * near that it was not started.
+ */
+export type EndCause = 'exit' | 'timeout' | 'output' | 'killed' | 'fenced' | 'spawn-failed' | 'stdin-failed'
 
 export interface EndReport {
   readonly kind: 'ended'
@@ -65,6 +75,7 @@ const isFields = (value: unknown): value is Fields => typeof value === 'object' 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isTextOrNull = (value: unknown): value is string | null => value === null || isText(value)
+const isDeadline = (value: unknown): boolean => value === null || isCount(value)
 const isTexts = (value: unknown): boolean => isFields(value) && Object.values(value).every(isText)
 
 /** The order, or undefined when it is not one. */
@@ -81,10 +92,14 @@ function isOrder(order: Fields): boolean {
   const { kind, id } = order
   if (kind === 'stop') return true
   if (kind === 'kill') return isCount(id)
+  if (kind === 'extend') return isExtend(order)
   return kind === 'start' && isCount(id) && isStart(order)
 }
 
-const isStart = ({ path, args, env, cwd, stdin, timeoutMs, outputBytesMax }: Fields): boolean =>
+const isExtend = ({ ids, deadlineMs }: Fields): boolean =>
+  Array.isArray(ids) && ids.every(isCount) && isDeadline(deadlineMs)
+
+const isStart = ({ path, args, env, cwd, stdin, timeoutMs, outputBytesMax, deadlineMs }: Fields): boolean =>
   isText(path) &&
   Array.isArray(args) &&
   isTexts(args) &&
@@ -92,7 +107,8 @@ const isStart = ({ path, args, env, cwd, stdin, timeoutMs, outputBytesMax }: Fie
   isTextOrNull(cwd) &&
   isTextOrNull(stdin) &&
   isCount(timeoutMs) &&
-  isCount(outputBytesMax)
+  isCount(outputBytesMax) &&
+  isDeadline(deadlineMs)
 
 function isReport(report: Fields): boolean {
   const { kind, id, pid, startTicks } = report
@@ -107,6 +123,7 @@ const END_CAUSES: ReadonlySet<unknown> = new Set<EndCause>([
   'timeout',
   'output',
   'killed',
+  'fenced',
   'spawn-failed',
   'stdin-failed',
 ])

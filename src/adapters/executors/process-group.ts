@@ -16,17 +16,29 @@ export interface ProcessGroup {
   readonly startTicks: string | null
 }
 
+/** Number of the first field that `statOf` gives, as proc(5) counts them. */
+const STAT_FIRST = 3
+
 /** The group led by a process that was just started. */
 export const groupOf = (pid: number): ProcessGroup => ({ pid, startTicks: startTicksOf(pid) })
 
 /** Field 22 of /proc/PID/stat; null when there is no such process or no /proc. */
-export function startTicksOf(pid: number): string | null {
+export const startTicksOf = (pid: number): string | null => statOf(pid)[22 - STAT_FIRST] ?? null
+
+/** Number of the group that a process is in, field 5; null when there is no such process or no /proc. */
+export function groupNumberOf(pid: number): number | null {
+  const group = statOf(pid)[5 - STAT_FIRST]
+  return group === undefined ? null : Number(group)
+}
+
+/** The fields of /proc/PID/stat from the third on; none when there is no such process or no /proc. */
+function statOf(pid: number): readonly string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The second field is the program's name in brackets and may hold anything, brackets included.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
-    return null
+    return []
   }
 }
 

@@ -5,6 +5,9 @@
  * a command long past its time, so that the runner must be frozen) leads to SIGKILL for the runner, and its exit leads
  * to the one clean-up: kill the process groups it told us of, then those it had no time to tell of, found by their
  * mark, and only then say `lost` to the attempts. So a retry never meets the attempt it replaces.
+ *
+ * The runner keeps the deadlines of commands, and this side keeps them once more, a little later: a frozen runner must
+ * not be the reason that a command outlives its right to run.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { extname } from 'node:path'
@@ -12,6 +15,7 @@ import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from '../../runtime/ports.ts'
 import { KILL_WAIT_MS, TERM_GRACE_MS } from './child-command.ts'
+import { DeadlineWatch } from './deadline-watch.ts'
 import { baseEnvironment } from './environment.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
 import {
@@ -23,7 +27,8 @@ import {
 } from './messages.ts'
 import { type ProcessGroup, signalGroup } from './process-group.ts'
 import { CHANNEL_FD } from './runner-channel.ts'
-import { killStrays } from './stray-processes.ts'
+import { killStrays, MARK_VARIABLE } from './stray-processes.ts'
+import { StraySweeps } from './stray-sweeps.ts'
 import { timerMs } from './timer.ts'
 
 /** Beside this file, from source or built. */
@@ -52,6 +57,12 @@ const OVERDUE_MS = TERM_GRACE_MS + KILL_WAIT_MS + 2_000
 /** After an overdue timer fired: time for reports that wait in the socket, as it may be us who was frozen, in ms. */
 const SECOND_LOOK_MS = 1_000
 
+/** A command that the runner has not ended so long before its deadline is killed from here, in ms. */
+const DEADLINE_LEAD_MS = 100
+
+/** What the dead runner left may take this long to die, in ms. */
+const BURY_MS = 5_000
+
 /** A runner asked to stop gets this long, in ms. */
 const STOP_MS = 1_000
 
@@ -61,17 +72,30 @@ const DRAIN_MS = 500
 /** Bytes of a runner's standard error that are logged: it only writes when it crashes. */
 const STDERR_BYTES_MAX = 4 * 1024
 
-/** How a command ended: `lost` with its runner, `stopped` with this executor or before it began. */
-export type RunEnd = EndReport | { readonly kind: 'lost' } | { readonly kind: 'stopped' }
+/**
+ * How a command ended: `lost` with its runner, `stopped` with this executor or before it began, `fenced` when its
+ * deadline came first.
+ */
+export type RunEnd =
+  | EndReport
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'fenced' }
 
 interface Running {
   readonly settle: (end: RunEnd) => void
+  /** What it bears in its environment. */
+  readonly mark: string | undefined
   group: ProcessGroup | undefined
   overdue: NodeJS.Timeout
+  /** Its deadline came and the runner had not ended it: it was killed from here. */
+  fenced: boolean
 }
 
 export interface RunnerProcessInit {
   readonly mark: string
+  /** The data directory on which the runner holds its lock. */
+  readonly lockIn: string | undefined
   readonly logger: Logger
   /** Environment for the runner beyond `PATH` and its like. */
   readonly env: Readonly<Record<string, string>>
@@ -86,6 +110,8 @@ export class RunnerProcess {
   readonly #channel: Duplex | undefined
   readonly #reader = new FrameReader()
   readonly #running = new Map<number, Running>()
+  readonly #deadlines = new DeadlineWatch(DEADLINE_LEAD_MS, id => this.#onDeadline(id))
+  readonly #sweeps = new StraySweeps()
   readonly #gone = Promise.withResolvers<void>()
   #stopping = false
   /** Why it was or is being killed, when it was. */
@@ -96,7 +122,8 @@ export class RunnerProcess {
 
   constructor(init: RunnerProcessInit) {
     this.#init = init
-    this.#child = spawn(process.execPath, [...RUNNER_FLAGS, init.script ?? SCRIPT, init.mark], {
+    const args = [...RUNNER_FLAGS, init.script ?? SCRIPT, init.mark, init.lockIn ?? '']
+    this.#child = spawn(process.execPath, args, {
       env: { ...baseEnvironment(), ...RUNNER_ENVIRONMENT, ...init.env },
       detached: true, // Not in the terminal's group: Ctrl-C is for the daemon, which may drain.
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
@@ -128,9 +155,17 @@ export class RunnerProcess {
   run(order: StartOrder): Promise<RunEnd> {
     const ended = Promise.withResolvers<RunEnd>()
     const overdue = setTimeout(() => this.#onOverdue(order.id), timerMs(order.timeoutMs + OVERDUE_MS))
-    this.#running.set(order.id, { settle: ended.resolve, group: undefined, overdue })
+    const mark = order.env[MARK_VARIABLE]
+    this.#running.set(order.id, { settle: ended.resolve, mark, group: undefined, overdue, fenced: false })
+    this.#deadlines.add(order.id, order.deadlineMs)
     this.#send(order)
     return ended.promise
+  }
+
+  /** Moves the deadline of these to a later time. What has ended, or is being killed for it already, stays as it is. */
+  extend(ids: readonly number[], deadlineMs: number | null): void {
+    const moved = ids.filter(id => this.#deadlines.extend(id, deadlineMs))
+    if (moved.length > 0) this.#send({ kind: 'extend', ids: moved, deadlineMs })
   }
 
   kill(id: number): void {
@@ -180,15 +215,27 @@ export class RunnerProcess {
     const running = this.#running.get(report.id)
     if (running === undefined) return // Ended while it was being told to stop.
     if (report.kind === 'started') running.group = { pid: report.pid, startTicks: report.startTicks }
-    else this.#settle(report.id, report)
+    else this.#settle(report.id, running.fenced && wasSignalled(report) ? { kind: 'fenced' } : report)
   }
 
   #settle(id: number, end: RunEnd): void {
     const running = this.#running.get(id)
     if (running === undefined) return
     clearTimeout(running.overdue)
+    this.#deadlines.delete(id)
     this.#running.delete(id)
     running.settle(end)
+  }
+
+  /** The runner ends a command well before this; whatever keeps it from that, the command dies now. */
+  #onDeadline(id: number): void {
+    const running = this.#running.get(id)
+    if (running === undefined) return
+    running.fenced = true
+    if (running.group !== undefined) signalGroup(running.group, 'SIGKILL')
+    if (running.mark !== undefined) void this.#sweeps.sweep(running.mark)
+    clearTimeout(running.overdue)
+    this.#onOverdue(id)
   }
 
   /** It may be this process that slept: the answer may lie in the socket, which is read after the timers. */
@@ -209,10 +256,11 @@ export class RunnerProcess {
     this.#killGroups()
     await this.#drained()
     this.#killGroups()
-    const strays = await killStrays({ mark: this.#init.mark })
-    if (!this.#stopping) this.#complain(how, strays)
-    for (const id of [...this.#running.keys()])
-      this.#settle(id, { kind: this.#stopping ? 'stopped' : 'lost' })
+    const { killed } = await killStrays([this.#init.mark], BURY_MS)
+    if (!this.#stopping) this.#complain(how, killed.length)
+    for (const [id, { fenced }] of [...this.#running]) {
+      this.#settle(id, { kind: fenced ? 'fenced' : this.#stopping ? 'stopped' : 'lost' })
+    }
     this.#channel?.destroy()
     this.#gone.resolve()
   }
@@ -243,3 +291,6 @@ export class RunnerProcess {
     })
   }
 }
+
+/** Killed from here, as far as the runner could see: it did not do it. */
+const wasSignalled = ({ cause, signal }: EndReport): boolean => cause === 'exit' && signal !== null

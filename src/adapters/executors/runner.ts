@@ -5,39 +5,47 @@
 import { randomUUID } from 'node:crypto'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Instant } from '../../base/time.ts'
 import type { Metric } from '../../node/status.ts'
 import type { Logger } from '../../runtime/ports.ts'
 import { leftoverMark } from './leftovers.ts'
+import type { Limit } from './limit.ts'
 import type { StartOrder } from './messages.ts'
+import { sharedMsOf } from './monotonic-clock.ts'
 import { type RunEnd, RunnerProcess } from './runner-process.ts'
-import { killStrays, MARK_VARIABLE } from './stray-processes.ts'
+import { MARK_VARIABLE } from './stray-processes.ts'
 
 /** A command without what the runner fills in. */
-export type Command = Omit<StartOrder, 'kind' | 'id'>
+export type Command = Omit<StartOrder, 'kind' | 'id' | 'deadlineMs'>
 
 export interface RunnerInit {
   readonly logger: Logger
-  /** Where to remember a mark, so that the next daemon can kill what a `kill -9` of daemon and runner left behind. */
+  /**
+   * Where the runner holds its lock, and where to remember a mark, so that the next daemon can kill what a `kill -9` of
+   * daemon and runner left behind (`clearLeftovers`).
+   */
   readonly dataDir: string | undefined
 }
 
 export class Runner {
   readonly #logger: Logger
+  readonly #dataDir: string | undefined
   /** Borne by everything that this daemon starts; it begins with what any daemon on this data directory uses. */
   readonly #mark: string
-  /** What a predecessor left is gone. */
-  readonly #swept: Promise<void>
+  /** The ids of what runs. */
+  readonly #ids = new Map<Limit, number>()
   #process: RunnerProcess | undefined
   #lastId = 0
   #starts = 0
   #losses = 0
   #stopped = false
 
+  /** @throws CodedError DATA_DIR_UNUSABLE when the mark cannot be kept */
   constructor(init: RunnerInit) {
     this.#logger = init.logger
-    const family = leftoverMark(init)
-    this.#mark = `${family.mark}.${randomUUID()}`
-    this.#swept = family.inherited ? this.#sweep(family.mark) : Promise.resolve()
+    this.#dataDir = init.dataDir
+    const family = init.dataDir === undefined ? randomUUID() : leftoverMark(init.dataDir)
+    this.#mark = `${family}.${randomUUID()}`
   }
 
   /** Pid of the runner while it runs. */
@@ -45,20 +53,30 @@ export class Runner {
     return this.#process?.usable ? this.#process.pid : undefined
   }
 
-  /** Runs a command to its end. Aborting stops it, and then too it resolves once it has ended. */
-  async run(command: Command, signal: AbortSignal): Promise<RunEnd> {
-    await this.#swept
+  /**
+   * Runs a command to its end. Aborting stops it, and then too it resolves once it has ended. It is dead before its
+   * limit, wherever `extend` has moved that.
+   */
+  async run(command: Command, signal: AbortSignal, limit: Limit): Promise<RunEnd> {
     const runner = await this.#usable(signal)
     if (runner === undefined || signal.aborted || this.#stopped) return { kind: 'stopped' }
     const id = ++this.#lastId
     const env = { ...command.env, [MARK_VARIABLE]: `${this.#mark}.${id}` }
     const abort = (): void => runner.kill(id)
     signal.addEventListener('abort', abort, { once: true })
+    this.#ids.set(limit, id)
     try {
-      return await runner.run({ kind: 'start', id, ...command, env })
+      return await runner.run({ kind: 'start', id, ...command, env, deadlineMs: sharedMsOf(limit.until) })
     } finally {
+      this.#ids.delete(limit)
       signal.removeEventListener('abort', abort)
     }
+  }
+
+  /** Tells the runner that these limits have moved. */
+  extend(limits: readonly Limit[], until: Instant): void {
+    const ids = limits.flatMap(limit => this.#ids.get(limit) ?? [])
+    if (ids.length > 0) this.#process?.extend(ids, sharedMsOf(until))
   }
 
   metrics(): readonly Metric[] {
@@ -86,7 +104,6 @@ export class Runner {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    await this.#swept
     await this.#process?.stop()
   }
 
@@ -99,7 +116,12 @@ export class Runner {
   }
 
   #start(): RunnerProcess {
-    const runner = new RunnerProcess({ mark: this.#mark, logger: this.#logger, env: compileCache() })
+    const runner = new RunnerProcess({
+      mark: this.#mark,
+      lockIn: this.#dataDir,
+      logger: this.#logger,
+      env: compileCache(),
+    })
     this.#starts++
     this.#logger.log('info', 'runner-started', { pid: runner.pid })
     void runner.gone.then(() => {
@@ -107,11 +129,6 @@ export class Runner {
       if (this.#process === runner) this.#process = undefined
     })
     return runner
-  }
-
-  async #sweep(family: string): Promise<void> {
-    const killed = await killStrays({ mark: family, except: this.#mark })
-    if (killed > 0) this.#logger.log('warn', 'leftovers-killed', { processes: killed })
   }
 }
 

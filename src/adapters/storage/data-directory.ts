@@ -21,22 +21,34 @@ export interface DataDirectory {
   close(): Promise<void>
 }
 
+export interface DataDirectoryOptions {
+  /** Wall clock for the incarnation, ms since 1970. Default: now. */
+  readonly wallMs?: number
+  /**
+   * What has to be done, with the lock held, before a new life of this node is counted; its failure is that of the
+   * opening. A higher boot number says to all others that nothing of the life before acts any more.
+   */
+  readonly beforeBoot?: (directory: string) => Promise<void>
+}
+
 /**
  * Opens the data directory: creates it (mode 0700), takes its lock, counts the boot. Everything that makes a node
  * itself lies there (key, boot number, store), so two processes must never share one; the lock comes first.
  *
  * Throws DATA_DIR_UNUSABLE (no directory, no permission, read-only, disk full, damaged boot file) or DATA_DIR_LOCKED.
- *
- * @param wallMs wall clock for the incarnation, ms since 1970
  */
-export async function openDataDirectory(path: string, wallMs: number = Date.now()): Promise<DataDirectory> {
+export async function openDataDirectory(
+  path: string,
+  options: DataDirectoryOptions = {},
+): Promise<DataDirectory> {
   const directory = resolve(path)
   prepare(directory)
   const lock = lockDirectory(directory)
   try {
     const bootFile = join(directory, 'boot.json')
     refuseForgottenBoots(directory, bootFile)
-    const boot = await countBoot(bootFile, wallMs)
+    await options.beforeBoot?.(directory)
+    const boot = await countBoot(bootFile, options.wallMs ?? Date.now())
     return {
       path: directory,
       ...boot,

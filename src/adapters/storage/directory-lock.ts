@@ -18,18 +18,20 @@ export interface DirectoryLock {
 }
 
 /**
- * Takes the exclusive lock of a directory, or throws DATA_DIR_LOCKED naming the holder.
+ * Takes an exclusive lock of a directory, or throws DATA_DIR_LOCKED naming the holder.
  *
  * A lock must vanish with its process, however that dies; a pid file does not, and pids are used again. The kernel's
  * record locks do, and children do not inherit them; Node offers none, but SQLite takes one: a transaction begun with
  * BEGIN EXCLUSIVE on an empty database file, never ended. The pid file beside it only tells people who the holder is.
  *
  * One trap: POSIX drops all of a process's locks on a file when the process closes *any* descriptor of that file. So
- * nothing in the daemon may open `lock.sqlite` but SQLite, which knows the trap; hence the O_EXCL below.
+ * nothing in a process that holds it may open `NAME.sqlite` but SQLite, which knows the trap; hence the O_EXCL below.
+ *
+ * @param name which lock: its files are `NAME.sqlite` and `NAME.json`
  */
-export function lockDirectory(directory: string): DirectoryLock {
-  const path = join(directory, 'lock.sqlite')
-  const note = join(directory, 'lock.json')
+export function lockDirectory(directory: string, name = 'lock'): DirectoryLock {
+  const path = join(directory, `${name}.sqlite`)
+  const note = join(directory, `${name}.json`)
   const database = beginExclusive(path, note)
   held.add(database)
   try {

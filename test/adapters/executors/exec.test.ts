@@ -79,6 +79,7 @@ test('a command sees its attempt and nothing of the daemon’s environment', asy
     ROUNDTABLE_TASK_KEY: 'a/ü=1',
     ROUNDTABLE_TASK_ATTEMPT: '3',
     ROUNDTABLE_TASK_TOKEN: '7',
+    ROUNDTABLE_TASK_TOKEN_SAFE: 'false',
     ROUNDTABLE_TASK_NODE: 'node-1',
   })
   assert.deepEqual(

@@ -3,12 +3,15 @@
  * data directory (`-` for none), says `runner PID` once they run, and goes on until it is killed.
  */
 import { createExecutors } from '../../../src/adapters/executors/executors.ts'
+import { clearLeftovers } from '../../../src/adapters/executors/leftovers.ts'
 import { configOf, LogBook, orderOf, until } from './scene.ts'
 
 const [dataDir = '-', ...scripts] = process.argv.slice(2)
+const logger = new LogBook()
+if (dataDir !== '-') await clearLeftovers({ directory: dataDir, logger })
 const executors = createExecutors({
   config: configOf(),
-  logger: new LogBook(),
+  logger,
   ...(dataDir === '-' ? {} : { dataDir }),
 })
 for (const script of scripts) {

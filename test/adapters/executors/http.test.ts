@@ -49,6 +49,8 @@ test('a task is one POST with its attempt in the headers, and a 2xx answer is th
   assert.equal(headers['roundtable-task-key'], 'a%20b%2F%C3%BC')
   assert.equal(headers['roundtable-task-attempt'], '2')
   assert.equal(headers['roundtable-task-token'], '7')
+  assert.equal(headers['roundtable-task-token-safe'], 'false')
+  assert.equal(headers['roundtable-task-acting-until-ms'], undefined)
   assert.equal(headers['roundtable-task-node'], 'node-1')
   assert.ok(Math.abs(Number(headers['roundtable-task-deadline-ms']) - Date.now() - 20_000) < 10_000)
 })

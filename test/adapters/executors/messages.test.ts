@@ -13,7 +13,9 @@ const start = {
   stdin: null,
   timeoutMs: 1000,
   outputBytesMax: 10,
+  deadlineMs: 5000,
 }
+const extend = { kind: 'extend', ids: [1, 2], deadlineMs: 6000 }
 const ended = {
   kind: 'ended',
   id: 1,
@@ -31,7 +33,13 @@ const ended = {
 const started = { kind: 'started', id: 1, pid: 4321, startTicks: '99' }
 
 test('whole orders and reports pass', () => {
-  for (const order of [start, { kind: 'kill', id: 3 }, { kind: 'stop' }])
+  for (const order of [
+    start,
+    { ...start, deadlineMs: null },
+    extend,
+    { kind: 'kill', id: 3 },
+    { kind: 'stop' },
+  ])
     assert.equal(asRunnerOrder(order), order)
   for (const report of [started, ended]) assert.equal(asRunnerReport(report), report)
 })
@@ -39,6 +47,8 @@ test('whole orders and reports pass', () => {
 test('an order or a report with any one field missing is refused', () => {
   for (const field of Object.keys(start))
     assert.equal(asRunnerOrder({ ...start, [field]: undefined }), undefined, field)
+  for (const field of Object.keys(extend))
+    assert.equal(asRunnerOrder({ ...extend, [field]: undefined }), undefined, field)
   for (const field of Object.keys(ended))
     assert.equal(asRunnerReport({ ...ended, [field]: undefined }), undefined, field)
 })

@@ -22,6 +22,7 @@ const orderTo = (path: string, args: readonly string[] = []): StartOrder => ({
   stdin: null,
   timeoutMs: 60_000,
   outputBytesMax: 1000,
+  deadlineMs: null,
 })
 
 /** A runner that is not ours: the source of its program uses `channel`, the socket to this process. */
@@ -33,7 +34,10 @@ function strangeRunner(t: TestContext, source: string): { runner: RunnerProcess;
     `import { Socket } from 'node:net'\nconst channel = new Socket({ fd: 3 })\n${source}\n`,
   )
   const log = new LogBook()
-  return { runner: new RunnerProcess({ mark: randomUUID(), logger: log, env: {}, script }), log }
+  return {
+    runner: new RunnerProcess({ mark: randomUUID(), lockIn: undefined, logger: log, env: {}, script }),
+    log,
+  }
 }
 
 const length = (bytes: number): string =>

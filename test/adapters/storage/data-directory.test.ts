@@ -56,7 +56,7 @@ test('the incarnation follows the wall clock and never goes back with it', async
   const path = fresh()
   const seen: number[] = []
   for (const wallMs of [1000.7, 500, 400, 2000]) {
-    const directory = await openDataDirectory(path, wallMs)
+    const directory = await openDataDirectory(path, { wallMs })
     seen.push(directory.incarnation)
     await directory.close()
   }
