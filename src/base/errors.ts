@@ -83,6 +83,9 @@ export const ERRORS = {
   UNAUTHORIZED: [401, 'A bearer token is needed.', 'Nothing was changed.'],
   FORBIDDEN: [403, 'The request is not allowed from there.', 'Nothing was changed.'],
   MEMBER_UNKNOWN: [404, 'No member has this node id.', 'Nothing was changed.'],
+  MEMBER_ALIVE: [409, 'The member is alive.', 'Nothing was forgotten.'],
+  VOTERS_UNCHANGED: [409, 'The voter list cannot be changed in this way now.', 'It was not changed.'],
+  CONFIRMATION_NEEDED: [400, 'This needs to be confirmed.', 'Nothing was changed.'],
   TASK_UNKNOWN: [404, 'No task has this id.', 'Nothing was changed.'],
   TASK_CONFLICT: [409, 'Another task has this id.', 'The task that is there was not changed.'],
   TASK_INVALID: [400, 'The task is not valid.', 'Nothing was stored.'],
@@ -95,6 +98,16 @@ export const ERRORS = {
     503,
     'This node is not ready to take work.',
     'Nothing was stored. Retry later with the same id.',
+  ],
+  NOT_ACTING: [
+    503,
+    'The owner of the key may not act for it at the moment.',
+    'Nothing new was stored. Retry later with the same id.',
+  ],
+  RIGHT_ENDED: [
+    503,
+    'The right to act for the key ended while the task was being stored.',
+    'Unknown. Retry with the same id.',
   ],
   OWNER_UNREACHABLE: [
     503,

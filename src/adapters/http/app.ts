@@ -9,6 +9,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AssertionError } from '../../base/assert.ts'
 import type { Failure } from '../../base/errors.ts'
 import { HttpCounters } from './counters.ts'
+import { EventStreams } from './event-streams.ts'
 import type { Face, FaceParts } from './face.ts'
 import { answerFailures, knownFailure } from './failures.ts'
 import { Guard } from './guard.ts'
@@ -21,8 +22,12 @@ import { ROUTES } from './routes.ts'
 
 /** @param limits tighter limits than usual, for tests */
 export async function buildApp(parts: FaceParts, limits: Partial<HttpLimits> = {}): Promise<FastifyInstance> {
-  const face: Face = { ...parts, limits: { ...HTTP_LIMITS, ...limits }, counters: new HttpCounters() }
+  const all = { ...HTTP_LIMITS, ...limits }
+  const streams = new EventStreams(parts.events, parts.node, all)
+  const face: Face = { ...parts, limits: all, counters: new HttpCounters(), streams }
   const app = await bareApp(face)
+  // Before anything waits for answers that are under way: a stream never ends by itself.
+  app.addHook('preClose', async () => streams.stop())
   watchConnections(app, face)
   readBodies(app, face)
   answerFailures(app, face, ROUTES)

@@ -1,7 +1,9 @@
+import type { EventLog } from '../../runtime/events.ts'
 import type { Logger, NodeFace } from '../../runtime/ports.ts'
 import type { TasksConfig } from '../../tasks/config.ts'
 import type { HttpConfig } from './config.ts'
 import type { HttpCounters } from './counters.ts'
+import type { EventStreams } from './event-streams.ts'
 import type { HttpLimits } from './limits.ts'
 
 /** What the faces need to answer: no more of the daemon than this. */
@@ -9,6 +11,8 @@ export interface FaceParts {
   readonly config: HttpConfig
   readonly node: NodeFace
   readonly logger: Logger
+  /** What happened lately. */
+  readonly events: EventLog
   /** Defaults of the tasks that are submitted here. */
   readonly defaults: TasksConfig
 }
@@ -17,4 +21,5 @@ export interface FaceParts {
 export interface Face extends FaceParts {
   readonly limits: HttpLimits
   readonly counters: HttpCounters
+  readonly streams: EventStreams
 }

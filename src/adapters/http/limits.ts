@@ -27,6 +27,15 @@ export interface HttpLimits {
   readonly stopMs: number
   /** Values inside values in a JSON body. */
   readonly jsonDepthMax: number
+  /** Followers of `/v1/events` at one time; more are answered OVERLOADED. */
+  readonly eventStreamsMax: number
+  /** Keys that one of them may follow. */
+  readonly eventKeysMax: number
+  /** How often a comment is sent, and how long a follower may take nothing before it is cut off. */
+  readonly eventHeartbeatMs: number
+  readonly eventStallMs: number
+  /** How often the owners of followed keys are looked at when the view or the grants have changed. */
+  readonly eventWatchMs: number
 }
 
 export const HTTP_LIMITS: HttpLimits = {
@@ -45,6 +54,11 @@ export const HTTP_LIMITS: HttpLimits = {
   answerMs: 30_000,
   stopMs: 1_000,
   jsonDepthMax: 64,
+  eventStreamsMax: 64,
+  eventKeysMax: 100,
+  eventHeartbeatMs: 10_000,
+  eventStallMs: 30_000,
+  eventWatchMs: 100,
 }
 
 /** A key of `KEY_BYTES_MAX` bytes, each percent-encoded as three characters. */

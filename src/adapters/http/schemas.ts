@@ -1,4 +1,5 @@
 /** The shapes of what the API takes and gives, as JSON schemas; a test holds real answers against them. */
+import { EVENT_TYPES } from '../../runtime/events.ts'
 
 export type JsonSchema = { readonly [key: string]: unknown }
 
@@ -26,15 +27,30 @@ function object(
   }
 }
 
+const mode = oneOf('available', 'quorum')
 const MEMBER_STATUSES = ['alive', 'suspect', 'dead', 'left'] as const
 const TASK_STATES = ['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'] as const
 
 const readiness = object({
   ready: flag,
   reasons: listOf(
-    object({ code: oneOf('joining', 'island', 'leaving', 'min-members', 'settling'), detail: text }),
+    object({
+      code: oneOf(
+        'joining',
+        'island',
+        'leaving',
+        'min-members',
+        'settling',
+        'no-voters',
+        'no-lease',
+        'not-granting',
+      ),
+      detail: text,
+    }),
   ),
 })
+
+const ledgerLine = object({ at: number, event: text, text, fields: { type: 'object' } })
 
 const member = {
   id: text,
@@ -42,6 +58,7 @@ const member = {
   incarnation: whole,
   status: oneOf('alive', 'dead', 'left'),
   leaving: flag,
+  cordoned: flag,
   addresses: listOf(text),
   weight: number,
   opinion: oneOf(...MEMBER_STATUSES),
@@ -53,8 +70,46 @@ const member = {
   ringChecksum: text,
   load: object({ running: whole, queued: whole }),
   claims: listOf(anything),
+  why: ledgerLine,
 }
-const memberOptional = ['lastHeardMs', 'rttMs', 'ringChecksum', 'load']
+const memberOptional = ['cordoned', 'lastHeardMs', 'rttMs', 'ringChecksum', 'load', 'why']
+
+const voterList = object({ version: whole, names: listOf(text), previous: listOf(text), fixed: flag }, [
+  'previous',
+])
+const grants = {
+  enabled: flag,
+  session: whole,
+  voters: voterList,
+  voter: flag,
+  granting: flag,
+  grantedBy: listOf(text),
+  leaseForMs: number,
+  term: whole,
+  top: whole,
+  exceptions: whole,
+  keeps: listOf(text),
+}
+const grantsOptional = ['voters', 'leaseForMs']
+
+const history = object({
+  since: number,
+  owners: listOf(
+    object(
+      {
+        at: number,
+        from: text,
+        to: text,
+        ring: text,
+        causes: listOf(
+          object({ member: text, change: oneOf('joined', 'gone', 'weight'), ledger: listOf(ledgerLine) }),
+        ),
+      },
+      ['from', 'to'],
+    ),
+  ),
+  rights: listOf(object({ from: number, until: number, token: text }, ['until'])),
+})
 
 const attemptError = object({ code: text, message: text })
 
@@ -82,7 +137,9 @@ export const SCHEMAS = {
     incarnation: whole,
     boot: whole,
     uptimeMs: number,
-    mode: oneOf('available'),
+    mode,
+    grants: object(grants, grantsOptional),
+    cordoned: flag,
     addresses: listOf(text),
     phase: oneOf('joining', 'ready', 'leaving', 'left'),
     ready: readiness,
@@ -101,10 +158,7 @@ export const SCHEMAS = {
   }),
   Members: object({ members: listOf(ref('Member')) }),
   Member: object(member, memberOptional),
-  MemberWithLedger: object(
-    { ...member, ledger: listOf(object({ at: number, event: text, text, fields: { type: 'object' } })) },
-    memberOptional,
-  ),
+  MemberWithLedger: object({ ...member, ledger: listOf(ledgerLine) }, memberOptional),
   Ring: object({
     checksum: text,
     version: whole,
@@ -112,14 +166,21 @@ export const SCHEMAS = {
     replicas: whole,
     members: listOf(object({ id: text, weight: number, share: number })),
   }),
-  Owner: object({
-    key: text,
-    owner: nullable('string'),
-    mine: flag,
-    addresses: listOf(text),
-    ringChecksum: text,
-    mode: oneOf('available'),
-  }),
+  Owner: object(
+    {
+      key: text,
+      owner: nullable('string'),
+      mine: flag,
+      addresses: listOf(text),
+      ringChecksum: text,
+      mode,
+      acting: flag,
+      actingUntilMs: number,
+      actingForMs: number,
+      token: object({ value: text, safe: flag }),
+    },
+    ['actingUntilMs', 'actingForMs', 'token'],
+  ),
   Explanation: object({
     key: text,
     hash: whole,
@@ -130,6 +191,7 @@ export const SCHEMAS = {
     ringChecksum: text,
     beliefs: listOf(object({ id: text, ringChecksum: text, agrees: flag }, ['ringChecksum', 'agrees'])),
     tasks: listOf(ref('TaskRecord')),
+    history,
   }),
   Task: {
     type: 'object',
@@ -172,10 +234,11 @@ export const SCHEMAS = {
             node: text,
             startedAt: number,
             endedAt: number,
-            outcome: oneOf('succeeded', 'failed', 'lost', 'cancelled'),
+            outcome: oneOf('succeeded', 'failed', 'lost', 'cancelled', 'fenced'),
+            token: text,
             error: attemptError,
           },
-          ['endedAt', 'outcome', 'error'],
+          ['endedAt', 'outcome', 'token', 'error'],
         ),
       ),
       result: anything,
@@ -189,6 +252,29 @@ export const SCHEMAS = {
   Tasks: object({ tasks: listOf(ref('TaskRecord')), next: text }, ['next']),
   Leave: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000 } }, ['deadlineMs']),
   Leaving: object({ nodeId: text, leaving: flag }),
+  Nothing: object({}),
+  Done: object({ nodeId: text, detail: text }),
+  Drain: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 60_000 } }, [
+    'deadlineMs',
+  ]),
+  Drained: object({ nodeId: text, drained: flag, running: whole, unsafe: whole, tasks: listOf(text) }),
+  Weight: object({ weight: { type: 'number', minimum: 0.01, maximum: 100 } }),
+  Voters: object({ mode, ...grants }, grantsOptional),
+  VoterChange: object({ node: text }),
+  VotersReset: object({
+    names: listOf(text),
+    confirm: { ...text, description: 'The name of the cluster, so that nobody does this by accident.' },
+  }),
+  Event: {
+    ...object({
+      at: number,
+      type: oneOf(...EVENT_TYPES),
+      level: text,
+      event: text,
+      fields: { type: 'object' },
+    }),
+    description: 'What stands behind `data:` of one event.',
+  },
 } as const satisfies Record<string, JsonSchema>
 
 export type SchemaName = keyof typeof SCHEMAS

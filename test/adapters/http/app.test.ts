@@ -12,15 +12,23 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   '/v1/owner/{key}': '/v1/owner/some/key',
   '/v1/explain/{key}': '/v1/explain/some%2Fkey',
   '/v1/tasks/{id}': '/v1/tasks/t1',
+  '/v1/forget/{id}': '/v1/forget/node-2',
+  '/v1/events': '/v1/events?follow=false',
+}
+
+const BODIES: Readonly<Record<string, object>> = {
+  '/v1/tasks': { type: 'echo' },
+  '/v1/weight': { weight: 2 },
+  '/v1/voters/add': { node: 'node-9' },
+  '/v1/voters/remove': { node: 'node-2' },
+  '/v1/voters/reset': { names: ['node-1'], confirm: 'roundtable' },
 }
 
 test('every route answers as it is documented', async () => {
   const { ask } = await subject()
   for (const route of ROUTES) {
     const url = EXAMPLES[route.path] ?? route.path
-    const answer = await ask(
-      route.method === 'GET' ? url : post(url, route.path === '/v1/tasks' ? { type: 'echo' } : {}),
-    )
+    const answer = await ask(route.method === 'GET' ? url : post(url, BODIES[route.path] ?? {}))
     const response = route.responses[answer.statusCode]
     assert.ok(response, `${route.path}: ${answer.statusCode} ${answer.body}`)
     if (response.schema !== undefined) schemaOf(response.schema).parse(answer.json())
@@ -91,6 +99,7 @@ test('a ring without members has no owner and nothing to explain', async () => {
     addresses: [],
     ringChecksum: '0',
     mode: 'available',
+    acting: false,
   } as const
   const { ask } = await subject({ node: { owner: key => ({ key, ...empty }), explain: () => undefined } })
   assert.equal((await ask('/v1/owner/k')).json<{ owner: unknown }>().owner, null)

@@ -2,9 +2,11 @@
 import { type HttpConfig, httpDefaults } from '../../../src/adapters/http/config.ts'
 import type { FaceParts } from '../../../src/adapters/http/face.ts'
 import { asNodeId, asPeerId, asTaskId } from '../../../src/base/ids.ts'
-import { wallOf } from '../../../src/base/time.ts'
+import { instantOf, wallOf } from '../../../src/base/time.ts'
+import type { ControlRequest } from '../../../src/node/control.ts'
 import type { LogFields, LogLevel } from '../../../src/node/machine.ts'
 import type { MemberView, NodeStatus, TaskQuery } from '../../../src/node/status.ts'
+import { type EventLimits, EventLog, teeLogger } from '../../../src/runtime/events.ts'
 import type { NodeFace } from '../../../src/runtime/ports.ts'
 import { tasksDefaults } from '../../../src/tasks/config.ts'
 import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
@@ -22,7 +24,21 @@ const status: NodeStatus = {
   incarnation: 1_790_000_000_000,
   boot: 3,
   uptimeMs: 12_345.5,
-  mode: 'available',
+  mode: 'quorum',
+  grants: {
+    enabled: true,
+    session: 3,
+    voters: { version: 1, names: [nodeId, other], previous: undefined, fixed: true },
+    voter: true,
+    granting: true,
+    grantedBy: [nodeId, other],
+    leaseForMs: 1_700,
+    term: 1_790_000_000_000,
+    top: 1_790_000_000_001,
+    exceptions: 0,
+    keeps: [],
+  },
+  cordoned: false,
   addresses: ['10.0.0.1:7946'],
   phase: 'ready',
   ready: { ready: true, reasons: [] },
@@ -39,6 +55,8 @@ const status: NodeStatus = {
     takingOver: false,
   },
 }
+
+const line = { at: 1_790_000_000_000, event: 'member-alive', text: 'It joined.', fields: {} }
 
 const member = (id: string, self: boolean): MemberView => ({
   id: asNodeId(id),
@@ -57,6 +75,7 @@ const member = (id: string, self: boolean): MemberView => ({
   ringChecksum: checksum,
   load: { running: 1, queued: 0 },
   claims: [],
+  why: line,
 })
 
 export function record(spec: Partial<TaskSpec> = {}): TaskRecord {
@@ -96,6 +115,7 @@ export interface Sample {
   readonly parts: FaceParts
   readonly requests: TaskRequest[]
   readonly queries: TaskQuery[]
+  readonly controls: ControlRequest[]
   readonly leaves: (number | undefined)[]
   readonly logged: { level: LogLevel; event: string; fields: LogFields | undefined }[]
 }
@@ -105,6 +125,7 @@ export interface SampleOptions {
   readonly status?: Partial<NodeStatus>
   readonly reply?: (request: TaskRequest) => Promise<TaskReply>
   readonly node?: Partial<NodeFace>
+  readonly events?: Partial<EventLimits>
 }
 
 /** A node that accepts every task, and knows those whose id begins with `t`. */
@@ -120,6 +141,7 @@ export function sample(options: SampleOptions = {}): Sample {
   const seen = {
     requests: [] as TaskRequest[],
     queries: [] as TaskQuery[],
+    controls: [] as ControlRequest[],
     leaves: [] as (number | undefined)[],
     logged: [] as Sample['logged'],
   }
@@ -133,7 +155,7 @@ export function sample(options: SampleOptions = {}): Sample {
         ? undefined
         : {
             ...member(id, id === 'node-1'),
-            ledger: [{ at: 1_790_000_000_000, event: 'alive', text: 'It joined.', fields: {} }],
+            ledger: [line],
           },
     ring: () => ({
       checksum,
@@ -151,8 +173,13 @@ export function sample(options: SampleOptions = {}): Sample {
       mine: false,
       addresses: ['10.0.0.2:7946'],
       ringChecksum: checksum,
-      mode: 'available',
+      mode: 'quorum',
+      acting: true,
+      actingUntilMs: 1_790_000_001_700,
+      actingForMs: 1_700,
+      token: { value: '117309440000000000', safe: true },
     }),
+    ownersVersion: () => '1',
     explain: key => ({
       key,
       hash: 7,
@@ -163,6 +190,19 @@ export function sample(options: SampleOptions = {}): Sample {
       ringChecksum: checksum,
       beliefs: [{ id: other, ringChecksum: undefined, agrees: undefined }],
       tasks: [record()],
+      history: {
+        since: 1_790_000_000_000,
+        owners: [
+          {
+            at: 1_790_000_000_500,
+            from: nodeId,
+            to: other,
+            ring: checksum,
+            causes: [{ member: nodeId, change: 'gone', ledger: [line] }],
+          },
+        ],
+        rights: [{ from: 1_790_000_000_000, until: 1_790_000_000_500, token: '117309440000000000' }],
+      },
     }),
     tasks: query => {
       seen.queries.push(query)
@@ -172,6 +212,11 @@ export function sample(options: SampleOptions = {}): Sample {
       seen.requests.push(request)
       return (options.reply ?? answer)(request)
     },
+    control: async request => {
+      seen.controls.push(request)
+      return { ok: true, detail: 'It is so.' }
+    },
+    work: () => ({ running: 0, unsafe: 0, drained: true }),
     leave: async deadlineMs => {
       seen.leaves.push(deadlineMs)
     },
@@ -186,9 +231,12 @@ export function sample(options: SampleOptions = {}): Sample {
     ],
     ...options.node,
   }
-  const logger: FaceParts['logger'] = {
+  const events = new EventLog(3, options.events)
+  const lines: FaceParts['logger'] = {
     log: (level, event, fields) => seen.logged.push({ level, event, fields }),
   }
+  const clock = { now: () => ({ mono: instantOf(0), wall: wallOf(1_790_000_000_000) }) }
+  const logger = teeLogger(lines, events, clock)
   const config = { ...httpDefaults(), port: 0, ...options.config }
-  return { ...seen, parts: { config, node, logger, defaults: tasksDefaults(2) } }
+  return { ...seen, parts: { config, node, logger, events, defaults: tasksDefaults(2) } }
 }

@@ -52,7 +52,12 @@ export const metrics: readonly Route[] = [
       processMetrics ??= metricsOfProcess()
       const { registry, delay } = await processMetrics
       const process = `${await registry.metrics()}\n${expose(delay.metrics(), '')}`
-      const own = expose([infoOf(face), ...face.counters.metrics(), ...face.node.metrics()])
+      const own = expose([
+        infoOf(face),
+        ...face.counters.metrics(),
+        ...face.streams.metrics(),
+        ...face.node.metrics(),
+      ])
       return reply
         .header('content-type', METRICS_TYPE)
         .header('cache-control', 'no-store')

@@ -1,0 +1,93 @@
+import { CodedError, type Problem } from '../../base/errors.ts'
+import { EVENT_TYPES, type EventType } from '../../runtime/events.ts'
+import { keyOf } from './path-parameter.ts'
+
+/** What a follower of events wants. */
+export interface EventQuery {
+  /** Undefined: all types. */
+  readonly types: ReadonlySet<EventType> | undefined
+  /** Keys whose owner is followed. */
+  readonly keys: readonly string[]
+  /** The last event it has seen; `start`: all that is kept; undefined: only what comes. */
+  readonly after: { readonly boot: number; readonly number: number } | 'start' | undefined
+  /** False: what is kept, and then the end. */
+  readonly follow: boolean
+}
+
+const KNOWN = ['types', 'key', 'after', 'follow']
+const ID_PATTERN = /^(\d{1,15})-(\d{1,15})$/
+
+/**
+ * @param lastEventId the header that browsers send when they come back; wins over `after`, which stays in the URL
+ * @throws CodedError BAD_REQUEST with everything that is wrong
+ */
+export function parseEventQuery(
+  query: unknown,
+  lastEventId: string | undefined,
+  keysMax: number,
+): EventQuery {
+  const given = new Map<string, unknown>(
+    typeof query === 'object' && query !== null ? Object.entries(query) : [],
+  )
+  const problems: Problem[] = []
+  for (const name of given.keys()) {
+    if (KNOWN.includes(name)) continue
+    const expected = `one of ${KNOWN.join(', ')}`
+    problems.push({ at: name.slice(0, 80), expected, got: 'an unknown parameter' })
+  }
+  const keys = [...new Set(listOf(given.get('key')))]
+  if (keys.length > keysMax)
+    problems.push({ at: 'key', expected: `at most ${keysMax} keys`, got: `${keys.length}` })
+  const types = typesOf(listOf(given.get('types')), keys, problems)
+  const follow = followOf(given.get('follow'), problems)
+  const id = lastEventId ?? listOf(given.get('after')).at(-1)
+  const after = afterOf(id, lastEventId === undefined ? 'after' : 'Last-Event-ID', problems)
+  if (problems.length > 0) {
+    const detail = problems.map(each => `${each.at}: expected ${each.expected}, got ${each.got}`).join('; ')
+    throw new CodedError('BAD_REQUEST', `In the query: ${detail}.`, { problems })
+  }
+  return { types, keys: keys.map(keyOf), after: after ?? (follow ? undefined : 'start'), follow }
+}
+
+const listOf = (value: unknown): readonly string[] =>
+  value === undefined ? [] : (Array.isArray(value) ? value : [value]).map(String)
+
+function typesOf(
+  given: readonly string[],
+  keys: readonly string[],
+  problems: Problem[],
+): ReadonlySet<EventType> | undefined {
+  if (given.length === 0) return undefined
+  const types = new Set<EventType>()
+  for (const word of given.flatMap(each => each.split(','))) {
+    const type = EVENT_TYPES.find(each => each === word)
+    if (type !== undefined) types.add(type)
+    else {
+      const expected = `some of ${EVENT_TYPES.join(', ')}`
+      problems.push({ at: 'types', expected, got: JSON.stringify(word.slice(0, 80)) })
+    }
+  }
+  if (types.has('owner') && keys.length === 0)
+    problems.push({ at: 'types', expected: '`key` beside the type owner', got: 'no key' })
+  return types
+}
+
+function followOf(value: unknown, problems: Problem[]): boolean {
+  if (value === undefined || value === 'true') return true
+  if (value !== 'false')
+    problems.push({
+      at: 'follow',
+      expected: 'true or false',
+      got: JSON.stringify(String(value).slice(0, 80)),
+    })
+  return false
+}
+
+function afterOf(id: string | undefined, at: string, problems: Problem[]): EventQuery['after'] {
+  if (id === undefined || id === '') return undefined
+  if (id === 'start') return 'start'
+  const [, boot, number] = ID_PATTERN.exec(id) ?? []
+  if (boot !== undefined && number !== undefined) return { boot: Number(boot), number: Number(number) }
+  problems.push({ at, expected: 'the id of an event, or start', got: JSON.stringify(id.slice(0, 80)) })
+  return undefined
+}
