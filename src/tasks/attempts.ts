@@ -1,9 +1,9 @@
-/** What an attempt does to its task's record: how it begins, ends, gets lost or is taken back. Pure. */
+/** What an attempt does to its task's record: how it begins, ends, gets lost, is taken back or fenced. Pure. */
 import type { NodeId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { type WallMs, wallOf } from '../base/time.ts'
 import { compareAttempts, isSettled, lastNumber } from './merge.ts'
-import { backoffMs, exhausted } from './retry.ts'
+import { backoffMs, exhausted, isUncounted, triesOf } from './retry.ts'
 import type { Attempt, AttemptError, Outcome, TaskRecord } from './task.ts'
 import { ATTEMPTS_KEPT } from './task.ts'
 import { type Changes, revise, transition } from './transition.ts'
@@ -11,15 +11,21 @@ import { type Changes, revise, transition } from './transition.ts'
 /** Characters of an error message that are kept. */
 const MESSAGE_CHARS_MAX = 4_000
 
-export function beginAttempt(
-  record: TaskRecord,
-  node: NodeId,
-  at: WallMs,
-  holders: readonly NodeId[],
-): TaskRecord {
-  const attempt: Attempt = { number: lastNumber(record) + 1, node, startedAt: at }
-  const attempts = [...record.attempts, attempt].slice(-ATTEMPTS_KEPT)
-  return transition(record, 'running', { attempts, holders })
+/** Who starts an attempt, when and under which fencing token. */
+export interface Beginning {
+  readonly node: NodeId
+  readonly at: WallMs
+  readonly token: string
+  readonly holders: readonly NodeId[]
+}
+
+export function beginAttempt(record: TaskRecord, { node, at, token, holders }: Beginning): TaskRecord {
+  const attempt: Attempt = { number: lastNumber(record) + 1, node, startedAt: at, token }
+  const attempts = [...record.attempts, attempt]
+  const dropped = attempts.slice(0, -ATTEMPTS_KEPT)
+  const uncounted = (record.uncounted ?? 0) + dropped.filter(isUncounted).length
+  const kept = attempts.slice(-ATTEMPTS_KEPT)
+  return transition(record, 'running', { attempts: kept, holders, ...(uncounted > 0 && { uncounted }) })
 }
 
 /** How an attempt that ran here ended, with `result` cut to size by the caller. */
@@ -48,22 +54,25 @@ export function endAttempt(record: TaskRecord, ending: Ending, random: Random): 
   if (!outcome.retryable || exhausted(tried) !== undefined) {
     return settle(record, 'dead', at, { attempts, holders, error })
   }
-  const notBefore = wallOf(at + backoffMs(record.spec, attempt.number, random))
+  const notBefore = wallOf(at + backoffMs(record.spec, triesOf(tried), random))
   return transition(record, 'retrying', { attempts, holders, error, notBefore })
 }
 
-/** The open attempts of these nodes will never report: the task is tried again, or is a dead letter. */
+/**
+ * The open attempts will never report: the task is tried again, or is a dead letter. Those that are not `lost` with their
+ * node were stopped there for want of the right to act.
+ */
 export function loseAttempts(
   record: TaskRecord,
   lost: (attempt: Attempt) => boolean,
   at: WallMs,
   holders: readonly NodeId[],
 ): TaskRecord {
-  const attempts = record.attempts.map(attempt =>
-    attempt.outcome === undefined && lost(attempt)
-      ? { ...attempt, endedAt: at, outcome: 'lost' as const, error: lostError(attempt.node) }
-      : attempt,
-  )
+  const attempts = record.attempts.map((attempt): Attempt => {
+    if (attempt.outcome !== undefined) return attempt
+    if (!lost(attempt)) return fenced(attempt, at)
+    return { ...attempt, endedAt: at, outcome: 'lost', error: lostError(attempt.node) }
+  })
   const tried = { ...record, attempts }
   const error = attempts.findLast(attempt => attempt.error !== undefined)?.error
   if (exhausted(tried) !== undefined) {
@@ -83,6 +92,33 @@ export function takeBackAttempt(
   const taken: Attempt = { ...attempt, endedAt: at, outcome: 'cancelled', error }
   return transition(record, 'ready', { attempts: report(record.attempts, taken), holders })
 }
+
+/**
+ * Stopped because this node's right to act for the key ended; counts against nothing. A record that has moved on
+ * meanwhile only notes it.
+ */
+export function fenceAttempt(
+  record: TaskRecord,
+  attempt: Attempt,
+  at: WallMs,
+  holders: readonly NodeId[],
+): TaskRecord {
+  const attempts = report(record.attempts, fenced(attempt, at))
+  if (record.state === 'running' && lastNumber(record) === attempt.number) {
+    return transition(record, 'ready', { attempts, holders })
+  }
+  return { ...revise(record, { attempts, holders }), ...pauseOf(record) }
+}
+
+const fenced = (attempt: Attempt, at: WallMs): Attempt => ({
+  ...attempt,
+  endedAt: at,
+  outcome: 'fenced',
+  error: {
+    code: 'FENCED',
+    message: `node ${attempt.node} lost the right to act for the key while it ran this`,
+  },
+})
 
 /** Waiting and retrying tasks go the legal way round through `running`. */
 function settle(record: TaskRecord, to: 'succeeded' | 'dead', at: WallMs, changes: Changes): TaskRecord {

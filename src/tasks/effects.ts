@@ -15,6 +15,8 @@ export type TasksEffect =
   | { readonly kind: 'execute'; readonly attempt: AttemptOrder }
   | { readonly kind: 'cancel-attempt'; readonly task: TaskId; readonly attempt: number }
   | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply }
+  /** Comes back by `Tasks.persisted`; always in the `then` of a persist. Below 0, so that no other room's mark is one. */
+  | { readonly kind: 'persisted'; readonly mark: number }
   /** The right to run these attempts holds until then. */
   | {
       readonly kind: 'extend'
@@ -40,6 +42,7 @@ export interface AttemptOrder {
   readonly node: NodeId
   readonly timeoutMs: number
   readonly token: Token
+  /** The right to run ends then unless an `extend` says otherwise; absent in available mode. */
   readonly until?: Instant
 }
 
@@ -55,6 +58,7 @@ export class Step {
   readonly #sends: TasksEffect[] = []
   readonly #orders: TasksEffect[] = []
   readonly #replies: TasksEffect[] = []
+  #mark: number | undefined
 
   constructor(now: Now) {
     this.now = now
@@ -83,6 +87,22 @@ export class Step {
     this.#cancels.push({ kind: 'cancel-attempt', task, attempt })
   }
 
+  /** Now, as far as it has been started, and behind the disk too, where the order to start it may still wait. */
+  cancelNow(task: TaskId, attempt: number): void {
+    this.#atOnce.push({ kind: 'cancel-attempt', task, attempt })
+    this.cancel(task, attempt)
+  }
+
+  /** Not behind the disk: a slow one must not end what may go on. */
+  extend(until: Instant, attempts: readonly { readonly task: TaskId; readonly attempt: number }[]): void {
+    this.#atOnce.push({ kind: 'extend', until, attempts })
+  }
+
+  /** The step is to be told of when it is durable, under this number. */
+  mark(mark: number): void {
+    this.#mark = mark
+  }
+
   /** Sent once this step and all before it are durable. */
   send(to: NodeId, message: TaskLinkMessage): void {
     this.#sends.push({ kind: 'send', to, message })
@@ -96,13 +116,14 @@ export class Step {
     this.#replies.push({ kind: 'reply', id, reply })
   }
 
-  /** For refusals, which say nothing of a record. */
+  /** For refusals, which say nothing of a record, and for what is durable already. */
   replyAtOnce(id: RequestId, reply: TaskReply): void {
     this.#atOnce.push({ kind: 'reply', id, reply })
   }
 
   effects(): TasksEffect[] {
-    const then = [...this.#cancels, ...this.#sends, ...this.#orders, ...this.#replies]
+    const marks: TasksEffect[] = this.#mark === undefined ? [] : [{ kind: 'persisted', mark: this.#mark }]
+    const then = [...this.#cancels, ...this.#sends, ...this.#orders, ...this.#replies, ...marks]
     if (this.#writes.size === 0 && then.length === 0) return this.#atOnce
     const writes: TaskWrite[] = []
     for (const [key, value] of this.#writes) writes.push({ table: 'tasks', key, value })

@@ -245,7 +245,11 @@ export function answer(origin: Origin, reply: TaskReply, step: Step): void {
 }
 
 export function refuse(origin: Origin, failure: Failure, step: Step): void {
-  const reply: TaskReply = { ok: false, failure }
+  answerAtOnce(origin, { ok: false, failure }, step)
+}
+
+/** For what rests on nothing, or is durable already. */
+export function answerAtOnce(origin: Origin, reply: TaskReply, step: Step): void {
   if ('face' in origin) step.replyAtOnce(origin.face, reply)
   else step.sendAtOnce(origin.node, { type: 'forward-reply', id: origin.id, reply })
 }

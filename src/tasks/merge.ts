@@ -82,6 +82,7 @@ const coreText = (record: TaskRecord): string =>
     optional(record.result),
     errorParts(record.error),
     record.holders,
+    optional(record.uncounted),
   ])
 
 export const compareAttempts = (a: Attempt, b: Attempt): number =>
@@ -89,14 +90,14 @@ export const compareAttempts = (a: Attempt, b: Attempt): number =>
 
 const OUTCOME_RANK = { succeeded: 5, failed: 4, cancelled: 3, fenced: 2, lost: 1 } as const
 
+const reportText = ({ error, token }: Attempt): string => JSON.stringify([errorParts(error), optional(token)])
+
 /** Two reports of one attempt: who saw how it ended knows better than who gave it up. */
 function furtherReport(a: Attempt, b: Attempt): Attempt {
   const rank = (attempt: Attempt): number =>
     attempt.outcome === undefined ? 0 : OUTCOME_RANK[attempt.outcome]
   const order =
-    rank(a) - rank(b) ||
-    (a.endedAt ?? 0) - (b.endedAt ?? 0) ||
-    compareText(JSON.stringify(errorParts(a.error)), JSON.stringify(errorParts(b.error)))
+    rank(a) - rank(b) || (a.endedAt ?? 0) - (b.endedAt ?? 0) || compareText(reportText(a), reportText(b))
   return order >= 0 ? a : b
 }
 
@@ -126,6 +127,7 @@ const sameAttempts = (a: readonly Attempt[], b: readonly Attempt[]): boolean =>
       (compareAttempts(attempt, other) === 0 &&
         attempt.outcome === other.outcome &&
         attempt.endedAt === other.endedAt &&
+        attempt.token === other.token &&
         attempt.error?.code === other.error?.code &&
         attempt.error?.message === other.error?.message)
     )

@@ -19,6 +19,8 @@ interface Lane<T> extends Slotted {
   readonly items: Heap<Queued & T>
   /** Things of this key that run now, here or elsewhere. */
   busy: number
+  /** The key may not be acted for. */
+  withheld: boolean
 }
 
 /**
@@ -34,15 +36,25 @@ const before = (a: Queued, b: Queued): boolean => a.rank < b.rank || (a.rank ===
  *
  * Picture a lane per key, each sorted, and a starting line where only the heads of the free lanes stand, sorted as
  * well. Taking, adding, removing and freeing a lane cost O(log n), even when 100,000 tasks share one key: with a
- * single heap every take would have to step over all tasks of the busy keys.
+ * single heap every take would have to step over all tasks of the busy keys. A lane whose key may not be acted for is
+ * withheld as a whole, and not looked at again before it is released.
  */
 export class Queue<T extends Queued> {
   readonly #lanes = new Map<string, Lane<T>>()
   readonly #line = new Heap<Lane<T>>((a, b) => before(a.items.first() as T, b.items.first() as T))
+  #withheld = new Set<Lane<T>>()
+  #releasing = new Set<Lane<T>>()
   #size = 0
 
   get size(): number {
     return this.#size
+  }
+
+  /** Of these, how many wait in lanes that are withheld. Costs a walk over those. */
+  get withheld(): number {
+    let size = 0
+    for (const lanes of [this.#withheld, this.#releasing]) for (const { items } of lanes) size += items.size
+    return size
   }
 
   add(item: T): void {
@@ -63,9 +75,41 @@ export class Queue<T extends Queued> {
     this.#align(lane)
   }
 
+  /** The best task whose key is free; it stays. */
+  first(): T | undefined {
+    return this.#line.first()?.items.first()
+  }
+
+  /** Nothing of this key is offered until it is released. */
+  withhold(key: string): void {
+    const lane = this.#lane(key)
+    lane.withheld = true
+    this.#withheld.add(lane)
+    this.#align(lane)
+  }
+
+  /** What is withheld now is to be released by `release`. */
+  recall(): void {
+    if (this.#releasing.size === 0) [this.#releasing, this.#withheld] = [this.#withheld, this.#releasing]
+    for (const lane of this.#withheld) this.#releasing.add(lane)
+    this.#withheld.clear()
+  }
+
+  /** Offers again what was recalled, `max` keys at most. True when there is more. */
+  release(max: number): boolean {
+    let released = 0
+    for (const lane of this.#releasing) {
+      if (released++ === max) return true
+      this.#releasing.delete(lane)
+      lane.withheld = false
+      this.#align(lane)
+    }
+    return false
+  }
+
   /** The best task whose key is free. The caller makes the key busy when it runs it. */
   take(): T | undefined {
-    const item = this.#line.first()?.items.first()
+    const item = this.first()
     if (item !== undefined) this.remove(item)
     return item
   }
@@ -88,7 +132,7 @@ export class Queue<T extends Queued> {
   #lane(key: string): Lane<T> {
     let lane = this.#lanes.get(key)
     if (lane === undefined) {
-      lane = { key, items: new Heap<T>(before), busy: 0, slot: -1 }
+      lane = { key, items: new Heap<T>(before), busy: 0, withheld: false, slot: -1 }
       this.#lanes.set(key, lane)
     }
     return lane
@@ -97,10 +141,13 @@ export class Queue<T extends Queued> {
   /** Puts the lane where it belongs: on the line, off it, or away when it is empty and free. */
   #align(lane: Lane<T>): void {
     const stands = lane.slot >= 0
-    const should = lane.busy === 0 && lane.items.size > 0
+    const should = lane.busy === 0 && lane.items.size > 0 && !lane.withheld
     if (stands && should) this.#line.moved(lane)
     else if (stands) this.#line.remove(lane)
     else if (should) this.#line.add(lane)
-    if (lane.busy === 0 && lane.items.size === 0) this.#lanes.delete(lane.key)
+    if (lane.busy > 0 || lane.items.size > 0) return
+    this.#lanes.delete(lane.key)
+    this.#withheld.delete(lane)
+    this.#releasing.delete(lane)
   }
 }

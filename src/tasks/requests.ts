@@ -1,11 +1,13 @@
 import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import type { TasksConfig } from './config.ts'
+import { CONFIRMATIONS_MAX, type Confirmations } from './confirmations.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { answer, type Forwarding, HOPS_MAX, type Origin, refuse, unknownTask } from './forwarding.ts'
 import { isSettled } from './merge.ts'
-import type { Forward, TaskRequest } from './messages.ts'
+import type { Forward, TaskReply, TaskRequest } from './messages.ts'
+import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import { refusalOfSpec, sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { TaskSpec } from './task.ts'
@@ -17,6 +19,8 @@ export interface RequestsParts {
   readonly table: Table
   readonly work: Work
   readonly forwarding: Forwarding
+  readonly confirmations: Confirmations
+  readonly right: Right
   readonly counters: Counters
   readonly config: TasksConfig
   readonly check: (type: string, payload: unknown) => Failure | undefined
@@ -82,16 +86,34 @@ export class Requests {
 
   /** The key is this node's own. */
   #own(origin: Origin, spec: TaskSpec, step: Step): void {
-    const { table, work } = this.#parts
+    const { table, work, right, counters } = this.#parts
     const known = table.get(spec.id)
-    if (known !== undefined) {
-      if (sameSpec(known.record.spec, spec)) answerWith(origin, known, true, step)
-      else this.#refuse(origin, conflict(spec, known), step)
+    if (known !== undefined && !sameSpec(known.record.spec, spec)) {
+      this.#refuse(origin, conflict(spec, known), step)
       return
     }
-    const failure = this.#unacceptable(spec, 'node' in origin)
+    const leave = leaveNow(right, spec.key, step.now.mono)
+    if (leave === undefined) {
+      counters.add('submits_not_acting')
+      this.#refuse(origin, NOT_ACTING, step)
+      return
+    }
+    const unacceptable = known === undefined ? this.#unacceptable(spec, 'node' in origin) : undefined
+    const failure = unacceptable ?? this.#unconfirmable(leave)
     if (failure !== undefined) this.#refuse(origin, failure, step)
-    else answerWith(origin, work.accept(spec, step), false, step)
+    else this.#confirm(origin, known ?? work.accept(spec, step), known !== undefined, leave, step)
+  }
+
+  /** In quorum mode the right is looked at again when the task is durable. */
+  #confirm(origin: Origin, entry: Entry, existed: boolean, leave: Leave, step: Step): void {
+    if (!isLoan(leave)) answerWith(origin, entry, existed, step)
+    else this.#parts.confirmations.add({ origin, key: entry.key, reply: replyOf(entry, existed) }, step)
+  }
+
+  #unconfirmable(leave: Leave): Failure | undefined {
+    if (!isLoan(leave) || !this.#parts.confirmations.full) return undefined
+    const detail = `${CONFIRMATIONS_MAX} submissions of this node wait for its disk`
+    return { code: 'OVERLOADED', detail, retryAfterS: 1 }
   }
 
   /** @param passedOn by another node, which may have other limits, or none; what faces of this node say is checked there */
@@ -138,11 +160,23 @@ const NOT_READY: Failure = {
 }
 const LEAVING: Failure = { code: 'LEAVING', detail: 'its tasks go to other nodes', retryAfterS: 1 }
 
+const NOT_ACTING: Failure = {
+  code: 'NOT_ACTING',
+  detail: 'the owner of the key waits for leave of a quorum of the voters',
+  retryAfterS: 1,
+}
+
 const conflict = (spec: TaskSpec, known: Entry): Failure => ({
   code: 'TASK_CONFLICT',
   detail: `task ${spec.id} is there with another content, under key ${JSON.stringify(known.key)}`,
 })
 
-function answerWith(origin: Origin, { record }: Entry, existed: boolean, step: Step): void {
-  answer(origin, { ok: true, record, existed, durableCopies: record.revision > 0 ? 1 : 0 }, step)
-}
+const replyOf = ({ record }: Entry, existed: boolean): TaskReply => ({
+  ok: true,
+  record,
+  existed,
+  durableCopies: record.revision > 0 ? 1 : 0,
+})
+
+const answerWith = (origin: Origin, entry: Entry, existed: boolean, step: Step): void =>
+  answer(origin, replyOf(entry, existed), step)

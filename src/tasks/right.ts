@@ -1,4 +1,4 @@
-import type { Instant } from '../base/time.ts'
+import { type Instant, NEVER } from '../base/time.ts'
 
 /** What orders attempts of different owners of a key; `safe` is false where two sides may both act. */
 export interface Token {
@@ -33,3 +33,12 @@ export interface Right {
    */
   readonly moves?: number
 }
+
+/** The leave for the key, unless its time is up. */
+export function leaveNow(right: Right, key: string, now: Instant): Leave | undefined {
+  const leave = right.leaveFor(key)
+  return leave !== undefined && leave.until > now ? leave : undefined
+}
+
+/** Is this leave one of quorum mode? */
+export const isLoan = ({ until }: Leave): boolean => until !== NEVER

@@ -10,14 +10,18 @@ import type { Attempt } from './task.ts'
 export interface Running {
   readonly entry: Entry
   readonly attempt: Attempt
-  /** This node leaves and has ordered its end. */
-  readonly abandoned: boolean
+  /** End of the right to run it, as last seen; `NEVER` in available mode. */
+  until: Instant
+  /** What the executor was told of that. */
+  told: Instant
+  /** Its end was ordered and is in the record, because this node leaves or the right has ended. */
+  abandoned: boolean
 }
 
 /**
  * Where each unfinished task of this node waits. An entry is in exactly one place:
  *   gated      gained, and the takeover is still asking who knows what
- *   queued     ready; best first, one at a time per key
+ *   queued     ready; best first, one at a time per key, and withheld while the key may not be acted for
  *   delayed    pausing before a retry
  *   elsewhere  another live node still runs it; its key is busy
  *   here       runs; its key is busy
@@ -30,6 +34,7 @@ export class Schedule {
   )
   readonly #elsewhere = new Map<Entry, NodeId>()
   readonly #here = new Map<TaskId, Running>()
+  #hereVersion = 0
 
   get queued(): number {
     return this.#queue.size
@@ -59,6 +64,16 @@ export class Schedule {
     return this.#here
   }
 
+  /** Changes with what runs here. */
+  get hereVersion(): number {
+    return this.#hereVersion
+  }
+
+  /** Of what is queued: waits for the right to act. */
+  get withheld(): number {
+    return this.#queue.withheld
+  }
+
   get nextDue(): Instant {
     return this.#delayed.first()?.dueAt ?? NEVER
   }
@@ -86,21 +101,32 @@ export class Schedule {
     this.#queue.block(entry.key)
   }
 
-  run(entry: Entry, attempt: Attempt): void {
+  /** It runs here, and may until then. */
+  run(entry: Entry, attempt: Attempt, until: Instant): void {
     this.#settle(entry, 'here')
-    this.#here.set(entry.id, { entry, attempt, abandoned: false })
+    this.#here.set(entry.id, { entry, attempt, until, told: until, abandoned: false })
+    this.#hereVersion++
     this.#queue.block(entry.key)
   }
 
-  abandon(running: Running): void {
-    this.#here.set(running.entry.id, { ...running, abandoned: true })
+  /** The best task whose key is free and not withheld. */
+  first(): Entry | undefined {
+    return this.#queue.first()
   }
 
-  /** The best task that may start now; it is nowhere then. */
-  take(): Entry | undefined {
-    const entry = this.#queue.take()
-    if (entry !== undefined) entry.place = 'nowhere'
-    return entry
+  /** The key may not be acted for: nothing of it is offered until it is released. */
+  withhold(key: string): void {
+    this.#queue.withhold(key)
+  }
+
+  /** Keys may be acted for that might not before. */
+  recall(): void {
+    this.#queue.recall()
+  }
+
+  /** Offers again what was recalled, `max` keys at most. True when there is more. */
+  release(max: number): boolean {
+    return this.#queue.release(max)
   }
 
   /** One whose pause is over; it is nowhere then. */
@@ -123,6 +149,7 @@ export class Schedule {
       this.#queue.unblock(entry.key)
     } else if (place === 'here') {
       this.#here.delete(entry.id)
+      this.#hereVersion++
       this.#queue.unblock(entry.key)
     }
   }

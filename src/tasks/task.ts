@@ -94,6 +94,8 @@ export interface TaskRecord {
   readonly notBefore?: WallMs
   /** Newest last; bounded by `ATTEMPTS_KEPT`. */
   readonly attempts: readonly Attempt[]
+  /** Attempts that count against nothing (cancelled, fenced) and are no longer among the kept ones. */
+  readonly uncounted?: number
   readonly result?: Json
   readonly error?: AttemptError
   /** The preference list at the time of the last write: who should hold copies. */

@@ -7,25 +7,35 @@
  * Rule: this class is a machine. Each method takes one thing that happened and returns what must happen outside; it
  * reads no clock, waits for nothing, and given the same calls it says the same.
  * The parts: `View` whom we see; `Table` what we know; `Work` what we make of it; `Schedule` where unfinished tasks
- * wait; `Replication` who gets copies; `Takeover` and `Inventories` asking and telling when keys change hands;
- * `Forwarding` requests for others. This file only carries calls to them.
- * Not taken: a leader that assigns tasks, or claims in a shared log. Both need a quorum for every start. This version is
- * always available: two sides of a partition may both run a task, and the merge of their records shows it.
+ * wait; `Execution` what runs here, under which right; `Kept` lost keys we are not done with; `Replication` who gets
+ * copies; `Takeover` and `Inventories` asking and telling when keys change hands; `Forwarding` requests for others.
+ * This file only carries calls to them.
+ * Not taken: a leader that assigns tasks, or claims in a shared log. Both need a quorum for every start. Here the right to
+ * act (`Right`) is asked for by key, not by task: in quorum mode one node at most starts tasks of a key; in available mode
+ * two sides of a partition may both run a task, and the merge of their records shows it.
  */
 import { unreachable } from '../base/assert.ts'
 import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { elapsedMs, type Instant, type Now } from '../base/time.ts'
+import type { Instant, Now, WallMs } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksConfig } from './config.ts'
-import { Counters, gauge, type Metric, type TaskCounts, type TaskQuery } from './counts.ts'
+import { Confirmations } from './confirmations.ts'
+import { Counters, type Metric, type TaskCounts, type TaskQuery } from './counts.ts'
 import { Step, type TasksEffect } from './effects.ts'
+import { Execution } from './execution.ts'
 import { Forwarding } from './forwarding.ts'
+import { Handoffs } from './handoffs.ts'
 import { Inventories } from './inventory.ts'
+import { Kept } from './kept.ts'
 import { Lists } from './lists.ts'
 import type { InventoryReply, TaskLinkMessage, TaskRequest } from './messages.ts'
+import { taskMetrics } from './metrics.ts'
+import { openRight } from './open-right.ts'
 import { pageOf, type TaskPage } from './page.ts'
+import { Placing } from './placing.ts'
+import { Records } from './records.ts'
 import { Replication } from './replication.ts'
 import { Requests } from './requests.ts'
 import type { Right } from './right.ts'
@@ -34,12 +44,11 @@ import { type Entry, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { View } from './view.ts'
-import { Work } from './work.ts'
+import { LOOKS_MAX, Work } from './work.ts'
 
-/** Tasks whose owner is found anew in one step after a change of the ring: about 5 ms of work. */
-export const SCAN_MAX = 2_000
 /** Tasks of one key that are shown. */
 const SHOWN_OF_KEY_MAX = 100
+const NOTHING: readonly TasksEffect[] = []
 
 export interface TasksInit {
   readonly self: NodeId
@@ -61,53 +70,64 @@ export class Tasks {
   readonly #table: Table
   readonly #schedule = new Schedule()
   readonly #counters = new Counters()
+  readonly #handoffs = new Handoffs()
+  readonly #right: Right
   readonly #replication: Replication
+  readonly #confirmations: Confirmations
+  readonly #kept: Kept
+  readonly #execution: Execution
   readonly #takeover: Takeover
   readonly #inventories: Inventories
   readonly #forwarding: Forwarding
   readonly #lists: Lists
   readonly #work: Work
   readonly #requests: Requests
-  /** Entries whose owner under the current ring is still to be found. */
-  #scan: MapIterator<Entry> | undefined
-  /** The takeover is over, and this many gained tasks have gone on so far. */
-  #releasing: { readonly gained: number; readonly unanswered: readonly NodeId[] } | undefined
+  readonly #placing: Placing
   /** Pauses have ended that this step could not get to. */
   #dueLeft = false
   /** There may be more settled records to drop than this step could. */
   #surplusLeft = false
+  /** The right was looked at as of this version of it. */
+  #rightVersion = 0
+  /** There may be more ready tasks to look at, or keys to offer again, than this step could. */
+  #startsLeft = false
+  #wall: WallMs
   /** Until the first view: what the process before this one left behind. */
   #inherited: readonly Entry[]
   #phase: 'closed' | 'open' | 'leaving' = 'closed'
 
-  constructor({ self, config, replicas, records, check, random }: TasksInit) {
+  constructor(init: TasksInit) {
+    const { self, config, replicas, records, check, random, now } = init
     const view = new View(self, replicas)
     const table = new Table(self)
     const schedule = this.#schedule
     const counters = this.#counters
+    this.#wall = now.wall
+    const right = init.right ?? openRight(() => this.#wall)
     const replication = new Replication(table, counters, random.uint32())
     const takeover = new Takeover(view, random.fork(), config.inventoryMs)
     const forwarding = new Forwarding(view, counters, config.forwardMs, random)
-    const work = new Work({
-      view,
-      table,
-      schedule,
-      replication,
-      takeover,
-      counters,
-      config,
-      random: random.fork(),
-    })
+    const confirmations = new Confirmations(right, counters)
+    const kept = new Kept(view, schedule, replication)
+    const shared = { view, table, schedule, replication, counters, config, right }
+    const changes = { records: new Records(view, table, replication), kept, handoffs: this.#handoffs }
+    const execution = new Execution({ ...shared, ...changes, random: random.fork() })
+    const work = new Work({ ...shared, ...changes, takeover, execution })
     this.#view = view
     this.#table = table
+    this.#right = right
     this.#replication = replication
     this.#takeover = takeover
     this.#forwarding = forwarding
+    this.#confirmations = confirmations
+    this.#kept = kept
+    this.#execution = execution
     this.#work = work
     this.#inventories = new Inventories(view, table, schedule)
     this.#lists = new Lists(table, schedule, counters)
     const phase = () => this.#phase
-    this.#requests = new Requests({ view, table, work, forwarding, counters, config, check, phase })
+    this.#placing = new Placing({ ...shared, takeover, work, phase })
+    this.#requests = new Requests({ ...shared, work, forwarding, confirmations, check, phase })
     this.#inherited = records.map(record => table.add(record))
   }
 
@@ -118,16 +138,17 @@ export class Tasks {
    * @param live the members one can talk to, this node and those who leave included
    */
   viewChanged(ring: Ring, live: readonly NodeId[], now: Now): TasksEffect[] {
-    const step = new Step(now)
+    const step = this.#begin(now)
     const before = this.#view.ring
     const changed = this.#view.change(ring, live)
     const others = this.#view.others()
     this.#replication.keepOnly(new Set([...others, ...ring.members.map(({ id }) => id)]), others.length === 0)
     this.#takeover.keepOnly(this.#view.live)
-    if (changed) this.#newRing(before, ring, step)
+    if (changed) this.#placing.newRing(before, ring, step)
+    this.#execution.viewChanged()
     this.#work.loseOwn(this.#inherited, step)
     this.#inherited = []
-    this.#scanSome(step)
+    this.#placing.scanSome(step)
     this.#work.recheckElsewhere(node => !this.#view.live.has(node), step)
     this.#requests.viewChanged(step)
     return this.#finish(step)
@@ -135,39 +156,69 @@ export class Tasks {
 
   /** The node has seen enough of the cluster to take part: seeds synced, view still, members there. */
   open(now: Now): TasksEffect[] {
-    const step = new Step(now)
+    const step = this.#begin(now)
     if (this.#phase !== 'closed') return []
     this.#phase = 'open'
-    this.#beginTakeover(step)
+    this.#placing.beginTakeover(step)
     return this.#finish(step)
   }
 
   /** A shared task list was read: these are all of its tasks. */
   taskList(name: string, specs: readonly TaskSpec[], now: Now): TasksEffect[] {
-    const step = new Step(now)
+    const step = this.#begin(now)
     this.#lists.load(name, specs, step)
-    this.#rescan()
-    this.#scanSome(step)
+    this.#placing.rescan()
+    this.#placing.scanSome(step)
     return this.#finish(step)
   }
 
   /** From a face of this node; answered by exactly one `reply`, now or later. */
   request(id: RequestId, request: TaskRequest, now: Now): TasksEffect[] {
-    const step = new Step(now)
+    const step = this.#begin(now)
     this.#requests.local(id, request, step)
     return this.#finish(step)
   }
 
   message(from: NodeId, message: TaskLinkMessage, now: Now): TasksEffect[] {
-    const step = new Step(now)
+    const step = this.#begin(now)
     this.#hear(from, message, step)
     return this.#finish(step)
   }
 
   attemptEnded(task: TaskId, attempt: number, outcome: Outcome, now: Now): TasksEffect[] {
-    const step = new Step(now)
+    const step = this.#begin(now)
     this.#work.end(task, attempt, outcome, step)
     return this.#finish(step)
+  }
+
+  /** What was to be told under this mark is durable. */
+  persisted(mark: number, now: Now): TasksEffect[] {
+    const step = this.#begin(now)
+    this.#confirmations.persisted(mark, step)
+    return this.#finish(step)
+  }
+
+  /**
+   * Holds what runs against the right to act, and starts what may start by now. To be called at the end of every step of
+   * the node, after `keptKeys` has been told to whoever gives the right; cheap when nothing has changed.
+   */
+  fence(now: Now): readonly TasksEffect[] {
+    this.#kept.expire(now.mono)
+    const due = this.#execution.fenceDue(now.mono)
+    if (!due && this.#right.version === this.#rightVersion) return NOTHING
+    const step = this.#begin(now)
+    if (due) this.#execution.fence(step)
+    return this.#finish(step)
+  }
+
+  /**
+   * Keys in quorum mode that this node does not own (any more) and is not done with: attempts run, or have just ended and
+   * the new owner does not know how. Distinct, and the same array until they change. More than `KEPT_KEYS_MAX` only while
+   * attempts that were stopped for that have not ended: until then, to ask for leave without all of them would be to say
+   * that this node does not act for them.
+   */
+  keptKeys(): readonly string[] {
+    return this.#kept.keys()
   }
 
   /** From now on nothing is started or accepted; what runs may end. */
@@ -178,7 +229,7 @@ export class Tasks {
 
   /** Nothing runs here any more, and every change made here is on another disk, if there is another. */
   drained(): boolean {
-    return this.#schedule.running === 0 && this.#replication.unsafe === 0 && this.#scan === undefined
+    return this.#schedule.running === 0 && this.#replication.unsafe === 0 && !this.#placing.scanning
   }
 
   /** Changed records that no other disk is known to have. */
@@ -188,14 +239,14 @@ export class Tasks {
 
   /** The time to drain is over: ends what still runs and gives it back. */
   abandon(now: Now): TasksEffect[] {
-    const step = new Step(now)
-    this.#work.abandon(step)
+    const step = this.#begin(now)
+    this.#execution.abandon(step)
     return this.#finish(step)
   }
 
   tick(now: Now): TasksEffect[] {
-    const step = new Step(now)
-    this.#scanSome(step)
+    const step = this.#begin(now)
+    this.#placing.scanSome(step)
     this.#dueLeft = this.#work.wakeDue(step)
     this.#replication.tick(now.mono)
     this.#forwarding.tick(step)
@@ -204,11 +255,12 @@ export class Tasks {
 
   /** When `tick` is wanted at the latest; a past instant means at once. */
   nextWake(): Instant {
-    const scanning = this.#scan !== undefined && this.#view.ring !== undefined
-    const left = this.#dueLeft || this.#surplusLeft || this.#releasing !== undefined
-    if (scanning || left) return 0 as Instant
+    if (this.#dueLeft || this.#surplusLeft || this.#startsLeft || this.#placing.unfinished)
+      return 0 as Instant
     return Math.min(
       this.#schedule.nextDue,
+      this.#execution.nextWake(),
+      this.#kept.nextWake(),
       this.#replication.nextWake(),
       this.#takeover.nextWake(),
       this.#inventories.nextWake(),
@@ -249,30 +301,22 @@ export class Tasks {
   }
 
   metrics(): Metric[] {
-    const owned = Object.entries(this.#table.owned)
-    const samples = owned.map(([state, value]) => ({ labels: { state }, value }))
-    return [
-      { name: 'tasks_owned', help: 'Tasks that this node owns, by state.', type: 'gauge', samples },
-      gauge('tasks_held', 'Records held for other owners.', this.#table.held),
-      gauge('tasks_listed', 'Tasks of loaded shared lists.', this.#table.listed),
-      gauge('tasks_queued', 'Tasks ready to start.', this.#schedule.queued),
-      gauge('tasks_gated', 'Gained tasks that wait for the takeover.', this.#schedule.gated.size),
-      gauge('tasks_elsewhere', 'Own tasks that another node still runs.', this.#schedule.elsewhere.size),
-      gauge('tasks_running', 'Attempts that run here.', this.#schedule.occupied),
-      gauge(
-        'replicas_pending',
-        'Record copies waiting or under way to other holders.',
-        this.#replication.pending,
-      ),
-      gauge(
-        'records_unsafe',
-        'Changed records that no other disk is known to have.',
-        this.#replication.unsafe,
-      ),
-      gauge('requests_in_flight_to_peers', 'Requests that wait for another node.', this.#forwarding.size),
-      gauge('takeover_active', '1 while gained keys wait.', Number(this.#takeover.active)),
-      ...this.#counters.metrics(),
-    ]
+    return taskMetrics({
+      table: this.#table,
+      schedule: this.#schedule,
+      replication: this.#replication,
+      forwarding: this.#forwarding,
+      takeover: this.#takeover,
+      confirmations: this.#confirmations,
+      kept: this.#kept,
+      handoffs: this.#handoffs,
+      counters: this.#counters,
+    })
+  }
+
+  #begin(now: Now): Step {
+    this.#wall = now.wall
+    return new Step(now)
   }
 
   #hear(from: NodeId, message: TaskLinkMessage, step: Step): void {
@@ -291,7 +335,7 @@ export class Tasks {
         this.#acknowledged(from, message.batch, step)
         break
       case 'inventory':
-        this.#inventories.asked(from, message, this.#scan === undefined, step)
+        this.#inventories.asked(from, message, !this.#placing.scanning, step)
         break
       case 'inventory-reply':
         this.#inventoryReplied(from, message, step)
@@ -304,7 +348,10 @@ export class Tasks {
   #acknowledged(from: NodeId, batch: number, step: Step): void {
     const copies = this.#replication.acknowledged(from, batch)
     if (copies === undefined) this.#counters.add('replies_unknown')
-    else this.#work.acknowledged(from, copies, step)
+    else {
+      this.#work.acknowledged(from, copies, step)
+      this.#kept.acknowledged(from, copies)
+    }
   }
 
   #inventoryReplied(from: NodeId, reply: InventoryReply, step: Step): void {
@@ -314,71 +361,25 @@ export class Tasks {
     for (const record of reply.records) this.#work.learn(record, from, step)
     if (kind !== 'answered' || this.#takeover.active) return
     this.#work.recheckElsewhere(node => node === from, step)
-    if (this.#releasing === undefined) this.#takeover.forgetAnswers()
+    if (!this.#placing.releasing) this.#takeover.forgetAnswers()
   }
 
-  #newRing(before: Ring | undefined, ring: Ring, step: Step): void {
-    this.#rescan()
-    if (this.#takeover.ringChanged(before, ring) && this.#phase !== 'closed') this.#beginTakeover(step)
-  }
-
-  #beginTakeover(step: Step): void {
-    this.#releasing = undefined
-    this.#takeover.begin(step.now.mono)
-    if (this.#takeover.unanswered.length === 0) return
-    this.#counters.add('takeovers')
-    step.log('info', 'takeover-started', {
-      ring: this.#view.ring?.checksum,
-      asked: this.#takeover.unanswered.length,
-    })
-  }
-
-  /** Once everybody has answered and every task knows its owner, gained keys go on. */
-  #endTakeover(step: Step): void {
-    const takeover = this.#takeover
-    if (this.#phase === 'closed' || this.#scan !== undefined || this.#view.ring === undefined) return
-    if (!takeover.complete(step.now.mono)) return
-    const { unanswered } = takeover
-    if (unanswered.length > 0) this.#counters.add('takeovers_timed_out')
-    takeover.release()
-    this.#releasing = { gained: 0, unanswered }
-  }
-
-  /** What waited goes on, a slice in each step. */
-  #releaseSome(step: Step): void {
-    if (this.#releasing === undefined) return
-    const gained = this.#releasing.gained + this.#work.release(SCAN_MAX, step)
-    const { unanswered } = this.#releasing
-    this.#releasing = { gained, unanswered }
-    if (this.#schedule.gated.size > 0) return
-    this.#releasing = undefined
-    this.#takeover.forgetAnswers()
-    const ms = elapsedMs(this.#takeover.startedAt, step.now.mono)
-    step.log(unanswered.length > 0 ? 'warn' : 'info', 'takeover-complete', { gained, ms, unanswered })
-  }
-
-  #rescan(): void {
-    this.#scan = this.#table.entries()
-  }
-
-  #scanSome(step: Step): void {
-    if (this.#view.ring === undefined) return
-    for (let placed = 0; this.#scan !== undefined && placed < SCAN_MAX; ) {
-      const next = this.#scan.next()
-      if (next.done) this.#scan = undefined
-      else if (next.value.epoch !== this.#view.epoch) {
-        this.#work.place(next.value, step)
-        placed++
-      }
-    }
+  /** This node may act for more keys than before: what waited for that is looked at again. */
+  #renewed(step: Step): void {
+    if (this.#right.version === this.#rightVersion) return
+    this.#rightVersion = this.#right.version
+    this.#schedule.recall()
+    this.#work.recheckElsewhere(() => true, step)
   }
 
   /** What may follow from anything that happened. */
   #finish(step: Step): TasksEffect[] {
     this.#takeover.ask(step)
-    this.#endTakeover(step)
-    this.#releaseSome(step)
-    if (this.#phase === 'open') this.#work.start(step)
+    this.#placing.advance(step)
+    this.#renewed(step)
+    const offersLeft = this.#schedule.release(LOOKS_MAX)
+    const looksLeft = this.#phase === 'open' && this.#work.start(step)
+    this.#startsLeft = looksLeft || offersLeft
     this.#surplusLeft = this.#work.trim(step)
     this.#inventories.flush(step)
     this.#replication.flush(step)

@@ -14,6 +14,7 @@ import {
 /** What may change along with a record's state. */
 export interface Changes {
   readonly attempts?: readonly Attempt[]
+  readonly uncounted?: number
   readonly settledAt?: WallMs
   readonly notBefore?: WallMs
   readonly result?: Json

@@ -1,26 +1,28 @@
 /**
  * What this node makes of each task it knows: owns it, holds a copy of it, waits for it, runs it.
  *
- * Every change of a record goes through `#change`: memory, disk and the other holders learn of it together. Every change
+ * Every change of a record goes through `Records`: memory, disk and the other holders learn of it together. Every change
  * of circumstances (ring, takeover, news from elsewhere) goes through `place`, which only looks at how things are now
  * and never at what they were; so it does not matter in which order or how often it is called.
  */
 import type { NodeId, TaskId } from '../base/ids.ts'
-import type { Random } from '../base/random.ts'
-import { after, wallOf } from '../base/time.ts'
-import { beginAttempt, endAttempt, loseAttempts, takeBackAttempt } from './attempts.ts'
+import { after } from '../base/time.ts'
+import { loseAttempts } from './attempts.ts'
 import type { TasksConfig } from './config.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
-import { cutJson } from './json.ts'
+import { type Execution, FENCE_MS } from './execution.ts'
+import type { Handoffs } from './handoffs.ts'
 import { isSettled, lastNumber, mergeRecords } from './merge.ts'
+import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
-import type { Running, Schedule } from './schedule.ts'
+import { reportDead } from './reports.ts'
+import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
+import type { Schedule } from './schedule.ts'
 import { sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
-import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
-import { Tokens } from './token.ts'
+import type { Attempt, Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { freshRecord, transition } from './transition.ts'
 import type { View } from './view.ts'
 
@@ -28,6 +30,8 @@ import type { View } from './view.ts'
 const DUE_MAX = 1_000
 /** Settled records dropped in one step at most: a few ms, also after a list of 200,000 was unloaded. */
 export const TRIM_MAX = 1_000
+/** Keys looked at for the right to act, or offered again, in one step at most: a few ms. */
+export const LOOKS_MAX = 1_000
 
 export interface WorkParts {
   readonly view: View
@@ -37,12 +41,14 @@ export interface WorkParts {
   readonly takeover: Takeover
   readonly counters: Counters
   readonly config: TasksConfig
-  readonly random: Random
+  readonly records: Records
+  readonly execution: Execution
+  readonly handoffs: Handoffs
+  readonly right: Right
 }
 
 export class Work {
   readonly #parts: WorkParts
-  readonly #tokens = new Tokens()
 
   constructor(parts: WorkParts) {
     this.#parts = parts
@@ -53,6 +59,7 @@ export class Work {
     const { view, table, schedule, takeover } = this.#parts
     const holders = entry.record.revision > 0 ? view.holders(entry.key) : undefined
     const owner = holders === undefined ? view.owner(entry.key) : holders[0]
+    this.#time(entry, owner, step)
     table.assign(entry, owner, view.epoch)
     if (entry.place !== 'here' && owner === view.self && takeover.gates(entry.key)) {
       if (entry.place === 'gated') return
@@ -68,8 +75,8 @@ export class Work {
   /** A new task of this node. */
   accept(spec: TaskSpec, step: Step): Entry {
     const { table, counters } = this.#parts
-    const entry = table.add(freshRecord(spec, 'api', step.now.wall, this.#holders(spec.key), 1))
-    this.#change(entry, entry.record, step)
+    const entry = table.add(freshRecord(spec, 'api', step.now.wall, this.#parts.records.holders(spec.key), 1))
+    this.#parts.records.change(entry, entry.record, step)
     this.place(entry, step)
     counters.add('tasks_accepted')
     step.log('info', 'task-accepted', { task: spec.id, key: spec.key, type: spec.type })
@@ -93,41 +100,23 @@ export class Work {
     this.#merge(known, record, from, step)
   }
 
-  /** Fills the free slots with what is ready. */
-  start(step: Step): void {
+  /** Fills the free slots with what is ready and may be acted for. True when there may be more to look at. */
+  start(step: Step): boolean {
     const { schedule, view, config } = this.#parts
-    while (schedule.occupied < config.concurrency) {
-      const entry = schedule.take()
-      if (entry === undefined) return
-      if (entry.epoch === view.epoch) this.#begin(entry, step)
-      else this.place(entry, step)
+    for (let looks = 0; schedule.occupied < config.concurrency; looks++) {
+      const entry = schedule.first()
+      if (entry === undefined) return false
+      if (looks === LOOKS_MAX) return true
+      if (entry.epoch !== view.epoch) this.place(entry, step)
+      else if (!this.#begin(entry, step)) return false
     }
+    return false
   }
 
   /** An attempt of this node has ended. */
   end(task: TaskId, number: number, outcome: Outcome, step: Step): void {
-    const { schedule, random, counters } = this.#parts
-    const running = schedule.here.get(task)
-    if (running?.attempt.number !== number) {
-      counters.add('attempt_ends_unknown')
-      step.log('warn', 'attempt-end-unknown', { task, attempt: number })
-      return
-    }
-    const { entry, attempt } = running
-    schedule.clear(entry)
-    // What was taken back is in the record already; but a success that came first is a success.
-    if (!running.abandoned || outcome.ok) {
-      const fitting = this.#fitting(outcome, step, task)
-      const holders = this.#holders(entry.key)
-      const record = endAttempt(
-        entry.record,
-        { attempt, outcome: fitting, at: step.now.wall, holders },
-        random,
-      )
-      this.#change(entry, record, step)
-      this.#reportEnd(entry, running, outcome, step)
-    }
-    this.#schedule(entry, step)
+    const entry = this.#parts.execution.end(task, number, outcome, step)
+    if (entry !== undefined) this.#schedule(entry, step)
   }
 
   /** Pauses that are over. True when there may be more. */
@@ -175,22 +164,6 @@ export class Work {
     for (const [entry] of concerned) this.#schedule(entry, step)
   }
 
-  /** Time is up: orders the end of everything that runs here and gives it back. */
-  abandon(step: Step): void {
-    const { schedule, counters } = this.#parts
-    for (const running of [...schedule.here.values()]) {
-      if (running.abandoned) continue
-      const { entry, attempt } = running
-      step.cancel(entry.id, attempt.number)
-      schedule.abandon(running)
-      counters.add('attempts_taken_back')
-      step.log('warn', 'task-taken-back', { task: entry.id, key: entry.key, attempt: attempt.number })
-      if (entry.record.state !== 'running' || lastNumber(entry.record) !== attempt.number) continue
-      const record = takeBackAttempt(entry.record, attempt, step.now.wall, this.#holders(entry.key))
-      this.#change(entry, record, step)
-    }
-  }
-
   /** `from` has these records on its disk. Those that this node should not hold may go once it is the owner who has them. */
   acknowledged(from: NodeId, copies: readonly (readonly [TaskId, number])[], step: Step): void {
     const { view, counters } = this.#parts
@@ -200,7 +173,7 @@ export class Work {
       if (entry === undefined || entry.owner !== from || entry.epoch !== view.epoch) continue
       if (entry.place !== 'nowhere' || entry.lists.length > 0 || entry.record.revision !== revision) continue
       if (view.holders(entry.key).includes(view.self)) continue
-      this.#erase(entry, step)
+      this.#parts.records.erase(entry, step)
       counters.add('strays_dropped')
     }
   }
@@ -211,34 +184,12 @@ export class Work {
     let dropped = 0
     for (const entry of table.surplus(config.settledMax, TRIM_MAX)) {
       if (entry.place !== 'nowhere') continue
-      this.#erase(entry, step)
+      this.#parts.records.erase(entry, step)
       dropped++
     }
     if (dropped > 0) counters.add('settled_dropped', dropped)
     // Only with all of them gone: what still runs here stays at the front, and there is no hurry then.
     return dropped === TRIM_MAX
-  }
-
-  #erase(entry: Entry, step: Step): void {
-    this.#parts.table.remove(entry)
-    this.#parts.replication.forget(entry.id)
-    step.erase(entry.id)
-  }
-
-  #holders(key: string): readonly NodeId[] {
-    const holders = this.#parts.view.holders(key)
-    return holders.length > 0 ? holders : [this.#parts.view.self]
-  }
-
-  #change(entry: Entry, record: TaskRecord, step: Step): void {
-    const { table, view, replication } = this.#parts
-    table.put(entry, record)
-    step.write(record)
-    entry.copies = record.holders
-    replication.changed(
-      record,
-      record.holders.filter(node => node !== view.self),
-    )
   }
 
   /**
@@ -279,49 +230,90 @@ export class Work {
     }
   }
 
-  /** A task that runs, but not here: is there anybody who can still finish it? */
   #awaitOrLose(entry: Entry, step: Step): void {
-    const { schedule, view, takeover } = this.#parts
-    for (const { node, outcome } of entry.record.attempts) {
-      if (outcome !== undefined || node === view.self || !view.live.has(node)) continue
+    const node = this.#runsAt(entry, step)
+    if (node !== undefined) this.#parts.schedule.awaitFrom(entry, node)
+    else {
+      this.#lose(entry, step)
+      this.#schedule(entry, step)
+    }
+  }
+
+  /**
+   * A task that runs, but not here: who may still finish it? In quorum mode the right to act says more than any answer:
+   * with it nobody else, without it whoever began, also one that seems dead.
+   */
+  #runsAt(entry: Entry, step: Step): NodeId | undefined {
+    const { view, takeover } = this.#parts
+    const leave = this.#leave(entry, step)
+    if (leave !== undefined && isLoan(leave)) return undefined
+    const others = entry.record.attempts.filter(({ node, outcome }) => !outcome && node !== view.self)
+    for (const { node } of others) {
+      if (!view.live.has(node)) continue
       const runs = takeover.runsAt(node, entry.id)
       if (runs === false) continue
       if (runs === undefined) takeover.inquire(node, step.now.mono)
-      schedule.awaitFrom(entry, node)
-      return
+      return node
     }
-    this.#lose(entry, step)
-    this.#schedule(entry, step)
+    return leave === undefined ? others[0]?.node : undefined
+  }
+
+  /** Unfinished work that changes hands is timed. */
+  #time(entry: Entry, owner: NodeId | undefined, { now }: Step): void {
+    const { view, handoffs } = this.#parts
+    if (owner !== view.self) handoffs.lost(entry.key)
+    else if (entry.owner !== undefined && entry.owner !== owner && !isSettled(entry.record)) {
+      handoffs.gained(entry.key, now.mono)
+    }
+  }
+
+  #leave({ key }: Entry, step: Step): Leave | undefined {
+    return leaveNow(this.#parts.right, key, step.now.mono)
+  }
+
+  /** False when the right is about to end: it is renewed soon, or gone. */
+  #begin(entry: Entry, step: Step): boolean {
+    const { schedule, execution, handoffs } = this.#parts
+    const leave = this.#leave(entry, step)
+    if (leave === undefined) schedule.withhold(entry.key)
+    else if (leave.until <= after(step.now.mono, FENCE_MS)) return false
+    else {
+      schedule.clear(entry)
+      execution.begin(entry, leave, step)
+      handoffs.started(entry.key, step.now.mono)
+    }
+    return true
   }
 
   #lose(entry: Entry, step: Step): void {
-    const { counters } = this.#parts
+    const { counters, records } = this.#parts
     const open = entry.record.attempts.filter(attempt => attempt.outcome === undefined)
-    const record = loseAttempts(entry.record, () => true, step.now.wall, this.#holders(entry.key))
-    this.#change(entry, record, step)
-    counters.add('attempts_lost', open.length)
-    const fields = {
+    const isLost = this.#lostWithNode(entry, step)
+    const record = loseAttempts(entry.record, isLost, step.now.wall, records.holders(entry.key))
+    records.change(entry, record, step)
+    const lost = open.filter(isLost)
+    const of = (attempts: readonly Attempt[]) => ({
       task: entry.id,
       key: entry.key,
       attempt: lastNumber(record),
-      nodes: open.map(({ node }) => node),
+      nodes: attempts.map(({ node }) => node),
+    })
+    counters.add('attempts_lost', lost.length)
+    if (lost.length > 0 || open.length === 0) step.log('warn', 'task-lost', of(lost))
+    if (lost.length < open.length) {
+      const fields = of(open.filter(attempt => !isLost(attempt)))
+      step.log('warn', 'task-fenced', { ...fields, reason: 'key-moved' })
     }
-    step.log('warn', 'task-lost', fields)
-    if (record.state === 'dead') this.#reportDead(entry, step)
+    if (record.state === 'dead') reportDead(entry, counters, step)
   }
 
-  #begin(entry: Entry, step: Step): void {
-    const { schedule, view, counters } = this.#parts
-    const { spec } = entry.record
-    const record = beginAttempt(entry.record, view.self, step.now.wall, this.#holders(entry.key))
-    const attempt = record.attempts.at(-1) as Running['attempt']
-    schedule.run(entry, attempt)
-    this.#change(entry, record, step)
-    const token = this.#tokens.next(step.now.wall)
-    const { id: task, key, type, payload, timeoutMs } = spec
-    step.execute({ task, key, type, payload, attempt: attempt.number, node: view.self, timeoutMs, token })
-    counters.add('attempts_started')
-    step.log('info', 'task-started', { task, key, attempt: attempt.number, token: token.value })
+  /** Which attempts went away with their node? Of those that live, the right to act says that they were stopped. */
+  #lostWithNode(entry: Entry, step: Step): (attempt: Attempt) => boolean {
+    const { view, takeover } = this.#parts
+    const leave = this.#leave(entry, step)
+    if (leave === undefined || !isLoan(leave)) return () => true
+    return ({ node }) =>
+      node === view.self || !view.live.has(node) || takeover.runsAt(node, entry.id) === false
   }
 
   #merge(entry: Entry, record: TaskRecord, from: NodeId, step: Step): void {
@@ -350,47 +342,5 @@ export class Work {
     this.#parts.counters.add('task_conflicts')
     step.log('warn', 'task-conflict', { task: known.id, key: known.key, otherKey: record.spec.key, from })
     return otherKey
-  }
-
-  #fitting(outcome: Outcome, step: Step, task: TaskId): Outcome {
-    if (!outcome.ok) return outcome
-    const { value, cut } = cutJson(outcome.result, this.#parts.config.resultBytesMax)
-    if (cut) {
-      this.#parts.counters.add('results_cut')
-      step.log('warn', 'result-cut', { task, bytesMax: this.#parts.config.resultBytesMax })
-    }
-    return { ok: true, result: value }
-  }
-
-  #reportEnd(entry: Entry, { attempt }: Running, outcome: Outcome, step: Step): void {
-    const { counters } = this.#parts
-    const { record } = entry
-    const ms = Math.max(0, step.now.wall - attempt.startedAt)
-    const fields = { task: entry.id, key: entry.key, attempt: attempt.number, ms }
-    if (outcome.ok) {
-      counters.add('tasks_succeeded')
-      step.log('info', 'task-succeeded', fields)
-      return
-    }
-    counters.add(outcome.error.code === 'RUNNER_LOST' ? 'attempts_lost' : 'attempts_failed')
-    const reason = outcome.error.code
-    if (record.state === 'dead') this.#reportDead(entry, step)
-    else if (record.state === 'retrying') {
-      counters.add('tasks_retried')
-      const pauseMs = (record.notBefore ?? wallOf(0)) - step.now.wall
-      step.log('info', 'task-retry', { ...fields, reason, pauseMs })
-    } else step.log('info', 'attempt-failed', { ...fields, reason, state: record.state })
-  }
-
-  #reportDead(entry: Entry, step: Step): void {
-    this.#parts.counters.add('tasks_dead')
-    const { error } = entry.record
-    step.log('warn', 'task-dead', {
-      task: entry.id,
-      key: entry.key,
-      attempt: lastNumber(entry.record),
-      reason: error?.code,
-      detail: error?.message.slice(0, 200),
-    })
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AssertionError } from '../../src/base/assert.ts'
-import { asNodeId } from '../../src/base/ids.ts'
+import { asNodeId, type NodeId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
 import { wallOf } from '../../src/base/time.ts'
 import { beginAttempt, endAttempt, loseAttempts, takeBackAttempt } from '../../src/tasks/attempts.ts'
@@ -15,7 +15,7 @@ import {
   TRANSITIONS,
 } from '../../src/tasks/task.ts'
 import { freshRecord, transition } from '../../src/tasks/transition.ts'
-import { spec } from './cluster.ts'
+import { spec } from './samples.ts'
 
 const here = asNodeId('n1')
 const there = asNodeId('n2')
@@ -25,6 +25,8 @@ const fresh = freshRecord(spec('t'), 'api', wallOf(0), holders, 1)
 const failed: Outcome = { ok: false, retryable: true, error: { code: 'THREW', message: 'no' } }
 const done: Outcome = { ok: true, result: 42 }
 const last = (record: TaskRecord): Attempt => record.attempts.at(-1) as Attempt
+const begin = (record: TaskRecord, node: NodeId, at: number) =>
+  beginAttempt(record, { node, at: wallOf(at), token: '7', holders })
 const end = (record: TaskRecord, outcome: Outcome, attempt = last(record)) =>
   endAttempt(record, { attempt, outcome, at: wallOf(50), holders }, random)
 
@@ -41,24 +43,24 @@ test('only the legal transitions are made, each a new revision', () => {
 })
 
 test('an attempt begins with the next number and its node, and ends with its report', () => {
-  const running = beginAttempt(fresh, here, wallOf(10), holders)
-  assert.deepEqual(running.attempts, [{ number: 1, node: here, startedAt: 10 }])
+  const running = begin(fresh, here, 10)
+  assert.deepEqual(running.attempts, [{ number: 1, node: here, startedAt: 10, token: '7' }])
   const settled = end(running, done)
   assert.equal(settled.state, 'succeeded')
   assert.equal(settled.result, 42)
   assert.equal(settled.settledAt, 50)
   assert.deepEqual(settled.attempts, [
-    { number: 1, node: here, startedAt: 10, endedAt: 50, outcome: 'succeeded' },
+    { number: 1, node: here, startedAt: 10, token: '7', endedAt: 50, outcome: 'succeeded' },
   ])
 })
 
 test('a failure pauses the task and its success later leaves no error behind', () => {
-  const retrying = end(beginAttempt(fresh, here, wallOf(10), holders), failed)
+  const retrying = end(begin(fresh, here, 10), failed)
   assert.equal(retrying.state, 'retrying')
   assert.ok((retrying.notBefore ?? 0) >= 50 + 250 && (retrying.notBefore ?? 0) <= 50 + 500)
   const ready = transition(retrying, 'ready')
   assert.equal(ready.notBefore, undefined)
-  const settled = end(beginAttempt(ready, there, wallOf(60), holders), done)
+  const settled = end(begin(ready, there, 60), done)
   assert.equal(settled.error, undefined)
   assert.deepEqual(
     settled.attempts.map(attempt => attempt.outcome),
@@ -68,9 +70,9 @@ test('a failure pauses the task and its success later leaves no error behind', (
 
 test('the last attempt that fails, or one that cannot be mended, ends the task', () => {
   const once = { ...fresh, spec: { ...fresh.spec, maxAttempts: 1 } }
-  assert.equal(end(beginAttempt(once, here, wallOf(1), holders), failed).state, 'dead')
+  assert.equal(end(begin(once, here, 1), failed).state, 'dead')
   const hopeless: Outcome = { ...failed, retryable: false }
-  const dead = end(beginAttempt(fresh, here, wallOf(1), holders), hopeless)
+  const dead = end(begin(fresh, here, 1), hopeless)
   assert.equal(dead.state, 'dead')
   assert.deepEqual(dead.error, failed.error)
 })
@@ -78,7 +80,7 @@ test('the last attempt that fails, or one that cannot be mended, ends the task',
 test('an attempt given up for lost is tried again at once, and at the third time never', () => {
   let record: TaskRecord = { ...fresh, spec: { ...fresh.spec, maxAttempts: 50 } }
   for (let i = 1; i <= LOST_MAX; i++) {
-    record = loseAttempts(beginAttempt(record, there, wallOf(i), holders), () => true, wallOf(i), holders)
+    record = loseAttempts(begin(record, there, i), () => true, wallOf(i), holders)
     assert.equal(record.state, i < LOST_MAX ? 'ready' : 'dead')
   }
   assert.equal(exhausted(record), 'poison')
@@ -86,11 +88,11 @@ test('an attempt given up for lost is tried again at once, and at the third time
 })
 
 test('a success that comes after the attempt was given up still counts', () => {
-  const running = beginAttempt(fresh, here, wallOf(1), holders)
+  const running = begin(fresh, here, 1)
   const lost = loseAttempts(running, () => true, wallOf(2), holders)
   const late = end(lost, done, last(running))
   assert.deepEqual([late.state, late.attempts[0]?.outcome], ['succeeded', 'succeeded'])
-  const elsewhere = beginAttempt(lost, there, wallOf(3), holders)
+  const elsewhere = begin(lost, there, 3)
   const overtaken = end(elsewhere, done, last(running))
   assert.deepEqual(
     overtaken.attempts.map(attempt => attempt.outcome),
@@ -101,12 +103,11 @@ test('a success that comes after the attempt was given up still counts', () => {
 })
 
 test('a failure that comes after the attempt was given up is only noted', () => {
-  const running = beginAttempt(fresh, here, wallOf(1), holders)
-  const elsewhere = beginAttempt(
+  const running = begin(fresh, here, 1)
+  const elsewhere = begin(
     loseAttempts(running, () => true, wallOf(2), holders),
     there,
-    wallOf(3),
-    holders,
+    3,
   )
   const noted = end(elsewhere, failed, last(running))
   assert.equal(noted.state, 'running')
@@ -119,23 +120,22 @@ test('a failure that comes after the attempt was given up is only noted', () => 
 
 test('an attempt that was taken back counts against nothing', () => {
   const once = { ...fresh, spec: { ...fresh.spec, maxAttempts: 1 } }
-  const running = beginAttempt(once, here, wallOf(1), holders)
+  const running = begin(once, here, 1)
   const back = takeBackAttempt(running, last(running), wallOf(2), holders)
   assert.equal(back.state, 'ready')
   assert.equal(exhausted(back), undefined)
-  assert.equal(end(beginAttempt(back, there, wallOf(3), holders), failed).state, 'dead')
+  assert.equal(end(begin(back, there, 3), failed).state, 'dead')
 })
 
 test('a lost runner is a lost attempt', () => {
   const error = { code: 'RUNNER_LOST', message: 'killed' } as const
-  const record = end(beginAttempt(fresh, here, wallOf(1), holders), { ok: false, retryable: true, error })
+  const record = end(begin(fresh, here, 1), { ok: false, retryable: true, error })
   assert.deepEqual([record.state, record.attempts[0]?.outcome], ['retrying', 'lost'])
 })
 
 test('the newest attempts are kept, and numbers go on', () => {
   let record: TaskRecord = { ...fresh, spec: { ...fresh.spec, maxAttempts: 100 } }
-  for (let i = 0; i < 30; i++)
-    record = transition(end(beginAttempt(record, here, wallOf(i), holders), failed), 'ready')
+  for (let i = 0; i < 30; i++) record = transition(end(begin(record, here, i), failed), 'ready')
   assert.equal(record.attempts.length, ATTEMPTS_KEPT)
   assert.equal(last(record).number, 30)
 })

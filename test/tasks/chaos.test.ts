@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import type { NodeId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
 import type { Priority, TaskSpec } from '../../src/tasks/task.ts'
-import { Cluster, type Host, metric, names, ringOf, spec, specs } from './cluster.ts'
+import { Cluster } from './cluster.ts'
+import { type Host, metric } from './host.ts'
+import { names, ringOf, spec, specs } from './samples.ts'
 
 /** `SEED=7 SEEDS=7` replays one; `SEEDS=4000` takes a few minutes. */
 const FIRST = Number(process.env['SEED'] ?? 1)

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId } from '../../src/base/ids.ts'
-import { Cluster, metric, names, ringOf, spec, specs } from './cluster.ts'
+import { Cluster } from './cluster.ts'
+import { metric } from './host.ts'
+import { names, ringOf, spec, specs } from './samples.ts'
 
 const succeeded = { ok: true, result: 'done' } as const
 

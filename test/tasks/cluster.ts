@@ -7,21 +7,15 @@ import type { Failure } from '../../src/base/errors.ts'
 import { asNodeId, asRequestId, asTaskId, type NodeId, type TaskId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
 import { instantOf, type Now, wallOf } from '../../src/base/time.ts'
-import { buildRing } from '../../src/ring/build-ring.ts'
-import { ringDefaults } from '../../src/ring/config.ts'
 import type { Ring } from '../../src/ring/ring.ts'
 import { type TasksConfig, tasksDefaults } from '../../src/tasks/config.ts'
 import type { AttemptOrder, TasksEffect } from '../../src/tasks/effects.ts'
 import type { TaskLinkMessage, TaskReply, TaskRequest } from '../../src/tasks/messages.ts'
+import type { Right } from '../../src/tasks/right.ts'
 import type { Outcome, TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import { Tasks } from '../../src/tasks/tasks.ts'
-
-export interface Execution {
-  readonly order: AttemptOrder
-  readonly startedAt: number
-  endedAt: number | undefined
-  outcome: Outcome | undefined
-}
+import { type Execution, Host, metric } from './host.ts'
+import { ringOf } from './samples.ts'
 
 interface Options {
   readonly seed?: number
@@ -32,35 +26,12 @@ interface Options {
   readonly commitMs?: readonly [number, number]
   /** What the executors of a node say to a task; by default they take every one. */
   readonly check?: (node: NodeId, type: string) => Failure | undefined
+  /** Who may act; available mode by default. */
+  readonly right?: (node: NodeId) => Right
+  /** Told of the keys that a node keeps before leave is asked for. */
+  readonly kept?: (node: NodeId, keys: readonly string[]) => void
   /** What an attempt does: how long it takes, and how it ends. */
   readonly run?: (order: AttemptOrder, random: Random) => { readonly ms: number; readonly outcome: Outcome }
-}
-
-export class Host {
-  readonly id: NodeId
-  readonly disk = new Map<string, TaskRecord>()
-  readonly log: { readonly event: string; readonly fields: Readonly<Record<string, unknown>> }[] = []
-  readonly attempts = new Map<string, Execution>()
-  /** Rises with each life; events of an earlier one do nothing. */
-  life = 0
-  alive = false
-  lastCommitAt = 0
-  lastViewAt = 0
-  tasks: Tasks | undefined
-
-  constructor(id: NodeId) {
-    this.id = id
-  }
-
-  get machine(): Tasks {
-    assert(this.tasks, `${this.id} runs`)
-    return this.tasks
-  }
-
-  /** A record as a new process finds it. */
-  stored(): TaskRecord[] {
-    return [...this.disk.values()]
-  }
 }
 
 interface Event {
@@ -76,10 +47,13 @@ export class Cluster {
   readonly config: TasksConfig
   readonly random: Random
   frames = 0
+  extensions = 0
   now = 0
   commitMs: readonly [number, number]
   readonly #run: NonNullable<Options['run']>
   readonly #check: NonNullable<Options['check']>
+  readonly #right: Options['right']
+  readonly #kept: Options['kept']
   readonly #frameMs: readonly [number, number]
   readonly #events: Event[] = []
   readonly #arrivals = new Map<string, number>()
@@ -95,6 +69,8 @@ export class Cluster {
     this.#frameMs = options.frameMs ?? [0.2, 3]
     this.commitMs = options.commitMs ?? [0.5, 4]
     this.#check = options.check ?? (() => undefined)
+    this.#right = options.right
+    this.#kept = options.kept
     this.#run =
       options.run ?? ((_, random) => ({ ms: random.between(1, 20), outcome: { ok: true, result: 'done' } }))
   }
@@ -120,7 +96,17 @@ export class Cluster {
     const random = this.random.fork()
     const check = (type: string) => this.#check(id, type)
     const records = wire(host.stored())
-    host.tasks = new Tasks({ self: id, config: this.config, replicas: 3, records, check, random, now })
+    const right = this.#right?.(id)
+    host.tasks = new Tasks({
+      self: id,
+      config: this.config,
+      replicas: 3,
+      records,
+      check,
+      random,
+      now,
+      ...(right && { right }),
+    })
     for (const [list, specs] of this.#lists) this.#step(host, tasks => tasks.taskList(list, specs, now))
     this.#tick(host)
     return host
@@ -179,6 +165,11 @@ export class Cluster {
 
   abandon(name: string): void {
     this.#step(this.host(name), tasks => tasks.abandon(this.#now()))
+  }
+
+  /** Nothing happened but that the right to act may have changed. */
+  fence(name: string): void {
+    this.#step(this.host(name), () => [])
   }
 
   /** Returns the id under which the reply will be found. */
@@ -289,6 +280,8 @@ export class Cluster {
 
   #step(host: Host, call: (tasks: Tasks) => readonly TasksEffect[]): void {
     this.#perform(host, call(host.machine))
+    this.#kept?.(host.id, host.machine.keptKeys())
+    this.#perform(host, host.machine.fence(this.#now()))
   }
 
   #perform(host: Host, effects: readonly TasksEffect[]): void {
@@ -297,6 +290,9 @@ export class Cluster {
       else if (effect.kind === 'send') this.#send(host, effect.to, effect.message)
       else if (effect.kind === 'execute') this.#execute(host, effect.attempt)
       else if (effect.kind === 'cancel-attempt') this.#cancel(host, effect.task, effect.attempt)
+      else if (effect.kind === 'extend') this.#extend(host, effect)
+      else if (effect.kind === 'persisted')
+        this.#step(host, tasks => tasks.persisted(effect.mark, this.#now()))
       else if (effect.kind === 'log') host.log.push(effect)
       else this.replies.get(effect.id)?.push(effect.reply)
     }
@@ -331,10 +327,32 @@ export class Cluster {
 
   #execute(host: Host, order: AttemptOrder): void {
     const { ms, outcome } = this.#run(order, this.random)
-    const execution: Execution = { order, startedAt: this.now, endedAt: undefined, outcome: undefined }
+    const until = order.until ?? Number.POSITIVE_INFINITY
+    const execution: Execution = { order, until, startedAt: this.now, endedAt: undefined, outcome: undefined }
     this.executions.push(execution)
     host.attempts.set(`${order.attempt} ${order.task}`, execution)
     this.#later(host, ms, () => this.#end(host, execution, outcome))
+    this.#watch(host, execution)
+  }
+
+  /** Ends what still runs when its right does, as an executor must. */
+  #watch(host: Host, execution: Execution): void {
+    if (execution.until === Number.POSITIVE_INFINITY) return
+    this.#later(host, Math.max(0, execution.until - this.now), () => {
+      const error = { code: 'FENCED', message: 'the right ended' } as const
+      if (this.now >= execution.until) this.#end(host, execution, { ok: false, retryable: true, error })
+    })
+  }
+
+  #extend(host: Host, { attempts, until }: Extract<TasksEffect, { kind: 'extend' }>): void {
+    this.extensions++
+    for (const { task, attempt } of attempts) {
+      const execution = host.attempts.get(`${attempt} ${task}`)
+      if (execution === undefined) continue
+      assert(until > execution.until, 'a right is only ever extended')
+      execution.until = until
+      this.#watch(host, execution)
+    }
   }
 
   #cancel(host: Host, task: TaskId, attempt: number): void {
@@ -355,39 +373,3 @@ export class Cluster {
 
 /** As a copy looks on the other side of a wire or disk. */
 const wire = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
-
-const rings = new Map<string, Ring>()
-
-export function ringOf(ids: readonly string[]): Ring {
-  const name = ids.join()
-  const members = () => ids.map(id => ({ id: asNodeId(id), weight: 1 }))
-  const ring = rings.get(name) ?? buildRing(members(), ringDefaults())
-  rings.set(name, ring)
-  return ring
-}
-
-export function metric(host: Host, name: string): number {
-  const found = host.machine.metrics().find(candidate => candidate.name === name)
-  assert(found, `there is a metric ${name}`)
-  return found.samples.reduce((sum, sample) => sum + sample.value, 0)
-}
-
-export const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `n${i + 1}`)
-
-export function spec(id: string, changes: Partial<TaskSpec> = {}): TaskSpec {
-  return {
-    id: asTaskId(id),
-    key: id,
-    type: 'echo',
-    payload: null,
-    priority: 1,
-    maxAttempts: 4,
-    backoffMs: 500,
-    backoffMsMax: 60_000,
-    timeoutMs: 60_000,
-    ...changes,
-  }
-}
-
-export const specs = (count: number, prefix = 'task'): TaskSpec[] =>
-  Array.from({ length: count }, (_, i) => spec(`${prefix}-${i}`))

@@ -6,7 +6,9 @@ import { type Entry, Table } from '../../src/tasks/table.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
 import { TRIM_MAX } from '../../src/tasks/work.ts'
-import { Cluster, metric, spec } from './cluster.ts'
+import { Cluster } from './cluster.ts'
+import { metric } from './host.ts'
+import { spec } from './samples.ts'
 
 const self = asNodeId('n1')
 const settled = (id: string, at: number): TaskRecord => ({

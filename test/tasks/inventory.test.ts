@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, asTaskId } from '../../src/base/ids.ts'
-import { instantOf, wallOf } from '../../src/base/time.ts'
+import { instantOf, NEVER, wallOf } from '../../src/base/time.ts'
 import { Step } from '../../src/tasks/effects.ts'
 import { Inventories } from '../../src/tasks/inventory.ts'
 import type { InventoryReply } from '../../src/tasks/messages.ts'
@@ -9,7 +9,7 @@ import { Schedule } from '../../src/tasks/schedule.ts'
 import { Table } from '../../src/tasks/table.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
 import { View } from '../../src/tasks/view.ts'
-import { ringOf, spec } from './cluster.ts'
+import { ringOf, spec } from './samples.ts'
 
 const self = asNodeId('n1')
 const asker = asNodeId('n2')
@@ -66,7 +66,7 @@ test('what runs is told in full, in as many pages as it needs', () => {
   add('large', 512 * 1024 - 2)
   for (let i = 0; i < 5_000; i++) {
     const entry = add(`${i}-${'i'.repeat(240)}`, 0)
-    schedule.run(entry, { number: 1, node: self, startedAt: wallOf(0) })
+    schedule.run(entry, { number: 1, node: self, startedAt: wallOf(0) }, NEVER)
   }
   const found = pages()
   assert.ok(found.every(page => bytesOf(page) <= FRAME_BYTES_MAX))

@@ -6,7 +6,7 @@ import { wallOf } from '../../src/base/time.ts'
 import { compareAttempts, mergeRecords } from '../../src/tasks/merge.ts'
 import { ATTEMPTS_KEPT, type Attempt, type TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
-import { spec } from './cluster.ts'
+import { spec } from './samples.ts'
 
 const fresh = freshRecord(spec('t'), 'api', wallOf(1_000), [asNodeId('n1')], 1)
 const node = fc.constantFrom('n1', 'n2', 'n3').map(asNodeId)
@@ -16,18 +16,20 @@ const attempt: fc.Arbitrary<Attempt> = fc
     number: fc.integer({ min: 1, max: 12 }),
     node,
     startedAt: fc.integer({ min: 0, max: 3 }).map(wallOf),
+    token: fc.option(fc.constantFrom('1', '2')),
     end: fc.option(
       fc.record({
-        outcome: fc.constantFrom('succeeded', 'failed', 'lost', 'cancelled'),
+        outcome: fc.constantFrom('succeeded', 'failed', 'lost', 'cancelled', 'fenced'),
         endedAt: fc.integer({ min: 4, max: 6 }).map(wallOf),
         message: fc.option(fc.constantFrom('a', 'b')),
       }),
     ),
   })
-  .map(({ number, node, startedAt, end }) => ({
+  .map(({ number, node, startedAt, token, end }) => ({
     number,
     node,
     startedAt,
+    ...(token && { token }),
     ...(end && { outcome: end.outcome as 'failed', endedAt: end.endedAt }),
     ...(end?.message && { error: { code: 'THREW' as const, message: end.message } }),
   }))
@@ -45,14 +47,16 @@ const record: fc.Arbitrary<TaskRecord> = fc
     result: fc.option(fc.constantFrom(null, 1, 'x', { b: 1, a: [] }), { nil: undefined }),
     settledAt: fc.option(fc.constantFrom(wallOf(5), wallOf(6)), { nil: undefined }),
     payload: fc.constantFrom(null, 1),
+    uncounted: fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined }),
   })
-  .map(({ state, revision, attempts: list, result, settledAt, payload }) => ({
+  .map(({ state, revision, attempts: list, result, settledAt, payload, uncounted }) => ({
     ...fresh,
     spec: { ...fresh.spec, payload },
     state: state as 'ready',
     revision,
     attempts: list,
     ...(result !== undefined && { result }),
+    ...(uncounted !== undefined && { uncounted }),
     ...(settledAt !== undefined && { settledAt }),
   }))
 

@@ -8,7 +8,7 @@ import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Replication } from '../../src/tasks
 import { Table } from '../../src/tasks/table.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
-import { spec } from './cluster.ts'
+import { spec } from './samples.ts'
 
 const self = asNodeId('n1')
 const peer = asNodeId('n2')

@@ -4,7 +4,9 @@ import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
 import { FORWARDS_MAX } from '../../src/tasks/forwarding.ts'
 import type { TaskReply } from '../../src/tasks/messages.ts'
 import type { TaskSpec } from '../../src/tasks/task.ts'
-import { Cluster, metric, names, ringOf, spec, specs } from './cluster.ts'
+import { Cluster } from './cluster.ts'
+import { metric } from './host.ts'
+import { names, ringOf, spec, specs } from './samples.ts'
 
 const THREE = names(3)
 const forever = () => ({ ms: 600_000, outcome: { ok: true, result: null } as const })

@@ -7,7 +7,9 @@ import { Step } from '../../src/tasks/effects.ts'
 import type { InventoryReply } from '../../src/tasks/messages.ts'
 import { Takeover } from '../../src/tasks/takeover.ts'
 import { View } from '../../src/tasks/view.ts'
-import { Cluster, metric, names, ringOf, spec, specs } from './cluster.ts'
+import { Cluster } from './cluster.ts'
+import { metric } from './host.ts'
+import { names, ringOf, spec, specs } from './samples.ts'
 
 const [n1, n2, n3] = names(3).map(asNodeId) as [NodeId, NodeId, NodeId]
 const keys = specs(300).map(({ key }) => key)

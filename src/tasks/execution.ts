@@ -1,0 +1,235 @@
+/**
+ * Attempts that run on this node: how they begin, go on, and end, always under the right to act for their key.
+ *
+ * Intuition: an attempt is a loan. Its end is known when it begins and is moved while the right is renewed; what is not
+ * renewed is called back half a second before it ends, and the executor ends by itself what could not be called back.
+ * Rule: a result counts only while the right lasts without a break from the start of the attempt to the moment this node
+ * hears of its end. When an attempt ended while this node stood still, nobody can say whether it was in time; then it is
+ * fenced, and is tried again.
+ * In available mode the loan never ends, and all of this costs nothing.
+ */
+import type { TaskId } from '../base/ids.ts'
+import type { Random } from '../base/random.ts'
+import { after, type Instant, NEVER } from '../base/time.ts'
+import { beginAttempt, endAttempt, fenceAttempt, takeBackAttempt } from './attempts.ts'
+import type { TasksConfig } from './config.ts'
+import type { Counters } from './counts.ts'
+import type { Step } from './effects.ts'
+import { cutJson } from './json.ts'
+import { KEPT_KEYS_MAX, type Kept } from './kept.ts'
+import { lastNumber } from './merge.ts'
+import type { Records } from './records.ts'
+import { reportEnd } from './reports.ts'
+import { type Leave, leaveNow, type Right } from './right.ts'
+import type { Running, Schedule } from './schedule.ts'
+import type { Entry } from './table.ts'
+import type { Attempt, Outcome } from './task.ts'
+import type { View } from './view.ts'
+
+/** An attempt is stopped when its right ends within this, in ms: time to kill it, and to be late. */
+export const FENCE_MS = 500
+/** The executors are told of a new end when it has moved by this, in ms. */
+export const EXTEND_MS = 200
+
+/** Of a right that ended without its time being up: no result counts under it any more. */
+const BROKEN = Number.NEGATIVE_INFINITY as Instant
+
+/** Why an attempt was stopped, as logged. */
+type Reason = 'no-leave' | 'leave-ends' | 'too-many-kept' | 'deadline' | 'ended-late'
+
+export interface ExecutionParts {
+  readonly view: View
+  readonly schedule: Schedule
+  readonly records: Records
+  readonly kept: Kept
+  readonly right: Right
+  readonly counters: Counters
+  readonly config: TasksConfig
+  readonly random: Random
+}
+
+export class Execution {
+  readonly #parts: ExecutionParts
+  /** What the right said last of its moves. */
+  #moves: number | undefined
+  /** The first attempt must be stopped then, unless its right is renewed. */
+  #fenceAt = NEVER
+  #viewChanged = false
+
+  constructor(parts: ExecutionParts) {
+    this.#parts = parts
+    this.#moves = parts.right.moves
+  }
+
+  begin(entry: Entry, leave: Leave, step: Step): void {
+    const { schedule, view, counters, records } = this.#parts
+    const { id: task, key, type, payload, timeoutMs } = entry.record.spec
+    const { token, until } = leave
+    const node = view.self
+    const beginning = { node, at: step.now.wall, token: token.value, holders: records.holders(key) }
+    const record = beginAttempt(entry.record, beginning)
+    const attempt = record.attempts.at(-1) as Attempt
+    schedule.run(entry, attempt, until)
+    this.#fenceAt = Math.min(this.#fenceAt, after(until, -FENCE_MS)) as Instant
+    records.change(entry, record, step)
+    const order = { task, key, type, payload, attempt: attempt.number, node, timeoutMs, token }
+    step.execute(until === NEVER ? order : { ...order, until })
+    counters.add('attempts_started')
+    step.log('info', 'task-started', { task, key, attempt: attempt.number, token: token.value })
+  }
+
+  /** Returns the task, which is nowhere then; undefined when no such attempt runs here. */
+  end(task: TaskId, number: number, outcome: Outcome, step: Step): Entry | undefined {
+    const { schedule, counters, kept } = this.#parts
+    const running = schedule.here.get(task)
+    if (running?.attempt.number !== number) {
+      counters.add('attempt_ends_unknown')
+      step.log('warn', 'attempt-end-unknown', { task, attempt: number })
+      return undefined
+    }
+    const { entry } = running
+    const inTime = this.#inTime(running, step.now.mono)
+    schedule.clear(entry)
+    if (outcome.ok && !inTime) counters.add('results_refused')
+    if (inTime && !isFenced(outcome)) {
+      // What was taken back is in the record already; but a success that came first is a success.
+      if (!running.abandoned || outcome.ok) this.#commit(running, outcome, step)
+    } else if (!running.abandoned) this.#fenced(running, isFenced(outcome) ? 'deadline' : 'ended-late', step)
+    kept.ended(running, step.now.mono)
+    return entry
+  }
+
+  /** This node's time is up: orders the end of everything that runs here and gives it back. */
+  abandon(step: Step): void {
+    const { schedule, counters, records } = this.#parts
+    for (const running of schedule.here.values()) {
+      if (running.abandoned) continue
+      const { entry, attempt } = running
+      step.cancel(entry.id, attempt.number)
+      running.abandoned = true
+      counters.add('attempts_taken_back')
+      step.log('warn', 'task-taken-back', { task: entry.id, key: entry.key, attempt: attempt.number })
+      if (entry.record.state !== 'running' || lastNumber(entry.record) !== attempt.number) continue
+      const holders = records.holders(entry.key)
+      records.change(entry, takeBackAttempt(entry.record, attempt, step.now.wall, holders), step)
+    }
+  }
+
+  /** Other keys are this node's own now. */
+  viewChanged(): void {
+    this.#viewChanged = true
+  }
+
+  /** Has anything happened that `fence` should look at? */
+  fenceDue(now: Instant): boolean {
+    const { right, schedule } = this.#parts
+    if (now >= this.#fenceAt || this.#viewChanged) return true
+    return right.moves === undefined ? schedule.occupied > 0 : right.moves !== this.#moves
+  }
+
+  /** When something must be stopped at the latest, as things stand. */
+  nextWake(): Instant {
+    return this.#fenceAt
+  }
+
+  /** Stops what may not go on, and tells the executors how long the rest may. */
+  fence(step: Step): void {
+    const { schedule, right } = this.#parts
+    this.#moves = right.moves
+    const going: Running[] = []
+    for (const running of schedule.here.values()) {
+      if (running.until !== NEVER && this.#mayGoOn(running, step)) going.push(running)
+    }
+    this.#viewChanged = false
+    this.#boundKept(going, step)
+    this.#extend(going, step)
+    this.#fenceAt = NEVER
+    for (const { until, abandoned } of going) {
+      if (!abandoned) this.#fenceAt = Math.min(this.#fenceAt, after(until, -FENCE_MS)) as Instant
+    }
+  }
+
+  #mayGoOn(running: Running, step: Step): boolean {
+    const leave = this.#parts.right.leaveFor(running.entry.key)
+    if (leave === undefined) {
+      if (!running.abandoned) this.#stop(running, 'no-leave', step)
+      running.until = BROKEN
+      return false
+    }
+    if (running.abandoned) return false
+    if (leave.until <= after(step.now.mono, FENCE_MS)) {
+      this.#stop(running, 'leave-ends', step)
+      return false
+    }
+    running.until = leave.until
+    return true
+  }
+
+  /** Those who began first may go on. */
+  #boundKept(going: readonly Running[], step: Step): void {
+    const lost = going.length > KEPT_KEYS_MAX ? going.filter(running => this.#parts.kept.lost(running)) : []
+    for (const running of lost.slice(KEPT_KEYS_MAX)) this.#stop(running, 'too-many-kept', step)
+  }
+
+  /** One effect for each distinct end; all of them as soon as one has moved far enough. */
+  #extend(going: readonly Running[], step: Step): void {
+    if (!going.some(({ until, told, abandoned }) => !abandoned && until >= told + EXTEND_MS)) return
+    const groups = new Map<Instant, { readonly task: TaskId; readonly attempt: number }[]>()
+    for (const running of going) {
+      const { entry, attempt, until, told, abandoned } = running
+      if (abandoned || until <= told) continue
+      running.told = until
+      const group = groups.get(until)
+      const named = { task: entry.id, attempt: attempt.number }
+      if (group === undefined) groups.set(until, [named])
+      else group.push(named)
+    }
+    for (const [until, attempts] of groups) step.extend(until, attempts)
+  }
+
+  #stop(running: Running, reason: Reason, step: Step): void {
+    const { entry, attempt } = running
+    step.cancelNow(entry.id, attempt.number)
+    running.abandoned = true
+    this.#fenced(running, reason, step)
+  }
+
+  #fenced({ entry, attempt }: Running, reason: Reason, step: Step): void {
+    const { counters, records } = this.#parts
+    const { token, number } = attempt
+    counters.add('attempts_fenced')
+    step.log('warn', 'task-fenced', { task: entry.id, key: entry.key, attempt: number, token, reason })
+    const holders = records.holders(entry.key)
+    records.change(entry, fenceAttempt(entry.record, attempt, step.now.wall, holders), step)
+  }
+
+  /** Has the right to run it lasted without a break until now? */
+  #inTime({ entry, until }: Running, now: Instant): boolean {
+    if (until === NEVER) return true
+    return now < until && leaveNow(this.#parts.right, entry.key, now) !== undefined
+  }
+
+  #commit({ entry, attempt }: Running, outcome: Outcome, step: Step): void {
+    const { records, random, counters } = this.#parts
+    const ending = {
+      attempt,
+      outcome: this.#fitting(outcome, step, entry.id),
+      at: step.now.wall,
+      holders: records.holders(entry.key),
+    }
+    records.change(entry, endAttempt(entry.record, ending, random), step)
+    reportEnd(entry, attempt, outcome, counters, step)
+  }
+
+  #fitting(outcome: Outcome, step: Step, task: TaskId): Outcome {
+    if (!outcome.ok) return outcome
+    const { value, cut } = cutJson(outcome.result, this.#parts.config.resultBytesMax)
+    if (cut) {
+      this.#parts.counters.add('results_cut')
+      step.log('warn', 'result-cut', { task, bytesMax: this.#parts.config.resultBytesMax })
+    }
+    return { ok: true, result: value }
+  }
+}
+
+const isFenced = (outcome: Outcome): boolean => !outcome.ok && outcome.error.code === 'FENCED'

@@ -1,0 +1,41 @@
+import type { NodeId } from '../base/ids.ts'
+import type { Step } from './effects.ts'
+import type { Replication } from './replication.ts'
+import type { Entry, Table } from './table.ts'
+import type { TaskRecord } from './task.ts'
+import type { View } from './view.ts'
+
+/** Every change made here goes this way: memory, disk and the other holders learn of it together. */
+export class Records {
+  readonly #view: View
+  readonly #table: Table
+  readonly #replication: Replication
+
+  constructor(view: View, table: Table, replication: Replication) {
+    this.#view = view
+    this.#table = table
+    this.#replication = replication
+  }
+
+  /** Who is to hold a record of this key: this node alone, while there is no ring. */
+  holders(key: string): readonly NodeId[] {
+    const holders = this.#view.holders(key)
+    return holders.length > 0 ? holders : [this.#view.self]
+  }
+
+  change(entry: Entry, record: TaskRecord, step: Step): void {
+    this.#table.put(entry, record)
+    step.write(record)
+    entry.copies = record.holders
+    this.#replication.changed(
+      record,
+      record.holders.filter(node => node !== this.#view.self),
+    )
+  }
+
+  erase(entry: Entry, step: Step): void {
+    this.#table.remove(entry)
+    this.#replication.forget(entry.id)
+    step.erase(entry.id)
+  }
+}
