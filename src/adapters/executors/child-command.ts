@@ -51,6 +51,7 @@ export class ChildCommand {
   #bytes = 0
   /** Processes killed that had left the group. */
   readonly #strays = new Set<number>()
+  #swept: Promise<void> | undefined
   /** When it has to be dead, on the shared clock. */
   #deadlineMs: number
   #timer: NodeJS.Timeout | undefined
@@ -199,8 +200,14 @@ export class ChildCommand {
     this.#report(this.#end())
   }
 
+  /** Once, after the SIGKILL of its group: nothing is left then that could fork. */
+  #killStrays(): Promise<void> {
+    this.#swept ??= this.#sweep()
+    return this.#swept
+  }
+
   /** Members of its group may still be dying of the group's own SIGKILL; they are not counted. */
-  async #killStrays(): Promise<void> {
+  async #sweep(): Promise<void> {
     const mark = this.#order.env[MARK_VARIABLE]
     if (mark === undefined) return
     for (const { pid, group } of await this.#sweeps.sweep(mark)) {
