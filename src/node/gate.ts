@@ -5,6 +5,8 @@ type Reason = Readiness['reasons'][number]
 
 /** What the gate looks at. */
 export interface GateSight {
+  /** Why this node stands aside for another of its name, if it does. */
+  readonly nameTaken: string | undefined
   readonly synced: boolean
   readonly living: number
   readonly minMembers: number
@@ -14,7 +16,8 @@ export interface GateSight {
 
 /**
  * Holds back all work after boot until this node knows enough not to do what others did or do: one member's whole view
- * taken (or no seeds to ask), enough members there, and the view still for a moment. Opens once and stays open.
+ * taken (or no seeds to ask), enough members there, and the view still for a moment. Opens once and stays open; a node
+ * that stands aside for another of its name later is not ready all the same.
  */
 export class StartGate {
   #open = false
@@ -32,8 +35,11 @@ export class StartGate {
 
   /** Why it is closed, as far as can be told now. */
   closedBecause(sight: GateSight, now: Instant): Reason[] {
-    if (this.#open) return []
     const reasons: Reason[] = []
+    if (sight.nameTaken !== undefined) {
+      reasons.push({ code: 'node-id-taken', detail: `NODE_ID_TAKEN: ${sight.nameTaken}` })
+    }
+    if (this.#open) return reasons
     if (!sight.synced) {
       reasons.push({ code: 'joining', detail: 'no seed has answered and shared what it knows' })
     }

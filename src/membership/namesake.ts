@@ -1,0 +1,138 @@
+/**
+ * Another live node bears this one's name, and this is the one that stands aside.
+ *
+ * Members refuse the second bearer of a name and tell it who the first is; `life.ts` says which of the two gives way.
+ * Whoever does takes its leave in its own incarnation, which the other outbids, so nobody waits for it or dials it; it
+ * publishes nothing, accuses nobody and owns nothing, for with a copied key its word would be taken for the other's. Its
+ * process stays and asks again every few seconds: when the other is gone, it is accepted, and takes its place.
+ *
+ * Ending the process was the other road. A supervisor starts it again at once, and then every restart looks younger and
+ * takes the name: two copies of one data directory would throw each other out for ever.
+ */
+import { after, elapsedMs, type Instant, type Now } from '../base/time.ts'
+import type { MembershipConfig } from './config.ts'
+import type { Contacts, Link } from './contact.ts'
+import type { Cordon } from './cordon.ts'
+import type { RefusalSeen } from './handshake.ts'
+import { type Born, standsAside } from './life.ts'
+import type { Holder, Sync } from './messages.ts'
+import { isAnother, type News } from './news.ts'
+import type { Outbox } from './outbox.ts'
+import type { Roster } from './roster.ts'
+
+/** Accepted by one member and refused by none for this long, in ms, a node that stood aside is back. */
+const RETURN_MS = 1_000
+
+interface Aside {
+  readonly detail: string
+  readonly since: Instant
+  /** Since when it has been accepted again, and the highest incarnation of its name that it was told of then. */
+  accepted: { readonly at: Instant; readonly incarnation: number } | undefined
+}
+
+export class Namesake {
+  readonly #config: MembershipConfig
+  readonly #born: Born
+  readonly #roster: Roster
+  readonly #contacts: Contacts
+  readonly #news: News
+  readonly #cordon: Cordon
+  readonly #out: Outbox
+  /** Since when members have taken this node under its name. */
+  #heldSince: Instant | undefined
+  #aside: Aside | undefined
+
+  constructor(parts: {
+    config: MembershipConfig
+    born: Born
+    roster: Roster
+    contacts: Contacts
+    news: News
+    cordon: Cordon
+    out: Outbox
+  }) {
+    this.#config = parts.config
+    this.#born = parts.born
+    this.#roster = parts.roster
+    this.#contacts = parts.contacts
+    this.#news = parts.news
+    this.#cordon = parts.cordon
+    this.#out = parts.out
+  }
+
+  /** Why this node stands aside; undefined while it does not. */
+  get detail(): string | undefined {
+    return this.#aside?.detail
+  }
+
+  /** A member refused this node, for `holder` bears its name. */
+  taken(refusal: RefusalSeen, holder: Holder | undefined, now: Now): void {
+    if (this.#aside !== undefined) {
+      this.#aside.accepted = undefined
+      return
+    }
+    const heldMs = this.#heldSince === undefined ? 0 : elapsedMs(this.#heldSince, now.mono)
+    const own = { born: this.#born, peerId: this.#roster.self.peerId, heldMs }
+    if (!standsAside(own, holder, now.mono)) return
+    this.#heldSince = undefined
+    this.#aside = { detail: refusal.detail, since: now.mono, accepted: undefined }
+    const fields = {
+      code: refusal.code,
+      detail: refusal.detail,
+      peerId: holder?.peerId,
+      refusedBy: refusal.peer,
+    }
+    const text = 'another node bears the name of this one, which stands aside'
+    this.#news.record(this.#roster.self.id, 'error', 'node-id-conflict', text, fields, now)
+    this.#takeLeave(now)
+  }
+
+  /** A member shares what it knows: it has taken this node, unless it says that the name is another's. */
+  accepted(sync: Sync, now: Now): void {
+    const { self } = this.#roster
+    const said = sync.members.find(record => record.id === self.id)
+    if (said !== undefined && isAnother(said, self)) return
+    this.#heldSince ??= now.mono
+    if (this.#aside === undefined || this.#aside.accepted !== undefined) return
+    this.#aside.accepted = { at: now.mono, incarnation: said?.incarnation ?? 0 }
+  }
+
+  /** Comes back when the name is free. True while it does not. */
+  waits(now: Now): boolean {
+    const aside = this.#aside
+    if (aside === undefined) return false
+    if (aside.accepted === undefined || elapsedMs(aside.accepted.at, now.mono) < RETURN_MS) return true
+    this.#aside = undefined
+    this.#out.muted = false
+    this.#roster.restartSilence(now.mono)
+    const { self } = this.#roster
+    const asideMs = elapsedMs(aside.since, now.mono)
+    this.#news.record(self.id, 'info', 'node-id-free', 'no other node bears this name', { asideMs }, now)
+    const incarnation = Math.max(aside.accepted.incarnation, self.incarnation) + 1
+    this.#cordon.set('namesake', false, now, incarnation)
+    for (const link of this.#openLinks()) {
+      this.#out.send(link.id, { type: 'rumour', members: [this.#roster.self] })
+    }
+    return false
+  }
+
+  /** To whoever took this node for a member it is gone; the other bearer outbids that. */
+  #takeLeave(now: Now): void {
+    const member = { ...this.#roster.self, status: 'left' as const, leaving: true, goneAt: now.wall }
+    for (const link of this.#openLinks()) {
+      this.#out.send(link.id, { type: 'leave', member })
+      link.closing = true
+      this.#out.closeLink(link.id, 'stands aside')
+    }
+    const nextDialAt = after(now.mono, this.#config.redialMsMax)
+    for (const contact of this.#contacts.all()) contact.nextDialAt = nextDialAt
+    this.#out.muted = true
+    this.#cordon.set('namesake', true, now)
+  }
+
+  #openLinks(): Link[] {
+    return [...this.#contacts.all()].flatMap(contact =>
+      [...contact.links.values()].filter(link => link.greeted && !link.closing),
+    )
+  }
+}

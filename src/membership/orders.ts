@@ -1,0 +1,66 @@
+import type { Failure } from '../base/errors.ts'
+import type { NodeId } from '../base/ids.ts'
+import type { Instant, Now } from '../base/time.ts'
+import type { Cordon, CordonReason } from './cordon.ts'
+import type { Dialling } from './dialling.ts'
+import type { News } from './news.ts'
+import type { Roster } from './roster.ts'
+
+/** What may be changed while a node runs: by its operator, its configuration, and the node itself as it joins. */
+export class Orders {
+  readonly #roster: Roster
+  readonly #news: News
+  readonly #cordon: Cordon
+  readonly #dialling: Dialling
+
+  constructor(parts: { roster: Roster; news: News; cordon: Cordon; dialling: Dialling }) {
+    this.#roster = parts.roster
+    this.#news = parts.news
+    this.#cordon = parts.cordon
+    this.#dialling = parts.dialling
+  }
+
+  /** Own nothing from now on, or own things again when nothing else stands against it; what runs may end. */
+  setCordoned(reason: Exclude<CordonReason, 'namesake'>, cordoned: boolean, now: Now): void {
+    this.#cordon.set(reason, cordoned, now)
+  }
+
+  /** Why this node owns nothing; empty when it may. */
+  get cordonedFor(): ReadonlySet<CordonReason> {
+    return this.#cordon.reasons
+  }
+
+  /** @param weight share of the ring relative to the others, 0.01 to 100 */
+  setWeight(weight: number, now: Now): void {
+    const { self } = this.#roster
+    if (weight === self.weight) return
+    const change = { weight, incarnation: self.incarnation + 1 }
+    this.#news.proclaim(change, 'weight-changed', { weight, before: self.weight }, now)
+  }
+
+  /** These are the seeds now. What is known of those that stay is kept. */
+  setSeeds(seeds: readonly string[], now: Instant): void {
+    this.#dialling.setSeeds(seeds, now)
+  }
+
+  /**
+   * Takes a dead or departed member out of sight, here and, as a rumour, everywhere; says why not, when it cannot. Its
+   * tombstone stays for as long as others might still speak of it, counted anew from now; whoever comes back in a later
+   * incarnation is welcome.
+   */
+  forget(id: NodeId, now: Now): Failure | undefined {
+    const record = this.#roster.get(id)?.record
+    if (record === undefined || record.forgotten) {
+      return { code: 'MEMBER_UNKNOWN', detail: `no member is named ${id}` }
+    }
+    if (record.status === 'alive') {
+      return {
+        code: 'MEMBER_ALIVE',
+        detail: `${id} is alive or only suspected: stop it, or let it leave, first`,
+      }
+    }
+    const forgotten = { ...record, status: 'left', forgotten: true, goneAt: now.wall } as const
+    this.#news.take(forgotten, 'operator', undefined, now)
+    return undefined
+  }
+}
