@@ -1,11 +1,11 @@
 /** What this room asks of the world outside. */
 import type { NodeId } from '../base/ids.ts'
-import type { GrantsLinkMessage, VoterList } from './messages.ts'
+import type { GrantsLinkMessage, StoredVoters } from './messages.ts'
 
 /** The rows of this room on disk: what a voter may never forget. */
 export type GrantsWrite =
   | { readonly table: 'grants'; readonly key: 'top'; readonly value: number }
-  | { readonly table: 'grants'; readonly key: 'voters'; readonly value: VoterList | undefined }
+  | { readonly table: 'grants'; readonly key: 'voters'; readonly value: StoredVoters | undefined }
 
 export type GrantsEffect =
   /** `then` runs when the writes are on disk. */

@@ -83,7 +83,16 @@ export interface RingTell {
   readonly members: readonly RingMember[]
 }
 
-/** A voter list; `previous` stands beside it while one changes into the other, and then a quorum of both is needed. */
+/** Orders the rounds in which a change of the list is decided: by round, then by the name of who began it. */
+export interface Ballot {
+  readonly round: number
+  readonly by: NodeId
+}
+
+/**
+ * Version 0 is a proposal and counts for nothing yet; odd versions stand alone; even ones from 2 on are joint:
+ * `previous` stands beside `names` while one changes into the other, and then a quorum of both is needed.
+ */
 export interface VoterList {
   readonly version: number
   /** Sorted. */
@@ -91,14 +100,49 @@ export interface VoterList {
   readonly previous: readonly NodeId[] | undefined
   /** Named in configurations or made of the first nodes seen: then exactly half with the lowest name is a quorum. */
   readonly fixed: boolean
+  /** Hash of the version 1 that it descends from; absent on that one. */
+  readonly root?: string
+  /** Of a joint list: the round in which it was accepted. */
+  readonly ballot?: Ballot
 }
 
-/** Said to those who have none, or an older one; as a proposal by whoever makes version 1. */
+/** What stands on a node's disk. */
+export interface StoredVoters extends VoterList {
+  /** The highest round that it promised to. */
+  readonly promised?: Ballot
+}
+
+/**
+ * "This list is on my disk." Said to those who have none or an older one, to all voters while the list changes (it is the
+ * answer that a change waits for), and as a proposal by whoever makes version 1.
+ */
 export interface VotersTell {
   readonly type: 'voters'
   /** Undefined: "I have none, tell me yours." */
   readonly list: VoterList | undefined
+  /** The teller is a voter that knows its top, or took the list from one: only then its word counts. */
+  readonly firm: boolean
 }
+
+/** "May I change version `version`? Then accept no list of a lower round after it, and tell me what you accepted." */
+export interface VotersPrepare {
+  readonly type: 'voters-prepare'
+  readonly version: number
+  readonly root: string
+  readonly ballot: Ballot
+}
+
+export interface VotersPromise {
+  readonly type: 'voters-promise'
+  /** Of the request. */
+  readonly ballot: Ballot
+  /** The highest round promised to; when it is not that of the request, this is a no. */
+  readonly promised: Ballot
+  /** The joint list that it accepted. */
+  readonly accepted: VoterList | undefined
+}
+
+export type VotersMessage = VotersTell | VotersPrepare | VotersPromise
 
 /** "What is the highest term on your disk?" Asked by a voter that has none on its own. */
 export interface TopAsk {
@@ -110,7 +154,11 @@ export interface TopTell {
   readonly top: number
   /** False: it has none on its disk itself. */
   readonly known: boolean
+  /** The list under which it votes: an answer under another one does not count. */
+  readonly voters: VotersName | undefined
 }
+
+export type TopMessage = TopAsk | TopTell
 
 export type GrantsLinkMessage =
   | Renew
@@ -118,6 +166,5 @@ export type GrantsLinkMessage =
   | GrantRefused
   | RingAsk
   | RingTell
-  | VotersTell
-  | TopAsk
-  | TopTell
+  | VotersMessage
+  | TopMessage

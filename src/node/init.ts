@@ -2,7 +2,7 @@
 import type { Failure } from '../base/errors.ts'
 import type { Incarnation, NodeId, PeerId } from '../base/ids.ts'
 import type { GrantsConfig } from '../grants/config.ts'
-import type { VoterList } from '../grants/messages.ts'
+import type { StoredVoters } from '../grants/messages.ts'
 import type { MembershipConfig } from '../membership/config.ts'
 import type { RingConfig } from '../ring/config.ts'
 import type { TasksConfig } from '../tasks/config.ts'
@@ -22,12 +22,14 @@ export interface NodeInit {
   readonly addresses: readonly string[]
   readonly seeds: readonly string[]
   readonly weight: number
+  /** The node owns nothing until it has been ready for this long, in ms; 0 when absent. */
+  readonly joinDelayMs?: number
   readonly membership: MembershipConfig
   readonly ring: RingConfig
   readonly tasks: TasksConfig
   readonly grants: GrantsConfig
   /** What the store held of this voter at boot; undefined where it held none. */
-  readonly voter: { readonly top: number | undefined; readonly voters: VoterList | undefined }
+  readonly voter: { readonly top: number | undefined; readonly voters: StoredVoters | undefined }
   /** Would this node's executors take such a task? Undefined when they would. Pure. */
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** What the store held at boot. */

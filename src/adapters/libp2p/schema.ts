@@ -82,6 +82,8 @@ const member = z.object({
   leaving: z.boolean(),
   addresses: z.array(z.string().max(ADDRESS_CHARS_MAX)).max(ADDRESSES_MAX),
   cordoned: z.boolean().exactOptional(),
+  forgotten: z.boolean().exactOptional(),
+  goneAt: wallMs.exactOptional(),
   weight: z.number().min(0.01).max(100),
 })
 const members = z.array(member).max(MEMBERS_MAX)
@@ -96,17 +98,21 @@ const claim = z.object({
 })
 const claims = z.array(claim).max(CLAIMS_MAX)
 
+const life = { nonce: count, ageMs: z.number().nonnegative() }
+
 const hello = z.object({
   type: z.literal('hello'),
   cluster: short,
   self: member,
   ring: z.object({ version: count, hash: short, vnodesPerWeight: z.number().positive(), replicas: count }),
   version: short,
+  life: z.object(life).exactOptional(),
 })
 const refuse = z.object({
   type: z.literal('refuse'),
   code: z.enum(['RING_MISMATCH', 'NODE_ID_TAKEN', 'PEER_NOT_ALLOWED', 'SEED_OTHER_CLUSTER']),
   detail,
+  holder: z.object({ ...life, peerId, heldMs: z.number().nonnegative() }).exactOptional(),
 })
 const sync = z.object({ type: z.literal('sync'), reply: z.boolean(), members, claims })
 const ping = z.object({ type: z.literal('ping'), seq: count })
@@ -184,6 +190,7 @@ const record = z.object({
   settledAt: wallMs.exactOptional(),
   notBefore: wallMs.exactOptional(),
   attempts: z.array(attempt).max(ATTEMPTS_KEPT),
+  uncounted: count.exactOptional(),
   result: json.exactOptional(),
   error: attemptError.exactOptional(),
   holders: z.array(nodeId).max(HOLDERS_MAX),
@@ -256,15 +263,39 @@ const ringTell = z.object({
   members: z.array(z.object({ id: nodeId, weight: z.number().positive().max(WEIGHT_MAX) })).max(MEMBERS_MAX),
 })
 const names = z.array(nodeId).max(VOTER_NAMES_MAX)
+const ballot = z.object({ round: count, by: nodeId })
 const voterList = z.object({
   version: count,
   names,
   previous: names.or(z.undefined()),
   fixed: z.boolean(),
+  root: short.exactOptional(),
+  ballot: ballot.exactOptional(),
 })
-const votersTell = z.object({ type: z.literal('voters'), list: voterList.or(z.undefined()) })
+const votersTell = z.object({
+  type: z.literal('voters'),
+  list: voterList.or(z.undefined()),
+  firm: z.boolean(),
+})
+const votersPrepare = z.object({
+  type: z.literal('voters-prepare'),
+  version: count,
+  root: short,
+  ballot,
+})
+const votersPromise = z.object({
+  type: z.literal('voters-promise'),
+  ballot,
+  promised: ballot,
+  accepted: voterList.or(z.undefined()),
+})
 const topAsk = z.object({ type: z.literal('top-ask') })
-const topTell = z.object({ type: z.literal('top-tell'), top: term, known: z.boolean() })
+const topTell = z.object({
+  type: z.literal('top-tell'),
+  top: term,
+  known: z.boolean(),
+  voters: z.object({ version: count, hash: short }).or(z.undefined()),
+})
 
 /** Everything that may come over a link. */
 export const linkSchema = z.discriminatedUnion('type', [
@@ -288,6 +319,8 @@ export const linkSchema = z.discriminatedUnion('type', [
   ringAsk,
   ringTell,
   votersTell,
+  votersPrepare,
+  votersPromise,
   topAsk,
   topTell,
 ])
