@@ -7,6 +7,9 @@ import type { EventQuery } from './event-query.ts'
 import { EventStream } from './event-stream.ts'
 import type { HttpLimits } from './limits.ts'
 
+/** So many of the largest events are a quarter of the buffer. */
+const BURST_MAX = 64
+
 const STOPS = 'the node stops'
 
 export class EventStreams {
@@ -15,7 +18,8 @@ export class EventStreams {
   readonly #limits: HttpLimits
   readonly #streams = new Set<EventStream>()
   readonly #unlisten: () => void
-  #pumping = false
+  /** Events since the followers were served last. */
+  #unpumped = 0
   #stopped = false
   #beat: NodeJS.Timeout | undefined
   #watch: NodeJS.Timeout | undefined
@@ -91,14 +95,16 @@ export class EventStreams {
     ]
   }
 
-  /** Events come in bursts: followers are served once for all of a burst. */
+  /** Events come in bursts: followers are served once for many, but before the buffer could move on past them. */
   #pumpSoon(): void {
-    if (this.#pumping || this.#streams.size === 0) return
-    this.#pumping = true
-    setImmediate(() => {
-      this.#pumping = false
-      for (const stream of [...this.#streams]) stream.pump()
-    })
+    if (this.#streams.size === 0) return
+    if (this.#unpumped++ === 0) setImmediate(() => this.#pump())
+    else if (this.#unpumped >= BURST_MAX) this.#pump()
+  }
+
+  #pump(): void {
+    this.#unpumped = 0
+    for (const stream of [...this.#streams]) stream.pump()
   }
 
   /** Timers run only while there is somebody to run for, and keep no process alive. */
