@@ -1,29 +1,13 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
 import { type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { encodeFrame, FRAME_BYTES_MAX } from '../../../src/adapters/executors/frames.ts'
-import type { StartOrder } from '../../../src/adapters/executors/messages.ts'
 import { RunnerProcess } from '../../../src/adapters/executors/runner-process.ts'
+import { orderTo, rawRunner } from './raw-runner.ts'
 import { isAlive, LogBook, pidIn, scene, untilDead } from './scene.ts'
-
-const orderTo = (path: string, args: readonly string[] = []): StartOrder => ({
-  kind: 'start',
-  id: 1,
-  path,
-  args,
-  env: { PATH: String(process.env['PATH']) },
-  cwd: null,
-  stdin: null,
-  timeoutMs: 60_000,
-  outputBytesMax: 1000,
-  deadlineMs: null,
-})
 
 /** A runner that is not ours: the source of its program uses `channel`, the socket to this process. */
 function strangeRunner(t: TestContext, source: string): { runner: RunnerProcess; log: LogBook } {
@@ -79,25 +63,13 @@ test('what a crashing runner says is in the log', async t => {
   assert.match(String(log.lines[0]?.fields['stderr']), /broken in two/)
 })
 
-/** The real runner, with this test in the place of the daemon. */
-function realRunner(t: TestContext): { child: ChildProcess; channel: Duplex } {
-  const script = fileURLToPath(new URL('../../../src/adapters/executors/runner-main.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--no-warnings', script, randomUUID()], {
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-  })
-  t.after(() => child.kill('SIGKILL'))
-  const channel = child.stdio[3] as Duplex
-  channel.on('error', () => {}) // The runner hangs up while we write: that is what is tested.
-  return { child, channel }
-}
-
 for (const [what, bytes] of [
   ['bytes that are no frame', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
   ['a frame that is no order', encodeFrame({ kind: 'start', id: 2, path: '/bin/true' })],
 ] as const) {
   test(`a runner that is sent ${what} kills its commands and exits with a reason`, async t => {
     const { directory } = scene(t)
-    const { child, channel } = realRunner(t)
+    const { child, channel } = rawRunner(t)
     channel.write(encodeFrame(orderTo('/bin/sh', ['-c', `echo $$ > ${directory}/pid; exec sleep 600`])))
     const pid = await pidIn(join(directory, 'pid'))
     let said = ''
