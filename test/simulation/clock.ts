@@ -1,6 +1,7 @@
 /**
  * The two clocks of one host. Real hosts disagree: quartz drifts (here up to 10 %, what the design bears), wall clocks
- * are set by people and NTP, and the monotonic clock of each machine starts somewhere else.
+ * are set by people and NTP, and the monotonic clock of each machine starts somewhere else. While a machine is
+ * suspended its monotonic clock stands still (`CLOCK_MONOTONIC` does); its wall clock is right again when it wakes.
  */
 import { instantOf, type Now, wallOf } from '../../src/base/time.ts'
 
@@ -22,6 +23,8 @@ export class HostClock {
   readonly #offsetMs: number
   readonly #rate: number
   #wallOffsetMs: number
+  #suspendedAt: number | undefined
+  #suspendedMs = 0
 
   constructor(options: ClockOptions) {
     this.#offsetMs = options.offsetMs
@@ -31,25 +34,37 @@ export class HostClock {
 
   /** What both clocks show at a virtual time. */
   at(virtualMs: number): Now {
-    const ran = virtualMs * this.#rate
     return {
-      mono: instantOf(this.#offsetMs + ran),
-      wall: wallOf(Math.floor(WALL_START_MS + this.#wallOffsetMs + ran)),
+      mono: instantOf(this.monoAt(virtualMs)),
+      wall: wallOf(Math.floor(WALL_START_MS + this.#wallOffsetMs + virtualMs * this.#rate)),
     }
   }
 
   monoAt(virtualMs: number): number {
-    return this.#offsetMs + virtualMs * this.#rate
+    return (
+      this.#offsetMs + (Math.min(virtualMs, this.#suspendedAt ?? virtualMs) - this.#suspendedMs) * this.#rate
+    )
   }
 
-  /** The virtual time at which the monotonic clock shows `mono`. */
+  /** The virtual time at which the monotonic clock shows `mono`, if it goes on as it does now. */
   virtualAt(mono: number): number {
-    return (mono - this.#offsetMs) / this.#rate
+    return (mono - this.#offsetMs) / this.#rate + this.#suspendedMs
   }
 
-  /** The virtual time a local span takes. */
-  virtualMs(localMs: number): number {
-    return localMs / this.#rate
+  /** The machine is suspended: the monotonic clock stands still from this virtual time on. */
+  suspend(virtualMs: number): void {
+    this.#suspendedAt ??= virtualMs
+  }
+
+  resume(virtualMs: number): void {
+    if (this.#suspendedAt === undefined) return
+    this.#suspendedMs += virtualMs - this.#suspendedAt
+    this.#suspendedAt = undefined
+  }
+
+  /** What a true span is on this host's clock. */
+  localMs(virtualMs: number): number {
+    return virtualMs * this.#rate
   }
 
   /** Somebody sets the wall clock; the monotonic one does not notice. */

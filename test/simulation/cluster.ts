@@ -7,14 +7,17 @@ import { hash32 } from '../../src/base/hash.ts'
 import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
 import type { Now } from '../../src/base/time.ts'
-import { grantsDefaults } from '../../src/grants/config.ts'
+import { CLOCK_RATE_MARGIN, type GrantsConfig, grantsDefaults } from '../../src/grants/config.ts'
+import type { VoterList } from '../../src/grants/messages.ts'
 import { type MembershipConfig, membershipDefaults } from '../../src/membership/config.ts'
 import type { MemberRecord } from '../../src/membership/member.ts'
+import type { ControlRequest } from '../../src/node/control.ts'
 import { Node } from '../../src/node/node.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
 import { tasksDefaults } from '../../src/tasks/config.ts'
 import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import type { ClockOptions } from './clock.ts'
+import { REAP_MS_MAX } from './executor.ts'
 import type { Process } from './process.ts'
 import { type Host, nameOf, World } from './world.ts'
 
@@ -24,6 +27,7 @@ export interface ClusterOptions {
   /** The task list that every node has. */
   readonly list: readonly TaskSpec[]
   readonly membership?: Partial<MembershipConfig>
+  readonly grants?: Partial<GrantsConfig>
 }
 
 /** What one node believes, read without asking it to do anything. */
@@ -40,9 +44,14 @@ export interface Belief {
 const VNODES = 10
 /** Cores of a simulated host: its executor's concurrency. */
 const CORES = 2
+/** Keys of tasks; few, so that each has many owners in a run. */
+const KEYS = 16
+/** With `trustRefused` a killed daemon's work may be granted to another before its runner has reaped it. */
+const REAP_EXCEPTION_MS = REAP_MS_MAX + 1
 
 export class Cluster {
   readonly world: World
+  readonly grants: GrantsConfig
   readonly #options: ClusterOptions
   readonly #nodes = new WeakMap<Process, Node>()
   readonly #random: Random
@@ -55,11 +64,18 @@ export class Cluster {
     this.world = new World(options.seed, (host, now) => this.#makeNode(host, now))
     for (const [index, { clock }] of options.hosts.entries()) this.world.addHost(`n${index + 1}`, clock)
     this.world.started = (host, process) => this.#started(host, process)
+    this.grants = { ...grantsDefaults(), ...options.grants }
+    this.world.exceptSuspendedMs = this.grants.promiseMs * CLOCK_RATE_MARGIN
+    if (this.grants.trustRefused) this.world.exceptReapMs = REAP_EXCEPTION_MS
   }
 
   /** The node that runs on a host; undefined when nothing does. */
   nodeOf(host: Host): Node | undefined {
     return host.process && this.#nodes.get(host.process)
+  }
+
+  nodeIn(process: Process): Node | undefined {
+    return this.#nodes.get(process)
   }
 
   belief(host: Host): Belief | undefined {
@@ -81,9 +97,18 @@ export class Cluster {
     })
   }
 
+  /** What an operator asks of the node on a host. False when nothing runs there. */
+  control(host: Host, request: ControlRequest): boolean {
+    const process = host.process
+    if (process === undefined) return false
+    process.receive({ kind: 'control', id: asRequestId(`r${++this.#requests}`), request })
+    return true
+  }
+
   #makeNode(host: Host, now: Now): Node {
     const plan = this.#options.hosts[host.index]
     const rows = host.disk.rows('tasks')
+    const kept = host.disk.rows('grants')
     const node = new Node(
       {
         nodeId: asNodeId(host.name),
@@ -98,8 +123,11 @@ export class Cluster {
         membership: { ...membershipDefaults(), ...this.#options.membership },
         ring: { ...ringDefaults(), vnodesPerWeight: VNODES },
         tasks: tasksDefaults(CORES),
-        grants: grantsDefaults(),
-        voter: { top: undefined, voters: undefined },
+        grants: this.grants,
+        voter: {
+          top: kept.get('top') as number | undefined,
+          voters: kept.get('voters') as VoterList | undefined,
+        },
         check: () => undefined,
         records: [...rows.keys()].sort().map(key => rows.get(key) as TaskRecord),
         seed: this.#random.uint32(),
@@ -120,13 +148,18 @@ export class Cluster {
   }
 }
 
+const keyOf = (number: number): string => `key ${number % KEYS}`
+
+/** The keys that tasks have. */
+export const allKeys = (): string[] => Array.from({ length: KEYS }, (_, number) => keyOf(number))
+
 const TYPES = ['echo', 'exec', 'unreliable'] as const
 
 /** Task specs that depend on nothing but their name. */
 export function makeSpec(name: string, number: number): TaskSpec {
   return {
     id: asTaskId(name),
-    key: `key of ${name}`,
+    key: keyOf(hash32(name)),
     type: TYPES[hash32(name) % TYPES.length] ?? 'echo',
     payload: { number },
     priority: 1,

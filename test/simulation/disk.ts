@@ -14,6 +14,8 @@ export class Disk {
   /** Written by the shell, not by the core, before the process runs. */
   boot = 0
   incarnation = 0
+  /** The next commit fails, and with it the daemon. */
+  failing = false
   /** How often this host lost all it knew. */
   wipes = 0
 

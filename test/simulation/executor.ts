@@ -1,88 +1,376 @@
 /**
- * What runs attempts on one host, as far as the core can tell: it takes a seeded time and ends with an outcome. A
- * process's death kills what it runs. Under a frozen daemon an `exec` child goes on by itself; what runs inside the
- * daemon (`echo`, `compute`, `unreliable`) stands still with it.
+ * What runs attempts on one host: an `exec` attempt is a process of its own under the runner, everything else runs inside
+ * the daemon and stands still with it.
+ *
+ * The runner is a process too. It holds every deadline on the host's own clock, freezes and dies apart from the daemon,
+ * and goes on killing when the daemon stalls. When the daemon dies the runner reaps what is left a moment later, and
+ * only then lets go of the data directory, so the next boot waits for it. When the runner dies, or holds what it should
+ * have killed, the daemon kills in its place.
  */
 import type { TaskId } from '../../src/base/ids.ts'
 import type { Random } from '../../src/base/random.ts'
+import type { Instant } from '../../src/base/time.ts'
 import type { AttemptOrder } from '../../src/node/machine.ts'
-import type { Outcome } from '../../src/tasks/task.ts'
+import type { AttemptError, Outcome } from '../../src/tasks/task.ts'
+import { Body } from './body.ts'
+import type { HostClock } from './clock.ts'
+import type { Collector, Run } from './collector.ts'
 import type { EventQueue } from './queue.ts'
 
-/** One run of a task, kept for the invariants. */
-export interface Run {
-  readonly task: TaskId
-  readonly attempt: number
-  readonly host: number
-  readonly startedAt: number
-  end: 'running' | 'succeeded' | 'failed' | 'cancelled' | 'killed'
-}
-
+/** Stopping begins this long, in local ms, before the right to run ends, and ends in SIGKILL this long before it. */
+const STOP_MS = 500
+const KILL_MS = 100
+/** A runner that has not ended an attempt so long before its right ends is frozen: the daemon kills in its place. */
+const STAND_IN_MS = 50
+/** What a killed daemon leaves behind is dead after at most so long, and so is what was stale when its host thawed. */
+export const REAP_MS_MAX = 20
+export const THAW_KILL_MS_MAX = 100
 /** `unreliable` fails this many attempts of a task before one succeeds. */
 const UNRELIABLE_FAILS = 2
 
+interface Entry {
+  readonly order: AttemptOrder
+  readonly run: Run
+  readonly inRunner: boolean
+  readonly body: Body
+  readonly tell: (outcome: Outcome) => void
+  /** Local instant at which the right to run ends. */
+  until: number | undefined
+  begun: boolean
+  stopping: boolean
+}
+
+export interface ExecutorParts {
+  readonly queue: EventQueue
+  readonly clock: HostClock
+  readonly random: Random
+  readonly collector: Collector
+}
+
 export class Executor {
   readonly #queue: EventQueue
+  readonly #clock: HostClock
   readonly #random: Random
-  readonly #runs: Run[]
-  readonly #running = new Map<string, { run: Run; finish: (outcome: Outcome) => void }>()
+  readonly #collector: Collector
+  readonly #entries = new Map<string, Entry>()
+  /** Outcomes that a frozen runner has not told yet. */
+  #reports: (() => void)[] = []
   #takesMs: readonly [from: number, to: number] = [5, 60]
+  #longShare = 0
+  #daemon: 'none' | 'awake' | 'frozen' = 'none'
+  #runner: 'none' | 'awake' | 'frozen' = 'none'
+  /** Counts runners: news of an earlier one is void. */
+  #runners = 0
+  #released: () => void = () => {}
+  /** Virtual time until which the promise excepts whatever is done here. */
+  #exceptedUntil = -1
+  /** What happened, for the summary. */
+  readonly counts = { fenced: 0, killedAtDeadline: 0, standIns: 0, unguarded: 0 }
 
-  /** @param runs where every run is noted, across the processes of a host */
-  constructor(queue: EventQueue, random: Random, runs: Run[]) {
+  constructor({ queue, clock, random, collector }: ExecutorParts) {
     this.#queue = queue
+    this.#clock = clock
     this.#random = random
-    this.#runs = runs
+    this.#collector = collector
   }
 
-  setTakesMs(from: number, to: number): void {
+  /** @param longShare share of attempts that take a hundred times as long */
+  setTakesMs(from: number, to: number, longShare = 0): void {
     this.#takesMs = [from, to]
+    this.#longShare = longShare
   }
 
-  /** @param frozen asked when an attempt would end: does the daemon stand still? */
-  execute(host: number, order: AttemptOrder, frozen: () => boolean, ended: (outcome: Outcome) => void): void {
-    const key = `${order.task}/${order.attempt}`
+  /** Does a runner still hold the data directory of a daemon that is gone? */
+  get locked(): boolean {
+    return this.#daemon === 'none' && this.#runner !== 'none'
+  }
+
+  get runnerUp(): boolean {
+    return this.#runner !== 'none'
+  }
+
+  daemonStarted(): void {
+    this.#daemon = 'awake'
+  }
+
+  execute(host: number, boot: number, order: AttemptOrder, tell: (outcome: Outcome) => void): void {
+    const { task, attempt, key, token } = order
+    const inRunner = order.type === 'exec'
     const run: Run = {
-      task: order.task,
-      attempt: order.attempt,
-      host,
-      startedAt: this.#queue.now,
-      end: 'running',
+      ...{ task, key, attempt, host, boot, token },
+      ...{
+        startedAt: this.#queue.now,
+        endedAt: undefined,
+        end: 'running',
+        exceptedUntil: this.#exceptedUntil,
+      },
     }
-    this.#runs.push(run)
-    const finish = (outcome: Outcome): void => {
-      if (run.end !== 'running') return
-      run.end = outcome.ok ? 'succeeded' : outcome.error.code === 'CANCELLED' ? 'cancelled' : 'failed'
-      this.#running.delete(key)
-      ended(outcome)
+    const body = new Body(this.#queue, this.#drawTakesMs(), () => this.#finish(entry, outcomeOf(order)))
+    const state = { until: order.until, begun: false, stopping: false }
+    const entry: Entry = { order, run, inRunner, body, tell, ...state }
+    this.#entries.set(`${task}/${attempt}`, entry)
+    if (inRunner && this.#runner === 'none') {
+      this.#runner = 'awake'
+      this.#runners++
     }
-    this.#running.set(key, { run, finish })
-    this.#endIn(this.#random.between(...this.#takesMs), order, frozen, finish)
+    if (!inRunner || this.#runner === 'awake') this.#begin(entry)
+    this.#watch(entry)
   }
 
-  #endIn(ms: number, order: AttemptOrder, frozen: () => boolean, finish: (outcome: Outcome) => void): void {
-    this.#queue.in(ms, () => {
-      if (order.type !== 'exec' && frozen()) this.#endIn(ms, order, frozen, finish)
-      else finish(outcomeOf(order))
-    })
+  extend(attempts: readonly { readonly task: TaskId; readonly attempt: number }[], until: Instant): void {
+    for (const { task, attempt } of attempts) {
+      const entry = this.#entries.get(`${task}/${attempt}`)
+      if (entry?.until !== undefined) entry.until = Math.max(entry.until, until)
+    }
   }
 
   cancel(task: TaskId, attempt: number): void {
-    const error = { code: 'CANCELLED', message: 'cancelled' } as const
-    const running = this.#running.get(`${task}/${attempt}`)
-    this.#queue.in(1, () => running?.finish({ ok: false, error, retryable: false }))
+    const entry = this.#entries.get(`${task}/${attempt}`)
+    if (entry === undefined) return
+    this.#queue.in(1, () => {
+      if (this.#isAwake(entry)) this.#finish(entry, failure('CANCELLED', 'cancelled'))
+    })
   }
 
-  /** The process died. */
-  kill(): void {
-    for (const { run } of this.#running.values()) run.end = 'killed'
-    this.#running.clear()
+  freezeDaemon(): void {
+    if (this.#daemon === 'awake') this.#daemon = 'frozen'
+    for (const entry of this.#of(false)) this.#stand(entry)
   }
+
+  /** Before the daemon itself goes on: its timers come first. */
+  thawDaemon(): void {
+    if (this.#daemon === 'frozen') this.#daemon = 'awake'
+    for (const entry of this.#of(false)) {
+      if (this.#stale(entry, 0)) this.#fence(entry)
+      else this.#goOn(entry)
+    }
+    if (this.#runner === 'none') this.#lose()
+    for (const entry of this.#of(true)) this.#standIn(entry)
+  }
+
+  freezeRunner(): void {
+    if (this.#runner === 'awake') this.#runner = 'frozen'
+  }
+
+  thawRunner(): void {
+    if (this.#runner !== 'frozen') return
+    this.#runner = 'awake'
+    if (this.#daemon === 'none') {
+      this.#reap()
+      return
+    }
+    for (const entry of this.#of(true)) {
+      if (this.#stale(entry, KILL_MS)) this.#fence(entry)
+      else if (!entry.begun) this.#begin(entry)
+      else if (this.#stale(entry, STOP_MS)) this.#stop(entry)
+    }
+    for (const report of this.#reports.splice(0)) report()
+  }
+
+  /** SIGSTOP for the children too. */
+  freezeChildren(): void {
+    for (const entry of this.#of(true)) this.#stand(entry)
+  }
+
+  /** They run again before anybody can kill what is stale by now; that is excepted for a moment. */
+  thawChildren(): void {
+    for (const entry of this.#of(true)) {
+      if (this.#stale(entry, 0)) entry.run.exceptedUntil = this.#queue.now + THAW_KILL_MS_MAX
+      if (entry.begun) this.#goOn(entry)
+    }
+  }
+
+  /** The machine was suspended with its clocks: what is done here for a while does not know that its time is over. */
+  exceptUntil(virtualMs: number): void {
+    this.#exceptedUntil = virtualMs
+    for (const { run } of this.#entries.values()) run.exceptedUntil = Math.max(run.exceptedUntil, virtualMs)
+  }
+
+  /** kill -9 of the runner alone. False when there is none, or nobody awake to see it. */
+  killRunner(): boolean {
+    if (this.#runner === 'none' || this.#daemon !== 'awake') return false
+    this.#runner = 'none'
+    this.#lose()
+    return true
+  }
+
+  /**
+   * The daemon is gone. `released` is called once its runner is too, and with it the lock of the data directory. A daemon
+   * that ends in good order kills a frozen runner; one that was killed leaves it to itself.
+   * @param exceptMs what is still to be reaped is excepted from the promise for so long
+   */
+  daemonDied(how: 'left' | 'killed', exceptMs: number, released: () => void): void {
+    this.#daemon = 'none'
+    this.#reports.length = 0
+    this.#released = released
+    for (const entry of this.#of(false)) this.#kill(entry)
+    if (this.#runner === 'none') {
+      released()
+      return
+    }
+    for (const { run } of this.#of(true))
+      run.exceptedUntil = Math.max(run.exceptedUntil, this.#queue.now + exceptMs)
+    if (this.#runner === 'frozen' && how === 'killed') return
+    const runner = this.#runners
+    this.#queue.in(this.#random.between(1, REAP_MS_MAX), () => {
+      if (runner === this.#runners && (this.#runner === 'awake' || how === 'left')) this.#reap()
+    })
+  }
+
+  /** The host lost its power. */
+  hostDied(): void {
+    this.#daemon = 'none'
+    this.#runner = 'none'
+    this.#runners++
+    this.#reports.length = 0
+    for (const entry of [...this.#entries.values()]) this.#kill(entry)
+  }
+
+  #reap(): void {
+    for (const entry of this.#of(true)) this.#kill(entry)
+    this.#runner = 'none'
+    this.#released()
+  }
+
+  #begin(entry: Entry): void {
+    entry.begun = true
+    this.#collector.began(entry.run)
+    entry.body.go()
+  }
+
+  #stand(entry: Entry): void {
+    if (!entry.body.going) return
+    entry.body.stand()
+    this.#collector.paused(entry.run)
+  }
+
+  #goOn(entry: Entry): void {
+    if (entry.body.going || entry.body.ended) return
+    this.#collector.resumed(entry.run)
+    entry.body.go()
+  }
+
+  /** One timer an entry: when it fires too early, because the right was extended, it is set anew. */
+  #watch(entry: Entry): void {
+    const { until } = entry
+    if (until === undefined) return
+    this.#queue.at(this.#clock.virtualAt(until - STOP_MS), () => {
+      if (entry.body.ended || entry.stopping) return
+      if (!this.#stale(entry, STOP_MS)) this.#watch(entry)
+      else if (this.#keeperAwake(entry)) this.#stop(entry)
+      else this.#watchFrozen(entry)
+    })
+  }
+
+  /** SIGTERM, which most obey soon, then SIGKILL. */
+  #stop(entry: Entry): void {
+    if (entry.stopping || entry.until === undefined) return
+    entry.stopping = true
+    const obeysIn = entry.inRunner ? this.#random.between(1, 60) : 1
+    if (!entry.inRunner || this.#random.chance(0.7)) {
+      this.#queue.in(obeysIn, () => {
+        if (entry.body.going) this.#fence(entry)
+      })
+    }
+    this.#queue.at(this.#clock.virtualAt(entry.until - KILL_MS), () => {
+      if (entry.body.ended) return
+      this.counts.killedAtDeadline++
+      if (this.#keeperAwake(entry)) this.#fence(entry)
+      else this.#watchFrozen(entry)
+    })
+  }
+
+  /** Whoever should kill is frozen; when that is the runner, an awake daemon does it. */
+  #watchFrozen(entry: Entry): void {
+    if (!entry.inRunner || entry.until === undefined) return
+    this.#queue.at(this.#clock.virtualAt(entry.until - STAND_IN_MS), () => {
+      this.#standIn(entry)
+      if (entry.body.going && this.#stale(entry, STAND_IN_MS)) this.#unguarded(entry)
+    })
+  }
+
+  /** Daemon and runner both stand still, or one is dead beside the other's freeze: nobody is left who could kill. */
+  #unguarded(entry: Entry): void {
+    this.counts.unguarded++
+    entry.run.exceptedUntil = Number.POSITIVE_INFINITY
+  }
+
+  #standIn(entry: Entry): void {
+    if (entry.body.ended || this.#daemon !== 'awake' || this.#runner !== 'frozen') return
+    if (!this.#stale(entry, STAND_IN_MS)) return
+    this.counts.standIns++
+    this.#runner = 'none'
+    this.#lose()
+  }
+
+  /** No runner any more: what it had is killed by the daemon and reported as lost. */
+  #lose(): void {
+    this.#runners++
+    for (const report of this.#reports.splice(0)) report()
+    for (const entry of this.#of(true)) {
+      this.#end(entry, 'killed')
+      entry.tell(failure('RUNNER_LOST', 'the runner died'))
+    }
+  }
+
+  #fence(entry: Entry): void {
+    this.counts.fenced++
+    this.#end(entry, 'fenced')
+    this.#report(entry, failure('FENCED', 'the right to run ended'))
+  }
+
+  #finish(entry: Entry, outcome: Outcome): void {
+    if (entry.run.end !== 'running') return
+    const how = outcome.ok ? 'succeeded' : outcome.error.code === 'CANCELLED' ? 'cancelled' : 'failed'
+    this.#end(entry, how)
+    this.#report(entry, outcome)
+  }
+
+  #kill(entry: Entry): void {
+    this.#end(entry, 'killed')
+  }
+
+  #end(entry: Entry, how: Exclude<Run['end'], 'running'>): void {
+    entry.body.end()
+    this.#collector.ended(entry.run, how)
+    this.#entries.delete(`${entry.order.task}/${entry.order.attempt}`)
+  }
+
+  #report(entry: Entry, outcome: Outcome): void {
+    if (entry.inRunner && this.#runner === 'frozen') this.#reports.push(() => entry.tell(outcome))
+    else entry.tell(outcome)
+  }
+
+  #of(inRunner: boolean): Entry[] {
+    return [...this.#entries.values()].filter(entry => entry.inRunner === inRunner)
+  }
+
+  /** Is there less than `marginMs` of the right to run left? */
+  #stale(entry: Entry, marginMs: number): boolean {
+    return entry.until !== undefined && this.#clock.monoAt(this.#queue.now) >= entry.until - marginMs - 1e-6
+  }
+
+  #keeperAwake(entry: Entry): boolean {
+    return entry.inRunner ? this.#runner === 'awake' : this.#daemon === 'awake'
+  }
+
+  #isAwake(entry: Entry): boolean {
+    return this.#entries.has(`${entry.order.task}/${entry.order.attempt}`) && this.#keeperAwake(entry)
+  }
+
+  #drawTakesMs(): number {
+    const takes = this.#random.between(...this.#takesMs)
+    return this.#longShare > 0 && this.#random.chance(this.#longShare) ? takes * 100 : takes
+  }
+}
+
+function failure(code: AttemptError['code'], message: string): Outcome {
+  return { ok: false, error: { code, message }, retryable: code !== 'CANCELLED' }
 }
 
 function outcomeOf(order: AttemptOrder): Outcome {
   if (order.type === 'unreliable' && order.attempt <= UNRELIABLE_FAILS) {
-    return { ok: false, error: { code: 'THREW', message: `attempt ${order.attempt}` }, retryable: true }
+    return failure('THREW', `attempt ${order.attempt}`)
   }
   return { ok: true, result: { ran: order.task } }
 }

@@ -1,49 +1,63 @@
 /** Carries out a schedule on a world. A fault that no longer makes sense (to crash what does not run) is let go. */
 import { unreachable } from '../../src/base/assert.ts'
-import type { Fault, Pair, Schedule } from './schedule.ts'
+import type { Cluster } from './cluster.ts'
+import type { Fault, Pair } from './fault.ts'
+import type { Schedule } from './schedule.ts'
+import type { Tally } from './tally.ts'
 import type { Host, World } from './world.ts'
 
 /** Disk commits take this long on a slow disk, in ms. */
 const SLOW_COMMIT_MS = [50, 800] as const
 const FAST_COMMIT_MS = [0.5, 4] as const
-const LEAVE_DEADLINE_MS = 5_000
+export const LEAVE_DEADLINE_MS = 5_000
+
+type HostFault = Extract<Fault, { host: number }>
 
 export class Faults {
   readonly #world: World
+  readonly #cluster: Cluster
   readonly #schedule: Schedule
-  readonly #submit: (host: Host, task: number) => void
+  readonly #tally: Tally
   /** Addresses that somebody had before moving. */
   readonly #free: string[] = []
 
-  /** @param submit hands a task to the node on a host */
-  constructor(world: World, schedule: Schedule, submit: (host: Host, task: number) => void) {
-    this.#world = world
+  /** @param tally counts what was really done */
+  constructor(cluster: Cluster, schedule: Schedule, tally: Tally) {
+    this.#world = cluster.world
+    this.#cluster = cluster
     this.#schedule = schedule
-    this.#submit = submit
+    this.#tally = tally
   }
 
   /** Puts everything into the queue: paths, starts, faults, and the end of all faults. */
   plan(): void {
     const { queue, hosts } = this.#world
-    const { faults, quietAt } = this.#schedule
+    const { faults, quietAt, longShare } = this.#schedule
     this.#eachPath('all', (from, to) => this.#normalDelay(from, to))
     this.#schedule.hosts.forEach((plan, index) => {
       const host = hosts[index]
       if (host === undefined) return
+      host.executor.setTakesMs(5, 60, longShare)
       queue.at(plan.startAt, () => {
         if (host.process === undefined) this.#world.start(host)
       })
     })
-    for (const fault of faults) queue.at(fault.at, () => this.#apply(fault))
+    for (const fault of faults) {
+      queue.at(fault.at, () => {
+        if (this.#apply(fault)) this.#tally.count(nameOf(fault))
+      })
+    }
     queue.at(quietAt, () => this.#quiet())
   }
 
-  #apply(fault: Fault): void {
-    const world = this.#world
+  /** False when there was nothing to do it to. */
+  #apply(fault: Fault): boolean {
     if ('host' in fault) {
-      this.#applyToHost(fault)
-      return
+      const host = this.#world.hosts[fault.host]
+      if (host === undefined) return false
+      return fault.kind === 'start' ? this.#start(host, fault) : this.#applyToHost(host, fault)
     }
+    const world = this.#world
     world.note(describe(fault))
     switch (fault.kind) {
       case 'loss':
@@ -51,77 +65,110 @@ export class Faults {
         this.#later(fault.ms, () =>
           this.#eachPath(fault.pair, (from, to) => world.paths.setLoss(from, to, 0)),
         )
-        return
+        return true
       case 'delay':
         this.#eachPath(fault.pair, (from, to) =>
           world.paths.setDelay(from, to, fault.latencyMs, fault.jitterMs),
         )
         this.#later(fault.ms, () => this.#eachPath(fault.pair, (from, to) => this.#normalDelay(from, to)))
-        return
+        return true
       case 'partition':
-        this.#partition(fault.left, fault.ms)
-        return
+        this.#partition(fault.left, fault.way, fault.ms)
+        return true
+      case 'stall':
+        return world.network.stall(...fault.pair, fault.ms) > 0
       case 'cut':
       case 'cut-one-way':
         this.#cut(fault.pair, fault.kind === 'cut', fault.ms)
-        return
+        return true
       default:
-        unreachable(fault)
+        return unreachable(fault)
     }
   }
 
-  #applyToHost(fault: Extract<Fault, { host: number }>): void {
+  /** All these are done to a daemon that runs. */
+  #applyToHost(host: Host, fault: Exclude<HostFault, { kind: 'start' }>): boolean {
     const world = this.#world
-    const host = world.hosts[fault.host]
-    if (host === undefined) return
+    const running = host.process !== undefined
     switch (fault.kind) {
-      case 'start':
-        if (host.process === undefined) this.#start(host, fault)
-        return
       case 'crash':
-        if (host.process !== undefined) world.crash(host)
-        return
+        if (running) world.crash(host)
+        return running
       case 'power-off':
-        if (host.process !== undefined) world.powerOff(host)
-        return
+        if (running) world.powerOff(host)
+        return running
       case 'leave':
-        if (host.process !== undefined) world.leave(host, LEAVE_DEADLINE_MS)
-        return
+        if (running) world.leave(host, LEAVE_DEADLINE_MS)
+        return running
       case 'freeze':
-        world.freeze(host, fault.ms)
-        return
+        if (running) world.freeze(host, fault.ms)
+        return running
+      case 'freeze-tree':
+        return world.freezeTree(host, fault.ms)
+      case 'freeze-runner':
+        return world.freezeRunner(host, fault.ms)
+      case 'kill-runner':
+        return world.killRunner(host)
+      case 'suspend':
+        return world.suspend(host, fault.ms)
+      case 'submit':
+        if (running) this.#cluster.submit(host, fault.task)
+        return running
+      case 'control':
+        world.note(`${host.name}: ${JSON.stringify(fault.request)}`)
+        return this.#cluster.control(host, fault.request)
+      default:
+        this.#applyToMachine(host, fault)
+        return true
+    }
+  }
+
+  #applyToMachine(
+    host: Host,
+    fault: Extract<HostFault, { kind: 'slow-disk' | 'disk-fails' | 'wall-step' }>,
+  ): void {
+    this.#world.note(describe(fault))
+    switch (fault.kind) {
       case 'slow-disk':
-        world.note(describe(fault))
         host.disk.setCommitMs(...SLOW_COMMIT_MS)
         this.#later(fault.ms, () => host.disk.setCommitMs(...FAST_COMMIT_MS))
         return
-      case 'wall-step':
-        world.note(describe(fault))
-        host.clock.stepWall(fault.byMs)
+      case 'disk-fails':
+        host.disk.failing = true
+        this.#later(fault.ms, () => {
+          host.disk.failing = false
+        })
         return
-      case 'submit':
-        if (host.process !== undefined) this.#submit(host, fault.task)
+      case 'wall-step':
+        host.clock.stepWall(fault.byMs)
         return
       default:
         unreachable(fault)
     }
   }
 
-  #start(host: Host, fault: Extract<Fault, { kind: 'start' }>): void {
-    if (fault.wiped) this.#world.wipe(host)
+  #start(host: Host, fault: Extract<Fault, { kind: 'start' }>): boolean {
+    if (host.process !== undefined || host.startWaits || host.disk.failing) return false
+    if (fault.disk !== 'kept' && !host.executor.locked) {
+      this.#world.wipe(host, fault.disk === 'lost-but-key')
+      this.#tally.count(`disk ${fault.disk}`)
+    }
     if (fault.address !== 'same') {
       const reused = fault.address === 'reused' ? this.#free.shift() : undefined
       this.#free.push(host.address)
       this.#world.readdress(host, reused)
+      this.#tally.count(`${fault.address} address`)
     }
     this.#world.start(host)
+    return true
   }
 
-  #partition(left: readonly number[], ms: number): void {
+  #partition(left: readonly number[], way: 'both' | 'one-way', ms: number): void {
     const { hosts } = this.#world
     const near = hosts.filter(host => left.includes(host.index))
     const far = hosts.filter(host => !left.includes(host.index))
-    this.#world.partition(near, far)
+    if (way === 'both') this.#world.partition(near, far)
+    else for (const a of near) for (const b of far) this.#world.cutOneWay(a, b)
     this.#later(ms, () => {
       this.#world.note('partition heals')
       for (const a of near) for (const b of far) this.#world.heal(a, b)
@@ -150,7 +197,17 @@ export class Faults {
     })
     for (const host of world.hosts) {
       host.disk.setCommitMs(...FAST_COMMIT_MS)
+      host.disk.failing = false
       world.thaw(host)
+    }
+    this.#revive()
+  }
+
+  /** Without a quorum of voters nobody would act, and without their weight the cordoned own nothing. */
+  #revive(): void {
+    for (const index of this.#schedule.voters.revived) {
+      const host = this.#world.hosts[index]
+      if (host !== undefined && host.process === undefined && !host.startWaits) this.#world.start(host)
     }
   }
 
@@ -172,6 +229,13 @@ export class Faults {
       }
     }
   }
+}
+
+/** What the summary calls it. */
+function nameOf(fault: Fault): string {
+  if (fault.kind === 'control') return fault.request.kind
+  if (fault.kind !== 'partition') return fault.kind
+  return fault.way === 'both' ? 'partition' : 'partition one way'
 }
 
 function describe(fault: Fault): string {

@@ -61,6 +61,8 @@ export class End {
   /** Segments that wait for a retransmission, in order; undefined while the direction flows. */
   stuck: Segment[] | undefined
   stuckSince = 0
+  /** Packets of this connection vanish until then, whatever the path does to others: one bad flow of many. */
+  stalledUntil = 0
   #other: End | undefined
 
   constructor(owner: Party, dialled: string | undefined) {
@@ -101,6 +103,25 @@ export class Network {
     this.#transmit(end, { order: end.order++, payload })
   }
 
+  /** The connections that there are between two hosts go silent for a while; new ones work. How many they are. */
+  stall(a: number, b: number, ms: number): number {
+    let stalled = 0
+    for (const ends of this.#ends.values()) {
+      for (const end of ends) {
+        const [from, to] = [end.owner.host, end.other.owner.host]
+        if ((from !== a || to !== b) && (from !== b || to !== a)) continue
+        end.stalledUntil = this.#queue.now + ms
+        stalled++
+      }
+    }
+    return stalled / 2
+  }
+
+  #stalled(end: End): boolean {
+    const { now } = this.#queue
+    return end.stalledUntil > now || this.paths.stalled(end.owner.host, end.other.owner.host, now)
+  }
+
   /**
    * When would something sent over this end now arrive, as far as anybody can tell? Undefined when the connection is
    * stuck. Draws the loss and the delay, so call `deliverAt` with the answer or let it be.
@@ -108,7 +129,7 @@ export class Network {
   estimate(end: End): number | undefined {
     const from = end.owner.host
     const to = end.other.owner.host
-    if (end.stuck !== undefined || this.paths.stalled(from, to, this.#queue.now)) return undefined
+    if (end.stuck !== undefined || this.#stalled(end)) return undefined
     if (this.paths.lost(from, to)) return undefined
     return Math.max(end.lastArrival, this.#queue.now + this.paths.delayMs(from, to))
   }
@@ -185,11 +206,7 @@ export class Network {
   #transmit(end: End, segment: Segment): void {
     const from = end.owner.host
     const to = end.other.owner.host
-    if (
-      end.stuck !== undefined ||
-      this.paths.stalled(from, to, this.#queue.now) ||
-      this.paths.lost(from, to)
-    ) {
+    if (end.stuck !== undefined || this.#stalled(end) || this.paths.lost(from, to)) {
       this.#stick(end, segment)
       return
     }
@@ -220,7 +237,7 @@ export class Network {
       if (end.stuck === undefined) return
       if (this.#queue.now - end.stuckSince >= CONNECTION_DIES_MS) {
         this.#break(end, 'error')
-      } else if (this.paths.stalled(from, to, this.#queue.now) || this.paths.lost(from, to)) {
+      } else if (this.#stalled(end) || this.paths.lost(from, to)) {
         this.#retransmitIn(end, Math.min(rto * 2, RTO_MS_MAX))
       } else {
         const waiting = end.stuck
@@ -238,7 +255,7 @@ export class Network {
     const from = end.owner.host
     const to = there.owner.host
     const overtaking = first !== undefined && first.order < segment.order
-    if (overtaking || this.paths.stalled(from, to, this.#queue.now)) {
+    if (overtaking || this.#stalled(end)) {
       if (segment.payload.kind === 'gossip') segment.payload.rumour.missed(to)
       this.#stick(end, segment)
       return

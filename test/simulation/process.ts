@@ -4,12 +4,19 @@
  * One step at a time. A tick every `TICK_MS` of local time and whenever the machine asked to be woken. Effects are
  * carried out in the order given; those inside a `persist` only when it is durable. A frozen process (SIGSTOP, a
  * starved or paused container) does nothing; what comes for it waits in the kernel, and on thawing it ticks first, so
- * that the machine learns that it stood still before it hears what it missed.
+ * that the machine learns that it stood still before it hears what it missed. A commit that the disk refuses ends it.
  */
 import { AssertionError } from '../../src/base/assert.ts'
 import { asLinkId, type LinkId, type PeerId, type RequestId } from '../../src/base/ids.ts'
 import type { Now } from '../../src/base/time.ts'
-import { type Effect, type Input, type Machine, TICK_MS, type Write } from '../../src/node/machine.ts'
+import {
+  type AttemptOrder,
+  type Effect,
+  type Input,
+  type Machine,
+  TICK_MS,
+  type Write,
+} from '../../src/node/machine.ts'
 import type { HostClock } from './clock.ts'
 import type { Dialling } from './dialling.ts'
 import type { Disk } from './disk.ts'
@@ -27,6 +34,8 @@ const TIMER_MS = 1
 export interface Probe {
   input(process: Process, input: Input, now: Now): void
   effect(process: Process, effect: Effect): void
+  /** The step that this input caused is done, its effects too. */
+  stepped?(process: Process, input: Input): void
   /** Something a machine or a driver must never do. */
   broken(process: Process, invariant: string, detail: string): void
 }
@@ -43,7 +52,14 @@ export interface Ground {
   readonly probe: Probe
   /** The process ended by itself, having left. */
   exited(process: Process): void
+  /** The disk refused a write: the daemon gives up. */
+  diskFailed(process: Process): void
+  /** The process is gone, and of what it had started the runner is still to reap the rest. */
+  died(process: Process, how: Death): void
 }
+
+/** `left`: in good order. `killed`: the daemon alone. `power`: the whole host. */
+export type Death = 'left' | 'killed' | 'power'
 
 type Item =
   | { readonly kind: 'input'; readonly input: Input }
@@ -129,10 +145,12 @@ export class Process implements Party {
 
   freeze(): void {
     this.#frozen = true
+    this.#ground.executor.freezeDaemon()
   }
 
   thaw(): void {
     if (!this.#alive || !this.#frozen) return
+    this.#ground.executor.thawDaemon()
     this.#frozen = false
     this.#tick()
     for (let item = this.#inbox.shift(); item !== undefined; item = this.#inbox.shift()) {
@@ -142,17 +160,17 @@ export class Process implements Party {
   }
 
   /** SIGKILL, or the power: what was not durable is gone, and nothing is heard of it but what its kernel says. */
-  kill(): void {
+  kill(how: 'killed' | 'power' = 'killed'): void {
     if (!this.#alive) return
-    this.#end()
+    this.#end(how)
     this.#ground.disk.crashed(this.#underWay.map(commit => commit.writes))
   }
 
-  #end(): void {
+  #end(how: Death): void {
     this.#alive = false
     this.#inbox.length = 0
-    this.#ground.executor.kill()
     this.#ground.network.abandon(this)
+    this.#ground.died(this, how)
   }
 
   #take(item: Item): void {
@@ -184,7 +202,7 @@ export class Process implements Party {
 
   #step(input: Input): void {
     if (input.kind === 'dialled') this.#dials.delete(input.dial)
-    if (input.kind === 'request') this.#requests.add(input.id)
+    if (input.kind === 'request' || input.kind === 'control') this.#requests.add(input.id)
     const now = this.now()
     this.#ground.probe.input(this, input, now)
     let effects: readonly Effect[]
@@ -195,7 +213,9 @@ export class Process implements Party {
       return
     }
     this.#perform(effects)
-    if (this.#alive) this.#arm()
+    if (!this.#alive) return
+    this.#arm()
+    this.#ground.probe.stepped?.(this, input)
   }
 
   #threw(error: unknown): void {
@@ -205,7 +225,7 @@ export class Process implements Party {
       'a machine never throws',
       error instanceof Error ? `${error.stack}${context}` : String(error),
     )
-    this.#end()
+    this.#end('killed')
   }
 
   /** Sees to it that the next tick comes in time: the regular one, or the one the machine asked for. */
@@ -236,7 +256,7 @@ export class Process implements Party {
       this.#lastWake = queue.now
       if (++this.#wakes > WAKES_MAX) {
         this.#ground.probe.broken(this, 'a machine does not spin', `${WAKES_MAX} wakes in ${TICK_MS} ms`)
-        this.#end()
+        this.#end('killed')
         return
       }
       this.#step({ kind: 'tick' })
@@ -276,18 +296,13 @@ export class Process implements Party {
         this.#persist(effect)
         return
       case 'execute':
-        executor.execute(
-          this.host,
-          effect.attempt,
-          () => this.#alive && this.#frozen,
-          outcome =>
-            this.receive({
-              kind: 'attempt-ended',
-              task: effect.attempt.task,
-              attempt: effect.attempt.attempt,
-              outcome,
-            }),
-        )
+        this.#execute(effect.attempt)
+        return
+      case 'extend':
+        executor.extend(effect.attempts, effect.until)
+        return
+      case 'persisted':
+        this.#ground.queue.in(0, () => this.receive({ kind: 'persisted', mark: effect.mark }))
         return
       case 'cancel-attempt':
         executor.cancel(effect.task, effect.attempt)
@@ -296,12 +311,19 @@ export class Process implements Party {
         if (!this.#requests.delete(effect.id)) this.#misuse(`reply to ${effect.id}, which nobody waits for`)
         return
       case 'left':
-        this.#end()
+        this.#end('left')
         this.#ground.exited(this)
         return
       case 'log':
         return
     }
+  }
+
+  #execute(order: AttemptOrder): void {
+    const { task, attempt } = order
+    this.#ground.executor.execute(this.host, this.boot, order, outcome =>
+      this.receive({ kind: 'attempt-ended', task, attempt, outcome }),
+    )
   }
 
   #endOf(link: LinkId): ReturnType<Network['endsOf']>[number] | undefined {
@@ -327,6 +349,10 @@ export class Process implements Party {
   }
 
   #committed(commit: Commit): void {
+    if (this.#ground.disk.failing) {
+      this.#ground.diskFailed(this)
+      return
+    }
     this.#underWay.shift()
     this.#ground.disk.apply(commit.writes)
     this.#perform(commit.waiting)

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeSchedule, PROFILES, profileOf, QUIET_MS, type Schedule } from './schedule.ts'
+import { makeSchedule, QUIET_MS, type Schedule } from './schedule.ts'
+import { PROFILES, shapeOf } from './shape.ts'
 
 const SEEDS = 200
 
 const all = (profile: Schedule['profile']): Schedule[] =>
-  Array.from({ length: SEEDS }, (_, seed) => makeSchedule({ seed, profile, nodes: 8, seconds: 60 }))
+  Array.from({ length: SEEDS }, (_, seed) => makeSchedule(shapeOf(seed, { profile, nodes: 8 })))
 
 test('a schedule is a function of its seed', () => {
   for (const profile of PROFILES) {
-    const make = (seed: number): Schedule => makeSchedule({ seed, profile, nodes: 8, seconds: 60 })
+    const make = (seed: number): Schedule => makeSchedule(shapeOf(seed, { profile, nodes: 8 }))
     assert.deepEqual(make(7), make(7))
     assert.notDeepEqual(make(7), make(8))
   }
@@ -21,7 +22,7 @@ test('every fault is over when the quiet period begins', () => {
       if (profile !== 'calm') assert.equal(endAt - quietAt, QUIET_MS)
       for (const fault of faults) {
         assert.ok(fault.at <= quietAt, `${fault.kind} at ${fault.at}`)
-        if ('ms' in fault && fault.kind !== 'freeze') assert.ok(fault.at + fault.ms <= quietAt, fault.kind)
+        if ('ms' in fault) assert.ok(fault.at + fault.ms <= quietAt, fault.kind)
       }
     }
   }
@@ -30,10 +31,10 @@ test('every fault is over when the quiet period begins', () => {
 test('the mild profile stays within what is promised to bury nobody', () => {
   for (const { faults } of all('mild')) {
     for (const fault of faults) {
-      assert.ok(['loss', 'delay', 'freeze', 'submit'].includes(fault.kind), fault.kind)
+      assert.ok(['loss', 'delay', 'freeze', 'freeze-tree', 'submit'].includes(fault.kind), fault.kind)
       if (fault.kind === 'loss') assert.ok(fault.share <= 0.2)
       if (fault.kind === 'delay') assert.ok(fault.latencyMs + fault.jitterMs <= 180)
-      if (fault.kind === 'freeze') assert.ok(fault.ms <= 2_000)
+      if (fault.kind === 'freeze' || fault.kind === 'freeze-tree') assert.ok(fault.ms <= 2_000)
     }
   }
 })
@@ -41,25 +42,57 @@ test('the mild profile stays within what is promised to bury nobody', () => {
 test('the mixed profile draws every kind of fault', () => {
   const kinds = new Set(all('mixed').flatMap(({ faults }) => faults.map(({ kind }) => kind)))
   const wanted = [
+    'control',
     'crash',
     'cut',
     'cut-one-way',
     'delay',
+    'disk-fails',
     'freeze',
+    'freeze-runner',
+    'freeze-tree',
+    'kill-runner',
     'leave',
     'loss',
     'partition',
     'power-off',
     'slow-disk',
+    'stall',
     'start',
     'submit',
+    'suspend',
     'wall-step',
   ]
   assert.deepEqual([...kinds].sort(), wanted)
 })
 
-test('of ten seeds six are mixed', () => {
-  const profiles = Array.from({ length: 10 }, (_, seed) => profileOf(seed))
-  assert.equal(profiles.filter(profile => profile === 'mixed').length, 6)
-  assert.deepEqual([...new Set(profiles)].sort(), [...PROFILES].sort())
+test('the disks that are lost leave a quorum of any voters', () => {
+  for (const profile of PROFILES) {
+    for (let seed = 0; seed < SEEDS; seed++) {
+      const { faults } = makeSchedule(shapeOf(seed, { profile, mode: 'quorum' }))
+      const lost = faults.filter(fault => fault.kind === 'start' && fault.disk !== 'kept')
+      assert.ok(lost.length <= 1, `seed ${seed} loses ${lost.length}`)
+    }
+  }
+})
+
+test('a quorum of the voters runs when the quiet begins', () => {
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const { voters, nodes } = makeSchedule(shapeOf(seed, { mode: 'quorum' }))
+    if (voters.expectedNodes === undefined) assert.deepEqual(voters.revived, voters.named)
+    else assert.equal(voters.revived.length, Math.min(9, nodes))
+    assert.ok(voters.expectedNodes !== undefined || voters.named.length >= 3)
+  }
+})
+
+test('of ten seeds six are mixed, of three two run in quorum mode, sizes are 3 to 16', () => {
+  const shapes = Array.from({ length: 300 }, (_, seed) => shapeOf(seed))
+  assert.equal(shapes.filter(({ profile }) => profile === 'mixed').length, 180)
+  assert.equal(shapes.filter(({ mode }) => mode === 'quorum').length, 200)
+  assert.deepEqual([...new Set(shapes.map(({ profile }) => profile))].sort(), [...PROFILES].sort())
+  const sizes = [...new Set(shapes.map(({ nodes }) => nodes))].sort((a, b) => a - b)
+  assert.deepEqual(
+    sizes,
+    Array.from({ length: 14 }, (_, index) => index + 3),
+  )
 })

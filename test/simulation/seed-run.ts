@@ -1,72 +1,79 @@
 /** One seed: a schedule, a cluster, the faults, the invariants, and what came of it. */
+import { asNodeId } from '../../src/base/ids.ts'
+import type { GrantsConfig } from '../../src/grants/config.ts'
 import { Cluster, makeList } from './cluster.ts'
 import { Faults } from './faults.ts'
-import { Invariants, type Violation } from './invariants.ts'
-import { makeSchedule, type ScheduleOptions } from './schedule.ts'
+import type { Violation } from './findings.ts'
+import { Invariants } from './invariants.ts'
+import { makeSchedule, type Schedule } from './schedule.ts'
+import type { Shape } from './shape.ts'
+import { type Counts, Tally } from './tally.ts'
 import { TraceHash, Transcript } from './trace.ts'
 
 export interface SeedResult {
-  readonly seed: number
+  readonly shape: Shape
   readonly violation: Violation | undefined
-  /** Events of the world; how much work the seed was. */
-  readonly events: number
-  readonly falseDeaths: number
-  readonly runs: number
+  /** Which faults really occurred, and what came of them. */
+  readonly counts: Counts
   /** The last telling events before the violation; empty unless asked for. */
   readonly transcript: readonly string[]
   /** Of the whole run; empty unless asked for. */
   readonly traceHash: string
 }
 
-export interface SeedOptions extends ScheduleOptions {
+export interface SeedOptions extends Shape {
   /** Lines of transcript to keep. */
   readonly lines?: number
   readonly hashed?: boolean
 }
 
 /** Runs one seed to its end, or to its first violation. Same options, same result. */
-export function runSeed(options: SeedOptions): SeedResult {
-  const schedule = makeSchedule(options)
+export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): SeedResult {
+  const schedule = makeSchedule(shape)
+  const tally = new Tally()
   const cluster = new Cluster({
-    seed: options.seed,
+    seed: shape.seed,
     hosts: schedule.hosts,
     list: makeList(schedule.listTasks),
+    grants: grantsOf(schedule),
   })
   const { world } = cluster
-  const invariants = new Invariants(cluster, schedule)
-  const transcript = new Transcript(world, options.lines ?? 0)
+  const invariants = new Invariants(cluster, schedule, tally)
+  const transcript = new Transcript(world, lines)
   const hash = new TraceHash()
-  if (options.lines) world.watch(transcript)
-  if (options.hashed) world.watch(hash)
+  if (lines > 0) world.watch(transcript)
+  if (hashed) world.watch(hash)
   world.watch(invariants)
-  new Faults(world, schedule, (host, task) => cluster.submit(host, task)).plan()
+  new Faults(cluster, schedule, tally).plan()
   invariants.begin()
   world.runUntil(schedule.endAt, () => invariants.violation !== undefined)
   if (invariants.violation === undefined) invariants.checkEnd()
+  tallyEnd(cluster, schedule, tally)
   return {
-    seed: options.seed,
+    shape,
     violation: invariants.violation,
-    events: world.queue.ran,
-    falseDeaths: invariants.falseDeaths,
-    runs: world.runs.length,
+    counts: tally.counts,
     transcript: transcript.lines,
-    traceHash: options.hashed ? hash.value : '',
+    traceHash: hashed ? hash.value : '',
   }
 }
 
-/** The command that runs this seed again. */
-export const replayCommand = ({ seed, profile, nodes, seconds }: ScheduleOptions): string =>
-  `SEED=${seed} PROFILE=${profile} NODES=${nodes} SECONDS=${seconds} npm run simulate`
+function grantsOf({ mode, voters, trustRefused }: Schedule): Partial<GrantsConfig> {
+  if (mode === 'available') return {}
+  const { expectedNodes, named } = voters
+  return { mode, expectedNodes, voters: named.map(index => asNodeId(`n${index + 1}`)), trustRefused }
+}
 
-/** A violation as a person wants to read it. */
-export function tellViolation(result: SeedResult, options: ScheduleOptions): string {
-  const { violation } = result
-  if (violation === undefined) return `seed ${result.seed}: no violation`
-  const where = violation.node === undefined ? 'the cluster' : violation.node
-  return [
-    `seed ${result.seed}: "${violation.invariant}" does not hold at ${(violation.at / 1000).toFixed(3)} s on ${where}`,
-    `  ${violation.detail}`,
-    `  replay: ${replayCommand(options)}`,
-    ...result.transcript.map(line => `  | ${line}`),
-  ].join('\n')
+function tallyEnd({ world }: Cluster, { mode, profile }: Schedule, tally: Tally): void {
+  tally.count('events', world.queue.ran)
+  tally.count('task runs', world.collector.runs.length)
+  tally.count(`seeds in ${mode} mode`)
+  tally.count(`seeds ${profile}`)
+  tally.count(`overlaps in ${mode} mode`, world.collector.overlaps)
+  for (const { executor } of world.hosts) {
+    tally.count('attempts fenced', executor.counts.fenced)
+    tally.count('attempts killed at their deadline', executor.counts.killedAtDeadline)
+    tally.count('daemon killed for a frozen runner', executor.counts.standIns)
+    tally.count('attempts with nobody left to kill them', executor.counts.unguarded)
+  }
 }

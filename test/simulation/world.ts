@@ -12,13 +12,14 @@ import { Random } from '../../src/base/random.ts'
 import type { Now } from '../../src/base/time.ts'
 import type { Effect, Input, Machine } from '../../src/node/machine.ts'
 import { type ClockOptions, HostClock, TRUE_CLOCK } from './clock.ts'
+import { Collector } from './collector.ts'
 import { Dialling } from './dialling.ts'
 import { Disk } from './disk.ts'
-import { Executor, type Run } from './executor.ts'
+import { Executor } from './executor.ts'
 import { Gossip } from './gossip.ts'
 import { Network } from './network.ts'
 import { HOSTS_MAX, Paths } from './paths.ts'
-import { type Ground, type Probe, Process } from './process.ts'
+import { type Death, type Ground, type Probe, Process } from './process.ts'
 import { EventQueue } from './queue.ts'
 
 /** What a world shows besides what processes show. */
@@ -38,9 +39,18 @@ export interface Host {
   /** The key in the data directory; a new one after the disk was lost. */
   peer: PeerId
   process: Process | undefined
+  /** A start waits until the runner of the last daemon has let go of the data directory. */
+  startWaits: boolean
   /** Its last process left in an orderly way. */
   left: boolean
+  /** Virtual time at which it last woke from being suspended. */
+  suspendedUntil: number
 }
+
+/** What daemon and runner are behind their children when a stopped tree goes on, in ms. */
+const THAW_MS_MAX = 50
+/** Makes the generator of thaws another one than that of the world. */
+const THAWS = 0x7a_77ed
 
 /** Makes the machine of a new process on a host. The boot is counted and noted on the disk already. */
 export type MakeMachine = (host: Host, now: Now) => Machine
@@ -50,15 +60,21 @@ export class World {
   readonly paths: Paths
   readonly network: Network
   readonly hosts: Host[] = []
-  /** Every run of every task, in order of start. */
-  readonly runs: Run[] = []
+  /** What really executes, and when. */
+  readonly collector = new Collector(() => this.queue.now)
+  /** How long, in ms, what a killed daemon left to its runner is excepted from the promise of one actor a key. */
+  exceptReapMs = 0
+  /** The same for what a machine does after it was suspended with its clocks. */
+  exceptSuspendedMs = 0
   /** Called after each start, before the process has done anything. */
   started: (host: Host, process: Process) => void = () => {}
   readonly #gossip: Gossip
   readonly #dialling: Dialling
   readonly #random: Random
+  readonly #thaws: Random
   readonly #makeMachine: MakeMachine
   readonly #probes: WorldProbe[] = []
+  readonly #steppers: WorldProbe[] = []
   #addresses = 0
 
   constructor(seed: number, makeMachine: MakeMachine) {
@@ -68,6 +84,7 @@ export class World {
     this.network = new Network(this.queue, this.paths)
     this.#dialling = new Dialling(this.queue, this.network, address => this.#lookup(address))
     this.#gossip = new Gossip(this.network, this.queue, this.#random.fork())
+    this.#thaws = new Random(seed + THAWS)
   }
 
   get now(): number {
@@ -76,6 +93,7 @@ export class World {
 
   watch(probe: WorldProbe): void {
     this.#probes.push(probe)
+    if (probe.stepped !== undefined) this.#steppers.push(probe)
   }
 
   note(text: string): void {
@@ -87,16 +105,24 @@ export class World {
     assert(this.hosts.length < HOSTS_MAX, 'a world has room for the host', { name })
     const index = this.hosts.length
     const random = this.#random.fork()
+    const hostClock = new HostClock(clock)
     const host: Host = {
       index,
       name,
       disk: new Disk(random.fork()),
-      clock: new HostClock(clock),
-      executor: new Executor(this.queue, random.fork(), this.runs),
+      clock: hostClock,
+      executor: new Executor({
+        queue: this.queue,
+        clock: hostClock,
+        random: random.fork(),
+        collector: this.collector,
+      }),
       address: this.freshAddress(),
       peer: asPeerId(`peer-${name}`),
       process: undefined,
+      startWaits: false,
       left: false,
+      suspendedUntil: Number.NEGATIVE_INFINITY,
     }
     this.hosts.push(host)
     return host
@@ -113,15 +139,27 @@ export class World {
     return found
   }
 
-  /** Starts the daemon: boot number and incarnation are raised and on disk before it says a word. */
-  start(host: Host): Process {
+  /**
+   * Starts the daemon, once the data directory is free: boot number and incarnation are raised and on disk before it says
+   * a word.
+   */
+  start(host: Host): void {
     assert(host.process === undefined, 'one process a host', { host: host.name })
     this.paths.setPower(host.index, true)
+    if (host.executor.locked) {
+      this.note(`start of ${host.name} waits for the lock`)
+      host.startWaits = true
+    } else this.#boot(host)
+  }
+
+  #boot(host: Host): void {
     const { disk, clock } = host
     disk.boot++
     disk.incarnation = Math.max(disk.incarnation + 1, clock.at(this.now).wall)
     host.left = false
+    host.startWaits = false
     this.note(`start ${host.name} at ${host.address} boot ${disk.boot}`)
+    host.executor.daemonStarted()
     const process = new Process(
       this.#groundOf(host),
       { host: host.index, peer: host.peer, boot: disk.boot },
@@ -129,7 +167,6 @@ export class World {
     )
     host.process = process
     this.started(host, process)
-    return process
   }
 
   #groundOf(host: Host): Ground {
@@ -143,7 +180,25 @@ export class World {
       executor: host.executor,
       probe: this.#probeAll,
       exited: process => this.#exited(host, process),
+      diskFailed: process => this.#diskFailed(host, process),
+      died: (_process, how) => this.#died(host, how),
     }
+  }
+
+  #died(host: Host, how: Death): void {
+    if (how === 'power') {
+      host.executor.hostDied()
+      return
+    }
+    host.executor.daemonDied(how, how === 'killed' ? this.exceptReapMs : 0, () => {
+      if (host.startWaits && host.process === undefined && this.paths.powered(host.index)) this.#boot(host)
+    })
+  }
+
+  #diskFailed(host: Host, process: Process): void {
+    if (host.process !== process) return
+    this.note(`${host.name} ends: its disk failed`)
+    this.#kill(host, 'killed')
   }
 
   readonly #probeAll: Probe = {
@@ -152,6 +207,9 @@ export class World {
     },
     effect: (process: Process, effect: Effect): void => {
       for (const probe of this.#probes) probe.effect(process, effect)
+    },
+    stepped: (process: Process, input: Input): void => {
+      for (const probe of this.#steppers) probe.stepped?.(process, input)
     },
     broken: (process: Process, invariant: string, detail: string): void => {
       for (const probe of this.#probes) probe.broken(process, invariant, detail)
@@ -168,28 +226,29 @@ export class World {
   /** kill -9: the kernel stays and closes the connections. */
   crash(host: Host): void {
     this.note(`crash ${host.name}`)
-    this.#kill(host)
+    this.#kill(host, 'killed')
   }
 
   /** The power goes: no FIN, no RST, no answer. */
   powerOff(host: Host): void {
     this.note(`power off ${host.name}`)
     this.paths.setPower(host.index, false)
-    this.#kill(host)
+    this.#kill(host, 'power')
+    if (host.executor.locked) host.executor.hostDied()
   }
 
-  #kill(host: Host): void {
+  #kill(host: Host, how: 'killed' | 'power'): void {
     const process = host.process
     host.process = undefined
-    process?.kill()
+    process?.kill(how)
   }
 
-  /** Loses the data directory: key, boot number, records. Only while nothing runs there. */
-  wipe(host: Host): void {
+  /** Loses the data directory: boot number, records, and the key, if that is not kept elsewhere. Only while nothing runs there. */
+  wipe(host: Host, keepKey = false): void {
     assert(host.process === undefined, 'a disk is not wiped under a process', { host: host.name })
     host.disk.wipe()
-    host.peer = asPeerId(`peer-${host.name}-${host.disk.wipes}`)
-    this.note(`wipe ${host.name}`)
+    if (!keepKey) host.peer = asPeerId(`peer-${host.name}-${host.disk.wipes}`)
+    this.note(`wipe ${host.name}${keepKey ? ', its key is kept' : ''}`)
   }
 
   /** Another address from the next start on; the old one is free for anyone. */
@@ -198,6 +257,7 @@ export class World {
     host.address = address
   }
 
+  /** The daemon alone stands still; its runner and their children go on. */
   freeze(host: Host, forMs?: number): void {
     const process = host.process
     if (process === undefined || process.frozen) return
@@ -206,7 +266,62 @@ export class World {
     if (forMs !== undefined) this.queue.in(forMs, () => this.#thawProcess(host, process))
   }
 
+  /** Daemon, runner and children stand still: a paused container, a stopped process tree. */
+  freezeTree(host: Host, forMs: number): boolean {
+    const process = host.process
+    if (process === undefined || process.frozen) return false
+    this.note(`freeze the whole tree of ${host.name} for ${Math.round(forMs)} ms`)
+    process.freeze()
+    host.executor.freezeRunner()
+    host.executor.freezeChildren()
+    this.queue.in(forMs, () => this.#thawTree(host, process))
+    return true
+  }
+
+  /** The children may run a moment before daemon and runner do: the kernel wakes them in any order. */
+  #thawTree(host: Host, process: Process): void {
+    host.executor.thawChildren()
+    this.queue.in(this.#thaws.between(0, THAW_MS_MAX), () => {
+      host.executor.thawRunner()
+      this.#thawProcess(host, process)
+    })
+  }
+
+  /** The machine is suspended: its processes stand still, and its monotonic clock with them. */
+  suspend(host: Host, forMs: number): boolean {
+    const process = host.process
+    if (process === undefined || process.frozen) return false
+    this.note(`suspend ${host.name} for ${Math.round(forMs)} ms`)
+    process.freeze()
+    host.executor.freezeRunner()
+    host.executor.freezeChildren()
+    host.clock.suspend(this.now)
+    this.queue.in(forMs, () => {
+      host.clock.resume(this.now)
+      host.executor.exceptUntil(this.now + this.exceptSuspendedMs)
+      host.suspendedUntil = this.now
+      this.#thawTree(host, process)
+    })
+    return true
+  }
+
+  freezeRunner(host: Host, forMs: number): boolean {
+    if (!host.executor.runnerUp || host.process === undefined) return false
+    this.note(`freeze the runner of ${host.name} for ${Math.round(forMs)} ms`)
+    host.executor.freezeRunner()
+    this.queue.in(forMs, () => host.executor.thawRunner())
+    return true
+  }
+
+  killRunner(host: Host): boolean {
+    if (!host.executor.killRunner()) return false
+    this.note(`kill the runner of ${host.name}`)
+    return true
+  }
+
   thaw(host: Host): void {
+    host.executor.thawChildren()
+    host.executor.thawRunner()
     if (host.process !== undefined) this.#thawProcess(host, host.process)
   }
 

@@ -1,0 +1,141 @@
+/**
+ * What must be so at the end, after the quiet: whoever lives is known to live by all, whoever died is known to be dead,
+ * all rings are one, and every task that was accepted has succeeded.
+ */
+import type { TaskRecord } from '../../src/tasks/task.ts'
+import type { Cluster } from './cluster.ts'
+import type { Findings } from './findings.ts'
+import type { Process } from './process.ts'
+import type { Schedule } from './schedule.ts'
+import type { Host } from './world.ts'
+
+/** A peer that must know that somebody left. */
+interface Farewell {
+  readonly leaver: Host
+  readonly incarnation: number
+  readonly by: Process
+  readonly host: Host
+}
+
+export class EndChecks {
+  readonly #cluster: Cluster
+  readonly #schedule: Schedule
+  readonly #findings: Findings
+  readonly #accepted = new Map<string, { disks: readonly Host[]; wipes: number[] }>()
+  readonly #farewells: Farewell[] = []
+
+  constructor(cluster: Cluster, schedule: Schedule, findings: Findings) {
+    this.#cluster = cluster
+    this.#schedule = schedule
+    this.#findings = findings
+  }
+
+  /** A submission was answered while these disks had its record. */
+  accepted(task: string, disks: readonly Host[]): void {
+    this.#accepted.set(task, { disks, wipes: disks.map(host => host.disk.wipes) })
+  }
+
+  /** The peers that must know of a leave: linked, awake, and with a path that loses nothing. */
+  noteFarewell(process: Process): void {
+    const { world } = this.#cluster
+    const leaver = world.hosts[process.host]
+    const belief = leaver && this.#cluster.belief(leaver)
+    if (leaver === undefined || belief === undefined) return
+    for (const end of world.network.endsOf(process)) {
+      const host = world.hosts[end.other.owner.host]
+      const flowing = end.stuck === undefined && end.other.stuck === undefined && end.other.open
+      if (host?.process === undefined || host.process !== end.other.owner || !flowing) continue
+      if (host.process.frozen || end.stalledUntil > world.now) continue
+      if (world.paths.stalled(leaver.index, host.index, world.now)) continue
+      this.#farewells.push({ leaver, incarnation: belief.self.incarnation, by: host.process, host })
+    }
+  }
+
+  check(): void {
+    const running = this.#cluster.world.hosts.filter(host => host.process !== undefined)
+    for (const host of running) this.#checkView(host, running)
+    this.#checkRings(running)
+    for (const farewell of this.#farewells) this.#checkFarewell(farewell)
+    this.#checkTasks(running)
+  }
+
+  #checkView(host: Host, running: readonly Host[]): void {
+    const belief = this.#cluster.belief(host)
+    if (belief === undefined) return
+    const living = new Map(belief.members.filter(m => m.status === 'alive').map(m => [m.id as string, m]))
+    for (const other of running) {
+      const now = this.#cluster.belief(other)?.self
+      const seen = living.get(other.name)
+      if (seen === undefined)
+        this.#findings.fail('views converge', host.name, `does not count ${other.name} as living`)
+      else if (seen.incarnation !== now?.incarnation) {
+        this.#findings.fail(
+          'views converge',
+          host.name,
+          `has ${other.name} in incarnation ${seen.incarnation}, not ${now?.incarnation}`,
+        )
+      }
+    }
+    for (const name of living.keys()) {
+      if (!running.some(other => other.name === name)) {
+        this.#findings.fail('the dead are dead', host.name, `still counts ${name} as living`)
+      }
+    }
+  }
+
+  #checkRings(running: readonly Host[]): void {
+    const checksums = new Set(running.map(host => this.#cluster.belief(host)?.ringChecksum))
+    if (checksums.size > 1) this.#findings.fail('one ring', undefined, [...checksums].join(', '))
+  }
+
+  #checkFarewell({ leaver, incarnation, by, host }: Farewell): void {
+    if (host.process !== by) return
+    const record = this.#cluster.belief(host)?.members.find(member => member.id === leaver.name)
+    if (record?.incarnation !== incarnation || record.status === 'left') return
+    this.#findings.fail('a leave is a leave', host.name, `has ${leaver.name} as ${record.status}`)
+  }
+
+  #checkTasks(running: readonly Host[]): void {
+    if (running.length === 0) return
+    const tasks = new Set<string>()
+    for (const host of running) for (const id of host.disk.rows('tasks').keys()) tasks.add(id)
+    const stateOf = (id: string): string[] =>
+      running.flatMap(host => {
+        const record = host.disk.rows('tasks').get(id) as TaskRecord | undefined
+        return record === undefined ? [] : [record.state]
+      })
+    for (let index = 0; index < this.#schedule.listTasks; index++) {
+      const states = stateOf(`list-${index}`)
+      if (!states.includes('succeeded')) {
+        this.#findings.fail(
+          'every listed task succeeds',
+          undefined,
+          `list-${index}: ${states.join(', ') || 'no record'}`,
+        )
+      }
+    }
+    for (const [id, { disks, wipes }] of this.#accepted) {
+      const survivors = disks.filter((host, i) => host.disk.wipes === wipes[i] && host.process !== undefined)
+      if (survivors.length < disks.length) continue
+      const states = stateOf(id)
+      if (!states.includes('succeeded')) {
+        this.#findings.fail(
+          'nothing accepted is lost',
+          survivors[0]?.name,
+          `${id}: ${states.join(', ') || 'no record'}`,
+        )
+      }
+    }
+    if (this.#schedule.profile === 'calm') this.#checkOnce()
+  }
+
+  #checkOnce(): void {
+    const successes = new Map<string, number>()
+    for (const run of this.#cluster.world.collector.runs) {
+      if (run.end === 'succeeded') successes.set(run.task, (successes.get(run.task) ?? 0) + 1)
+    }
+    for (const [task, count] of successes) {
+      if (count > 1) this.#findings.fail('calm runs each task once', undefined, `${task} ran ${count} times`)
+    }
+  }
+}

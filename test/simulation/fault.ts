@@ -1,0 +1,50 @@
+import type { ControlRequest } from '../../src/node/control.ts'
+
+/** Hosts have started by then, in ms. */
+export const STARTS_MS = 3_000
+/** These are in every seed list, so they always come back. */
+export const SEED_HOSTS = 3
+
+export type Pair = readonly [from: number, to: number]
+
+/** Hosts are numbers; `ms` is how long a fault lasts. */
+export type Fault = { readonly at: number } & (
+  | {
+      readonly kind: 'start'
+      readonly host: number
+      readonly address: 'same' | 'new' | 'reused'
+      /** An empty disk; the key may be kept elsewhere. */
+      readonly disk: 'kept' | 'lost' | 'lost-but-key'
+    }
+  | { readonly kind: 'crash' | 'power-off' | 'leave' | 'kill-runner'; readonly host: number }
+  | {
+      readonly kind: 'freeze' | 'freeze-tree' | 'freeze-runner' | 'suspend'
+      readonly host: number
+      readonly ms: number
+    }
+  | { readonly kind: 'slow-disk' | 'disk-fails'; readonly host: number; readonly ms: number }
+  | { readonly kind: 'loss'; readonly pair: Pair | 'all'; readonly share: number; readonly ms: number }
+  | {
+      readonly kind: 'delay'
+      readonly pair: Pair | 'all'
+      readonly latencyMs: number
+      readonly jitterMs: number
+      readonly ms: number
+    }
+  | {
+      readonly kind: 'partition'
+      readonly left: readonly number[]
+      /** `one-way`: nothing gets from the left to the right. */
+      readonly way: 'both' | 'one-way'
+      readonly ms: number
+    }
+  | {
+      /** `stall`: the connections there are go silent, new ones work; what was sent on them comes late, behind newer things. */
+      readonly kind: 'cut' | 'cut-one-way' | 'stall'
+      readonly pair: Pair
+      readonly ms: number
+    }
+  | { readonly kind: 'wall-step'; readonly host: number; readonly byMs: number }
+  | { readonly kind: 'submit'; readonly host: number; readonly task: number }
+  | { readonly kind: 'control'; readonly host: number; readonly request: ControlRequest }
+)

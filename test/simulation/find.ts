@@ -1,0 +1,117 @@
+/**
+ * Looks for a seed that finds a breakage and that the unbroken core passes, and writes both into `breakages.json`.
+ *
+ *   node test/simulation/find.ts PATCH...    these patches of `breakages/`
+ *   node test/simulation/find.ts --stale     those whose seed no longer finds them
+ *
+ *   FROM     first seed tried (default 1)
+ *   SEEDS    how many are tried (default 400)
+ *   PROFILE, MODE, NODES, SECONDS   of the runs (default: as the seed says)
+ *   WANT     only this invariant will do
+ *   BREAKS   what the patch breaks, in words, for one that is not in the list yet
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { argv, env, exit } from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { BrokenCopy } from './broken-copy.ts'
+import { runSeed } from './seed-run.ts'
+import { MODES, PROFILES, type Shape } from './shape.ts'
+
+const LIST = fileURLToPath(new URL('breakages.json', import.meta.url))
+const SEEDS = Number(env['SEEDS'] ?? 400)
+/** So many seeds are tried at once; the first violation ends a try. */
+const BATCH = 50
+const BATCH_MS_MAX = 600_000
+
+interface Breakage extends Shape {
+  readonly patch: string
+  readonly breaks: string
+  readonly invariant: string
+}
+
+interface Found {
+  readonly shape: Shape
+  readonly invariant: string
+}
+
+const settingsOf = ({ seed, profile, mode, nodes, seconds }: Shape): Record<string, string> => ({
+  SEED: String(seed),
+  PROFILE: profile,
+  MODE: mode,
+  NODES: String(nodes),
+  SECONDS: String(seconds),
+})
+
+/** The violations told on standard error, as `run.ts` tells them. */
+function parseViolations(stderr: string): Found[] {
+  const told =
+    /seed \d+: "([^"]+)" does not hold[\s\S]*?replay: SEED=(\d+) PROFILE=(\w+) MODE=(\w+) NODES=(\d+) SECONDS=(\d+)/g
+  return [...stderr.matchAll(told)].flatMap(([, invariant = '', seed, profile, mode, nodes, seconds]) => {
+    const knownProfile = PROFILES.find(name => name === profile)
+    const knownMode = MODES.find(name => name === mode)
+    if (knownProfile === undefined || knownMode === undefined) return []
+    const shape = { seed: Number(seed), profile: knownProfile, mode: knownMode }
+    return [{ shape: { ...shape, nodes: Number(nodes), seconds: Number(seconds) }, invariant }]
+  })
+}
+
+/** The first seed that finds the patch and that the core itself passes. */
+function find(patch: string): Found | undefined {
+  const copy = new BrokenCopy(patch)
+  const first = Number(env['FROM'] ?? 1)
+  try {
+    for (let from = first; from < first + SEEDS; from += BATCH) {
+      const given = { FROM: String(from), SEEDS: String(BATCH), KEEP: String(BATCH) }
+      const ran = copy.simulate({ ...given, SEED: '', SHARD: '', SUM: '' }, BATCH_MS_MAX)
+      const violations = parseViolations(ran.stderr).sort((a, b) => a.shape.nodes - b.shape.nodes)
+      console.log(`${patch}: seeds ${from} to ${from + BATCH - 1}, ${violations.length} violations`)
+      const good = violations.find(found => isGood(found))
+      if (good !== undefined) return good
+    }
+    return undefined
+  } finally {
+    copy.remove()
+  }
+}
+
+function isGood({ shape, invariant }: Found): boolean {
+  const wanted = env['WANT'] ?? invariant
+  return invariant === wanted && runSeed(shape).violation === undefined
+}
+
+function isStale({ patch, invariant, ...shape }: Breakage): boolean {
+  try {
+    const copy = new BrokenCopy(patch)
+    const ran = copy.simulate(settingsOf(shape), BATCH_MS_MAX)
+    copy.remove()
+    return !ran.stderr.includes(`"${invariant}" does not hold`) || runSeed(shape).violation !== undefined
+  } catch (error) {
+    console.error((error as Error).message)
+    return false
+  }
+}
+
+function write(list: readonly Breakage[]): void {
+  writeFileSync(LIST, `${JSON.stringify(list, null, 2)}\n`)
+}
+
+let list = JSON.parse(readFileSync(LIST, 'utf8')) as Breakage[]
+const patches = argv.includes('--stale')
+  ? list.filter(isStale).map(({ patch }) => patch)
+  : argv.slice(2).filter(word => !word.startsWith('-'))
+let missed = 0
+for (const patch of patches) {
+  const known = list.find(each => each.patch === patch)
+  const found = find(patch)
+  if (found === undefined) {
+    console.error(`${patch}: no seed found; has an invariant gone blind?`)
+    missed++
+    continue
+  }
+  const breaks = known?.breaks ?? env['BREAKS'] ?? patch.replace('.patch', '').replaceAll('-', ' ')
+  const entry = { patch, breaks, invariant: found.invariant, ...found.shape }
+  list = known === undefined ? [...list, entry] : list.map(each => (each === known ? entry : each))
+  write(list)
+  console.log(`${patch}: seed ${found.shape.seed} reports "${found.invariant}"`)
+}
+exit(missed === 0 ? 0 : 1)

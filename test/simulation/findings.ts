@@ -1,0 +1,59 @@
+/** What must hold, by name, and the first thing that did not. */
+export const INVARIANTS = {
+  'a machine never throws': 'No input at any moment makes the core throw.',
+  'a machine does not spin': 'The core does not ask to be woken again and again without use.',
+  'effects are well-formed': 'No frame to a link that never was, no dial number twice, one reply a request.',
+  'traffic stays bounded': 'A node sends, publishes and dials no more than a fixed number of times a second.',
+  'tables stay bounded': 'A roster has no more members than there are, a store no more records than tasks.',
+  'incarnations never go down': 'No node ever takes an older incarnation of a member for the present one.',
+  'nobody pretends': 'A node says nothing about itself but its own name, key and incarnation.',
+  'no false death': 'Under mild faults no live member is ever called dead.',
+  'a pause accuses nobody': 'Where nothing is wrong but pauses, only a member that stood still is accused.',
+  'views converge': 'At the end every live node counts exactly the live nodes as living, as they are now.',
+  'the dead are dead': 'At the end nobody counts a killed node as living.',
+  'a leave is a leave': 'Who was connected to a node that left has it as left, never as dead.',
+  'a leave ends': 'Whatever else happens, a leave is over by its deadline and the farewell.',
+  'one ring': 'At the end all live nodes have the same ring.',
+  'every request is answered': 'A request to a node that lives gets its reply within its time limit.',
+  'accepted is on a disk': 'When a submission is answered, some disk has its record.',
+  'nothing accepted is lost':
+    'A record that was accepted is on a live disk at the end, if its disks survive.',
+  'every listed task succeeds': 'At the end every task of the shared list has a succeeded record.',
+  'calm runs each task once': 'Without faults no task runs to success twice.',
+  'one node executes for a key': 'In quorum mode no two nodes execute for one key at one moment.',
+  'one node may act for a key':
+    'In quorum mode no node has leave for a key while another has it, or executes for it.',
+  'tokens rise with each owner': 'A new actor of a key has a token above all that others had for it.',
+  'a minority stops':
+    'Nothing executes, and no leave stands, a lease after the last request that a quorum granted.',
+  'no eviction without a lease': 'In quorum mode only a node with a live lease calls another dead.',
+  'a voter is silent after boot': 'A voter grants nothing for a promise length after each boot.',
+  'a term is on disk before it is granted':
+    'A grant that says so comes from a voter whose disk has the term.',
+  'every key has an actor': 'At the end of the quiet exactly one node may act for each key.',
+} as const satisfies Record<string, string>
+
+export type InvariantName = keyof typeof INVARIANTS
+
+export interface Violation {
+  readonly invariant: string
+  /** Virtual ms. */
+  readonly at: number
+  /** Where, when it is about one node. */
+  readonly node: string | undefined
+  readonly detail: string
+}
+
+export class Findings {
+  readonly #now: () => number
+  violation: Violation | undefined
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  /** The first one counts: what comes after it may follow from it. */
+  fail(invariant: InvariantName, node: string | undefined, detail: string): void {
+    this.violation ??= { invariant, at: this.#now(), node, detail }
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What a quorum really granted to each node, kept outside of the nodes: when each request left, and which voters answered
+ * that they grant it. The lease of a node can be no longer than `leaseMs` after the sending of the last request that a
+ * quorum granted, whatever the node itself believes; its own vote, which no wire shows, is counted as always given.
+ */
+import type { NodeId } from '../../src/base/ids.ts'
+import type { Grant, Renew, VoterList } from '../../src/grants/messages.ts'
+import type { Effect, Input } from '../../src/node/machine.ts'
+import type { Cluster } from './cluster.ts'
+import type { Findings } from './findings.ts'
+import type { Process } from './process.ts'
+
+/** Rounding of clocks, in ms. */
+const EPSILON_MS = 0.01
+/** Requests without an answer remembered per voter; older ones are of no use. */
+const SENT_MAX = 64
+
+/** One voter as one process knows it. */
+interface Asked {
+  /** Sending times by sequence number, on the clock of the asking host. */
+  readonly sent: Map<number, number>
+  grantedAt: number
+}
+
+export class LeaseWatch {
+  readonly #cluster: Cluster
+  readonly #findings: Findings
+  readonly #asked = new WeakMap<Process, Map<string, Asked>>()
+
+  constructor(cluster: Cluster, findings: Findings) {
+    this.#cluster = cluster
+    this.#findings = findings
+  }
+
+  input(process: Process, input: Input): void {
+    if (input.kind !== 'frame' || input.message.type !== 'grant') return
+    const { session, seq } = input.message
+    if (session !== process.boot) return
+    const asked = this.#askedOf(process).get(input.peer)
+    const at = asked?.sent.get(seq)
+    if (asked !== undefined && at !== undefined) asked.grantedAt = Math.max(asked.grantedAt, at)
+  }
+
+  effect(process: Process, effect: Effect): void {
+    if (effect.kind === 'log' && effect.event === 'verdict') this.#checkEviction(process, effect.fields)
+    if (effect.kind !== 'send') return
+    const { message } = effect
+    if (message.type === 'renew') this.#noteSent(process, effect.link, message)
+    if (message.type === 'grant') this.#checkGrant(process, effect.link, message)
+  }
+
+  /** Local instant at which the process's lease ends at the latest; minus infinity when it never had one. */
+  boundOf(process: Process): number {
+    const list = this.#votersOf(process)
+    if (list === undefined) return Number.NEGATIVE_INFINITY
+    const now = process.now().mono as number
+    const times = new Map<NodeId, number>()
+    const asked = this.#asked.get(process)
+    for (const name of new Set([...list.names, ...(list.previous ?? [])])) {
+      const host = this.#cluster.world.hosts.find(each => each.name === name)
+      const isSelf = host?.index === process.host
+      const at = isSelf ? now : host === undefined ? undefined : asked?.get(host.peer)?.grantedAt
+      if (at !== undefined) times.set(name, at)
+    }
+    const since = [list.names, ...(list.previous === undefined ? [] : [list.previous])].map(names =>
+      quorumSince(names, times, list.fixed && list.previous === undefined),
+    )
+    return Math.min(...since) + this.#cluster.grants.leaseMs
+  }
+
+  /** Has the process's lease, as the outside knows it, run out? */
+  over(process: Process): boolean {
+    return (process.now().mono as number) > this.boundOf(process) + EPSILON_MS
+  }
+
+  #votersOf(process: Process): VoterList | undefined {
+    return this.#cluster.world.hosts[process.host]?.disk.rows('grants').get('voters') as VoterList | undefined
+  }
+
+  #askedOf(process: Process): Map<string, Asked> {
+    let asked = this.#asked.get(process)
+    if (asked === undefined) {
+      asked = new Map()
+      this.#asked.set(process, asked)
+    }
+    return asked
+  }
+
+  #peerOn(process: Process, link: number): string | undefined {
+    return this.#cluster.world.network.endsOf(process).find(end => end.link === link)?.other.owner.peer
+  }
+
+  #noteSent(process: Process, link: number, { seq }: Renew): void {
+    const peer = this.#peerOn(process, link)
+    if (peer === undefined) return
+    const all = this.#askedOf(process)
+    let asked = all.get(peer)
+    if (asked === undefined) {
+      asked = { sent: new Map(), grantedAt: Number.NEGATIVE_INFINITY }
+      all.set(peer, asked)
+    }
+    asked.sent.set(seq, process.now().mono)
+    if (asked.sent.size > SENT_MAX) {
+      const oldest = asked.sent.keys().next()
+      if (!oldest.done) asked.sent.delete(oldest.value)
+    }
+  }
+
+  #checkGrant(process: Process, link: number, { top, termTaken }: Grant): void {
+    const host = this.#cluster.world.hosts[process.host]
+    if (host === undefined) return
+    const awakeMs = (process.now().mono as number) - host.clock.monoAt(process.startedAt)
+    if (awakeMs < this.#cluster.grants.promiseMs - EPSILON_MS) {
+      const detail = `granted to ${this.#peerOn(process, link)} ${Math.round(awakeMs)} ms after its boot`
+      this.#findings.fail('a voter is silent after boot', host.name, detail)
+    }
+    const onDisk = (host.disk.rows('grants').get('top') as number | undefined) ?? 0
+    if (termTaken && onDisk < top) {
+      const detail = `says top ${top}, its disk has ${onDisk}`
+      this.#findings.fail('a term is on disk before it is granted', host.name, detail)
+    }
+  }
+
+  #checkEviction(process: Process, fields: Readonly<Record<string, unknown>>): void {
+    if (this.#cluster.grants.mode !== 'quorum' || !this.over(process)) return
+    const name = this.#cluster.world.hosts[process.host]?.name
+    const detail = `calls ${String(fields['member'])} dead, its lease is over`
+    this.#findings.fail('no eviction without a lease', name, detail)
+  }
+}
+
+/** Since when enough of these names had granted: more than half, or exactly half with the lowest name. */
+function quorumSince(names: readonly NodeId[], times: ReadonlyMap<NodeId, number>, half: boolean): number {
+  const at = names.map(name => times.get(name) ?? Number.NEGATIVE_INFINITY).sort((a, b) => b - a)
+  const majority = at[Math.floor(names.length / 2)] ?? Number.NEGATIVE_INFINITY
+  const lowest = times.get([...names].sort()[0] ?? (names[0] as NodeId)) ?? Number.NEGATIVE_INFINITY
+  if (!half || names.length % 2 === 1) return majority
+  return Math.max(majority, Math.min(lowest, at[names.length / 2 - 1] ?? Number.NEGATIVE_INFINITY))
+}
