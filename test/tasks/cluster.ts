@@ -28,8 +28,8 @@ interface Options {
   readonly check?: (node: NodeId, type: string) => Failure | undefined
   /** Who may act; available mode by default. */
   readonly right?: (node: NodeId) => Right
-  /** Told of the keys that a node keeps before leave is asked for. */
-  readonly kept?: (node: NodeId, keys: readonly string[]) => void
+  /** Told of a node's ring and of the keys it keeps after every step, before it asks what it may act for. */
+  readonly claims?: (host: Host, kept: readonly string[], now: number) => void
   /** What an attempt does: how long it takes, and how it ends. */
   readonly run?: (order: AttemptOrder, random: Random) => { readonly ms: number; readonly outcome: Outcome }
 }
@@ -53,7 +53,7 @@ export class Cluster {
   readonly #run: NonNullable<Options['run']>
   readonly #check: NonNullable<Options['check']>
   readonly #right: Options['right']
-  readonly #kept: Options['kept']
+  readonly #claims: Options['claims']
   readonly #frameMs: readonly [number, number]
   readonly #events: Event[] = []
   readonly #arrivals = new Map<string, number>()
@@ -70,7 +70,7 @@ export class Cluster {
     this.commitMs = options.commitMs ?? [0.5, 4]
     this.#check = options.check ?? (() => undefined)
     this.#right = options.right
-    this.#kept = options.kept
+    this.#claims = options.claims
     this.#run =
       options.run ?? ((_, random) => ({ ms: random.between(1, 20), outcome: { ok: true, result: 'done' } }))
   }
@@ -132,7 +132,10 @@ export class Cluster {
 
   show(name: string, ring: Ring, live: readonly NodeId[], delayMs = 0): void {
     const host = this.host(name)
-    const tell = () => this.#step(host, tasks => tasks.viewChanged(ring, live, this.#now()))
+    const tell = () => {
+      host.ring = ring
+      this.#step(host, tasks => tasks.viewChanged(ring, live, this.#now()))
+    }
     // A later view never arrives before an earlier one.
     host.lastViewAt = Math.max(host.lastViewAt, this.now + delayMs)
     if (host.lastViewAt <= this.now) tell()
@@ -155,6 +158,7 @@ export class Cluster {
     host.alive = false
     host.life++
     host.tasks = undefined
+    host.ring = undefined
     host.attempts.clear()
     return host
   }
@@ -280,7 +284,7 @@ export class Cluster {
 
   #step(host: Host, call: (tasks: Tasks) => readonly TasksEffect[]): void {
     this.#perform(host, call(host.machine))
-    this.#kept?.(host.id, host.machine.keptKeys())
+    this.#claims?.(host, host.machine.keptKeys(), this.now)
     this.#perform(host, host.machine.fence(this.#now()))
   }
 

@@ -1,6 +1,7 @@
 /** One node of a `Cluster`: its machine, its disk, and what runs on it. */
 import assert from 'node:assert/strict'
 import type { NodeId } from '../../src/base/ids.ts'
+import type { Ring } from '../../src/ring/ring.ts'
 import type { AttemptOrder } from '../../src/tasks/effects.ts'
 import type { Outcome, TaskRecord } from '../../src/tasks/task.ts'
 import type { Tasks } from '../../src/tasks/tasks.ts'
@@ -25,6 +26,8 @@ export class Host {
   lastCommitAt = 0
   lastViewAt = 0
   tasks: Tasks | undefined
+  /** As last shown to it. */
+  ring: Ring | undefined
 
   constructor(id: NodeId) {
     this.id = id
