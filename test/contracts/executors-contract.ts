@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, asTaskId } from '../../src/base/ids.ts'
+import { after, instantOf } from '../../src/base/time.ts'
 import type { AttemptOrder } from '../../src/node/machine.ts'
 import type { Executors } from '../../src/runtime/ports.ts'
 import type { Json } from '../../src/tasks/task.ts'
@@ -64,9 +65,30 @@ export function executorsContract(
     await Promise.all([executors.stop(), executors.stop()])
     const outcome = await running
     assert.equal(outcome.ok || outcome.error.code, 'CANCELLED')
-    const after = await executors.execute(order('echo', 1), never)
-    assert.equal(after.ok || after.error.code, 'CANCELLED')
+    const afterwards = await executors.execute(order('echo', 1), never)
+    assert.equal(afterwards.ok || afterwards.error.code, 'CANCELLED')
     await executors.stop()
+  })
+
+  test(`${name}: an attempt whose right ends is over before that, as fenced, and a renewal moves the end`, async t => {
+    const executors = make()
+    t.after(() => executors.stop())
+    const inMs = (ms: number) => after(instantOf(performance.now()), ms)
+    const late = await executors.execute({ ...order('echo', 1), until: inMs(-1) }, never)
+    assert.equal(late.ok || late.error.code, 'FENCED')
+    const short = inMs(900)
+    const endless1 = { ...order(endless.type, endless.payload), attempt: 1, until: short }
+    const endless2 = { ...order(endless.type, endless.payload), attempt: 2, until: short }
+    const [first, second] = [executors.execute(endless1, never), executors.execute(endless2, never)]
+    const long = inMs(2_500)
+    executors.extend([endless2], long)
+    executors.extend([endless2], short)
+    const ended = await first
+    assert.ok(performance.now() < short)
+    assert.equal(ended.ok || ended.error.code, 'FENCED')
+    const renewed = await second
+    assert.ok(performance.now() > short && performance.now() < long)
+    assert.equal(renewed.ok || renewed.error.code, 'FENCED')
   })
 
   test(`${name}: metric names are unique and their values are numbers`, async t => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { test } from 'node:test'
+import { after, instantOf } from '../../../src/base/time.ts'
 import type { Json } from '../../../src/tasks/task.ts'
 import { failureOf, metric, orderOf, resultOf, scene } from './scene.ts'
 
@@ -106,4 +107,12 @@ test('attempts are counted by type and outcome', async t => {
   assert.equal(metric(executors, 'attempts_total', { type: 'echo', outcome: 'succeeded' }), 1)
   assert.equal(metric(executors, 'attempts_total', { type: 'unreliable', outcome: 'THREW' }), 1)
   assert.equal(metric(executors, 'attempts_running', { type: 'echo' }), 0)
+})
+
+test('compute stops before the right to act ends', async t => {
+  const { executors } = scene(t)
+  const end = after(instantOf(performance.now()), 300)
+  const order = orderOf('compute', { n: 100_000_000 }, { until: end })
+  assert.equal(failureOf(await executors.execute(order, never)).code, 'FENCED')
+  assert.ok(performance.now() < end)
 })

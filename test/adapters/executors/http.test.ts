@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { createServer as createTcpServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { after, instantOf } from '../../../src/base/time.ts'
 import type { Json } from '../../../src/tasks/task.ts'
 import { failureOf, metric, orderOf, resultOf, scene, until } from './scene.ts'
 
@@ -156,6 +157,41 @@ test('an abort and a stop end a request as cancelled', async t => {
   assert.equal(failureOf(await outcome).code, 'CANCELLED')
   await executors.stop()
   assert.equal(failureOf(await other).code, 'CANCELLED')
+})
+
+test('a request ends before the right to act does, and a renewal lets it go on', async t => {
+  let open = 0
+  const { origin, seen } = await application(t, (response, { url }) => {
+    open++
+    response.on('close', () => open--)
+    if (url === '/slow') setTimeout(() => response.end('fine'), 900)
+  })
+  const { executors } = scene(t, { allow: [origin] })
+  const until1 = after(instantOf(performance.now()), 600)
+  const hanging = orderOf('http', { url: `${origin}/hang` }, { attempt: 1, until: until1 })
+  const slow = orderOf('http', { url: `${origin}/slow` }, { attempt: 2, until: until1 })
+  const [first, second] = [executors.execute(hanging, never), executors.execute(slow, never)]
+  executors.extend([slow], after(until1, 10_000))
+  const { code, retryable } = failureOf(await first)
+  assert.deepEqual([code, retryable, performance.now() < until1], ['FENCED', true, true])
+  assert.equal(resultOf(await second)['body'], 'fine')
+  await until('the connections are closed', () => open === 0)
+  const told = Number(seen[0]?.headers['roundtable-task-acting-until-ms']) - Date.now()
+  assert.ok(Math.abs(told - (until1 - performance.now())) < 300, `${told}`)
+})
+
+test('an answer that is read after the right has ended is no success, though no timer had a chance', async t => {
+  let end = 0
+  const { origin } = await application(t, response => {
+    response.end('done', () => {
+      // This process is the daemon too: it stands still until its right is over, with the answer in its socket.
+      while (performance.now() < end);
+    })
+  })
+  const { executors } = scene(t, { allow: [origin] })
+  const order = orderOf('http', { url: `${origin}/a` }, { until: after(instantOf(performance.now()), 800) })
+  end = Number(order.until) + 20
+  assert.equal(failureOf(await executors.execute(order, never)).code, 'FENCED')
 })
 
 test('of an answer without end the beginning is kept and the connection closed', async t => {
