@@ -10,24 +10,42 @@ interface Heard {
   readonly claim: Claim
   /** When it was last said. */
   readonly at: Instant
+  /** It was told to everybody, which is not done every second: it stands longer without being said again. */
+  readonly flooded: boolean
 }
 
 export class ClaimBoard {
   readonly #bySubject = new Map<NodeId, Map<NodeId, Heard>>()
   readonly #ttlMs: number
+  readonly #floodedTtlMs: number
 
-  /** @param ttlMs a claim not said again for this long is forgotten */
-  constructor(ttlMs: number) {
+  /**
+   * @param ttlMs a claim not said again for this long is forgotten
+   * @param floodedTtlMs the same for claims that were told to everybody
+   */
+  constructor(ttlMs: number, floodedTtlMs = ttlMs) {
     this.#ttlMs = ttlMs
+    this.#floodedTtlMs = floodedTtlMs
+  }
+
+  /** Members that are or were accused lately. */
+  subjects(): IterableIterator<NodeId> {
+    return this.#bySubject.keys()
+  }
+
+  /** How many they are. */
+  get size(): number {
+    return this.#bySubject.size
   }
 
   /** Takes a claim or a withdrawal. True when it is news (and not only a repetition). */
-  note(claim: Claim, now: Instant): boolean {
+  note(claim: Claim, now: Instant, flooded = false): boolean {
     const claims = this.#bySubject.get(claim.subject) ?? new Map<NodeId, Heard>()
     this.#bySubject.set(claim.subject, claims)
     const known = claims.get(claim.accuser)
     if (known !== undefined && claim.sequence < known.claim.sequence) return false
-    claims.set(claim.accuser, { claim, at: now })
+    const again = known?.flooded === true && known.claim.sequence === claim.sequence
+    claims.set(claim.accuser, { claim, at: now, flooded: flooded || again })
     return known === undefined || claim.sequence > known.claim.sequence
   }
 
@@ -38,6 +56,16 @@ export class ClaimBoard {
     return [...claims.values()]
       .map(heard => heard.claim)
       .filter(claim => !claim.withdrawn && claim.incarnation === incarnation)
+  }
+
+  /** How many accuse the member's present incarnation; of those told to everybody only, when asked so. */
+  accusers(subject: NodeId, incarnation: number, flooded = false): number {
+    let number = 0
+    for (const heard of this.#bySubject.get(subject)?.values() ?? []) {
+      const { claim } = heard
+      if (!claim.withdrawn && claim.incarnation === incarnation && (heard.flooded || !flooded)) number++
+    }
+    return number
   }
 
   /** What stands by one accuser. */
@@ -52,7 +80,8 @@ export class ClaimBoard {
   expire(now: Instant): void {
     for (const [subject, claims] of this.#bySubject) {
       for (const [accuser, heard] of claims) {
-        if (elapsedMs(heard.at, now) > this.#ttlMs) claims.delete(accuser)
+        const ttlMs = heard.flooded ? this.#floodedTtlMs : this.#ttlMs
+        if (elapsedMs(heard.at, now) > ttlMs) claims.delete(accuser)
       }
       if (claims.size === 0) this.#bySubject.delete(subject)
     }
@@ -61,7 +90,7 @@ export class ClaimBoard {
   shift(lateMs: number): void {
     for (const claims of this.#bySubject.values()) {
       for (const [accuser, heard] of claims) {
-        claims.set(accuser, { claim: heard.claim, at: (heard.at + lateMs) as Instant })
+        claims.set(accuser, { ...heard, at: (heard.at + lateMs) as Instant })
       }
     }
   }

@@ -4,6 +4,7 @@
  */
 import type { LinkId, PeerId } from '../base/ids.ts'
 import { elapsedMs, type Instant } from '../base/time.ts'
+import type { Born } from './life.ts'
 
 /** Pings without an answer remembered per link; older ones are of no use for a round trip time. */
 const PINGS_OPEN_MAX = 16
@@ -23,6 +24,8 @@ export interface Link {
   lastHeard: Instant
   /** True once a valid hello came: before that the peer is nobody. */
   greeted: boolean
+  /** Which process speaks on it, when its hello said so. */
+  life: Born | undefined
   /** This node has asked for its end; what still comes on it is not listened to. */
   closing: boolean
   readonly pings: Map<number, Instant>
@@ -40,9 +43,17 @@ export class Contact {
   nextProbeAt: Instant
   /** When the peer last probed this node. */
   pingedAt: Instant | undefined
+  /** When it last sent what it sends in a rhythm of its own: a vector, a renewal of its leave to act. */
+  spokenAt: Instant | undefined
+  /** Since when its view has been another than this node's. */
+  differsSince: Instant | undefined
+  /** Since when nobody needs this node's links to it. */
+  surplusSince: Instant | undefined
   #ackedAt: Instant | undefined
   /** The remote end closed its last link then; evidence `refused` needs it. */
   remoteClosedAt: Instant | undefined
+  /** Addresses that have refused since then. */
+  readonly refusedAddresses = new Set<string>()
   /** The number of the dial under way. */
   dialling: number | undefined
   nextDialAt: Instant
@@ -66,6 +77,7 @@ export class Contact {
       dialled,
       lastHeard: now,
       greeted: false,
+      life: undefined,
       closing: false,
       pings: new Map(),
     }
@@ -85,6 +97,15 @@ export class Contact {
     this.lastHeard = now
     this.trulyHeard = now
     if (link !== undefined) link.lastHeard = now
+  }
+
+  /** Does another process speak with this key too, so that this link's process going says nothing of the name? */
+  outlives(link: Link): boolean {
+    const { life } = link
+    if (life === undefined) return false
+    return [...this.links.values()].some(
+      other => other.greeted && !other.closing && other.life !== undefined && other.life.nonce !== life.nonce,
+    )
   }
 
   /** Starts a ping on a link; the number goes into the frame. */
@@ -119,9 +140,23 @@ export class Contact {
    * need not both probe; only the round trip time is this node's own to measure, now and then.
    */
   probesUs(probeIntervalMs: number, now: Instant): boolean {
-    if (this.links.size !== 1 || this.pingedAt === undefined || this.#ackedAt === undefined) return false
-    const pingedLately = elapsedMs(this.pingedAt, now) < 0.9 * probeIntervalMs
-    return pingedLately && elapsedMs(this.#ackedAt, now) < ROUND_TRIPS_PROBES * probeIntervalMs
+    if (this.links.size !== 1 || this.#ackedAt === undefined) return false
+    const pinged = this.pingedAt !== undefined && elapsedMs(this.pingedAt, now) < 0.9 * probeIntervalMs
+    // What comes by itself goes on coming, so unlike a ping it may be as late as the next probe.
+    const spoken = this.spokenAt !== undefined && elapsedMs(this.spokenAt, now) < 1.5 * probeIntervalMs
+    return (pinged || spoken) && !this.lacksRoundTrip(probeIntervalMs, now)
+  }
+
+  /** Has no round trip time been measured for a while? */
+  lacksRoundTrip(probeIntervalMs: number, now: Instant): boolean {
+    return (
+      this.#ackedAt === undefined || elapsedMs(this.#ackedAt, now) >= ROUND_TRIPS_PROBES * probeIntervalMs
+    )
+  }
+
+  /** Is there a link, and did this side dial all of them? */
+  get dialledByUs(): boolean {
+    return this.links.size > 0 && [...this.links.values()].every(link => link.dialled !== undefined)
   }
 
   /** The link to speak on: the one that was heard last. */

@@ -2,7 +2,7 @@
  * Going on purpose, so that nobody mistakes it for dying.
  *
  * First `leaving`: still here, draining, owning nothing. Then `left`, said on every link and acknowledged, because
- * gossip may be lost and a closed connection looks like a crash. Never waits longer than `FAREWELL_MS`.
+ * gossip may be lost and a closed connection looks like a crash. Never waits longer than it was told to.
  */
 import type { PeerId } from '../base/ids.ts'
 import { after, type Instant, type Now } from '../base/time.ts'
@@ -12,8 +12,8 @@ import type { News } from './news.ts'
 import type { Outbox } from './outbox.ts'
 import type { Roster } from './roster.ts'
 
-/** The longest time, in ms, that a node that has left waits for acknowledgements. */
-const FAREWELL_MS = 1_000
+/** The longest time, in ms, that a node that has left waits for acknowledgements, when nothing else was said. */
+export const FAREWELL_MS = 1_000
 
 export class Departure {
   readonly #roster: Roster
@@ -37,10 +37,11 @@ export class Departure {
   }
 
   /** Announces that this node is gone. `done` tells when everybody knows. */
-  finish(now: Now): void {
+  finish(now: Now, farewellMs = FAREWELL_MS): void {
     if (this.#farewellUntil !== undefined) return
-    this.#farewellUntil = after(now.mono, FAREWELL_MS)
-    this.#say(this.#news.proclaim({ leaving: true, status: 'left' }, 'left', {}, now))
+    this.#farewellUntil = after(now.mono, farewellMs)
+    const change = { leaving: true, status: 'left', goneAt: now.wall } as const
+    this.#say(this.#news.proclaim(change, 'left', {}, now))
   }
 
   acknowledged(peer: PeerId): void {

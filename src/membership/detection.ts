@@ -4,18 +4,21 @@
  * Silence is measured from the last contact, direct or told of by others. Its limit adapts to the worst gap of the last
  * minute within narrow bounds: phi accrual was tried and is worse, for it learns a regular rhythm and then punishes the
  * first pause. A node that stood still itself accuses nobody for a while: its own silence is not the others'.
+ *
+ * Above 11 members a node accuses only those whom it observes, and silence counts from when that became its duty.
  */
 import type { NodeId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant, later, type Now } from '../base/time.ts'
+import { ClaimRoutes } from './claim-routes.ts'
 import type { ClaimBoard } from './claims.ts'
 import type { MembershipConfig } from './config.ts'
 import type { Contact, Contacts } from './contact.ts'
 import type { Hearsay } from './hearsay.ts'
 import type { Claim, Evidence } from './messages.ts'
 import type { News } from './news.ts'
-import { OBSERVERS_MAX, observersOf } from './observers.ts'
 import type { Outbox } from './outbox.ts'
 import type { Entry, Roster } from './roster.ts'
+import type { Topology } from './topology.ts'
 import { type Verdict, Verdicts } from './verdicts.ts'
 
 /** Longest and shortest time without accusations after this node stood still, in ms. */
@@ -23,8 +26,8 @@ const MUTE_MS_MIN = 1_000
 const MUTE_MS_MAX = 5_000
 /** A refusal is void once the member is heard this much later: hearsay carries the delay of its way. */
 const REFUSAL_MARGIN_MS = 200
-/** Claims in one message: 400 of about 150 bytes stay below the 64 KiB of a gossip message. */
-const CLAIMS_MESSAGE_MAX = 400
+/** Names in one log line about verdicts that are held back. */
+const WITHHELD_NAMES_MAX = 32
 /** A withdrawal is said this often, for it may get lost. */
 const WITHDRAWALS = 3
 
@@ -42,14 +45,21 @@ export class Detection {
   readonly #hearsay: Hearsay
   readonly #claims: ClaimBoard
   readonly #news: News
-  readonly #out: Outbox
+  readonly #topology: Topology
+  readonly #routes: ClaimRoutes
   readonly #verdicts: Verdicts
   readonly #own = new Map<NodeId, OwnClaim>()
+  /** Above 11 members: whom this node observes, and since when. */
+  #duties = new Map<NodeId, Instant>()
+  #dutiesFor: ReadonlySet<NodeId> | undefined
   #sequence: number
   #mutedUntil: Instant
   standstills = 0
   accusations = 0
   deaths = 0
+  /** Verdicts that were held back, each once: this node held no lease. */
+  withheld = 0
+  #withheldNow: ReadonlySet<NodeId> = new Set()
 
   constructor(parts: {
     config: MembershipConfig
@@ -59,6 +69,9 @@ export class Detection {
     claims: ClaimBoard
     news: News
     out: Outbox
+    topology: Topology
+    /** In quorum mode: does this node hold a live lease? */
+    mayEvict: (() => boolean) | undefined
     now: Instant
   }) {
     this.#config = parts.config
@@ -67,8 +80,11 @@ export class Detection {
     this.#hearsay = parts.hearsay
     this.#claims = parts.claims
     this.#news = parts.news
-    this.#out = parts.out
-    this.#verdicts = new Verdicts(parts.config, parts.roster, parts.claims)
+    this.#topology = parts.topology
+    const { roster, contacts, claims, out } = parts
+    const { circle } = parts.topology
+    this.#routes = new ClaimRoutes({ roster, contacts, claims, circle, out })
+    this.#verdicts = new Verdicts(parts.config, { roster, claims, circle }, parts.mayEvict)
     // Starts at the incarnation, which is above every sequence of an earlier life.
     this.#sequence = parts.roster.self.incarnation
     this.#mutedUntil = parts.now
@@ -112,27 +128,44 @@ export class Detection {
     )
   }
 
+  /** Verdicts that are ripe and wait for a lease. */
+  get withheldNow(): number {
+    return this.#withheldNow.size
+  }
+
   /** Accuses, withdraws, says standing claims again, and passes verdicts. */
   tick(now: Now): Verdict[] {
     this.#claims.expire(now.mono)
-    const living = this.#roster.living().map(entry => entry.record.id)
-    for (const entry of this.#roster.living()) {
-      if (entry.record.id !== this.#roster.self.id) this.#watch(entry, living, now)
-    }
+    this.#routes.flush(now.mono)
+    if (this.#topology.circle.small) {
+      for (const entry of this.#roster.living())
+        if (entry.record.id !== this.#roster.self.id) this.#watch(entry, true, now)
+    } else this.#watchObserved(now)
     this.#sayAgain(now.mono)
     return this.judge(now)
   }
 
-  /** Passes the verdicts that are ripe now. */
-  judge(now: Now): Verdict[] {
-    const verdicts = this.#verdicts.judge(this.#muted(now.mono), now.mono)
+  /**
+   * Passes the verdicts that are ripe now.
+   * @param accused when given, only they are judged: of many claims in a short time each is looked at once
+   */
+  judge(now: Now, accused?: ReadonlySet<NodeId>): Verdict[] {
+    const verdicts = this.#verdicts.judge(this.#muted(now.mono), now.mono, accused)
     this.deaths += verdicts.length
+    this.#tellWithheld(now)
     return verdicts
+  }
+
+  /** After claims came: at once up to 11 members; above, those refused, and the rest with the next tick. */
+  judgeClaims(claims: readonly Claim[], now: Now): Verdict[] {
+    if (this.#topology.circle.small) return this.judge(now)
+    const refused = claims.filter(claim => claim.evidence === 'refused' && !claim.withdrawn)
+    return refused.length === 0 ? [] : this.judge(now, new Set(refused.map(claim => claim.subject)))
   }
 
   /** A re-dial right after the remote's close was refused: nobody lives there any more. */
   refused(entry: Entry, now: Now): void {
-    this.#accuse(entry, 'refused', now)
+    if (this.#observes(entry)) this.#accuse(entry, 'refused', now)
   }
 
   /** The member was heard on a connection: a claim of this node against it is void. */
@@ -142,7 +175,7 @@ export class Detection {
   }
 
   /** Takes another's claim. One against this node is refuted. */
-  hear(claim: Claim, now: Now): void {
+  hear(claim: Claim, now: Now, flooded = false): void {
     const self = this.#roster.self
     if (claim.accuser === self.id || this.#roster.get(claim.accuser) === undefined) return
     if (claim.subject === self.id) {
@@ -152,7 +185,7 @@ export class Detection {
     }
     const known = this.#roster.get(claim.subject)?.record
     if (known === undefined || known.incarnation !== claim.incarnation) return
-    const isNews = this.#claims.note(claim, now.mono)
+    const isNews = this.#claims.note(claim, now.mono, flooded && !this.#topology.circle.small)
     if (isNews && known.status === 'alive') this.#recordClaim(claim, now)
   }
 
@@ -160,9 +193,28 @@ export class Detection {
     this.#own.delete(member)
     this.#claims.forget(member)
     this.#hearsay.forget(member)
+    this.#routes.forget(member)
   }
 
-  #watch(entry: Entry, living: readonly NodeId[], now: Now): void {
+  /** Those whom this node observes, and those whom it accused when it did. */
+  #watchObserved(now: Now): void {
+    const { observed } = this.#topology
+    if (observed !== this.#dutiesFor) {
+      this.#dutiesFor = observed
+      this.#duties = new Map([...observed].map(id => [id, this.#duties.get(id) ?? now.mono]))
+    }
+    const accused = [...this.#own.keys()].filter(id => !observed.has(id))
+    for (const id of [...observed, ...accused]) {
+      const entry = this.#roster.get(id)
+      if (entry?.record.status === 'alive') this.#watch(entry, observed.has(id), now)
+    }
+  }
+
+  #observes(entry: Entry): boolean {
+    return this.#topology.circle.small || this.#topology.observed.has(entry.record.id)
+  }
+
+  #watch(entry: Entry, observes: boolean, now: Now): void {
     const own = this.#own.get(entry.record.id)
     if (own !== undefined && own.claim.incarnation !== entry.record.incarnation)
       this.#own.delete(entry.record.id)
@@ -171,9 +223,11 @@ export class Detection {
       if (this.#aliveAfterAll(entry, standing, now.mono)) this.#withdraw(standing, 'heard of by others', now)
       return
     }
-    if (this.#muted(now.mono) || !this.#mayObserve(entry, living)) return
+    if (this.#muted(now.mono) || !observes) return
     const contact = this.#contacts.get(entry.record.peerId)
-    if (this.silenceMs(entry, now.mono) > this.limitMs(contact, now.mono)) this.#accuse(entry, 'timeout', now)
+    const limitMs = this.limitMs(contact, now.mono)
+    const onDutyMs = elapsedMs(this.#duties.get(entry.record.id) ?? entry.since, now.mono)
+    if (Math.min(this.silenceMs(entry, now.mono), onDutyMs) > limitMs) this.#accuse(entry, 'timeout', now)
   }
 
   #aliveAfterAll(entry: Entry, standing: OwnClaim, now: Instant): boolean {
@@ -182,11 +236,6 @@ export class Detection {
     }
     const contact = this.#contacts.get(entry.record.peerId)
     return this.silenceMs(entry, now) <= this.limitMs(contact, now)
-  }
-
-  #mayObserve(entry: Entry, living: readonly NodeId[]): boolean {
-    if (living.length <= OBSERVERS_MAX + 1) return true
-    return observersOf(entry.record.id, living).includes(this.#roster.self.id)
   }
 
   #accuse(entry: Entry, evidence: Evidence, now: Now): void {
@@ -210,7 +259,7 @@ export class Detection {
       withdrawalsLeft: WITHDRAWALS,
     })
     this.#claims.note(claim, now.mono)
-    this.#out.publish({ type: 'claims', claims: [claim] })
+    this.#routes.say([claim])
     this.#recordClaim(claim, now)
   }
 
@@ -218,7 +267,7 @@ export class Detection {
     own.claim = { ...own.claim, withdrawn: true, sequence: ++this.#sequence }
     own.sayAgainAt = after(now.mono, this.#config.claimIntervalMs)
     this.#claims.note(own.claim, now.mono)
-    this.#out.publish({ type: 'claims', claims: [own.claim] })
+    this.#routes.say([own.claim])
     const { subject } = own.claim
     this.#news.record(subject, 'info', 'claim-withdrawn', `withdrawn: ${reason}`, { reason }, now)
   }
@@ -233,9 +282,20 @@ export class Detection {
       else due.push(own.claim)
     }
     for (const claim of due) this.#claims.note(claim, now)
-    for (let from = 0; from < due.length; from += CLAIMS_MESSAGE_MAX) {
-      this.#out.publish({ type: 'claims', claims: due.slice(from, from + CLAIMS_MESSAGE_MAX) })
-    }
+    this.#routes.say(due)
+  }
+
+  /** Says once per change whose verdict waits for a lease. */
+  #tellWithheld(now: Now): void {
+    const { withheld } = this.#verdicts
+    if (withheld === this.#withheldNow) return
+    const added = [...withheld].filter(id => !this.#withheldNow.has(id))
+    this.#withheldNow = withheld
+    this.withheld += added.length
+    const text = `${withheld.size} verdicts wait for a lease`
+    const fields = { members: [...withheld].slice(0, WITHHELD_NAMES_MAX), number: withheld.size }
+    const event = withheld.size > 0 ? 'evictions-withheld' : 'evictions-free'
+    this.#news.record(this.#roster.self.id, withheld.size > 0 ? 'warn' : 'info', event, text, fields, now)
   }
 
   #recordClaim(claim: Claim, now: Now): void {

@@ -11,6 +11,7 @@ import type { Contact, Contacts } from './contact.ts'
 import type { Detection } from './detection.ts'
 import type { Outbox } from './outbox.ts'
 import type { Entry, Roster } from './roster.ts'
+import { FULL_MESH_MAX, type Topology } from './topology.ts'
 
 /** Who has the higher peer id waits this long for the other to dial, so that breaks do not make double links. */
 const YIELD_MS = 1_000
@@ -22,6 +23,9 @@ const STALE_LINK_MS = 4_000
 export const DIALS_MAX = 64
 /** The dead are dialled only while fewer than these are under way: they must not keep the living waiting. */
 const DEAD_DIALS_MAX = 16
+/** Above `FULL_MESH_MAX` members so many of the dead are tried in each such time, in ms, at random: everybody does so. */
+const DEAD_TRIES = 4
+const DEAD_TRIES_MS = 1_000
 
 export type DialOutcome =
   | { readonly ok: true; readonly peer: PeerId }
@@ -60,9 +64,11 @@ export class Dialling {
   readonly #detection: Detection
   readonly #random: Random
   readonly #out: Outbox
-  readonly #seeds: Seed[]
+  #seeds: Seed[]
   readonly #orders = new Map<number, Order>()
+  readonly #topology: Topology
   readonly #bootedAt: Instant
+  #nextDeadAt: Instant
   #numbers = 0
   secondConnections = 0
 
@@ -73,6 +79,7 @@ export class Dialling {
     detection: Detection
     random: Random
     out: Outbox
+    topology: Topology
     seeds: readonly string[]
     now: Instant
   }) {
@@ -82,16 +89,21 @@ export class Dialling {
     this.#detection = parts.detection
     this.#random = parts.random
     this.#out = parts.out
+    this.#topology = parts.topology
     this.#bootedAt = parts.now
-    this.#seeds = parts.seeds.map(address => ({
-      address,
-      peer: undefined,
-      self: false,
-      dialling: undefined,
-      nextAt: parts.now,
-      backoffMs: 0,
-      trouble: undefined,
-    }))
+    this.#nextDeadAt = parts.now
+    this.#seeds = parts.seeds.map(address => newSeed(address, parts.now))
+  }
+
+  get seeds(): readonly string[] {
+    return this.#seeds.map(seed => seed.address)
+  }
+
+  /** Those that stay go on as they were; new ones are dialled at once. */
+  setSeeds(addresses: readonly string[], now: Instant): void {
+    this.#seeds = [...new Set(addresses)].map(
+      address => this.#seeds.find(seed => seed.address === address) ?? newSeed(address, now),
+    )
   }
 
   /** True when there is a seed that is not this node itself. */
@@ -101,16 +113,24 @@ export class Dialling {
 
   tick(now: Instant): void {
     for (const seed of this.#seeds) this.#trySeed(seed, now)
-    const self = this.#roster.self.id
-    const others = [...this.#roster.entries()].filter(({ record }) => record.id !== self)
-    for (const entry of others) if (entry.record.status === 'alive') this.#keepLinked(entry, DIALS_MAX, now)
-    for (const entry of others)
-      if (entry.record.status === 'dead') this.#keepLinked(entry, DEAD_DIALS_MAX, now)
+    for (const entry of this.#topology.wanted()) this.#keepLinked(entry, DIALS_MAX, now)
+    for (const entry of this.#deadToTry(now)) this.#keepLinked(entry, DEAD_DIALS_MAX, now)
+  }
+
+  #deadToTry(now: Instant): readonly Entry[] {
+    const { size, livingCount } = this.#roster
+    const few = size <= FULL_MESH_MAX
+    if (livingCount === size || (!few && now < this.#nextDeadAt)) return []
+    this.#nextDeadAt = after(now, DEAD_TRIES_MS)
+    const dead = [...this.#roster.entries()].filter(({ record }) => record.status === 'dead')
+    if (few) return dead
+    return Array.from({ length: DEAD_TRIES }, () => this.#random.pick(dead)).filter(one => one !== undefined)
   }
 
   /** The remote end closed its last link: dial at once; "connection refused" will be evidence. */
   remoteClosed(entry: Entry, contact: Contact, now: Instant): void {
     contact.remoteClosedAt = now
+    contact.refusedAddresses.clear()
     if (contact.dialling === undefined) this.#dialMember(entry, contact, false)
   }
 
@@ -141,10 +161,14 @@ export class Dialling {
     if (contact.links.size > 0) return undefined
     const entry = this.#roster.get(member)
     if (entry?.record.status !== 'alive' || entry.record.peerId !== contact.peer) return undefined
-    // Of several addresses only the one that has answered says something: others may be another host's here.
+    // Of several addresses one may be another host's here: only the one that has answered says something, or all.
     const { addresses } = entry.record
-    const known = addresses.length === 1 ? addresses[0] : contact.goodAddress
-    return order.address === known ? entry : undefined
+    contact.refusedAddresses.add(order.address)
+    if (order.address === contact.goodAddress && addresses.includes(order.address)) return entry
+    const untried = addresses.find(address => !contact.refusedAddresses.has(address))
+    if (untried === undefined) return entry
+    this.#dialMember(entry, contact, false, untried)
+    return undefined
   }
 
   #trySeed(seed: Seed, now: Instant): void {
@@ -198,7 +222,9 @@ export class Dialling {
     }
     this.#closeStale(contact, now)
     const silent = this.#detection.directSilenceMs(entry, now)
-    if (silent !== undefined && silent > this.#config.secondConnectionMs && now >= contact.nextDialAt) {
+    const { secondConnectionMs, probeIntervalMs } = this.#config
+    const slower = this.#topology.probeMs(entry.record.id, probeIntervalMs) / probeIntervalMs
+    if (silent !== undefined && silent > secondConnectionMs * slower && now >= contact.nextDialAt) {
       this.secondConnections++
       this.#dialMember(entry, contact, true)
     }
@@ -212,8 +238,12 @@ export class Dialling {
     return elapsedMs(contact.lastHeard ?? entry.since, now) > YIELD_MS
   }
 
-  #dialMember(entry: Entry, contact: Contact, forceNew: boolean): void {
-    const address = this.#addressOf(entry, contact)
+  #dialMember(
+    entry: Entry,
+    contact: Contact,
+    forceNew: boolean,
+    address = this.#addressOf(entry, contact),
+  ): void {
     if (address === undefined) return
     const member = entry.record.id
     contact.dialling = this.#order({ contact, member, address })
@@ -259,6 +289,16 @@ export class Dialling {
     return ms * this.#random.between(0.75, 1.25)
   }
 }
+
+const newSeed = (address: string, now: Instant): Seed => ({
+  address,
+  peer: undefined,
+  self: false,
+  dialling: undefined,
+  nextAt: now,
+  backoffMs: 0,
+  trouble: undefined,
+})
 
 /** An address that names a host by its number. */
 const isNumber = (address: string): boolean => /^(\d+\.){3}\d+:|^\[/.test(address)

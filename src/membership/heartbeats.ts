@@ -1,13 +1,20 @@
-/** The rhythm on the membership topic: this node's heartbeat, and what is learned from the others'. */
+/** The rhythm on the membership topic: this node's heartbeat; what is learned from the others', and from their vectors. */
 import type { NodeId, PeerId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant, type Now } from '../base/time.ts'
+import type { Beats } from './beats.ts'
 import type { MembershipConfig } from './config.ts'
 import type { Contact, Contacts } from './contact.ts'
 import type { Handshake } from './handshake.ts'
 import { HEARSAY_AGE_MS_MAX, type Hearsay } from './hearsay.ts'
-import type { Heartbeat, Load } from './messages.ts'
+import type { Heartbeat, Liveness, Load } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import type { Roster } from './roster.ts'
+import type { Topology } from './topology.ts'
+
+/** A view that has differed from a peer's this long, in ms, is compared with it; news on their way take less. */
+const DIFFERS_MS = 1_500
+/** Views are compared for that reason at most this often, in ms, whatever the number of peers. */
+const REPAIR_PAUSE_MS = 500
 
 /** Heartbeats that a node receives each second at most: above this many members they come more slowly. */
 const HEARTBEATS_PER_SECOND = 16
@@ -28,8 +35,11 @@ export class Heartbeats {
   readonly #hearsay: Hearsay
   readonly #handshake: Handshake
   readonly #out: Outbox
+  readonly #topology: Topology
+  readonly #beats: Beats
   readonly #pulses = new Map<NodeId, Pulse>()
   #nextAt: Instant
+  #nextRepairAt: Instant
 
   constructor(parts: {
     config: MembershipConfig
@@ -38,6 +48,8 @@ export class Heartbeats {
     hearsay: Hearsay
     handshake: Handshake
     out: Outbox
+    topology: Topology
+    beats: Beats
     firstAt: Instant
   }) {
     this.#config = parts.config
@@ -46,7 +58,10 @@ export class Heartbeats {
     this.#hearsay = parts.hearsay
     this.#handshake = parts.handshake
     this.#out = parts.out
+    this.#topology = parts.topology
+    this.#beats = parts.beats
     this.#nextAt = parts.firstAt
+    this.#nextRepairAt = parts.firstAt
   }
 
   pulse(member: NodeId): Pulse | undefined {
@@ -55,7 +70,7 @@ export class Heartbeats {
 
   tick(ringChecksum: string, load: Load, now: Instant): void {
     if (now < this.#nextAt) return
-    const living = this.#roster.living().length
+    const living = this.#roster.livingCount
     const intervalMs = Math.max(this.#config.heartbeatIntervalMs, (living * 1_000) / HEARTBEATS_PER_SECOND)
     this.#nextAt = after(now, intervalMs)
     const { id, incarnation, leaving } = this.#roster.self
@@ -67,8 +82,23 @@ export class Heartbeats {
       ringChecksum,
       viewDigest: this.#roster.digest(),
       load,
-      heard: this.#vector(now),
+      heard: this.#topology.large ? [] : this.#vector(now),
     })
+  }
+
+  /** A peer's liveness vector came over its link. */
+  liveness(liveness: Liveness, contact: Contact, now: Instant): void {
+    contact.spokenAt = now
+    this.#beats.read(liveness.order, liveness.beats, now)
+    if (liveness.viewDigest === this.#roster.digest()) {
+      contact.differsSince = undefined
+      return
+    }
+    contact.differsSince ??= now
+    if (elapsedMs(contact.differsSince, now) < DIFFERS_MS || now < this.#nextRepairAt) return
+    this.#nextRepairAt = after(now, REPAIR_PAUSE_MS)
+    contact.differsSince = undefined
+    this.#handshake.pushPull(contact, now)
   }
 
   /** A heartbeat of a member, authored with its key. */

@@ -1,8 +1,9 @@
 import type { Incarnation, NodeId, PeerId } from '../base/ids.ts'
+import type { WallMs } from '../base/time.ts'
 
 /**
  * What a node can be. `suspect` is an opinion of the one who looks and never travels in a record; the rest do.
- * Legal order for one node: alive(N) < alive and leaving(N) < dead(N) < left(N) < alive(N + 1).
+ * Legal order for one node: alive(N) < alive and leaving(N) < dead(N) < left(N) < forgotten(N) < alive(N + 1).
  */
 export type MemberStatus = 'alive' | 'suspect' | 'dead' | 'left'
 
@@ -17,6 +18,10 @@ export interface MemberRecord {
   readonly leaving: boolean
   /** It is asked to own nothing for now; changes only with the incarnation. Absent: no. */
   readonly cordoned?: boolean
+  /** With `left`: an operator wants it out of sight. Kept all the same, or old news would bring it back. */
+  readonly forgotten?: boolean
+  /** With `dead` and `left`: when that was found, by the finder's clock. From then on it is remembered for `tombstoneMs`. */
+  readonly goneAt?: WallMs
   /** Where it can be dialled, `host:port`, most useful first; at most 8. */
   readonly addresses: readonly string[]
   /** Its share of the ring relative to the others, 1 by default; 0.01 to 100. */
@@ -24,7 +29,7 @@ export interface MemberRecord {
 }
 
 function rank(record: MemberRecord): number {
-  if (record.status === 'left') return 3
+  if (record.status === 'left') return record.forgotten ? 4 : 3
   if (record.status === 'dead') return 2
   return record.leaving ? 1 : 0
 }

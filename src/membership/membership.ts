@@ -13,10 +13,13 @@
 import type { LinkId, NodeId, PeerId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { after, type Instant, type Now } from '../base/time.ts'
+import { Beats } from './beats.ts'
+import { Belief } from './belief.ts'
 import { ClaimBoard } from './claims.ts'
 import type { MembershipConfig } from './config.ts'
 import { type Contact, Contacts, type Link } from './contact.ts'
 import { convict } from './conviction.ts'
+import { Cordon } from './cordon.ts'
 import { Departure } from './departure.ts'
 import { Detection } from './detection.ts'
 import { Dialling, type DialOutcome } from './dialling.ts'
@@ -26,6 +29,7 @@ import { Heartbeats } from './heartbeats.ts'
 import { Ledger } from './ledger.ts'
 import type { MemberRecord } from './member.ts'
 import type {
+  Claim,
   Hello,
   Leave,
   Load,
@@ -34,10 +38,15 @@ import type {
   Refuse,
   RingParameters,
 } from './messages.ts'
+import { Namesake } from './namesake.ts'
 import { News } from './news.ts'
+import { Circle } from './observers.ts'
+import { Orders } from './orders.ts'
 import { type MembershipEffect, Outbox } from './outbox.ts'
 import { type Entry, Roster, type RosterView } from './roster.ts'
 import { type Sight, sightOf } from './sight.ts'
+import { Surplus } from './surplus.ts'
+import { Topology } from './topology.ts'
 import { Upkeep } from './upkeep.ts'
 import type { Verdict } from './verdicts.ts'
 import { Wakefulness } from './wakefulness.ts'
@@ -55,23 +64,34 @@ export interface MembershipInit {
   readonly random: Random
   /** The driver's tick, in ms: a tick later than this and `lateMs` means that this node stood still. */
   readonly tickMs: number
+  /** Drawn at the start of the process; tells it from another with the same key. */
+  readonly nonce: number
+  /** In quorum mode: does this node hold a live lease? Without one no verdict of its own is carried out. */
+  readonly mayEvict?: () => boolean
 }
 
 export class Membership {
   readonly #config: MembershipConfig
   readonly #out = new Outbox()
   readonly #ledger = new Ledger()
-  readonly #hearsay = new Hearsay()
+  readonly #topology: Topology
+  readonly #beats: Beats
+  readonly #hearsay: Hearsay
   readonly #roster: Roster
   readonly #contacts: Contacts
   readonly #claims: ClaimBoard
   readonly #news: News
+  /** What may be changed while it runs. */
+  readonly orders: Orders
+  readonly #namesake: Namesake
   readonly #detection: Detection
   readonly #handshake: Handshake
   readonly #dialling: Dialling
   readonly #heartbeats: Heartbeats
   readonly #departure: Departure
   readonly #upkeep: Upkeep
+  readonly #surplus: Surplus
+  readonly #belief: Belief
   readonly #wakefulness: Wakefulness
   /** Members whose process this node itself saw to be gone, since they were last asked for. */
   #refusals: NodeId[] = []
@@ -83,28 +103,45 @@ export class Membership {
     const out = this.#out
     this.#config = config
     this.#wakefulness = new Wakefulness(init.tickMs, config.lateMs, now)
-    const roster = new Roster(init.self, config.membersMax, now.mono, now.wall)
+    const roster = new Roster(init.self, config.membersMax, now.mono, now.wall, config.tombstoneMs)
     const contacts = new Contacts(() => random.between(0, config.probeIntervalMs))
-    const claims = new ClaimBoard(3 * config.claimIntervalMs)
-    const hearsay = this.#hearsay
-    const news = new News({ roster, claims, ledger: this.#ledger, out }, (record, at) =>
-      this.#believe(record, at),
+    const claimMs = 3 * config.claimIntervalMs
+    const claims = new ClaimBoard(claimMs, claimMs + config.massDeathMs)
+    const circle = new Circle(roster)
+    const topology = new Topology(roster, circle)
+    const beats = new Beats(roster, circle)
+    const hearsay = new Hearsay(beats)
+    const news: News = new News({ roster, claims, ledger: this.#ledger, out }, (...said) =>
+      this.#belief.isBelievable(...said),
     )
-    const detection = new Detection({ config, roster, contacts, hearsay, claims, news, out, now: now.mono })
+    const parts = { config, roster, contacts, topology, news, out, now: now.mono }
+    const detection = new Detection({ ...parts, hearsay, claims, mayEvict: init.mayEvict })
+    this.#belief = new Belief({ ...parts, detection })
+    this.#surplus = new Surplus(parts)
+    this.#topology = topology
+    this.#beats = beats
+    this.#hearsay = hearsay
     const { cluster, version, ring, seeds } = init
-    const handshake = new Handshake({ cluster, version, ring, roster, claims, detection, news, out })
+    const born = { nonce: init.nonce, at: now.mono }
+    const handshake = new Handshake({
+      ...{ born, cluster, version, ring, roster, contacts, claims, detection, news, out },
+    })
+    const cordon = new Cordon(roster, news)
     const firstAt = after(now.mono, random.between(0, config.heartbeatIntervalMs))
     this.#roster = roster
     this.#contacts = contacts
     this.#claims = claims
     this.#news = news
+    this.#namesake = new Namesake({ config, born, roster, contacts, news, cordon, out })
     this.#detection = detection
     this.#handshake = handshake
-    this.#dialling = new Dialling({ config, roster, contacts, detection, random, out, seeds, now: now.mono })
-    this.#heartbeats = new Heartbeats({ config, roster, contacts, hearsay, handshake, out, firstAt })
+    const dialling = new Dialling({ ...parts, detection, random, seeds })
+    this.#dialling = dialling
+    this.orders = new Orders({ roster, news, cordon, dialling })
+    this.#heartbeats = new Heartbeats({ ...parts, hearsay, handshake, beats, firstAt })
     this.#departure = new Departure({ roster, contacts, news, out })
     const { tickMs } = init
-    this.#upkeep = new Upkeep({ config, roster, contacts, handshake, random, out, tickMs, now: now.mono })
+    this.#upkeep = new Upkeep({ ...parts, handshake, beats, random, tickMs })
     news.record(init.self.id, 'info', 'member-alive', 'this node started', {}, now)
   }
 
@@ -127,14 +164,20 @@ export class Membership {
 
   tick(ringChecksum: string, load: Load, now: Now): void {
     this.#wakefulness.ticked(now)
+    for (const record of this.#roster.reap(this.#config.tombstoneMs, now.mono)) this.#drop(record)
+    if (this.#namesake.waits(now)) {
+      this.#dialling.tick(now.mono)
+      this.#upkeep.closeUngreeted(now.mono)
+      return
+    }
     this.#upkeep.probe(now.mono)
     this.#heartbeats.tick(ringChecksum, load, now.mono)
     this.#convict(this.#detection.tick(now), now)
     this.#dialling.tick(now.mono)
     this.#upkeep.closeUngreeted(now.mono)
     this.#upkeep.antiEntropy(now.mono)
+    this.#surplus.tick(now.mono)
     this.#news.flush(now.mono)
-    for (const record of this.#roster.reap(this.#config.tombstoneMs, now.mono)) this.#forget(record)
   }
 
   /** When a tick would do something before the driver's next regular one. */
@@ -152,7 +195,7 @@ export class Membership {
       this.#out.closeLink(link, 'too many strangers')
       return
     }
-    this.#handshake.greet(link)
+    this.#handshake.greet(link, now.mono)
   }
 
   linkDown(link: LinkId, peer: PeerId, cause: 'remote' | 'local' | 'error', now: Now): void {
@@ -169,12 +212,12 @@ export class Membership {
     if (entry.record.status !== 'alive' || cause !== 'remote') return
     if (entry.record.leaving)
       this.#news.take({ ...entry.record, status: 'left' }, 'leave', entry.record.id, now)
-    else this.#dialling.remoteClosed(entry, contact, now.mono)
+    else if (this.#topology.wants(entry.record.id)) this.#dialling.remoteClosed(entry, contact, now.mono)
   }
 
   dialled(dial: number, outcome: DialOutcome, now: Now): void {
     const refused = this.#dialling.ended(dial, outcome, now)
-    if (refused === undefined) return
+    if (refused === undefined || this.nameTaken !== undefined) return
     this.#detection.refused(refused, now)
     this.#refusals.push(refused.record.id)
     this.#convict(this.#detection.judge(now), now)
@@ -191,15 +234,20 @@ export class Membership {
     else this.#fromMember(message, contact, open, now)
   }
 
-  /** Any other room's frame came on this link: it is contact too. False: the peer is nobody, drop the frame. */
-  touched(link: LinkId, peer: PeerId, now: Now): NodeId | undefined {
+  /**
+   * Any other room's frame came on this link: it is contact too. Undefined: the peer is nobody, drop the frame.
+   * @param inRhythm the frame comes by itself every probe interval (`renew`, `grant`): no probe is needed beside it
+   */
+  touched(link: LinkId, peer: PeerId, now: Now, inRhythm = false): NodeId | undefined {
     const contact = this.#contacts.get(peer)
     const open = contact?.links.get(link)
     if (contact === undefined || open === undefined || !open.greeted) return undefined
+    if (inRhythm) contact.spokenAt = now.mono
     return this.#contact(contact, open, now)?.record.id
   }
 
   gossip(author: PeerId, via: PeerId, message: MembershipGossip, now: Now): void {
+    if (this.nameTaken !== undefined) return
     const carrier = this.#contacts.get(via)
     if (carrier !== undefined && this.#roster.byPeer(via) !== undefined)
       this.#contact(carrier, undefined, now)
@@ -216,8 +264,7 @@ export class Membership {
         for (const record of message.members) this.#news.take(record, 'gossip', from, now)
         break
       case 'claims':
-        for (const claim of message.claims) if (claim.accuser === from) this.#detection.hear(claim, now)
-        this.#convict(this.#detection.judge(now), now)
+        this.#hearClaims(message.claims, from, now, true)
         break
     }
   }
@@ -226,8 +273,9 @@ export class Membership {
     this.#departure.begin(now)
   }
 
-  finishLeave(now: Now): void {
-    this.#departure.finish(now)
+  /** @param farewellMs how long acknowledgements are waited for */
+  finishLeave(now: Now, farewellMs?: number): void {
+    this.#departure.finish(now, farewellMs)
   }
 
   /** True once everybody who was linked knows that this node left, or has had its time. */
@@ -238,6 +286,25 @@ export class Membership {
   /** Members that closed their last link and whose address then refused, as this node itself saw; once each. */
   takeRefusals(): readonly NodeId[] {
     return this.#refusals.splice(0)
+  }
+
+  get seeds(): readonly string[] {
+    return this.#dialling.seeds
+  }
+
+  /** Another live node bears this one's name, and this is why this one stands aside; undefined while it does not. */
+  get nameTaken(): string | undefined {
+    return this.#namesake.detail
+  }
+
+  /** Who votes: everybody stays linked to them. */
+  setVoters(names: readonly NodeId[]): void {
+    this.#topology.setVoters(names)
+  }
+
+  /** Verdicts that are ripe and wait for a lease. */
+  get withheld(): number {
+    return this.#detection.withheldNow
   }
 
   /** The effects asked for since the last call. */
@@ -272,7 +339,7 @@ export class Membership {
 
   /** Alone although it has seeds. */
   get island(): boolean {
-    return this.#dialling.hasSeeds && this.#roster.living().length === 1
+    return this.#dialling.hasSeeds && this.#roster.livingCount === 1
   }
 
   linkTo(node: NodeId): LinkId | undefined {
@@ -282,7 +349,13 @@ export class Membership {
 
   /** What this node hears of a member, for people. */
   sight(entry: Entry, now: Instant): Sight {
-    return sightOf(entry, { contacts: this.#contacts, detection: this.#detection, claims: this.#claims }, now)
+    const [contacts, detection, claims, topology] = [
+      this.#contacts,
+      this.#detection,
+      this.#claims,
+      this.#topology,
+    ]
+    return sightOf(entry, { contacts, detection, claims, topology }, now)
   }
 
   /** Counters since boot and present sizes. */
@@ -294,7 +367,13 @@ export class Membership {
       refutations: this.#news.refutations,
       refusals: this.#handshake.refusals,
       secondConnections: this.#dialling.secondConnections,
+      surplusLinksClosed: this.#surplus.closed,
+      evictionsWithheld: this.#detection.withheld,
+      disbelieved: this.#belief.disbelieved,
+      livenessUnreadable: this.#beats.unreadable,
+      syncsPutOff: this.#handshake.syncsPutOff,
       rosterFull: this.#news.rosterFull,
+      implausible: this.#news.implausible,
       ungreetedDropped: this.#ungreetedDropped,
       strangersDropped: this.#strangersDropped,
     }
@@ -303,6 +382,8 @@ export class Membership {
   #refused(refuse: Refuse, contact: Contact, link: Link, now: Now): void {
     this.#handshake.refused(refuse, contact, link, now.mono)
     this.#dialling.refusedBy(contact, now.mono)
+    const seen = this.#handshake.lastRefusal
+    if (refuse.code === 'NODE_ID_TAKEN' && seen) this.#namesake.taken(seen, refuse.holder, now)
   }
 
   #hello(hello: Hello, contact: Contact, link: Link, now: Now): void {
@@ -310,6 +391,7 @@ export class Membership {
   }
 
   #fromMember(message: MembershipLinkMessage, contact: Contact, link: Link, now: Now): void {
+    if (this.#roster.byPeer(contact.peer) === undefined) this.#handshake.introduced(message, contact, now)
     const entry = this.#contact(contact, link, now)
     if (entry === undefined) return
     switch (message.type) {
@@ -321,13 +403,23 @@ export class Membership {
         contact.acked(link, message.seq, now.mono)
         break
       case 'sync':
+        this.#namesake.accepted(message, now)
         this.#handshake.sync(message, entry.record.id, contact, link, now)
         break
       case 'rumour':
         for (const record of message.members) this.#news.take(record, 'sync', entry.record.id, now)
         break
       case 'leave':
-        this.#leaving(message, entry, link, now)
+        this.#leaving(message, contact, link, now)
+        break
+      case 'summary':
+        this.#compared(message.buckets, entry.record.id, contact, link, now)
+        break
+      case 'liveness':
+        this.#heartbeats.liveness(message, contact, now.mono)
+        break
+      case 'claims':
+        this.#hearClaims(message.claims, entry.record.id, now, false)
         break
       case 'leave-ack':
         this.#departure.acknowledged(contact.peer)
@@ -337,9 +429,9 @@ export class Membership {
     }
   }
 
-  #leaving(leave: Leave, entry: Entry, link: Link, now: Now): void {
-    if (leave.member.id !== entry.record.id) return
-    this.#news.take(leave.member, 'leave', entry.record.id, now)
+  #leaving(leave: Leave, contact: Contact, link: Link, now: Now): void {
+    if (leave.member.peerId !== contact.peer) return
+    if (!contact.outlives(link)) this.#news.take(leave.member, 'leave', leave.member.id, now)
     this.#out.send(link.id, { type: 'leave-ack', incarnation: leave.member.incarnation })
   }
 
@@ -353,17 +445,15 @@ export class Membership {
     return entry
   }
 
-  /** Is a claim of death or of another key believable? Not about somebody whom this node hears: that one is told. */
-  #believe(record: MemberRecord, now: Now): boolean {
-    const entry = this.#roster.get(record.id)
-    if (entry === undefined || entry.record.status !== 'alive') return true
-    const contact = this.#contacts.get(entry.record.peerId)
-    const silence = this.#detection.directSilenceMs(entry, now.mono)
-    const link = contact?.best()
-    if (link === undefined || silence === undefined || silence > this.#config.silenceMsMin) return true
-    if (record.incarnation >= entry.record.incarnation)
-      this.#out.send(link.id, { type: 'rumour', members: [record] })
-    return false
+  #hearClaims(claims: readonly Claim[], from: NodeId, now: Now, flooded: boolean): void {
+    const own = claims.filter(claim => claim.accuser === from)
+    for (const claim of own) this.#detection.hear(claim, now, flooded)
+    this.#convict(this.#detection.judgeClaims(own, now), now)
+  }
+
+  #compared(theirs: readonly number[], from: NodeId, contact: Contact, link: Link, now: Now): void {
+    if (!this.#handshake.summary(theirs, from, contact, link, now.mono)) return
+    this.#namesake.accepted({ type: 'sync', reply: false, members: [], claims: [] }, now)
   }
 
   #convict(verdicts: readonly Verdict[], now: Now): void {
@@ -371,7 +461,7 @@ export class Membership {
     convict(verdicts, { roster, contacts, detection, news }, now)
   }
 
-  #forget({ id, peerId }: MemberRecord): void {
+  #drop({ id, peerId }: MemberRecord): void {
     this.#handshake.forget(peerId)
     this.#handshake.syncedWith.delete(id)
     this.#detection.forget(id)

@@ -1,8 +1,9 @@
 /**
- * What nodes say to each other about being alive. `hello`, `sync`, `ping`, `ack`, `refuse`, `leave` and `leave-ack` go
- * over a peer link; `rumour`, `heartbeat` and `claims` are published on the membership topic.
+ * What nodes say to each other about being alive. `hello`, `sync`, `summary`, `ping`, `ack`, `liveness`, `refuse`,
+ * `leave` and `leave-ack` go over a peer link; `heartbeat` is published on the membership topic; `rumour` and `claims`
+ * travel either way.
  */
-import type { Incarnation, NodeId } from '../base/ids.ts'
+import type { Incarnation, NodeId, PeerId } from '../base/ids.ts'
 import type { MemberRecord } from './member.ts'
 
 /** Ring parameters; two nodes with different ones would disagree on every owner, so they refuse each other. */
@@ -15,6 +16,21 @@ export interface RingParameters {
   readonly replicas: number
 }
 
+/** One process among those that bore a name: two can have one name and even one key (a copied data directory). */
+export interface Life {
+  /** Drawn at its start. */
+  readonly nonce: number
+  /** How long it has run when this is said, in ms: says who is older whatever the clocks show. */
+  readonly ageMs: number
+}
+
+/** Who bears a name, as the one who refuses another bearer of it knows. */
+export interface Holder extends Life {
+  readonly peerId: PeerId
+  /** How long it has been known here under this name without a gap, in ms. */
+  readonly heldMs: number
+}
+
 /** First frame on every new link, from both ends. */
 export interface Hello {
   readonly type: 'hello'
@@ -23,6 +39,7 @@ export interface Hello {
   readonly ring: RingParameters
   /** Version of the daemon, for people. */
   readonly version: string
+  readonly life?: Life
 }
 
 /** "I do not talk to you, and this is why." The link is closed after it. */
@@ -30,14 +47,39 @@ export interface Refuse {
   readonly type: 'refuse'
   readonly code: 'RING_MISMATCH' | 'NODE_ID_TAKEN' | 'PEER_NOT_ALLOWED' | 'SEED_OTHER_CLUSTER'
   readonly detail: string
+  /** With NODE_ID_TAKEN: the other bearer, when it is linked here. */
+  readonly holder?: Holder
 }
 
 /** Half of a push-pull: everything the sender knows. `reply` asks for the other half. */
 export interface Sync {
   readonly type: 'sync'
   readonly reply: boolean
+  /** When not all: the parts of the summary that these members make up, and that the answer is to be of. */
+  readonly buckets?: readonly number[]
   readonly members: readonly MemberRecord[]
   readonly claims: readonly Claim[]
+}
+
+/** Sums in a summary: with 1,000 members a difference of one costs 16 records and not 1,000. */
+export const SUMMARY_BUCKETS = 64
+
+/** What the sender knows, as one sum a bucket: large rosters are compared before they are sent. */
+export interface Summary {
+  readonly type: 'summary'
+  /** `SUMMARY_BUCKETS` sums. */
+  readonly buckets: readonly number[]
+}
+
+/** What the sender has seen of all members' counts. Sent above `FULL_MESH_MAX` members in place of pings. */
+export interface Liveness {
+  readonly type: 'liveness'
+  /** Digest of the sender's view. */
+  readonly viewDigest: number
+  /** Digest of the view that `beats` is ordered by. */
+  readonly order: number
+  /** Two characters a member. */
+  readonly beats: string
 }
 
 export interface Ping {
@@ -78,7 +120,10 @@ export interface Heartbeat {
   /** Digest of the sender's view (ids, incarnations, statuses). */
   readonly viewDigest: number
   readonly load: Load
-  /** How long ago, in ms, the sender last heard each member, itself excluded. Indirect news of life. */
+  /**
+   * How long ago, in ms, the sender last heard each member, itself excluded. Indirect news of life. Empty above
+   * `FULL_MESH_MAX` members: there `liveness` tells it.
+   */
   readonly heard: readonly (readonly [NodeId, number])[]
 }
 
@@ -113,5 +158,16 @@ export interface Claims {
   readonly claims: readonly Claim[]
 }
 
-export type MembershipLinkMessage = Hello | Refuse | Sync | Ping | Ack | Leave | LeaveAck | Rumour
+export type MembershipLinkMessage =
+  | Hello
+  | Refuse
+  | Sync
+  | Summary
+  | Ping
+  | Ack
+  | Liveness
+  | Leave
+  | LeaveAck
+  | Rumour
+  | Claims
 export type MembershipGossip = Rumour | Heartbeat | Claims

@@ -7,7 +7,7 @@
  * is told instead, and can refute it.
  */
 import type { NodeId } from '../base/ids.ts'
-import { after, elapsedMs, type Instant, NEVER, type Now } from '../base/time.ts'
+import { after, elapsedMs, type Instant, NEVER, type Now, type WallMs } from '../base/time.ts'
 import type { ClaimBoard } from './claims.ts'
 import type { Ledger } from './ledger.ts'
 import type { MemberRecord } from './member.ts'
@@ -23,7 +23,19 @@ const RUMOUR_RECORDS_MAX = 150
 /** A node contests another holder of its name at most this often, in ms. */
 const CONTEST_PAUSE_MS = 5_000
 
-export type Source = 'hello' | 'sync' | 'gossip' | 'leave' | 'verdict' | 'self'
+/**
+ * Incarnations begin as wall clock milliseconds. One further ahead of this node's clock than 557 years is a fault, and is
+ * not taken: somebody whose name it bears could have to outbid it, up to where numbers end. The limit moves with the
+ * clock, so whatever is below it can be outbid a millisecond later.
+ */
+export const INCARNATION_AHEAD_MS = 2 ** 44
+/** Sources of incarnations beyond that are named once each, up to so many. */
+const FAULTY_SOURCES_MAX = 1_000
+
+export type Source = 'hello' | 'sync' | 'gossip' | 'leave' | 'verdict' | 'self' | 'operator'
+
+/** False for a claim of death, or of another key, about a member that this node hears itself. */
+type Believable = (record: MemberRecord, source: Source, from: NodeId | undefined, now: Now) => boolean
 
 export class News {
   readonly #roster: Roster
@@ -31,16 +43,17 @@ export class News {
   readonly #ledger: Ledger
   readonly #out: Outbox
   readonly #pending = new Map<NodeId, MemberRecord>()
-  readonly #believable: (record: MemberRecord, now: Now) => boolean
+  readonly #believable: Believable
   #flushAt: Instant = NEVER
   #contestedAt: Instant = -NEVER as Instant
+  readonly #faultySources = new Set<NodeId | undefined>()
   refutations = 0
+  implausible = 0
   rosterFull = 0
 
   constructor(
     parts: { roster: Roster; claims: ClaimBoard; ledger: Ledger; out: Outbox },
-    /** False for a claim of death, or of another key, about a member that this node hears itself. */
-    believable: (record: MemberRecord, now: Now) => boolean,
+    believable: Believable,
   ) {
     this.#roster = parts.roster
     this.#claims = parts.claims
@@ -53,19 +66,25 @@ export class News {
     return this.#flushAt
   }
 
-  /** Takes one claim about a member. */
-  take(news: MemberRecord, source: Source, from: NodeId | undefined, now: Now): Learned {
+  /**
+   * Takes one claim about a member.
+   * @param tellOn false for what everybody else knows already
+   */
+  take(said: MemberRecord, source: Source, from: NodeId | undefined, now: Now, tellOn = true): Learned {
+    if (!isPlausible(said, now.wall)) return this.#refuseImplausible(said, from)
+    const news = said.status === 'alive' || said.goneAt !== undefined ? said : { ...said, goneAt: now.wall }
     if (news.id === this.#roster.self.id) return this.#aboutSelf(news, from, now)
     const before = this.#roster.get(news.id)?.record
     const usurps = before?.status === 'alive' && before.peerId !== news.peerId && source !== 'hello'
-    const doubtful = (news.status === 'dead' && source !== 'verdict') || usurps
-    if (doubtful && !this.#believable(news, now)) return 'stale'
+    const buries = (news.status === 'dead' && source !== 'verdict') || news.forgotten === true
+    const doubtful = buries || usurps
+    if (doubtful && !this.#believable(news, source, from, now)) return 'stale'
     if (source === 'gossip') this.#heardAlready(news)
     const learned = this.#roster.learn(news, now.mono, now.wall)
     if (learned === 'full') this.#refuseMore(news)
     if (learned === 'stale' || learned === 'full') return learned
     this.#announce(news, before, source, from, now)
-    if (source !== 'gossip') this.spread(news, now.mono)
+    if (source !== 'gossip' && tellOn) this.spread(news, now.mono)
     return learned
   }
 
@@ -107,10 +126,12 @@ export class News {
   /** Whether the claim says that this node is gone, or that somebody later bears its name. */
   #aboutSelf(news: MemberRecord, from: NodeId | undefined, now: Now): Learned {
     const self = this.#roster.self
-    if (self.status === 'left' || !supersedes(news, self)) return 'stale'
-    // Whoever copies a data directory copies the key: then only the addresses tell the two apart.
-    const another = news.peerId !== self.peerId || !news.addresses.some(at => self.addresses.includes(at))
-    if (another && news.status === 'alive' && !this.#mayContest(news, from, now)) return 'stale'
+    if (this.#out.muted || self.status === 'left') return 'stale'
+    const another = isAnother(news, self)
+    if (!supersedes(news, self) && !(another && news.incarnation === self.incarnation)) return 'stale'
+    // Whoever goes has a successor there, and must not take its name away again.
+    if (another && self.leaving) return 'stale'
+    if (another && !this.#mayContest(news, from, now)) return 'stale'
     this.refute(news.incarnation, `said to be ${news.status} in incarnation ${news.incarnation}`, from, now)
     return 'changed'
   }
@@ -126,6 +147,7 @@ export class News {
 
   /** Raises this node's incarnation above the one that was claimed. */
   refute(incarnation: number, reason: string, from: NodeId | undefined, now: Now): void {
+    if (this.#out.muted) return
     this.refutations++
     const fields = { reason, by: from }
     this.proclaim({ incarnation: incarnation + 1, status: 'alive' }, 'refuted', fields, now)
@@ -143,11 +165,14 @@ export class News {
     from: NodeId | undefined,
     now: Now,
   ): void {
+    const accused = before === undefined ? 0 : this.#claims.against(before.id, before.incarnation).length
     if (before === undefined || before.incarnation !== news.incarnation) this.#claims.forget(news.id)
     const fields = {
       memberIncarnation: news.incarnation,
       before: before?.status,
       memberIncarnationBefore: before?.incarnation,
+      /** Accusations that this ends. */
+      accused,
       source,
       from,
       addresses: news.addresses,
@@ -158,16 +183,43 @@ export class News {
     this.record(news.id, level, event, `known from ${source}${from ? ` of ${from}` : ''}`, fields, now)
   }
 
+  #refuseImplausible(news: MemberRecord, from: NodeId | undefined): Learned {
+    this.implausible++
+    if (this.#faultySources.has(from) || this.#faultySources.size >= FAULTY_SOURCES_MAX) return 'stale'
+    this.#faultySources.add(from)
+    const fields = { member: news.id, memberIncarnation: news.incarnation, from }
+    this.#out.log('error', 'incarnation-implausible', fields)
+    return 'stale'
+  }
+
   #refuseMore(news: MemberRecord): void {
     this.rosterFull++
     if (this.rosterFull === 1) this.#out.log('error', 'roster-full', { member: news.id })
   }
 }
 
+export const isPlausible = (record: MemberRecord, wall: WallMs): boolean =>
+  record.incarnation <= wall + INCARNATION_AHEAD_MS
+
+/**
+ * Does somebody else live under this node's name? Whoever copies a data directory copies the key: then only the
+ * addresses tell the two apart.
+ */
+export const isAnother = (news: MemberRecord, self: MemberRecord): boolean =>
+  news.status === 'alive' &&
+  (news.peerId !== self.peerId || !news.addresses.some(at => self.addresses.includes(at)))
+
 function eventOf(news: MemberRecord, before: MemberRecord | undefined): string {
+  if (news.forgotten) return 'member-forgotten'
   if (news.status === 'dead') return 'member-dead'
   if (news.status === 'left') return 'member-left'
   if (news.leaving) return 'member-leaving'
-  if (before?.status === 'alive') return 'member-renewed'
+  if (before?.status === 'alive') return renewal(news, before)
   return 'member-alive'
+}
+
+function renewal(news: MemberRecord, before: MemberRecord): string {
+  const [is, was] = [news.cordoned === true, before.cordoned === true]
+  if (is !== was) return is ? 'member-cordoned' : 'member-uncordoned'
+  return news.weight === before.weight ? 'member-renewed' : 'member-reweighted'
 }

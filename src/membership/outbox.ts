@@ -26,12 +26,15 @@ export type LogFields = Readonly<Record<string, string | number | boolean | read
 /** Collects the effects of one step, in order, so that the parts of this room need not pass lists around. */
 export class Outbox {
   #effects: MembershipEffect[] = []
+  /** Nothing is published: this node stands aside, and what it said would be taken for another's word. */
+  muted = false
 
   send(link: LinkId | undefined, message: MembershipLinkMessage): void {
     if (link !== undefined) this.#effects.push({ kind: 'send', link, message })
   }
 
   publish(message: MembershipGossip): void {
+    if (this.muted) return
     this.#effects.push({ kind: 'publish', message })
   }
 

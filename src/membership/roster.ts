@@ -16,9 +16,13 @@ export interface Entry {
   readonly since: Instant
   /** When the member itself was first seen alive without a gap: observers count only after a while. */
   readonly observerSince: Instant
+  /** Since when this key has borne the name without a gap. */
+  readonly holderSince: Instant
   /** When the record last changed. */
   readonly changedAt: Instant
   readonly changedAtWall: WallMs
+  /** For how long, in ms, it had been gone already when this node first heard of it. */
+  readonly goneMs: number
   /** Its place on the circle of observers; also says which part of a summary it belongs to. */
   readonly point: number
   /** Hash of what the record claims; equal claims, equal hashes. */
@@ -28,21 +32,32 @@ export interface Entry {
 export type Learned = 'new' | 'changed' | 'stale' | 'full'
 
 /** A roster as others may see it. */
-export type RosterView = Omit<Roster, 'learn' | 'setSelf' | 'shift' | 'reap'>
+export type RosterView = Omit<Roster, 'learn' | 'setSelf' | 'shift' | 'restartSilence' | 'reap'>
 
 export class Roster {
   readonly #entries = new Map<NodeId, Entry>()
   readonly #byPeer = new Map<PeerId, NodeId>()
   readonly #selfId: NodeId
   readonly #membersMax: number
+  readonly #tombstoneMs: number
+  /** Dropped since the last reaping. */
+  #dropped: MemberRecord[] = []
   #version = 0
   #living: readonly Entry[] | undefined
   #livingCount = 0
   #digest = 0
 
-  constructor(self: MemberRecord, membersMax: number, now: Instant, wall: WallMs) {
+  /** @param tombstoneMs the dead and departed are remembered this long; for ever, when not given */
+  constructor(
+    self: MemberRecord,
+    membersMax: number,
+    now: Instant,
+    wall: WallMs,
+    tombstoneMs = Number.POSITIVE_INFINITY,
+  ) {
     this.#selfId = self.id
     this.#membersMax = membersMax
+    this.#tombstoneMs = tombstoneMs
     this.#put(self, undefined, now, wall)
   }
 
@@ -67,10 +82,17 @@ export class Roster {
     return id === undefined ? undefined : this.#entries.get(id)
   }
 
-  entries(): IterableIterator<Entry> {
+  /** All but the forgotten. */
+  *entries(): Generator<Entry, undefined> {
+    for (const entry of this.#entries.values()) if (!entry.record.forgotten) yield entry
+  }
+
+  /** The forgotten too. */
+  all(): IterableIterator<Entry> {
     return this.#entries.values()
   }
 
+  /** All of it, the forgotten too: what others must know. */
   records(): MemberRecord[] {
     return [...this.#entries.values()].map(entry => entry.record)
   }
@@ -94,9 +116,13 @@ export class Roster {
     return this.#entries.get(id)?.record.status === 'alive'
   }
 
-  /** Takes the news if it supersedes what is known. */
+  /**
+   * Takes the news if it supersedes what is known. A tombstone past its time is not taken from somebody who has not
+   * dropped it yet: handed round like that it would last for ever.
+   */
   learn(news: MemberRecord, now: Instant, wall: WallMs): Learned {
     const known = this.#entries.get(news.id)
+    if (known === undefined && goneMsOf(news, wall) > this.#tombstoneMs) return 'stale'
     if (known === undefined && this.#entries.size >= this.#membersMax && !this.#dropOldestTombstone())
       return 'full'
     if (known !== undefined && !supersedes(news, known.record)) return 'stale'
@@ -120,14 +146,20 @@ export class Roster {
     this.#living = undefined
   }
 
-  /** Drops tombstones older than `tombstoneMs`. Returns what was forgotten. */
+  /** Everybody's silence counts from now. */
+  restartSilence(now: Instant): void {
+    for (const [id, entry] of this.#entries) this.#entries.set(id, { ...entry, since: now })
+    this.#living = undefined
+  }
+
+  /** Drops tombstones older than `tombstoneMs`. Returns what was dropped since the last call, for this or for room. */
   reap(tombstoneMs: number, now: Instant): MemberRecord[] {
-    if (this.#livingCount === this.#entries.size) return []
-    const old = [...this.#entries.values()].filter(
-      entry => entry.record.status !== 'alive' && elapsedMs(entry.changedAt, now) > tombstoneMs,
-    )
-    for (const { record } of old) this.#drop(record)
-    return old.map(entry => entry.record)
+    if (this.#livingCount < this.#entries.size) {
+      for (const { record, changedAt, goneMs } of [...this.#entries.values()]) {
+        if (record.status !== 'alive' && goneMs + elapsedMs(changedAt, now) > tombstoneMs) this.#drop(record)
+      }
+    }
+    return this.#dropped.splice(0)
   }
 
   /** Equal digests mean equal living members in equal incarnations. A sum, so that a change costs one member, not all. */
@@ -149,6 +181,7 @@ export class Roster {
   #drop(record: MemberRecord): void {
     this.#entries.delete(record.id)
     if (this.#byPeer.get(record.peerId) === record.id) this.#byPeer.delete(record.peerId)
+    this.#dropped.push(record)
     this.#version++
   }
 
@@ -168,8 +201,10 @@ export class Roster {
       record,
       since: sameLife ? known.since : now,
       observerSince: wasAlive ? known.observerSince : now,
+      holderSince: wasAlive && known.record.peerId === record.peerId ? known.holderSince : now,
       changedAt: now,
       changedAtWall: wall,
+      goneMs: known === undefined ? goneMsOf(record, wall) : 0,
       point: known?.point ?? hash32(record.id),
       mark,
     })
@@ -186,5 +221,9 @@ export class Roster {
   }
 }
 
-const markOf = ({ id, incarnation, status, leaving }: MemberRecord): number =>
-  hash32(`${id} ${incarnation} ${status} ${leaving}`)
+const markOf = ({ id, incarnation, status, leaving, forgotten = false }: MemberRecord): number =>
+  hash32(`${id} ${incarnation} ${status} ${leaving} ${forgotten}`)
+
+/** For how long it has been gone, as far as clocks can tell. */
+const goneMsOf = ({ goneAt }: MemberRecord, wall: WallMs): number =>
+  goneAt === undefined ? 0 : Math.max(0, wall - goneAt)

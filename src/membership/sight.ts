@@ -4,6 +4,7 @@ import type { Contacts } from './contact.ts'
 import type { Detection } from './detection.ts'
 import type { Claim } from './messages.ts'
 import type { Entry } from './roster.ts'
+import type { Topology } from './topology.ts'
 
 /** What this node hears of a member, for people. */
 export interface Sight {
@@ -17,10 +18,10 @@ export interface Sight {
 
 export function sightOf(
   entry: Entry,
-  parts: { contacts: Contacts; detection: Detection; claims: ClaimBoard },
+  parts: { contacts: Contacts; detection: Detection; claims: ClaimBoard; topology: Topology },
   now: Instant,
 ): Sight {
-  const { contacts, detection, claims } = parts
+  const { contacts, detection, claims, topology } = parts
   const contact = contacts.get(entry.record.peerId)
   const directMs = detection.directSilenceMs(entry, now)
   const limitMs = detection.limitMs(contact, now)
@@ -28,7 +29,11 @@ export function sightOf(
     lastHeardMs: directMs,
     rttMs: contact?.srttMs,
     links: contact?.links.size ?? 0,
-    linkFault: directMs !== undefined && directMs > limitMs && detection.silenceMs(entry, now) <= limitMs,
+    linkFault:
+      topology.wants(entry.record.id) &&
+      directMs !== undefined &&
+      directMs > limitMs &&
+      detection.silenceMs(entry, now) <= limitMs,
     claims: claims.against(entry.record.id, entry.record.incarnation),
   }
 }

@@ -9,14 +9,18 @@
  *
  * When most of the cluster would be dead the likelier cause is here, so it takes `massDeathMs` of the same picture. After
  * that a node that accuses every other observer too is allowed to trust its own eyes: in available mode every side of
- * a partition keeps working, a side of one included.
+ * a partition keeps working, a side of one included. In quorum mode nobody trusts only himself, and without a lease no
+ * verdict of this node's own is carried out: it waits, and is counted, until there is a lease or the claims are gone.
+ *
+ * Above 11 members a node judges those whom it observes. Of the others it hears two accusations at most: enough to know
+ * who is doubtful, and so whom not to wait for.
  */
 import type { NodeId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant } from '../base/time.ts'
 import type { ClaimBoard } from './claims.ts'
 import type { MembershipConfig } from './config.ts'
 import type { Claim } from './messages.ts'
-import { OBSERVERS_MAX, observersOf } from './observers.ts'
+import type { Circle } from './observers.ts'
 import type { Entry, Roster } from './roster.ts'
 
 export interface Verdict {
@@ -52,28 +56,42 @@ export class Verdicts {
   readonly #config: MembershipConfig
   readonly #roster: Roster
   readonly #claims: ClaimBoard
+  readonly #circle: Circle
+  readonly #mayEvict: (() => boolean) | undefined
   readonly #cases = new Map<NodeId, Case>()
   #deaths: Instant[] = []
+  #withheld: ReadonlySet<NodeId> = new Set()
 
-  constructor(config: MembershipConfig, roster: Roster, claims: ClaimBoard) {
+  /** @param mayEvict in quorum mode: does this node hold a live lease? Not given in available mode */
+  constructor(
+    config: MembershipConfig,
+    parts: { readonly roster: Roster; readonly claims: ClaimBoard; readonly circle: Circle },
+    mayEvict?: () => boolean,
+  ) {
     this.#config = config
-    this.#roster = roster
-    this.#claims = claims
+    this.#roster = parts.roster
+    this.#claims = parts.claims
+    this.#circle = parts.circle
+    this.#mayEvict = mayEvict
+  }
+
+  /** Members whose verdict is ripe and held back, because this node holds no lease. A new set when it changes. */
+  get withheld(): ReadonlySet<NodeId> {
+    return this.#withheld
   }
 
   /**
    * Counts anew and says which members are dead by now.
    * @param mutedTimeouts true while this node's own sense of time is in doubt: only refusals can convict then
+   * @param only when given: these members were newly accused, and only they are judged
    */
-  judge(mutedTimeouts: boolean, now: Instant): Verdict[] {
-    const living = this.#roster.living()
-    const counts = this.#countAll(living, now)
-    const verdicts: Verdict[] = []
-    const cautious = this.#wouldBeMassDeath(counts, living.length, now)
-    for (const count of counts) {
-      const verdict = this.#ripe(count, cautious, mutedTimeouts, now)
-      if (verdict !== undefined) verdicts.push(verdict)
-    }
+  judge(mutedTimeouts: boolean, now: Instant, only?: ReadonlySet<NodeId>): Verdict[] {
+    const accused = this.#accused(only)
+    const counts = accused.filter(entry => this.#isMine(entry)).map(entry => this.#count(entry, now))
+    const doomed = only === undefined ? this.#doomed(accused, counts) : this.#claims.size
+    const cautious = this.#wouldBeMassDeath(doomed, now)
+    const ripe = counts.flatMap(count => this.#ripe(count, cautious, mutedTimeouts, now) ?? [])
+    const verdicts = this.#released(ripe, only !== undefined)
     for (const verdict of verdicts) {
       this.#cases.delete(verdict.subject)
       this.#deaths.push(now)
@@ -89,29 +107,46 @@ export class Verdicts {
     }
   }
 
-  #countAll(living: readonly Entry[], now: Instant): Count[] {
-    const accused = living.filter(entry => this.#against(entry).length > 0)
-    for (const id of this.#cases.keys()) {
-      if (!accused.some(entry => entry.record.id === id)) this.#cases.delete(id)
-    }
-    if (accused.length === 0) return []
-    const ids = living.map(entry => entry.record.id)
-    const twice = new Set(
-      accused.filter(entry => this.#against(entry).length >= 2).map(entry => entry.record.id),
-    )
-    return accused.map(entry => this.#count(entry, ids, twice, now))
+  /** The living that are accused. Cases of those that no longer are, are closed. */
+  #accused(only: ReadonlySet<NodeId> | undefined): Entry[] {
+    const accused = [...(only ?? this.#claims.subjects())].flatMap(id => {
+      const entry = this.#roster.get(id)
+      return entry?.record.status === 'alive' && this.#accusers(entry) > 0 ? [entry] : []
+    })
+    if (only !== undefined) return accused
+    const ids = new Set(accused.map(entry => entry.record.id))
+    for (const id of this.#cases.keys()) if (!ids.has(id)) this.#cases.delete(id)
+    return accused
   }
 
-  #count(subject: Entry, living: readonly NodeId[], twice: ReadonlySet<NodeId>, now: Instant): Count {
-    const open = this.#caseOf(subject, living)
+  /** Is the member this node's to judge: one that it observes, or did when the silence began? */
+  #isMine({ record }: Entry): boolean {
+    if (this.#circle.small) return true
+    const self = this.#roster.self.id
+    return this.#cases.get(record.id)?.panel.has(self) || this.#circle.observersOf(record.id).includes(self)
+  }
+
+  /** Holds back what this node may not carry out. */
+  #released(ripe: Verdict[], some: boolean): Verdict[] {
+    const mayEvict = this.#mayEvict?.() ?? true
+    const held = new Set(mayEvict ? [] : ripe.map(verdict => verdict.subject))
+    if (some) for (const id of this.#withheld) if (!mayEvict) held.add(id)
+    const same = held.size === this.#withheld.size && [...held].every(id => this.#withheld.has(id))
+    if (!same) this.#withheld = held
+    return mayEvict ? ripe : []
+  }
+
+  #count(subject: Entry, now: Instant): Count {
+    const open = this.#caseOf(subject)
     const claims = this.#against(subject)
     const accusers = new Set(claims.filter(claim => this.#counts(claim, now)).map(claim => claim.accuser))
     const self = this.#roster.self.id
-    const panel = [...open.panel].filter(id => this.#roster.isLiving(id) && !twice.has(id))
+    const panel = [...open.panel].filter(id => this.#roster.isLiving(id) && !this.#isDoubtful(id))
     const need = Math.floor(panel.length / 2) + 1
     const majority = panel.filter(id => accusers.has(id)).length >= need
     const refusals = claims.filter(claim => claim.evidence === 'refused' && panel.includes(claim.accuser))
     const alone =
+      this.#mayEvict === undefined &&
       accusers.has(self) &&
       open.panel.size > 0 &&
       [...open.panel].every(
@@ -122,14 +157,14 @@ export class Verdicts {
     return { subject, case: open, claims, panel, majority, refused: refusals.length >= need, alone }
   }
 
-  #caseOf(subject: Entry, living: readonly NodeId[]): Case {
+  #caseOf(subject: Entry): Case {
     const { id, incarnation } = subject.record
     let open = this.#cases.get(id)
     if (open === undefined || open.incarnation !== incarnation) {
       open = { incarnation, panel: new Set(), majoritySince: undefined, aloneSince: undefined }
       this.#cases.set(id, open)
     }
-    for (const observer of observersOf(id, living)) open.panel.add(observer)
+    for (const observer of this.#circle.observersOf(id)) open.panel.add(observer)
     return open
   }
 
@@ -155,14 +190,30 @@ export class Verdicts {
     return { subject: count.subject.record.id, claims: count.claims, panel: count.panel, heldMs, reason }
   }
 
-  /** More than half of the members would be dead, those counted that died within the caution time. */
-  #wouldBeMassDeath(counts: readonly Count[], living: number, now: Instant): boolean {
-    this.#deaths = this.#deaths.filter(at => after(at, this.#config.massDeathMs) > now)
+  /** How many would be dead if all that is said is true; of those whom others judge, the doubtful ones. */
+  #doomed(accused: readonly Entry[], counts: readonly Count[]): number {
     const self = this.#roster.self.id
-    const doomed = counts.filter(
+    const judged = new Set(counts.map(count => count.subject))
+    const mine = counts.filter(
       count => count.majority || count.alone || count.claims.some(claim => claim.accuser === self),
-    ).length
-    return (doomed + this.#deaths.length) * 2 > living + this.#deaths.length
+    )
+    return mine.length + accused.filter(entry => !judged.has(entry) && this.#accusers(entry) >= 2).length
+  }
+
+  /** More than half of the members would be dead, those counted that died within the caution time. */
+  #wouldBeMassDeath(doomed: number, now: Instant): boolean {
+    this.#deaths = this.#deaths.filter(at => after(at, this.#config.massDeathMs) > now)
+    return (doomed + this.#deaths.length) * 2 > this.#roster.livingCount + this.#deaths.length
+  }
+
+  #accusers({ record }: Entry): number {
+    return this.#claims.accusers(record.id, record.incarnation)
+  }
+
+  /** Under two accusations itself: not waited for. */
+  #isDoubtful(id: NodeId): boolean {
+    const entry = this.#roster.get(id)
+    return entry !== undefined && this.#accusers(entry) >= 2
   }
 
   #against(entry: Entry): Claim[] {
@@ -175,8 +226,6 @@ export class Verdicts {
   }
 
   #holdMs(): number {
-    return this.#roster.living().length <= OBSERVERS_MAX + 1
-      ? this.#config.holdMsSmall
-      : this.#config.holdMsLarge
+    return this.#circle.small ? this.#config.holdMsSmall : this.#config.holdMsLarge
   }
 }

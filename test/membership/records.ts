@@ -45,6 +45,7 @@ export class Lone {
         seeds: options.seeds ?? [],
         random: new Random(7),
         tickMs: 100,
+        nonce: 1,
       },
       at(0),
     )

@@ -5,17 +5,22 @@ import { instantOf, wallOf } from '../../src/base/time.ts'
 import { ClaimBoard } from '../../src/membership/claims.ts'
 import { membershipDefaults } from '../../src/membership/config.ts'
 import type { Evidence } from '../../src/membership/messages.ts'
+import { Circle } from '../../src/membership/observers.ts'
 import { Roster } from '../../src/membership/roster.ts'
 import { Verdicts } from '../../src/membership/verdicts.ts'
 import { record } from './records.ts'
 
 /** A cluster seen by n1, all members known since 0; claims come when the test says so. */
-function court(names: readonly string[]) {
+function court(names: readonly string[], mayEvict?: () => boolean) {
   const [self, ...others] = names
   const roster = new Roster(record(self ?? 'n1'), 100, instantOf(0), wallOf(0))
   for (const name of others) roster.learn(record(name), instantOf(0), wallOf(0))
   const claims = new ClaimBoard(60_000)
-  const verdicts = new Verdicts(membershipDefaults(), roster, claims)
+  const verdicts = new Verdicts(
+    membershipDefaults(),
+    { roster, claims, circle: new Circle(roster) },
+    mayEvict,
+  )
   let sequence = 0
   const accuse = (
     accuser: string,

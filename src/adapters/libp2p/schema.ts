@@ -20,6 +20,7 @@ import {
 } from '../../base/ids.ts'
 import type { WallMs } from '../../base/time.ts'
 import { KEEPS_MAX } from '../../grants/messages.ts'
+import { SUMMARY_BUCKETS } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
 import { ATTEMPTS_KEPT, type Json } from '../../tasks/task.ts'
 import {
@@ -114,7 +115,23 @@ const refuse = z.object({
   detail,
   holder: z.object({ ...life, peerId, heldMs: z.number().nonnegative() }).exactOptional(),
 })
-const sync = z.object({ type: z.literal('sync'), reply: z.boolean(), members, claims })
+const sync = z.object({
+  type: z.literal('sync'),
+  reply: z.boolean(),
+  buckets: z
+    .array(count.max(SUMMARY_BUCKETS - 1))
+    .max(SUMMARY_BUCKETS)
+    .exactOptional(),
+  members,
+  claims,
+})
+const summary = z.object({ type: z.literal('summary'), buckets: z.array(count).length(SUMMARY_BUCKETS) })
+const liveness = z.object({
+  type: z.literal('liveness'),
+  viewDigest: count,
+  order: count,
+  beats: z.string().max(2 * MEMBERS_MAX),
+})
 const ping = z.object({ type: z.literal('ping'), seq: count })
 const ack = z.object({ type: z.literal('ack'), seq: count })
 const leave = z.object({ type: z.literal('leave'), member })
@@ -302,6 +319,9 @@ export const linkSchema = z.discriminatedUnion('type', [
   hello,
   refuse,
   sync,
+  summary,
+  liveness,
+  claimsGossip,
   ping,
   ack,
   leave,

@@ -5,6 +5,7 @@ import { asNodeId, asPeerId, asRequestId, asTaskId } from '../../../src/base/ids
 import { wallOf } from '../../../src/base/time.ts'
 import type { MemberRecord } from '../../../src/membership/member.ts'
 import type { Claim } from '../../../src/membership/messages.ts'
+import { SUMMARY_BUCKETS } from '../../../src/membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../../src/node/machine.ts'
 import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
 import type { Attempt, AttemptError, Json, TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
@@ -133,7 +134,27 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
     code: fc.constantFrom('RING_MISMATCH', 'NODE_ID_TAKEN', 'PEER_NOT_ALLOWED', 'SEED_OTHER_CLUSTER'),
     detail: text,
   }),
-  fc.record({ type: fc.constant('sync' as const), reply: fc.boolean(), members, claims }),
+  fc.record(
+    {
+      type: fc.constant('sync' as const),
+      reply: fc.boolean(),
+      buckets: fc.array(fc.nat({ max: SUMMARY_BUCKETS - 1 }), { maxLength: SUMMARY_BUCKETS }),
+      members,
+      claims,
+    },
+    { requiredKeys: ['type', 'reply', 'members', 'claims'] },
+  ),
+  fc.record({
+    type: fc.constant('summary' as const),
+    buckets: fc.array(count, { minLength: SUMMARY_BUCKETS, maxLength: SUMMARY_BUCKETS }),
+  }),
+  fc.record({
+    type: fc.constant('liveness' as const),
+    viewDigest: count,
+    order: count,
+    beats: fc.string({ maxLength: 200 }),
+  }),
+  fc.record({ type: fc.constant('claims' as const), claims }),
   fc.record({ type: fc.constant('ping' as const), seq: count }),
   fc.record({ type: fc.constant('ack' as const), seq: count }),
   fc.record({ type: fc.constant('leave' as const), member }),

@@ -1,0 +1,200 @@
+/**
+ * News of life that may be passed on from node to node.
+ *
+ * Every member counts, and raises its count a few times a second while it runs. What a node has seen of all counts is
+ * its liveness vector; a count that is higher than the known one is news of life at the moment it comes. A stopped
+ * member's count stands still everywhere, however often it is repeated and however long a frame was under way.
+ *
+ * Ages ("heard 300 ms ago") were the other road. Told at first hand they are good (heartbeats of small clusters carry
+ * them), but passed on they stay young: each hop adds the delay of its way, so over slow links the dead would seem to
+ * live as long as somebody talks of them.
+ *
+ * On the wire a vector is two characters a member in the order of the circle, and names the view whose order that is.
+ * The last few orders are kept, so that vectors can be read while views change.
+ */
+import type { NodeId } from '../base/ids.ts'
+import type { Instant } from '../base/time.ts'
+import type { Circle } from './observers.ts'
+import type { Entry, RosterView } from './roster.ts'
+
+/** Printable characters that JSON does not escape, but `"`: `#` to `~` without `\`. */
+const FIRST = 35
+const BACKSLASH = 92
+const BASE = 91
+/** Counts are told modulo this; the value itself means "never heard". At four a second they come round in 34 minutes. */
+const ROUND = BASE * BASE - 1
+const UNKNOWN = ROUND
+/** A count so far ahead is no news but an old frame: one that was under way for more than eight minutes. */
+const AHEAD_MAX = ROUND / 4
+/** Orders of earlier views that can still be read. */
+const ORDERS_KEPT = 6
+
+interface Order {
+  readonly digest: number
+  readonly spots: readonly Entry[]
+}
+
+/** Each place of an old order in the present one, or -1; made when first needed. */
+interface OldOrder extends Order {
+  places: Int32Array | undefined
+}
+
+const LETTERS = Uint8Array.from({ length: BASE }, (_, value) =>
+  FIRST + value < BACKSLASH ? FIRST + value : FIRST + value + 1,
+)
+
+export class Beats {
+  readonly #roster: RosterView
+  readonly #circle: Circle
+  #order: Order
+  #old: OldOrder[] = []
+  #counts = new Uint16Array(0)
+  #heardAt = new Float64Array(0)
+  #own = 0
+  #written: string | undefined
+  /** Vectors whose view this node does not know, and such as are no vectors. */
+  unreadable = 0
+
+  constructor(roster: RosterView, circle: Circle) {
+    this.#roster = roster
+    this.#circle = circle
+    this.#order = { digest: 0, spots: [] }
+  }
+
+  /** This node runs: raises its own count. */
+  beat(): void {
+    this.#own = (this.#own + 1) % ROUND
+    this.#written = undefined
+  }
+
+  /** The vector, and the view that it is ordered by. */
+  write(): { readonly order: number; readonly beats: string } {
+    this.#refresh()
+    this.#written ??= this.#spell()
+    return { order: this.#order.digest, beats: this.#written }
+  }
+
+  /** Takes another's vector. */
+  read(order: number, beats: string, now: Instant): void {
+    this.#refresh()
+    const kept = order === this.#order.digest ? this.#order : this.#old.find(one => one.digest === order)
+    if (kept === undefined || beats.length !== 2 * kept.spots.length) {
+      this.unreadable++
+      return
+    }
+    if (kept === this.#order) this.#readDirectly(beats, now)
+    else this.#readOld(kept as OldOrder, beats, now)
+  }
+
+  /** When news of the member's life last came; undefined when none did in this incarnation. */
+  heardAt(member: NodeId): Instant | undefined {
+    const index = this.#circle.indexOf(member)
+    this.#refresh()
+    const at = this.#order.spots[index]?.record.id === member ? this.#heardAt[index] : undefined
+    return at === undefined || at === Number.NEGATIVE_INFINITY ? undefined : (at as Instant)
+  }
+
+  shift(lateMs: number): void {
+    for (let i = 0; i < this.#heardAt.length; i++) this.#heardAt[i] = (this.#heardAt[i] ?? 0) + lateMs
+  }
+
+  #readDirectly(beats: string, now: Instant): void {
+    const length = this.#counts.length
+    for (let i = 0; i < length; i++) this.#take(i, countAt(beats, i), now)
+  }
+
+  #readOld(order: OldOrder, beats: string, now: Instant): void {
+    order.places ??= placesOf(order.spots, this.#order.spots)
+    for (let i = 0; i < order.places.length; i++) {
+      const place = order.places[i] ?? -1
+      if (place >= 0) this.#take(place, countAt(beats, i), now)
+    }
+  }
+
+  #take(index: number, count: number, now: Instant): void {
+    const known = this.#counts[index]
+    if (count === known || count >= UNKNOWN || known === undefined) return
+    if (known === UNKNOWN) {
+      // What was counted before this node listened says nothing of now.
+      this.#counts[index] = count
+      return
+    }
+    const ahead = count > known ? count - known : count - known + ROUND
+    if (ahead > AHEAD_MAX) return
+    this.#counts[index] = count
+    this.#heardAt[index] = now
+    this.#written = undefined
+  }
+
+  #spell(): string {
+    const { spots } = this.#order
+    const self = this.#roster.self.id
+    const letters = new Uint16Array(2 * spots.length)
+    for (let i = 0; i < spots.length; i++) {
+      const count = spots[i]?.record.id === self ? this.#own : (this.#counts[i] ?? UNKNOWN)
+      letters[2 * i] = LETTERS[Math.trunc(count / BASE)] ?? FIRST
+      letters[2 * i + 1] = LETTERS[count % BASE] ?? FIRST
+    }
+    let text = ''
+    for (let from = 0; from < letters.length; from += CHUNK)
+      text += String.fromCharCode(...letters.subarray(from, from + CHUNK))
+    return text
+  }
+
+  /** Follows the view: who is still there in the same incarnation keeps its count. */
+  #refresh(): void {
+    const spots = this.#circle.spots()
+    if (spots === this.#order.spots) return
+    const before = this.#order
+    const places = placesOf(before.spots, spots)
+    const counts = new Uint16Array(spots.length).fill(UNKNOWN)
+    const heardAt = new Float64Array(spots.length).fill(Number.NEGATIVE_INFINITY)
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i] ?? -1
+      if (place < 0) continue
+      counts[place] = this.#counts[i] ?? UNKNOWN
+      heardAt[place] = this.#heardAt[i] ?? Number.NEGATIVE_INFINITY
+    }
+    this.#order = { digest: this.#roster.digest(), spots }
+    this.#counts = counts
+    this.#heardAt = heardAt
+    this.#written = undefined
+    this.#old = [{ ...before, places: undefined }, ...this.#old].slice(0, ORDERS_KEPT)
+    for (const old of this.#old) old.places = undefined
+  }
+}
+
+/** Letters written at once: a call takes only so many arguments. */
+const CHUNK = 4_096
+
+function countAt(beats: string, index: number): number {
+  const high = digit(beats.charCodeAt(2 * index))
+  const low = digit(beats.charCodeAt(2 * index + 1))
+  return high < 0 || low < 0 ? UNKNOWN : high * BASE + low
+}
+
+function digit(letter: number): number {
+  if (letter < FIRST || letter > FIRST + BASE || letter === BACKSLASH) return -1
+  return letter > BACKSLASH ? letter - FIRST - 1 : letter - FIRST
+}
+
+/** Where each member of one order stands in another, in the same incarnation; -1 for those who do not. Both on the circle. */
+function placesOf(from: readonly Entry[], to: readonly Entry[]): Int32Array {
+  const places = new Int32Array(from.length).fill(-1)
+  let j = 0
+  for (let i = 0; i < from.length; i++) {
+    const entry = from[i]
+    if (entry === undefined) continue
+    while (j < to.length && stands(to[j], entry)) j++
+    const there = to[j]
+    if (there?.record.id === entry.record.id && there.record.incarnation === entry.record.incarnation)
+      places[i] = j
+  }
+  return places
+}
+
+/** Does a member stand before another on the circle? */
+function stands(a: Entry | undefined, b: Entry): boolean {
+  if (a === undefined) return false
+  return a.point < b.point || (a.point === b.point && a.record.id < b.record.id)
+}
