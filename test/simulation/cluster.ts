@@ -12,6 +12,7 @@ import type { VoterList } from '../../src/grants/messages.ts'
 import { type MembershipConfig, membershipDefaults } from '../../src/membership/config.ts'
 import type { MemberRecord } from '../../src/membership/member.ts'
 import type { ControlRequest } from '../../src/node/control.ts'
+import type { NodeInit } from '../../src/node/init.ts'
 import { Node } from '../../src/node/node.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
 import { tasksDefaults } from '../../src/tasks/config.ts'
@@ -27,6 +28,8 @@ export interface ClusterOptions {
   /** The task list that every node has. */
   readonly list: readonly TaskSpec[]
   readonly membership?: Partial<MembershipConfig>
+  /** What the next process on a host is born with in place of the usual: another name, another cluster. */
+  readonly bornWith?: (host: Host) => Partial<NodeInit>
   readonly grants?: Partial<GrantsConfig>
 }
 
@@ -131,6 +134,7 @@ export class Cluster {
         check: () => undefined,
         records: [...rows.keys()].sort().map(key => rows.get(key) as TaskRecord),
         seed: this.#random.uint32(),
+        ...this.#options.bornWith?.(host),
       },
       now,
     )

@@ -68,13 +68,25 @@ export class Collector {
   resumed(run: Run): void {
     const book = this.#bookOf(run.key)
     for (const other of book.executing) {
-      if (other.host === run.host && other.boot === run.boot) continue
-      this.overlaps++
-      if (run.token.safe && other.token.safe && !this.#excepted(run) && !this.#excepted(other)) {
-        this.complain('one node executes for a key', run, `${tell(run)} beside ${tell(other)}`)
-      }
+      if (this.#collide(run, other)) this.overlaps++
     }
     book.executing.add(run)
+  }
+
+  /** Looks again at all that executes: an exception may have run out meanwhile. */
+  lookAgain(): void {
+    for (const { executing } of this.#keys.values()) {
+      if (executing.size < 2) continue
+      for (const run of executing) for (const other of executing) this.#collide(run, other)
+    }
+  }
+
+  #collide(run: Run, other: Run): boolean {
+    if (other.host === run.host && other.boot === run.boot) return false
+    if (run.token.safe && other.token.safe && !this.#excepted(run) && !this.#excepted(other)) {
+      this.complain('one node executes for a key', run, `${tell(run)} beside ${tell(other)}`)
+    }
+    return true
   }
 
   ended(run: Run, how: Exclude<Run['end'], 'running'>): void {

@@ -144,6 +144,10 @@ export class Dialling {
         sleeper.whenAwake(() => this.#handshake(party, answered, order, finish, over, tries))
         return
       }
+      if (answered.peer === party.peer) {
+        finish({ ok: false, reason: 'self', detail: 'it has the key of this node' })
+        return
+      }
       if (order.peer !== undefined && order.peer !== answered.peer) {
         finish({ ok: false, reason: 'failed', detail: `expected ${order.peer}, got ${answered.peer}` })
         return

@@ -17,11 +17,17 @@ import type { HostClock } from './clock.ts'
 import type { Collector, Run } from './collector.ts'
 import type { EventQueue } from './queue.ts'
 
-/** Stopping begins this long, in local ms, before the right to run ends, and ends in SIGKILL this long before it. */
+/**
+ * What the real runner does, in local ms before the right to run ends: SIGTERM, and nothing is started any more; SIGKILL,
+ * which all are dead of a little later; and where the daemon looks after a runner that should have killed by now.
+ */
 const STOP_MS = 500
-const KILL_MS = 100
-/** A runner that has not ended an attempt so long before its right ends is frozen: the daemon kills in its place. */
-const STAND_IN_MS = 50
+const KILL_MS = 200
+const STAND_IN_MS = 100
+/** From SIGTERM to SIGKILL when an attempt is cancelled. */
+const TERM_GRACE_MS = 500
+/** What runs inside the daemon is aborted so long before its right ends, in local ms. */
+const ABORT_MS = 100
 /** What a killed daemon leaves behind is dead after at most so long, and so is what was stale when its host thawed. */
 export const REAP_MS_MAX = 20
 export const THAW_KILL_MS_MAX = 100
@@ -127,7 +133,12 @@ export class Executor {
   cancel(task: TaskId, attempt: number): void {
     const entry = this.#entries.get(`${task}/${attempt}`)
     if (entry === undefined) return
-    this.#queue.in(1, () => {
+    const obeysIn = !entry.inRunner
+      ? 1
+      : this.#random.chance(0.7)
+        ? this.#random.between(1, 60)
+        : TERM_GRACE_MS
+    this.#queue.in(obeysIn, () => {
       if (this.#isAwake(entry)) this.#finish(entry, failure('CANCELLED', 'cancelled'))
     })
   }
@@ -233,6 +244,10 @@ export class Executor {
   }
 
   #begin(entry: Entry): void {
+    if (this.#stale(entry, entry.inRunner ? STOP_MS : 0)) {
+      this.#queue.in(0, () => this.#fence(entry))
+      return
+    }
     entry.begun = true
     this.#collector.began(entry.run)
     entry.body.go()
@@ -254,9 +269,10 @@ export class Executor {
   #watch(entry: Entry): void {
     const { until } = entry
     if (until === undefined) return
-    this.#queue.at(this.#clock.virtualAt(until - STOP_MS), () => {
+    const leadMs = entry.inRunner ? STOP_MS : ABORT_MS
+    this.#queue.at(this.#clock.virtualAt(until - leadMs), () => {
       if (entry.body.ended || entry.stopping) return
-      if (!this.#stale(entry, STOP_MS)) this.#watch(entry)
+      if (!this.#stale(entry, leadMs)) this.#watch(entry)
       else if (this.#keeperAwake(entry)) this.#stop(entry)
       else this.#watchFrozen(entry)
     })
@@ -285,7 +301,8 @@ export class Executor {
     if (!entry.inRunner || entry.until === undefined) return
     this.#queue.at(this.#clock.virtualAt(entry.until - STAND_IN_MS), () => {
       this.#standIn(entry)
-      if (entry.body.going && this.#stale(entry, STAND_IN_MS)) this.#unguarded(entry)
+      if (!this.#stale(entry, STAND_IN_MS)) this.#watch(entry)
+      else if (entry.body.going) this.#unguarded(entry)
     })
   }
 
@@ -314,6 +331,7 @@ export class Executor {
   }
 
   #fence(entry: Entry): void {
+    if (entry.run.end !== 'running') return
     this.counts.fenced++
     this.#end(entry, 'fenced')
     this.#report(entry, failure('FENCED', 'the right to run ended'))

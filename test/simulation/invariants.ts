@@ -215,6 +215,7 @@ export class Invariants implements WorldProbe {
       for (const record of belief.members)
         if (record.status === 'dead') this.#checkDeath(host.process, record)
     }
+    this.#cluster.world.collector.lookAgain()
     this.#checkLeaves()
     this.#checkMinorities()
     if (now >= this.#schedule.quietAt && this.#acting !== undefined) {
