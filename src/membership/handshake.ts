@@ -220,9 +220,13 @@ export class Handshake {
     const { code, detail } = refusal
     if (this.#unsaid(peer, code, now))
       this.#out.log('warn', 'peer-refused', { member, peerId: peer, code, detail })
+    this.#turnAway(link, refusal)
+  }
+
+  #turnAway(link: Link, refusal: Refusal): void {
     this.#out.send(link.id, { type: 'refuse', ...refusal })
     link.closing = true
-    this.#out.closeLink(link.id, code)
+    this.#out.closeLink(link.id, refusal.code)
   }
 
   /** Older processes with this key are the past of the one that came now, or its copies: they are told to stand aside. */
@@ -233,7 +237,8 @@ export class Handshake {
       if (other.life === undefined || other.life.nonce === life.nonce || other.closing) continue
       const holder = { ...lifeOf(life, now.mono), peerId: contact.peer, heldMs: 0 }
       const detail = `${newcomer.id} has been started again with the same key at ${newcomer.addresses.join(', ')}`
-      this.#refuse(other, contact.peer, newcomer.id, { code: 'NODE_ID_TAKEN', detail, holder }, now.mono)
+      this.#out.log('debug', 'elder-told', { member: newcomer.id, peerId: contact.peer, link: other.id })
+      this.#turnAway(other, { code: 'NODE_ID_TAKEN', detail, holder })
     }
   }
 

@@ -49,6 +49,8 @@ export type Input =
   | { readonly kind: 'persisted'; readonly mark: number }
   /** From an operator; answered by one `reply`. */
   | { readonly kind: 'control'; readonly id: RequestId; readonly request: ControlRequest }
+  /** These are the seeds from now on: the configuration was read again. */
+  | { readonly kind: 'seeds'; readonly seeds: readonly string[] }
   /** Drain and go; `left` when done. */
   | { readonly kind: 'leave'; readonly deadlineMs: number }
 

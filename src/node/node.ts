@@ -20,6 +20,7 @@ import { Tasks } from '../tasks/tasks.ts'
 import { Departing } from './departing.ts'
 import { type GateSight, StartGate } from './gate.ts'
 import type { NodeInit } from './init.ts'
+import { Joining } from './joining.ts'
 import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
 
 export class Node implements Machine {
@@ -28,6 +29,7 @@ export class Node implements Machine {
   readonly tasks: Tasks
   readonly gate = new StartGate()
   readonly #departing: Departing
+  readonly #joining: Joining
   readonly #ids: SnowflakeIds
   readonly #startedAt: Now
   #ring: Ring
@@ -54,6 +56,7 @@ export class Node implements Machine {
       now,
     })
     this.#departing = new Departing(this.membership, this.tasks)
+    this.#joining = new Joining(this.membership, init.joinDelayMs ?? 0)
     this.#ring = buildRing([], init.ring)
   }
 
@@ -89,6 +92,7 @@ export class Node implements Machine {
   /** What the start gate sees now. */
   gateSight(): GateSight {
     return {
+      nameTaken: this.membership.nameTaken,
       synced: this.membership.synced,
       living: this.membership.roster.living().length,
       minMembers: this.init.tasks.minMembers,
@@ -127,6 +131,9 @@ export class Node implements Machine {
         return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
       case 'attempt-ended':
         return this.#mapAll(this.tasks.attemptEnded(input.task, input.attempt, input.outcome, now))
+      case 'seeds':
+        this.membership.orders.setSeeds(input.seeds, now.mono)
+        return []
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
       default:
@@ -152,6 +159,7 @@ export class Node implements Machine {
       effects.push(log('info', 'ready', { members: this.#ring.members.length, ring: this.#ring.checksum }))
       effects.push(...this.#mapAll(this.tasks.open(now)))
     }
+    this.#joining.advance(this.gate.open, now)
     const departure = this.#departing.advance(now)
     effects.push(...this.#mapAll(departure.effects))
     if (this.membership.roster.version !== this.#rosterVersion) effects.push(...this.#newView(now))
@@ -166,12 +174,16 @@ export class Node implements Machine {
     const { roster } = this.membership
     this.#rosterVersion = roster.version
     const living = roster.living().map(entry => entry.record)
-    const signature = living.map(r => `${r.id} ${r.incarnation} ${r.leaving} ${r.weight}`).join('\n')
+    const signature = living
+      .map(r => `${r.id} ${r.incarnation} ${r.leaving} ${r.cordoned === true} ${r.weight}`)
+      .join('\n')
     if (signature === this.#live) return []
     this.#live = signature
     this.#viewChangedAt = now.mono
     const before = this.#ring
-    const members = living.filter(record => !record.leaving).map(({ id, weight }) => ({ id, weight }))
+    const members = living
+      .filter(record => !record.leaving && record.cordoned !== true)
+      .map(({ id, weight }) => ({ id, weight }))
     this.#ring = buildRing(members, this.init.ring)
     const effects: Effect[] = []
     if (before.checksum !== this.#ring.checksum)
@@ -192,7 +204,9 @@ export class Node implements Machine {
     const island = this.membership.island && this.#departing.phase === 'staying'
     if (island === this.#island) return []
     this.#island = island
-    return [log(island ? 'warn' : 'info', island ? 'island' : 'island-over', { seeds: this.init.seeds })]
+    return [
+      log(island ? 'warn' : 'info', island ? 'island' : 'island-over', { seeds: this.membership.seeds }),
+    ]
   }
 
   /** Every line says which life of this node speaks. */
@@ -266,6 +280,7 @@ function membershipInit(init: NodeInit, random: Random) {
       leaving: false,
       addresses: init.addresses.slice(0, 8),
       weight: init.weight,
+      ...((init.joinDelayMs ?? 0) > 0 ? { cordoned: true } : {}),
     },
     cluster: init.cluster,
     version: init.version,
@@ -274,5 +289,6 @@ function membershipInit(init: NodeInit, random: Random) {
     seeds: init.seeds,
     random,
     tickMs: TICK_MS,
+    nonce: hash32(`${init.nodeId} ${init.boot} ${init.seed}`),
   }
 }

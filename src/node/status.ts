@@ -37,6 +37,7 @@ export interface Readiness {
     readonly code:
       | 'joining'
       | 'island'
+      | 'node-id-taken'
       | 'leaving'
       | 'min-members'
       | 'settling'

@@ -6,15 +6,20 @@
  * is writing one over the other. Read the difference before committing it: it is what changed for an operator.
  */
 import { assert } from '../../src/base/assert.ts'
+import { asNodeId } from '../../src/base/ids.ts'
+import type { NodeInit } from '../../src/node/init.ts'
 import type { Effect } from '../../src/node/machine.ts'
+import { readinessOf } from '../../src/node/views.ts'
 import { TRUE_CLOCK, WALL_START_MS } from '../simulation/clock.ts'
-import { Cluster } from '../simulation/cluster.ts'
+import { Cluster, makeList } from '../simulation/cluster.ts'
 import type { Process } from '../simulation/process.ts'
-import type { Host, WorldProbe } from '../simulation/world.ts'
+import { type Host, nameOf, type WorldProbe } from '../simulation/world.ts'
 
 /** One-way delay between any two hosts. */
 const LATENCY_MS = 1
-const LEAVE_DEADLINE_MS = 5_000
+const LEAVE_DEADLINE = '5s'
+/** What a hung task takes. */
+const HANGS_MS = 1_000 * 3_600_000
 
 /** What an operator would see in the log, with the fields that tell why. */
 const SHOWN: Readonly<Record<string, readonly string[]>> = {
@@ -36,6 +41,17 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
   'peer-refused': ['code'],
   'join-refused': ['code'],
   ready: ['members'],
+  'node-id-conflict': ['code'],
+  'node-id-free': [],
+  cordoned: ['reason'],
+  uncordoned: ['reason'],
+  'weight-changed': ['weight'],
+  'member-cordoned': ['source'],
+  'member-uncordoned': ['source'],
+  'member-reweighted': ['source'],
+  'member-forgotten': ['source'],
+  'cannot-tell': [],
+  'incarnation-implausible': ['from'],
 }
 
 interface Block {
@@ -69,22 +85,34 @@ function parse(text: string): Block[] {
 
 class Player implements WorldProbe {
   readonly #cluster: Cluster
+  /** What a host's next process is born with in place of the usual. */
+  readonly #bornWith = new Map<string, Partial<NodeInit>>()
   #lines: string[] = []
 
-  /** @param words node names, and `seeds=n1,n2` (every node has these as seeds) or `seeds=all` */
+  /**
+   * @param words node names, and `seeds=n1,n2` (every node has these as seeds), `seeds=all` or `seeds=none`; `tasks=8`
+   * (how many every node's task list has); `join-delay=2s`
+   */
   constructor(words: readonly string[], seed: number) {
     const names = words.filter(word => !word.includes('='))
-    const listed = words.find(word => word.startsWith('seeds='))?.slice('seeds='.length)
+    const options = optionsOf(words)
+    const listed = options.get('seeds') ?? 'all'
     const everyone = names.map((_, index) => index)
-    const seeds =
-      listed === undefined || listed === 'all' ? everyone : listed.split(',').map(name => names.indexOf(name))
+    const some = listed === 'none' ? [] : listed.split(',').map(name => names.indexOf(name))
+    const seeds = listed === 'all' ? everyone : some
+    const joinDelayMs = milliseconds(options.get('join-delay') ?? '0ms')
     assert(
       names.every((name, index) => name === `n${index + 1}`) && !seeds.includes(-1),
       'nodes are named n1, n2 and so on, and seeds are among them',
       { names, seeds },
     )
     const hosts = names.map((_, index) => ({ clock: { ...TRUE_CLOCK, offsetMs: 1_000 * index }, seeds }))
-    this.#cluster = new Cluster({ seed, hosts, list: [] })
+    this.#cluster = new Cluster({
+      seed,
+      hosts,
+      list: makeList(Number(options.get('tasks') ?? 0)),
+      bornWith: host => ({ joinDelayMs, ...this.#bornWith.get(host.name) }),
+    })
     const { paths } = this.#cluster.world
     for (const a of everyone) for (const b of everyone) if (a !== b) paths.setDelay(a, b, LATENCY_MS, 0)
     this.#cluster.world.watch(this)
@@ -102,12 +130,15 @@ class Player implements WorldProbe {
   note(): void {}
 
   effect(process: Process, effect: Effect): void {
+    if (effect.kind === 'reply') this.#answer(process, effect.reply)
+    if (effect.kind === 'left') this.#say(`${this.#cluster.world.hosts[process.host]?.name} ends`)
     if (effect.kind !== 'log') return
     const shown = SHOWN[effect.event]
     if (shown === undefined) return
     const host = this.#cluster.world.hosts[process.host]
     const { member, memberIncarnation, incarnation } = effect.fields
-    const life = member === host?.name ? incarnation : memberIncarnation
+    const self = host && this.#cluster.nodeIn(process)?.init.nodeId
+    const life = member === self ? incarnation : memberIncarnation
     const subject = member === undefined ? [] : [`${String(member)}${incarnationOf(life)}`]
     const why = shown.flatMap(field => {
       const value = effect.fields[field]
@@ -120,6 +151,13 @@ class Player implements WorldProbe {
 
   broken(_process: Process, invariant: string, detail: string): void {
     this.#say(`BROKEN ${invariant}: ${detail}`)
+  }
+
+  /** What an operator is told; answers about tasks are not shown. */
+  #answer(process: Process, reply: Extract<Effect, { kind: 'reply' }>['reply']): void {
+    const name = this.#cluster.world.hosts[process.host]?.name
+    if (reply.ok && 'detail' in reply) this.#say(`${name} answers: ${reply.detail}`)
+    if (!reply.ok) this.#say(`${name} answers: ${reply.failure.code}: ${reply.failure.detail}`)
   }
 
   #say(text: string): void {
@@ -156,7 +194,35 @@ class Player implements WorldProbe {
         world.wipe(world.host(first))
         return
       case 'leave':
-        world.leave(world.host(first), LEAVE_DEADLINE_MS)
+        world.leave(world.host(first), milliseconds(rest[0] ?? LEAVE_DEADLINE))
+        return
+      case 'become':
+        this.#become(world.host(first), optionsOf(rest))
+        return
+      case 'clone':
+        this.#clone(world.host(first), world.host(rest[0] ?? ''))
+        return
+      case 'swap':
+        this.#swap(world.host(first), world.host(rest[0] ?? ''))
+        return
+      case 'hang':
+        world.host(first).executor.setTakesMs(HANGS_MS, HANGS_MS)
+        return
+      case 'seeds':
+        world.host(first).process?.receive({ kind: 'seeds', seeds: rest.map(name => nameOf({ name })) })
+        return
+      case 'cordon':
+      case 'uncordon':
+        this.#cluster.control(world.host(first), { kind: verb })
+        return
+      case 'weight':
+        this.#cluster.control(world.host(first), { kind: 'weight', weight: Number(rest[0]) })
+        return
+      case 'forget':
+        this.#cluster.control(world.host(first), { kind: 'forget', node: asNodeId(rest[0] ?? '') })
+        return
+      case 'readyz':
+        this.#readyz(world.host(first))
         return
       case 'cut':
         world.cut(world.host(first), world.host(rest[0] ?? ''))
@@ -178,6 +244,39 @@ class Player implements WorldProbe {
     }
   }
 
+  /** `id=n1`: its next process bears that name. `cluster=other`: it belongs to that one. */
+  #become(host: Host, options: ReadonlyMap<string, string>): void {
+    const [id, cluster] = [options.get('id'), options.get('cluster')]
+    this.#bornWith.set(host.name, {
+      ...this.#bornWith.get(host.name),
+      ...(id === undefined ? {} : { nodeId: asNodeId(id) }),
+      ...(cluster === undefined ? {} : { cluster }),
+    })
+  }
+
+  /** The second host gets the data directory of the first: key, boot number, incarnation; and its name. */
+  #clone(from: Host, to: Host): void {
+    to.peer = from.peer
+    to.disk.boot = from.disk.boot
+    to.disk.incarnation = from.disk.incarnation
+    this.#become(to, new Map([['id', from.name]]))
+  }
+
+  #swap(a: Host, b: Host): void {
+    const { world } = this.#cluster
+    const [atA, atB] = [a.address, b.address]
+    world.readdress(a, atB)
+    world.readdress(b, atA)
+  }
+
+  #readyz(host: Host): void {
+    const node = this.#cluster.nodeOf(host)
+    if (node === undefined || host.process === undefined) return
+    const { ready, reasons } = readinessOf(node, host.process.now())
+    this.#lines.push(`${host.name} is ${ready ? 'ready' : 'not ready'}`)
+    for (const { code, detail } of reasons) this.#lines.push(`  ${code}: ${detail}`)
+  }
+
   /** `n1 n2 | n3 n4` */
   #partition(words: readonly string[]): void {
     const { world } = this.#cluster
@@ -190,14 +289,23 @@ class Player implements WorldProbe {
     const belief = this.#cluster.belief(host)
     if (belief === undefined) return
     const members = belief.members
+      .filter(({ forgotten }) => !forgotten)
       .toSorted((a, b) => (a.id < b.id ? -1 : 1))
       .map(
-        ({ id, status, incarnation }) =>
-          `${id}${incarnationOf(incarnation)}${status === 'alive' ? '' : `:${status}`}`,
+        ({ id, status, incarnation, cordoned }) =>
+          `${id}${incarnationOf(incarnation)}${status === 'alive' ? '' : `:${status}`}${cordoned ? ':cordoned' : ''}`,
       )
     this.#lines.push(`${host.name} sees ${members.join(' ')}, ring ${belief.ringChecksum.slice(0, 8)}`)
   }
 }
+
+/** `id=n1 cluster=other` */
+const optionsOf = (words: readonly string[]): ReadonlyMap<string, string> =>
+  new Map(
+    words
+      .filter(word => word.includes('='))
+      .map(word => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
+  )
 
 /** Incarnations begin as wall clock milliseconds; the beginning of the world is subtracted to keep them short. */
 function incarnationOf(incarnation: unknown): string {
