@@ -1,0 +1,77 @@
+// An outside witness of who acts for which key: a register on a unix socket (which network namespaces and their faults
+// do not touch), with a ledger by its own clock, and the actor that a task runs.
+//   register.mjs serve --socket=PATH --out=FILE      says `listening`; FILE gets one line of JSON per sign of life
+//   register.mjs act --socket=PATH [--ms=1000] [--beat=100] [--deaf]
+//                                                    acts for --ms, every --beat ms, as the attempt of its environment
+// The register keeps the highest token of each key and refuses what comes with a lower one, or with the same one from
+// another node. An actor goes on although it is refused: the ledger is to show what would have happened. `start`, `act`
+// and `stop` are what the actor said, `gone` is that it ended without a `stop`. `../e2e/act-ledger.ts` judges a ledger.
+import { appendFileSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { performance } from 'node:perf_hooks'
+import { createInterface } from 'node:readline'
+import { parseArgs } from './lib.mjs'
+
+const options = parseArgs()
+
+function serve ({ socket, out }) {
+  const highest = new Map() // key -> { token, node }
+  let actors = 0
+  writeFileSync(out, '')
+  const note = entry => appendFileSync(out, `${JSON.stringify({ at: performance.now(), ...entry })}\n`)
+  const admits = ({ key, token, node }) => {
+    const known = highest.get(key)
+    const mine = BigInt(token)
+    if (known && (mine < known.token || (mine === known.token && node !== known.node))) return false
+    highest.set(key, { token: mine, node })
+    return true
+  }
+  const server = createServer(connection => {
+    const actor = ++actors
+    let who
+    let stopped = false
+    const lines = createInterface({ input: connection })
+    lines.on('error', () => {}) // A reset: it was killed with an answer unread. `close` follows.
+    lines.on('line', line => {
+      const { event, ...said } = JSON.parse(line)
+      who ??= { actor, ...said }
+      const accepted = admits(who)
+      stopped = event === 'stop'
+      note({ event, ...who, accepted })
+      connection.write(`${JSON.stringify({ accepted })}\n`)
+    })
+    connection.on('close', () => { if (who && !stopped) note({ event: 'gone', ...who, accepted: false }) })
+  })
+  server.listen(socket, () => console.log('listening'))
+  process.on('SIGTERM', () => process.exit(0))
+}
+
+function act ({ socket, ms = 1000, beat = 100, deaf = false }) {
+  const { ROUNDTABLE_TASK_KEY: key, ROUNDTABLE_TASK_TOKEN: token, ROUNDTABLE_TASK_NODE: node } = process.env
+  const connection = connect(socket)
+  const say = event => connection.write(`${JSON.stringify({ event, key, token, node, pid: process.pid })}\n`)
+  const stop = () => {
+    say('stop')
+    connection.end(() => process.exit(0))
+  }
+  connection.on('connect', () => {
+    say('start')
+    setInterval(() => say('act'), Number(beat))
+    setTimeout(stop, Number(ms))
+  })
+  connection.on('error', error => {
+    console.error(`the register at ${socket}: ${error.message}`)
+    process.exit(1)
+  })
+  let refused = 0
+  const lines = createInterface({ input: connection })
+  lines.on('error', () => {}) // Told by the connection itself.
+  lines.on('line', line => { if (!JSON.parse(line).accepted) refused++ })
+  process.on('exit', () => console.log(JSON.stringify({ key, token, node, refused })))
+  process.on('SIGTERM', () => { if (!deaf) stop() })
+}
+
+const [what] = options._
+if (what === 'serve') serve(options)
+else if (what === 'act') act(options)
+else throw new Error('register.mjs serve|act --socket=PATH')
