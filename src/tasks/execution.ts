@@ -171,7 +171,10 @@ export class Execution {
     for (const running of lost.slice(KEPT_KEYS_MAX)) this.#stop(running, 'too-many-kept', step)
   }
 
-  /** One effect for each distinct end; all of them as soon as one has moved far enough. */
+  /**
+   * One effect for each distinct end; all of them as soon as one has moved far enough. What is said while the start still
+   * waits for the disk is lost on the executor; the next move makes it good.
+   */
   #extend(going: readonly Running[], step: Step): void {
     if (!going.some(({ until, told, abandoned }) => !abandoned && until >= told + EXTEND_MS)) return
     const groups = new Map<Instant, { readonly task: TaskId; readonly attempt: number }[]>()

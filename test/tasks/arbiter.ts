@@ -6,6 +6,8 @@ import type { Leave, Right } from '../../src/tasks/right.ts'
 const LEASE_MS = 2_000
 const PROMISE_MS = 2_500
 const RENEW_MS = 250
+/** Whoever met an exception, or was refused, asks again after this. */
+const AGAIN_MS = 60
 
 /** The keys that a node claims: those its ring gives it, and the kept ones. */
 interface Claim {
@@ -14,26 +16,33 @@ interface Claim {
   readonly kept: ReadonlySet<string>
 }
 
-interface Promised extends Claim {
+interface Promised {
+  /** It covers a key when each of these does. */
+  readonly claims: readonly Claim[]
   readonly until: number
 }
 
-interface Granted extends Claim {
+interface Granted {
+  readonly claim: Claim
   readonly until: number
-  readonly except: readonly Promised[]
+  readonly exceptions: readonly ((key: string) => boolean)[]
   readonly token: string
 }
 
-const covers = ({ node, ring, kept }: Claim, key: string): boolean =>
+const claimed = ({ node, ring, kept }: Claim, key: string): boolean =>
   ring.owner(key) === node || kept.has(key)
 
+const promised = ({ claims }: Promised, key: string): boolean => claims.every(claim => claimed(claim, key))
+
 /**
- * A single voter that everybody asks, and that answers at once: the rules of leases, promises, exceptions and keeps, with
- * no quorum. It lets tests of the tasks see handoffs as the real thing makes them.
+ * A single voter that everybody reaches at once unless it is cut off. It follows the rules of leases, promises, exceptions
+ * and keeps, with no quorum, so that tests of the tasks see handoffs as the real thing makes them.
  */
 export class Arbiter {
   /** Nodes that do not reach it. */
   readonly cut = new Set<string>()
+  /** Its own. */
+  ring: Ring | undefined
   readonly #promises = new Map<NodeId, Promised>()
   readonly #members = new Map<NodeId, Member>()
   #term = 0
@@ -48,15 +57,31 @@ export class Arbiter {
     this.#members.get(node)?.claims(ring, kept, now)
   }
 
+  /** A request under another ring only narrows what was promised. */
   ask(claim: Claim, now: number): Granted | undefined {
     const { node } = claim
     if (this.cut.has(node)) return undefined
-    const before = this.#promises.get(node)
-    const stands = before !== undefined && before.until > now ? before : undefined
-    const kept = new Set([...claim.kept].filter(key => stands !== undefined && covers(stands, key)))
-    this.#promises.set(node, { ...claim, kept, until: now + PROMISE_MS })
-    const except = [...this.#promises.values()].filter(each => each.node !== node && each.until > now)
-    return { ...claim, kept, except, until: now + LEASE_MS, token: String(++this.#term) }
+    const found = this.#promises.get(node)
+    const before = found !== undefined && found.until > now ? found : undefined
+    if (claim.ring !== this.ring) {
+      if (before) this.#promises.set(node, { ...before, claims: [...before.claims, claim] })
+      return undefined
+    }
+    const kept = new Set([...claim.kept].filter(key => before !== undefined && promised(before, key)))
+    const granted = { ...claim, kept }
+    this.#promises.set(node, { claims: [granted], until: now + PROMISE_MS })
+    const exceptions = this.#exceptions(node, now)
+    return { claim: granted, exceptions, until: now + LEASE_MS, token: String(++this.#term) }
+  }
+
+  /** Promises to others under other rings, and what others keep. */
+  #exceptions(node: NodeId, now: number): ((key: string) => boolean)[] {
+    const others = [...this.#promises].filter(([other, { until }]) => other !== node && until > now)
+    return others.flatMap(([, promise]) => {
+      if (promise.claims.some(({ ring }) => ring !== this.ring)) return [key => promised(promise, key)]
+      const kept = promise.claims.flatMap(claim => [...claim.kept])
+      return kept.length > 0 ? [key => kept.includes(key)] : []
+    })
   }
 }
 
@@ -65,10 +90,11 @@ class Member implements Right {
   moves = 0
   readonly #node: NodeId
   readonly #arbiter: Arbiter
-  #claim: Claim | undefined
+  /** What was claimed since the grant was asked for, and with it. */
+  #sent: readonly Claim[] = []
   #kept: readonly string[] | undefined
   #grant: Granted | undefined
-  #askedAt = 0
+  #askAt = 0
   #now = 0
 
   constructor(node: NodeId, arbiter: Arbiter) {
@@ -79,24 +105,23 @@ class Member implements Right {
   claims(ring: Ring | undefined, kept: readonly string[], now: number): void {
     this.#now = now
     if (ring === undefined) return
-    const changed = ring !== this.#claim?.ring || kept !== this.#kept
-    const again = this.#grant?.except.length ? RENEW_MS / 4 : RENEW_MS
-    if (!changed && now < this.#askedAt + again) return
-    this.#askedAt = now
+    const changed = ring !== this.#sent.at(-1)?.ring || kept !== this.#kept
+    if (!changed && now < this.#askAt) return
     this.#kept = kept
-    this.#claim = { node: this.#node, ring, kept: new Set(kept) }
-    this.#grant = this.#arbiter.ask(this.#claim, now) ?? this.#grant
+    const claim = { node: this.#node, ring, kept: new Set(kept) }
+    const grant = this.#arbiter.ask(claim, now)
+    this.#sent = grant === undefined ? [...this.#sent, claim] : [claim]
+    this.#askAt = now + (grant === undefined || grant.exceptions.length > 0 ? AGAIN_MS : RENEW_MS)
+    this.#grant = grant ?? this.#grant
     this.version++
     this.moves++
   }
 
   leaveFor(key: string): Leave | undefined {
     const grant = this.#grant
-    const claim = this.#claim
-    if (grant === undefined || claim === undefined || grant.until <= this.#now) return undefined
-    if (!covers(claim, key) || !covers(grant, key)) return undefined
-    // A promise that this grant met as an exception may stand, in the rings of others, for any key of theirs.
-    if (grant.except.some(each => covers(each, key))) return undefined
+    if (grant === undefined || grant.until <= this.#now || !claimed(grant.claim, key)) return undefined
+    if (!this.#sent.every(claim => claimed(claim, key))) return undefined
+    if (grant.exceptions.some(excepts => excepts(key))) return undefined
     return { until: instantOf(grant.until), token: { value: grant.token, safe: true } }
   }
 }
