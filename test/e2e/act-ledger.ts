@@ -11,7 +11,7 @@ import { readFileSync } from 'node:fs'
 
 /** A line of the ledger. */
 export interface Sign {
-  /** On the register's own clock, in ms. */
+  /** When the register heard it: CLOCK_MONOTONIC in ms, as `process.hrtime()` reads it. */
   readonly at: number
   /** `gone`: it ended without a `stop`. */
   readonly event: 'start' | 'act' | 'stop' | 'gone'

@@ -1,5 +1,6 @@
 // An outside witness of who acts for which key: a register on a unix socket (which network namespaces and their faults
-// do not touch), with a ledger by its own clock, and the actor that a task runs.
+// do not touch), with a ledger by its own clock (CLOCK_MONOTONIC in ms, which others can read too), and the actor that
+// a task runs.
 //   register.mjs serve --socket=PATH --out=FILE      says `listening`; FILE gets one line of JSON per sign of life
 //   register.mjs act --socket=PATH [--ms=1000] [--beat=100] [--deaf]
 //                                                    acts for --ms, every --beat ms, as the attempt of its environment
@@ -8,17 +9,14 @@
 // and `stop` are what the actor said, `gone` is that it ended without a `stop`. `../e2e/act-ledger.ts` judges a ledger.
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import { performance } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
-import { parseArgs } from './lib.mjs'
-
-const options = parseArgs()
+import { parseArgs } from 'node:util'
 
 function serve ({ socket, out }) {
   const highest = new Map() // key -> { token, node }
   let actors = 0
   writeFileSync(out, '')
-  const note = entry => appendFileSync(out, `${JSON.stringify({ at: performance.now(), ...entry })}\n`)
+  const note = entry => appendFileSync(out, `${JSON.stringify({ at: Number(process.hrtime.bigint()) / 1e6, ...entry })}\n`)
   const admits = ({ key, token, node }) => {
     const known = highest.get(key)
     const mine = BigInt(token)
@@ -50,15 +48,20 @@ function act ({ socket, ms = 1000, beat = 100, deaf = false }) {
   const { ROUNDTABLE_TASK_KEY: key, ROUNDTABLE_TASK_TOKEN: token, ROUNDTABLE_TASK_NODE: node } = process.env
   const connection = connect(socket)
   const say = event => connection.write(`${JSON.stringify({ event, key, token, node, pid: process.pid })}\n`)
+  let beats
+  let end
   const stop = () => {
+    clearInterval(beats)
+    clearTimeout(end)
     say('stop')
-    connection.end(() => process.exit(0))
+    connection.end() // The register closes its side once it has read all: an exit before that could lose the `stop`.
   }
   connection.on('connect', () => {
     say('start')
-    setInterval(() => say('act'), Number(beat))
-    setTimeout(stop, Number(ms))
+    beats = setInterval(() => say('act'), Number(beat))
+    end = setTimeout(stop, Number(ms))
   })
+  connection.on('close', () => process.exit(0))
   connection.on('error', error => {
     console.error(`the register at ${socket}: ${error.message}`)
     process.exit(1)
@@ -68,10 +71,14 @@ function act ({ socket, ms = 1000, beat = 100, deaf = false }) {
   lines.on('error', () => {}) // Told by the connection itself.
   lines.on('line', line => { if (!JSON.parse(line).accepted) refused++ })
   process.on('exit', () => console.log(JSON.stringify({ key, token, node, refused })))
-  process.on('SIGTERM', () => { if (!deaf) stop() })
+  process.on('SIGTERM', () => { if (!deaf) stop() }) // Deaf: it goes on until it is killed.
 }
 
-const [what] = options._
-if (what === 'serve') serve(options)
-else if (what === 'act') act(options)
+const text = { type: 'string' }
+const { values, positionals: [what] } = parseArgs({
+  allowPositionals: true,
+  options: { socket: text, out: text, ms: text, beat: text, deaf: { type: 'boolean' } }
+})
+if (what === 'serve') serve(values)
+else if (what === 'act') act(values)
 else throw new Error('register.mjs serve|act --socket=PATH')

@@ -78,7 +78,7 @@ export class ExecExecutor implements Executor {
     this.#running++
     try {
       const end = await this.#runner.run(command, signal, limit)
-      if (end.kind === 'fenced') return fenced()
+      if (end.kind === 'fenced') return fenced('was stopped')
       if (end.kind === 'stopped') return cancelled()
       if (end.kind === 'lost') return failed('RUNNER_LOST', 'the runner died and the command was killed')
       return this.#outcome(end, order, command)
@@ -128,7 +128,7 @@ export class ExecExecutor implements Executor {
     this.#cutBytes += end.cutBytes
     this.#strays += end.strays
     const kills = this.#kills.get(end.cause)
-    if (kills !== undefined) this.#kills.set(end.cause, kills + 1)
+    if (kills !== undefined && hasRun(end)) this.#kills.set(end.cause, kills + 1)
     return OUTCOMES[end.cause](end, order, command)
   }
 }
@@ -143,7 +143,7 @@ const OUTCOMES: Record<EndCause, (end: EndReport, order: AttemptOrder, command: 
   output: (_, __, command) =>
     failed('OUTPUT_TOO_LARGE', `printed more than ${command.outputBytesMax} bytes and was killed`, false),
   killed: () => cancelled(),
-  fenced: end => fenced(end.exitCode === null && end.signal === null ? 'was not started' : undefined),
+  fenced: end => fenced(hasRun(end) ? 'was stopped' : 'was not started'),
   'spawn-failed': (end, _, command) => {
     const from = command.cwd === null ? '' : ` in ${command.cwd}`
     const retryable = PASSING_TROUBLES.has(end.failure?.code ?? '')
@@ -151,6 +151,8 @@ const OUTCOMES: Record<EndCause, (end: EndReport, order: AttemptOrder, command: 
   },
   'stdin-failed': end => failed('THREW', `standard input cannot be written: ${end.failure?.message}`),
 }
+
+const hasRun = (end: EndReport): boolean => end.exitCode !== null || end.signal !== null
 
 const resultOf = (end: EndReport): Json => ({
   exitCode: 0,

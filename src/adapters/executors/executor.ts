@@ -39,5 +39,5 @@ export const timedOut = (timeoutMs: number, detail = ''): Outcome =>
   failed('TIMEOUT', `not finished after ${timeoutMs} ms${detail}`)
 
 /** Says nothing against the task: another attempt is made by whoever has the right then. */
-export const fenced = (detail = 'was stopped'): Outcome =>
+export const fenced = (detail: 'was stopped' | 'was not started'): Outcome =>
   failed('FENCED', `the right to act for the key of this task ended and the attempt ${detail}`)

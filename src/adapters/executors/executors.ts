@@ -201,7 +201,7 @@ async function executeWithin(
   try {
     const outcome = await executor.execute(order, abort.signal, limit)
     const late = isDue || limit.over
-    return late && (outcome.ok || isDue || !abort.signal.aborted) ? fenced() : outcome
+    return late && (outcome.ok || isDue || !abort.signal.aborted) ? fenced('was stopped') : outcome
   } finally {
     unwatch()
   }
