@@ -34,6 +34,9 @@ export interface GrantsConfig {
 /** Voters at most, where they are not named. */
 export const VOTERS_MAX = 9
 
+/** Voters at most, where they are named. Each member asks each voter twice a second. */
+export const NAMED_VOTERS_MAX = 64
+
 /** Ratio of promise to lease that holds while clocks run within 10 % of each other's rate. */
 export const CLOCK_RATE_MARGIN = 1.1 / 0.9
 

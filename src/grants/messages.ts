@@ -45,6 +45,8 @@ export interface Grant {
   readonly scope: Scope
   /** What other sessions may still act on. */
   readonly exceptions: readonly Exception[]
+  /** How long the voter's promise stands, on its clock: the lease is never longer than that allows. */
+  readonly promiseMs: number
   /** The highest term this voter has on disk. */
   readonly top: number
   /** True when the request's term is on this voter's disk as this session's. */
@@ -104,6 +106,8 @@ export interface VoterList {
   readonly root?: string
   /** Of a joint list: the round in which it was accepted. */
   readonly ballot?: Ballot
+  /** No voter of this list may vote for a term at or below it: what quorums of the list before it may have voted for. */
+  readonly floor?: number
 }
 
 /** What stands on a node's disk. */
@@ -122,6 +126,8 @@ export interface VotersTell {
   readonly list: VoterList | undefined
   /** The teller is a voter that knows its top, or took the list from one: only then its word counts. */
   readonly firm: boolean
+  /** The highest term on the teller's disk. */
+  readonly top: number
 }
 
 /** "May I change version `version`? Then accept no list of a lower round after it, and tell me what you accepted." */

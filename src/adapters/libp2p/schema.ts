@@ -263,6 +263,7 @@ const grant = z.object({
   seq: count,
   scope,
   exceptions: z.array(z.object({ node: nodeId, scopes: z.array(scope).max(SCOPES_MAX) })).max(EXCEPTIONS_MAX),
+  promiseMs: z.number().positive(),
   top: term,
   termTaken: z.boolean(),
 })
@@ -288,11 +289,13 @@ const voterList = z.object({
   fixed: z.boolean(),
   root: short.exactOptional(),
   ballot: ballot.exactOptional(),
+  floor: term.exactOptional(),
 })
 const votersTell = z.object({
   type: z.literal('voters'),
   list: voterList.or(z.undefined()),
   firm: z.boolean(),
+  top: term,
 })
 const votersPrepare = z.object({
   type: z.literal('voters-prepare'),

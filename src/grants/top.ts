@@ -1,0 +1,143 @@
+/**
+ * The highest term this voter has ever voted for, which it may never forget: tokens would fall.
+ *
+ * A voter without one on its disk either starts for the first time or lost its disk, and cannot tell which. So it asks
+ * the other voters, and votes for nothing before it knows. It knows once no quorum can have voted of which nobody told
+ * it: each quorum there may have been then holds one that knew its top, or two that know of none, and two voters do not
+ * lose their disks at once. On a first start that is nearly all of them (6 of 8, all of 3). Once all voters have
+ * answered there is nothing more to learn.
+ *
+ * Road not taken: "a quorum that knows of none is a first start". Of voters a, b and c let a and b vote while c was
+ * never started. Then a loses its disk while b is away: a and c are a quorum, neither knows of anything, and the term
+ * of a and b would be forgotten, and every change of the voter list with it.
+ */
+import type { NodeId } from '../base/ids.ts'
+import { elapsedMs, type Instant, type Now } from '../base/time.ts'
+import type { GrantsEffect } from './effects.ts'
+import type { TopMessage, TopTell } from './messages.ts'
+import type { Voters } from './voters.ts'
+
+/** How often the other voters are asked, in ms. */
+const ASK_MS = 250
+
+export interface TopParts {
+  readonly self: NodeId
+  /** What the disk held at boot; undefined where it held none. */
+  readonly stored: number | undefined
+  readonly voters: Voters
+  readonly out: { push(effect: GrantsEffect): unknown }
+}
+
+export class Top {
+  readonly #self: NodeId
+  readonly #voters: Voters
+  readonly #out: TopParts['out']
+  #value: number
+  #known: boolean
+  #askedAt: Instant | undefined
+  /** What voters answered under the present list: their top, or undefined where they know of none themselves. */
+  #answers = new Map<NodeId, number | undefined>()
+  /** The list under which they answered. */
+  #under = ''
+
+  constructor({ self, stored, voters, out }: TopParts) {
+    this.#self = self
+    this.#voters = voters
+    this.#out = out
+    this.#value = stored ?? 0
+    this.#known = stored !== undefined
+  }
+
+  /** Never falls. 0 while nothing was voted for. */
+  get value(): number {
+    return this.#value
+  }
+
+  /** False: this voter may vote for nothing yet. */
+  get known(): boolean {
+    return this.#known
+  }
+
+  /**
+   * Nothing at or below this term will be voted for again. `then` runs once the disk holds it. A term that is not higher
+   * changes nothing, and `then` still waits for what was raised before. While the top is not known nothing is written:
+   * after a restart it would pass for known.
+   */
+  raise(term: number, then: readonly GrantsEffect[] = []): void {
+    const higher = term > this.#value
+    if (higher) this.#value = term
+    if (higher && this.#known) this.#persist(then)
+    else if (then.length > 0) this.#out.push({ kind: 'persist', writes: [], then })
+  }
+
+  /** Asks again, while it does not know. */
+  tick(now: Now): void {
+    if (this.#known || !this.#voters.includes(this.#self)) return
+    this.#turnTo(this.#listName())
+    this.#conclude()
+    if (this.#known) return
+    if (this.#askedAt !== undefined && elapsedMs(this.#askedAt, now.mono) < ASK_MS) return
+    this.#askedAt = now.mono
+    for (const to of this.#voters.names) {
+      if (to !== this.#self) this.#out.push({ kind: 'send', to, message: { type: 'top-ask' } })
+    }
+  }
+
+  message(from: NodeId, message: TopMessage, now: Now): void {
+    if (message.type === 'top-ask') this.#answer(from)
+    else this.#take(from, message)
+    this.tick(now)
+  }
+
+  #answer(to: NodeId): void {
+    const voters = this.#voters.name
+    const message = { type: 'top-tell', top: this.#value, known: this.#known, voters } as const
+    this.#out.push({ kind: 'send', to, message })
+  }
+
+  #take(from: NodeId, { top, known, voters }: TopTell): void {
+    if (this.#known || voters === undefined || !this.#voters.includes(from)) return
+    const name = this.#listName()
+    if (name === undefined || `${voters.version} ${voters.hash}` !== name) return
+    this.#turnTo(name)
+    this.#answers.set(from, known ? top : undefined)
+    this.#conclude()
+  }
+
+  /** Answers under another list say nothing of the quorums of this one. */
+  #turnTo(name: string | undefined): void {
+    if (name === undefined || name === this.#under) return
+    this.#under = name
+    this.#answers = new Map()
+  }
+
+  #listName(): string | undefined {
+    const name = this.#voters.name
+    return name === undefined ? undefined : `${name.version} ${name.hash}`
+  }
+
+  #conclude(): void {
+    if (!this.#coversEveryQuorum()) return
+    const tops = [...this.#answers.values()].filter(top => top !== undefined)
+    this.#value = Math.max(this.#value, ...tops)
+    this.#known = true
+    const fields = { top: this.#value, askedOf: [...this.#answers.keys()].sort(), knew: tops.length }
+    this.#out.push({ kind: 'log', level: 'info', event: 'top-learned', fields })
+    this.#persist([])
+  }
+
+  /** Could a quorum have voted whose votes nobody has told? */
+  #coversEveryQuorum(): boolean {
+    if (this.#voters.list === undefined || !this.#voters.includes(this.#self)) return false
+    const others = this.#voters.names.filter(name => name !== this.#self)
+    const silent = others.filter(name => !this.#answers.has(name))
+    if (silent.length === 0) return true
+    const forgetful = others.filter(name => this.#answers.has(name) && this.#answers.get(name) === undefined)
+    return [this.#self, ...forgetful].every(one => !this.#voters.isQuorum(new Set([...silent, one])))
+  }
+
+  #persist(then: readonly GrantsEffect[]): void {
+    const writes = [{ table: 'grants', key: 'top', value: this.#value }] as const
+    this.#out.push({ kind: 'persist', writes, then })
+  }
+}

@@ -1,0 +1,491 @@
+/**
+ * Who votes: the one list on which everything else in this room rests, since any two quorums must share a voter.
+ *
+ * How a list comes about. Named voters are version 1. Without names, the lowest living name that sees `expectedNodes`
+ * nodes proposes them all (version 0); each node takes one proposal for good; when `expectedNodes` have the same on
+ * disk it becomes version 1. So two halves of a cluster that was split before it had a list cannot both make one, unless
+ * it has twice as many nodes as expected.
+ *
+ * How it changes, one voter at a time:
+ *   1. `VoterRound` asks the voters for a promise, then proposes a joint list: the old names and the new.
+ *   2. Whoever has the joint list on disk refuses requests under the old one, and says so to all voters. While it holds,
+ *      acting needs more than half of both. It is settled when a quorum of the old list and one of the new have it: then
+ *      nobody gets a quorum under the old list any more.
+ *   3. `promiseMs` later nobody acts under the old list either, and the new list stands alone.
+ * Any two of {old, joint} share a voter, and any two of {joint, new} do; old and new never are in force together. A
+ * promise once given is kept, and named as an exception, whatever list it was given under.
+ *
+ * Terms pass over: the new list carries as its floor the highest term on the disks of those who settled the joint one.
+ * Without it, removing the voters that took a term would leave a quorum that never heard of it, and tokens could fall.
+ *
+ * Road not taken: changing from old to new in one step, as any two majorities of lists that differ by one name overlap.
+ * Exactly half with the lowest name is a quorum here, and it does not overlap with a majority of one more.
+ */
+import type { Failure } from '../base/errors.ts'
+import type { NodeId } from '../base/ids.ts'
+import { elapsedMs, type Instant, type Now } from '../base/time.ts'
+import { type GrantsConfig, VOTERS_MAX } from './config.ts'
+import type { GrantsEffect } from './effects.ts'
+import type {
+  Ballot,
+  StoredVoters,
+  VoterList,
+  VotersMessage,
+  VotersName,
+  VotersPrepare,
+  VotersPromise,
+  VotersTell,
+} from './messages.ts'
+import type { Top } from './top.ts'
+import {
+  baseOf,
+  compareBallots,
+  hashOf,
+  higherBallot,
+  isActingQuorum,
+  isChangeQuorum,
+  isJoint,
+  isNewer,
+  isSame,
+  isSound,
+  jointOf,
+  listOf,
+  nameOf,
+  namesOf,
+  rootOf,
+  settledOf,
+  sorted,
+} from './voter-list.ts'
+import { ROUND_MS_MAX, VoterRound } from './voter-round.ts'
+import { acceptance, refusalOfChange, refusalOfReset, resetOf } from './voter-rules.ts'
+import { VoterStatements } from './voter-statements.ts'
+import type { Voters } from './voters.ts'
+
+/** The view must have been still for this long before a first list is proposed, so that there are not two, in ms. */
+const STILL_MS = 500
+/** How often the others are told, or asked, while the list is not settled; a settled one is told to one of them, in ms. */
+const TELL_MS = 500
+/** A joint list that is not settled by then is carried on by another, in ms. */
+const CARRY_ON_MS = 2_000
+/** Asked for a list at a time, by a node that has none. */
+const ASKED_MAX = 16
+/** Other lists remembered as conflicting with this one; further ones are neither logged nor counted. */
+const CONFLICTS_MAX = 64
+
+export interface VoterBookParts {
+  readonly self: NodeId
+  readonly config: GrantsConfig
+  /** What the disk held at boot. */
+  readonly stored: StoredVoters | undefined
+  /** Made after the book, as it reads it. */
+  readonly top: () => Pick<Top, 'known' | 'value' | 'raise'>
+  /** A number that no other `persisted` effect of this node has. */
+  readonly nextMark: () => number
+  readonly out: { push(effect: GrantsEffect): unknown }
+}
+
+export type VoterAnswer =
+  | { readonly ok: true; readonly detail: string }
+  | { readonly ok: false; readonly failure: Failure }
+
+export class VoterBook implements Voters {
+  readonly #parts: VoterBookParts
+  readonly #statements = new VoterStatements()
+  readonly #conflicts = new Set<string>()
+  /** What this node decided last; it may still be on its way to the disk. */
+  #row: StoredVoters | undefined
+  /** What is on the disk: the only thing it acts and speaks by. */
+  #disk: StoredVoters | undefined
+  #name: VotersName | undefined
+  #names: readonly NodeId[] = []
+  readonly #writes = new Map<number, { readonly row: StoredVoters; readonly then: (now: Now) => void }>()
+  /** The list came from one whose word counts. */
+  #vouched: boolean
+  #live: ReadonlySet<NodeId>
+  #liveSince: Instant | undefined
+  #round: VoterRound | undefined
+  /** The highest round heard of. */
+  #roundSeen = 0
+  /** When the joint list came to this disk, or was tried again last. */
+  #jointSince: Instant | undefined
+  #settledAt: Instant | undefined
+  #toldAt: Instant | undefined
+  #tells = 0
+
+  constructor(parts: VoterBookParts) {
+    this.#parts = parts
+    this.#row = parts.stored
+    this.#vouched = parts.stored !== undefined
+    this.#live = new Set([parts.self])
+    this.#take(parts.stored)
+    this.#roundSeen = parts.stored?.promised?.round ?? 0
+    const { voters } = parts.config
+    if (
+      voters.length > 0 &&
+      parts.stored !== undefined &&
+      String(sorted(voters)) !== String(parts.stored.names)
+    ) {
+      this.#log('warn', 'voters-config-differs', { configured: sorted(voters), names: parts.stored.names })
+    }
+  }
+
+  get list(): VoterList | undefined {
+    return this.#name === undefined ? undefined : this.#disk
+  }
+
+  get name(): VotersName | undefined {
+    return this.#name
+  }
+
+  get names(): readonly NodeId[] {
+    return this.#names
+  }
+
+  includes(node: NodeId): boolean {
+    return this.#names.includes(node)
+  }
+
+  isQuorum(nodes: ReadonlySet<NodeId>): boolean {
+    return this.list !== undefined && isActingQuorum(this.list, nodes)
+  }
+
+  /** Lists that others have and that do not descend from this one, nor this one from them. */
+  get conflicts(): number {
+    return this.#conflicts.size
+  }
+
+  /** @param live the living members, this node included */
+  viewChanged(live: ReadonlySet<NodeId>, now: Now): void {
+    const newcomers = [...live].filter(node => !this.#live.has(node))
+    const same = newcomers.length === 0 && live.size === this.#live.size
+    this.#live = live
+    if (same && this.#liveSince !== undefined) return
+    this.#liveSince = now.mono
+    this.#statements.keepOnly(new Set([...live, ...this.#names]))
+    this.#tell(newcomers)
+    this.tick(now)
+  }
+
+  tick(now: Now): void {
+    this.#form(now)
+    this.#settle(now)
+    this.#carryOn(now)
+    this.#ask(now)
+    if (this.#toldAt !== undefined && elapsedMs(this.#toldAt, now.mono) < TELL_MS) return
+    this.#toldAt = now.mono
+    this.#tell(this.#audience())
+  }
+
+  message(from: NodeId, message: VotersMessage, now: Now): void {
+    if (message.type === 'voters') this.#heard(from, message, now)
+    else if (message.type === 'voters-prepare') this.#prepare(from, message)
+    else this.#promised(from, message, now)
+  }
+
+  /** A write is on disk. True when it was one of the book's. */
+  persisted(mark: number, now: Now): boolean {
+    const write = this.#writes.get(mark)
+    if (write === undefined) return false
+    this.#writes.delete(mark)
+    const before = this.#disk
+    this.#take(write.row)
+    if (before === undefined || !isSame(before, write.row)) this.#turned(now)
+    write.then(now)
+    return true
+  }
+
+  /** Begins a change; it goes on in the background and may yet fail, which is logged. */
+  change(kind: 'add' | 'remove', node: NodeId, now: Now): VoterAnswer {
+    const row = this.#row
+    const ready = this.#round === undefined && this.#isFirm()
+    const refusal = refusalOfChange(row, kind, node, this.#live, ready)
+    if (refusal !== undefined || row === undefined) return refused(refusal ?? '')
+    const names = kind === 'add' ? sorted([...row.names, node]) : row.names.filter(name => name !== node)
+    this.#begin(jointOf(row, names), now)
+    return { ok: true, detail: `Under way: ${kind} ${node}. GET /v1/voters shows when it is done.` }
+  }
+
+  /** Not safe: whoever of the old voters still runs may let another node act. */
+  reset(names: readonly NodeId[], now: Now): VoterAnswer {
+    const refusal = refusalOfReset(names)
+    if (refusal !== undefined) return refused(refusal)
+    const before = this.#row
+    const list = resetOf(before, sorted(names), Math.max(this.#parts.top().value, Math.floor(now.wall)))
+    this.#log('error', 'voters-reset', {
+      names: list.names,
+      version: list.version,
+      before: before?.names,
+      versionBefore: before?.version,
+    })
+    this.#round = undefined
+    this.#adopt(list, true)
+    return { ok: true, detail: `These are the voters now: ${list.names.join(', ')}.` }
+  }
+
+  // ---- the first list
+
+  #form(now: Now): void {
+    const { self, config } = this.#parts
+    if (this.#row === undefined && config.voters.length > 0) {
+      this.#write({ version: 1, names: sorted(config.voters), previous: undefined, fixed: true })
+      return
+    }
+    const { expectedNodes } = config
+    const living = sorted(this.#live)
+    if (expectedNodes === undefined || living[0] !== self) return
+    if (this.#row === undefined && living.length >= expectedNodes && this.#isStill(now)) {
+      const names = living.slice(0, VOTERS_MAX)
+      this.#log('info', 'voters-proposed', { names, seen: living.length })
+      this.#write({ version: 0, names, previous: undefined, fixed: true })
+    }
+    const proposal = this.#disk
+    if (proposal?.version !== 0 || this.#row?.version !== 0) return
+    if (this.#statements.holders(proposal, false).length + 1 < expectedNodes) return
+    this.#write({ ...proposal, version: 1 })
+  }
+
+  #isStill(now: Now): boolean {
+    return this.#liveSince !== undefined && elapsedMs(this.#liveSince, now.mono) >= STILL_MS
+  }
+
+  // ---- hearing of lists
+
+  #heard(from: NodeId, tell: VotersTell, now: Now): void {
+    const { list } = tell
+    if (list === undefined) return this.#disk === undefined ? undefined : this.#tell([from])
+    if (!isSound(list)) return this.#conflict('voters-malformed', from, list)
+    this.#statements.note(from, tell)
+    this.#roundSeen = Math.max(this.#roundSeen, list.ballot?.round ?? 0)
+    this.#consider(from, list, tell.firm)
+    const mine = this.#disk
+    if (mine !== undefined && isNewer(mine, list)) this.#tell([from])
+    this.#form(now)
+    this.#settle(now)
+  }
+
+  #consider(from: NodeId, told: VoterList, firm: boolean): void {
+    const verdict = acceptance(this.#row, told)
+    if (verdict === 'keep') {
+      if (firm && this.#row !== undefined && isSame(this.#row, told)) this.#vouched = true
+    } else if (verdict === 'adopt') {
+      if (this.#row === undefined && told.version === 0 && this.#parts.config.voters.length > 0) return
+      this.#adopt(told, firm)
+    } else if (verdict === 'refuse') {
+      if (told.ballot !== undefined) this.#answerPromise(told.ballot.by, told.ballot)
+    } else if (firm && !this.#isFirm() && told.version > 0) {
+      this.#log('warn', 'voters-overruled', { by: from, names: told.names, mine: this.#row?.names })
+      this.#adopt(told, firm)
+    } else this.#conflict('voters-conflict', from, told)
+  }
+
+  #conflict(event: string, from: NodeId, told: VoterList): void {
+    const pair = `${this.#row === undefined ? '' : hashOf(this.#row)} ${hashOf(told)}`
+    if (this.#conflicts.has(pair) || this.#conflicts.size >= CONFLICTS_MAX) return
+    this.#conflicts.add(pair)
+    this.#log('error', event, {
+      from,
+      version: told.version,
+      names: told.names,
+      mine: this.#row?.names,
+      versionOfMine: this.#row?.version,
+    })
+  }
+
+  #adopt(told: VoterList, firm: boolean): void {
+    this.#vouched = firm
+    if (told.floor !== undefined) this.#parts.top().raise(told.floor)
+    this.#write({ ...listOf(told), ...promisedOf(higherBallot(this.#row?.promised, told.ballot)) })
+  }
+
+  // ---- changing
+
+  #begin(wish: VoterList, now: Now): void {
+    const row = this.#row
+    if (row === undefined) return
+    const ballot = { round: this.#roundSeen + 1, by: this.#parts.self }
+    this.#roundSeen = ballot.round
+    this.#round = new VoterRound(ballot, wish, now)
+    this.#log('info', 'voters-change-begun', {
+      names: wish.names,
+      before: wish.previous,
+      round: ballot.round,
+    })
+    this.#write({ ...row, promised: ballot }, later => {
+      if (this.#round?.ballot !== ballot) return
+      this.#round.promised(this.#parts.self, this.#acceptedOf(this.#disk))
+      this.#ask(later)
+      this.#propose()
+    })
+  }
+
+  #ask(now: Now): void {
+    const round = this.#round
+    if (round === undefined) return
+    if (round.isOver(now) || this.#row === undefined || baseOf(this.#row).version !== round.version) {
+      this.#log('warn', 'voters-change-abandoned', { names: round.wish.names, afterMsAtMost: ROUND_MS_MAX })
+      this.#round = undefined
+      return
+    }
+    const { ballot, version, root } = round
+    if (compareBallots(this.#disk?.promised, ballot) < 0) return
+    if (compareBallots(this.#row.promised, ballot) > 0) return this.#outbid(round, this.#row.promised, now)
+    for (const to of round.due(now)) this.#send(to, { type: 'voters-prepare', version, root, ballot })
+  }
+
+  #prepare(from: NodeId, { version, root, ballot }: VotersPrepare): void {
+    this.#roundSeen = Math.max(this.#roundSeen, ballot.round)
+    const row = this.#row
+    if (row === undefined || !this.#isFirm() || rootOf(row) !== root) return this.#tell([from])
+    if (baseOf(row).version !== version || row.version === 0) return this.#tell([from])
+    if (compareBallots(ballot, row.promised) <= 0) return this.#answerPromise(from, ballot)
+    this.#write({ ...row, promised: ballot }, () => this.#answerPromise(from, ballot))
+  }
+
+  /** Yes or no; nothing that is not on the disk. */
+  #answerPromise(to: NodeId, ballot: Ballot): void {
+    const disk = this.#disk
+    if (disk?.promised === undefined || !this.#isFirm()) return
+    const accepted = this.#acceptedOf(disk)
+    this.#send(to, { type: 'voters-promise', ballot, promised: disk.promised, accepted })
+  }
+
+  #acceptedOf(row: StoredVoters | undefined): VoterList | undefined {
+    return row !== undefined && isJoint(row) ? listOf(row) : undefined
+  }
+
+  #promised(from: NodeId, { ballot, promised, accepted }: VotersPromise, now: Now): void {
+    this.#roundSeen = Math.max(this.#roundSeen, promised.round)
+    const round = this.#round
+    if (round === undefined || compareBallots(round.ballot, ballot) !== 0) return
+    if (compareBallots(promised, ballot) > 0) this.#outbid(round, promised, now)
+    if (compareBallots(promised, ballot) !== 0) return
+    if (accepted !== undefined && !this.#fits(round, accepted)) return
+    round.promised(from, accepted)
+    this.#propose()
+  }
+
+  #outbid(round: VoterRound, by: Ballot | undefined, now: Now): void {
+    this.#round = undefined
+    this.#jointSince = now.mono
+    this.#log('warn', 'voters-change-outbid', { names: round.wish.names, by: by?.by })
+  }
+
+  #fits(round: VoterRound, accepted: VoterList): boolean {
+    const base = baseOf(accepted)
+    return (
+      isSound(accepted) &&
+      rootOf(accepted) === round.root &&
+      base.version === round.version &&
+      String(base.names) === String(round.wish.previous)
+    )
+  }
+
+  #propose(): void {
+    const row = this.#row
+    const list = this.#round?.proposal()
+    if (row === undefined || list === undefined) return
+    this.#round = undefined
+    if (baseOf(row).version !== baseOf(list).version || compareBallots(list.ballot, row.promised) < 0) return
+    this.#vouched = true
+    this.#write({ ...list, ...promisedOf(list.ballot) })
+  }
+
+  /** A joint list that quorums of both lists have is settled; a promise's length later the change is made. */
+  #settle(now: Now): void {
+    const joint = this.#disk
+    if (joint?.previous === undefined || this.#row === undefined || !isSame(this.#row, joint)) return
+    const holders = new Set(this.#statements.holders(joint, true))
+    if (this.#isFirm() && this.includes(this.#parts.self)) holders.add(this.#parts.self)
+    if (!isChangeQuorum(joint.previous, joint.names, joint.fixed, holders)) return
+    if (this.#settledAt === undefined) {
+      this.#settledAt = now.mono
+      this.#log('info', 'voters-change-settled', { names: joint.names, before: joint.previous })
+    }
+    if (elapsedMs(this.#settledAt, now.mono) < this.#parts.config.promiseMs) return
+    const floor = Math.max(joint.floor ?? 0, this.#parts.top().value, this.#statements.topOf(holders))
+    this.#adopt({ ...settledOf(joint), floor }, true)
+  }
+
+  /** When whoever began the change is gone, or was outbid, the lowest living voter carries it on. */
+  #carryOn(now: Now): void {
+    const joint = this.#disk
+    if (joint?.ballot === undefined || this.#row === undefined || !isSame(this.#row, joint)) return
+    if (this.#round !== undefined || this.#settledAt !== undefined || !this.#isFirm()) return
+    if (this.#jointSince === undefined || elapsedMs(this.#jointSince, now.mono) < CARRY_ON_MS) return
+    const driver = this.#live.has(joint.ballot.by)
+      ? joint.ballot.by
+      : this.#names.find(name => this.#live.has(name))
+    if (driver !== this.#parts.self) return
+    this.#jointSince = now.mono
+    this.#begin(listOf(joint), now)
+  }
+
+  // ---- disk and wire
+
+  #write(row: StoredVoters, then: (now: Now) => void = () => {}): void {
+    this.#row = row
+    const mark = this.#parts.nextMark()
+    this.#writes.set(mark, { row, then })
+    const writes = [{ table: 'grants', key: 'voters', value: row }] as const
+    this.#parts.out.push({ kind: 'persist', writes, then: [{ kind: 'persisted', mark }] })
+  }
+
+  #take(row: StoredVoters | undefined): void {
+    this.#disk = row
+    const counts = row !== undefined && row.version > 0
+    this.#name = counts ? nameOf(row) : undefined
+    this.#names = counts ? namesOf(row) : []
+  }
+
+  /** Another list is on the disk than before. */
+  #turned(now: Now): void {
+    const list = this.#disk
+    if (list === undefined) return
+    this.#settledAt = undefined
+    this.#jointSince = isJoint(list) ? now.mono : undefined
+    this.#log('info', 'voters', { version: list.version, names: list.names, previous: list.previous })
+    this.#tell([...new Set([...this.#names, ...this.#live])])
+    this.tick(now)
+  }
+
+  /** May this node's word decide about lists? */
+  #isFirm(): boolean {
+    return this.includes(this.#parts.self) ? this.#parts.top().known : this.#vouched
+  }
+
+  /** All voters while something is under way; else one member after the other. */
+  #audience(): readonly NodeId[] {
+    const living = sorted(this.#live)
+    if (this.#disk === undefined || this.#disk.version === 0) return living.slice(0, ASKED_MAX)
+    if (isJoint(this.#disk)) return this.#names
+    this.#tells = (this.#tells + 1) % Math.max(1, living.length)
+    return living.slice(this.#tells, this.#tells + 1)
+  }
+
+  #tell(to: readonly NodeId[]): void {
+    const list = this.#disk === undefined ? undefined : listOf(this.#disk)
+    const message = { type: 'voters', list, firm: this.#isFirm(), top: this.#parts.top().value } as const
+    for (const node of to) this.#send(node, message)
+  }
+
+  #send(to: NodeId, message: VotersMessage): void {
+    if (to !== this.#parts.self) this.#parts.out.push({ kind: 'send', to, message })
+  }
+
+  #log(
+    level: 'info' | 'warn' | 'error',
+    event: string,
+    fields: Extract<GrantsEffect, { kind: 'log' }>['fields'],
+  ) {
+    this.#parts.out.push({ kind: 'log', level, event, fields })
+  }
+}
+
+const refused = (detail: string): VoterAnswer => ({
+  ok: false,
+  failure: { code: 'VOTERS_UNCHANGED', detail },
+})
+
+/** Absent rather than undefined, as on the disk. */
+const promisedOf = (promised: Ballot | undefined): Pick<StoredVoters, 'promised'> =>
+  promised === undefined ? {} : { promised }

@@ -1,0 +1,36 @@
+/** What the others last said they have on their disks: whoever wants a list to stand counts these. */
+import type { NodeId } from '../base/ids.ts'
+import type { VoterList, VotersTell } from './messages.ts'
+import { isSame } from './voter-list.ts'
+
+interface Statement {
+  readonly list: VoterList
+  readonly firm: boolean
+  readonly top: number
+}
+
+export class VoterStatements {
+  readonly #of = new Map<NodeId, Statement>()
+
+  note(from: NodeId, { list, firm, top }: VotersTell): void {
+    if (list === undefined) this.#of.delete(from)
+    else this.#of.set(from, { list, firm, top })
+  }
+
+  /** Those that have this list, of this round. `firm`: only those whose word counts when a list changes. */
+  holders(list: VoterList, firm: boolean): NodeId[] {
+    return [...this.#of]
+      .filter(([, said]) => (said.firm || !firm) && isSame(said.list, list))
+      .map(([node]) => node)
+  }
+
+  /** The highest term that any of them has voted for. */
+  topOf(nodes: Iterable<NodeId>): number {
+    return Math.max(0, ...[...nodes].map(node => this.#of.get(node)?.top ?? 0))
+  }
+
+  /** Forgets everybody else. */
+  keepOnly(nodes: ReadonlySet<NodeId>): void {
+    for (const node of this.#of.keys()) if (!nodes.has(node)) this.#of.delete(node)
+  }
+}
