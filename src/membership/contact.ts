@@ -2,7 +2,7 @@
  * What this node hears of one peer: its links, when each last spoke, how long an answer takes, how long silence is
  * usual. Contact is any frame from the peer on any connection; what others say of it is kept apart.
  */
-import type { LinkId, PeerId } from '../base/ids.ts'
+import type { LinkId, NodeId, PeerId } from '../base/ids.ts'
 import { elapsedMs, type Instant } from '../base/time.ts'
 import type { Born } from './life.ts'
 
@@ -24,7 +24,8 @@ export interface Link {
   lastHeard: Instant
   /** True once a valid hello came: before that the peer is nobody. */
   greeted: boolean
-  /** Which process speaks on it, when its hello said so. */
+  /** The name in its hello, and which process speaks on it, when that said so. */
+  name: NodeId | undefined
   life: Born | undefined
   /** This node has asked for its end; what still comes on it is not listened to. */
   closing: boolean
@@ -45,6 +46,8 @@ export class Contact {
   pingedAt: Instant | undefined
   /** When it last sent what it sends in a rhythm of its own: a vector, a renewal of its leave to act. */
   spokenAt: Instant | undefined
+  /** When this node last sent it a summary. */
+  summarisedAt: Instant | undefined
   /** Since when its view has been another than this node's. */
   differsSince: Instant | undefined
   /** Since when nobody needs this node's links to it. */
@@ -77,6 +80,7 @@ export class Contact {
       dialled,
       lastHeard: now,
       greeted: false,
+      name: undefined,
       life: undefined,
       closing: false,
       pings: new Map(),

@@ -261,6 +261,10 @@ export class Detection {
     this.#claims.note(claim, now.mono)
     this.#routes.say([claim])
     this.#recordClaim(claim, now)
+    if (evidence === 'timeout' && this.#roster.livingCount === 2) {
+      const text = 'of two members neither can tell whether the other is dead or only out of reach'
+      this.#news.record(id, 'warn', 'cannot-tell', text, { memberIncarnation: incarnation }, now)
+    }
   }
 
   #withdraw(own: OwnClaim, reason: string, now: Now): void {

@@ -115,6 +115,7 @@ export class Handshake {
       return false
     }
     link.greeted = true
+    link.name = hello.self.id
     link.life = hello.life && bornOf(hello.life, now.mono)
     this.#replaceElders(hello.self, contact, link, now)
     this.#renamed(hello.self, now)
@@ -128,24 +129,28 @@ export class Handshake {
   }
 
   /**
-   * A greeted peer that is no member yet, because its hello was outbid by what is remembered of its name, says something
-   * newer of itself. True when that made it a member.
+   * A greeted peer that is no member speaks. Either its hello was outbid by what is remembered of its name, and it says
+   * something newer of itself now; or another bears its name by now, and it is told so.
    */
-  introduced(message: MembershipLinkMessage, contact: Contact, now: Now): boolean {
-    if (message.type !== 'sync' && message.type !== 'rumour') return false
-    const self = message.members.find(record => record.peerId === contact.peer && record.status === 'alive')
-    if (self === undefined || this.#nameTaken(self, now) !== undefined) return false
-    this.#news.take(self, 'hello', self.id, now)
-    return this.#roster.byPeer(contact.peer) !== undefined
+  nobody(message: MembershipLinkMessage, contact: Contact, link: Link, now: Now): void {
+    const members = message.type === 'sync' || message.type === 'rumour' ? message.members : []
+    const self = members.find(record => record.peerId === contact.peer && record.status === 'alive')
+    const id = self?.id ?? link.name
+    const refusal = id && this.#nameTaken({ id, peerId: contact.peer }, now)
+    if (id !== undefined && refusal !== undefined) this.#refuse(link, contact.peer, id, refusal, now.mono)
+    else if (self !== undefined) this.#news.take(self, 'hello', self.id, now)
   }
 
-  refused(refuse: Refuse, contact: Contact, link: Link, now: Instant): void {
+  /** The peer wants no link, and says why. */
+  refused(refuse: Refuse, contact: Contact, link: Link, now: Instant): RefusalSeen {
     const { code, detail } = refuse
-    this.lastRefusal = { code, detail, peer: contact.peer }
+    const seen = { code, detail, peer: contact.peer }
+    this.lastRefusal = seen
     if (this.#unsaid(contact.peer, code, now))
       this.#out.log('error', 'join-refused', { peerId: contact.peer, code, detail })
     link.closing = true
     this.#out.closeLink(link.id, 'refused by the peer')
+    return seen
   }
 
   /** Takes all that the peer knows of members, and its own claims; those of others are theirs to say. */
@@ -168,9 +173,10 @@ export class Handshake {
       this.syncedWith.add(from)
       return true
     }
-    const asked = this.#syncedAt.get(contact.peer)
-    const answersOwn = asked !== undefined && elapsedMs(asked, now) < SYNC_PAUSE_MS
-    this.sendSync(contact, link.id, !answersOwn, now, differing)
+    // When both ends sent summaries, both answer, and neither needs to ask.
+    const asked = contact.summarisedAt
+    const bothAsk = asked !== undefined && elapsedMs(asked, now) < SYNC_PAUSE_MS
+    this.sendSync(contact, link.id, !bothAsk, now, differing)
     return false
   }
 
@@ -189,6 +195,7 @@ export class Handshake {
 
   #sendSummary(contact: Contact, link: LinkId, now: Instant): void {
     this.#syncedAt.set(contact.peer, now)
+    contact.summarisedAt = now
     this.#out.send(link, { type: 'summary', buckets: this.#summaries.sums() })
   }
 
@@ -244,7 +251,6 @@ export class Handshake {
 
   forget(peer: PeerId): void {
     this.#syncedAt.delete(peer)
-    this.#said.delete(peer)
   }
 
   /** A key is one process: when it comes under another name, the old name has gone. */
@@ -302,11 +308,13 @@ export class Handshake {
     return undefined
   }
 
-  #nameTaken(newcomer: MemberRecord, now: Now): Refusal | undefined {
+  #nameTaken(newcomer: Pick<MemberRecord, 'id' | 'peerId'>, now: Now): Refusal | undefined {
     const holder = this.#roster.get(newcomer.id)
     if (holder === undefined || holder.record.peerId === newcomer.peerId) return undefined
     if (holder.record.status !== 'alive') return undefined
     const isSelf = newcomer.id === this.#roster.self.id
+    // This node stands aside for another of its name, maybe this one.
+    if (isSelf && this.#out.muted) return undefined
     const silence = isSelf ? 0 : this.#detection.silenceMs(holder, now.mono)
     if (silence > ANSWERING_MS) return undefined
     const detail = `${newcomer.id} is held by the live node with key ${holder.record.peerId} at ${holder.record.addresses.join(', ')}`

@@ -17,8 +17,7 @@ import { Beats } from './beats.ts'
 import { Belief } from './belief.ts'
 import { ClaimBoard } from './claims.ts'
 import type { MembershipConfig } from './config.ts'
-import { type Contact, Contacts, type Link } from './contact.ts'
-import { convict } from './conviction.ts'
+import { Contacts } from './contact.ts'
 import { Cordon } from './cordon.ts'
 import { Departure } from './departure.ts'
 import { Detection } from './detection.ts'
@@ -27,17 +26,9 @@ import { Handshake } from './handshake.ts'
 import { Hearsay } from './hearsay.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { Ledger } from './ledger.ts'
+import { Listening } from './listening.ts'
 import type { MemberRecord } from './member.ts'
-import type {
-  Claim,
-  Hello,
-  Leave,
-  Load,
-  MembershipGossip,
-  MembershipLinkMessage,
-  Refuse,
-  RingParameters,
-} from './messages.ts'
+import type { Load, MembershipGossip, MembershipLinkMessage, RingParameters } from './messages.ts'
 import { Namesake } from './namesake.ts'
 import { News } from './news.ts'
 import { Circle } from './observers.ts'
@@ -48,7 +39,6 @@ import { type Sight, sightOf } from './sight.ts'
 import { Surplus } from './surplus.ts'
 import { Topology } from './topology.ts'
 import { Upkeep } from './upkeep.ts'
-import type { Verdict } from './verdicts.ts'
 import { Wakefulness } from './wakefulness.ts'
 
 /** Contacts of peers that are no members (yet) at most; more links from strangers are closed at once. */
@@ -93,10 +83,9 @@ export class Membership {
   readonly #surplus: Surplus
   readonly #belief: Belief
   readonly #wakefulness: Wakefulness
+  readonly #listening: Listening
   /** Members whose process this node itself saw to be gone, since they were last asked for. */
   #refusals: NodeId[] = []
-  #strangersDropped = 0
-  #ungreetedDropped = 0
 
   constructor(init: MembershipInit, now: Now) {
     const { config, random } = init
@@ -132,14 +121,19 @@ export class Membership {
     this.#contacts = contacts
     this.#claims = claims
     this.#news = news
-    this.#namesake = new Namesake({ config, born, roster, contacts, news, cordon, out })
+    const namesake = new Namesake({ config, born, roster, contacts, news, cordon, out })
+    this.#namesake = namesake
     this.#detection = detection
     this.#handshake = handshake
     const dialling = new Dialling({ ...parts, detection, random, seeds })
     this.#dialling = dialling
     this.orders = new Orders({ roster, news, cordon, dialling })
-    this.#heartbeats = new Heartbeats({ ...parts, hearsay, handshake, beats, firstAt })
-    this.#departure = new Departure({ roster, contacts, news, out })
+    const heartbeats = new Heartbeats({ ...parts, hearsay, handshake, beats, firstAt })
+    const departure = new Departure({ roster, contacts, news, out })
+    this.#heartbeats = heartbeats
+    this.#departure = departure
+    const heard = { handshake, namesake, detection, dialling, heartbeats, departure }
+    this.#listening = new Listening({ ...parts, ...heard })
     const { tickMs } = init
     this.#upkeep = new Upkeep({ ...parts, handshake, beats, random, tickMs })
     news.record(init.self.id, 'info', 'member-alive', 'this node started', {}, now)
@@ -172,7 +166,7 @@ export class Membership {
     }
     this.#upkeep.probe(now.mono)
     this.#heartbeats.tick(ringChecksum, load, now.mono)
-    this.#convict(this.#detection.tick(now), now)
+    this.#listening.convict(this.#detection.tick(now), now)
     this.#dialling.tick(now.mono)
     this.#upkeep.closeUngreeted(now.mono)
     this.#upkeep.antiEntropy(now.mono)
@@ -220,18 +214,11 @@ export class Membership {
     if (refused === undefined || this.nameTaken !== undefined) return
     this.#detection.refused(refused, now)
     this.#refusals.push(refused.record.id)
-    this.#convict(this.#detection.judge(now), now)
+    this.#listening.convict(this.#detection.judge(now), now)
   }
 
   frame(link: LinkId, peer: PeerId, message: MembershipLinkMessage, now: Now): void {
-    const contact = this.#contacts.get(peer)
-    const open = contact?.links.get(link)
-    if (contact === undefined || open === undefined) return
-    if (open.closing) return
-    if (message.type === 'hello') this.#hello(message, contact, open, now)
-    else if (message.type === 'refuse') this.#refused(message, contact, open, now)
-    else if (!open.greeted) this.#ungreetedDropped++
-    else this.#fromMember(message, contact, open, now)
+    this.#listening.frame(link, peer, message, now)
   }
 
   /**
@@ -239,34 +226,11 @@ export class Membership {
    * @param inRhythm the frame comes by itself every probe interval (`renew`, `grant`): no probe is needed beside it
    */
   touched(link: LinkId, peer: PeerId, now: Now, inRhythm = false): NodeId | undefined {
-    const contact = this.#contacts.get(peer)
-    const open = contact?.links.get(link)
-    if (contact === undefined || open === undefined || !open.greeted) return undefined
-    if (inRhythm) contact.spokenAt = now.mono
-    return this.#contact(contact, open, now)?.record.id
+    return this.#listening.touched(link, peer, now, inRhythm)
   }
 
   gossip(author: PeerId, via: PeerId, message: MembershipGossip, now: Now): void {
-    if (this.nameTaken !== undefined) return
-    const carrier = this.#contacts.get(via)
-    if (carrier !== undefined && this.#roster.byPeer(via) !== undefined)
-      this.#contact(carrier, undefined, now)
-    const from = this.#roster.byPeer(author)?.record.id
-    if (from === undefined) {
-      this.#strangersDropped++
-      return
-    }
-    switch (message.type) {
-      case 'heartbeat':
-        this.#heartbeats.hear(message, author, now)
-        break
-      case 'rumour':
-        for (const record of message.members) this.#news.take(record, 'gossip', from, now)
-        break
-      case 'claims':
-        this.#hearClaims(message.claims, from, now, true)
-        break
-    }
+    if (this.nameTaken === undefined) this.#listening.gossip(author, via, message, now)
   }
 
   beginLeave(now: Now): void {
@@ -374,91 +338,9 @@ export class Membership {
       syncsPutOff: this.#handshake.syncsPutOff,
       rosterFull: this.#news.rosterFull,
       implausible: this.#news.implausible,
-      ungreetedDropped: this.#ungreetedDropped,
-      strangersDropped: this.#strangersDropped,
+      ungreetedDropped: this.#listening.ungreetedDropped,
+      strangersDropped: this.#listening.strangersDropped,
     }
-  }
-
-  #refused(refuse: Refuse, contact: Contact, link: Link, now: Now): void {
-    this.#handshake.refused(refuse, contact, link, now.mono)
-    this.#dialling.refusedBy(contact, now.mono)
-    const seen = this.#handshake.lastRefusal
-    if (refuse.code === 'NODE_ID_TAKEN' && seen) this.#namesake.taken(seen, refuse.holder, now)
-  }
-
-  #hello(hello: Hello, contact: Contact, link: Link, now: Now): void {
-    if (this.#handshake.hello(hello, contact, link, now)) this.#contact(contact, link, now)
-  }
-
-  #fromMember(message: MembershipLinkMessage, contact: Contact, link: Link, now: Now): void {
-    if (this.#roster.byPeer(contact.peer) === undefined) this.#handshake.introduced(message, contact, now)
-    const entry = this.#contact(contact, link, now)
-    if (entry === undefined) return
-    switch (message.type) {
-      case 'ping':
-        contact.pingedAt = now.mono
-        this.#out.send(link.id, { type: 'ack', seq: message.seq })
-        break
-      case 'ack':
-        contact.acked(link, message.seq, now.mono)
-        break
-      case 'sync':
-        this.#namesake.accepted(message, now)
-        this.#handshake.sync(message, entry.record.id, contact, link, now)
-        break
-      case 'rumour':
-        for (const record of message.members) this.#news.take(record, 'sync', entry.record.id, now)
-        break
-      case 'leave':
-        this.#leaving(message, contact, link, now)
-        break
-      case 'summary':
-        this.#compared(message.buckets, entry.record.id, contact, link, now)
-        break
-      case 'liveness':
-        this.#heartbeats.liveness(message, contact, now.mono)
-        break
-      case 'claims':
-        this.#hearClaims(message.claims, entry.record.id, now, false)
-        break
-      case 'leave-ack':
-        this.#departure.acknowledged(contact.peer)
-        break
-      default:
-        break
-    }
-  }
-
-  #leaving(leave: Leave, contact: Contact, link: Link, now: Now): void {
-    if (leave.member.peerId !== contact.peer) return
-    if (!contact.outlives(link)) this.#news.take(leave.member, 'leave', leave.member.id, now)
-    this.#out.send(link.id, { type: 'leave-ack', incarnation: leave.member.incarnation })
-  }
-
-  /** The peer was heard on a connection. One that counts as dead is told so, and will refute. */
-  #contact(contact: Contact, link: Link | undefined, now: Now): Entry | undefined {
-    contact.heard(link, now.mono)
-    const entry = this.#roster.byPeer(contact.peer)
-    if (entry === undefined) return undefined
-    this.#detection.contacted(entry, now)
-    if (entry.record.status === 'dead') this.#handshake.pushPull(contact, now.mono)
-    return entry
-  }
-
-  #hearClaims(claims: readonly Claim[], from: NodeId, now: Now, flooded: boolean): void {
-    const own = claims.filter(claim => claim.accuser === from)
-    for (const claim of own) this.#detection.hear(claim, now, flooded)
-    this.#convict(this.#detection.judgeClaims(own, now), now)
-  }
-
-  #compared(theirs: readonly number[], from: NodeId, contact: Contact, link: Link, now: Now): void {
-    if (!this.#handshake.summary(theirs, from, contact, link, now.mono)) return
-    this.#namesake.accepted({ type: 'sync', reply: false, members: [], claims: [] }, now)
-  }
-
-  #convict(verdicts: readonly Verdict[], now: Now): void {
-    const [roster, contacts, detection, news] = [this.#roster, this.#contacts, this.#detection, this.#news]
-    convict(verdicts, { roster, contacts, detection, news }, now)
   }
 
   #drop({ id, peerId }: MemberRecord): void {

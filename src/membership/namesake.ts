@@ -15,11 +15,17 @@ import type { Contacts, Link } from './contact.ts'
 import type { Cordon } from './cordon.ts'
 import type { RefusalSeen } from './handshake.ts'
 import { type Born, standsAside } from './life.ts'
-import type { Holder, Sync } from './messages.ts'
+import type { MemberRecord } from './member.ts'
+import type { Holder } from './messages.ts'
 import { isAnother, type News } from './news.ts'
-import type { Outbox } from './outbox.ts'
+import type { LogFields, Outbox } from './outbox.ts'
 import type { Roster } from './roster.ts'
 
+/**
+ * A holder that died without a word is soon silent for long enough: the first time this node asks again after this, in ms,
+ * and later as often as seeds are.
+ */
+const FIRST_RETRY_MS = 2_000
 /** Accepted by one member and refused by none for this long, in ms, a node that stood aside is back. */
 const RETURN_MS = 1_000
 
@@ -82,15 +88,25 @@ export class Namesake {
       peerId: holder?.peerId,
       refusedBy: refusal.peer,
     }
-    const text = 'another node bears the name of this one, which stands aside'
-    this.#news.record(this.#roster.self.id, 'error', 'node-id-conflict', text, fields, now)
+    this.#say(fields, now)
     this.#takeLeave(now)
   }
 
+  #say(fields: LogFields, now: Now): void {
+    const { id, leaving } = this.#roster.self
+    if (leaving) {
+      const text = 'its successor is there while this node still drains'
+      this.#news.record(id, 'info', 'succeeded', text, fields, now)
+      return
+    }
+    const text = 'another node bears the name of this one, which stands aside'
+    this.#news.record(id, 'error', 'node-id-conflict', text, fields, now)
+  }
+
   /** A member shares what it knows: it has taken this node, unless it says that the name is another's. */
-  accepted(sync: Sync, now: Now): void {
+  accepted(members: readonly MemberRecord[], now: Now): void {
     const { self } = this.#roster
-    const said = sync.members.find(record => record.id === self.id)
+    const said = members.find(record => record.id === self.id)
     if (said !== undefined && isAnother(said, self)) return
     this.#heldSince ??= now.mono
     if (this.#aside === undefined || this.#aside.accepted !== undefined) return
@@ -124,7 +140,7 @@ export class Namesake {
       link.closing = true
       this.#out.closeLink(link.id, 'stands aside')
     }
-    const nextDialAt = after(now.mono, this.#config.redialMsMax)
+    const nextDialAt = after(now.mono, Math.min(FIRST_RETRY_MS, this.#config.redialMsMax))
     for (const contact of this.#contacts.all()) contact.nextDialAt = nextDialAt
     this.#out.muted = true
     this.#cordon.set('namesake', true, now)

@@ -12,6 +12,9 @@
  * a partition keeps working, a side of one included. In quorum mode nobody trusts only himself, and without a lease no
  * verdict of this node's own is carried out: it waits, and is counted, until there is a lease or the claims are gone.
  *
+ * Of two members each is the other's only observer, and cannot tell its death from a cut between them. Its own word is
+ * no majority then: in available mode it is left to trust its own eyes like any other that is alone.
+ *
  * Above 11 members a node judges those whom it observes. Of the others it hears two accusations at most: enough to know
  * who is doubtful, and so whom not to wait for.
  */
@@ -143,8 +146,9 @@ export class Verdicts {
     const self = this.#roster.self.id
     const panel = [...open.panel].filter(id => this.#roster.isLiving(id) && !this.#isDoubtful(id))
     const need = Math.floor(panel.length / 2) + 1
-    const majority = panel.filter(id => accusers.has(id)).length >= need
     const refusals = claims.filter(claim => claim.evidence === 'refused' && panel.includes(claim.accuser))
+    const cannotTell = this.#mayEvict === undefined && open.panel.size === 1 && refusals.length === 0
+    const majority = !cannotTell && panel.filter(id => accusers.has(id)).length >= need
     const alone =
       this.#mayEvict === undefined &&
       accusers.has(self) &&
