@@ -1,0 +1,140 @@
+/**
+ * The voter's side: what it promised to whom, and until when. A promise is never smaller than what its node may act on
+ * by a grant of this voter; all else follows from that.
+ */
+import type { NodeId, PeerId } from '../base/ids.ts'
+import { after, type Instant, later, type Now } from '../base/time.ts'
+import type { Exception, GrantRefused, Renew, Scope } from './messages.ts'
+import { excepted, type KnownRings, possiblyCovers, surelyCovers, within } from './scopes.ts'
+
+/** Nodes with a promise at a time; so a grant names at most one exception less. */
+export const PROMISES_MAX = 1_000
+/** Narrowings remembered for a promise. A forgotten one leaves the promise larger than it need be. */
+export const NARROWED_MAX = 8
+
+/** A grant to be: which scope, and what others may still act on. */
+export interface Granted {
+  readonly scope: Scope
+  readonly exceptions: readonly Exception[]
+}
+
+interface Promised {
+  readonly session: number
+  readonly peer: PeerId
+  seq: number
+  until: Instant
+  /** Every one of them covers what is promised. */
+  scopes: readonly Scope[]
+  /** The last grant that was made of it. */
+  granted: Granted
+}
+
+export type Verdict =
+  | { readonly kind: 'granted'; readonly granted: Granted }
+  | { readonly kind: 'refused'; readonly reason: GrantRefused['reason'] }
+  /** Late or doubled: it must change nothing. */
+  | { readonly kind: 'stale' }
+
+export class Promises {
+  readonly #rings: KnownRings
+  readonly #promised = new Map<NodeId, Promised>()
+
+  constructor(rings: KnownRings) {
+    this.#rings = rings
+  }
+
+  get size(): number {
+    return this.#promised.size
+  }
+
+  /** Every promise that ran out is gone; call it before anything else happens. */
+  expire(now: Now): void {
+    for (const [node, { until }] of this.#promised) if (until <= now.mono) this.#promised.delete(node)
+  }
+
+  /** Rule 8: this voter knows that the node's process is gone. */
+  drop(node: NodeId): boolean {
+    return this.#promised.delete(node)
+  }
+
+  /**
+   * @param ring checksum of the voter's own ring: only that one is granted
+   * @param promiseMs W
+   */
+  receive(from: NodeId, peer: PeerId, renew: Renew, ring: string, promiseMs: number, now: Now): Verdict {
+    const before = this.#promised.get(from)
+    if (before && before.session !== renew.session) {
+      // A higher boot number of the same key is a proved restart: key and lock lie in one data directory.
+      const restarted = before.peer === peer && renew.session > before.session
+      if (!restarted) return { kind: 'refused', reason: 'session' }
+      this.#promised.delete(from)
+    }
+    const old = this.#promised.get(from)
+    if (old && renew.seq <= old.seq) return { kind: 'stale' }
+    if (renew.scope.ring !== ring) {
+      if (old) this.#narrow(old, renew)
+      return { kind: 'refused', reason: 'ring' }
+    }
+    if (!old && this.#promised.size >= PROMISES_MAX) return { kind: 'refused', reason: 'silent' }
+    const granted = { scope: this.#grantable(from, renew.scope, old), exceptions: this.#others(from, ring) }
+    this.#promised.set(from, {
+      session: renew.session,
+      peer,
+      seq: renew.seq,
+      until: later(after(now.mono, promiseMs), old?.until ?? now.mono),
+      scopes: [{ ...renew.scope, keeps: this.#promisable(from, renew.scope, old) }],
+      granted,
+    })
+    return { kind: 'granted', granted }
+  }
+
+  /** The node stopped acting on what it no longer claims before it sent this. Nothing is granted and no time is added. */
+  #narrow(old: Promised, { seq, scope }: Renew): void {
+    old.seq = seq
+    if (old.scopes.some(known => within(known, scope))) return
+    const rest = old.scopes.filter(known => !within(scope, known))
+    if (rest.length < NARROWED_MAX) old.scopes = [...rest, scope]
+  }
+
+  /** A grant of before may still be in use for these. */
+  #promisable(from: NodeId, { keeps }: Scope, old: Promised | undefined): readonly string[] {
+    if (!old) return []
+    return keeps.filter(key => old.scopes.every(scope => possiblyCovers(from, scope, key, this.#rings)))
+  }
+
+  /**
+   * A keep is granted only where the last grant was good for the key, free of exceptions: a promise alone may be under
+   * another node's earlier one, and under one ring neither would be told of the other.
+   */
+  #grantable(from: NodeId, scope: Scope, old: Promised | undefined): Scope {
+    if (!old) return { ...scope, keeps: [] }
+    const { granted, scopes } = old
+    const keeps = scope.keeps.filter(
+      key =>
+        [granted.scope, ...scopes].every(each => surelyCovers(from, each, key, this.#rings)) &&
+        !granted.exceptions.some(each => excepted(each, key, this.#rings)),
+    )
+    return { ...scope, keeps }
+  }
+
+  /** Under one ring a key has one owner, so of a promise under the same ring only the keeps are in the way. */
+  #others(from: NodeId, ring: string): readonly Exception[] {
+    const exceptions: Exception[] = []
+    for (const [node, promised] of this.#promised) {
+      if (node === from) continue
+      const scopes = promised.scopes.map(scope =>
+        scope.ring === ring && !scope.leaving ? { ...scope, leaving: true } : scope,
+      )
+      if (!scopes.some(({ leaving, keeps }) => leaving && keeps.length === 0))
+        exceptions.push({ node, scopes })
+    }
+    return exceptions
+  }
+
+  /** Rings that promises name and nobody knows here. */
+  *unknownRings(): Iterable<readonly [NodeId, string]> {
+    for (const [node, { scopes }] of this.#promised) {
+      for (const { ring } of scopes) if (!this.#rings.get(ring)) yield [node, ring]
+    }
+  }
+}

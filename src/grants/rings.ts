@@ -1,0 +1,78 @@
+/**
+ * Rings by their checksum. Scopes travel as checksums; of an unknown one the members are asked for, and what comes back
+ * is believed only if a ring built of it has that checksum. Forgetting a ring is safe (see `scopes.ts`).
+ */
+import type { NodeId } from '../base/ids.ts'
+import { after, type Instant, type Now } from '../base/time.ts'
+import type { Ring, RingMember } from '../ring/ring.ts'
+import type { GrantsLinkMessage, RingTell } from './messages.ts'
+import type { KnownRings } from './scopes.ts'
+
+/** As many as `buildRing` keeps: 16 x 2.4 MB with 1,000 members. */
+export const RINGS_MAX = 16
+/** Checksums asked for at a time; more are asked for when they come up again. */
+export const ASKED_MAX = 64
+const ASK_AGAIN_MS = 200
+
+export class Rings implements KnownRings {
+  readonly #build: (members: readonly RingMember[]) => Ring
+  /** Oldest use first. */
+  readonly #known = new Map<string, Ring>()
+  readonly #asked = new Map<string, Instant>()
+  /** Tells that were not what they said, or were not asked for. */
+  refused = 0
+
+  constructor(build: (members: readonly RingMember[]) => Ring) {
+    this.#build = build
+  }
+
+  get(checksum: string): Ring | undefined {
+    return this.#known.get(checksum)
+  }
+
+  get size(): number {
+    return this.#known.size
+  }
+
+  add(ring: Ring): void {
+    this.#known.delete(ring.checksum)
+    this.#known.set(ring.checksum, ring)
+    this.#asked.delete(ring.checksum)
+    if (this.#known.size > RINGS_MAX) this.#known.delete(this.#known.keys().next().value as string)
+  }
+
+  /** What to ask of a node that named a ring; undefined when it is known or was asked for a moment ago. */
+  ask(checksum: string, now: Now): GrantsLinkMessage | undefined {
+    if (this.#known.has(checksum)) return undefined
+    for (const [asked, again] of this.#asked) if (again <= now.mono) this.#asked.delete(asked)
+    if (this.#asked.has(checksum) || this.#asked.size >= ASKED_MAX) return undefined
+    this.#asked.set(checksum, after(now.mono, ASK_AGAIN_MS))
+    return { type: 'ring-ask', checksum }
+  }
+
+  answer(checksum: string): RingTell | undefined {
+    const ring = this.#known.get(checksum)
+    return ring && { type: 'ring-tell', checksum, members: ring.members }
+  }
+
+  /** True when a ring became known by it. */
+  told(tell: RingTell): boolean {
+    if (!this.#asked.has(tell.checksum) || !sound(tell.members)) {
+      this.refused++
+      return false
+    }
+    const ring = this.#build(tell.members)
+    if (ring.checksum !== tell.checksum) {
+      this.refused++
+      return false
+    }
+    this.add(ring)
+    return true
+  }
+}
+
+/** What `buildRing` takes for granted. */
+function sound(members: readonly RingMember[]): boolean {
+  const names = new Set<NodeId>(members.map(({ id }) => id))
+  return names.size === members.length && members.every(({ weight }) => Number.isFinite(weight) && weight > 0)
+}

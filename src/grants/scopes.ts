@@ -1,0 +1,42 @@
+/**
+ * Does a scope cover a key? Two answers, for two uses: what a node may act on is what its scope surely covers; what
+ * others must keep away from is what it possibly covers. They differ only while a ring is unknown here: then it gives
+ * its node nothing, and keeps everybody else from everything. So forgetting a ring costs availability, never safety.
+ */
+import type { NodeId } from '../base/ids.ts'
+import type { Ring } from '../ring/ring.ts'
+import type { Exception, Scope } from './messages.ts'
+
+/** Finds a ring by its checksum. */
+export interface KnownRings {
+  get(checksum: string): Ring | undefined
+}
+
+export const surelyCovers = (node: NodeId, scope: Scope, key: string, rings: KnownRings): boolean =>
+  scope.keeps.includes(key) || (!scope.leaving && rings.get(scope.ring)?.owner(key) === node)
+
+export function possiblyCovers(node: NodeId, scope: Scope, key: string, rings: KnownRings): boolean {
+  if (scope.keeps.includes(key)) return true
+  if (scope.leaving) return false
+  const ring = rings.get(scope.ring)
+  return ring === undefined || ring.owner(key) === node
+}
+
+/** A promise covers what all of its scopes cover. */
+export const excepted = ({ node, scopes }: Exception, key: string, rings: KnownRings): boolean =>
+  scopes.every(scope => possiblyCovers(node, scope, key, rings))
+
+export const sameScope = (a: Scope, b: Scope): boolean => within(a, b) && within(b, a)
+
+/** Does every key of `a` lie in `b`, whatever the ring, for one and the same node? False where that is not plain. */
+export const within = (a: Scope, b: Scope): boolean =>
+  (a.leaving || (!b.leaving && a.ring === b.ring)) && a.keeps.every(key => b.keeps.includes(key))
+
+/** Can no key lie in both scopes of two different nodes? False where that is not plain. */
+export function disjoint(a: NodeId, mine: Scope, b: NodeId, theirs: Scope, rings: KnownRings): boolean {
+  return (
+    (mine.leaving || theirs.leaving || mine.ring === theirs.ring) &&
+    !mine.keeps.some(key => possiblyCovers(b, theirs, key, rings)) &&
+    !theirs.keeps.some(key => possiblyCovers(a, mine, key, rings))
+  )
+}

@@ -1,0 +1,156 @@
+/**
+ * Which term a key is acted for under. A tenure is a term with the set of keys that a quorum has granted without a
+ * break since the term was chosen; the key's term is that of the earliest tenure that still has it. When more keys are
+ * granted than any tenure has, a new term is chosen, and counts once a quorum has it on disk.
+ *
+ * Why terms rise with every change of owner: an owner's term was on the disks of a quorum before it acted. The next
+ * owner chose its own while it already held the key without a break, so after the first one had acted; a voter takes a
+ * term only above its top; the two quorums share a voter. What the chooser had read of the tops matters for speed only.
+ */
+import type { NodeId } from '../base/ids.ts'
+import type { Random } from '../base/random.ts'
+import type { Now } from '../base/time.ts'
+import type { Condition, Conditions } from './conditions.ts'
+import type { Holding } from './leases.ts'
+import type { Voters } from './voters.ts'
+
+/** Dropping the earliest tenure only raises the terms of its keys. */
+export const TENURES_MAX = 8
+/** Of one tenure; beyond it the tenure is given up, and its keys fall to a later one. */
+export const CONDITIONS_MAX = 32
+/** With exceptions that come and go a new term is chosen no more often. */
+const PATIENCE_MS = 500
+/** Two that chose the same term choose again this far apart. */
+const SPREAD = 64
+
+export interface Live {
+  readonly holdings: readonly Holding[]
+  readonly voters: Voters
+}
+
+interface Tenure {
+  readonly term: number
+  /** Every key that meets them has been granted since the term was chosen. */
+  conditions: readonly Condition[]
+  readonly voters: Set<NodeId>
+  /** Voters that had a higher term when asked for this one. */
+  readonly against: Set<NodeId>
+  taken: boolean
+}
+
+export class Terms {
+  readonly #conditions: Conditions
+  readonly #random: Random
+  /** Earliest first. Only the last may not be taken yet. */
+  #tenures: Tenure[] = []
+  #chosenAt = Number.NEGATIVE_INFINITY
+  /** The highest term ever asked for. */
+  #highest = 0
+  /** Terms chosen since boot. */
+  chosen = 0
+
+  constructor(conditions: Conditions, random: Random) {
+    this.#conditions = conditions
+    this.#random = random
+  }
+
+  /** The highest term this session asks for or holds; 0 when none. */
+  get asked(): number {
+    return this.#tenures.at(-1)?.term ?? 0
+  }
+
+  /** The term under which keys were gained last. */
+  get last(): number {
+    return this.#tenures.findLast(({ taken }) => taken)?.term ?? 0
+  }
+
+  get size(): number {
+    return this.#tenures.length
+  }
+
+  termFor(key: string): number | undefined {
+    return this.#tenures.find(({ taken, conditions }) => taken && this.#conditions.hold(conditions, key))
+      ?.term
+  }
+
+  /** The live grants changed (or some ran out): what is not granted by a quorum any more leaves every tenure. */
+  settle(holdings: readonly Holding[], voters: Voters): void {
+    this.#tenures = this.#tenures.filter(tenure => {
+      const conditions = this.#quorum(tenure.conditions, holdings, voters)
+      if (!conditions || conditions.length > CONDITIONS_MAX) return false
+      tenure.conditions = conditions
+      return true
+    })
+  }
+
+  /** Chooses a new term if more is granted than any tenure has. True when one was chosen: ask for it at once. */
+  choose(holdings: readonly Holding[], voters: Voters, now: Now): boolean {
+    const granted = this.#quorum([], holdings, voters)
+    if (!granted) return false
+    if (this.#tenures.some(({ conditions }) => this.#conditions.missing(conditions, granted).length === 0))
+      return false
+    const clear = granted.every(({ kind }) => kind === 'claimed')
+    if (!clear && now.mono - this.#chosenAt < PATIENCE_MS) return false
+    this.#add(granted, holdings, 1, now)
+    return true
+  }
+
+  /** A voter has a term on its disk as this session's. True when it counts from now on. */
+  took(voter: NodeId, term: number, voters: Voters): boolean {
+    const tenure = this.#tenures.find(each => each.term === term)
+    if (!tenure || tenure.taken) return false
+    tenure.voters.add(voter)
+    tenure.taken = voters.isQuorum(tenure.voters)
+    return tenure.taken
+  }
+
+  /**
+   * A voter has a higher term, or this one for another. Once no quorum is left, or the voter says so again, the next term
+   * is chosen. True when one was.
+   */
+  passedOver(by: NodeId, { term, at }: { term: number; at: number }, now: Now, live: Live): boolean {
+    const { holdings, voters } = live
+    const tenure = this.#tenures.find(each => each.term === term)
+    if (!tenure || tenure.taken || at < term) return false
+    const again = tenure.against.has(by)
+    tenure.against.add(by)
+    const left = new Set(voters.names.filter(name => !tenure.against.has(name)))
+    if (!again && voters.isQuorum(left)) return false
+    const granted = this.#quorum([], holdings, voters)
+    if (!granted) return false
+    this.#add(granted, holdings, 1 + this.#random.below(SPREAD), now)
+    return true
+  }
+
+  #add(conditions: readonly Condition[], holdings: readonly Holding[], step: number, now: Now): void {
+    const tops = holdings.map(({ top }) => top)
+    const term = Math.max(this.#highest, Math.floor(now.wall), ...tops) + step
+    this.#highest = term
+    this.#chosenAt = now.mono
+    this.chosen++
+    const taken = this.#tenures.filter(each => each.taken).slice(1 - TENURES_MAX)
+    this.#tenures = [...taken, { term, conditions, voters: new Set(), against: new Set(), taken: false }]
+  }
+
+  /**
+   * `given` and as little more as makes every such key granted by a quorum; undefined when there is no quorum at all.
+   * An under-estimate when different quorums grant different keys; that is a matter of moments and costs a new term.
+   */
+  #quorum(
+    given: readonly Condition[],
+    holdings: readonly Holding[],
+    voters: Voters,
+  ): readonly Condition[] | undefined {
+    const wanting = holdings
+      .map(({ voter, conditions }) => ({ voter, missing: this.#conditions.missing(conditions, given) }))
+      .sort((a, b) => a.missing.length - b.missing.length)
+    const quorum = new Set<NodeId>()
+    let conditions = given
+    for (const { voter, missing } of wanting) {
+      if (missing.length > 0) conditions = this.#conditions.and(conditions, missing)
+      quorum.add(voter)
+      if (voters.isQuorum(quorum)) return conditions
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,159 @@
+/** A voter's answers: silence after boot, refusals, promises, and terms that are on disk before anybody acts on them. */
+import type { NodeId, PeerId } from '../base/ids.ts'
+import { after, type Instant, type Now } from '../base/time.ts'
+import type { Ring } from '../ring/ring.ts'
+import type { GrantsConfig } from './config.ts'
+import type { GrantsEffect } from './effects.ts'
+import type { Grant, GrantRefused, Renew } from './messages.ts'
+import { PROMISES_MAX, Promises } from './promises.ts'
+import type { Rings } from './rings.ts'
+import { timesFor } from './times.ts'
+import type { Voters } from './voters.ts'
+
+/** Answers that wait for the disk. Beyond it the oldest goes: its member asks again. */
+export const WAITING_MAX = 1_024
+
+/** The face of a voter's top, as voting needs it. */
+export interface VotedTop {
+  readonly value: number
+  readonly known: boolean
+  raise(term: number, then: readonly GrantsEffect[]): void
+}
+
+export interface VotingParts {
+  readonly self: NodeId
+  readonly config: GrantsConfig
+  readonly rings: Rings
+  readonly voters: Voters
+  readonly top: VotedTop
+  /** A number that no other `persisted` effect of this node has. */
+  readonly nextMark: () => number
+  readonly reply: (to: NodeId, message: Grant | GrantRefused, now: Now) => void
+}
+
+interface Taken {
+  readonly session: number
+  readonly term: number
+}
+
+export class Voting {
+  readonly #parts: VotingParts
+  readonly #promises: Promises
+  readonly #bootAt: Instant
+  /** W of the largest ring seen: what this voter may have promised before it started. */
+  #silenceMs: number
+  /** The term that each node's session has here. */
+  readonly #terms = new Map<NodeId, Taken>()
+  readonly #waiting = new Map<number, { readonly to: NodeId; readonly grant: Grant; readonly top: number }>()
+  /** The highest term that is surely on disk. */
+  #onDisk: number
+  #ring: Ring | undefined
+  readonly counts = { granted: 0, refused: 0, stale: 0, dropped: 0 }
+
+  /** @param storedTop what the disk held at boot */
+  constructor(parts: VotingParts, storedTop: number | undefined, now: Now) {
+    this.#parts = parts
+    this.#promises = new Promises(parts.rings)
+    this.#bootAt = now.mono
+    this.#silenceMs = parts.config.promiseMs
+    this.#onDisk = storedTop ?? 0
+  }
+
+  get promises(): number {
+    return this.#promises.size
+  }
+
+  viewChanged(ring: Ring): void {
+    this.#ring = ring
+    this.#silenceMs = Math.max(this.#silenceMs, timesFor(ring.members.length, this.#parts.config).promiseMs)
+  }
+
+  expire(now: Now): void {
+    this.#promises.expire(now)
+  }
+
+  granting(now: Now): boolean {
+    const { voters, top, self } = this.#parts
+    return voters.includes(self) && top.known && this.silentUntil <= now.mono
+  }
+
+  get silentUntil(): Instant {
+    return after(this.#bootAt, this.#silenceMs)
+  }
+
+  /** This node itself saw that the process is gone. */
+  refused(node: NodeId): boolean {
+    const dropped = this.#promises.drop(node)
+    if (dropped) this.counts.dropped++
+    return dropped
+  }
+
+  receive(from: NodeId, peer: PeerId, renew: Renew, now: Now): void {
+    const ring = this.#ring
+    const reason = this.#unfit(renew, now)
+    if (reason !== undefined || ring === undefined) return this.#refuse(from, renew, reason ?? 'silent', now)
+    const { promiseMs } = timesFor(ring.members.length, this.#parts.config)
+    const verdict = this.#promises.receive(from, peer, renew, ring.checksum, promiseMs, now)
+    if (verdict.kind === 'stale') this.counts.stale++
+    else if (verdict.kind === 'refused') this.#refuse(from, renew, verdict.reason, now)
+    else {
+      const { session, seq } = renew
+      const grant = { type: 'grant', session, seq, ...verdict.granted, promiseMs } as const
+      this.#grant(from, renew, grant, now)
+    }
+  }
+
+  #unfit(renew: Renew, now: Now): GrantRefused['reason'] | undefined {
+    const { voters, self } = this.#parts
+    const { name } = voters
+    if (name === undefined) return 'voters'
+    if (name.version !== renew.voters.version || name.hash !== renew.voters.hash) return 'voters'
+    if (!voters.includes(self)) return 'not-a-voter'
+    return this.granting(now) ? undefined : 'silent'
+  }
+
+  #refuse(to: NodeId, { session, seq }: Renew, reason: GrantRefused['reason'], now: Now): void {
+    this.counts.refused++
+    const ring = this.#ring?.checksum ?? ''
+    this.#parts.reply(to, { type: 'grant-refused', session, seq, reason, ring }, now)
+  }
+
+  /** The lease must not wait for the disk; only the term does, and then the same grant goes out once more with it. */
+  #grant(to: NodeId, renew: Renew, given: Omit<Grant, 'top' | 'termTaken'>, now: Now): void {
+    this.counts.granted++
+    const { top } = this.#parts
+    const fresh = renew.term > top.value
+    if (fresh) this.#take(to, { session: renew.session, term: renew.term })
+    const taken = this.#terms.get(to)
+    const own = taken?.session === renew.session && taken.term === renew.term && renew.term > 0
+    const onDisk = own && renew.term <= this.#onDisk
+    // A term of its own that is under way to the disk must not look to the member like somebody else's.
+    const known = own ? Math.min(top.value, renew.term - 1) : top.value
+    const grant: Grant = { ...given, top: onDisk ? this.#onDisk : known, termTaken: onDisk }
+    this.#parts.reply(to, grant, now)
+    if (!own || onDisk) return
+    const mark = this.#parts.nextMark()
+    this.#waiting.set(mark, { to, grant, top: renew.term })
+    if (this.#waiting.size > WAITING_MAX) this.#waiting.delete(this.#waiting.keys().next().value as number)
+    top.raise(renew.term, [{ kind: 'persisted', mark }])
+  }
+
+  #take(node: NodeId, taken: Taken): void {
+    this.#terms.delete(node)
+    this.#terms.set(node, taken)
+    if (this.#terms.size > PROMISES_MAX) this.#terms.delete(this.#terms.keys().next().value as NodeId)
+  }
+
+  persisted(mark: number, now: Now): void {
+    const waiting = this.#waiting.get(mark)
+    if (!waiting) return
+    this.#waiting.delete(mark)
+    this.#onDisk = Math.max(this.#onDisk, waiting.top)
+    this.#parts.reply(waiting.to, { ...waiting.grant, top: this.#onDisk, termTaken: true }, now)
+  }
+
+  /** Rings that stand in promises and are unknown here. */
+  unknownRings(): Iterable<readonly [NodeId, string]> {
+    return this.#promises.unknownRings()
+  }
+}
