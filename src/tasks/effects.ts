@@ -129,4 +129,9 @@ export class Step {
     for (const [key, value] of this.#writes) writes.push({ table: 'tasks', key, value })
     return [...this.#atOnce, { kind: 'persist', writes, then }]
   }
+
+  /** Has a record changed so far? */
+  get wrote(): boolean {
+    return this.#writes.size > 0
+  }
 }

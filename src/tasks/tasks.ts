@@ -205,10 +205,11 @@ export class Tasks {
   fence(now: Now): readonly TasksEffect[] {
     this.#kept.expire(now.mono)
     const due = this.#execution.fenceDue(now.mono)
-    if (!due && this.#right.version === this.#rightVersion) return NOTHING
+    const renewed = this.#right.version !== this.#rightVersion
+    if (!due && !renewed) return NOTHING
     const step = this.#begin(now)
     if (due) this.#execution.fence(step)
-    return this.#finish(step)
+    return renewed || step.wrote ? this.#finish(step) : step.effects()
   }
 
   /**
