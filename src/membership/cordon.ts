@@ -24,6 +24,12 @@ export class Cordon {
     return this.#reasons
   }
 
+  /** The same for a node that is not listened to: only its own rings change, and what it says of itself in a hello. */
+  setSilently(reason: CordonReason, now: Now): void {
+    this.#reasons.add(reason)
+    this.#roster.setSelf({ cordoned: true }, now.mono, now.wall)
+  }
+
   /** @param incarnationMin the record is said anew in at least this incarnation, changed or not */
   set(reason: CordonReason, on: boolean, now: Now, incarnationMin = 0): void {
     if (on) this.#reasons.add(reason)

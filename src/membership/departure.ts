@@ -40,6 +40,7 @@ export class Departure {
   finish(now: Now, farewellMs = FAREWELL_MS): void {
     if (this.#farewellUntil !== undefined) return
     this.#farewellUntil = after(now.mono, farewellMs)
+    this.#awaiting.clear()
     const change = { leaving: true, status: 'left', goneAt: now.wall } as const
     this.#say(this.#news.proclaim(change, 'left', {}, now))
   }

@@ -75,6 +75,8 @@ export class Namesake {
   taken(refusal: RefusalSeen, holder: Holder | undefined, now: Now): void {
     if (this.#aside !== undefined) {
       this.#aside.accepted = undefined
+      this.#farewell(now)
+      this.#askSoon(this.#aside.since, now.mono)
       return
     }
     const heldMs = this.#heldSince === undefined ? 0 : elapsedMs(this.#heldSince, now.mono)
@@ -89,7 +91,10 @@ export class Namesake {
       refusedBy: refusal.peer,
     }
     this.#say(fields, now)
-    this.#takeLeave(now)
+    this.#farewell(now)
+    this.#askSoon(now.mono, now.mono)
+    this.#out.muted = true
+    this.#cordon.setSilently('namesake', now)
   }
 
   #say(fields: LogFields, now: Now): void {
@@ -132,18 +137,20 @@ export class Namesake {
     return false
   }
 
+  #askSoon(since: Instant, now: Instant): void {
+    const first = after(since, Math.min(FIRST_RETRY_MS, this.#config.redialMsMax))
+    if (first < now) return
+    for (const contact of this.#contacts.all()) contact.nextDialAt = first
+  }
+
   /** To whoever took this node for a member it is gone; the other bearer outbids that. */
-  #takeLeave(now: Now): void {
+  #farewell(now: Now): void {
     const member = { ...this.#roster.self, status: 'left' as const, leaving: true, goneAt: now.wall }
     for (const link of this.#openLinks()) {
       this.#out.send(link.id, { type: 'leave', member })
       link.closing = true
       this.#out.closeLink(link.id, 'stands aside')
     }
-    const nextDialAt = after(now.mono, Math.min(FIRST_RETRY_MS, this.#config.redialMsMax))
-    for (const contact of this.#contacts.all()) contact.nextDialAt = nextDialAt
-    this.#out.muted = true
-    this.#cordon.set('namesake', true, now)
   }
 
   #openLinks(): Link[] {

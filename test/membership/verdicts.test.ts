@@ -127,11 +127,15 @@ test('one accuser among listeners who hear the accused convicts nobody, however 
   assert.deepEqual(judge(60_000), [])
 })
 
-test('of two members the other one convicts alone after the hold', () => {
+test('of two members neither can tell a death from a cut: silence convicts after the caution time, a refusal at once', () => {
   const { accuse, judge } = court(['n1', 'n2'])
   accuse('n1', 'n2', 10_000)
   assert.deepEqual(judge(10_000), [])
-  assert.deepEqual(judge(10_700), ['n2'])
+  assert.deepEqual(judge(14_900), [])
+  assert.deepEqual(judge(15_000), ['n2'])
+  const refused = court(['n1', 'n2'])
+  refused.accuse('n1', 'n2', 10_000, 'refused')
+  assert.deepEqual(refused.judge(10_000), ['n2'])
 })
 
 test('a new observer does not count before it has watched long enough', () => {

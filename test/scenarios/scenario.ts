@@ -144,7 +144,7 @@ class Player implements WorldProbe {
       const value = effect.fields[field]
       return value === undefined
         ? []
-        : [`${field}=${typeof value === 'number' ? Math.round(value) : String(value)}`]
+        : [`${field}=${typeof value === 'number' ? shortly(value) : String(value)}`]
     })
     this.#say([host?.name ?? '?', effect.event, ...subject, ...why].join(' '))
   }
@@ -298,6 +298,9 @@ class Player implements WorldProbe {
     this.#lines.push(`${host.name} sees ${members.join(' ')}, ring ${belief.ringChecksum.slice(0, 8)}`)
   }
 }
+
+/** Times in whole milliseconds; a weight as it is. */
+const shortly = (value: number): number => (Math.abs(value) < 10 ? value : Math.round(value))
 
 /** `id=n1 cluster=other` */
 const optionsOf = (words: readonly string[]): ReadonlyMap<string, string> =>
