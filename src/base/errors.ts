@@ -9,11 +9,6 @@ export const ERRORS = {
   // configuration
   CONFIG_INVALID: [400, 'The configuration has problems.', 'Nothing was started or changed.'],
   CONFIG_UNREADABLE: [400, 'The configuration file cannot be read.', 'Nothing was started or changed.'],
-  MODE_NOT_AVAILABLE: [
-    501,
-    'Quorum mode (expectedNodes, voters) is not in this version.',
-    'Nothing was started. Remove the keys to run in available mode.',
-  ],
   // start and disk
   DATA_DIR_UNUSABLE: [500, 'The data directory cannot be used.', 'Nothing was started.'],
   DATA_DIR_LOCKED: [

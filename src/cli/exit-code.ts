@@ -32,7 +32,6 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   USAGE: EXIT.usage,
   CONFIG_INVALID: EXIT.usage,
   CONFIG_UNREADABLE: EXIT.usage,
-  MODE_NOT_AVAILABLE: EXIT.usage,
   CLUSTER_KEY_INVALID: EXIT.usage,
   TASK_LIST_INVALID: EXIT.usage,
   TASK_LIST_UNREADABLE: EXIT.usage,

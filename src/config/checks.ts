@@ -1,6 +1,7 @@
 /** What options demand of each other. Each rule is only asked when all the values it reads are valid by themselves. */
 import { isLoopbackHost } from '../adapters/http/config.ts'
 import type { Problem } from '../base/errors.ts'
+import { CLOCK_RATE_MARGIN, type PrefixMode } from '../grants/config.ts'
 import { TICK_MS } from '../node/machine.ts'
 import { HIDDEN, show } from './show.ts'
 
@@ -20,7 +21,9 @@ function ordered(a: string, relation: '>=' | '>', b: string, factor = 1): Rule {
   return {
     keys: [a, b],
     expected: `${relation === '>' ? 'more than' : 'at least'} ${times}${b}`,
-    holds: (x, y) => (relation === '>' ? Number(x) > factor * Number(y) : Number(x) >= factor * Number(y)),
+    holds: (x, y) =>
+      y === undefined ||
+      (relation === '>' ? Number(x) > factor * Number(y) : Number(x) >= factor * Number(y)),
   }
 }
 
@@ -31,6 +34,15 @@ function collide(hostA: unknown, portA: unknown, hostB: unknown, portB: unknown)
   if (portA !== portB || portA === 0) return false
   return hostA === hostB || WILDCARDS.includes(String(hostA)) || WILDCARDS.includes(String(hostB))
 }
+
+const NEEDS_VOTERS =
+  'available where neither expectedNodes nor voters says who votes; set expectedNodes to the number of nodes'
+
+const named = (expectedNodes: unknown, voters: unknown): boolean =>
+  expectedNodes !== undefined || (Array.isArray(voters) && voters.length > 0)
+
+const asksForQuorum = (modes: unknown): boolean =>
+  Array.isArray(modes) && (modes as readonly PrefixMode[]).some(each => each.mode === 'quorum')
 
 const RULES: readonly Rule[] = [
   {
@@ -63,6 +75,23 @@ const RULES: readonly Rule[] = [
   ordered('membership.redialMsMax', '>=', 'membership.redialMsMin'),
   ordered('membership.tombstoneMs', '>', 'membership.redialMsMax'),
   ordered('tasks.backoffMsMax', '>=', 'tasks.backoffMs'),
+  {
+    keys: ['mode', 'expectedNodes', 'voters'],
+    expected: NEEDS_VOTERS,
+    holds: (mode, expected, voters) => mode !== 'quorum' || named(expected, voters),
+  },
+  {
+    keys: ['modes', 'expectedNodes', 'voters'],
+    expected: NEEDS_VOTERS,
+    holds: (modes, expected, voters) => !asksForQuorum(modes) || named(expected, voters),
+  },
+  ordered('membership.membersMax', '>=', 'expectedNodes'),
+  ordered('grants.leaseMs', '>=', 'grants.renewMs', 3),
+  {
+    keys: ['grants.promiseMs', 'grants.leaseMs'],
+    expected: 'at least 1.1/0.9 times grants.leaseMs (clocks may run 10 % too slow or too fast)',
+    holds: (promise, lease) => Number(promise) >= Number(lease) * CLOCK_RATE_MARGIN,
+  },
   ordered('http.bodyBytesMax', '>=', 'tasks.payloadBytesMax'),
   ordered('membership.membersMax', '>=', 'tasks.minMembers'),
 ]

@@ -4,6 +4,7 @@ import type { ExecutorsConfig } from '../adapters/executors/config.ts'
 import type { HttpConfig } from '../adapters/http/config.ts'
 import type { TransportConfig } from '../adapters/libp2p/config.ts'
 import type { NodeId } from '../base/ids.ts'
+import type { GrantsConfig } from '../grants/config.ts'
 import type { MembershipConfig } from '../membership/config.ts'
 import type { LogLevel } from '../node/machine.ts'
 import type { RingConfig } from '../ring/config.ts'
@@ -22,6 +23,10 @@ export interface Config {
   readonly http: HttpConfig
   readonly membership: MembershipConfig
   readonly ring: RingConfig
+  /** Who may act: of the keys `mode`, `modes`, `expectedNodes`, `voters` and `grants` of the file. */
+  readonly grants: GrantsConfig
+  /** A node that has joined stays cordoned (owns nothing) for this long after it is ready, in ms; 0 is the default. */
+  readonly joinDelayMs: number
   readonly tasks: TasksConfig
   /** Paths of shared task lists (YAML, or NDJSON when the name ends in .ndjson or .jsonl). */
   readonly taskLists: readonly TaskListConfig[]

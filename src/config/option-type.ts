@@ -147,6 +147,14 @@ export function listOf(item: OptionType, max: number, name = `list of ${item.nam
   return { name, expected, schema, fromText: listFromText }
 }
 
+/** The same, and no item twice. */
+export function distinctListOf(item: OptionType, max: number): OptionType {
+  const list = listOf(item, max)
+  const expected = `${list.expected}, none of them twice`
+  const once = (value: unknown): boolean => Array.isArray(value) && new Set(value).size === value.length
+  return { ...list, expected, schema: list.schema.refine(once, { error: expected }) }
+}
+
 /** A list or map with a shape of its own, given as JSON where it comes as text. */
 export function structure(name: string, expected: string, schema: z.ZodType): OptionType {
   return { name, expected, schema, fromText: jsonFromText }

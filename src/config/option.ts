@@ -18,6 +18,8 @@ export interface OptionType {
 export interface Option {
   /** Path in the file, such as `http.port`. */
   readonly key: string
+  /** Path in `Config`, where it is another one. */
+  readonly place?: string
   readonly type: OptionType
   /** Value when nobody says otherwise; undefined leaves it unset. */
   readonly default: unknown

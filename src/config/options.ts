@@ -5,6 +5,7 @@
 import type { Option } from './option.ts'
 import { executorsOptions } from './options/executors.ts'
 import { generalOptions } from './options/general.ts'
+import { grantsOptions } from './options/grants.ts'
 import { httpOptions } from './options/http.ts'
 import { membershipOptions } from './options/membership.ts'
 import { ringOptions } from './options/ring.ts'
@@ -24,12 +25,10 @@ export function optionsOf(machine: Machine): readonly Option[] {
     ...generalOptions(machine.hostname),
     ...transportOptions(),
     ...httpOptions(),
+    ...grantsOptions(),
     ...tasksOptions(machine.cores),
     ...executorsOptions(),
     ...membershipOptions(),
     ...ringOptions(),
   ]
 }
-
-/** Keys that a later version brings. Anywhere in the configuration they stop the start: ignoring them would be a lie. */
-export const QUORUM_KEYS: readonly string[] = ['expectedNodes', 'voters']

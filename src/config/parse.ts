@@ -11,6 +11,7 @@
 import { availableParallelism, hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { CodedError, type Problem } from '../base/errors.ts'
+import type { GrantsConfig, Mode } from '../grants/config.ts'
 import { seedAddress } from './addresses.ts'
 import { crossChecks } from './checks.ts'
 import type { Config, TaskListConfig } from './config.ts'
@@ -37,7 +38,7 @@ const PROBLEMS_MAX = 100
 /** Port of seeds that name none, where this node takes a free one for itself. */
 const SEED_PORT = 7946
 
-/** Throws CONFIG_UNREADABLE, CONFIG_INVALID with every problem, or MODE_NOT_AVAILABLE. */
+/** Throws CONFIG_UNREADABLE, or CONFIG_INVALID with every problem. */
 export function parseConfig(sources: ConfigSources): Config {
   const options = optionsOf(sources.machine ?? { hostname: hostname(), cores: availableParallelism() })
   const read = [
@@ -47,14 +48,13 @@ export function parseConfig(sources: ConfigSources): Config {
   ]
   const problems = read.flatMap(source => [...source.problems])
   const values = valuesOf(options, winners(read, problems), problems)
-  const quorum = read.flatMap(source => [...source.quorum])
-  refuse(quorum, problems)
+  refuse(problems)
   return deepFreeze(assemble(values))
 }
 
 function fileSource(sources: ConfigSources, options: readonly Option[]): Source {
   const text = sources.file === undefined ? sources.text : readConfigFile(sources.file)
-  if (text === undefined) return { given: [], problems: [], quorum: [] }
+  if (text === undefined) return { given: [], problems: [] }
   return fromTree(parseConfigText(text, sources.file ?? 'configuration'), sources.file, options)
 }
 
@@ -159,24 +159,22 @@ function gotOf(option: Option, value: unknown, path: readonly PropertyKey[]): st
   return show(found)
 }
 
-function refuse(quorum: readonly Problem[], problems: readonly Problem[]): void {
-  const all = [...quorum, ...problems]
-  if (all.length === 0) return
-  const shown = all.slice(0, PROBLEMS_MAX)
+function refuse(problems: readonly Problem[]): void {
+  if (problems.length === 0) return
+  const shown = problems.slice(0, PROBLEMS_MAX)
   const lines = shown.map(({ at, expected, got }) => `\n  ${at}: expected ${expected}; got ${got}`)
-  const more = all.length > shown.length ? `\n  and ${all.length - shown.length} more` : ''
-  const detail = `${all.length} ${all.length === 1 ? 'problem' : 'problems'}:${lines.join('')}${more}`
-  throw new CodedError(quorum.length > 0 ? 'MODE_NOT_AVAILABLE' : 'CONFIG_INVALID', detail, {
-    problems: shown,
-  })
+  const more = problems.length > shown.length ? `\n  and ${problems.length - shown.length} more` : ''
+  const detail = `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}:${lines.join('')}${more}`
+  throw new CodedError('CONFIG_INVALID', detail, { problems: shown })
 }
 
 /** From dotted keys to the tree that `Config` describes. Every key of the table but the `...File` ones is in it. */
 function assemble(values: ReadonlyMap<string, unknown>): Config {
   const tree: Record<string, unknown> = {}
   for (const [key, value] of values) {
-    if (optionsByKey().get(key)?.fileOf !== undefined) continue
-    const steps = key.split('.')
+    const option = optionsByKey().get(key)
+    if (option?.fileOf !== undefined) continue
+    const steps = (option?.place ?? key).split('.')
     let branch = tree
     for (const step of steps.slice(0, -1)) {
       branch[step] ??= {}
@@ -188,8 +186,13 @@ function assemble(values: ReadonlyMap<string, unknown>): Config {
   const port = config.transport.port === 0 ? SEED_PORT : config.transport.port
   const seeds = [...new Set(config.seeds.map(seed => seedAddress(seed, port)))]
   const clusterKey = config.transport.clusterKey?.toLowerCase()
-  return { ...config, seeds, transport: { ...config.transport, clusterKey } }
+  const grants = { ...config.grants, mode: config.grants.mode ?? modeOf(config.grants) }
+  return { ...config, seeds, grants, transport: { ...config.transport, clusterKey } }
 }
+
+/** Whoever says who votes wants them to. */
+const modeOf = ({ expectedNodes, voters }: GrantsConfig): Mode =>
+  expectedNodes === undefined && voters.length === 0 ? 'available' : 'quorum'
 
 function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value

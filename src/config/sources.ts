@@ -2,7 +2,6 @@
 import { dirname, resolve } from 'node:path'
 import type { Problem } from '../base/errors.ts'
 import { flagOf, type Option, variableOf } from './option.ts'
-import { QUORUM_KEYS } from './options.ts'
 import { knownKey } from './shapes.ts'
 
 /** One option as one source gives it. */
@@ -19,8 +18,6 @@ export interface Given {
 export interface Source {
   readonly given: readonly Given[]
   readonly problems: readonly Problem[]
-  /** Problems that are a wish for quorum mode. */
-  readonly quorum: readonly Problem[]
 }
 
 export type FlagValue =
@@ -30,14 +27,6 @@ export type FlagValue =
   | readonly unknown[]
   | Readonly<Record<string, unknown>>
   | undefined
-
-const quorumProblem = (at: string): Problem => ({
-  at,
-  expected: 'nothing: quorum mode is not in this version',
-  got: 'a value',
-})
-
-const asksForQuorum = (key: string): boolean => QUORUM_KEYS.includes(key.split('.').at(-1) ?? '')
 
 /** Variables of the command line client and of the start script, which are none of the daemon's options. */
 export const OTHER_VARIABLES: readonly string[] = [
@@ -71,13 +60,12 @@ export function fromTree(
 ): Source {
   const byKey = new Map(options.map(option => [option.key, option]))
   const base = path === undefined ? process.cwd() : dirname(resolve(path))
-  const found = { given: [] as Given[], problems: [] as Problem[], quorum: [] as Problem[] }
+  const found = { given: [] as Given[], problems: [] as Problem[] }
   const walk = (branch: Readonly<Record<string, unknown>>, prefix: string): void => {
     for (const [name, value] of Object.entries(branch)) {
       const key = prefix + name
       const option = byKey.get(key)
       if (option !== undefined) add(option, value, key)
-      else if (asksForQuorum(key)) found.quorum.push(quorumProblem(key))
       else if (options.some(known => known.key.startsWith(`${key}.`))) descend(value, key)
       else found.problems.push({ at: key, expected: knownKey(key, [...byKey.keys()]), got: 'an unknown key' })
     }
@@ -123,7 +111,7 @@ export function fromEnvironment(
   }
   return {
     given,
-    ...strangers(
+    problems: strangers(
       env,
       options.map(option => variableOf(option.key)),
       usable,
@@ -136,22 +124,19 @@ function strangers(
   env: Readonly<Record<string, string | undefined>>,
   known: readonly string[],
   usable: (name: string) => string | undefined,
-): Pick<Source, 'problems' | 'quorum'> {
+): readonly Problem[] {
   const problems: Problem[] = []
-  const quorum: Problem[] = []
-  const quorumVariables = QUORUM_KEYS.map(variableOf)
   for (const name of Object.keys(env)) {
     if (!name.startsWith('ROUNDTABLE_') || known.includes(name) || usable(name) === undefined) continue
     if (OTHER_VARIABLES.includes(name) || name.startsWith(TASK_VARIABLES)) continue
-    if (quorumVariables.includes(name)) quorum.push(quorumProblem(name))
-    else problems.push({ at: name, expected: knownKey(name, known), got: 'an unknown variable' })
+    problems.push({ at: name, expected: knownKey(name, known), got: 'an unknown variable' })
   }
-  return { problems, quorum }
+  return problems
 }
 
 /** Flags by their name (`http-port`) or by key (`http.port`); text is read as in the environment, other values as in a file. */
 export function fromFlags(flags: Readonly<Record<string, FlagValue>>, options: readonly Option[]): Source {
-  const found = { given: [] as Given[], problems: [] as Problem[], quorum: [] as Problem[] }
+  const found = { given: [] as Given[], problems: [] as Problem[] }
   const known = options.filter(option => option.secret !== true)
   for (const [name, value] of Object.entries(flags)) {
     if (value === undefined) continue
@@ -166,9 +151,7 @@ export function fromFlags(flags: Readonly<Record<string, FlagValue>>, options: r
       })
     } else if (option !== undefined) {
       found.given.push({ option, value: flagValue(value, option), at, base: process.cwd() })
-    } else if (QUORUM_KEYS.some(key => key === name || flagOf(key) === name))
-      found.quorum.push(quorumProblem(at))
-    else
+    } else
       found.problems.push({
         at,
         expected: knownKey(

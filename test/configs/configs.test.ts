@@ -37,7 +37,7 @@ test('default.yaml changes nothing: with it the configuration is what it is with
 
 /** The nodes of local-cluster.yaml as its own comment starts them. */
 function localNodes(): readonly Config[] {
-  return [1, 2, 3].map(i =>
+  return [1, 2, 3, 4, 5, 6, 7, 8].map(i =>
     parseConfig({
       machine,
       file: pathOf('local-cluster.yaml'),
@@ -58,10 +58,8 @@ test('local-cluster.yaml lets several nodes run beside each other, reachable fro
   for (const { transport, http, seeds, taskLists } of nodes) {
     assert.equal(transport.host, '127.0.0.1')
     assert.equal(http.host, '127.0.0.1')
-    assert.deepEqual(
-      seeds,
-      nodes.map(node => `127.0.0.1:${node.transport.port}`),
-    )
+    const first = nodes.slice(0, 3).map(node => `127.0.0.1:${node.transport.port}`)
+    assert.deepEqual(seeds, first)
     for (const { path } of taskLists) assert.ok(statSync(path).isFile())
   }
 })
@@ -137,6 +135,16 @@ test('in compose.yaml what a node needs is there: seeds, volumes, list, time to 
 test('the image leaves within the ten seconds that docker stop grants', () => {
   const leaveMs = configOf({ hostname: 'any', environment: {} }).leaveMs
   assert.ok(leaveMs <= 8_000, `${leaveMs} ms`)
+})
+
+test('the shipped clusters run in quorum mode, with as many voters as nodes', () => {
+  const composed = Object.values(compose.services).map(configOf)
+  for (const nodes of [localNodes(), composed]) {
+    for (const { grants } of nodes) {
+      assert.equal(grants.mode, 'quorum')
+      assert.equal(grants.expectedNodes, nodes.length)
+    }
+  }
 })
 
 test('no shipped file puts the data beside itself', () => {
