@@ -19,13 +19,13 @@ interface Plan {
  */
 export class Departing {
   readonly #membership: Membership
-  readonly #tasks: Tasks
+  readonly #tasks: Pick<Tasks, 'leave' | 'drained' | 'abandon'>
   #plan: Plan | undefined
   #abandonedAt: Instant | undefined
   #drained = false
   #left = false
 
-  constructor(membership: Membership, tasks: Tasks) {
+  constructor(membership: Membership, tasks: Pick<Tasks, 'leave' | 'drained' | 'abandon'>) {
     this.#membership = membership
     this.#tasks = tasks
   }

@@ -18,6 +18,18 @@ export function nodeMetrics(node: Node, now: Now): Metric[] {
       '1 when this node is alone although it has seeds.',
       node.membership.island ? 1 : 0,
     ),
+    one(
+      'node_id_taken',
+      'gauge',
+      '1 while this node stands aside for another of its name.',
+      node.membership.nameTaken === undefined ? 0 : 1,
+    ),
+    one(
+      'implausible_incarnations_total',
+      'counter',
+      'Records dropped for an incarnation centuries ahead of the clock.',
+      counters.implausible,
+    ),
     one('incarnation', 'gauge', 'Incarnation of this node.', status.incarnation),
     one('boot', 'gauge', 'Boot number of this node.', status.boot),
     one('uptime_ms', 'gauge', 'Milliseconds since start.', status.uptimeMs),
