@@ -20,7 +20,8 @@ import type { Ring, RingMember } from '../ring/ring.ts'
 import { Conditions } from './conditions.ts'
 import type { GrantsConfig } from './config.ts'
 import type { GrantsEffect } from './effects.ts'
-import { exceptionsOf, type Holding, Leases } from './leases.ts'
+import { exceptionsOf, quorumUntil, singleOf } from './holdings.ts'
+import { type Holding, Leases } from './leases.ts'
 import {
   type Grant,
   type GrantRefused,
@@ -81,6 +82,7 @@ export class Grants {
   #marks = 0
   #names: readonly NodeId[] = []
   #version = 0
+  #moves = 0
   #signature = ''
   #held = false
   #single: { readonly holding: Holding; readonly until: Instant } | undefined
@@ -200,6 +202,11 @@ export class Grants {
     return this.#version
   }
 
+  /** Changes whenever a grant came, went or ran out: leaves may have ended, or end at another time. */
+  get moves(): number {
+    return this.#moves
+  }
+
   get voters(): VoterBook {
     return this.#book
   }
@@ -211,7 +218,7 @@ export class Grants {
   }
 
   get leaseUntil(): Instant | undefined {
-    return this.#quorumUntil(() => true)
+    return quorumUntil(this.#holdings, this.#book)
   }
 
   changeVoters(kind: 'add' | 'remove', node: NodeId, now: Now): VoterAnswer {
@@ -359,6 +366,7 @@ export class Grants {
     const holdings = this.#holdings
     const texts = holdings.map(({ voter, conditions }) => `${voter} ${JSON.stringify(conditions)}`).sort()
     const signature = `${this.#terms.last} ${texts.join('\n')}`
+    this.#moves++
     if (signature !== this.#signature) this.#version++
     this.#signature = signature
     const until = this.leaseUntil
@@ -375,18 +383,10 @@ export class Grants {
   #grantedUntil(key: string): Instant | undefined {
     const single = this.#single
     if (single) return this.#conditions.hold(single.holding.conditions, key) ? single.until : undefined
-    return this.#quorumUntil(({ conditions }) => this.#conditions.hold(conditions, key))
-  }
-
-  /** The latest instant until which a quorum of such grants stands: they come the longest first. */
-  #quorumUntil(fits: (holding: Holding) => boolean): Instant | undefined {
-    const quorum = new Set<NodeId>()
-    for (const holding of this.#holdings) {
-      if (!fits(holding)) continue
-      quorum.add(holding.voter)
-      if (this.#book.isQuorum(quorum)) return holding.until
-    }
-    return undefined
+    return quorumUntil(
+      this.#holdings.filter(each => this.#conditions.hold(each.conditions, key)),
+      this.#book,
+    )
   }
 
   #askFor(node: NodeId, ring: string, now: Now): void {
@@ -402,14 +402,4 @@ export class Grants {
   #log(event: string, fields: Extract<GrantsEffect, { kind: 'log' }>['fields']): void {
     this.#effects.push({ kind: 'log', level: 'info', event, fields })
   }
-}
-
-/** The usual case, all grants alike: then one look decides for a key. */
-function singleOf(holdings: readonly Holding[], until: Instant | undefined) {
-  const [holding] = holdings
-  if (holding === undefined || until === undefined) return undefined
-  const text = JSON.stringify(holding.conditions)
-  return holdings.every(({ conditions }) => JSON.stringify(conditions) === text)
-    ? { holding, until }
-    : undefined
 }

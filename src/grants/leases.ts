@@ -147,12 +147,3 @@ export class Leases {
     return lease
   }
 }
-
-/** How many different promises to others these grants name. */
-export function exceptionsOf(holdings: readonly Holding[]): number {
-  const all = new Set<string>()
-  for (const { conditions } of holdings) {
-    for (const each of conditions) if (each.kind === 'not-excepted') all.add(JSON.stringify(each.exception))
-  }
-  return all.size
-}

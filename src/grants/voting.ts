@@ -91,7 +91,10 @@ export class Voting {
   receive(from: NodeId, peer: PeerId, renew: Renew, now: Now): void {
     const ring = this.#ring
     const reason = this.#unfit(renew, now)
-    if (reason !== undefined || ring === undefined) return this.#refuse(from, renew, reason ?? 'silent', now)
+    if (reason !== undefined || ring === undefined) {
+      this.#refuse(from, renew, reason ?? 'silent', now)
+      return
+    }
     const { promiseMs } = timesFor(ring.members.length, this.#parts.config)
     const verdict = this.#promises.receive(from, peer, renew, ring.checksum, promiseMs, now)
     if (verdict.kind === 'stale') this.counts.stale++

@@ -113,9 +113,15 @@ export class Adversary {
     const dice = this.#random.below(12)
     if (dice < 5) this.#see(subject, this.#someRing(subject))
     else if (dice < 7) this.#seeAll()
-    else if (dice < 8) subject.frozenUntil = this.#time + this.#random.between(100, 5_000)
+    else if (dice < 8) this.#freeze(subject)
     else if (dice < 9) this.#restart(subject, this.#random.chance(0.2))
     else this.#loss = this.#random.chance(0.5) ? 0 : this.#random.between(0, 0.5)
+  }
+
+  /** Not again while it is frozen: what waits must keep its order. */
+  #freeze(subject: Subject): void {
+    if (subject.frozenUntil > this.#time) return
+    subject.frozenUntil = this.#time + this.#random.between(100, 5_000)
   }
 
   #seeAll(): void {
@@ -129,7 +135,10 @@ export class Adversary {
   }
 
   #ringOf(ids: readonly NodeId[], weight = 1): Ring {
-    return buildRing(ids.map((id, i) => ({ id, weight: i === 0 ? weight : 1 })), RING)
+    return buildRing(
+      ids.map((id, i) => ({ id, weight: i === 0 ? weight : 1 })),
+      RING,
+    )
   }
 
   #see(subject: Subject, ring: Ring): void {
@@ -154,7 +163,10 @@ export class Adversary {
       subject.peer = `${subject.id}-${this.#order}`
       subject.disk.top = undefined
     }
-    this.#born(subject, this.#subjects.map(({ id }) => id))
+    this.#born(
+      subject,
+      this.#subjects.map(({ id }) => id),
+    )
     this.#see(subject, subject.ring)
   }
 
@@ -186,11 +198,11 @@ export class Adversary {
     this.#at(TICK_MS / subject.rate, () => this.#tick(subject))
   }
 
-  /** One input; a frozen node takes it when it wakes. */
+  /** One input; a frozen node takes it when it wakes, after those that came before. */
   #step(subject: Subject, input: (grants: Grants, now: Now) => void): void {
     const { grants, frozenUntil } = subject
     if (frozenUntil > this.#time) {
-      this.#at(frozenUntil - this.#time, () => subject.grants === grants && this.#step(subject, input))
+      this.#atTime(frozenUntil, () => subject.grants === grants && this.#step(subject, input))
       return
     }
     const now = this.#now(subject)
@@ -217,7 +229,10 @@ export class Adversary {
       const by = `${subject.id} ${subject.peer} ${subject.boot}`
       const last = this.#last.get(key)
       if (last?.by === by) continue
-      assert.ok(!last || leave.term > last.term, `${key}: ${by} has term ${leave.term} after ${last?.by} ${last?.term}`)
+      assert.ok(
+        !last || leave.term > last.term,
+        `${key}: ${by} has term ${leave.term} after ${last?.by} ${last?.term}`,
+      )
       this.#last.set(key, { by, term: leave.term })
       this.gained++
     }
@@ -253,7 +268,11 @@ export class Adversary {
   }
 
   #at(inMs: number, run: () => void): void {
-    const event = { at: this.#time + inMs, order: this.#order++, run }
+    this.#atTime(this.#time + inMs, run)
+  }
+
+  #atTime(at: number, run: () => void): void {
+    const event = { at, order: this.#order++, run }
     const heap = this.#events
     let i = heap.push(event) - 1
     while (i > 0) {
