@@ -36,9 +36,12 @@ export function drawFaults(random: Random, { profile, mode, nodes }: Shape, unti
 function mildFaults({ random, nodes, until }: Run): Fault[] {
   const faults: Fault[] = []
   const from = STARTS_MS + 2_000
-  if (random.chance(0.8)) {
+  const lossy = random.chance(0.7)
+  if (lossy) {
     const share = random.chance(0.5) ? 0.2 : random.between(0.05, 0.2)
-    faults.push({ at: from, kind: 'loss', pair: 'all', share, ms: until - from })
+    // From the first packet, or once the cluster has formed.
+    const at = random.chance(0.5) ? 0 : from
+    faults.push({ at, kind: 'loss', pair: 'all', share, ms: until - at })
   }
   if (random.chance(0.8)) {
     const jitterMs = random.between(20, 160)
@@ -48,6 +51,14 @@ function mildFaults({ random, nodes, until }: Run): Fault[] {
     const ms = random.between(200, nodes === 2 ? PAUSE_MS_MAX_OF_TWO : PAUSE_MS_MAX)
     faults.push({ at, kind: random.chance(0.5) ? 'freeze' : 'freeze-tree', host: random.below(nodes), ms })
   }
+  // On top of 20 % loss this could take longer than silence is borne.
+  if (!lossy)
+    faults.push({
+      at: random.between(from, until - 10_000),
+      kind: 'stall-all',
+      host: random.below(nodes),
+      ms: 10_000,
+    })
   return faults
 }
 
@@ -56,7 +67,13 @@ function pauseFaults({ random, nodes, until }: Run): Fault[] {
   for (let at = STARTS_MS + 2_000; at < until; at += random.between(500, 5_000)) {
     const ms = random.chance(0.5) ? random.between(200, 2_000) : random.between(2_000, 10_000)
     const kind = random.chance(0.5) ? 'freeze' : 'freeze-tree'
-    faults.push({ at, kind, host: random.below(nodes), ms: Math.min(ms, until - at) })
+    const host = random.below(nodes)
+    faults.push({ at, kind, host, ms: Math.min(ms, until - at) })
+    if (random.chance(0.5)) continue
+    // Another one pauses while the first one is suspected or has just come back.
+    const also = Math.min(at + random.between(0, ms + 1_000), until - 1)
+    const other = (host + 1 + random.below(nodes - 1)) % nodes
+    faults.push({ at: also, kind, host: other, ms: Math.min(random.between(200, 4_000), until - also) })
   }
   return faults
 }
@@ -119,6 +136,7 @@ const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
   [4, drawPartition],
   [3, drawCut],
   [2, (run, at) => [{ at, kind: 'stall', pair: drawPair(run), ms: lasts(run, at) }]],
+  [1, (run, at) => onHost(run, host => [{ at, kind: 'stall-all', host, ms: lasts(run, at) }])],
   [1, (run, at) => onHost(run, host => [{ at, kind: 'slow-disk', host, ms: lasts(run, at) }])],
   [1, drawFailingDisk],
   [

@@ -44,6 +44,8 @@ export type Fault = { readonly at: number } & (
       readonly pair: Pair
       readonly ms: number
     }
+  /** All connections of one host go silent, as when a firewall forgets them; new ones work. */
+  | { readonly kind: 'stall-all'; readonly host: number; readonly ms: number }
   | { readonly kind: 'wall-step'; readonly host: number; readonly byMs: number }
   | { readonly kind: 'submit'; readonly host: number; readonly task: number }
   | { readonly kind: 'control'; readonly host: number; readonly request: ControlRequest }

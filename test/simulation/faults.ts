@@ -111,6 +111,8 @@ export class Faults {
         return world.killRunner(host)
       case 'suspend':
         return world.suspend(host, fault.ms)
+      case 'stall-all':
+        return this.#stallAll(host, fault.ms)
       case 'submit':
         if (running) this.#cluster.submit(host, fault.task)
         return running
@@ -121,6 +123,13 @@ export class Faults {
         this.#applyToMachine(host, fault)
         return true
     }
+  }
+
+  #stallAll(host: Host, ms: number): boolean {
+    const { network, hosts } = this.#world
+    this.#world.note(`all connections of ${host.name} stall`)
+    const stalled = hosts.map(other => (other === host ? 0 : network.stall(host.index, other.index, ms)))
+    return stalled.some(count => count > 0)
   }
 
   #applyToMachine(

@@ -26,6 +26,8 @@ const DIALS_PER_SECOND_MAX = 200
 const REQUEST_MS_MAX = 20_000
 /** A leave is over this long after its deadline, in ms of a slow clock: the handing back, the farewell, the last writes. */
 const LEAVE_SLACK_MS = 3_500
+/** Whoever has been awake for so long, in ms, has been heard, or waits to be. */
+const HEARD_MS = 1_000
 /** Claims about a pause may be said again for this long after it. */
 const PAUSE_ECHO_MS = 3_000
 
@@ -107,6 +109,9 @@ export class Invariants implements WorldProbe {
         return
       case 'reply':
         this.#checkReply(process, effect)
+        return
+      case 'log':
+        if (effect.event === 'verdict') this.#checkVerdict(process, String(effect.fields['member']))
         return
       case 'left':
         this.#leaves.delete(process)
@@ -190,6 +195,18 @@ export class Invariants implements WorldProbe {
         fault.host === host &&
         fault.at <= now &&
         now <= fault.at + fault.ms + PAUSE_ECHO_MS,
+    )
+  }
+
+  /** A node that just woke has frames waiting: they tell of whoever was awake meanwhile. */
+  #checkVerdict(by: Process, member: string): void {
+    this.#tally.count('verdicts')
+    const subject = this.#hostOf(member)?.process
+    if (this.#schedule.profile !== 'pauses' || subject === undefined || subject.awakeMs < HEARD_MS) return
+    this.#fail(
+      'a verdict hears what waits',
+      by,
+      `${member} has been awake for ${Math.round(subject.awakeMs)} ms`,
     )
   }
 

@@ -87,6 +87,7 @@ export class Process implements Party {
   readonly #requests = new Set<RequestId>()
   #alive = true
   #frozen = false
+  #awakeSince: number
   #links = 0
   #nextTick: number
   #timerAt = Number.POSITIVE_INFINITY
@@ -103,6 +104,7 @@ export class Process implements Party {
     this.peer = identity.peer
     this.boot = identity.boot
     this.startedAt = ground.queue.now
+    this.#awakeSince = ground.queue.now
     this.machine = makeMachine(this.now())
     this.#nextTick = ground.clock.monoAt(ground.queue.now)
     this.#arm()
@@ -114,6 +116,11 @@ export class Process implements Party {
 
   get frozen(): boolean {
     return this.#frozen
+  }
+
+  /** Milliseconds since it last stood still, or since its start; 0 while it does. */
+  get awakeMs(): number {
+    return this.#frozen ? 0 : this.#ground.queue.now - this.#awakeSince
   }
 
   /** Both clocks of the host, now. */
@@ -152,6 +159,7 @@ export class Process implements Party {
     if (!this.#alive || !this.#frozen) return
     this.#ground.executor.thawDaemon()
     this.#frozen = false
+    this.#awakeSince = this.#ground.queue.now
     this.#tick()
     for (let item = this.#inbox.shift(); item !== undefined; item = this.#inbox.shift()) {
       if (!this.#alive) return

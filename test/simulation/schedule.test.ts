@@ -31,7 +31,10 @@ test('every fault is over when the quiet period begins', () => {
 test('the mild profile stays within what is promised to bury nobody', () => {
   for (const { faults } of all('mild')) {
     for (const fault of faults) {
-      assert.ok(['loss', 'delay', 'freeze', 'freeze-tree', 'submit'].includes(fault.kind), fault.kind)
+      assert.ok(
+        ['loss', 'delay', 'freeze', 'freeze-tree', 'stall-all', 'submit'].includes(fault.kind),
+        fault.kind,
+      )
       if (fault.kind === 'loss') assert.ok(fault.share <= 0.2)
       if (fault.kind === 'delay') assert.ok(fault.latencyMs + fault.jitterMs <= 180)
       if (fault.kind === 'freeze' || fault.kind === 'freeze-tree') assert.ok(fault.ms <= 2_000)
@@ -58,6 +61,7 @@ test('the mixed profile draws every kind of fault', () => {
     'power-off',
     'slow-disk',
     'stall',
+    'stall-all',
     'start',
     'submit',
     'suspend',

@@ -91,6 +91,10 @@ function planHosts(random: Random, profile: Profile, nodes: number): HostPlan[] 
   const fewSeeds = random.chance(0.5)
   const everyone = Array.from({ length: nodes }, (_, index) => index)
   const seeds = fewSeeds ? everyone.slice(0, SEED_HOSTS) : everyone
+  const startOf = (): number => {
+    if (profile === 'mild' && random.chance(0.1)) return random.between(5_000, 20_000)
+    return together ? random.between(0, 100) : random.between(0, STARTS_MS)
+  }
   return everyone.map(() => ({
     clock: {
       offsetMs: random.between(1_000, 1e7),
@@ -101,7 +105,7 @@ function planHosts(random: Random, profile: Profile, nodes: number): HostPlan[] 
           : random.between(0.9, 1.1),
       wallOffsetMs: random.chance(0.3) ? random.between(-60_000, 60_000) : random.between(-50, 50),
     },
-    startAt: together ? random.between(0, 100) : random.between(0, STARTS_MS),
+    startAt: startOf(),
     seeds,
   }))
 }
