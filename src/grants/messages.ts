@@ -166,11 +166,4 @@ export interface TopTell {
 
 export type TopMessage = TopAsk | TopTell
 
-export type GrantsLinkMessage =
-  | Renew
-  | Grant
-  | GrantRefused
-  | RingAsk
-  | RingTell
-  | VotersMessage
-  | TopMessage
+export type GrantsLinkMessage = Renew | Grant | GrantRefused | RingAsk | RingTell | VotersMessage | TopMessage

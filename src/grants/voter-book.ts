@@ -26,24 +26,13 @@ import type { NodeId } from '../base/ids.ts'
 import { elapsedMs, type Instant, type Now } from '../base/time.ts'
 import { type GrantsConfig, VOTERS_MAX } from './config.ts'
 import type { GrantsEffect } from './effects.ts'
-import type {
-  Ballot,
-  StoredVoters,
-  VoterList,
-  VotersMessage,
-  VotersName,
-  VotersPrepare,
-  VotersPromise,
-  VotersTell,
-} from './messages.ts'
+import type { Ballot, StoredVoters, VoterList, VotersMessage, VotersName, VotersTell } from './messages.ts'
 import type { Top } from './top.ts'
+import { VoterChange, type VoterDesk } from './voter-change.ts'
 import {
-  baseOf,
-  compareBallots,
   hashOf,
   higherBallot,
   isActingQuorum,
-  isChangeQuorum,
   isJoint,
   isNewer,
   isSame,
@@ -52,11 +41,8 @@ import {
   listOf,
   nameOf,
   namesOf,
-  rootOf,
-  settledOf,
   sorted,
 } from './voter-list.ts'
-import { ROUND_MS_MAX, VoterRound } from './voter-round.ts'
 import { acceptance, refusalOfChange, refusalOfReset, resetOf } from './voter-rules.ts'
 import { VoterStatements } from './voter-statements.ts'
 import type { Voters } from './voters.ts'
@@ -65,8 +51,6 @@ import type { Voters } from './voters.ts'
 const STILL_MS = 500
 /** How often the others are told, or asked, while the list is not settled; a settled one is told to one of them, in ms. */
 const TELL_MS = 500
-/** A joint list that is not settled by then is carried on by another, in ms. */
-const CARRY_ON_MS = 2_000
 /** Asked for a list at a time, by a node that has none. */
 const ASKED_MAX = 16
 /** Other lists remembered as conflicting with this one; further ones are neither logged nor counted. */
@@ -91,6 +75,7 @@ export type VoterAnswer =
 export class VoterBook implements Voters {
   readonly #parts: VoterBookParts
   readonly #statements = new VoterStatements()
+  readonly #change: VoterChange
   readonly #conflicts = new Set<string>()
   /** What this node decided last; it may still be on its way to the disk. */
   #row: StoredVoters | undefined
@@ -103,12 +88,6 @@ export class VoterBook implements Voters {
   #vouched: boolean
   #live: ReadonlySet<NodeId>
   #liveSince: Instant | undefined
-  #round: VoterRound | undefined
-  /** The highest round heard of. */
-  #roundSeen = 0
-  /** When the joint list came to this disk, or was tried again last. */
-  #jointSince: Instant | undefined
-  #settledAt: Instant | undefined
   #toldAt: Instant | undefined
   #tells = 0
 
@@ -118,7 +97,7 @@ export class VoterBook implements Voters {
     this.#vouched = parts.stored !== undefined
     this.#live = new Set([parts.self])
     this.#take(parts.stored)
-    this.#roundSeen = parts.stored?.promised?.round ?? 0
+    this.#change = new VoterChange(this.#desk())
     const { voters } = parts.config
     if (
       voters.length > 0 &&
@@ -168,9 +147,7 @@ export class VoterBook implements Voters {
 
   tick(now: Now): void {
     this.#form(now)
-    this.#settle(now)
-    this.#carryOn(now)
-    this.#ask(now)
+    this.#change.tick(now)
     if (this.#toldAt !== undefined && elapsedMs(this.#toldAt, now.mono) < TELL_MS) return
     this.#toldAt = now.mono
     this.#tell(this.#audience())
@@ -178,8 +155,8 @@ export class VoterBook implements Voters {
 
   message(from: NodeId, message: VotersMessage, now: Now): void {
     if (message.type === 'voters') this.#heard(from, message, now)
-    else if (message.type === 'voters-prepare') this.#prepare(from, message)
-    else this.#promised(from, message, now)
+    else if (message.type === 'voters-prepare') this.#change.prepare(from, message)
+    else this.#change.promised(from, message, now)
   }
 
   /** A write is on disk. True when it was one of the book's. */
@@ -197,11 +174,11 @@ export class VoterBook implements Voters {
   /** Begins a change; it goes on in the background and may yet fail, which is logged. */
   change(kind: 'add' | 'remove', node: NodeId, now: Now): VoterAnswer {
     const row = this.#row
-    const ready = this.#round === undefined && this.#isFirm()
+    const ready = !this.#change.busy && this.#isFirm()
     const refusal = refusalOfChange(row, kind, node, this.#live, ready)
     if (refusal !== undefined || row === undefined) return refused(refusal ?? '')
     const names = kind === 'add' ? sorted([...row.names, node]) : row.names.filter(name => name !== node)
-    this.#begin(jointOf(row, names), now)
+    this.#change.begin(jointOf(row, names), now)
     return { ok: true, detail: `Under way: ${kind} ${node}. GET /v1/voters shows when it is done.` }
   }
 
@@ -217,7 +194,7 @@ export class VoterBook implements Voters {
       before: before?.names,
       versionBefore: before?.version,
     })
-    this.#round = undefined
+    this.#change.giveUp()
     this.#adopt(list, true)
     return { ok: true, detail: `These are the voters now: ${list.names.join(', ')}.` }
   }
@@ -252,15 +229,18 @@ export class VoterBook implements Voters {
 
   #heard(from: NodeId, tell: VotersTell, now: Now): void {
     const { list } = tell
-    if (list === undefined) return this.#disk === undefined ? undefined : this.#tell([from])
-    if (!isSound(list)) return this.#conflict('voters-malformed', from, list)
+    if (list === undefined || !isSound(list)) {
+      if (list !== undefined) this.#conflict('voters-malformed', from, list)
+      else if (this.#disk !== undefined) this.#tell([from])
+      return
+    }
     this.#statements.note(from, tell)
-    this.#roundSeen = Math.max(this.#roundSeen, list.ballot?.round ?? 0)
+    this.#change.heardOf(list.ballot)
     this.#consider(from, list, tell.firm)
     const mine = this.#disk
     if (mine !== undefined && isNewer(mine, list)) this.#tell([from])
     this.#form(now)
-    this.#settle(now)
+    this.#change.tick(now)
   }
 
   #consider(from: NodeId, told: VoterList, firm: boolean): void {
@@ -271,7 +251,7 @@ export class VoterBook implements Voters {
       if (this.#row === undefined && told.version === 0 && this.#parts.config.voters.length > 0) return
       this.#adopt(told, firm)
     } else if (verdict === 'refuse') {
-      if (told.ballot !== undefined) this.#answerPromise(told.ballot.by, told.ballot)
+      if (told.ballot !== undefined) this.#change.answer(told.ballot.by, told.ballot)
     } else if (firm && !this.#isFirm() && told.version > 0) {
       this.#log('warn', 'voters-overruled', { by: from, names: told.names, mine: this.#row?.names })
       this.#adopt(told, firm)
@@ -297,127 +277,31 @@ export class VoterBook implements Voters {
     this.#write({ ...listOf(told), ...promisedOf(higherBallot(this.#row?.promised, told.ballot)) })
   }
 
-  // ---- changing
-
-  #begin(wish: VoterList, now: Now): void {
-    const row = this.#row
-    if (row === undefined) return
-    const ballot = { round: this.#roundSeen + 1, by: this.#parts.self }
-    this.#roundSeen = ballot.round
-    this.#round = new VoterRound(ballot, wish, now)
-    this.#log('info', 'voters-change-begun', {
-      names: wish.names,
-      before: wish.previous,
-      round: ballot.round,
-    })
-    this.#write({ ...row, promised: ballot }, later => {
-      if (this.#round?.ballot !== ballot) return
-      this.#round.promised(this.#parts.self, this.#acceptedOf(this.#disk))
-      this.#ask(later)
-      this.#propose()
-    })
-  }
-
-  #ask(now: Now): void {
-    const round = this.#round
-    if (round === undefined) return
-    if (round.isOver(now) || this.#row === undefined || baseOf(this.#row).version !== round.version) {
-      this.#log('warn', 'voters-change-abandoned', { names: round.wish.names, afterMsAtMost: ROUND_MS_MAX })
-      this.#round = undefined
-      return
+  #desk(): VoterDesk {
+    const book = this
+    return {
+      self: this.#parts.self,
+      promiseMs: this.#parts.config.promiseMs,
+      statements: this.#statements,
+      get row() {
+        return book.#row
+      },
+      get disk() {
+        return book.#disk
+      },
+      get live() {
+        return book.#live
+      },
+      get top() {
+        return book.#parts.top().value
+      },
+      isFirm: () => this.#isFirm(),
+      write: (row, then) => this.#write(row, then),
+      adopt: list => this.#adopt(list, true),
+      tell: to => this.#tell(to),
+      send: (to, message) => this.#send(to, message),
+      log: (level, event, fields) => this.#log(level, event, fields),
     }
-    const { ballot, version, root } = round
-    if (compareBallots(this.#disk?.promised, ballot) < 0) return
-    if (compareBallots(this.#row.promised, ballot) > 0) return this.#outbid(round, this.#row.promised, now)
-    for (const to of round.due(now)) this.#send(to, { type: 'voters-prepare', version, root, ballot })
-  }
-
-  #prepare(from: NodeId, { version, root, ballot }: VotersPrepare): void {
-    this.#roundSeen = Math.max(this.#roundSeen, ballot.round)
-    const row = this.#row
-    if (row === undefined || !this.#isFirm() || rootOf(row) !== root) return this.#tell([from])
-    if (baseOf(row).version !== version || row.version === 0) return this.#tell([from])
-    if (compareBallots(ballot, row.promised) <= 0) return this.#answerPromise(from, ballot)
-    this.#write({ ...row, promised: ballot }, () => this.#answerPromise(from, ballot))
-  }
-
-  /** Yes or no; nothing that is not on the disk. */
-  #answerPromise(to: NodeId, ballot: Ballot): void {
-    const disk = this.#disk
-    if (disk?.promised === undefined || !this.#isFirm()) return
-    const accepted = this.#acceptedOf(disk)
-    this.#send(to, { type: 'voters-promise', ballot, promised: disk.promised, accepted })
-  }
-
-  #acceptedOf(row: StoredVoters | undefined): VoterList | undefined {
-    return row !== undefined && isJoint(row) ? listOf(row) : undefined
-  }
-
-  #promised(from: NodeId, { ballot, promised, accepted }: VotersPromise, now: Now): void {
-    this.#roundSeen = Math.max(this.#roundSeen, promised.round)
-    const round = this.#round
-    if (round === undefined || compareBallots(round.ballot, ballot) !== 0) return
-    if (compareBallots(promised, ballot) > 0) this.#outbid(round, promised, now)
-    if (compareBallots(promised, ballot) !== 0) return
-    if (accepted !== undefined && !this.#fits(round, accepted)) return
-    round.promised(from, accepted)
-    this.#propose()
-  }
-
-  #outbid(round: VoterRound, by: Ballot | undefined, now: Now): void {
-    this.#round = undefined
-    this.#jointSince = now.mono
-    this.#log('warn', 'voters-change-outbid', { names: round.wish.names, by: by?.by })
-  }
-
-  #fits(round: VoterRound, accepted: VoterList): boolean {
-    const base = baseOf(accepted)
-    return (
-      isSound(accepted) &&
-      rootOf(accepted) === round.root &&
-      base.version === round.version &&
-      String(base.names) === String(round.wish.previous)
-    )
-  }
-
-  #propose(): void {
-    const row = this.#row
-    const list = this.#round?.proposal()
-    if (row === undefined || list === undefined) return
-    this.#round = undefined
-    if (baseOf(row).version !== baseOf(list).version || compareBallots(list.ballot, row.promised) < 0) return
-    this.#vouched = true
-    this.#write({ ...list, ...promisedOf(list.ballot) })
-  }
-
-  /** A joint list that quorums of both lists have is settled; a promise's length later the change is made. */
-  #settle(now: Now): void {
-    const joint = this.#disk
-    if (joint?.previous === undefined || this.#row === undefined || !isSame(this.#row, joint)) return
-    const holders = new Set(this.#statements.holders(joint, true))
-    if (this.#isFirm() && this.includes(this.#parts.self)) holders.add(this.#parts.self)
-    if (!isChangeQuorum(joint.previous, joint.names, joint.fixed, holders)) return
-    if (this.#settledAt === undefined) {
-      this.#settledAt = now.mono
-      this.#log('info', 'voters-change-settled', { names: joint.names, before: joint.previous })
-    }
-    if (elapsedMs(this.#settledAt, now.mono) < this.#parts.config.promiseMs) return
-    const floor = Math.max(joint.floor ?? 0, this.#parts.top().value, this.#statements.topOf(holders))
-    this.#adopt({ ...settledOf(joint), floor }, true)
-  }
-
-  /** When whoever began the change is gone, or was outbid, the lowest living voter carries it on. */
-  #carryOn(now: Now): void {
-    const joint = this.#disk
-    if (joint?.ballot === undefined || this.#row === undefined || !isSame(this.#row, joint)) return
-    if (this.#round !== undefined || this.#settledAt !== undefined || !this.#isFirm()) return
-    if (this.#jointSince === undefined || elapsedMs(this.#jointSince, now.mono) < CARRY_ON_MS) return
-    const driver = this.#live.has(joint.ballot.by)
-      ? joint.ballot.by
-      : this.#names.find(name => this.#live.has(name))
-    if (driver !== this.#parts.self) return
-    this.#jointSince = now.mono
-    this.#begin(listOf(joint), now)
   }
 
   // ---- disk and wire
@@ -441,8 +325,7 @@ export class VoterBook implements Voters {
   #turned(now: Now): void {
     const list = this.#disk
     if (list === undefined) return
-    this.#settledAt = undefined
-    this.#jointSince = isJoint(list) ? now.mono : undefined
+    this.#change.turned(now)
     this.#log('info', 'voters', { version: list.version, names: list.names, previous: list.previous })
     this.#tell([...new Set([...this.#names, ...this.#live])])
     this.tick(now)

@@ -10,24 +10,40 @@ import { hash32 } from '../base/hash.ts'
 import type { NodeId } from '../base/ids.ts'
 import { Random } from '../base/random.ts'
 import { SnowflakeIds } from '../base/snowflake.ts'
-import { elapsedMs, type Instant, type Now } from '../base/time.ts'
+import { elapsedMs, type Instant, NEVER, type Now } from '../base/time.ts'
+import type { Mode } from '../grants/config.ts'
+import type { GrantsEffect } from '../grants/effects.ts'
+import { Grants } from '../grants/grants.ts'
+import type { GrantsLinkMessage } from '../grants/messages.ts'
 import { Membership } from '../membership/membership.ts'
 import type { RingParameters } from '../membership/messages.ts'
 import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksEffect } from '../tasks/effects.ts'
+import { openRight } from '../tasks/open-right.ts'
+import type { Right } from '../tasks/right.ts'
 import { Tasks } from '../tasks/tasks.ts'
+import { Acting } from './acting.ts'
+import { causesOf } from './causes.ts'
+import type { ControlReply } from './control.ts'
 import { Departing } from './departing.ts'
 import { type GateSight, StartGate } from './gate.ts'
+import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
 import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
+import { Operator, type VoterRequest } from './operator.ts'
 
 export class Node implements Machine {
   readonly init: NodeInit
   readonly membership: Membership
+  /** Who may act, as voter and as member; absent where nothing runs in quorum mode. */
+  readonly grants: Grants | undefined
   readonly tasks: Tasks
+  readonly history: History
   readonly gate = new StartGate()
+  readonly #acting: Acting
+  readonly #operator: Operator
   readonly #departing: Departing
   readonly #joining: Joining
   readonly #ids: SnowflakeIds
@@ -38,6 +54,9 @@ export class Node implements Machine {
   #viewChangedAt: Instant
   #island = false
   #unsendable = 0
+  #now: Now
+  #kept: readonly string[] = []
+  #voters: readonly NodeId[] = []
 
   constructor(init: NodeInit, now: Now) {
     const random = new Random(init.seed)
@@ -45,7 +64,14 @@ export class Node implements Machine {
     this.#startedAt = now
     this.#viewChangedAt = now.mono
     this.#ids = new SnowflakeIds(hash32(`${init.nodeId} ${init.boot}`) % 1024)
-    this.membership = new Membership(membershipInit(init, random.fork()), now)
+    this.#now = now
+    this.membership = new Membership({ ...membershipInit(init, random.fork()), ...this.#eviction() }, now)
+    this.grants = Acting.needed(init.grants) ? makeGrants(init, random.fork(), now) : undefined
+    this.#acting = new Acting(
+      init.grants,
+      this.grants,
+      openRight(() => this.#now.wall),
+    )
     this.tasks = new Tasks({
       self: init.nodeId,
       config: init.tasks,
@@ -53,14 +79,22 @@ export class Node implements Machine {
       records: init.records,
       check: init.check,
       random: random.fork(),
+      right: this.#acting,
       now,
     })
+    this.history = new History(init.nodeId, init.ring.vnodesPerWeight, now)
+    this.#operator = new Operator(this.membership, (id, request, at) => [
+      { kind: 'reply', id, reply: this.#changeVoters(request, at) },
+    ])
     this.#departing = new Departing(this.membership, this.tasks)
     this.#joining = new Joining(this.membership, init.joinDelayMs ?? 0)
     this.#ring = buildRing([], init.ring)
   }
 
   step(input: Input, now: Now): readonly Effect[] {
+    this.#now = now
+    // The clock of the lease comes first, and stands still for nobody.
+    this.grants?.awake(now)
     this.membership.awake(now)
     const effects = this.#handle(input, now)
     effects.push(...this.#follow(now))
@@ -68,11 +102,24 @@ export class Node implements Machine {
   }
 
   nextWake(): Instant {
-    return Math.min(this.membership.nextWake(), this.tasks.nextWake()) as Instant
+    return Math.min(
+      this.membership.nextWake(),
+      this.tasks.nextWake(),
+      this.grants?.nextWake() ?? NEVER,
+    ) as Instant
   }
 
   get ring(): Ring {
     return this.#ring
+  }
+
+  /** Who may act for which key at the moment of the last step. */
+  get right(): Right {
+    return this.#acting
+  }
+
+  modeOf(key: string): Mode {
+    return this.#acting.modeOf(key)
   }
 
   get phase(): 'joining' | 'ready' | 'leaving' | 'left' {
@@ -110,12 +157,14 @@ export class Node implements Machine {
     switch (input.kind) {
       case 'tick':
         this.membership.tick(this.#ring.checksum, this.tasks.load(), now)
+        this.grants?.tick(now)
         return this.#mapAll(this.tasks.tick(now))
       case 'link-up':
         this.membership.linkUp(input.link, input.peer, input.dialled, now)
         return []
       case 'link-down':
         this.membership.linkDown(input.link, input.peer, input.cause, now)
+        this.grants?.unreachable(this.#unlinked(), now)
         return []
       case 'frame':
         return this.#frame(input, now)
@@ -134,6 +183,12 @@ export class Node implements Machine {
       case 'seeds':
         this.membership.orders.setSeeds(input.seeds, now.mono)
         return []
+      case 'persisted':
+        if (input.mark < 0) return this.#mapAll(this.tasks.persisted(input.mark, now))
+        this.grants?.persisted(input.mark, now)
+        return []
+      case 'control':
+        return [...this.#operator.control(input.id, input.request, now)]
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
       default:
@@ -142,13 +197,16 @@ export class Node implements Machine {
   }
 
   #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {
-    const { message } = input
-    if (!isTaskMessage(message)) {
-      this.membership.frame(input.link, input.peer, message, now)
+    const { link, peer, message } = input
+    if (!isTaskMessage(message) && !isGrantsMessage(message)) {
+      this.membership.frame(link, peer, message, now)
       return []
     }
-    const from = this.membership.touched(input.link, input.peer, now)
-    return from === undefined ? [] : this.#mapAll(this.tasks.message(from, message, now))
+    const from = this.membership.touched(link, peer, now, message.type === 'renew')
+    if (from === undefined) return []
+    if (isTaskMessage(message)) return this.#mapAll(this.tasks.message(from, message, now))
+    this.grants?.message(from, peer, message, now)
+    return []
   }
 
   /** What follows from any input: a new view makes a new ring, and the ring tells the tasks what is owned. */
@@ -163,11 +221,54 @@ export class Node implements Machine {
     const departure = this.#departing.advance(now)
     effects.push(...this.#mapAll(departure.effects))
     if (this.membership.roster.version !== this.#rosterVersion) effects.push(...this.#newView(now))
-    effects.push(...this.#islandSaid())
+    effects.push(...this.#islandSaid(), ...this.#rightFollows(now))
     // Membership speaks last in the list but its frames do not depend on anything durable.
     effects.push(...this.membership.effects())
     if (departure.left) effects.push({ kind: 'left' })
     return effects
+  }
+
+  /**
+   * What this node still drains is told before anybody is asked for leave, since a request gives up what it does not
+   * name; and only after that do the tasks see what they may do.
+   */
+  #rightFollows(now: Now): Effect[] {
+    const { grants, membership, tasks } = this
+    const refusals = membership.takeRefusals()
+    if (grants === undefined) return this.#mapAll(tasks.fence(now))
+    for (const node of refusals) grants.refused(node, now)
+    if (grants.voters.names !== this.#voters) {
+      this.#voters = grants.voters.names
+      membership.setVoters(this.#voters)
+    }
+    const kept = tasks.keptKeys()
+    if (kept !== this.#kept) grants.keep(kept)
+    this.#kept = kept
+    const asked = grants.effects()
+    this.history.rightSeen(grants.leaseUntil, grants.status(now).term, now)
+    return [...this.#mapAll(asked), ...this.#mapAll(tasks.fence(now))]
+  }
+
+  /** In quorum mode only a node with a lease declares others dead; before there are voters, nobody acts anyway. */
+  #eviction(): { readonly mayEvict?: () => boolean } {
+    if (!Acting.needed(this.init.grants)) return {}
+    return {
+      mayEvict: () => this.grants?.voters.list === undefined || this.grants.hasLease(this.#now),
+    }
+  }
+
+  #unlinked(): ReadonlySet<NodeId> {
+    const names = this.grants?.voters.names ?? []
+    return new Set(names.filter(name => this.membership.linkTo(name) === undefined))
+  }
+
+  #changeVoters(request: VoterRequest, now: Now): ControlReply {
+    if (this.grants === undefined) {
+      const detail = 'nothing runs in quorum mode here: set expectedNodes or voters'
+      return { ok: false, failure: { code: 'VOTERS_UNCHANGED', detail } }
+    }
+    if (request.kind === 'voters-reset') return this.grants.resetVoters(request.names, now)
+    return this.grants.changeVoters(request.kind === 'voter-add' ? 'add' : 'remove', request.node, now)
   }
 
   #newView(now: Now): Effect[] {
@@ -186,17 +287,14 @@ export class Node implements Machine {
       .map(({ id, weight }) => ({ id, weight }))
     this.#ring = buildRing(members, this.init.ring)
     const effects: Effect[] = []
-    if (before.checksum !== this.#ring.checksum)
+    if (before.checksum !== this.#ring.checksum) {
       effects.push(log('info', 'ring-changed', ringFields(before, this.#ring)))
-    effects.push(
-      ...this.#mapAll(
-        this.tasks.viewChanged(
-          this.#ring,
-          living.map(record => record.id),
-          now,
-        ),
-      ),
-    )
+      const causes = causesOf(before, this.#ring, member => this.membership.ledger.of(member))
+      this.history.ringChanged(before, this.#ring, causes, now)
+    }
+    const ids = living.map(record => record.id)
+    this.grants?.viewChanged(this.#ring, ids, this.membership.self.leaving, now)
+    effects.push(...this.#mapAll(this.tasks.viewChanged(this.#ring, ids, now)))
     return effects
   }
 
@@ -216,12 +314,12 @@ export class Node implements Machine {
     return { ...effect, fields: { incarnation: this.membership.self.incarnation, ...effect.fields } }
   }
 
-  #mapAll(effects: readonly TasksEffect[]): Effect[] {
+  #mapAll(effects: readonly RoomEffect[]): Effect[] {
     return effects.flatMap(effect => this.#map(effect))
   }
 
-  /** A task's `send` names a node; the wire knows links. */
-  #map(effect: TasksEffect): Effect[] {
+  /** The `send` of a room names a node; the wire knows links. */
+  #map(effect: RoomEffect): Effect[] {
     if (effect.kind === 'persist') return [{ ...effect, then: this.#mapAll(effect.then) }]
     if (effect.kind !== 'send') return [effect]
     const link = this.membership.linkTo(effect.to)
@@ -231,6 +329,26 @@ export class Node implements Machine {
     }
     return [{ kind: 'send', link, message: effect.message }]
   }
+}
+
+type RoomEffect = TasksEffect | GrantsEffect
+
+/** A record, so that a message nobody thought of here does not compile. */
+const GRANTS_MESSAGES: Readonly<Record<GrantsLinkMessage['type'], true>> = {
+  renew: true,
+  grant: true,
+  'grant-refused': true,
+  'ring-ask': true,
+  'ring-tell': true,
+  voters: true,
+  'voters-prepare': true,
+  'voters-promise': true,
+  'top-ask': true,
+  'top-tell': true,
+}
+
+function isGrantsMessage(message: LinkMessage): message is GrantsLinkMessage {
+  return Object.hasOwn(GRANTS_MESSAGES, message.type)
 }
 
 const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
@@ -265,6 +383,21 @@ function ringFields(
     ringBefore: before.checksum,
     members: after.members.map(member => member.id),
   }
+}
+
+function makeGrants(init: NodeInit, random: Random, now: Now): Grants {
+  return new Grants(
+    {
+      self: init.nodeId,
+      peer: init.peerId,
+      session: init.boot,
+      config: init.grants,
+      stored: init.voter,
+      buildRing: members => buildRing(members, init.ring),
+      random,
+    },
+    now,
+  )
 }
 
 function membershipInit(init: NodeInit, random: Random) {

@@ -1,0 +1,220 @@
+/**
+ * How the voter list changes. A round (`VoterRound`) finds the joint list to propose; whoever takes it says so to all
+ * voters; each counts who has it, and when it is settled, each may end the change after a promise's length. So it needs
+ * nobody in particular: when whoever began it is gone, the lowest living voter carries it on with a round of its own.
+ */
+import type { NodeId } from '../base/ids.ts'
+import { elapsedMs, type Instant, type Now } from '../base/time.ts'
+import type { GrantsEffect } from './effects.ts'
+import type {
+  Ballot,
+  StoredVoters,
+  VoterList,
+  VotersMessage,
+  VotersPrepare,
+  VotersPromise,
+} from './messages.ts'
+import {
+  baseOf,
+  compareBallots,
+  isChangeQuorum,
+  isJoint,
+  isSame,
+  isSound,
+  listOf,
+  namesOf,
+  rootOf,
+  settledOf,
+} from './voter-list.ts'
+import { ROUND_MS_MAX, VoterRound } from './voter-round.ts'
+import type { VoterStatements } from './voter-statements.ts'
+
+/** A joint list that is not settled by then is carried on, in ms. */
+const CARRY_ON_MS = 2_000
+
+/** What a change needs of the book. */
+export interface VoterDesk {
+  readonly self: NodeId
+  readonly promiseMs: number
+  readonly statements: VoterStatements
+  /** What was decided last, perhaps still on its way to the disk. */
+  readonly row: StoredVoters | undefined
+  readonly disk: StoredVoters | undefined
+  readonly live: ReadonlySet<NodeId>
+  /** The highest term this node has voted for. */
+  readonly top: number
+  /** May this node's word decide about lists? */
+  isFirm(): boolean
+  write(row: StoredVoters, then?: (now: Now) => void): void
+  /** Takes a list whose word counts. */
+  adopt(list: VoterList): void
+  /** Says what is on the disk. */
+  tell(to: readonly NodeId[]): void
+  send(to: NodeId, message: VotersMessage): void
+  log(level: 'info' | 'warn', event: string, fields: Extract<GrantsEffect, { kind: 'log' }>['fields']): void
+}
+
+export class VoterChange {
+  readonly #desk: VoterDesk
+  #round: VoterRound | undefined
+  /** The highest round heard of. */
+  #roundSeen: number
+  /** When the joint list came to this disk, or was tried again last. */
+  #jointSince: Instant | undefined
+  #settledAt: Instant | undefined
+
+  constructor(desk: VoterDesk) {
+    this.#desk = desk
+    this.#roundSeen = desk.disk?.promised?.round ?? 0
+  }
+
+  /** Is a round of this node's own under way? */
+  get busy(): boolean {
+    return this.#round !== undefined
+  }
+
+  /** Another list is on the disk than before. */
+  turned(now: Now): void {
+    this.#settledAt = undefined
+    this.#jointSince = this.#joint() === undefined ? undefined : now.mono
+  }
+
+  heardOf(ballot: Ballot | undefined): void {
+    this.#roundSeen = Math.max(this.#roundSeen, ballot?.round ?? 0)
+  }
+
+  giveUp(): void {
+    this.#round = undefined
+  }
+
+  begin(wish: VoterList, now: Now): void {
+    const desk = this.#desk
+    if (desk.row === undefined) return
+    const ballot = { round: this.#roundSeen + 1, by: desk.self }
+    this.#roundSeen = ballot.round
+    this.#round = new VoterRound(ballot, wish, now)
+    desk.log('info', 'voters-change-begun', { names: wish.names, before: wish.previous, round: ballot.round })
+    desk.write({ ...desk.row, promised: ballot }, later => {
+      if (this.#round?.ballot !== ballot) return
+      this.#round.promised(desk.self, acceptedOf(desk.disk))
+      this.#propose()
+      this.tick(later)
+    })
+  }
+
+  tick(now: Now): void {
+    this.#ask(now)
+    this.#settle(now)
+    this.#carryOn(now)
+  }
+
+  /** Asked to promise. Nothing is promised that is not on the disk. */
+  prepare(from: NodeId, { version, root, ballot }: VotersPrepare): void {
+    this.heardOf(ballot)
+    const { row } = this.#desk
+    const fits =
+      row !== undefined && row.version > 0 && rootOf(row) === root && baseOf(row).version === version
+    if (!fits) this.#desk.tell([from])
+    else if (!this.#desk.isFirm()) return
+    else if (compareBallots(ballot, row.promised) <= 0) this.answer(from, ballot)
+    else this.#desk.write({ ...row, promised: ballot }, () => this.answer(from, ballot))
+  }
+
+  /** Yes or no to a round. */
+  answer(to: NodeId, ballot: Ballot): void {
+    const { disk } = this.#desk
+    if (disk?.promised === undefined || !this.#desk.isFirm()) return
+    const { promised } = disk
+    this.#desk.send(to, { type: 'voters-promise', ballot, promised, accepted: acceptedOf(disk) })
+  }
+
+  promised(from: NodeId, { ballot, promised, accepted }: VotersPromise, now: Now): void {
+    this.heardOf(promised)
+    const round = this.#round
+    if (round === undefined || compareBallots(round.ballot, ballot) !== 0) return
+    if (compareBallots(promised, ballot) > 0) this.#outbid(round, promised, now)
+    if (compareBallots(promised, ballot) !== 0) return
+    if (accepted !== undefined && !fits(round, accepted)) return
+    round.promised(from, accepted)
+    this.#propose()
+  }
+
+  #ask(now: Now): void {
+    const round = this.#round
+    const { row, disk } = this.#desk
+    if (round === undefined) return
+    if (round.isOver(now) || row === undefined || baseOf(row).version !== round.version) {
+      const fields = { names: round.wish.names, afterMs: ROUND_MS_MAX }
+      this.#desk.log('warn', 'voters-change-abandoned', fields)
+      this.#round = undefined
+      return
+    }
+    const { ballot, version, root } = round
+    if (compareBallots(disk?.promised, ballot) < 0) return
+    if (compareBallots(row.promised, ballot) > 0) this.#outbid(round, row.promised, now)
+    else
+      for (const to of round.due(now)) this.#desk.send(to, { type: 'voters-prepare', version, root, ballot })
+  }
+
+  #outbid(round: VoterRound, by: Ballot | undefined, now: Now): void {
+    this.#round = undefined
+    this.#jointSince = now.mono
+    this.#desk.log('warn', 'voters-change-outbid', { names: round.wish.names, by: by?.by })
+  }
+
+  #propose(): void {
+    const { row } = this.#desk
+    const list = this.#round?.proposal()
+    if (row === undefined || list?.ballot === undefined) return
+    this.#round = undefined
+    if (baseOf(row).version !== baseOf(list).version || compareBallots(list.ballot, row.promised) < 0) return
+    this.#desk.write({ ...list, promised: list.ballot })
+  }
+
+  /** A joint list that quorums of both lists have is settled; a promise's length later the change is made. */
+  #settle(now: Now): void {
+    const joint = this.#joint()
+    if (joint?.previous === undefined) return
+    const holders = new Set(this.#desk.statements.holders(joint, true))
+    if (this.#desk.isFirm() && namesOf(joint).includes(this.#desk.self)) holders.add(this.#desk.self)
+    if (!isChangeQuorum(joint.previous, joint.names, joint.fixed, holders)) return
+    if (this.#settledAt === undefined) {
+      this.#settledAt = now.mono
+      const fields = { names: joint.names, before: joint.previous, by: [...holders].sort() }
+      this.#desk.log('info', 'voters-change-settled', fields)
+    }
+    if (elapsedMs(this.#settledAt, now.mono) < this.#desk.promiseMs) return
+    const floor = Math.max(this.#desk.top, this.#desk.statements.topOf(holders))
+    this.#desk.adopt({ ...settledOf(joint), floor })
+  }
+
+  #carryOn(now: Now): void {
+    const joint = this.#joint()
+    if (joint?.ballot === undefined || this.#round !== undefined || this.#settledAt !== undefined) return
+    if (!this.#desk.isFirm()) return
+    if (this.#jointSince === undefined || elapsedMs(this.#jointSince, now.mono) < CARRY_ON_MS) return
+    const { live, self } = this.#desk
+    const lowest = namesOf(joint).find(name => live.has(name))
+    const driver = live.has(joint.ballot.by) ? joint.ballot.by : lowest
+    if (driver !== self) return
+    this.#jointSince = now.mono
+    this.begin(listOf(joint), now)
+  }
+
+  /** The joint list on the disk, unless something newer is on its way there. */
+  #joint(): VoterList | undefined {
+    const { row, disk } = this.#desk
+    const stands = row !== undefined && disk !== undefined && isJoint(disk) && isSame(row, disk)
+    return stands ? disk : undefined
+  }
+}
+
+const acceptedOf = (row: StoredVoters | undefined): VoterList | undefined =>
+  row !== undefined && isJoint(row) ? listOf(row) : undefined
+
+/** Could it have been accepted in place of the wish? Another node is another program. */
+function fits({ root, version, wish }: VoterRound, accepted: VoterList): boolean {
+  const base = baseOf(accepted)
+  const same = base.version === version && String(base.names) === String(wish.previous)
+  return same && isSound(accepted) && rootOf(accepted) === root
+}

@@ -1,0 +1,52 @@
+/**
+ * Who may act, put together for the tasks and the faces: keys in available mode are acted for by whoever owns them, keys
+ * in quorum mode only with leave of a quorum of voters.
+ */
+import type { GrantsConfig, Mode } from '../grants/config.ts'
+import type { Grants } from '../grants/grants.ts'
+import { tokenOf } from '../grants/token.ts'
+import type { Leave, Right } from '../tasks/right.ts'
+
+export class Acting implements Right {
+  readonly #config: GrantsConfig
+  /** Longest prefix first. */
+  readonly #prefixes: GrantsConfig['modes']
+  readonly #grants: Grants | undefined
+  readonly #open: Right
+
+  /**
+   * @param grants absent when nothing runs in quorum mode
+   * @param open the right of available mode
+   */
+  constructor(config: GrantsConfig, grants: Grants | undefined, open: Right) {
+    this.#config = config
+    this.#prefixes = [...config.modes].sort((a, b) => b.prefix.length - a.prefix.length)
+    this.#grants = grants
+    this.#open = open
+  }
+
+  /** Does any key need leave? */
+  static needed({ mode, modes }: GrantsConfig): boolean {
+    return mode === 'quorum' || modes.some(each => each.mode === 'quorum')
+  }
+
+  modeOf(key: string): Mode {
+    return this.#prefixes.find(({ prefix }) => key.startsWith(prefix))?.mode ?? this.#config.mode
+  }
+
+  leaveFor(key: string): Leave | undefined {
+    if (this.#grants === undefined || this.modeOf(key) === 'available') return this.#open.leaveFor(key)
+    const leave = this.#grants.leaveFor(key)
+    if (leave === undefined) return undefined
+    return { until: leave.until, token: { value: tokenOf(leave.term), safe: true } }
+  }
+
+  /** In available mode nothing ever comes to be allowed that was not. */
+  get version(): number {
+    return this.#grants?.version ?? 0
+  }
+
+  get moves(): number {
+    return this.#grants?.moves ?? 0
+  }
+}
