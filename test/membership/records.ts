@@ -64,9 +64,10 @@ export class Lone {
     return link
   }
 
-  open(other: MemberRecord, ms: number): LinkId {
+  /** @param dialled the address, when this node dialled */
+  open(other: MemberRecord, ms: number, dialled?: string): LinkId {
     const link = asLinkId(++this.#links)
-    this.membership.linkUp(link, other.peerId, undefined, at(ms))
+    this.membership.linkUp(link, other.peerId, dialled, at(ms))
     this.collect()
     return link
   }
