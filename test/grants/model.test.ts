@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { Adversary } from './adversary.ts'
 
 const first = Number(process.env['SEED'] ?? 1)
-const seeds = Number(process.env['SEEDS'] ?? (process.env['SEED'] === undefined ? 40 : 1))
+const seeds = Number(process.env['SEEDS'] ?? (process.env['SEED'] === undefined ? 20 : 1))
 
 test('no two nodes act for a key, terms rise with every change, and after faults every key has its actor', () => {
   let gained = 0
