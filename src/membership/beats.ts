@@ -64,6 +64,10 @@ export class Beats {
   /** This node runs: raises its own count. */
   beat(): void {
     this.#own = (this.#own + 1) % ROUND
+  }
+
+  /** What was learned since the vector was last written goes into the next one. */
+  renew(): void {
     this.#written = undefined
   }
 
@@ -123,7 +127,6 @@ export class Beats {
     if (ahead > AHEAD_MAX) return
     this.#counts[index] = count
     this.#heardAt[index] = now
-    this.#written = undefined
   }
 
   #spell(): string {

@@ -12,7 +12,7 @@ import type { Roster } from './roster.ts'
 import type { Topology } from './topology.ts'
 
 /** A view that has differed from a peer's this long, in ms, is compared with it; news on their way take less. */
-const DIFFERS_MS = 1_500
+const DIFFERS_MS = 600
 /** Views are compared for that reason at most this often, in ms, whatever the number of peers. */
 const REPAIR_PAUSE_MS = 500
 

@@ -17,6 +17,8 @@ import type { Topology } from './topology.ts'
 
 /** This node counts this often, in ms: a count is told twice before the shortest silence is over. */
 const BEAT_MS = 250
+/** Links of large clusters are looked through for such at these intervals, in ms. */
+const LOOK_MS = 500
 /** The pause between questions of a joiner that nobody has answered, in ms. */
 const UNANSWERED_MS = 1_000
 /** A link on which no hello came within this time, in ms, is closed. */
@@ -34,6 +36,7 @@ export class Upkeep {
   readonly #beats: Beats
   #nextSyncAt: Instant
   #nextBeatAt: Instant
+  #nextLookAt: Instant
 
   constructor(parts: {
     config: MembershipConfig
@@ -57,6 +60,7 @@ export class Upkeep {
     this.#topology = parts.topology
     this.#beats = parts.beats
     this.#nextBeatAt = parts.now
+    this.#nextLookAt = parts.now
     this.#nextSyncAt = after(parts.now, parts.random.between(0.5, 1) * parts.config.syncIntervalMs)
   }
 
@@ -91,6 +95,7 @@ export class Upkeep {
   }
 
   #beat(now: Instant): void {
+    this.#beats.renew()
     if (now < this.#nextBeatAt) return
     this.#nextBeatAt = after(now, BEAT_MS)
     this.#beats.beat()
@@ -130,6 +135,8 @@ export class Upkeep {
   }
 
   closeUngreeted(now: Instant): void {
+    if (this.#topology.large && now < this.#nextLookAt) return
+    this.#nextLookAt = after(now, LOOK_MS)
     for (const contact of this.#contacts.all()) {
       for (const link of contact.links.values()) {
         if (link.greeted || elapsedMs(link.openedAt, now) < GREETING_MS) continue

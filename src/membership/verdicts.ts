@@ -40,6 +40,8 @@ export interface Verdict {
 interface Case {
   readonly incarnation: number
   readonly panel: Set<NodeId>
+  /** Above 11 members: those who became observers meanwhile, and since when. */
+  readonly candidates: Map<NodeId, Instant>
   majoritySince: Instant | undefined
   aloneSince: Instant | undefined
 }
@@ -140,7 +142,7 @@ export class Verdicts {
   }
 
   #count(subject: Entry, now: Instant): Count {
-    const open = this.#caseOf(subject)
+    const open = this.#caseOf(subject, now)
     const claims = this.#against(subject)
     const accusers = new Set(claims.filter(claim => this.#counts(claim, now)).map(claim => claim.accuser))
     const self = this.#roster.self.id
@@ -161,24 +163,40 @@ export class Verdicts {
     return { subject, case: open, claims, panel, majority, refused: refusals.length >= need, alone }
   }
 
-  #caseOf(subject: Entry): Case {
+  #caseOf(subject: Entry, now: Instant): Case {
     const { id, incarnation } = subject.record
     let open = this.#cases.get(id)
     if (open === undefined || open.incarnation !== incarnation) {
-      open = { incarnation, panel: new Set(), majoritySince: undefined, aloneSince: undefined }
+      const panel = new Set(this.#circle.observersOf(id))
+      open = { incarnation, panel, candidates: new Map(), majoritySince: undefined, aloneSince: undefined }
       this.#cases.set(id, open)
-    }
-    for (const observer of this.#circle.observersOf(id)) open.panel.add(observer)
+    } else this.#extend(open, id, now)
     return open
+  }
+
+  /**
+   * Those who became observers since: of a small cluster at once. In a large one deaths move the duty on, and whoever has
+   * it now has not watched yet: while half a network dies in one second nobody is waited for who cannot know.
+   */
+  #extend({ panel, candidates }: Case, subject: NodeId, now: Instant): void {
+    for (const observer of this.#circle.observersOf(subject)) {
+      if (panel.has(observer)) continue
+      const since = candidates.get(observer) ?? now
+      candidates.set(observer, since)
+      if (this.#circle.small || elapsedMs(since, now) >= this.#watchMs()) panel.add(observer)
+    }
+  }
+
+  /** How long an observer must have watched before silence means something to it. */
+  #watchMs(): number {
+    return this.#config.silenceMsMin + this.#holdMs()
   }
 
   /** What a new observer calls silence is not known to be silence yet; a refusal needs no watching. */
   #counts(claim: Claim, now: Instant): boolean {
     if (claim.evidence === 'refused') return true
     const entry = this.#roster.get(claim.accuser)
-    return (
-      entry !== undefined && elapsedMs(entry.observerSince, now) >= this.#config.silenceMsMin + this.#holdMs()
-    )
+    return entry !== undefined && elapsedMs(entry.observerSince, now) >= this.#watchMs()
   }
 
   #ripe(count: Count, cautious: boolean, mutedTimeouts: boolean, now: Instant): Verdict | undefined {
