@@ -2,8 +2,12 @@ import type { NodeId } from '../base/ids.ts'
 import type { WallMs } from '../base/time.ts'
 import type { LogFields } from './outbox.ts'
 
-/** Entries kept per member; the oldest go first. */
-export const LEDGER_ENTRIES_MAX = 64
+/** Changes of a member kept, and of what is said about it meanwhile; the oldest go first. */
+export const LEDGER_CHANGES_MAX = 48
+export const LEDGER_TALK_MAX = 48
+
+/** Said again and again on a bad link; must not push out why a member was found dead. */
+const TALK: ReadonlySet<string> = new Set(['link-down', 'member-suspect', 'claim-withdrawn', 'cannot-tell'])
 
 export interface LedgerLine {
   /** Wall clock, ms. */
@@ -13,22 +17,33 @@ export interface LedgerLine {
   readonly fields: LogFields
 }
 
+interface Numbered {
+  readonly number: number
+  readonly line: LedgerLine
+}
+
 /** The why-ledger: for each member, what changed, who said so, and on what evidence. */
 export class Ledger {
-  readonly #lines = new Map<NodeId, LedgerLine[]>()
+  readonly #members = new Map<NodeId, { readonly changes: Numbered[]; readonly talk: Numbered[] }>()
+  #numbers = 0
 
   note(member: NodeId, line: LedgerLine): void {
-    const lines = this.#lines.get(member) ?? []
-    this.#lines.set(member, lines)
-    lines.push(line)
-    if (lines.length > LEDGER_ENTRIES_MAX) lines.shift()
+    const kept = this.#members.get(member) ?? { changes: [], talk: [] }
+    this.#members.set(member, kept)
+    const isTalk = TALK.has(line.event)
+    const lines = isTalk ? kept.talk : kept.changes
+    lines.push({ number: ++this.#numbers, line })
+    if (lines.length > (isTalk ? LEDGER_TALK_MAX : LEDGER_CHANGES_MAX)) lines.shift()
   }
 
+  /** In the order in which it was noted. */
   of(member: NodeId): readonly LedgerLine[] {
-    return this.#lines.get(member) ?? []
+    const kept = this.#members.get(member)
+    if (kept === undefined) return []
+    return [...kept.changes, ...kept.talk].sort((a, b) => a.number - b.number).map(({ line }) => line)
   }
 
   forget(member: NodeId): void {
-    this.#lines.delete(member)
+    this.#members.delete(member)
   }
 }

@@ -180,7 +180,8 @@ export class News {
     }
     const event = eventOf(news, before)
     const level = news.status === 'dead' ? 'warn' : 'info'
-    this.record(news.id, level, event, `known from ${source}${from ? ` of ${from}` : ''}`, fields, now)
+    const ends = accused === 0 || news.status !== 'alive' ? '' : `; ends ${accused} accusations`
+    this.record(news.id, level, event, `known from ${source}${from ? ` of ${from}` : ''}${ends}`, fields, now)
   }
 
   #refuseImplausible(news: MemberRecord, from: NodeId | undefined): Learned {
