@@ -3,7 +3,7 @@
  * taken at its word (`src/node/status.ts` has the shapes).
  */
 import { readFileSync } from 'node:fs'
-import { request as httpRequest, type RequestOptions } from 'node:http'
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { CodedError, ERRORS, type ErrorCode, type Problem } from '../base/errors.ts'
 import { type Call, text } from './command.ts'
@@ -12,6 +12,9 @@ export const DEFAULT_URL = 'http://127.0.0.1:7373'
 
 /** Time limit of one request. Above `tasks.forwardMs`: the daemon should be the one who says what was slow. */
 const REQUEST_MS = 15_000
+
+/** A stream says something at least every 10 s, if only that it is there. */
+const STREAM_SILENCE_MS = 35_000
 
 /** Below the longest string of V8; a page of 1,000 tasks has about 1 MiB, and with the largest results 64. */
 const ANSWER_BYTES_MAX = 256 * 1_024 * 1_024
@@ -68,14 +71,56 @@ export class DaemonClient {
     }
   }
 
+  /**
+   * An answer that need not end, in pieces as they come. It must begin within the time limit, and may then be silent for
+   * `STREAM_SILENCE_MS` at a time.
+   * @throws CodedError what the daemon says is wrong, or `DAEMON_UNREACHABLE`
+   */
+  async *stream(path: string, headers: Readonly<Record<string, string>>): AsyncGenerator<string> {
+    const base = new URL(this.url)
+    const options = this.#optionsOf('GET', path, undefined, this.#signal)
+    try {
+      const response = await open(
+        base,
+        { ...options, headers: { ...options.headers, ...headers } },
+        this.#timeoutMs,
+      )
+      if (response.statusCode !== 200) throw problemOf(await this.#refusal(response))
+      for await (const chunk of response.setEncoding('utf8')) yield String(chunk)
+    } catch (error) {
+      if (error instanceof CodedError || this.#signal?.aborted) throw error
+      throw unreachable(this.url, reason(error), error)
+    }
+  }
+
+  async #refusal(response: IncomingMessage): Promise<Answer> {
+    const { status, type, content } = await contentOf(response)
+    return { status, body: this.#parse(content, type) }
+  }
+
   /** A connection kept from an earlier request may have been closed by the daemon just now: reading may try again. */
   async #exchange(method: 'GET' | 'POST', path: string, body: unknown, signal: AbortSignal): Promise<Raw> {
-    const base = new URL(this.url)
     const content = body === undefined ? undefined : JSON.stringify(body)
-    const options = {
+    const options = this.#optionsOf(method, path, content, signal)
+    const base = new URL(this.url)
+    try {
+      return await send(base, options, content)
+    } catch (error) {
+      if (method === 'GET' && error instanceof StaleConnection) return await send(base, options, content)
+      throw error
+    }
+  }
+
+  #optionsOf(
+    method: 'GET' | 'POST',
+    path: string,
+    content: string | undefined,
+    signal: AbortSignal | undefined,
+  ) {
+    return {
       method,
       // As it is: a URL would make `/v1/owner/..` another path.
-      path: base.pathname.replace(/\/$/, '') + path,
+      path: new URL(this.url).pathname.replace(/\/$/, '') + path,
       headers: {
         accept: 'application/json',
         ...(content === undefined
@@ -83,13 +128,7 @@ export class DaemonClient {
           : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
         ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
       },
-      signal,
-    }
-    try {
-      return await send(base, options, content)
-    } catch (error) {
-      if (method === 'GET' && error instanceof StaleConnection) return await send(base, options, content)
-      throw error
+      ...(signal === undefined ? {} : { signal }),
     }
   }
 
@@ -118,29 +157,49 @@ class StaleConnection extends Error {
 /** One exchange. `fetch` is not used because it refuses some ports (6000, 6666, 10080) that a daemon may listen on. */
 function send(base: URL, options: RequestOptions, content: string | undefined): Promise<Raw> {
   return new Promise((resolve, reject) => {
-    const sent = (base.protocol === 'https:' ? httpsRequest : httpRequest)(base, options, response => {
-      const chunks: Buffer[] = []
-      let bytes = 0
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-        chunks.push(chunk)
-        if (bytes > ANSWER_BYTES_MAX)
-          sent.destroy(new Error(`an answer of more than ${ANSWER_BYTES_MAX} bytes`))
-      })
-      response.once('error', reject)
-      response.once('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          type: response.headers['content-type'] ?? '',
-          content: Buffer.concat(chunks).toString('utf8'),
-        }),
-      )
-    })
+    const sent = requester(base)(base, options, response => contentOf(response).then(resolve, reject))
     sent.once('error', (error: NodeJS.ErrnoException) => {
       const stale = sent.reusedSocket && error.code === 'ECONNRESET'
       reject(stale ? new StaleConnection(error.message, { cause: error }) : error)
     })
     sent.end(content)
+  })
+}
+
+const requester = (base: URL) => (base.protocol === 'https:' ? httpsRequest : httpRequest)
+
+function contentOf(response: IncomingMessage): Promise<Raw> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  return new Promise((resolve, reject) => {
+    response.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      chunks.push(chunk)
+      if (bytes > ANSWER_BYTES_MAX)
+        response.destroy(new Error(`an answer of more than ${ANSWER_BYTES_MAX} bytes`))
+    })
+    response.once('error', reject)
+    response.once('end', () =>
+      resolve({
+        status: response.statusCode ?? 0,
+        type: response.headers['content-type'] ?? '',
+        content: Buffer.concat(chunks).toString('utf8'),
+      }),
+    )
+  })
+}
+
+/** The head of an answer whose content comes for as long as it likes. */
+function open(base: URL, options: RequestOptions, timeoutMs: number): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    // A connection of its own: nobody else waits behind an answer without end.
+    const sent = requester(base)(base, { ...options, agent: false }, response => {
+      sent.setTimeout(STREAM_SILENCE_MS)
+      resolve(response)
+    })
+    sent.setTimeout(timeoutMs, () => sent.destroy(new Error('it has said nothing for too long')))
+    sent.once('error', reject)
+    sent.end()
   })
 }
 

@@ -50,7 +50,7 @@ export function sheet(
 }
 
 /** What came over the network goes to a terminal without its control characters, which could move the cursor. */
-function printable(value: string | number | undefined): string {
+export function printable(value: string | number | undefined): string {
   const content = value === undefined || value === '' ? '-' : String(value)
   return content.replace(controlCharacter, '\ufffd')
 }

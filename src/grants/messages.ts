@@ -99,7 +99,7 @@ export interface VoterList {
   readonly version: number
   /** Sorted. */
   readonly names: readonly NodeId[]
-  readonly previous: readonly NodeId[] | undefined
+  readonly previous?: readonly NodeId[] | undefined
   /** Named in configurations or made of the first nodes seen: then exactly half with the lowest name is a quorum. */
   readonly fixed: boolean
   /** Hash of the version 1 that it descends from; absent on that one. */
@@ -123,7 +123,7 @@ export interface StoredVoters extends VoterList {
 export interface VotersTell {
   readonly type: 'voters'
   /** Undefined: "I have none, tell me yours." */
-  readonly list: VoterList | undefined
+  readonly list?: VoterList | undefined
   /** The teller is a voter that knows its top, or took the list from one: only then its word counts. */
   readonly firm: boolean
   /** The highest term on the teller's disk. */
@@ -145,7 +145,7 @@ export interface VotersPromise {
   /** The highest round promised to; when it is not that of the request, this is a no. */
   readonly promised: Ballot
   /** The joint list that it accepted. */
-  readonly accepted: VoterList | undefined
+  readonly accepted?: VoterList | undefined
 }
 
 export type VotersMessage = VotersTell | VotersPrepare | VotersPromise
@@ -161,7 +161,7 @@ export interface TopTell {
   /** False: it has none on its disk itself. */
   readonly known: boolean
   /** The list under which it votes: an answer under another one does not count. */
-  readonly voters: VotersName | undefined
+  readonly voters?: VotersName | undefined
 }
 
 export type TopMessage = TopAsk | TopTell

@@ -167,10 +167,12 @@ export class Fabric {
       const near = new End(host, order.address)
       const far = new End(there, undefined)
       End.pair(near, far)
-      host.linkUp(near)
-      this.#wheel.in(this.#delay(), () => {
+      // What this side says at once comes after the news of the connection itself.
+      near.lastArrival = this.#wheel.now + this.#delay()
+      this.#wheel.at(near.lastArrival, () => {
         if (there.up && near.open) there.linkUp(far)
       })
+      host.linkUp(near)
       finish(order.dial, { ok: true, peer: there.peer })
     })
   }

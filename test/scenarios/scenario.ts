@@ -91,7 +91,7 @@ class Player implements WorldProbe {
 
   /**
    * @param words node names, and `seeds=n1,n2` (every node has these as seeds), `seeds=all` or `seeds=none`; `tasks=8`
-   * (how many every node's task list has); `join-delay=2s`
+   * (how many every node's task list has); `join-delay=2s`; `expected=3` (quorum mode)
    */
   constructor(words: readonly string[], seed: number) {
     const names = words.filter(word => !word.includes('='))
@@ -111,6 +111,7 @@ class Player implements WorldProbe {
       seed,
       hosts,
       list: makeList(Number(options.get('tasks') ?? 0)),
+      ...(options.has('expected') ? { grants: { mode: 'quorum', expectedNodes: Number(options.get('expected')) } } : {}),
       bornWith: host => ({ joinDelayMs, ...this.#bornWith.get(host.name) }),
     })
     const { paths } = this.#cluster.world

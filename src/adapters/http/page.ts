@@ -1,5 +1,5 @@
 /**
- * The web page: members, ring shares and tasks at a glance, without anything from elsewhere. It holds no data; its
+ * The web page: members, right to act, ring shares and tasks at a glance, without anything from elsewhere. It holds no data; its
  * script asks the API like any other client, with a token when one is needed. The policy allows exactly this script and
  * this style, by their hashes, and talking to this origin.
  */
@@ -14,7 +14,7 @@ th { font-weight: 600 } td.n { text-align: right; font-variant-numeric: tabular-
 .alive, .succeeded { color: var(--ok) } .suspect, .retrying { color: var(--warn) } .dead { color: var(--bad) } .left, .cancelled { opacity: .6 }
 meter { width: 100% } #state { padding: .3rem .6rem; border-left: 4px solid var(--line) }
 #state.ready { border-color: var(--ok) } #state.not { border-color: var(--warn) } #state.gone { border-color: var(--bad) }
-form[hidden] { display: none }
+[hidden] { display: none }
 `
 
 const SCRIPT = `
@@ -57,17 +57,29 @@ function showStatus(status) {
   state.className = status.ready.ready ? 'ready' : 'not'
   const why = status.ready.reasons.map(reason => reason.detail).join(' ')
   state.textContent = status.nodeId + ' in ' + status.cluster + ': ' + status.phase + (why ? '. ' + why : '') +
-    '. Mode ' + status.mode + ', up ' + span(status.uptimeMs) + ', version ' + status.version +
+    '. ' + (status.cordoned ? 'Cordoned. ' : '') + 'Mode ' + status.mode + ', up ' + span(status.uptimeMs) + ', version ' + status.version +
     ', ring ' + status.ring.checksum + ' shared by ' + (status.ring.agreement * 100).toFixed(0) + ' %'
+  showRight(status.grants)
   document.title = status.nodeId + ' - Roundtable'
   rows('counts', Object.entries(status.tasks.owned).map(([name, count]) => [[name, name], [String(count), 'n']]))
+}
+function showRight(grants) {
+  at('right').hidden = !grants.enabled
+  if (!grants.enabled) return
+  const names = grants.voters ? grants.voters.names : []
+  const lease = grants.leaseForMs === undefined ? 'This node holds no quorum of grants: it does not act.'
+    : 'This node may act for ' + (grants.leaseForMs / 1000).toFixed(1) + ' s unless renewed.'
+  at('lease').textContent = lease + ' Granted by ' + grants.grantedBy.length + ' of ' + names.length + ' voters, term ' +
+    grants.term + (grants.voter && !grants.granting ? '. As a voter it grants nothing yet' : '') + '.'
+  at('lease').className = grants.leaseForMs === undefined ? 'suspect' : ''
+  rows('voters', names.map(name => [name, grants.grantedBy.includes(name) ? ['yes', 'alive'] : ['no', 'suspect']]))
 }
 function showMembers(members, ring) {
   const shares = new Map(ring.members.map(member => [member.id, member.share]))
   const most = Math.max(0.0001, ...shares.values())
   rows('members', members.map(member => [
     member.id + (member.self ? ' (this node)' : ''),
-    [member.leaving && member.opinion === 'alive' ? 'leaving' : member.opinion, member.opinion],
+    [(member.leaving && member.opinion === 'alive' ? 'leaving' : member.opinion) + (member.cordoned ? ', cordoned' : ''), member.opinion],
     [member.rttMs === undefined ? '' : member.rttMs.toFixed(1) + ' ms', 'n'],
     [member.load === undefined ? '' : member.load.running + ' / ' + member.load.queued, 'n'],
     [((shares.get(member.id) ?? 0) * 100).toFixed(1) + ' %', 'n'],
@@ -123,6 +135,7 @@ export function page(): string {
 <title>Roundtable</title><link rel="icon" href="data:,"><style>${STYLE}</style></head>
 <body><h1>Roundtable</h1><p id="state" role="status">Asking this node...</p>
 <form id="access" hidden><label>Token <input id="token" type="password" autocomplete="off"></label> <button>Use</button></form>
+<section id="right" hidden><h2>Right to act</h2><p id="lease"></p>${table('voters', 'voter', 'grants to this node')}</section>
 <h2>Members</h2>${table('members', 'node', 'status', 'round trip', 'running / queued', 'keys', 'share', 'addresses')}
 <h2>Tasks owned by this node</h2>${table('counts', 'state', 'tasks')}
 <h2>Tasks that ran here</h2>${table('tasks', 'id', 'key', 'type', 'state', 'attempts', 'last on', 'error')}

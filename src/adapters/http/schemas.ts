@@ -38,6 +38,7 @@ const readiness = object({
       code: oneOf(
         'joining',
         'island',
+        'node-id-taken',
         'leaving',
         'min-members',
         'settling',

@@ -285,7 +285,7 @@ const ballot = z.object({ round: count, by: nodeId })
 const voterList = z.object({
   version: count,
   names,
-  previous: names.or(z.undefined()),
+  previous: names.optional(),
   fixed: z.boolean(),
   root: short.exactOptional(),
   ballot: ballot.exactOptional(),
@@ -293,7 +293,7 @@ const voterList = z.object({
 })
 const votersTell = z.object({
   type: z.literal('voters'),
-  list: voterList.or(z.undefined()),
+  list: voterList.optional(),
   firm: z.boolean(),
   top: term,
 })
@@ -307,14 +307,14 @@ const votersPromise = z.object({
   type: z.literal('voters-promise'),
   ballot,
   promised: ballot,
-  accepted: voterList.or(z.undefined()),
+  accepted: voterList.optional(),
 })
 const topAsk = z.object({ type: z.literal('top-ask') })
 const topTell = z.object({
   type: z.literal('top-tell'),
   top: term,
   known: z.boolean(),
-  voters: z.object({ version: count, hash: short }).or(z.undefined()),
+  voters: z.object({ version: count, hash: short }).optional(),
 })
 
 /** Everything that may come over a link. */

@@ -72,13 +72,21 @@ function summaryLine(sample: Sample, tasks: number | undefined): string {
   const running = sumOf(counted, node => ownedBy(node, ['running']))
   const done = sumOf(counted, settledBy)
   const work = tasks === undefined ? '' : `  ${done} of ${tasks} tasks done, ${running} running`
-  return `${up} of ${sample.nodes.length} nodes up${agree}${work}`
+  return `${up} of ${sample.nodes.length} nodes up${agree}${modeOf(sample)}${work}`
+}
+
+/** Said only of quorum mode: with how many nodes may act. */
+function modeOf({ nodes }: Sample): string {
+  if (!nodes.some(({ status }) => status?.grants.enabled)) return ''
+  const acting = nodes.filter(({ status }) => status?.grants.leaseForMs !== undefined).length
+  return `, quorum mode, ${acting} may act`
 }
 
 function nodeTable(sample: Sample, output: Output): string {
   return table(sample.nodes, [
     { title: 'NODE', cell: node => node.plan.name },
     { title: 'STATE', cell: node => stateOf(node, output) },
+    { title: 'ACTS', cell: actsOf },
     { title: 'OWNED', cell: node => ownedBy(node), right: true },
     { title: 'RUNNING', cell: node => ownedBy(node, ['running']), right: true },
     { title: 'DONE', cell: settledBy, right: true },
@@ -99,6 +107,13 @@ function stateOf({ status }: NodeSample, output: Output): string {
     'yellow',
     status.phase === 'ready' ? (status.ready.reasons[0]?.code ?? 'ready') : status.phase,
   )
+}
+
+/** May it act: always in available mode, with a quorum of grants otherwise. */
+function actsOf({ status }: NodeSample): string {
+  if (status === undefined) return '-'
+  if (!status.grants.enabled) return 'yes'
+  return status.grants.leaseForMs === undefined ? 'no' : 'yes'
 }
 
 function barOf(node: NodeSample): string {

@@ -54,6 +54,7 @@ function configuration(options: ClusterOptions, taskLists: readonly string[], sh
   const checksum = { path: sha256sum, args: ['--'], taskArgs: true, cwd: PACKAGE_DIRECTORY }
   return {
     cluster: `local-${randomBytes(4).toString('hex')}`,
+    expectedNodes: options.nodes,
     taskLists,
     // All share one machine: so many at a time keep its cores busy, and more would only keep the daemons from them.
     tasks: {

@@ -1,7 +1,8 @@
 import type { LedgerEntry, MemberView } from '../../node/status.ts'
 import { clientOf } from '../client.ts'
-import type { Call } from '../command.ts'
+import { type Call, flag } from '../command.ts'
 import { EXIT } from '../exit-code.ts'
+import { ledgerText } from '../history-view.ts'
 import { type Colour, duration, paint, sheet, table } from '../table.ts'
 import type { Output } from '../terminal.ts'
 
@@ -14,15 +15,19 @@ const COLOURS: Record<MemberView['opinion'], Colour> = {
 
 export async function run(call: Call): Promise<number> {
   const { args, json, terminal } = call
-  const client = clientOf(call)
   const name = args[0]
-  if (name !== undefined) {
-    const member = await client.get<MemberDetail>(`/v1/members/${encodeURIComponent(name)}`)
-    terminal.out.write(json ? `${JSON.stringify(member)}\n` : memberSheet(member, terminal.out))
-    return EXIT.ok
-  }
-  const answer = await client.get<MembersAnswer>('/v1/members')
-  terminal.out.write(json ? `${JSON.stringify(answer)}\n` : memberTable(answer.members, terminal.out))
+  if (name !== undefined) return await showMember(call, name)
+  const answer = await clientOf(call).get<MembersAnswer>('/v1/members')
+  const text = flag(call.values, 'why') ? whyTable : memberTable
+  terminal.out.write(json ? `${JSON.stringify(answer)}\n` : text(answer.members, terminal.out))
+  return EXIT.ok
+}
+
+/** One member from all sides, with the ledger of why it is believed to be what it is. */
+export async function showMember(call: Call, name: string): Promise<number> {
+  const { json, terminal } = call
+  const member = await clientOf(call).get<MemberDetail>(`/v1/members/${encodeURIComponent(name)}`)
+  terminal.out.write(json ? `${JSON.stringify(member)}\n` : memberSheet(member, terminal.out))
   return EXIT.ok
 }
 
@@ -59,8 +64,18 @@ function memberTable(members: readonly MemberView[], out: Output): string {
   ])
 }
 
+function whyTable(members: readonly MemberView[], out: Output): string {
+  return table(members, [
+    { title: 'NODE', cell: member => member.id },
+    { title: 'STATUS', cell: member => statusWord(member, out) },
+    { title: 'SINCE', cell: member => (member.why ? new Date(member.why.at).toISOString() : '-') },
+    { title: 'WHY', cell: member => (member.why ? ledgerText(member.why) : '-') },
+  ])
+}
+
 function noteOf(member: MemberView): string {
   const notes = [
+    ...(member.cordoned === true ? ['cordoned'] : []),
     ...(member.linkFault ? ['only the link from here is silent'] : []),
     ...(member.claims.length > 0 ? [`accused by ${member.claims.length}`] : []),
   ]
@@ -82,7 +97,7 @@ function memberSheet(member: MemberDetail, out: Output): string {
   ])
   const claims = member.claims.map(claim => `  ${JSON.stringify(claim)}\n`)
   const ledger = (member.ledger ?? []).map(
-    entry => `  ${new Date(entry.at).toISOString()}  ${entry.event}: ${entry.text}\n`,
+    entry => `  ${new Date(entry.at).toISOString()}  ${ledgerText(entry)}\n`,
   )
   return [
     head,

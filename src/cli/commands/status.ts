@@ -39,6 +39,26 @@ const isReadiness = (body: unknown): body is Readiness =>
 const because = ({ reasons }: Readiness): string =>
   reasons.map(({ code, detail }) => `${detail} (${code})`).join('; ')
 
+function modeText({ mode, grants }: NodeStatus): string {
+  if (mode === 'quorum') return 'quorum (at most one node acts for a key)'
+  const some = grants.enabled ? '; some keys in quorum mode' : ''
+  return `available (every side of a partition keeps working${some})`
+}
+
+/** Where the node stands with the right to act, where there is such a thing. */
+function rightRows({ grants, cordoned }: NodeStatus): [string, string][] {
+  const rows: [string, string][] = cordoned ? [['cordoned', 'it owns no keys']] : []
+  if (!grants.enabled) return rows
+  const names = grants.voters?.names ?? []
+  const votes = grants.voter ? (grants.granting ? ', this node too' : ', this node too, but not yet') : ''
+  const lease = grants.leaseForMs === undefined ? 'no, it does not act' : `for ${duration(grants.leaseForMs)}`
+  return [
+    ...rows,
+    ['voters', names.length === 0 ? 'none yet' : `${names.join(', ')}${votes}`],
+    ['quorum of grants', `${lease} (from ${grants.grantedBy.length} of ${names.length})`],
+  ]
+}
+
 function describe(status: NodeStatus, out: Output): string {
   const { tasks } = status
   const states = Object.entries(tasks.owned).filter(([, count]) => count > 0)
@@ -49,7 +69,8 @@ function describe(status: NodeStatus, out: Output): string {
   return sheet([
     ['node', status.nodeId],
     ['cluster', status.cluster],
-    ['mode', `${status.mode} (every side of a partition keeps working)`],
+    ['mode', modeText(status)],
+    ...rightRows(status),
     ['phase', status.phase],
     ['ready', ready],
     ['addresses', status.addresses.join(', ')],

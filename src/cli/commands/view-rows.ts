@@ -30,9 +30,16 @@ export const VIEW_COMMANDS: readonly Command[] = [
     summary: 'List the members of the cluster as this node sees them, or show one of them.',
     args: '[NODE]',
     arity: [0, 1],
-    options: { ...CLIENT_OPTIONS },
+    options: {
+      ...CLIENT_OPTIONS,
+      why: {
+        type: 'boolean',
+        help: 'Say of each why it is believed to be what it is: who said so, on what evidence.',
+      },
+    },
     examples: [
       ['roundtable members', 'all of them'],
+      ['roundtable members --why', 'with the last line of the ledger of each'],
       ['roundtable members node-3', 'one, with the claims that stand against it'],
       ['roundtable members --json | jq -r ".members[].id"', 'for scripts'],
     ],
@@ -49,20 +56,44 @@ export const VIEW_COMMANDS: readonly Command[] = [
         type: 'boolean',
         help: 'Answer by the exit code: 0 when it is the node asked, 1 when it is another.',
       },
+      acting: {
+        type: 'boolean',
+        help: 'Answer by the exit code: 0 when the node asked may act for the key now; in quorum mode no other does.',
+      },
     },
     examples: [
       ['roundtable owner tenant-42', 'print the name of its owner'],
       ['roundtable owner --mine tenant-42 && bill tenant-42', 'do it only where it belongs'],
+      ['roundtable owner --acting --json tenant-42', 'with the fencing token, and how long the right lasts'],
     ],
     load: () => import('./owner.ts'),
   },
   {
     name: 'explain',
-    summary: 'Say how the owner of a key was found, who agrees, and what is known of its tasks.',
-    args: 'KEY',
-    arity: [1, 1],
-    options: { ...CLIENT_OPTIONS },
-    examples: [['roundtable explain tenant-42', 'hash, token, preference list, beliefs, tasks']],
+    summary:
+      'Say how the owner of a key was found, who owned it before and why; or why a member is what it is.',
+    args: '[key] KEY | member NODE',
+    arity: [1, 2],
+    options: {
+      ...CLIENT_OPTIONS,
+      at: {
+        type: 'string',
+        value: 'TIME',
+        help: 'Who owned the key then: 2026-11-21T12:03:00Z, or 12:03 of the last 24 hours, UTC.',
+      },
+    },
+    notes: [
+      'The node asked tells what it has seen since it started: each change of the owner with its cause, and when it had ' +
+        'the right to act for the key itself.',
+    ],
+    examples: [
+      ['roundtable explain tenant-42', 'hash, token, preference list, beliefs, owners so far, tasks'],
+      [
+        'roundtable explain key tenant-42 --at 12:03',
+        'who owned it at that time, and who said that the one before was dead',
+      ],
+      ['roundtable explain member node-3', 'its ledger: accusations, evidence, verdicts, refutations'],
+    ],
     load: () => import('./explain.ts'),
   },
   {
