@@ -136,7 +136,7 @@ export class Dialling {
 
   /** The peer wants no link with this node: it is asked again, but not at once. */
   refusedBy(contact: Contact, now: Instant): void {
-    contact.nextDialAt = after(now, this.#config.redialMsMax)
+    contact.nextDialAt = after(now, this.#jitter(this.#config.redialMsMax))
     for (const seed of this.#seeds) if (seed.peer === contact.peer) seed.nextAt = contact.nextDialAt
   }
 

@@ -8,6 +8,8 @@
  * held the name for a while wins over a newcomer; of two newcomers the older; and of two that both have held it (halves
  * of a network that met again) the younger, because it took over what the older one had lost.
  *
+ * In quorum mode a quorum of voters knows one bearer and not the other: whoever has its lease keeps the name.
+ *
  * Incarnations cannot decide it: they come from wall clocks, and two live bearers would outbid each other for ever.
  */
 import type { PeerId } from '../base/ids.ts'
@@ -37,17 +39,22 @@ export function isYounger(one: Born, other: Born): boolean {
   return Math.abs(apart) < TIE_MS ? one.nonce > other.nonce : apart > 0
 }
 
+interface Bearer {
+  readonly born: Born
+  readonly peerId: PeerId
+  readonly heldMs: number
+  /** Undefined in available mode. */
+  readonly lease?: boolean | undefined
+}
+
 /** Asked by a node that was refused because `holder` bears its name. */
-export function standsAside(
-  own: { readonly born: Born; readonly peerId: PeerId; readonly heldMs: number },
-  holder: Holder | undefined,
-  now: Instant,
-): boolean {
+export function standsAside(own: Bearer, holder: Holder | undefined, now: Instant): boolean {
   const established = own.heldMs >= ESTABLISHED_MS
   if (holder === undefined) return !established
   const younger = isYounger(own.born, bornOf(holder, now))
   if (holder.peerId === own.peerId) return !younger
   const heldLong = holder.heldMs >= ESTABLISHED_MS
+  if (own.lease === true) return false
   if (established !== heldLong) return heldLong
-  return established ? !younger : younger
+  return established ? own.lease === false || !younger : younger
 }

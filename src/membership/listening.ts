@@ -141,11 +141,13 @@ export class Listening {
     }
   }
 
-  /** Another process with the same key may be the member by now: then only this one's part in it ends. */
+  /** Another process may be the member by now, with the same key or one of its own: then only this one's part ends. */
   #leaving(leave: Leave, contact: Contact, link: Link, now: Now): void {
     if (leave.member.peerId !== contact.peer) return
-    const { news, out } = this.#parts
-    if (!contact.outlives(link)) news.take(leave.member, 'leave', leave.member.id, now)
+    const { roster, news, out } = this.#parts
+    const known = roster.get(leave.member.id)?.record
+    const isHolder = known === undefined || known.peerId === contact.peer
+    if (isHolder && !contact.outlives(link)) news.take(leave.member, 'leave', leave.member.id, now)
     out.send(link.id, { type: 'leave-ack', incarnation: leave.member.incarnation })
   }
 

@@ -58,6 +58,8 @@ export interface MembershipInit {
   readonly nonce: number
   /** In quorum mode: does this node hold a live lease? Without one no verdict of its own is carried out. */
   readonly mayEvict?: () => boolean
+  /** In quorum mode: does a quorum grant this node, under its name, leave to act? */
+  readonly hasLease?: () => boolean
 }
 
 export class Membership {
@@ -121,7 +123,9 @@ export class Membership {
     this.#contacts = contacts
     this.#claims = claims
     this.#news = news
-    const namesake = new Namesake({ config, born, roster, contacts, news, cordon, out })
+    const namesake = new Namesake({
+      ...{ config, born, roster, contacts, news, cordon, out, hasLease: init.hasLease },
+    })
     this.#namesake = namesake
     this.#detection = detection
     this.#handshake = handshake

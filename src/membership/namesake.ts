@@ -44,6 +44,7 @@ export class Namesake {
   readonly #news: News
   readonly #cordon: Cordon
   readonly #out: Outbox
+  readonly #hasLease: (() => boolean) | undefined
   /** Since when members have taken this node under its name. */
   #heldSince: Instant | undefined
   #aside: Aside | undefined
@@ -56,6 +57,8 @@ export class Namesake {
     news: News
     cordon: Cordon
     out: Outbox
+    /** Not given in available mode. */
+    hasLease: (() => boolean) | undefined
   }) {
     this.#config = parts.config
     this.#born = parts.born
@@ -64,6 +67,7 @@ export class Namesake {
     this.#news = parts.news
     this.#cordon = parts.cordon
     this.#out = parts.out
+    this.#hasLease = parts.hasLease
   }
 
   /** Why this node stands aside; undefined while it does not. */
@@ -80,7 +84,7 @@ export class Namesake {
       return
     }
     const heldMs = this.#heldSince === undefined ? 0 : elapsedMs(this.#heldSince, now.mono)
-    const own = { born: this.#born, peerId: this.#roster.self.peerId, heldMs }
+    const own = { born: this.#born, peerId: this.#roster.self.peerId, heldMs, lease: this.#hasLease?.() }
     if (!standsAside(own, holder, now.mono)) return
     this.#heldSince = undefined
     this.#aside = { detail: refusal.detail, since: now.mono, accepted: undefined }

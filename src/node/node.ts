@@ -250,9 +250,10 @@ export class Node implements Machine {
   }
 
   /** In quorum mode only a node with a lease declares others dead; before there are voters, nobody acts anyway. */
-  #eviction(): { readonly mayEvict?: () => boolean } {
+  #eviction(): { readonly mayEvict?: () => boolean; readonly hasLease?: () => boolean } {
     if (!Acting.needed(this.init.grants)) return {}
     return {
+      hasLease: () => this.grants?.hasLease(this.#now) ?? false,
       mayEvict: () => this.grants?.voters.list === undefined || this.grants.hasLease(this.#now),
     }
   }

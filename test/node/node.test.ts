@@ -137,17 +137,17 @@ test('task frames of a peer that has not said hello are dropped', () => {
   assert.equal(stage.node.tasks.get(asTaskId('a')), undefined)
 })
 
-test('a leave with a hung task ends at its deadline: the attempt is cancelled, then the node has left', () => {
+test('a leave with a hung task ends within its deadline: the attempt is cancelled, then the node has left', () => {
   const stage = new Stage()
   stage.step({ kind: 'task-list', name: 'list', specs: [spec('a')] })
   stage.runTo(700)
   stage.step({ kind: 'leave', deadlineMs: 1_000 })
   assert.equal(stage.node.phase, 'leaving')
-  stage.runTo(1_600)
+  stage.runTo(1_100)
   assert.ok(!stage.effects.some(effect => effect.kind === 'cancel-attempt' || effect.kind === 'left'))
-  stage.runTo(1_800)
+  stage.runTo(1_300)
   assert.ok(stage.effects.some(effect => effect.kind === 'cancel-attempt'))
-  stage.runTo(3_500)
+  stage.runTo(1_700)
   assert.ok(stage.effects.some(effect => effect.kind === 'left'))
   assert.equal(stage.node.phase, 'left')
 })

@@ -111,7 +111,9 @@ class Player implements WorldProbe {
       seed,
       hosts,
       list: makeList(Number(options.get('tasks') ?? 0)),
-      ...(options.has('expected') ? { grants: { mode: 'quorum', expectedNodes: Number(options.get('expected')) } } : {}),
+      ...(options.has('expected')
+        ? { grants: { mode: 'quorum', expectedNodes: Number(options.get('expected')) } }
+        : {}),
       bornWith: host => ({ joinDelayMs, ...this.#bornWith.get(host.name) }),
     })
     const { paths } = this.#cluster.world
