@@ -49,6 +49,8 @@ export class Collector {
   complain: Complain = () => {}
   /** Moments in which two nodes executed for one key: all of available mode, and those the promise excepts. */
   overlaps = 0
+  /** Times that an owner went on under a lower token than it had before. */
+  fallen = 0
 
   constructor(now: () => number) {
     this.#now = now
@@ -126,11 +128,15 @@ export class Collector {
     )
   }
 
-  /** A holder acts for a key under a token: it is above every token that another had, and not below its own. */
+  /**
+   * A holder acts for a key under a token: it is above every token that another had. One below its own breaks no promise,
+   * but a register that checks tokens refuses it, so it is counted.
+   */
   sawToken(key: string, holder: string, token: string, wrong: (detail: string) => void): void {
     const book = this.#bookOf(key)
     const order = compareTokens(token, book.top)
-    if (order < 0 || (order === 0 && holder !== book.holder)) {
+    if (order < 0 && holder === book.holder) this.fallen++
+    else if (order < 0 || (order === 0 && holder !== book.holder)) {
       wrong(`token ${token} of ${holder} is not above ${book.top} of ${book.holder}`)
     } else if (order > 0) {
       book.top = token

@@ -74,7 +74,7 @@ export class LeaseWatch {
   }
 
   #votersOf(process: Process): VoterList | undefined {
-    return this.#cluster.world.hosts[process.host]?.disk.rows('grants').get('voters') as VoterList | undefined
+    return this.#cluster.nodeIn(process)?.grants?.voters.list
   }
 
   #askedOf(process: Process): Map<string, Asked> {
@@ -122,7 +122,8 @@ export class LeaseWatch {
   }
 
   #checkEviction(process: Process, fields: Readonly<Record<string, unknown>>): void {
-    if (this.#cluster.grants.mode !== 'quorum' || !this.over(process)) return
+    // Before there are voters nobody acts, so nobody can be robbed of the right to.
+    if (this.#votersOf(process) === undefined || !this.over(process)) return
     const name = this.#cluster.world.hosts[process.host]?.name
     const detail = `calls ${String(fields['member'])} dead, its lease is over`
     this.#findings.fail('no eviction without a lease', name, detail)

@@ -70,6 +70,7 @@ function tallyEnd({ world }: Cluster, { mode, profile }: Schedule, tally: Tally)
   tally.count(`seeds in ${mode} mode`)
   tally.count(`seeds ${profile}`)
   tally.count(`overlaps in ${mode} mode`, world.collector.overlaps)
+  tally.count('tokens that fell under one owner', world.collector.fallen)
   for (const { executor } of world.hosts) {
     tally.count('attempts fenced', executor.counts.fenced)
     tally.count('attempts killed at their deadline', executor.counts.killedAtDeadline)

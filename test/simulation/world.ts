@@ -43,7 +43,7 @@ export interface Host {
   startWaits: boolean
   /** Its last process left in an orderly way. */
   left: boolean
-  /** Virtual time at which it last woke from being suspended. */
+  /** Virtual time at which it last wakes from being suspended. */
   suspendedUntil: number
 }
 
@@ -296,10 +296,10 @@ export class World {
     host.executor.freezeRunner()
     host.executor.freezeChildren()
     host.clock.suspend(this.now)
+    host.suspendedUntil = this.now + forMs
     this.queue.in(forMs, () => {
       host.clock.resume(this.now)
       host.executor.exceptUntil(this.now + this.exceptSuspendedMs)
-      host.suspendedUntil = this.now
       this.#thawTree(host, process)
     })
     return true
