@@ -144,7 +144,11 @@ export class Contact {
    * need not both probe; only the round trip time is this node's own to measure, now and then.
    */
   probesUs(probeIntervalMs: number, now: Instant): boolean {
-    if (this.links.size !== 1 || this.#ackedAt === undefined) return false
+    return this.links.size === 1 && this.speaks(probeIntervalMs, now)
+  }
+
+  /** The same, whatever the number of links: one of them is heard. */
+  speaks(probeIntervalMs: number, now: Instant): boolean {
     const pinged = this.pingedAt !== undefined && elapsedMs(this.pingedAt, now) < 0.9 * probeIntervalMs
     // What comes by itself goes on coming, so unlike a ping it may be as late as the next probe.
     const spoken = this.spokenAt !== undefined && elapsedMs(this.spokenAt, now) < 1.5 * probeIntervalMs

@@ -174,10 +174,16 @@ export class Dialling {
   #trySeed(seed: Seed, now: Instant): void {
     if (seed.dialling !== undefined || now < seed.nextAt) return
     const linked = seed.peer !== undefined && (this.#contacts.get(seed.peer)?.links.size ?? 0) > 0
-    if (linked || this.#orders.size >= DIALS_MAX) return
+    if (linked || this.#isMember(seed) || this.#orders.size >= DIALS_MAX) return
     seed.dialling = this.#order({ seed, address: seed.address })
     const { dialTimeoutMs: timeoutMs } = this.#config
     this.#out.dial({ dial: seed.dialling, address: seed.address, forceNew: false, timeoutMs })
+  }
+
+  /** Among many members a seed is one of them: its links are those that it has a duty to. */
+  #isMember(seed: Seed): boolean {
+    if (seed.peer === undefined || !this.#topology.large) return false
+    return this.#roster.byPeer(seed.peer)?.record.status === 'alive'
   }
 
   #seedAnswered(seed: Seed, outcome: DialOutcome, now: Instant): void {

@@ -114,7 +114,8 @@ export class Upkeep {
     const intervalMs = this.#topology.probeMs(record.id, this.#config.probeIntervalMs)
     this.#probed(contact, intervalMs, now)
     if (this.#topology.isClose(record.id)) this.#tellLiveness(contact)
-    if (!contact.probesUs(intervalMs, now)) this.#ping(contact, now)
+    // A second link is heard of as often as round trips are measured: it will be closed, or was needed.
+    if (!contact.speaks(intervalMs, now)) this.#ping(contact, now)
   }
 
   #probed(contact: Contact, intervalMs: number, now: Instant): void {
