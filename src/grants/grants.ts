@@ -207,6 +207,11 @@ export class Grants {
     return this.#moves
   }
 
+  /** The term under which keys were gained last; 0 when there is none. */
+  get term(): number {
+    return this.#terms.last
+  }
+
   get voters(): VoterBook {
     return this.#book
   }
@@ -274,6 +279,7 @@ export class Grants {
     return {
       ...this.#counts,
       ...this.#voting.counts,
+      ...this.#voting.refusals,
       promises: this.#voting.promises,
       rings: this.#rings.size,
       ringsRefused: this.#rings.refused,
@@ -281,6 +287,11 @@ export class Grants {
       termsChosen: this.#terms.chosen,
       voterConflicts: this.#book.conflicts,
     }
+  }
+
+  /** The ring of this checksum, while it is known. */
+  ring(checksum: string): Ring | undefined {
+    return this.#rings.get(checksum)
   }
 
   // ---- asking

@@ -49,6 +49,13 @@ export class Voting {
   #onDisk: number
   #ring: Ring | undefined
   readonly counts = { granted: 0, refused: 0, stale: 0, dropped: 0 }
+  readonly refusals: Record<GrantRefused['reason'], number> = {
+    ring: 0,
+    voters: 0,
+    session: 0,
+    silent: 0,
+    'not-a-voter': 0,
+  }
 
   /** @param storedTop what the disk held at boot */
   constructor(parts: VotingParts, storedTop: number | undefined, now: Now) {
@@ -117,6 +124,7 @@ export class Voting {
 
   #refuse(to: NodeId, { session, seq }: Renew, reason: GrantRefused['reason'], now: Now): void {
     this.counts.refused++
+    this.refusals[reason]++
     const ring = this.#ring?.checksum ?? ''
     this.#parts.reply(to, { type: 'grant-refused', session, seq, reason, ring }, now)
   }

@@ -17,8 +17,9 @@ import type { KeyHistory, Metric, OwnerChange, RightPeriod, RingCause } from './
 /** Rings kept at most, and tokens of all of them together: 6 bytes each, 24 MB. Eight members: 5 MB for 256 rings. */
 export const RINGS_MAX = 256
 export const TOKENS_MAX = 4_000_000
-/** Periods with the right to act that are kept. */
+/** Periods with the right to act that are kept, and terms taken in them. */
 export const RIGHTS_MAX = 256
+export const TERMS_MAX = 1_024
 
 const TOKENS_PER_VNODE = 4
 
@@ -29,10 +30,14 @@ interface Change {
   readonly causes: readonly RingCause[]
 }
 
-/** A quorum of grants without a gap, under one term. */
+/** A quorum of grants without a gap. */
 interface Right {
   readonly from: WallMs
   until: WallMs | undefined
+}
+
+interface Taken {
+  readonly at: WallMs
   readonly term: number
 }
 
@@ -42,6 +47,8 @@ export class History {
   /** Oldest first. */
   readonly #changes: Change[] = []
   readonly #rights: Right[] = []
+  readonly #terms: Taken[] = []
+  #termsForgotten = false
   #tokens = 0
   #since: WallMs
   #forgotten = false
@@ -73,20 +80,24 @@ export class History {
    * To be told after every step in which it may have changed.
    *
    * @param until when this node's quorum of grants runs out; undefined when it has none
-   * @param term the term that it holds its keys under
+   * @param term the highest term that it gained keys under; 0 when it holds none
    */
   rightSeen(until: Instant | undefined, term: number, now: Now): void {
     const before = this.#rightUntil
     this.#rightUntil = until
     this.#measure(before, until, now.mono)
     const open = this.#openRight()
-    if (open !== undefined && (until === undefined || open.term !== term)) {
+    if (until === undefined) {
+      if (open === undefined) return
       open.until = endOf(before, now)
-      if (until === undefined) this.#rightsLost++
+      this.#rightsLost++
+      return
     }
-    if (until === undefined || (open !== undefined && open.until === undefined)) return
-    this.#rights.push({ from: now.wall, until: undefined, term })
-    if (this.#rights.length > RIGHTS_MAX) this.#rights.shift()
+    if (open === undefined) {
+      this.#rights.push({ from: now.wall, until: undefined })
+      if (this.#rights.length > RIGHTS_MAX) this.#rights.shift()
+    }
+    if (term > (this.#terms.at(-1)?.term ?? 0)) this.#took({ at: now.wall, term })
   }
 
   of(key: string): KeyHistory {
@@ -134,6 +145,13 @@ export class History {
     this.#margins = { lastMs, leastMs: Math.min(lastMs, this.#margins?.leastMs ?? lastMs) }
   }
 
+  #took(taken: Taken): void {
+    this.#terms.push(taken)
+    if (this.#terms.length <= TERMS_MAX) return
+    this.#terms.shift()
+    this.#termsForgotten = true
+  }
+
   #openRight(): Right | undefined {
     const last = this.#rights.at(-1)
     return last?.until === undefined ? last : undefined
@@ -164,11 +182,31 @@ export class History {
     for (const [i, { from, owner }] of stretches.entries()) {
       if (owner !== this.#self) continue
       for (const right of this.#rights.toReversed()) {
-        const period = overlap({ from, until: stretches[i - 1]?.from }, right)
-        if (period !== undefined) found.push({ ...period, token: tokenOf(right.term) })
+        const span = overlap({ from, until: stretches[i - 1]?.from }, right)
+        const period = span && this.#underTerms(span, right)
+        if (period !== undefined) found.push(period)
       }
     }
     return found
+  }
+
+  /**
+   * A key is acted for under the first term taken after it was gained, as long as it is granted without a break. Where
+   * none was taken since, the node had it from before, and what was taken last goes on.
+   */
+  #underTerms({ from, until }: Span, right: Right): RightPeriod | undefined {
+    const within = this.#terms.filter(({ at }) => at >= from && at < (until ?? Number.POSITIVE_INFINITY))
+    const earlier = this.#terms.findLast(({ at }) => at >= right.from && at < from)
+    const first = within[0] ?? earlier
+    const last = within.at(-1) ?? earlier
+    if (first === undefined || last === undefined) return undefined
+    const mayBeOlder = this.#termsForgotten && first === this.#terms[0]
+    return {
+      from: Math.max(from, first.at),
+      ...(until === undefined ? {} : { until }),
+      ...(mayBeOlder ? {} : { token: tokenOf(first.term) }),
+      tokenMost: tokenOf(last.term),
+    }
   }
 }
 
@@ -206,9 +244,8 @@ interface Span {
   readonly until: number | undefined
 }
 
-function overlap(a: Span, b: Span): Omit<RightPeriod, 'token'> | undefined {
+function overlap(a: Span, b: Span): Span | undefined {
   const from = Math.max(a.from, b.from)
   const until = Math.min(a.until ?? Number.POSITIVE_INFINITY, b.until ?? Number.POSITIVE_INFINITY)
-  if (from >= until) return undefined
-  return Number.isFinite(until) ? { from, until } : { from }
+  return from < until ? { from, until: Number.isFinite(until) ? until : undefined } : undefined
 }

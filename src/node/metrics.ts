@@ -1,4 +1,6 @@
 import type { Now } from '../base/time.ts'
+import { divergenceOf } from './divergence.ts'
+import { grantsMetrics } from './grants-metrics.ts'
 import type { Node } from './node.ts'
 import type { Metric } from './status.ts'
 import { agreementOf, readinessOf, statusOf } from './views.ts'
@@ -53,7 +55,22 @@ export function nodeMetrics(node: Node, now: Now): Metric[] {
       counters.strangersDropped,
     ),
     one('unsendable_frames_total', 'counter', 'Frames for members without a link, dropped.', node.unsendable),
+    one('cordoned', 'gauge', '1 while this node is asked to own nothing.', status.cordoned ? 1 : 0),
+    ...divergenceMetrics(node),
+    ...grantsMetrics(node, now),
+    ...node.history.metrics(),
     ...node.tasks.metrics(),
+  ]
+}
+
+/** One sample a peer that differs: none while all agree. */
+function divergenceMetrics(node: Node): Metric[] {
+  const { shares, unknown } = divergenceOf(node)
+  const samples = [...shares].map(([peer, value]) => ({ labels: { peer }, value }))
+  return [
+    one('divergent_keys_ratio', 'gauge', 'Share of the keys that a peer gives to another owner.', samples),
+    one('divergent_keys_ratio_max', 'gauge', 'The largest of these.', Math.max(0, ...shares.values())),
+    one('rings_unknown', 'gauge', 'Peers with another ring that could not be compared.', unknown),
   ]
 }
 

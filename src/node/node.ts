@@ -10,39 +10,34 @@ import { hash32 } from '../base/hash.ts'
 import type { NodeId } from '../base/ids.ts'
 import { Random } from '../base/random.ts'
 import { SnowflakeIds } from '../base/snowflake.ts'
-import { elapsedMs, type Instant, NEVER, type Now } from '../base/time.ts'
+import { elapsedMs, type Instant, type Now } from '../base/time.ts'
 import type { Mode } from '../grants/config.ts'
 import type { GrantsEffect } from '../grants/effects.ts'
-import { Grants } from '../grants/grants.ts'
-import type { GrantsLinkMessage } from '../grants/messages.ts'
+import type { Grants } from '../grants/grants.ts'
 import { Membership } from '../membership/membership.ts'
 import type { RingParameters } from '../membership/messages.ts'
 import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksEffect } from '../tasks/effects.ts'
-import { openRight } from '../tasks/open-right.ts'
 import type { Right } from '../tasks/right.ts'
 import { Tasks } from '../tasks/tasks.ts'
-import { Acting } from './acting.ts'
 import { causesOf } from './causes.ts'
-import type { ControlReply } from './control.ts'
 import { Departing } from './departing.ts'
 import { type GateSight, StartGate } from './gate.ts'
+import { Granting, isGrantsMessage } from './granting.ts'
 import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
 import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
-import { Operator, type VoterRequest } from './operator.ts'
+import { Operator } from './operator.ts'
 
 export class Node implements Machine {
   readonly init: NodeInit
   readonly membership: Membership
-  /** Who may act, as voter and as member; absent where nothing runs in quorum mode. */
-  readonly grants: Grants | undefined
+  readonly granting: Granting
   readonly tasks: Tasks
   readonly history: History
   readonly gate = new StartGate()
-  readonly #acting: Acting
   readonly #operator: Operator
   readonly #departing: Departing
   readonly #joining: Joining
@@ -54,9 +49,6 @@ export class Node implements Machine {
   #viewChangedAt: Instant
   #island = false
   #unsendable = 0
-  #now: Now
-  #kept: readonly string[] = []
-  #voters: readonly NodeId[] = []
 
   constructor(init: NodeInit, now: Now) {
     const random = new Random(init.seed)
@@ -64,13 +56,10 @@ export class Node implements Machine {
     this.#startedAt = now
     this.#viewChangedAt = now.mono
     this.#ids = new SnowflakeIds(hash32(`${init.nodeId} ${init.boot}`) % 1024)
-    this.#now = now
-    this.membership = new Membership({ ...membershipInit(init, random.fork()), ...this.#eviction() }, now)
-    this.grants = Acting.needed(init.grants) ? makeGrants(init, random.fork(), now) : undefined
-    this.#acting = new Acting(
-      init.grants,
-      this.grants,
-      openRight(() => this.#now.wall),
+    this.granting = new Granting(init, now)
+    this.membership = new Membership(
+      { ...membershipInit(init, random.fork()), ...this.granting.eviction() },
+      now,
     )
     this.tasks = new Tasks({
       self: init.nodeId,
@@ -79,12 +68,12 @@ export class Node implements Machine {
       records: init.records,
       check: init.check,
       random: random.fork(),
-      right: this.#acting,
+      right: this.granting.acting,
       now,
     })
     this.history = new History(init.nodeId, init.ring.vnodesPerWeight, now)
     this.#operator = new Operator(this.membership, (id, request, at) => [
-      { kind: 'reply', id, reply: this.#changeVoters(request, at) },
+      { kind: 'reply', id, reply: this.granting.changeVoters(request, at) },
     ])
     this.#departing = new Departing(this.membership, this.tasks)
     this.#joining = new Joining(this.membership, init.joinDelayMs ?? 0)
@@ -92,9 +81,7 @@ export class Node implements Machine {
   }
 
   step(input: Input, now: Now): readonly Effect[] {
-    this.#now = now
-    // The clock of the lease comes first, and stands still for nobody.
-    this.grants?.awake(now)
+    this.granting.awake(now)
     this.membership.awake(now)
     const effects = this.#handle(input, now)
     effects.push(...this.#follow(now))
@@ -102,11 +89,12 @@ export class Node implements Machine {
   }
 
   nextWake(): Instant {
-    return Math.min(
-      this.membership.nextWake(),
-      this.tasks.nextWake(),
-      this.grants?.nextWake() ?? NEVER,
-    ) as Instant
+    return Math.min(this.membership.nextWake(), this.tasks.nextWake(), this.granting.nextWake()) as Instant
+  }
+
+  /** Who may act, as voter and as member; absent where nothing runs in quorum mode. */
+  get grants(): Grants | undefined {
+    return this.granting.grants
   }
 
   get ring(): Ring {
@@ -115,11 +103,11 @@ export class Node implements Machine {
 
   /** Who may act for which key at the moment of the last step. */
   get right(): Right {
-    return this.#acting
+    return this.granting.acting
   }
 
   modeOf(key: string): Mode {
-    return this.#acting.modeOf(key)
+    return this.granting.acting.modeOf(key)
   }
 
   get phase(): 'joining' | 'ready' | 'leaving' | 'left' {
@@ -164,7 +152,7 @@ export class Node implements Machine {
         return []
       case 'link-down':
         this.membership.linkDown(input.link, input.peer, input.cause, now)
-        this.grants?.unreachable(this.#unlinked(), now)
+        this.granting.linksChanged(this.membership, now)
         return []
       case 'frame':
         return this.#frame(input, now)
@@ -185,7 +173,7 @@ export class Node implements Machine {
         return []
       case 'persisted':
         if (input.mark < 0) return this.#mapAll(this.tasks.persisted(input.mark, now))
-        this.grants?.persisted(input.mark, now)
+        this.granting.persisted(input.mark, now)
         return []
       case 'control':
         return [...this.#operator.control(input.id, input.request, now)]
@@ -205,7 +193,7 @@ export class Node implements Machine {
     const from = this.membership.touched(link, peer, now, message.type === 'renew')
     if (from === undefined) return []
     if (isTaskMessage(message)) return this.#mapAll(this.tasks.message(from, message, now))
-    this.grants?.message(from, peer, message, now)
+    this.granting.message(from, peer, message, now)
     return []
   }
 
@@ -228,48 +216,12 @@ export class Node implements Machine {
     return effects
   }
 
-  /**
-   * What this node still drains is told before anybody is asked for leave, since a request gives up what it does not
-   * name; and only after that do the tasks see what they may do.
-   */
+  /** The tasks see what they may do only after this node has given up what it lost. */
   #rightFollows(now: Now): Effect[] {
-    const { grants, membership, tasks } = this
-    const refusals = membership.takeRefusals()
-    if (grants === undefined) return this.#mapAll(tasks.fence(now))
-    for (const node of refusals) grants.refused(node, now)
-    if (grants.voters.names !== this.#voters) {
-      this.#voters = grants.voters.names
-      membership.setVoters(this.#voters)
-    }
-    const kept = tasks.keptKeys()
-    if (kept !== this.#kept) grants.keep(kept)
-    this.#kept = kept
-    const asked = grants.effects()
-    this.history.rightSeen(grants.leaseUntil, grants.status(now).term, now)
+    const { grants, granting, membership, tasks } = this
+    const asked = granting.ask(membership, tasks.keptKeys(), now)
+    if (grants !== undefined) this.history.rightSeen(grants.leaseUntil, grants.term, now)
     return [...this.#mapAll(asked), ...this.#mapAll(tasks.fence(now))]
-  }
-
-  /** In quorum mode only a node with a lease declares others dead; before there are voters, nobody acts anyway. */
-  #eviction(): { readonly mayEvict?: () => boolean; readonly hasLease?: () => boolean } {
-    if (!Acting.needed(this.init.grants)) return {}
-    return {
-      hasLease: () => this.grants?.hasLease(this.#now) ?? false,
-      mayEvict: () => this.grants?.voters.list === undefined || this.grants.hasLease(this.#now),
-    }
-  }
-
-  #unlinked(): ReadonlySet<NodeId> {
-    const names = this.grants?.voters.names ?? []
-    return new Set(names.filter(name => this.membership.linkTo(name) === undefined))
-  }
-
-  #changeVoters(request: VoterRequest, now: Now): ControlReply {
-    if (this.grants === undefined) {
-      const detail = 'nothing runs in quorum mode here: set expectedNodes or voters'
-      return { ok: false, failure: { code: 'VOTERS_UNCHANGED', detail } }
-    }
-    if (request.kind === 'voters-reset') return this.grants.resetVoters(request.names, now)
-    return this.grants.changeVoters(request.kind === 'voter-add' ? 'add' : 'remove', request.node, now)
   }
 
   #newView(now: Now): Effect[] {
@@ -294,7 +246,7 @@ export class Node implements Machine {
       this.history.ringChanged(before, this.#ring, causes, now)
     }
     const ids = living.map(record => record.id)
-    this.grants?.viewChanged(this.#ring, ids, this.membership.self.leaving, now)
+    this.granting.viewChanged(this.#ring, this.membership, now)
     effects.push(...this.#mapAll(this.tasks.viewChanged(this.#ring, ids, now)))
     return effects
   }
@@ -334,24 +286,6 @@ export class Node implements Machine {
 
 type RoomEffect = TasksEffect | GrantsEffect
 
-/** A record, so that a message nobody thought of here does not compile. */
-const GRANTS_MESSAGES: Readonly<Record<GrantsLinkMessage['type'], true>> = {
-  renew: true,
-  grant: true,
-  'grant-refused': true,
-  'ring-ask': true,
-  'ring-tell': true,
-  voters: true,
-  'voters-prepare': true,
-  'voters-promise': true,
-  'top-ask': true,
-  'top-tell': true,
-}
-
-function isGrantsMessage(message: LinkMessage): message is GrantsLinkMessage {
-  return Object.hasOwn(GRANTS_MESSAGES, message.type)
-}
-
 const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
   'forward',
   'forward-reply',
@@ -384,21 +318,6 @@ function ringFields(
     ringBefore: before.checksum,
     members: after.members.map(member => member.id),
   }
-}
-
-function makeGrants(init: NodeInit, random: Random, now: Now): Grants {
-  return new Grants(
-    {
-      self: init.nodeId,
-      peer: init.peerId,
-      session: init.boot,
-      config: init.grants,
-      stored: init.voter,
-      buildRing: members => buildRing(members, init.ring),
-      random,
-    },
-    now,
-  )
 }
 
 function membershipInit(init: NodeInit, random: Random) {

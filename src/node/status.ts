@@ -183,14 +183,18 @@ export interface RingCause {
   readonly ledger: readonly LedgerEntry[]
 }
 
-/** This node might act for the key, but for moments in which another one's promise stood in the way. */
+/** This node owned the key and might act for it, but for moments in which another one's promise stood in the way. */
 export interface RightPeriod {
   /** Wall clock ms. */
   readonly from: number
   /** Absent: it goes on. */
   readonly until?: number
-  /** Fencing token of the period. */
-  readonly token: string
+  /**
+   * Fencing tokens that this node took in the period, the first and the last of them: the key's own is among these, and
+   * nearly always the first. The first is absent when it is so long ago that it is not kept.
+   */
+  readonly token?: string
+  readonly tokenMost: string
 }
 
 export interface RingView {

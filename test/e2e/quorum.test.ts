@@ -59,7 +59,8 @@ async function start(): Promise<readonly string[]> {
   return JSON.parse(text).nodes.map(({ url }: { url: string }) => url)
 }
 
-const ask = async (url: string, path: string) => await (await fetch(`${url}/v1/${path}`)).json()
+const ask = async (url: string, path: string): Promise<Answer> =>
+  (await (await fetch(`${url}/v1/${path}`)).json()) as Answer
 const answerOf = async (url: string, key: string): Promise<Answer> =>
   await ask(url, `owner/${encodeURIComponent(key)}`)
 

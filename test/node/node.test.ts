@@ -182,7 +182,7 @@ test('what a node shows agrees with itself', () => {
     memberViews(node, now.mono).map(member => member.id),
     ['me', 'other'],
   )
-  const answer = ownerOf(node, 'some key')
+  const answer = ownerOf(node, 'some key', now)
   const explanation = explanationOf(node, 'some key')
   assert.equal(explanation?.owner, answer.owner)
   assert.deepEqual(explanation?.preferenceList[0], answer.owner)

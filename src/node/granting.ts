@@ -1,0 +1,136 @@
+/**
+ * Ties the right to act to the rest of the node: what the links and the view say goes to the grants, what the grants say
+ * goes to the tasks, in an order that never lets a node act on what it has just given up.
+ */
+import { hash32 } from '../base/hash.ts'
+import type { NodeId, PeerId } from '../base/ids.ts'
+import { Random } from '../base/random.ts'
+import { type Instant, NEVER, type Now } from '../base/time.ts'
+import type { GrantsEffect } from '../grants/effects.ts'
+import { Grants } from '../grants/grants.ts'
+import type { GrantsLinkMessage } from '../grants/messages.ts'
+import type { Membership } from '../membership/membership.ts'
+import { buildRing } from '../ring/build-ring.ts'
+import type { Ring } from '../ring/ring.ts'
+import { openRight } from '../tasks/open-right.ts'
+import { Acting } from './acting.ts'
+import type { ControlReply } from './control.ts'
+import type { NodeInit } from './init.ts'
+import type { LinkMessage } from './machine.ts'
+import type { VoterRequest } from './operator.ts'
+
+export class Granting {
+  /** Absent where nothing runs in quorum mode. */
+  readonly grants: Grants | undefined
+  readonly acting: Acting
+  #now: Now
+  #kept: readonly string[] = []
+  #voters: readonly NodeId[] = []
+
+  constructor(init: NodeInit, now: Now) {
+    this.#now = now
+    this.grants = Acting.needed(init.grants) ? makeGrants(init, now) : undefined
+    this.acting = new Acting(
+      init.grants,
+      this.grants,
+      openRight(() => this.#now.wall),
+    )
+  }
+
+  /** Before anything else of a step: the clock of the lease stands still for nobody. */
+  awake(now: Now): void {
+    this.#now = now
+    this.grants?.awake(now)
+  }
+
+  nextWake(): Instant {
+    return this.grants?.nextWake() ?? NEVER
+  }
+
+  /** In quorum mode only a node with a lease declares others dead; before there are voters, nobody acts anyway. */
+  eviction(): { readonly mayEvict?: () => boolean } {
+    const { grants } = this
+    if (grants === undefined) return {}
+    return { mayEvict: () => grants.voters.list === undefined || grants.hasLease(this.#now) }
+  }
+
+  /** A link closed: without links to a quorum of voters no grant can be renewed. */
+  linksChanged(membership: Membership, now: Now): void {
+    const { grants } = this
+    if (grants === undefined) return
+    const unlinked = grants.voters.names.filter(name => membership.linkTo(name) === undefined)
+    grants.unreachable(new Set(unlinked), now)
+  }
+
+  viewChanged(ring: Ring, membership: Membership, now: Now): void {
+    const live = membership.roster.living().map(({ record }) => record.id)
+    this.grants?.viewChanged(ring, live, membership.self.leaving, now)
+  }
+
+  message(from: NodeId, peer: PeerId, message: GrantsLinkMessage, now: Now): void {
+    this.grants?.message(from, peer, message, now)
+  }
+
+  persisted(mark: number, now: Now): void {
+    this.grants?.persisted(mark, now)
+  }
+
+  /**
+   * At the end of a step. What still drains is told before anybody is asked for leave, since a request gives up what it
+   * does not name.
+   */
+  ask(membership: Membership, kept: readonly string[], now: Now): readonly GrantsEffect[] {
+    const { grants } = this
+    const refusals = membership.takeRefusals()
+    if (grants === undefined) return []
+    for (const node of refusals) grants.refused(node, now)
+    if (grants.voters.names !== this.#voters) {
+      this.#voters = grants.voters.names
+      membership.setVoters(this.#voters)
+    }
+    if (kept !== this.#kept) grants.keep(kept)
+    this.#kept = kept
+    return grants.effects()
+  }
+
+  changeVoters(request: VoterRequest, now: Now): ControlReply {
+    const { grants } = this
+    if (grants === undefined) {
+      const detail = 'nothing runs in quorum mode here: set expectedNodes or voters'
+      return { ok: false, failure: { code: 'VOTERS_UNCHANGED', detail } }
+    }
+    if (request.kind === 'voters-reset') return grants.resetVoters(request.names, now)
+    return grants.changeVoters(request.kind === 'voter-add' ? 'add' : 'remove', request.node, now)
+  }
+}
+
+function makeGrants(init: NodeInit, now: Now): Grants {
+  const parts = {
+    self: init.nodeId,
+    peer: init.peerId,
+    session: init.boot,
+    config: init.grants,
+    stored: init.voter,
+    buildRing: (members: Ring['members']) => buildRing(members, init.ring),
+    random: new Random(hash32(`grants ${init.seed}`)),
+  }
+  return new Grants(parts, now)
+}
+
+/** A record, so that a message nobody thought of here does not compile. */
+const GRANTS_MESSAGES: Readonly<Record<GrantsLinkMessage['type'], true>> = {
+  renew: true,
+  grant: true,
+  'grant-refused': true,
+  'ring-ask': true,
+  'ring-tell': true,
+  voters: true,
+  'voters-prepare': true,
+  'voters-promise': true,
+  'top-ask': true,
+  'top-tell': true,
+}
+
+export function isGrantsMessage(message: LinkMessage): message is GrantsLinkMessage {
+  return Object.hasOwn(GRANTS_MESSAGES, message.type)
+}
