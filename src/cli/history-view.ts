@@ -58,8 +58,12 @@ const rightsTable = (rights: KeyHistory['rights']): string =>
   table(rights, [
     { title: '  FROM', cell: right => `  ${timeText(right.from)}` },
     { title: 'UNTIL', cell: right => (right.until === undefined ? 'now' : timeText(right.until)) },
-    { title: 'FENCING TOKEN', cell: right => right.token },
+    { title: 'FENCING TOKEN', cell: tokenText },
   ])
+
+/** The key's own token is not kept, only what it can have been; mostly that is one. */
+const tokenText = ({ token, tokenMost }: KeyHistory['rights'][number]): string =>
+  token === tokenMost ? tokenMost : `${token ?? 'an older one'}, at most ${tokenMost}`
 
 const DAY_MS = 86_400_000
 

@@ -1,7 +1,7 @@
 /**
- * The web page: members, right to act, ring shares and tasks at a glance, without anything from elsewhere. It holds no data; its
- * script asks the API like any other client, with a token when one is needed. The policy allows exactly this script and
- * this style, by their hashes, and talking to this origin.
+ * The web page: members, right to act, ring shares and tasks at a glance, without anything from elsewhere. It holds no
+ * data; its script asks the API like any other client, with a token when one is needed. The policy allows exactly this
+ * script and this style, by their hashes, and talking to this origin.
  */
 import { hash } from 'node:crypto'
 

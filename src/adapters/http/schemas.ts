@@ -109,7 +109,7 @@ const history = object({
       ['from', 'to'],
     ),
   ),
-  rights: listOf(object({ from: number, until: number, token: text }, ['until'])),
+  rights: listOf(object({ from: number, until: number, token: text, tokenMost: text }, ['until', 'token'])),
 })
 
 const attemptError = object({ code: text, message: text })

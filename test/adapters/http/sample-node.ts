@@ -201,7 +201,14 @@ export function sample(options: SampleOptions = {}): Sample {
             causes: [{ member: nodeId, change: 'gone', ledger: [line] }],
           },
         ],
-        rights: [{ from: 1_790_000_000_000, until: 1_790_000_000_500, token: '117309440000000000' }],
+        rights: [
+          {
+            from: 1_790_000_000_000,
+            until: 1_790_000_000_500,
+            token: '117309440000000000',
+            tokenMost: '117309440000000000',
+          },
+        ],
       },
     }),
     tasks: query => {

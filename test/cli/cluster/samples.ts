@@ -8,10 +8,31 @@ type Counts = Partial<Record<TaskState, number>>
 
 const NONE = { scheduled: 0, ready: 0, running: 0, succeeded: 0, retrying: 0, dead: 0, cancelled: 0 }
 
+const AVAILABLE: NodeStatus['grants'] = {
+  enabled: false,
+  session: 1,
+  voters: undefined,
+  voter: false,
+  granting: false,
+  grantedBy: [],
+  term: 0,
+  top: 0,
+  exceptions: 0,
+  keeps: [],
+}
+
+/** A node in quorum mode, with the right to act for so many ms or without. */
+export const quorumGrants = (leaseForMs?: number): NodeStatus['grants'] => ({
+  ...AVAILABLE,
+  enabled: true,
+  ...(leaseForMs === undefined ? {} : { leaseForMs }),
+})
+
 interface Twist {
   readonly takingOver?: boolean
   readonly rings?: readonly string[]
   readonly alive?: number
+  readonly grants?: NodeStatus['grants']
 }
 
 /** A sample of healthy nodes that own so many tasks each; `undefined` is one that does not answer. */
@@ -45,6 +66,8 @@ function statusOf(counts: Counts, nodes: number, index: number, twist: Twist): N
     boot: 1,
     uptimeMs: 1,
     mode: 'available',
+    grants: twist.grants ?? AVAILABLE,
+    cordoned: false,
     addresses: [],
     phase: 'ready',
     ready: { ready: true, reasons: [] },
