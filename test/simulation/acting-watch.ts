@@ -94,8 +94,6 @@ export class ActingWatch {
   }
 
   #checkToken(host: Host, process: Process, key: string, { token }: Leave): void {
-    // It may go on under the token it had, while another acted with a higher one in between: there the token decides.
-    if (host.suspendedUntil > process.startedAt) return
     this.#cluster.world.collector.sawToken(key, `${host.index}/${process.boot}`, token.value, wrong =>
       this.#findings.fail('tokens rise with each owner', host.name, `"${key}": ${wrong}`),
     )

@@ -46,6 +46,8 @@ export class Collector {
   readonly runs: Run[] = []
   readonly #now: () => number
   readonly #keys = new Map<string, KeyBook>()
+  /** Holders whose tokens are not judged. */
+  readonly #excused = new Set<string>()
   complain: Complain = () => {}
   /** Moments in which two nodes executed for one key: all of available mode, and those the promise excepts. */
   overlaps = 0
@@ -107,6 +109,14 @@ export class Collector {
     return [...(this.#keys.get(key)?.executing ?? [])].filter(run => !this.#excepted(run))
   }
 
+  /**
+   * This life of a host was suspended with its clocks: it may go on under the tokens it had, while another acted with
+   * higher ones in between, so its tokens say nothing until it starts anew.
+   */
+  excuse(host: number, boot: number): void {
+    this.#excused.add(`${host}/${boot}`)
+  }
+
   #excepted(run: Run): boolean {
     return this.#now() <= run.exceptedUntil
   }
@@ -133,6 +143,7 @@ export class Collector {
    * but a register that checks tokens refuses it, so it is counted.
    */
   sawToken(key: string, holder: string, token: string, wrong: (detail: string) => void): void {
+    if (this.#excused.has(holder)) return
     const book = this.#bookOf(key)
     const order = compareTokens(token, book.top)
     if (order < 0 && holder === book.holder) this.fallen++

@@ -297,6 +297,7 @@ export class World {
     host.executor.freezeChildren()
     host.clock.suspend(this.now)
     host.suspendedUntil = this.now + forMs
+    this.collector.excuse(host.index, process.boot)
     this.queue.in(forMs, () => {
       host.clock.resume(this.now)
       host.executor.exceptUntil(this.now + this.exceptSuspendedMs)
