@@ -7,6 +7,7 @@
  */
 import { assert } from '../../src/base/assert.ts'
 import { asNodeId } from '../../src/base/ids.ts'
+import type { ControlRequest } from '../../src/node/control.ts'
 import type { NodeInit } from '../../src/node/init.ts'
 import type { Effect } from '../../src/node/machine.ts'
 import { readinessOf } from '../../src/node/views.ts'
@@ -168,83 +169,67 @@ class Player implements WorldProbe {
   }
 
   #do(verb: string, words: readonly string[]): void {
+    const done = [this.#toWorld(verb, words), this.#toNetwork(verb, words), this.#toNode(verb, words)]
+    assert(done.filter(Boolean).length === 1, 'a command has one meaning', { verb })
+  }
+
+  /** Hosts and their processes. False: no such command. */
+  #toWorld(verb: string, [first = '', ...rest]: readonly string[]): boolean {
     const { world } = this.#cluster
-    const [first = '', ...rest] = words
-    switch (verb) {
-      case 'start':
-        for (const name of words) world.start(world.host(name))
-        return
-      case 'restart':
-        world.readdress(world.host(first), rest.includes('moved') ? undefined : world.host(first).address)
-        world.start(world.host(first))
-        return
-      case 'run':
-        world.runUntil(world.now + milliseconds(first))
-        return
-      case 'kill':
-        world.crash(world.host(first))
-        return
-      case 'power-off':
-        world.powerOff(world.host(first))
-        return
-      case 'freeze':
-        world.freeze(world.host(first))
-        return
-      case 'thaw':
-        world.thaw(world.host(first))
-        return
-      case 'wipe':
-        world.wipe(world.host(first))
-        return
-      case 'leave':
-        world.leave(world.host(first), milliseconds(rest[0] ?? LEAVE_DEADLINE))
-        return
-      case 'become':
-        this.#become(world.host(first), optionsOf(rest))
-        return
-      case 'clone':
-        this.#clone(world.host(first), world.host(rest[0] ?? ''))
-        return
-      case 'swap':
-        this.#swap(world.host(first), world.host(rest[0] ?? ''))
-        return
-      case 'hang':
-        world.host(first).executor.setTakesMs(HANGS_MS, HANGS_MS)
-        return
-      case 'seeds':
-        world.host(first).process?.receive({ kind: 'seeds', seeds: rest.map(name => nameOf({ name })) })
-        return
-      case 'cordon':
-      case 'uncordon':
-        this.#cluster.control(world.host(first), { kind: verb })
-        return
-      case 'weight':
-        this.#cluster.control(world.host(first), { kind: 'weight', weight: Number(rest[0]) })
-        return
-      case 'forget':
-        this.#cluster.control(world.host(first), { kind: 'forget', node: asNodeId(rest[0] ?? '') })
-        return
-      case 'readyz':
-        this.#readyz(world.host(first))
-        return
-      case 'cut':
-        world.cut(world.host(first), world.host(rest[0] ?? ''))
-        return
-      case 'partition':
-        this.#partition(words)
-        return
-      case 'heal':
-        world.healAll()
-        return
-      case 'clock':
-        world.host(first).clock.stepWall(milliseconds(rest[0] ?? ''))
-        return
-      case 'view':
-        for (const host of world.hosts) this.#view(host)
-        return
-      default:
-        throw new Error(`no command ${verb}`)
+    const host = (): Host => world.host(first)
+    const other = (): Host => world.host(rest[0] ?? '')
+    const commands: Readonly<Record<string, () => void>> = {
+      start: () => {
+        for (const name of [first, ...rest]) world.start(world.host(name))
+      },
+      restart: () => {
+        world.readdress(host(), rest.includes('moved') ? undefined : host().address)
+        world.start(host())
+      },
+      run: () => world.runUntil(world.now + milliseconds(first)),
+      kill: () => world.crash(host()),
+      'power-off': () => world.powerOff(host()),
+      freeze: () => world.freeze(host()),
+      thaw: () => world.thaw(host()),
+      wipe: () => world.wipe(host()),
+      become: () => this.#become(host(), optionsOf(rest)),
+      clone: () => this.#clone(host(), other()),
+      swap: () => this.#swap(host(), other()),
+      hang: () => host().executor.setTakesMs(HANGS_MS, HANGS_MS),
+      clock: () => host().clock.stepWall(milliseconds(rest[0] ?? '')),
     }
+    return carriedOut(commands[verb])
+  }
+
+  #toNetwork(verb: string, words: readonly string[]): boolean {
+    const { world } = this.#cluster
+    const [first = '', second = ''] = words
+    const commands: Readonly<Record<string, () => void>> = {
+      cut: () => world.cut(world.host(first), world.host(second)),
+      partition: () => this.#partition(words),
+      heal: () => world.healAll(),
+    }
+    return carriedOut(commands[verb])
+  }
+
+  /** What an operator asks of nodes, and what they show. */
+  #toNode(verb: string, [first = '', ...rest]: readonly string[]): boolean {
+    const { world } = this.#cluster
+    const control = (request: ControlRequest): boolean => this.#cluster.control(world.host(first), request)
+    const commands: Readonly<Record<string, () => void>> = {
+      leave: () => world.leave(world.host(first), milliseconds(rest[0] ?? LEAVE_DEADLINE)),
+      seeds: () =>
+        world.host(first).process?.receive({ kind: 'seeds', seeds: rest.map(name => nameOf({ name })) }),
+      cordon: () => control({ kind: 'cordon' }),
+      uncordon: () => control({ kind: 'uncordon' }),
+      weight: () => control({ kind: 'weight', weight: Number(rest[0]) }),
+      forget: () => control({ kind: 'forget', node: asNodeId(rest[0] ?? '') }),
+      readyz: () => this.#readyz(world.host(first)),
+      view: () => {
+        for (const host of world.hosts) this.#view(host)
+      },
+    }
+    return carriedOut(commands[verb])
   }
 
   /** `id=n1`: its next process bears that name. `cluster=other`: it belongs to that one. */
@@ -300,6 +285,11 @@ class Player implements WorldProbe {
       )
     this.#lines.push(`${host.name} sees ${members.join(' ')}, ring ${belief.ringChecksum.slice(0, 8)}`)
   }
+}
+
+function carriedOut(command: (() => void) | undefined): boolean {
+  command?.()
+  return command !== undefined
 }
 
 /** Times in whole milliseconds; a weight as it is. */
