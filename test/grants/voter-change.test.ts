@@ -20,6 +20,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NodeId } from '../../src/base/ids.ts'
+import { isMajority } from '../../src/grants/voter-list.ts'
 import { VoterWorld } from './voter-world.ts'
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
@@ -94,10 +95,18 @@ function storm(world: VoterWorld): void {
   else world.weather = { loss: random.between(0, 0.3), delayMsMax: random.between(5, 1_500) }
 }
 
-/** One at a time: until its voter knows its top again, no other disk is lost. */
+/**
+ * One at a time: until its voter knows its top again, no other disk is lost. And not that of one who is a quorum by
+ * itself: nothing can be promised when what a quorum knew is lost.
+ */
 function loseDisk(world: VoterWorld, id: NodeId): void {
   if (world.forgetful !== undefined && world.machine(world.forgetful).disk.top === undefined) return
   if (world.machine(id).disk.top === undefined) return
+  const alone = [...world.machines.values()].some(({ disk }) => {
+    const sides = disk.voters === undefined ? [] : [disk.voters.names, disk.voters.previous ?? []]
+    return sides.some(names => isMajority(names, new Set([id]), true))
+  })
+  if (alone) return
   world.crash(id)
   world.wipe(id)
 }

@@ -61,8 +61,10 @@ interface Life {
   term:
     | { readonly value: number; readonly since: number; readonly voters: Set<NodeId>; taken: boolean }
     | undefined
-  /** Terms on this voter's disk by asker. */
-  readonly tookFor: Map<NodeId, number>
+  /** The highest term it ever asked for: it asks for none twice. */
+  highest: number
+  /** The last term on this voter's disk by session of an asker. */
+  readonly tookFor: Map<string, number>
   diskFreeAt: number
 }
 
@@ -181,6 +183,7 @@ export class VoterWorld {
       leaves: new Map(),
       promises: new Map(),
       term: undefined,
+      highest: 0,
       tookFor: new Map(),
       diskFreeAt: this.now,
     }
@@ -300,7 +303,8 @@ export class VoterWorld {
     if (quorum === undefined) life.term = undefined
     else if (life.term === undefined || (life.term.taken && this.random.chance(0.05))) {
       const tops = [...quorum].map(voter => life.leaves.get(voter)?.top ?? 0)
-      const value = Math.max(0, ...tops) + 1 + this.random.below(8)
+      const value = Math.max(life.highest, ...tops) + 1 + this.random.below(8)
+      life.highest = value
       life.term = { value, since: this.now, voters: new Set(), taken: false }
     }
     const term = life.term?.value ?? 0
@@ -335,12 +339,14 @@ export class VoterWorld {
     const until = now + this.#base.promiseMs
     const knows = [...life.promises].filter(([node, end]) => node !== from && end > now).map(([node]) => node)
     life.promises.set(from, Math.max(until, life.promises.get(from) ?? 0))
-    const own = life.tookFor.get(from) === ask.term
+    const session = `${from} ${ask.boot}`
+    const own = life.tookFor.get(session) === ask.term
     const takes = ask.term > top.value
-    if (takes) life.tookFor.set(from, ask.term)
+    if (takes) life.tookFor.set(session, ask.term)
     if (takes) top.raise(ask.term)
     const took = own || takes ? ask.term : 0
     const leave = { type: 'leave', boot: ask.boot, sentAt: ask.sentAt, top: top.value, took, knows } as const
+    this.#flush(machine, life) // the term goes to the disk first
     this.#afterDisk(machine, life, () => this.#carry(machine.id, from, leave))
   }
 
@@ -361,7 +367,9 @@ export class VoterWorld {
     const higher = this.taken.find(other => other.at < term.since && other.term >= term.value)
     if (higher !== undefined)
       this.#fail(`${machine.id} took term ${term.value} after ${higher.term} was taken`)
-    this.note(`${machine.id} v${life.book.list?.version} ${life.book.names} took ${term.value} since ${term.since.toFixed(0)} by ${[...term.voters]}`)
+    this.note(
+      `${machine.id} v${life.book.list?.version} ${life.book.names} took ${term.value} since ${term.since.toFixed(0)} by ${[...term.voters]}`,
+    )
     this.taken.push({ at: this.now, term: term.value })
   }
 
