@@ -47,11 +47,15 @@ export class Granting {
     return this.grants?.nextWake() ?? NEVER
   }
 
-  /** In quorum mode only a node with a lease declares others dead; before there are voters, nobody acts anyway. */
-  eviction(): { readonly mayEvict?: () => boolean } {
+  /**
+   * In quorum mode only a node with a lease declares others dead; before there are voters, nobody acts anyway. And whoever
+   * has a lease keeps its name against another bearer of it.
+   */
+  eviction(): { readonly mayEvict?: () => boolean; readonly hasLease?: () => boolean } {
     const { grants } = this
     if (grants === undefined) return {}
-    return { mayEvict: () => grants.voters.list === undefined || grants.hasLease(this.#now) }
+    const hasLease = () => grants.hasLease(this.#now)
+    return { mayEvict: () => grants.voters.list === undefined || hasLease(), hasLease }
   }
 
   /** A link closed: without links to a quorum of voters no grant can be renewed. */
