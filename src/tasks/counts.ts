@@ -49,6 +49,8 @@ const COUNTERS = {
   settled_dropped: 'Settled records dropped, oldest first, to keep within the bound.',
   strays_dropped: 'Records dropped once the owner confirmed that it has them.',
   task_conflicts: 'Copies or list entries that gave a known id another content.',
+  task_overlaps_seen:
+    'Tasks whose copies met here and show attempts of two nodes at one time, by the clocks of those nodes.',
   attempt_ends_unknown: 'Ends of attempts that this node did not know to run.',
   replies_unknown: 'Answers of peers that matched nothing asked.',
 } as const

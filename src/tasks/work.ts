@@ -14,6 +14,7 @@ import type { Step } from './effects.ts'
 import { type Execution, FENCE_MS } from './execution.ts'
 import type { Handoffs } from './handoffs.ts'
 import { isSettled, lastNumber, mergeRecords } from './merge.ts'
+import { overlaps } from './overlap.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
 import { reportDead } from './reports.ts'
@@ -324,6 +325,7 @@ export class Work {
     const news = merged !== entry.record
     const theirsIsWhole = mergeRecords(record, entry.record) === record
     if (news) {
+      if (overlaps(merged.attempts) && !overlaps(entry.record.attempts)) this.#sawOverlap(merged, step)
       table.put(entry, merged)
       step.write(merged)
     }
@@ -335,6 +337,12 @@ export class Work {
     if (entry.place === 'gated') return
     this.#cover(entry)
     if (news) this.#schedule(entry, step)
+  }
+
+  #sawOverlap({ spec, attempts }: TaskRecord, step: Step): void {
+    this.#parts.counters.add('task_overlaps_seen')
+    const nodes = attempts.map(({ node, number }) => `${node}:${number}`)
+    step.log('warn', 'task-overlap-seen', { task: spec.id, key: spec.key, attempts: nodes })
   }
 
   /** One id, two contents: the submitter's mistake, or two sides of a partition. Both keys keep their own task. */
