@@ -4,7 +4,7 @@ import { Progress } from '../../../src/cli/cluster/progress.ts'
 import { inAgreement, isFinished } from '../../../src/cli/cluster/watch.ts'
 import { widthOf } from '../../../src/cli/table.ts'
 import { remember } from '../scene.ts'
-import { sampleOf } from './samples.ts'
+import { quorumGrants, sampleOf } from './samples.ts'
 
 describe('progress', () => {
   test('on a terminal replaces the table it drew before', () => {
@@ -15,7 +15,7 @@ describe('progress', () => {
     progress.show(sampleOf([{ succeeded: 2, ready: 2 }, { succeeded: 0 }], 200), 4)
     const lines = output.text.slice(0, before).split('\n').length - 1
     assert.ok(output.text.slice(before).startsWith(`\u001b[${lines}A\u001b[J`))
-    assert.match(output.text.slice(before), /node-1 +ready +4 +0 +2 .*█{10}░{10}/)
+    assert.match(output.text.slice(before), /node-1 +ready +yes +4 +0 +2 .*█{10}░{10}/)
   })
 
   test('never writes a line wider than the terminal, colours or not', () => {
@@ -34,6 +34,18 @@ describe('progress', () => {
       '   0.0 s  1 of 1 nodes up, one ring  1 of 4 tasks done, 0 running\n' +
         '   3.0 s  1 of 1 nodes up, one ring  2 of 4 tasks done, 0 running\n',
     )
+  })
+
+  test('says in quorum mode how many nodes may act', () => {
+    const output = remember()
+    const grants = [quorumGrants(1_500), quorumGrants()]
+    for (const [i, each] of grants.entries())
+      new Progress(output).show(sampleOf([{}, {}], i * 5_000, { grants: each }), undefined)
+    assert.match(output.text, /2 of 2 nodes up, one ring, quorum mode, 2 may act\n/)
+    assert.match(output.text, /quorum mode, 0 may act\n/)
+    const terminal = remember({ isTerminal: true })
+    new Progress(terminal).show(sampleOf([{}], 0, { grants: quorumGrants() }), 1)
+    assert.match(terminal.text, /node-1 +ready +no /)
   })
 
   test('shows nothing where nothing is wanted', () => {

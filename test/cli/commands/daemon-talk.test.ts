@@ -14,7 +14,20 @@ const STATUS = {
   incarnation: 5,
   boot: 2,
   uptimeMs: 61_000,
-  mode: 'available',
+  mode: 'quorum',
+  grants: {
+    enabled: true,
+    session: 2,
+    voters: { version: 1, names: ['node-1', 'node-2', 'node-3'], fixed: true },
+    voter: true,
+    granting: false,
+    grantedBy: ['node-1'],
+    term: 0,
+    top: 4,
+    exceptions: 0,
+    keeps: [],
+  },
+  cordoned: true,
   addresses: ['127.0.0.1:7946'],
   phase: 'ready',
   ready: { ready: false, reasons: [{ code: 'min-members', detail: '1 of 3 members are alive' }] },
@@ -61,6 +74,10 @@ describe('status', () => {
       '1 alive, 2 dead',
       '3 ready, 1 running',
       '1 min 1 s',
+      'quorum (at most one node acts for a key)',
+      'node-1, node-2, node-3, this node too, but not yet',
+      'no, it does not act (from 1 of 3)',
+      'it owns no keys',
     ])
       assert.ok(out.includes(part), part)
   })
@@ -203,6 +220,7 @@ describe('explain and ring', () => {
         { id: 'node-2', ringChecksum: 'xyz', agrees: false },
       ],
       tasks: [record('t1', { key: 'k', attempts: [attempt('node-1', 1, 'succeeded')] })],
+      history: { since: 0, owners: [], rights: [] },
     }
     await using daemon = await recordedDaemon({ 'GET /v1/explain/k': { body } })
     const { out } = await runHere(['explain', 'k', '--url', daemon.url])
