@@ -236,14 +236,14 @@ export class VoterBook implements Voters {
     }
     this.#statements.note(from, tell)
     this.#change.heardOf(list.ballot)
-    this.#consider(from, list, tell.firm)
+    this.#consider(from, tell, list, now)
     const mine = this.#disk
     if (mine !== undefined && isNewer(mine, list)) this.#tell([from])
     this.#form(now)
     this.#change.tick(now)
   }
 
-  #consider(from: NodeId, told: VoterList, firm: boolean): void {
+  #consider(from: NodeId, { firm }: VotersTell, told: VoterList, now: Now): void {
     const verdict = acceptance(this.#row, told)
     if (verdict === 'keep') {
       if (firm && this.#row !== undefined && isSame(this.#row, told)) this.#vouched = true
@@ -251,7 +251,7 @@ export class VoterBook implements Voters {
       if (this.#row === undefined && told.version === 0 && this.#parts.config.voters.length > 0) return
       this.#adopt(told, firm)
     } else if (verdict === 'refuse') {
-      if (told.ballot !== undefined) this.#change.answer(told.ballot.by, told.ballot)
+      this.#change.refused(told, now)
     } else if (firm && !this.#isFirm() && told.version > 0) {
       this.#log('warn', 'voters-overruled', { by: from, names: told.names, mine: this.#row?.names })
       this.#adopt(told, firm)

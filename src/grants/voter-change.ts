@@ -1,9 +1,11 @@
 /**
  * How the voter list changes. A round (`VoterRound`) finds the joint list to propose; whoever takes it says so to all
  * voters; each counts who has it, and when it is settled, each may end the change after a promise's length. So it needs
- * nobody in particular: when whoever began it is gone, the lowest living voter carries it on with a round of its own.
+ * nobody in particular: when a change does not come to its end, a voter carries it on with a round of its own, the lower
+ * names sooner. So does a voter that had to refuse the joint list, because it had promised to a later round that came to
+ * nothing: the list is on the disks of others, and without the voters who promised they would be alone with it.
  */
-import type { NodeId } from '../base/ids.ts'
+import { asNodeId, type NodeId } from '../base/ids.ts'
 import { elapsedMs, type Instant, type Now } from '../base/time.ts'
 import type { GrantsEffect } from './effects.ts'
 import type {
@@ -27,9 +29,10 @@ import {
   settledOf,
 } from './voter-list.ts'
 import { ROUND_MS_MAX, VoterRound } from './voter-round.ts'
+import { acceptance } from './voter-rules.ts'
 import type { VoterStatements } from './voter-statements.ts'
 
-/** A joint list that is not settled by then is carried on, in ms. */
+/** A joint list that is not settled by then is carried on; by each further voter so much later, in ms. */
 const CARRY_ON_MS = 2_000
 
 /** What a change needs of the book. */
@@ -62,6 +65,8 @@ export class VoterChange {
   /** When the joint list came to this disk, or was tried again last. */
   #jointSince: Instant | undefined
   #settledAt: Instant | undefined
+  /** A joint list that this node was told of and could not take, and since when. */
+  #refused: { readonly list: VoterList; since: Instant } | undefined
 
   constructor(desk: VoterDesk) {
     this.#desk = desk
@@ -77,6 +82,15 @@ export class VoterChange {
   turned(now: Now): void {
     this.#settledAt = undefined
     this.#jointSince = this.#joint() === undefined ? undefined : now.mono
+    this.#refused = undefined
+  }
+
+  /** It promised to a higher round than that of this list. */
+  refused(list: VoterList, now: Now): void {
+    if (list.ballot === undefined) return
+    this.answer(list.ballot.by, list.ballot)
+    if (this.#refused === undefined || !isSame(this.#refused.list, list))
+      this.#refused = { list, since: now.mono }
   }
 
   heardOf(ballot: Ballot | undefined): void {
@@ -87,12 +101,14 @@ export class VoterChange {
     this.#round = undefined
   }
 
-  begin(wish: VoterList, now: Now): void {
+  /** @param carried somebody has taken this list already */
+  begin(wish: VoterList, now: Now, carried = false): void {
     const desk = this.#desk
     if (desk.row === undefined) return
-    const ballot = { round: this.#roundSeen + 1, by: desk.self }
+    // The clock's part is for a node that lost its disk: a round that was once its own is never another one.
+    const ballot = { round: Math.max(this.#roundSeen + 1, Math.floor(now.wall)), by: desk.self }
     this.#roundSeen = ballot.round
-    this.#round = new VoterRound(ballot, wish, now)
+    this.#round = new VoterRound(ballot, wish, now, carried)
     desk.log('info', 'voters-change-begun', { names: wish.names, before: wish.previous, round: ballot.round })
     desk.write({ ...desk.row, promised: ballot }, later => {
       if (this.#round?.ballot !== ballot) return
@@ -190,15 +206,27 @@ export class VoterChange {
 
   #carryOn(now: Now): void {
     const joint = this.#joint()
-    if (joint?.ballot === undefined || this.#round !== undefined || this.#settledAt !== undefined) return
-    if (!this.#desk.isFirm()) return
-    if (this.#jointSince === undefined || elapsedMs(this.#jointSince, now.mono) < CARRY_ON_MS) return
+    if (this.#round !== undefined || this.#settledAt !== undefined || !this.#desk.isFirm()) return
+    if (joint !== undefined && this.#jointSince !== undefined) {
+      if (!this.#isDue(joint, this.#jointSince, now)) return
+      this.#jointSince = now.mono
+      this.begin(listOf(joint), now, true)
+    } else if (this.#refused !== undefined && this.#desk.row !== undefined) {
+      const { list, since } = this.#refused
+      if (!this.#isDue(list, since, now)) return
+      this.#refused.since = now.mono
+      if (acceptance({ ...this.#desk.row, promised: NO_BALLOT }, list) === 'adopt')
+        this.begin(list, now, true)
+    }
+  }
+
+  /** Whoever began the round first, then the voters by name. */
+  #isDue(joint: VoterList, since: Instant, now: Now): boolean {
     const { live, self } = this.#desk
-    const lowest = namesOf(joint).find(name => live.has(name))
-    const driver = live.has(joint.ballot.by) ? joint.ballot.by : lowest
-    if (driver !== self) return
-    this.#jointSince = now.mono
-    this.begin(listOf(joint), now)
+    const voters = baseOf(joint).names.filter(name => live.has(name))
+    const begun = joint.ballot !== undefined && live.has(joint.ballot.by) ? [joint.ballot.by] : []
+    const place = [...begun, ...voters].indexOf(self)
+    return place >= 0 && elapsedMs(since, now.mono) >= CARRY_ON_MS * (place + 1)
   }
 
   /** The joint list on the disk, unless something newer is on its way there. */
@@ -208,6 +236,9 @@ export class VoterChange {
     return stands ? disk : undefined
   }
 }
+
+/** Below every round. */
+const NO_BALLOT: Ballot = { round: -1, by: asNodeId('') }
 
 const acceptedOf = (row: StoredVoters | undefined): VoterList | undefined =>
   row !== undefined && isJoint(row) ? listOf(row) : undefined

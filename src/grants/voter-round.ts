@@ -17,12 +17,15 @@ export class VoterRound {
   readonly ballot: Ballot
   /** The joint list that is proposed when nothing else was accepted before. */
   readonly wish: VoterList
+  readonly #carried: boolean
   readonly #begunAt: Now['mono']
   #askedAt: Now['mono'] | undefined
   /** What those who promised had accepted. */
   readonly #accepted = new Map<NodeId, VoterList | undefined>()
 
-  constructor(ballot: Ballot, wish: VoterList, now: Now) {
+  /** @param carried the wish is on somebody's disk already: it must be brought to its end, whoever is there */
+  constructor(ballot: Ballot, wish: VoterList, now: Now, carried: boolean) {
+    this.#carried = carried
     this.ballot = ballot
     this.wish = wish
     this.#begunAt = now.mono
@@ -60,7 +63,8 @@ export class VoterRound {
       .filter(list => list !== undefined)
       .sort((a, b) => compareBallots(b.ballot, a.ballot))
     // A list that the new voters would not carry leaves the cluster without a quorum: it is not even begun.
-    const value = bound ?? (isMajority(names, there, fixed) ? this.wish : undefined)
+    const carries = this.#carried || isMajority(names, there, fixed)
+    const value = bound ?? (carries ? this.wish : undefined)
     return value === undefined ? undefined : { ...value, ballot: this.ballot }
   }
 }

@@ -122,7 +122,7 @@ function calm(world: VoterWorld): void {
 
 function agree(world: VoterWorld): void {
   const lists = [...world.machines.values()].map(({ up }) => up?.book.name)
-  const story = world.story.slice(-60).join('\n')
+  const story = world.story.slice(-80).join('\n')
   assert.ok(
     lists.every(name => name !== undefined && name.hash === lists[0]?.hash),
     `lists differ\n${story}`,
