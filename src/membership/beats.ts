@@ -14,7 +14,7 @@
  */
 import type { NodeId } from '../base/ids.ts'
 import type { Instant } from '../base/time.ts'
-import type { Circle } from './observers.ts'
+import { type Circle, placeOf } from './observers.ts'
 import type { Entry, RosterView } from './roster.ts'
 
 /** Printable characters that JSON does not escape, but `"`: `#` to `~` without `\`. */
@@ -49,6 +49,8 @@ export class Beats {
   #order: Order
   #old: OldOrder[] = []
   #counts = new Uint16Array(0)
+  /** The counts as they are written. */
+  #letters = new Uint8Array(0)
   #heardAt = new Float64Array(0)
   #own = 0
   #written: string | undefined
@@ -92,9 +94,13 @@ export class Beats {
 
   /** When news of the member's life last came; undefined when none did in this incarnation. */
   heardAt(member: NodeId): Instant | undefined {
-    const index = this.#circle.indexOf(member)
-    this.#refresh()
-    const at = this.#order.spots[index]?.record.id === member ? this.#heardAt[index] : undefined
+    const entry = this.#roster.get(member)
+    if (entry === undefined) return undefined
+    const { spots } = this.#order
+    const index = placeOf(spots, entry)
+    const spot = spots[index]?.record
+    const isSame = spot?.id === member && spot.incarnation === entry.record.incarnation
+    const at = isSame ? this.#heardAt[index] : undefined
     return at === undefined || at === Number.NEGATIVE_INFINITY ? undefined : (at as Instant)
   }
 
@@ -120,28 +126,30 @@ export class Beats {
     if (count === known || count >= UNKNOWN || known === undefined) return
     if (known === UNKNOWN) {
       // What was counted before this node listened says nothing of now.
-      this.#counts[index] = count
+      this.#set(index, count)
       return
     }
     const ahead = count > known ? count - known : count - known + ROUND
     if (ahead > AHEAD_MAX) return
-    this.#counts[index] = count
+    this.#set(index, count)
     this.#heardAt[index] = now
   }
 
   #spell(): string {
+    const self = this.#roster.get(this.#roster.self.id)
     const { spots } = this.#order
-    const self = this.#roster.self.id
-    const letters = new Uint16Array(2 * spots.length)
-    for (let i = 0; i < spots.length; i++) {
-      const count = spots[i]?.record.id === self ? this.#own : (this.#counts[i] ?? UNKNOWN)
-      letters[2 * i] = LETTERS[Math.trunc(count / BASE)] ?? FIRST
-      letters[2 * i + 1] = LETTERS[count % BASE] ?? FIRST
-    }
+    const index = self === undefined ? -1 : placeOf(spots, self)
+    if (spots[index]?.record.id === self?.record.id) this.#set(index, this.#own)
     let text = ''
-    for (let from = 0; from < letters.length; from += CHUNK)
-      text += String.fromCharCode(...letters.subarray(from, from + CHUNK))
+    for (let from = 0; from < this.#letters.length; from += CHUNK)
+      text += Reflect.apply(String.fromCharCode, undefined, this.#letters.subarray(from, from + CHUNK))
     return text
+  }
+
+  #set(index: number, count: number): void {
+    this.#counts[index] = count
+    this.#letters[2 * index] = LETTERS[Math.trunc(count / BASE)] ?? FIRST
+    this.#letters[2 * index + 1] = LETTERS[count % BASE] ?? FIRST
   }
 
   /** Follows the view: who is still there in the same incarnation keeps its count. */
@@ -150,16 +158,17 @@ export class Beats {
     if (spots === this.#order.spots) return
     const before = this.#order
     const places = placesOf(before.spots, spots)
-    const counts = new Uint16Array(spots.length).fill(UNKNOWN)
+    const counts = this.#counts
     const heardAt = new Float64Array(spots.length).fill(Number.NEGATIVE_INFINITY)
+    this.#counts = new Uint16Array(spots.length).fill(UNKNOWN)
+    this.#letters = new Uint8Array(2 * spots.length).fill(LETTERS[BASE - 1] ?? FIRST)
     for (let i = 0; i < places.length; i++) {
       const place = places[i] ?? -1
       if (place < 0) continue
-      counts[place] = this.#counts[i] ?? UNKNOWN
+      this.#set(place, counts[i] ?? UNKNOWN)
       heardAt[place] = this.#heardAt[i] ?? Number.NEGATIVE_INFINITY
     }
     this.#order = { digest: this.#roster.digest(), spots }
-    this.#counts = counts
     this.#heardAt = heardAt
     this.#written = undefined
     this.#old = [{ ...before, places: undefined }, ...this.#old].slice(0, ORDERS_KEPT)

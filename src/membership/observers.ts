@@ -24,9 +24,18 @@ export class Circle {
     const living = this.#roster.living()
     if (living !== this.#living) {
       this.#living = living
-      this.#spots = [...living].sort(order)
+      this.#spots = this.#without() ?? [...living].sort(order)
     }
     return this.#spots
+  }
+
+  /** When members only went or changed, the rest stand as they stood; undefined when one came. */
+  #without(): Entry[] | undefined {
+    const rest = this.#spots.flatMap(({ record }) => {
+      const entry = this.#roster.get(record.id)
+      return entry?.record.status === 'alive' ? [entry] : []
+    })
+    return rest.length === this.#roster.livingCount ? rest : undefined
   }
 
   /** True while every member observes every other. */
@@ -39,10 +48,16 @@ export class Circle {
     return ids(this.#after(subject, OBSERVERS_MAX))
   }
 
-  /** Is the node an observer of the subject, or was it one before a few members came or went? */
+  observes(node: NodeId, subject: NodeId): boolean {
+    return node !== subject && (this.small || this.#isWithin(this.spots(), node, subject, OBSERVERS_MAX))
+  }
+
+  /**
+   * Is the node an observer of the subject, or was it one before a few members came or went? Asked for each of many
+   * records that come at once, so it looks at the circle as it was when somebody last needed it to be exact.
+   */
   isNear(node: NodeId, subject: NodeId): boolean {
-    if (this.small) return true
-    return this.#after(subject, 2 * OBSERVERS_MAX).some(({ record }) => record.id === node)
+    return this.small || this.#isWithin(this.#spots, node, subject, 2 * OBSERVERS_MAX)
   }
 
   /** Those whom a node observes: the ones before it. */
@@ -59,16 +74,16 @@ export class Circle {
   indexOf(member: NodeId): number {
     const spots = this.spots()
     const wanted = this.#roster.get(member)
-    if (wanted === undefined) return 0
-    let low = 0
-    let high = spots.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const spot = spots[middle]
-      if (spot !== undefined && order(spot, wanted) < 0) low = middle + 1
-      else high = middle
-    }
-    return low
+    return wanted === undefined ? 0 : placeOf(spots, wanted)
+  }
+
+  #isWithin(spots: readonly Entry[], node: NodeId, subject: NodeId, reach: number): boolean {
+    const [there, here] = [this.#roster.get(node), this.#roster.get(subject)]
+    if (there === undefined || here === undefined || spots.length === 0) return false
+    const from = placeOf(spots, here)
+    const ahead = mod(placeOf(spots, there) - from, spots.length)
+    // Where the subject itself does not stand, the first after it stands in its place.
+    return spots[from]?.record.id === subject ? ahead >= 1 && ahead <= reach : ahead < reach
   }
 
   #after(subject: NodeId, many: number): Entry[] {
@@ -84,7 +99,23 @@ export class Circle {
   }
 }
 
-const order = (a: Entry, b: Entry): number => a.point - b.point || (a.record.id < b.record.id ? -1 : 1)
+/** Where a member stands among these, or would. */
+export function placeOf(spots: readonly Entry[], wanted: Entry): number {
+  let low = 0
+  let high = spots.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const spot = spots[middle]
+    if (spot !== undefined && order(spot, wanted) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function order(a: Entry, b: Entry): number {
+  if (a.point !== b.point) return a.point - b.point
+  return a.record.id < b.record.id ? -1 : a.record.id === b.record.id ? 0 : 1
+}
 
 const ids = (entries: readonly Entry[]): NodeId[] => entries.map(entry => entry.record.id)
 

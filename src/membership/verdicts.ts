@@ -128,7 +128,7 @@ export class Verdicts {
   #isMine({ record }: Entry): boolean {
     if (this.#circle.small) return true
     const self = this.#roster.self.id
-    return this.#cases.get(record.id)?.panel.has(self) || this.#circle.observersOf(record.id).includes(self)
+    return this.#cases.get(record.id)?.panel.has(self) || this.#circle.observes(self, record.id)
   }
 
   /** Holds back what this node may not carry out. */

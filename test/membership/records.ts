@@ -58,8 +58,8 @@ export class Lone {
   }
 
   /** Opens a link to a member and lets it say hello. */
-  meet(other: MemberRecord, ms: number): LinkId {
-    const link = this.open(other, ms)
+  meet(other: MemberRecord, ms: number, dialled?: string): LinkId {
+    const link = this.open(other, ms, dialled)
     this.say(link, other, { type: 'hello', cluster: 'test', self: other, ring: RING, version: '0' }, ms)
     return link
   }
