@@ -164,6 +164,7 @@ export class RunnerProcess {
 
   /** Moves the deadline of these to a later time. What has ended, or is being killed for it already, stays as it is. */
   extend(ids: readonly number[], deadlineMs: number | null): void {
+    this.#deadlines.look() // After a sleep of this process: what is over is over.
     const moved = ids.filter(id => this.#deadlines.extend(id, deadlineMs))
     if (moved.length > 0) this.#send({ kind: 'extend', ids: moved, deadlineMs })
   }
@@ -214,8 +215,10 @@ export class RunnerProcess {
   #note(report: RunnerReport): void {
     const running = this.#running.get(report.id)
     if (running === undefined) return // Ended while it was being told to stop.
-    if (report.kind === 'started') running.group = { pid: report.pid, startTicks: report.startTicks }
-    else this.#settle(report.id, running.fenced && wasSignalled(report) ? { kind: 'fenced' } : report)
+    if (report.kind === 'started') {
+      running.group = { pid: report.pid, startTicks: report.startTicks }
+      if (running.fenced) signalGroup(running.group, 'SIGKILL')
+    } else this.#settle(report.id, running.fenced && wasSignalled(report) ? { kind: 'fenced' } : report)
   }
 
   #settle(id: number, end: RunEnd): void {

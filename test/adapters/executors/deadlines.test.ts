@@ -51,7 +51,8 @@ test(
   linux,
   async t => {
     const { sh, directory, pidIn: pidOf, executors } = scene(t)
-    const end = inMs(2_500)
+    await sh('true')
+    const end = inMs(3_000)
     const outcomes = [
       sh(stubborn(`${directory}/a`), { until: end, attempt: 1 }),
       sh(stray(`${directory}/b`), { until: end, attempt: 2 }),
@@ -75,7 +76,8 @@ test(
 test('a command is asked to stop before it is killed', async t => {
   const { sh, directory } = scene(t)
   const script = 'trap "echo done > $1/cleaned; exit 0" TERM; while :; do sleep 0.02; done'
-  const end = inMs(1_500)
+  await sh('true')
+  const end = inMs(2_500)
   assert.equal(failureOf(await sh(script, { until: end })).code, 'FENCED')
   assert.ok(performance.now() < end)
   assert.ok(existsSync(join(directory, 'cleaned')))
@@ -84,13 +86,14 @@ test('a command is asked to stop before it is killed', async t => {
 test('a command lives on as long as its right is renewed, and a renewal never shortens it', async t => {
   const { sh, executors, pidIn: pidOf, directory } = scene(t)
   const order = orderOf('exec', null)
-  let end = inMs(1_200)
+  await sh('true')
+  let end = inMs(2_000)
   const outcome = sh(stubborn(`${directory}/a`), { until: end })
   const pid = await pidOf('a')
-  const stopAt = performance.now() + 3_000
+  const stopAt = performance.now() + 4_000
   while (performance.now() < stopAt) {
-    await until('it is time to renew', () => performance.now() > end - 900)
-    end = inMs(1_200)
+    await until('it is time to renew', () => performance.now() > end - 1_300)
+    end = inMs(2_000)
     executors.extend([order], end)
     executors.extend([order], inMs(10))
     assert.equal(isAlive(pid), true)
@@ -129,7 +132,7 @@ test(
     await sh('true')
     const runner = Number(executors.runnerPid())
     process.kill(runner, 'SIGSTOP')
-    const end = inMs(1_000)
+    const end = inMs(1_500)
     const outcome = sh(`touch ${directory}/ran`, { until: end })
     await until('its time is over', () => performance.now() > end)
     process.kill(runner, 'SIGCONT')
@@ -160,6 +163,7 @@ test('when the runner is frozen, the daemon keeps the deadline: strays die in ti
 
 test('when the runner dies, what has a deadline is dead long before it', linux, async t => {
   const { sh, executors, directory, pidIn: pidOf } = scene(t)
+  await sh('true')
   const end = inMs(5_000)
   const outcome = sh(stubborn(`${directory}/a`), { until: end })
   const pid = await pidOf('a')
@@ -171,7 +175,7 @@ test('when the runner dies, what has a deadline is dead long before it', linux, 
 
 test('a daemon that is frozen holds no command past the end of its last renewal', linux, async t => {
   const { directory } = scene(t)
-  const leaseMs = 1_500
+  const leaseMs = 2_500
   const files = ['a', 'b'].map(name => join(directory, name))
   const scripts = [stubborn(join(directory, 'a')), stray(join(directory, 'b'))]
   const { pid, lines, renewals } = await leaseholder(t, directory, leaseMs, 200, scripts)
@@ -196,7 +200,7 @@ test(
     const { directory } = scene(t)
     const names = Array.from({ length: 20 }, (_, i) => `n${i}`)
     const scripts = names.map((name, i) => (i < 2 ? stray : stubborn)(join(directory, name)))
-    const leaseMs = 1_500
+    const leaseMs = 2_500
     const { pid, runner, lines, renewals } = await leaseholder(t, directory, leaseMs, 100, scripts)
     const pids = await Promise.all(names.map(name => pidIn(join(directory, name))))
     const groups = [...new Set(pids.map(groupOf))]
@@ -223,6 +227,7 @@ test(
 
 test('a hundred commands whose rights end in one moment are dead in time', linux, async t => {
   const { sh, directory, pidIn: pidOf } = scene(t)
+  await sh('true')
   const end = inMs(6_000)
   const outcomes = Array.from({ length: 100 }, (_, i) =>
     sh(stubborn(`${directory}/${i}`), { until: end, attempt: i + 1 }),

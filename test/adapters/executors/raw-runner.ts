@@ -47,7 +47,8 @@ export interface RawRunner {
   end(id: number): Promise<EndReport>
 }
 
-export function rawRunner(t: TestContext, lockIn = ''): RawRunner {
+/** Resolves once the runner obeys, so that no deadline of a test runs while it starts. */
+export async function rawRunner(t: TestContext, lockIn = ''): Promise<RawRunner> {
   const mark = randomUUID()
   const child = spawn(process.execPath, ['--no-warnings', PROGRAM, mark, lockIn], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
@@ -65,7 +66,7 @@ export function rawRunner(t: TestContext, lockIn = ''): RawRunner {
       if (report?.kind === 'ended') ends.set(report.id, report)
     }
   })
-  return {
+  const runner: RawRunner = {
     child,
     channel,
     pid: Number(child.pid),
@@ -79,4 +80,8 @@ export function rawRunner(t: TestContext, lockIn = ''): RawRunner {
     started: () => started,
     end: id => until(`command ${id} has ended`, () => ends.get(id)),
   }
+  runner.order(runner.sh(0, 'true', null))
+  await runner.end(0)
+  started = 0
+  return runner
 }

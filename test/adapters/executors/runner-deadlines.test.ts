@@ -11,7 +11,7 @@ const inMs = (ms: number): number => Math.floor(monotonicMs() + ms)
 
 test('a runner that hears nothing more ends its commands in time', linux, async t => {
   const { directory } = scene(t)
-  const runner = rawRunner(t)
+  const runner = await rawRunner(t)
   const deadlineMs = inMs(2_000)
   runner.order(runner.sh(1, `trap "" TERM; echo $$ > ${directory}/a; exec sleep 600`, deadlineMs))
   const pid = await pidIn(join(directory, 'a'))
@@ -22,7 +22,7 @@ test('a runner that hears nothing more ends its commands in time', linux, async 
 
 test('an order that is late when it arrives is not obeyed, one without a deadline is', async t => {
   const { directory } = scene(t)
-  const runner = rawRunner(t)
+  const runner = await rawRunner(t)
   runner.order(
     runner.sh(1, `touch ${directory}/late`, inMs(-1)),
     runner.sh(2, `touch ${directory}/near`, inMs(400)),
@@ -44,8 +44,8 @@ test(
   linux,
   async t => {
     const { directory } = scene(t)
-    const runner = rawRunner(t)
-    const deadlineMs = inMs(1_500)
+    const runner = await rawRunner(t)
+    const deadlineMs = inMs(2_500)
     const ids = Array.from({ length: 10 }, (_, i) => i + 1)
     const script = (id: number): string => `trap "" TERM; echo $$ > ${directory}/${id}; exec sleep 600`
     runner.order(...ids.map(id => runner.sh(id, script(id), deadlineMs)))
@@ -69,8 +69,8 @@ test(
   linux,
   async t => {
     const { directory } = scene(t)
-    const runner = rawRunner(t)
-    const deadlineMs = inMs(2_500)
+    const runner = await rawRunner(t)
+    const deadlineMs = inMs(4_000)
     runner.order(runner.sh(1, `trap "" TERM; echo $$ > ${directory}/a; exec sleep 600`, deadlineMs))
     const pid = await pidIn(join(directory, 'a'))
     const others = Array.from({ length: 400 }, (_, i) => runner.sh(i + 2, 'true', null))
@@ -91,8 +91,8 @@ test(
 
 test('an extension that comes when the command is being stopped comes too late', linux, async t => {
   const { directory } = scene(t)
-  const runner = rawRunner(t)
-  const deadlineMs = inMs(1_200)
+  const runner = await rawRunner(t)
+  const deadlineMs = inMs(2_000)
   const script = `trap "echo yes > ${directory}/asked" TERM; echo $$ > ${directory}/a; while :; do sleep 0.02; done`
   runner.order(runner.sh(1, script, deadlineMs))
   const pid = await pidIn(join(directory, 'a'))
@@ -108,8 +108,8 @@ test(
   linux,
   async t => {
     const { directory } = scene(t)
-    const runner = rawRunner(t)
-    const deadlineMs = inMs(1_500)
+    const runner = await rawRunner(t)
+    const deadlineMs = inMs(2_500)
     const script = `echo $$ > ${directory}/a; while ! [ -e ${directory}/go ]; do sleep 0.02; done; echo done`
     runner.order(runner.sh(1, script, deadlineMs))
     const pid = await pidIn(join(directory, 'a'))

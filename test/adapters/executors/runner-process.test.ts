@@ -69,7 +69,7 @@ for (const [what, bytes] of [
 ] as const) {
   test(`a runner that is sent ${what} kills its commands and exits with a reason`, async t => {
     const { directory } = scene(t)
-    const { child, channel } = rawRunner(t)
+    const { child, channel } = await rawRunner(t)
     channel.write(encodeFrame(orderTo('/bin/sh', ['-c', `echo $$ > ${directory}/pid; exec sleep 600`])))
     const pid = await pidIn(join(directory, 'pid'))
     let said = ''
