@@ -1,0 +1,223 @@
+/** What an operator can find out from one node of a small cluster of real nodes on virtual time. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { after } from '../../src/base/time.ts'
+import { ownerAt } from '../../src/cli/history-view.ts'
+import { divergence, divergenceOf } from '../../src/node/divergence.ts'
+import { nodeMetrics } from '../../src/node/metrics.ts'
+import type { Node } from '../../src/node/node.ts'
+import type { Explanation } from '../../src/node/status.ts'
+import { explanationOf, memberViews, ownerOf, readinessOf, statusOf } from '../../src/node/views.ts'
+import { TRUE_CLOCK, WALL_START_MS } from '../simulation/clock.ts'
+import { Cluster } from '../simulation/cluster.ts'
+import type { Host } from '../simulation/world.ts'
+
+const KEYS = Array.from({ length: 50 }, (_, i) => `key-${i}`)
+
+/** Clocks that show what the world's does, so that times of two nodes compare. */
+function clusterOf(nodes: number, options: { expected?: number } = {}) {
+  const seeds = Array.from({ length: nodes }, (_, index) => index)
+  const cluster = new Cluster({
+    seed: 5,
+    hosts: seeds.map(() => ({ clock: TRUE_CLOCK, seeds })),
+    list: [],
+    ...(options.expected === undefined
+      ? {}
+      : { grants: { mode: 'quorum' as const, expectedNodes: options.expected } }),
+  })
+  const { world } = cluster
+  const run = (ms: number) => world.runUntil(world.now + ms)
+  const start = (...hosts: readonly Host[]) => {
+    for (const host of hosts) world.start(host)
+  }
+  const nodeOf = (host: Host): Node => {
+    const node = cluster.nodeOf(host)
+    assert.ok(node, `${host.name} runs`)
+    return node
+  }
+  const explain = (host: Host, key: string): Explanation => {
+    const found = explanationOf(nodeOf(host), key)
+    assert.ok(found)
+    return found
+  }
+  const now = (host: Host) => host.clock.at(world.now)
+  return { cluster, world, run, start, nodeOf, explain, now, wall: () => WALL_START_MS + world.now }
+}
+
+const valuesOf = (node: Node, now: Parameters<typeof nodeMetrics>[1], name: string) =>
+  nodeMetrics(node, now).find(metric => metric.name === name)?.samples ?? []
+
+describe('from any survivor', () => {
+  test('it can be told who owned a key before a crash, why that changed, and who said that the node was dead', () => {
+    const { world, run, start, explain, wall } = clusterOf(4)
+    start(...world.hosts)
+    run(5_000)
+    const [n1, n2, n3, n4] = world.hosts as [Host, Host, Host, Host]
+    const keys = KEYS.filter(key => explain(n1, key).owner === n2.name)
+    assert.ok(keys.length > 0)
+    const before = wall()
+    run(10)
+    world.crash(n2)
+    run(5_000)
+    for (const host of [n1, n3, n4]) {
+      for (const key of keys) {
+        const found = explain(host, key)
+        assert.equal(ownerAt(found, before).owner, n2.name)
+        const after = ownerAt(found, wall())
+        assert.equal(after.owner, found.owner)
+        assert.ok(after.change !== undefined && after.change.at > before && after.change.from === n2.name)
+        const [cause, ...others] = after.change.causes
+        assert.deepEqual([cause?.member, cause?.change, others.length], [n2.name, 'gone', 0])
+        const accusers = (cause?.ledger ?? []).map(({ fields }) =>
+          String(fields['accusers'] ?? fields['accuser']),
+        )
+        assert.ok(
+          accusers.some(text => /n[134]:refused/.test(text)),
+          JSON.stringify(cause?.ledger),
+        )
+      }
+    }
+  })
+
+  test('a restart, a leave and a cordon are told apart', () => {
+    const { cluster, world, run, start, nodeOf, explain } = clusterOf(3)
+    start(...world.hosts)
+    run(5_000)
+    const [n1, n2, n3] = world.hosts as [Host, Host, Host]
+    const lastCause = (of: Host) => {
+      const changes = KEYS.flatMap(key => explain(n1, key).history.owners.slice(0, 1))
+      const causes = changes.sort((a, b) => b.at - a.at)[0]?.causes ?? []
+      const cause = causes.find(({ member }) => member === of.name)
+      return [cause?.change, cause?.ledger.at(-1)?.event]
+    }
+    cluster.control(n2, { kind: 'cordon' })
+    run(1_000)
+    assert.equal(lastCause(n2)[0], 'gone')
+    assert.ok(!String(lastCause(n2)[1]).includes('dead'), String(lastCause(n2)))
+    assert.equal(statusOf(nodeOf(n2), n2.clock.at(world.now)).cordoned, true)
+    cluster.control(n2, { kind: 'uncordon' })
+    run(1_000)
+    assert.equal(lastCause(n2)[0], 'joined')
+    world.leave(n3, 1_000)
+    run(3_000)
+    assert.equal(lastCause(n3)[0], 'gone')
+    assert.match(String(lastCause(n3)[1]), /^member-(?:leaving|left)$/)
+  })
+
+  test('each member comes with the reason of its state', () => {
+    const { world, run, start, nodeOf, now } = clusterOf(3)
+    start(...world.hosts)
+    run(5_000)
+    const [n1, n2] = world.hosts as [Host, Host]
+    world.crash(n2)
+    run(5_000)
+    const views = memberViews(nodeOf(n1), now(n1).mono)
+    const reasons = new Map(views.map(({ id, why }) => [String(id), why?.event]))
+    assert.equal(reasons.get('n2'), 'member-dead')
+    assert.ok(reasons.get('n1') !== undefined && reasons.get('n3') !== undefined)
+  })
+})
+
+describe('in quorum mode', () => {
+  test('a node says what it waits for: voters, its silence after boot, a quorum', () => {
+    const { world, run, start, nodeOf, now } = clusterOf(3, { expected: 3 })
+    const [n1, n2, n3] = world.hosts as [Host, Host, Host]
+    const reasons = (host: Host) =>
+      readinessOf(nodeOf(host), now(host)).reasons.filter(({ code }) => code.startsWith('no'))
+    start(n1, n2)
+    run(5_000)
+    const [waiting] = reasons(n1)
+    assert.deepEqual([waiting?.code, reasons(n1).length], ['no-voters', 1])
+    assert.match(waiting?.detail ?? '', /2 of 3 expected nodes/)
+    start(n3)
+    const seen = new Set<string>()
+    for (let ms = 0; ms < 8_000; ms += 100) {
+      run(100)
+      for (const { code } of reasons(n3)) seen.add(code)
+    }
+    assert.ok(seen.has('not-granting'), [...seen].join(' '))
+    for (const host of world.hosts) {
+      assert.deepEqual(reasons(host), [])
+      assert.equal(readinessOf(nodeOf(host), now(host)).ready, true)
+      assert.equal(valuesOf(nodeOf(host), now(host), 'lease')[0]?.value, 1)
+    }
+    world.partition([n1], [n2, n3])
+    run(8_000)
+    assert.deepEqual(
+      reasons(n1).map(({ code }) => code),
+      ['no-lease'],
+    )
+    assert.equal(valuesOf(nodeOf(n1), now(n1), 'lease')[0]?.value, 0)
+  })
+
+  test('one node acts for a key, says until when and under which token, and later tells that it did', () => {
+    const { world, run, start, nodeOf, now, explain } = clusterOf(3, { expected: 3 })
+    start(...world.hosts)
+    run(10_000)
+    const [n1, n2] = world.hosts as [Host, Host]
+    let told = 0
+    for (const key of KEYS) {
+      const answers = world.hosts.map(host => ownerOf(nodeOf(host), key, now(host)))
+      const acting = answers.filter(answer => answer.acting)
+      assert.equal(acting.length, 1, key)
+      const [answer] = acting
+      assert.ok(answer?.mine && answer.token?.safe && (answer.actingForMs ?? 0) > 0)
+      assert.equal(answer.actingUntilMs, now(n1).wall + (answer.actingForMs ?? 0))
+      if (answer.owner !== n1.name) continue
+      told++
+      const [period] = explain(n1, key).history.rights
+      assert.equal(period?.until, undefined)
+      const token = BigInt(answer.token.value)
+      assert.ok(BigInt(period?.token ?? '0') <= token && token <= BigInt(period?.tokenMost ?? '0'))
+      assert.deepEqual(explain(n2, key).history.rights, [])
+    }
+    assert.ok(told > 0)
+    const token = (host: Host, key: string) =>
+      BigInt(ownerOf(nodeOf(host), key, now(host)).token?.value ?? '0')
+    const key = KEYS.find(each => explain(n1, each).owner === n1.name) ?? ''
+    const before = token(n1, key)
+    world.crash(n1)
+    run(8_000)
+    const heir = world.hosts.find(host => host !== n1 && ownerOf(nodeOf(host), key, now(host)).acting)
+    assert.ok(heir !== undefined && token(heir, key) > before)
+    const [period] = explain(heir, key).history.rights
+    assert.equal(BigInt(period?.token ?? '0') > before, true)
+  })
+
+  test('asked between two steps, a right that has run out since the last one is none', () => {
+    const { world, run, start, nodeOf, now } = clusterOf(1, { expected: 1 })
+    start(...world.hosts)
+    run(8_000)
+    const [n1] = world.hosts as [Host]
+    const then = now(n1)
+    assert.equal(ownerOf(nodeOf(n1), 'k', then).acting, true)
+    const late = { ...then, mono: after(then.mono, 2_500) }
+    assert.equal(ownerOf(nodeOf(n1), 'k', late).acting, false)
+  })
+})
+
+describe('divergent rings', () => {
+  test('are compared by the share of the keys that differ', () => {
+    const { world, run, start, nodeOf, now } = clusterOf(3)
+    start(...world.hosts)
+    run(5_000)
+    const [n1, n2, n3] = world.hosts as [Host, Host, Host]
+    const both = nodeOf(n1).ring
+    assert.deepEqual([...divergenceOf(nodeOf(n1)).shares], [])
+    assert.equal(valuesOf(nodeOf(n1), now(n1), 'divergent_keys_ratio_max')[0]?.value, 0)
+    // For a moment n1 knows of the death, and the last heartbeat of n2 still names the ring of before.
+    world.crash(n3)
+    run(60)
+    let seen: number | undefined
+    for (let i = 0; i < 100 && seen === undefined; i++) {
+      run(20)
+      const node = nodeOf(n1)
+      const share = divergenceOf(node).shares.get(nodeOf(n2).init.nodeId)
+      if (share !== undefined && node.ring.checksum !== both.checksum) seen = share
+    }
+    const exact = both.share(nodeOf(n1).init.nodeId)
+    const lost = 1 - exact - both.share(nodeOf(n2).init.nodeId)
+    assert.ok(seen !== undefined && Math.abs(seen - lost) < 0.03, `${seen} of ${lost}`)
+    assert.equal(divergence(both, both), 0)
+  })
+})
