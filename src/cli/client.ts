@@ -88,7 +88,9 @@ export class DaemonClient {
       if (response.statusCode !== 200) throw problemOf(await this.#refusal(response))
       for await (const chunk of response.setEncoding('utf8')) yield String(chunk)
     } catch (error) {
-      if (error instanceof CodedError || this.#signal?.aborted) throw error
+      // A connection that is cut under its reader does not say who cut it.
+      if (this.#signal?.aborted) throw this.#signal.reason
+      if (error instanceof CodedError) throw error
       throw unreachable(this.url, reason(error), error)
     }
   }

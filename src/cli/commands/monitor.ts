@@ -15,8 +15,18 @@ import type { Output } from '../terminal.ts'
 const RETRY_MS = 1_000
 
 export async function run(call: Call): Promise<number> {
+  const { out } = call.terminal
+  for await (const event of followed(call)) {
+    out.write(call.json ? jsonLine(event) : `${lineOf(event, out)}\n`)
+    if (out.closed) break
+  }
+  return EXIT.ok
+}
+
+/** All events, over as many connections as it takes. */
+async function* followed(call: Call): AsyncGenerator<SentEvent> {
   const client = clientOf(call)
-  const { out, err, interrupted } = call.terminal
+  const { err, interrupted } = call.terminal
   const path = `/v1/events?${queryOf(call)}`
   let lastId = text(call.values, 'after')
   let connected = false
@@ -28,10 +38,9 @@ export async function run(call: Call): Promise<number> {
       })
       for await (const event of eventsIn(pieces)) {
         lastId = event.lastId ?? lastId
-        out.write(call.json ? jsonLine(event) : `${lineOf(event, out)}\n`)
-        if (out.closed) return EXIT.ok
+        yield event
       }
-      if (flag(call.values, 'once')) return EXIT.ok
+      if (flag(call.values, 'once')) return
       err.write('The node has ended the stream. Asking again.\n')
     } catch (error) {
       const broken = error instanceof CodedError && error.code === 'DAEMON_UNREACHABLE'
