@@ -155,3 +155,67 @@ test('while this node’s own sense of time is in doubt only refusals convict', 
   roster.learn(record('n8', { status: 'dead' }), instantOf(10_000), wallOf(0))
   assert.deepEqual(judge(12_000, true), [])
 })
+
+const twenty = Array.from({ length: 20 }, (_, i) => `n${i + 1}`)
+
+/** A court of twenty, and a member that `n1` observes, with its other observers. */
+function largeCourt(mayEvict?: () => boolean) {
+  const scene = court(twenty, mayEvict)
+  const self = asNodeId('n1')
+  const circle = new Circle(scene.roster)
+  const subject = circle.observedBy(self)[0]
+  assert.ok(subject)
+  const others = circle.observersOf(subject).filter(id => id !== self)
+  return { ...scene, subject, others }
+}
+
+test('those on whom the duty falls while others die are not waited for', () => {
+  const { accuse, judge, roster, subject, others } = largeCourt()
+  const [mine, theirs] = [others.slice(0, 4), others.slice(4)]
+  for (const accuser of ['n1', ...mine]) accuse(accuser, subject, 10_000)
+  for (const doubtful of theirs) for (const accuser of mine.slice(0, 2)) accuse(accuser, doubtful, 10_000)
+  judge(10_000)
+  for (const dead of theirs) roster.learn(record(dead, { status: 'dead' }), instantOf(10_400), wallOf(0))
+  judge(10_500)
+  assert.deepEqual(judge(11_000), [subject])
+})
+
+test('above eleven members nobody judges whom it does not observe', () => {
+  const { accuse, judge, roster } = largeCourt()
+  const circle = new Circle(roster)
+  const stranger = twenty.map(asNodeId).find(id => id !== 'n1' && !circle.observes(asNodeId('n1'), id))
+  assert.ok(stranger)
+  for (const accuser of circle.observersOf(stranger)) accuse(accuser, stranger, 10_000, 'refused')
+  assert.deepEqual(judge(10_000), [])
+  assert.deepEqual(judge(20_000), [])
+})
+
+test('without a lease no verdict is carried out; it is once there is one', () => {
+  let lease = false
+  const { accuse, judge, verdicts } = court(eight, () => lease)
+  for (const accuser of ['n1', 'n2', 'n3', 'n4']) accuse(accuser, 'n8', 10_000)
+  judge(10_000)
+  assert.deepEqual(judge(10_800), [])
+  assert.deepEqual([...verdicts.withheld], ['n8'])
+  lease = true
+  assert.deepEqual(judge(10_900), ['n8'])
+  assert.equal(verdicts.withheld.size, 0)
+})
+
+test('what is held back is forgotten when the claims are taken back', () => {
+  const { accuse, judge, verdicts } = court(eight, () => false)
+  for (const accuser of ['n1', 'n2', 'n3', 'n4']) accuse(accuser, 'n8', 10_000)
+  judge(10_000)
+  judge(10_800)
+  assert.equal(verdicts.withheld.size, 1)
+  for (const accuser of ['n1', 'n2', 'n3', 'n4']) accuse(accuser, 'n8', 11_000, 'timeout', true)
+  judge(11_000)
+  assert.equal(verdicts.withheld.size, 0)
+})
+
+test('in quorum mode nobody trusts only his own eyes, lease or not', () => {
+  const { accuse, judge } = court(['n1', 'n2', 'n3', 'n4'], () => true)
+  for (const subject of ['n2', 'n3', 'n4']) accuse('n1', subject, 10_000)
+  assert.deepEqual(judge(10_000), [])
+  assert.deepEqual(judge(30_000), [])
+})

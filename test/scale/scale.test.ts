@@ -1,0 +1,67 @@
+/** The small version of `npm run scale`: one cluster that is a full mesh and one that is not. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { World } from './world.ts'
+
+function joined(size: number, voters = 0): World {
+  const world = new World({ size, seed: 7, voters })
+  for (const host of world.hosts) world.wheel.at(world.random.between(0, 500), () => host.start())
+  world.run(501)
+  assert.ok(world.agree(world.hosts, 5_000) !== undefined, `${size} nodes agree after a join storm`)
+  world.run(3_000)
+  return world
+}
+
+for (const size of [32, 48]) {
+  test(`${size} nodes: a tenth that crashes is known to all at once, a cut to the larger side in four seconds, a heal in three`, () => {
+    const world = joined(size)
+    for (const host of world.random.shuffle(world.hosts).slice(0, Math.trunc(size / 10))) host.kill()
+    const crashMs = world.agree(world.running, 5_000)
+    assert.ok(crashMs !== undefined && crashMs <= 500, `crash known in ${crashMs} ms`)
+    const hosts = world.running
+    const many = new Set(hosts.slice(0, Math.ceil(hosts.length * 0.7)))
+    world.fabric.cut(host => (many.has(host) ? 0 : 1))
+    const cutMs = world.agree([...many], 10_000)
+    assert.ok(cutMs !== undefined && cutMs <= 4_000, `cut known in ${cutMs} ms`)
+    world.fabric.heal()
+    const healMs = world.agree(hosts, 10_000)
+    assert.ok(healMs !== undefined && healMs <= 3_000, `one cluster again in ${healMs} ms`)
+    assert.deepEqual([...world.falseDeaths], [])
+  })
+}
+
+test('nobody is buried while a fifth of all segments is lost', () => {
+  const world = joined(40)
+  world.fabric.loss = 0.2
+  world.run(8_000)
+  assert.deepEqual([...world.falseDeaths], [])
+  world.fabric.loss = 0
+  assert.ok(world.agree(world.running, 5_000) !== undefined)
+})
+
+test('frames do not grow with the cluster above 32 members, and bytes by two a member and vector', () => {
+  const [small, large] = [36, 60].map(size => {
+    const world = joined(size)
+    // Links of the time when the cluster was small are closed after half a minute.
+    world.run(40_000)
+    world.traffic()
+    world.run(4_000)
+    const counts = world.traffic()
+    const mean = (of: (one: (typeof counts)[number]) => number): number =>
+      counts.reduce((sum, one) => sum + of(one), 0) / counts.length / 4
+    return { frames: mean(one => one.linkFrames), bytes: mean(one => one.linkBytes) }
+  })
+  assert.ok(small && large)
+  assert.ok(large.frames <= 1.1 * small.frames, `${small.frames} and then ${large.frames} frames a second`)
+  const vectors = 2 * 26
+  const grown = (large.bytes - small.bytes) / (60 - 36) / vectors
+  assert.ok(grown <= 2.5, `${grown} bytes a member and vector`)
+})
+
+test('voters are linked to everybody, and everybody else to few', () => {
+  const world = joined(50, 3)
+  world.run(40_000)
+  const links = world.hosts.map(host => host.peers.size)
+  for (const voter of links.slice(0, 3)) assert.equal(voter, 49)
+  assert.ok(Math.max(...links.slice(3)) <= 42, `${Math.max(...links.slice(3))} links`)
+})
