@@ -100,9 +100,10 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   closing.add('http', () => http.stop())
   const { url } = await http.start()
   logger.log('info', 'http-listening', { url })
-  logger.log('warn', 'mode-available', {
-    detail: 'every side of a partition keeps working: work may run on both',
-  })
+  if (config.grants.mode === 'available') {
+    const detail = 'every side of a partition keeps working: work may run on both'
+    logger.log('warn', 'mode-available', { detail })
+  }
 
   driver.start()
   offerTaskLists(lists, driver.enqueue)

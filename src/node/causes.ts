@@ -8,6 +8,19 @@ export const CAUSE_LINES_MAX = 12
 /** A member's story begins anew with these: what was before does not explain why it went. */
 const BEGINNINGS: ReadonlySet<string> = new Set(['member-alive', 'member-renewed', 'refuted'])
 
+/** Lines about a member that say nothing of what it is believed to be. */
+const ASIDE: ReadonlySet<string> = new Set([
+  'link-down',
+  'stood-still',
+  'cannot-tell',
+  'evictions-withheld',
+  'evictions-free',
+])
+
+/** The newest line that says why a member is believed to be what it is. */
+export const newestWord = (ledger: readonly LedgerEntry[]): LedgerEntry | undefined =>
+  ledger.findLast(line => !ASIDE.has(line.event))
+
 /** What made one ring into another: each member that came, went or weighs another share, with its ledger's word on it. */
 export function causesOf(
   before: Ring,
@@ -19,12 +32,17 @@ export function causesOf(
     const earlier = weights.get(id)
     if (earlier === weight) return []
     const change = earlier === undefined ? 'joined' : 'weight'
-    return [{ member: id, change, ledger: ledgerOf(id).slice(-1) }]
+    return [{ member: id, change, ledger: lastWord(ledgerOf(id)) }]
   })
   const gone = before.members.flatMap(({ id }): RingCause[] =>
     after.has(id) ? [] : [{ member: id, change: 'gone', ledger: lastStory(ledgerOf(id)) }],
   )
   return [...gone, ...changed]
+}
+
+function lastWord(ledger: readonly LedgerEntry[]): readonly LedgerEntry[] {
+  const word = newestWord(ledger)
+  return word === undefined ? [] : [word]
 }
 
 /** From the first suspicion to the verdict, without the life before. */

@@ -40,7 +40,7 @@ export function grantsMetrics(node: Node, now: Now): Metric[] {
   const gauge = (name: string, help: string, value: number): Metric => metric('gauge', name, help, value)
   return [
     gauge('lease', '1 while this node holds a quorum of grants.', standing.leaseForMs === undefined ? 0 : 1),
-    gauge('lease_ms', 'Time until it runs out unless it is renewed.', standing.leaseForMs ?? 0),
+    gauge('lease_ms', 'Time until it runs out unless it is renewed.', Math.round(standing.leaseForMs ?? 0)),
     gauge('voter', '1 when this node is a voter.', standing.voter ? 1 : 0),
     gauge('granting', '1 when this voter grants.', standing.granting ? 1 : 0),
     gauge(

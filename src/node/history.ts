@@ -141,7 +141,7 @@ export class History {
 
   #measure(before: Instant | undefined, until: Instant | undefined, now: Instant): void {
     if (until === undefined || before === undefined || until <= before) return
-    const lastMs = Math.max(0, elapsedMs(now, before))
+    const lastMs = Math.round(Math.max(0, elapsedMs(now, before)))
     this.#margins = { lastMs, leastMs: Math.min(lastMs, this.#margins?.leastMs ?? lastMs) }
   }
 

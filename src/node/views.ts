@@ -2,6 +2,7 @@
 import { elapsedMs, type Instant, type Now } from '../base/time.ts'
 import type { MemberStatus } from '../membership/member.ts'
 import type { Entry } from '../membership/roster.ts'
+import { newestWord } from './causes.ts'
 import type { Node } from './node.ts'
 import type {
   Explanation,
@@ -14,9 +15,6 @@ import type {
   RingView,
   WorkLeft,
 } from './status.ts'
-
-/** Ledger lines that say something else than why a member is believed to be what it is. */
-const ASIDE: ReadonlySet<string> = new Set(['link-down'])
 
 /** Tasks of a key shown by `explain` at most. */
 const EXPLAINED_TASKS_MAX = 20
@@ -190,20 +188,24 @@ function memberView(node: Node, entry: Entry, now: Instant): MemberView {
   const self = record.id === node.init.nodeId
   const sight = node.membership.sight(entry, now)
   const pulse = node.membership.heartbeats.pulse(record.id)
-  const suspect = record.status === 'alive' && sight.claims.length > 0
   return {
     ...record,
     ...sight,
-    opinion: suspect ? 'suspect' : record.status,
+    opinion: opinionOf(record.status, sight),
     self,
     ringChecksum: self ? node.ring.checksum : pulse?.ringChecksum,
     load: self ? node.tasks.load() : pulse?.load,
-    why: node.membership.ledger.of(record.id).findLast(line => !ASIDE.has(line.event)),
+    why: newestWord(node.membership.ledger.of(record.id)),
   }
 }
 
+const opinionOf = (status: MemberView['status'], sight: Pick<MemberView, 'claims'>): MemberStatus =>
+  status === 'alive' && sight.claims.length > 0 ? 'suspect' : status
+
 function countByOpinion(node: Node, now: Instant): Record<MemberStatus, number> {
   const counts: Record<MemberStatus, number> = { alive: 0, suspect: 0, dead: 0, left: 0 }
-  for (const entry of node.membership.roster.entries()) counts[memberView(node, entry, now).opinion]++
+  for (const entry of node.membership.roster.entries()) {
+    counts[opinionOf(entry.record.status, node.membership.sight(entry, now))]++
+  }
   return counts
 }

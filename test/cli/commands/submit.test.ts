@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { record } from '../records.ts'
+import { recordedDaemon, runHere } from '../scene.ts'
+
+describe('submit', () => {
+  const accepted = { record: record('t', { state: 'ready' }), existed: false, durableCopies: 2 }
+
+  test('makes the task of type and options', async () => {
+    await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 202, body: accepted } })
+    const options = [
+      '--id',
+      't',
+      '--key',
+      'k',
+      '--payload',
+      '{"a":1}',
+      '--priority',
+      '0',
+      '--timeout-ms',
+      '5000',
+    ]
+    const { code, out } = await runHere(['submit', 'echo', ...options, '--url', daemon.url])
+    assert.equal(code, 0)
+    assert.equal(out, 't: accepted, ready, 2 copies on disk, on node-1, node-2\n')
+    assert.deepEqual(JSON.parse(daemon.requests[0]?.body ?? ''), {
+      type: 'echo',
+      id: 't',
+      key: 'k',
+      payload: { a: 1 },
+      priority: 0,
+      timeoutMs: 5000,
+    })
+    assert.equal(daemon.requests[0]?.headers['content-type'], 'application/json')
+  })
+
+  test('tells copies that are on disk from those that are to come', async () => {
+    const body = { ...accepted, durableCopies: 1 }
+    await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 202, body } })
+    const { out } = await runHere(['submit', 'echo', '--url', daemon.url])
+    assert.equal(out, 't: accepted, ready, 1 copy on disk so far; node-1, node-2 will hold one each\n')
+  })
+
+  test('makes an exec payload of a command and its arguments', async () => {
+    await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 202, body: accepted } })
+    await runHere(['submit', 'exec', '--command', 'sum', '--arg', 'a', '--arg=-b', '--url', daemon.url])
+    assert.deepEqual(JSON.parse(daemon.requests[0]?.body ?? '').payload, {
+      command: 'sum',
+      args: ['a', '-b'],
+    })
+  })
+
+  test('takes the task from an argument, a file or standard input, and lays options over it', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'roundtable-test-'))
+    try {
+      const file = join(directory, 'task.json')
+      const json = '{"type":"echo","key":"k"}'
+      await writeFile(file, json)
+      await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 202, body: accepted } })
+      const rest = ['--key', 'other', '--url', daemon.url]
+      for (const [argv, input] of [[[json]], [['-f', file]], [['-f', '-'], json], [[], json]] as const)
+        assert.equal((await runHere(['submit', ...argv, ...rest], { ...(input ? { input } : {}) })).code, 0)
+      const bodies = daemon.requests.map(({ body }) => JSON.parse(body))
+      assert.deepEqual(bodies, Array(4).fill({ type: 'echo', key: 'other' }))
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+
+  test('says what is wrong with a file that is no task', async () => {
+    const { code, err } = await runHere(['submit', '-f', '/does/not/exist'])
+    assert.equal(code, 2)
+    assert.match(err, /--file: expected a file that can be read, got ENOENT/)
+    assert.match((await runHere(['submit'], { input: '[1]' })).err, /one task, a JSON object, got a list/)
+  })
+
+  test('--wait follows the task to its end; only success is a success', async () => {
+    const running = record('t', { state: 'running' })
+    for (const [state, code] of [
+      ['succeeded', 0],
+      ['dead', 1],
+    ] as const) {
+      await using daemon = await recordedDaemon({
+        'POST /v1/tasks': { status: 202, body: accepted },
+        'GET /v1/tasks/t': [{ body: running }, { body: record('t', { state }) }],
+      })
+      const outcome = await runHere(['submit', 'echo', '--wait', '--json', '--url', daemon.url])
+      assert.equal(outcome.code, code)
+      assert.equal(JSON.parse(outcome.out).record.state, state)
+    }
+  })
+
+  test('--wait gives up with a code of its own', async () => {
+    await using daemon = await recordedDaemon({
+      'POST /v1/tasks': { status: 202, body: accepted },
+      'GET /v1/tasks/t': { body: record('t', { state: 'running' }) },
+    })
+    const { code, err } = await runHere(['submit', 'echo', '--wait', '--wait-ms', '120', '--url', daemon.url])
+    assert.equal(code, 4)
+    assert.match(err, /DEADLINE: .*t was running after 120 ms/)
+  })
+
+  test('shows every problem that the daemon finds', async () => {
+    const problems = [
+      { at: 'key', expected: 'text', got: 'nothing' },
+      { at: 'type', expected: 'text', got: '3' },
+    ]
+    const body = { code: 'TASK_INVALID', detail: 'two things.', problems }
+    await using daemon = await recordedDaemon({
+      'POST /v1/tasks': { status: 400, body, type: 'application/problem+json' },
+    })
+    const { code, err } = await runHere(['submit', '{}', '--url', daemon.url])
+    assert.equal(code, 1)
+    assert.match(err, /TASK_INVALID.*\n {2}key: expected text, got nothing\n {2}type: expected text, got 3\n/)
+  })
+})
