@@ -53,7 +53,13 @@ function further(a: TaskRecord, b: TaskRecord): TaskRecord {
 }
 
 /** How much an attempt's end says: what a node saw itself outweighs what another concluded. */
-const KNOWLEDGE: Readonly<Record<string, number>> = { succeeded: 4, failed: 3, cancelled: 2, lost: 1 }
+const KNOWLEDGE: Readonly<Record<string, number>> = {
+  succeeded: 4,
+  failed: 3,
+  fenced: 2,
+  cancelled: 2,
+  lost: 1,
+}
 
 function joinAttempts(attempts: readonly Attempt[]): readonly Attempt[] {
   const joined = new Map<string, Attempt>()
@@ -80,11 +86,14 @@ export interface Kill {
   readonly at: number
 }
 
+/** Ends after which another attempt needs no explanation: the node itself saw to it that this one is over. */
+const STOPPED: ReadonlySet<Attempt['outcome']> = new Set(['failed', 'cancelled', 'fenced'])
+
 /** All reruns. `done...` ran to its end twice; `was-running...` was cut off by the kill and run again. */
 export function findReruns(stories: Iterable<TaskStory>, kill: Kill | undefined): readonly Rerun[] {
   const reruns: Rerun[] = []
   for (const { record, attempts } of stories) {
-    const runs = attempts.filter(({ outcome }) => outcome !== 'failed' && outcome !== 'cancelled')
+    const runs = attempts.filter(({ outcome }) => !STOPPED.has(outcome))
     if (runs.length > 1) reruns.push({ task: record.spec.id, why: reasonFor(runs, kill), attempts })
   }
   return reruns

@@ -33,6 +33,7 @@ export function summarise(found: Findings) {
     unsuccessful: unsuccessful.map(({ spec, state, error }) => ({ task: spec.id, state, error })),
     missing: Math.max(0, tasks - all.length),
     retried: all.filter(story => story.attempts.some(({ outcome }) => outcome === 'failed')).length,
+    fenced: all.filter(story => story.attempts.some(({ outcome }) => outcome === 'fenced')).length,
     runTwice: reruns.filter(({ why }) => why !== 'was-running-on-victim'),
     cutOff: reruns.filter(({ why }) => why === 'was-running-on-victim'),
     attempts: attempts.length,
@@ -46,6 +47,7 @@ export function summarise(found: Findings) {
   return {
     ok: problems.length === 0,
     problems,
+    ...modeOf(sample),
     nodes: sample.nodes.map(node => nodeRow(node, attempts)),
     ...counted,
     seconds: {
@@ -55,6 +57,15 @@ export function summarise(found: Findings) {
     },
     manifest: found.manifest === undefined ? undefined : { ...found.manifest, ...found.verdict },
     chaos,
+  }
+}
+
+/** In which mode it ran, and how many nodes may act at the end. */
+function modeOf({ nodes }: Sample) {
+  const statuses = nodes.flatMap(({ status }) => status ?? [])
+  return {
+    mode: statuses[0]?.mode,
+    acting: statuses.filter(({ grants }) => !grants.enabled || grants.leaseForMs !== undefined).length,
   }
 }
 
@@ -132,9 +143,11 @@ export function describe(summary: Summary): string {
   ])
   const { start, work, total } = summary.seconds
   const head = sheet([
+    ['mode', `${summary.mode}, ${summary.acting} of ${summary.nodes.length} nodes may act`],
     ['tasks', summary.tasks],
     ['succeeded', summary.succeeded],
     ['retried', summary.retried],
+    ...(summary.fenced === 0 ? [] : [['stopped for want of a lease', summary.fenced] as const]),
     ['run twice', withReasons(summary.runTwice)],
     ...(summary.chaos === undefined ? [] : [['cut off and run again', summary.cutOff.length] as const]),
     ...(summary.manifest === undefined ? [] : [['results', manifestLine(summary.manifest)] as const]),

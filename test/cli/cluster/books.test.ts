@@ -48,6 +48,12 @@ describe('a task that ran twice', () => {
     assert.deepEqual(rerunsOf(attempt('a', 1, 'failed'), attempt('a', 5, 'succeeded')), [])
   })
 
+  test('is none when a node stopped it because its right to act ended', () => {
+    assert.deepEqual(rerunsOf(attempt('a', 1, 'fenced'), attempt('b', 5, 'succeeded')), [])
+    const others = [attempt('a', 1, 'succeeded'), attempt('b', 2, 'fenced'), attempt('c', 5, 'succeeded')]
+    assert.deepEqual(rerunsOf(...others), ['unexplained'])
+  })
+
   test('is explained by the victim when it was done there before the kill', () => {
     assert.deepEqual(rerunsOf(attempt('victim', 900, 'succeeded'), attempt('b', 1_200, 'succeeded')), [
       'done-on-victim-not-yet-known-elsewhere',

@@ -65,7 +65,7 @@ function statusOf(counts: Counts, nodes: number, index: number, twist: Twist): N
     incarnation: 1,
     boot: 1,
     uptimeMs: 1,
-    mode: 'available',
+    mode: twist.grants?.enabled ? 'quorum' : 'available',
     grants: twist.grants ?? AVAILABLE,
     cordoned: false,
     addresses: [],

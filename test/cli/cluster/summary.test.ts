@@ -5,7 +5,7 @@ import type { Havoc } from '../../../src/cli/cluster/chaos.ts'
 import { describe as describeSummary, type Findings, summarise } from '../../../src/cli/cluster/summary.ts'
 import type { TaskRecord } from '../../../src/tasks/task.ts'
 import { attempt, record } from '../records.ts'
-import { planOf, sampleOf } from './samples.ts'
+import { planOf, quorumGrants, sampleOf } from './samples.ts'
 
 const done = (id: string, node = 'node-1', at = 100) =>
   record(id, { attempts: [attempt(node, at, 'succeeded', { endedAt: at + 50 })] })
@@ -48,6 +48,18 @@ describe('the summary', () => {
     const attempts = [attempt('node-1', 1, 'failed'), attempt('node-1', 90, 'succeeded', { number: 2 })]
     const summary = summaryOf([record('a', { attempts })])
     assert.deepEqual([summary.retried, summary.runTwice.length, summary.ok], [1, 0, true])
+  })
+
+  test('names the mode and how many may act, and counts what was stopped for want of a lease', () => {
+    const attempts = [attempt('node-1', 1, 'fenced'), attempt('node-2', 90, 'succeeded', { number: 2 })]
+    const summary = summaryOf([record('a', { attempts })], {
+      sample: sampleOf([{ succeeded: 1 }, {}], 5_000, { grants: quorumGrants(1_000) }),
+    })
+    assert.deepEqual([summary.fenced, summary.runTwice.length, summary.ok], [1, 0, true])
+    assert.deepEqual([summary.mode, summary.acting], ['quorum', 2])
+    const text = describeSummary(summary)
+    assert.match(text, /^mode +quorum, 2 of 2 nodes may act$/m)
+    assert.match(text, /^stopped for want of a lease +1$/m)
   })
 
   for (const [what, summary] of Object.entries({
