@@ -56,6 +56,7 @@ export class Beats {
   #written: string | undefined
   /** Vectors whose view this node does not know, and such as are no vectors. */
   unreadable = 0
+  #unreadableAt: Instant | undefined
 
   constructor(roster: RosterView, circle: Circle) {
     this.#roster = roster
@@ -86,10 +87,16 @@ export class Beats {
     const kept = order === this.#order.digest ? this.#order : this.#old.find(one => one.digest === order)
     if (kept === undefined || beats.length !== 2 * kept.spots.length) {
       this.unreadable++
+      this.#unreadableAt = now
       return
     }
     if (kept === this.#order) this.#readDirectly(beats, now)
     else this.#readOld(kept as OldOrder, beats, now)
+  }
+
+  /** When a vector last came that this node could not read: since then it may have missed news of life. */
+  get unreadableAt(): Instant | undefined {
+    return this.#unreadableAt
   }
 
   /** When news of the member's life last came; undefined when none did in this incarnation. */

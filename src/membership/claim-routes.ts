@@ -93,9 +93,11 @@ export class ClaimRoutes {
   #tellJudges(claims: readonly Claim[]): void {
     const self = this.#roster.self.id
     const byLink = new Map<LinkId, Claim[]>()
+    const unreached = new Set<Claim>()
     for (const claim of claims) {
       for (const judge of [...this.#circle.observersOf(claim.subject), claim.subject]) {
         const link = judge === self ? undefined : this.#linkTo(judge)
+        if (link === undefined && judge !== self && judge !== claim.subject) unreached.add(claim)
         if (link === undefined) continue
         const told = byLink.get(link)
         if (told === undefined) byLink.set(link, [claim])
@@ -103,6 +105,8 @@ export class ClaimRoutes {
       }
     }
     for (const [link, told] of byLink) this.#out.send(link, { type: 'claims', claims: told })
+    // Where the duty has passed over those who are lost, observers are no neighbours any more.
+    if (this.#circle.lost.size > 0) this.#publish([...unreached])
   }
 
   #linkTo(member: NodeId): LinkId | undefined {

@@ -28,6 +28,10 @@ const MUTE_MS_MAX = 5_000
 const REFUSAL_MARGIN_MS = 200
 /** Names in one log line about verdicts that are held back. */
 const WITHHELD_NAMES_MAX = 32
+/** Above 11 members: heard by nobody for so long, in ms, members are lost; looked at this often. */
+const LOST_MS = 10_000
+const LOST_LOOK_MS = 1_000
+const NOBODY: ReadonlySet<NodeId> = new Set()
 /** A withdrawal is said this often, for it may get lost. */
 const WITHDRAWALS = 3
 
@@ -52,6 +56,7 @@ export class Detection {
   /** Above 11 members: whom this node observes, and since when. */
   #duties = new Map<NodeId, Instant>()
   #dutiesFor: ReadonlySet<NodeId> | undefined
+  #nextLostAt: Instant
   #sequence: number
   #mutedUntil: Instant
   standstills = 0
@@ -88,6 +93,7 @@ export class Detection {
     // Starts at the incarnation, which is above every sequence of an earlier life.
     this.#sequence = parts.roster.self.incarnation
     this.#mutedUntil = parts.now
+    this.#nextLostAt = parts.now
   }
 
   /** Milliseconds since the member was last known to live, by this node's ears or others'. */
@@ -138,9 +144,13 @@ export class Detection {
     this.#claims.expire(now.mono)
     this.#routes.flush(now.mono)
     if (this.#topology.circle.small) {
+      this.#topology.circle.setLost(NOBODY)
       for (const entry of this.#roster.living())
         if (entry.record.id !== this.#roster.self.id) this.#watch(entry, true, now)
-    } else this.#watchObserved(now)
+    } else {
+      this.#lookForLost(now.mono)
+      this.#watchObserved(now)
+    }
     this.#sayAgain(now.mono)
     return this.judge(now)
   }
@@ -194,6 +204,21 @@ export class Detection {
     this.#claims.forget(member)
     this.#hearsay.forget(member)
     this.#routes.forget(member)
+  }
+
+  /** A node that cannot read all that it is told takes nobody for lost: it may not know what others know. */
+  #lookForLost(now: Instant): void {
+    if (now < this.#nextLostAt) return
+    this.#nextLostAt = after(now, LOST_LOOK_MS)
+    const { missedAt } = this.#hearsay
+    const doubt = this.#muted(now) || (missedAt !== undefined && elapsedMs(missedAt, now) < LOST_MS)
+    const self = this.#roster.self.id
+    const lost = doubt
+      ? []
+      : this.#roster
+          .living()
+          .filter(entry => entry.record.id !== self && this.silenceMs(entry, now) > LOST_MS)
+    this.#topology.circle.setLost(new Set(lost.map(entry => entry.record.id)))
   }
 
   /** Those whom this node observes, and those whom it accused when it did. */

@@ -30,6 +30,11 @@ export class Hearsay {
     return later(told, counted)
   }
 
+  /** When this node last was told something that it could not read. */
+  get missedAt(): Instant | undefined {
+    return this.#beats.unreadableAt
+  }
+
   shift(lateMs: number): void {
     for (const [member, at] of this.#lastHeard) this.#lastHeard.set(member, (at + lateMs) as Instant)
     this.#beats.shift(lateMs)

@@ -9,11 +9,16 @@ export const OBSERVERS_MAX = 10
  * it, so that they are near each other and linked. Up to 11 members everybody observes everybody.
  *
  * All nodes with equal views have equal circles, so it is also the order in which they write about members.
+ *
+ * The duty to observe passes over those who are lost: heard by nobody for so long that they and all around them must be
+ * beyond a cut. Without that a small part of a network would keep most of the other part as living for ever, for want of
+ * observers on its own side.
  */
 export class Circle {
   readonly #roster: RosterView
   #living: readonly Entry[] | undefined
   #spots: readonly Entry[] = []
+  #lost: ReadonlySet<NodeId> = new Set()
 
   constructor(roster: RosterView) {
     this.#roster = roster
@@ -38,6 +43,16 @@ export class Circle {
     return rest.length === this.#roster.livingCount ? rest : undefined
   }
 
+  /** Living members that this node must take for lost; a new set whenever it changes. */
+  get lost(): ReadonlySet<NodeId> {
+    return this.#lost
+  }
+
+  setLost(lost: ReadonlySet<NodeId>): void {
+    if (lost.size === this.#lost.size && [...lost].every(id => this.#lost.has(id))) return
+    this.#lost = lost
+  }
+
   /** True while every member observes every other. */
   get small(): boolean {
     return this.#roster.livingCount <= OBSERVERS_MAX + 1
@@ -49,7 +64,9 @@ export class Circle {
   }
 
   observes(node: NodeId, subject: NodeId): boolean {
-    return node !== subject && (this.small || this.#isWithin(this.spots(), node, subject, OBSERVERS_MAX))
+    if (node === subject) return false
+    if (this.#lost.size > 0) return this.observersOf(subject).includes(node)
+    return this.small || this.#isWithin(this.spots(), node, subject, OBSERVERS_MAX)
   }
 
   /**
@@ -65,9 +82,15 @@ export class Circle {
     if (this.small) return ids(this.#roster.living()).filter(id => id !== node)
     const spots = this.spots()
     const at = this.indexOf(node)
-    return Array.from({ length: OBSERVERS_MAX }, (_, i) => spots[mod(at - 1 - i, spots.length)])
-      .flatMap(entry => (entry === undefined ? [] : [entry.record.id]))
-      .filter(id => id !== node)
+    const before: NodeId[] = []
+    let between = 0
+    for (let back = 1; back < spots.length && between < OBSERVERS_MAX; back++) {
+      const id = spots[mod(at - back, spots.length)]?.record.id
+      if (id === undefined || id === node) continue
+      before.push(id)
+      if (!this.#lost.has(id)) between++
+    }
+    return before
   }
 
   /** Where a member stands; where it would stand, when it does not live. */
@@ -91,9 +114,10 @@ export class Circle {
     const at = this.indexOf(subject)
     const first = spots[at]?.record.id === subject ? at + 1 : at
     const next: Entry[] = []
-    for (let i = 0; i < many; i++) {
+    for (let i = 0; i < spots.length && next.length < many; i++) {
       const entry = spots[mod(first + i, spots.length)]
-      if (entry !== undefined && entry.record.id !== subject) next.push(entry)
+      if (entry === undefined || entry.record.id === subject || this.#lost.has(entry.record.id)) continue
+      next.push(entry)
     }
     return next
   }

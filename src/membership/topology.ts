@@ -37,6 +37,7 @@ export class Topology {
   readonly #roster: RosterView
   #voters: readonly NodeId[] = []
   #madeFor: readonly Entry[] | undefined
+  #madeWithout: ReadonlySet<NodeId> | undefined
   #plan: Plan = { wanted: [], names: new Set(), close: new Set(), observed: new Set() }
 
   constructor(roster: RosterView, circle: Circle) {
@@ -83,8 +84,10 @@ export class Topology {
 
   #current(): Plan {
     const living = this.#roster.living()
-    if (living !== this.#madeFor) {
+    const { lost } = this.circle
+    if (living !== this.#madeFor || lost !== this.#madeWithout) {
       this.#madeFor = living
+      this.#madeWithout = lost
       this.#plan = this.#make(living)
     }
     return this.#plan

@@ -146,7 +146,9 @@ export class Verdicts {
     const claims = this.#against(subject)
     const accusers = new Set(claims.filter(claim => this.#counts(claim, now)).map(claim => claim.accuser))
     const self = this.#roster.self.id
-    const panel = [...open.panel].filter(id => this.#roster.isLiving(id) && !this.#isDoubtful(id))
+    const panel = [...open.panel].filter(
+      id => this.#roster.isLiving(id) && !this.#isDoubtful(id) && !this.#circle.lost.has(id),
+    )
     const need = Math.floor(panel.length / 2) + 1
     const refusals = claims.filter(claim => claim.evidence === 'refused' && panel.includes(claim.accuser))
     const cannotTell = this.#mayEvict === undefined && open.panel.size === 1 && refusals.length === 0

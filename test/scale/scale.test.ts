@@ -39,6 +39,20 @@ test('nobody is buried while a fifth of all segments is lost', () => {
   assert.ok(world.agree(world.running, 5_000) !== undefined)
 })
 
+for (const size of [1, 3]) {
+  test(`a part of ${size} that is cut off from 40 finds itself alone in half a minute, without an operator`, () => {
+    const world = joined(40)
+    const few = new Set(world.random.shuffle(world.hosts).slice(0, size))
+    world.fabric.cut(host => (few.has(host) ? 0 : 1))
+    const aloneMs = world.agree([...few], 30_000)
+    assert.ok(aloneMs !== undefined, 'alone')
+    assert.ok(aloneMs >= 5_000, `not before it has doubted itself: ${aloneMs} ms`)
+    world.fabric.heal()
+    assert.ok(world.agree(world.hosts, 10_000) !== undefined, 'one cluster again')
+    assert.deepEqual([...world.falseDeaths], [])
+  })
+}
+
 test('frames do not grow with the cluster above 32 members, and bytes by two a member and vector', () => {
   const [small, large] = [36, 60].map(size => {
     const world = joined(size)
