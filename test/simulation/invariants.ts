@@ -22,6 +22,8 @@ const POLL_MS = 250
 const MESSAGES_PER_SECOND_MAX = 3_000
 const DIALS_PER_SECOND_MAX = 200
 
+/** Events at one instant: a thaw hands out what came in ten seconds, a few thousand frames. */
+const AT_ONCE_MAX = 100_000
 /** A request is forwarded at most twice, each time for at most `forwardMs`; with room for a pause. */
 const REQUEST_MS_MAX = 20_000
 /** A leave is over this long after its deadline, in ms of a slow clock: the handing back, the farewell, the last writes. */
@@ -69,6 +71,14 @@ export class Invariants implements WorldProbe {
 
   get violation(): Violation | undefined {
     return this.#findings.violation
+  }
+
+  /** Is there no use in going on? Asked after every event. */
+  over(): boolean {
+    const { atOnce } = this.#cluster.world.queue
+    if (atOnce > AT_ONCE_MAX)
+      this.#fail('a machine does not spin', undefined, `${atOnce} events at one instant`)
+    return this.violation !== undefined
   }
 
   /** Starts to look; call once, before the run. */

@@ -8,6 +8,7 @@ import type { Grant, Renew, VoterList } from '../../src/grants/messages.ts'
 import type { Effect, Input } from '../../src/node/machine.ts'
 import type { Cluster } from './cluster.ts'
 import type { Findings } from './findings.ts'
+import type { Party } from './network.ts'
 import type { Process } from './process.ts'
 
 /** Rounding of clocks, in ms. */
@@ -25,7 +26,9 @@ interface Asked {
 export class LeaseWatch {
   readonly #cluster: Cluster
   readonly #findings: Findings
-  readonly #asked = new WeakMap<Process, Map<string, Asked>>()
+  /** By host number: a key may change with a lost disk. */
+  readonly #asked = new WeakMap<Process, Map<number, Asked>>()
+  readonly #hostOfPeer = new Map<string, number>()
 
   constructor(cluster: Cluster, findings: Findings) {
     this.#cluster = cluster
@@ -36,7 +39,7 @@ export class LeaseWatch {
     if (input.kind !== 'frame' || input.message.type !== 'grant') return
     const { session, seq } = input.message
     if (session !== process.boot) return
-    const asked = this.#askedOf(process).get(input.peer)
+    const asked = this.#askedOf(process).get(this.#hostOfPeer.get(input.peer) ?? -1)
     const at = asked?.sent.get(seq)
     if (asked !== undefined && at !== undefined) asked.grantedAt = Math.max(asked.grantedAt, at)
   }
@@ -59,7 +62,7 @@ export class LeaseWatch {
     for (const name of new Set([...list.names, ...(list.previous ?? [])])) {
       const host = this.#cluster.world.hosts.find(each => each.name === name)
       const isSelf = host?.index === process.host
-      const at = isSelf ? now : host === undefined ? undefined : asked?.get(host.peer)?.grantedAt
+      const at = isSelf ? now : asked?.get(host?.index ?? -1)?.grantedAt
       if (at !== undefined) times.set(name, at)
     }
     const since = [list.names, ...(list.previous === undefined ? [] : [list.previous])].map(names =>
@@ -77,7 +80,7 @@ export class LeaseWatch {
     return this.#cluster.nodeIn(process)?.grants?.voters.list
   }
 
-  #askedOf(process: Process): Map<string, Asked> {
+  #askedOf(process: Process): Map<number, Asked> {
     let asked = this.#asked.get(process)
     if (asked === undefined) {
       asked = new Map()
@@ -86,18 +89,19 @@ export class LeaseWatch {
     return asked
   }
 
-  #peerOn(process: Process, link: number): string | undefined {
-    return this.#cluster.world.network.endsOf(process).find(end => end.link === link)?.other.owner.peer
+  #partyOn(process: Process, link: number): Party | undefined {
+    return this.#cluster.world.network.endsOf(process).find(end => end.link === link)?.other.owner
   }
 
   #noteSent(process: Process, link: number, { seq }: Renew): void {
-    const peer = this.#peerOn(process, link)
-    if (peer === undefined) return
+    const voter = this.#partyOn(process, link)
+    if (voter === undefined) return
+    this.#hostOfPeer.set(voter.peer, voter.host)
     const all = this.#askedOf(process)
-    let asked = all.get(peer)
+    let asked = all.get(voter.host)
     if (asked === undefined) {
       asked = { sent: new Map(), grantedAt: Number.NEGATIVE_INFINITY }
-      all.set(peer, asked)
+      all.set(voter.host, asked)
     }
     asked.sent.set(seq, process.now().mono)
     if (asked.sent.size > SENT_MAX) {
@@ -111,7 +115,7 @@ export class LeaseWatch {
     if (host === undefined) return
     const awakeMs = (process.now().mono as number) - host.clock.monoAt(process.startedAt)
     if (awakeMs < this.#cluster.grants.promiseMs - EPSILON_MS) {
-      const detail = `granted to ${this.#peerOn(process, link)} ${Math.round(awakeMs)} ms after its boot`
+      const detail = `granted to ${this.#partyOn(process, link)?.peer} ${Math.round(awakeMs)} ms after its boot`
       this.#findings.fail('a voter is silent after boot', host.name, detail)
     }
     const onDisk = (host.disk.rows('grants').get('top') as number | undefined) ?? 0

@@ -15,6 +15,7 @@ export class EventQueue {
   #order = 0
   #now = 0
   #ran = 0
+  #atOnce = 0
 
   /** Milliseconds of virtual time since the world began. */
   get now(): number {
@@ -24,6 +25,11 @@ export class EventQueue {
   /** How many events have run. */
   get ran(): number {
     return this.#ran
+  }
+
+  /** How many events have run at this very instant. */
+  get atOnce(): number {
+    return this.#atOnce
   }
 
   /** Runs `run` at virtual time `time`; in the past means now, after what is already due. */
@@ -50,6 +56,7 @@ export class EventQueue {
   runUntil(until: number, stop?: () => boolean): void {
     for (let next = this.#heap[0]; next !== undefined && next.at <= until; next = this.#heap[0]) {
       this.#take()
+      this.#atOnce = next.at > this.#now ? 1 : this.#atOnce + 1
       this.#now = next.at
       this.#ran++
       next.run()

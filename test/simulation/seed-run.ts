@@ -46,7 +46,7 @@ export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): S
   world.watch(invariants)
   new Faults(cluster, schedule, tally).plan()
   invariants.begin()
-  world.runUntil(schedule.endAt, () => invariants.violation !== undefined)
+  world.runUntil(schedule.endAt, () => invariants.over())
   if (invariants.violation === undefined) invariants.checkEnd()
   tallyEnd(cluster, schedule, tally)
   return {
