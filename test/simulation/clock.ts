@@ -4,9 +4,13 @@
  * suspended its monotonic clock stands still (`CLOCK_MONOTONIC` does); its wall clock is right again when it wakes.
  */
 import { instantOf, type Now, wallOf } from '../../src/base/time.ts'
+import type { EventQueue } from './queue.ts'
 
 /** What every wall clock is near to at the beginning of a world: 2026-01-01 UTC. */
 export const WALL_START_MS = 1_767_225_600_000
+
+/** What converting there and back may lose, in ms. */
+const ROUNDING_MS = 1e-6
 
 export interface ClockOptions {
   /** Where the monotonic clock stands at the beginning, in ms. */
@@ -25,6 +29,8 @@ export class HostClock {
   #wallOffsetMs: number
   #suspendedAt: number | undefined
   #suspendedMs = 0
+  /** What waits for a suspended clock to go on. */
+  readonly #waiting: (() => void)[] = []
 
   constructor(options: ClockOptions) {
     this.#offsetMs = options.offsetMs
@@ -60,6 +66,19 @@ export class HostClock {
     if (this.#suspendedAt === undefined) return
     this.#suspendedMs += virtualMs - this.#suspendedAt
     this.#suspendedAt = undefined
+    for (const run of this.#waiting.splice(0)) run()
+  }
+
+  /** A timer on this clock: it waits for one that is suspended. */
+  whenShown(mono: number, queue: EventQueue, run: () => void): void {
+    const look = (): void => {
+      if (this.monoAt(queue.now) >= mono - ROUNDING_MS) run()
+      else this.whenShown(mono, queue, run)
+    }
+    queue.at(this.virtualAt(mono), () => {
+      if (this.#suspendedAt === undefined) look()
+      else this.#waiting.push(look)
+    })
   }
 
   /** What a true span is on this host's clock. */

@@ -270,7 +270,7 @@ export class Executor {
     const { until } = entry
     if (until === undefined) return
     const leadMs = entry.inRunner ? STOP_MS : ABORT_MS
-    this.#queue.at(this.#clock.virtualAt(until - leadMs), () => {
+    this.#clock.whenShown(until - leadMs, this.#queue, () => {
       if (entry.body.ended || entry.stopping) return
       if (!this.#stale(entry, leadMs)) this.#watch(entry)
       else if (this.#keeperAwake(entry)) this.#stop(entry)
@@ -288,7 +288,7 @@ export class Executor {
         if (entry.body.going) this.#fence(entry)
       })
     }
-    this.#queue.at(this.#clock.virtualAt(entry.until - KILL_MS), () => {
+    this.#clock.whenShown(entry.until - KILL_MS, this.#queue, () => {
       if (entry.body.ended) return
       this.counts.killedAtDeadline++
       if (this.#keeperAwake(entry)) this.#fence(entry)
@@ -299,7 +299,7 @@ export class Executor {
   /** Whoever should kill is frozen; when that is the runner, an awake daemon does it. */
   #watchFrozen(entry: Entry): void {
     if (!entry.inRunner || entry.until === undefined) return
-    this.#queue.at(this.#clock.virtualAt(entry.until - STAND_IN_MS), () => {
+    this.#clock.whenShown(entry.until - STAND_IN_MS, this.#queue, () => {
       this.#standIn(entry)
       if (!this.#stale(entry, STAND_IN_MS)) this.#watch(entry)
       else if (entry.body.going) this.#unguarded(entry)
