@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { redacted } from '../../src/config/show.ts'
+import { directory, file, parse, refusal } from './subject.ts'
+
+test('secrets come from files, and the later source wins over both forms', () => {
+  const key = 'AB'.repeat(32)
+  const keyFile = file('key', `${key}\n`)
+  file('token', 'token-from-file-1\n')
+  const config = parse({
+    file: file('s.yaml', 'transport: { clusterKeyFile: key }\nhttp: { writeTokenFile: ./token }'),
+  })
+  assert.equal(config.transport.clusterKey, key.toLowerCase())
+  assert.equal(config.http.writeToken, 'token-from-file-1')
+  const env = { ROUNDTABLE_TRANSPORT_CLUSTER_KEY: '11'.repeat(32) }
+  assert.equal(
+    parse({ text: `transport: { clusterKeyFile: ${keyFile} }`, env }).transport.clusterKey,
+    '11'.repeat(32),
+  )
+  const text = `transport: { clusterKey: ${'2'.repeat(64)} }`.replace(/: (\d+)/, ': "$1"')
+  const later = parse({ text, env: { ROUNDTABLE_TRANSPORT_CLUSTER_KEY_FILE: keyFile } })
+  assert.equal(later.transport.clusterKey, key.toLowerCase())
+  refusal({ text: `transport: { clusterKey: "${'2'.repeat(64)}", clusterKeyFile: ${keyFile} }` })
+})
+
+test('no error, flag or view of the configuration shows a secret', () => {
+  const secret = 'hunter2-hunter2-hunter2'
+  const path = file('secret', `${secret} `.repeat(2))
+  const texts = [
+    `transport: { clusterKey: ${secret} }`,
+    `transport: { clusterKeyFile: ${path} }`,
+    `http: { writeToken: [${secret}] }`,
+    `http: { writeToken: "${secret}!" }`,
+    `http: { writeTokn: ${secret} }`,
+    `http: { readToken: ${secret}, writeToken: ${secret} }`,
+    `executors: { exec: { commands: { a: { path: b, env: { P: [${secret}] } } } } }`,
+    `executors: { http: { allow: ["http://user:${secret}@host/"] } }`,
+    `http: { writeToken: "${secret}`,
+    `http: { writeToken: *${secret} }`,
+    `http:\n  writeToken: ${secret}\n bad: x`,
+  ]
+  for (const text of texts) {
+    const error = refusal({ text })
+    assert.ok(
+      !JSON.stringify([error.message, error.problems]).includes('hunter2'),
+      `${text}: ${error.message}`,
+    )
+  }
+  const flags = refusal({ flags: { 'http-write-token': secret } })
+  assert.ok(!JSON.stringify([flags.message, flags.problems]).includes('hunter2'))
+  const command = `executors: { exec: { commands: { a: { path: b, env: { P: ${secret} } } } } }`
+  const config = parse({ text: `${command}\nhttp: { readToken: ${secret} }\n` })
+  assert.equal(config.executors.exec.commands['a']?.env['P'], secret)
+  assert.ok(!JSON.stringify(redacted(config)).includes('hunter2'))
+})
+
+test('a secret file that is missing, empty, a directory or huge is named with its reason', () => {
+  mkdirSync(join(directory, 'dir'))
+  file('empty', '')
+  file('huge', 'x'.repeat(70_000))
+  for (const [name, reason] of [
+    ['none', /no such file/],
+    ['empty', /empty file/],
+    ['dir', /directory|regular/],
+    ['huge', /70000 bytes/],
+  ] as const) {
+    const error = refusal({ text: `http: { readTokenFile: ${join(directory, name)} }` })
+    assert.equal(error.problems[0]?.at, 'http.readTokenFile')
+    assert.match(error.problems[0]?.got ?? '', reason)
+  }
+})
