@@ -37,6 +37,17 @@ export interface Option {
   readonly fileOf?: string
   /** A path: relative ones count from the file that names them, else from the working directory. */
   readonly path?: true
+  /**
+   * What becomes of a change when a running daemon reads its configuration again: `applied` at once, or `first-list`:
+   * ignored once there is a voter list. Everything else needs a restart.
+   */
+  readonly reload?: 'applied' | 'first-list'
+}
+
+/** What the reference says of it: the explanation, and what a reload does. */
+export function docOf({ doc, reload }: Option): string {
+  if (reload === undefined) return doc
+  return `${doc} ${reload === 'applied' ? 'A reload applies it.' : 'Ignored once there is a voter list.'}`
 }
 
 /** `membership.probeIntervalMs` -> `ROUNDTABLE_MEMBERSHIP_PROBE_INTERVAL_MS`. */

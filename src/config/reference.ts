@@ -1,5 +1,5 @@
 /** What can be configured, for people: the table of the README and the documented default file are made here. */
-import { flagOf, type Option, variableOf } from './option.ts'
+import { docOf, flagOf, type Option, variableOf } from './option.ts'
 import { showBytes, showMs } from './option-type.ts'
 import { optionsOf } from './options.ts'
 
@@ -23,7 +23,7 @@ export function describeConfig(): readonly OptionDescription[] {
     ...(option.secret === true ? {} : { flag: flagOf(option.key) }),
     default: defaultText(option),
     type: option.type.name,
-    doc: option.doc,
+    doc: docOf(option),
   }))
 }
 
@@ -70,7 +70,7 @@ export function defaultConfigFile(): string {
     open = sections
     const indent = '  '.repeat(sections.length)
     lines.push(
-      ...wrap(`${option.doc} (${option.type.name})`, `${indent}# `),
+      ...wrap(`${docOf(option)} (${option.type.name})`, `${indent}# `),
       `${indent}${settingOf(option, steps.at(-1) ?? '')}`,
     )
   }

@@ -28,6 +28,7 @@ import type { Logger, Transport } from '../runtime/ports.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import { Closing } from './closing.ts'
 import { earlyInputs } from './early-inputs.ts'
+import { Reload, type ReloadSource } from './reload.ts'
 import { offerTaskLists, readTaskLists } from './task-lists.ts'
 import { recordTrace } from './trace.ts'
 import { packageVersion } from './version.ts'
@@ -35,6 +36,8 @@ import { packageVersion } from './version.ts'
 export interface DaemonOptions {
   /** Records every input of the core to this new file (NDJSON), for replay. */
   readonly traceFile?: string
+  /** Where the configuration is read again on SIGHUP and when its file changes; without it, it is read once. */
+  readonly reload?: ReloadSource
 }
 
 /**
@@ -95,7 +98,7 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   closing.add('driver', async () => driver.stop())
   early.deliverTo(driver.enqueue)
 
-  const face = createFace({ node, driver, clock, transport, store, executors })
+  const face = createFace({ node, driver, clock, transport, store, executors, leaveMs: config.leaveMs })
   const http = createHttpServer({ config: config.http, node: face, logger, events, defaults: config.tasks })
   closing.add('http', () => http.stop())
   const { url } = await http.start()
@@ -107,21 +110,33 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
 
   driver.start()
   offerTaskLists(lists, driver.enqueue)
-  closing.add('signals', leaveOnSignals(driver, config.leaveMs, logger))
+  const apply = {
+    'log.level': (found: Config) => lines.setLevel(found.log.level),
+    seeds: (found: Config) => driver.enqueue({ kind: 'seeds', seeds: found.seeds }),
+    weight: async (found: Config) => (await driver.control({ kind: 'weight', weight: found.weight })).ok,
+  }
+  const hasVoterList = () => node.grants?.voters.list !== undefined
+  const reload = new Reload({ source: options.reload, config, apply, hasVoterList, logger, fatal })
+  closing.add('reload', async () => reload.stop())
+  closing.add('signals', handleSignals(driver, reload, config.leaveMs, logger))
   return await untilOver(driver, failed.promise, logger)
 }
 
-/** SIGTERM and SIGINT are a leave, a second one ends at once. Returns what takes the handlers away. */
-function leaveOnSignals(driver: Driver, deadlineMs: number, logger: Logger): () => Promise<void> {
+/** SIGTERM and SIGINT are a leave, a second one ends at once; SIGHUP is a reload. Returns what takes the handlers away. */
+function handleSignals(
+  driver: Driver,
+  reload: Reload,
+  deadlineMs: number,
+  logger: Logger,
+): () => Promise<void> {
   const stopListening = onTermination({
     first(signal) {
       logger.log('info', 'signal', { signal })
       driver.enqueue({ kind: 'leave', deadlineMs })
     },
     hangup() {
-      logger.log('warn', 'reload-not-supported', {
-        detail: 'configuration and task lists are read at start: restart',
-      })
+      logger.log('info', 'signal', { signal: 'SIGHUP' })
+      void reload.request('signal')
     },
   })
   return async () => stopListening()
@@ -170,6 +185,7 @@ function nodeInit(
     addresses: found.addresses,
     seeds: config.seeds,
     weight: config.weight,
+    joinDelayMs: config.joinDelayMs,
     membership: config.membership,
     ring: config.ring,
     tasks: config.tasks,

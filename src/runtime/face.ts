@@ -4,9 +4,6 @@ import { explanationOf, memberOf, memberViews, ownerOf, ringView, statusOf, work
 import type { Driver } from './driver.ts'
 import type { Clock, Executors, NodeFace, Store, Transport } from './ports.ts'
 
-/** A leave without a deadline of its own gets this one, in ms. */
-const LEAVE_MS_DEFAULT = 10_000
-
 /** What HTTP and the embedding API see of a running node. */
 export function createFace(parts: {
   node: Node
@@ -15,8 +12,10 @@ export function createFace(parts: {
   transport: Transport
   store: Store
   executors: Executors
+  /** A leave without a deadline of its own gets this one. */
+  leaveMs: number
 }): NodeFace {
-  const { node, driver, clock, transport, store, executors } = parts
+  const { node, driver, clock, transport, store, executors, leaveMs } = parts
   return {
     nodeId: node.init.nodeId,
     status: () => statusOf(node, clock.now()),
@@ -31,7 +30,7 @@ export function createFace(parts: {
     control: request => driver.control(request),
     work: () => workOf(node),
     newTaskId: () => node.newTaskId(clock.now()),
-    async leave(deadlineMs = LEAVE_MS_DEFAULT) {
+    async leave(deadlineMs = leaveMs) {
       driver.enqueue({ kind: 'leave', deadlineMs })
       await driver.left
     },

@@ -13,16 +13,21 @@ export async function run({ values, terminal }: Call): Promise<number> {
   const problems: Problem[] = []
   const flags = configurationFlags(values, problems)
   if (problems.length > 0) throw usage('agent', problems)
-  const file = text(values, 'config') ?? terminal.env['ROUNDTABLE_CONFIG']
+  const named = text(values, 'config') ?? terminal.env['ROUNDTABLE_CONFIG']
+  const file = named === undefined || named === '' ? {} : { file: named }
   const { env } = terminal
-  const config = parseConfig({ ...(file === undefined || file === '' ? {} : { file }), env, flags })
+  const read = () => parseConfig({ ...file, env, flags })
+  const config = read()
   const disarm = flag(values, 'stop-with-parent') ? stopWithParent() : () => undefined
   const { runDaemon } = await import('../../daemon/daemon.ts')
   // A daemon killed with kill -9 writes no cache at its end, so what is loaded by now is kept now.
   flushCompileCache()
   const traceFile = text(values, 'trace')
   try {
-    return await runDaemon(config, traceFile === undefined ? {} : { traceFile })
+    return await runDaemon(config, {
+      ...(traceFile === undefined ? {} : { traceFile }),
+      reload: { read, ...file },
+    })
   } finally {
     disarm()
   }

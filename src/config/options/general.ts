@@ -48,13 +48,15 @@ export const generalOptions = (hostname: string): readonly Option[] => [
       SEEDS_MAX,
     ),
     default: [],
+    reload: 'applied',
     doc: 'Peers to ask first; one that answers is enough, and this node may be among them. Names are looked up again at every try. Without any, this node waits to be found. In ROUNDTABLE_SEEDS, NODE_LIST or a flag: addresses between commas (one is enough), or a JSON array of them.',
   },
   {
     key: 'weight',
     type: decimal(0.01, 100),
     default: 1,
-    doc: 'Share of the keys relative to the other nodes: 2 owns twice as many as 1.',
+    reload: 'applied',
+    doc: 'Share of the keys relative to the other nodes: 2 owns twice as many as 1. `roundtable weight` changes it until the next start.',
   },
   {
     key: 'taskLists',
@@ -66,6 +68,7 @@ export const generalOptions = (hostname: string): readonly Option[] => [
     key: 'log.level',
     type: oneOf(['debug', 'info', 'warn', 'error']),
     default: 'info',
+    reload: 'applied',
     doc: 'Least important log lines to write.',
   },
   {

@@ -55,6 +55,7 @@ export function grantsOptions(): readonly Option[] {
       place: 'grants.expectedNodes',
       type: whole(1, 10_000),
       default: defaults.expectedNodes,
+      reload: 'first-list',
       doc: `So many nodes make up the cluster at first: the first time that this many are there, they become the voters, the ${VOTERS_MAX} lowest names where they are more than that. Until then nobody acts in quorum mode. Those that come later never become voters by themselves (\`roundtable voters add\`). The same on all nodes, and more than half of those that will ever be started before the first list is made.`,
     },
     {
@@ -62,6 +63,7 @@ export function grantsOptions(): readonly Option[] {
       place: 'grants.voters',
       type: distinctListOf(voterName, NAMED_VOTERS_MAX),
       default: [...defaults.voters],
+      reload: 'first-list',
       doc: 'The voters by name, instead of the first `expectedNodes`. Read once, for the first list; changed by `roundtable voters add` and `remove` afterwards. On the very first start nearly all of them must be up (all of 3, 4 of 5, 6 of 9); later more than half are enough. An odd number is best: 4 survive no more losses than 3. The same on all nodes.',
     },
     {

@@ -1,0 +1,147 @@
+/** Reading the configuration again: what becomes of each key, and that a file with a problem changes nothing. */
+import assert from 'node:assert/strict'
+import { mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import type { Config } from '../../src/config/config.ts'
+import { parseConfig } from '../../src/config/parse.ts'
+import { Reload } from '../../src/daemon/reload.ts'
+
+const machine = { hostname: 'host-1', cores: 2 }
+const BASE = 'seeds: [a:1]\nexpectedNodes: 3\n'
+
+let scratch = ''
+before(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'roundtable-reload-'))
+})
+after(() => rm(scratch, { recursive: true }))
+
+interface Line {
+  readonly level: string
+  readonly event: string
+  readonly fields: Readonly<Record<string, unknown>> | undefined
+}
+
+/** A daemon's reload, of a text that can be changed or of a file. */
+function subject(source: { text: string } | { file: string }, options: { voters?: boolean } = {}) {
+  const lines: Line[] = []
+  const seeds: (readonly string[])[] = []
+  const waiting: (() => void)[] = []
+  const read = (): Config =>
+    'file' in source
+      ? parseConfig({ machine, file: source.file })
+      : parseConfig({ machine, text: source.text })
+  const answers = { weight: true }
+  const reload = new Reload({
+    source: { read, ...('file' in source ? { file: source.file } : {}) },
+    config: read(),
+    apply: { seeds: found => seeds.push(found.seeds), weight: async () => answers.weight },
+    hasVoterList: () => options.voters ?? true,
+    logger: {
+      log(level, event, fields) {
+        lines.push({ level, event, fields })
+        for (const resolve of waiting.splice(0)) resolve()
+      },
+    },
+    fatal: error => assert.fail(String(error)),
+  })
+  return { reload, lines, seeds, answers, said: () => new Promise<void>(resolve => waiting.push(resolve)) }
+}
+
+test('what can be applied is applied and said once; what cannot is said at every reload', async () => {
+  const source = { text: BASE }
+  const { reload, lines, seeds } = subject(source)
+  source.text = `${BASE}tasks: { minMembers: 2 }\n`.replace('a:1', 'b:2').replace('3', '5')
+  await reload.request('signal')
+  await reload.request('signal')
+  assert.deepEqual(seeds, [['b:2']])
+  const stays = { reason: 'signal', ignored: ['expectedNodes'], needsRestart: ['tasks.minMembers'] }
+  assert.deepEqual(lines, [
+    { level: 'warn', event: 'reloaded', fields: { ...stays, applied: ['seeds'] } },
+    { level: 'warn', event: 'reloaded', fields: { ...stays, applied: [] } },
+  ])
+})
+
+test('a change that is taken back leaves nothing to say', async () => {
+  const source = { text: BASE }
+  const { reload, lines, seeds } = subject(source)
+  source.text = BASE.replace('a:1', 'b:2')
+  await reload.request('signal')
+  source.text = BASE
+  await reload.request('signal')
+  assert.deepEqual(seeds, [['b:2'], ['a:1']])
+  await reload.request('signal')
+  const fields = { reason: 'signal', applied: [], ignored: [], needsRestart: [] }
+  assert.deepEqual(lines.at(-1), { level: 'info', event: 'reloaded', fields })
+})
+
+test('before there is a voter list, what makes it needs a restart', async () => {
+  const source = { text: BASE }
+  const { reload, lines } = subject(source, { voters: false })
+  source.text = BASE.replace('3', '5')
+  await reload.request('signal')
+  assert.deepEqual(lines[0]?.fields?.['needsRestart'], ['expectedNodes'])
+})
+
+test('what the node refuses is not called applied, and is tried again', async () => {
+  const source = { text: BASE }
+  const { reload, lines, answers } = subject(source)
+  source.text = `${BASE}weight: 2\n`
+  answers.weight = false
+  await reload.request('signal')
+  answers.weight = true
+  await reload.request('signal')
+  assert.deepEqual(
+    lines.map(({ fields }) => [fields?.['applied'], fields?.['ignored']]),
+    [
+      [[], ['weight']],
+      [['weight'], []],
+    ],
+  )
+})
+
+test('a configuration with a problem changes nothing', async () => {
+  const source = { text: BASE }
+  const { reload, lines, seeds } = subject(source)
+  source.text = 'seeds: [b:2]\nmode: quorum\n'
+  await reload.request('signal')
+  assert.deepEqual(seeds, [])
+  assert.equal(lines[0]?.event, 'reload-failed')
+  assert.equal(lines[0]?.fields?.['code'], 'CONFIG_INVALID')
+  assert.match(String(lines[0]?.fields?.['detail']), /mode: expected/)
+})
+
+test('without a source a reload says so', async () => {
+  const lines: string[] = []
+  const reload = new Reload({
+    source: undefined,
+    config: parseConfig({ machine }),
+    apply: {},
+    hasVoterList: () => false,
+    logger: { log: (_level, event) => lines.push(event) },
+    fatal: error => assert.fail(String(error)),
+  })
+  await reload.request('signal')
+  assert.deepEqual(lines, ['reload-failed'])
+})
+
+test('a file that is replaced behind a symbolic link, as a mounted ConfigMap is, is read by itself', async () => {
+  const file = join(scratch, 'mounted.yaml')
+  await writeFile(join(scratch, 'one.yaml'), BASE)
+  await writeFile(join(scratch, 'two.yaml'), BASE.replace('a:1', 'b:2'))
+  await symlink('one.yaml', file)
+  const { reload, lines, seeds, said } = subject({ file })
+  try {
+    await symlink('two.yaml', `${file}.new`)
+    await rename(`${file}.new`, file)
+    while (seeds.length === 0) await said()
+    assert.deepEqual(seeds, [['b:2']])
+    assert.equal(lines[0]?.fields?.['reason'], 'file')
+    await unlink(file)
+    while (!lines.some(({ event }) => event === 'reload-failed')) await said()
+    assert.equal(lines.at(-1)?.fields?.['code'], 'CONFIG_UNREADABLE')
+  } finally {
+    reload.stop()
+  }
+})
