@@ -1,26 +1,29 @@
 /**
- * Looks for a seed that finds a breakage and that the unbroken core passes, and writes both into `breakages.json`.
+ * Looks for a seed that finds a breakage and that the unbroken core passes, and writes both into `breakages.json`. Of
+ * those found in a batch of seeds the cheapest is taken: few nodes, and early in the run.
  *
  *   node test/simulation/find.ts PATCH...    these patches of `breakages/`
- *   node test/simulation/find.ts --stale     those whose seed no longer finds them
+ *   node test/simulation/find.ts --stale     those that are not listed, or whose seed no longer finds them
  *
  *   FROM     first seed tried (default 1)
  *   SEEDS    how many are tried (default 400)
+ *   WORKERS  threads (default 1)
  *   PROFILE, MODE, NODES, SECONDS   of the runs (default: as the seed says)
  *   WANT     only this invariant will do
  *   BREAKS   what the patch breaks, in words, for one that is not in the list yet
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { argv, env, exit } from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { BrokenCopy } from './broken-copy.ts'
+import { BrokenCopy, PATCHES } from './broken-copy.ts'
 import { runSeed } from './seed-run.ts'
 import { MODES, PROFILES, type Shape } from './shape.ts'
 
 const LIST = fileURLToPath(new URL('breakages.json', import.meta.url))
 const SEEDS = Number(env['SEEDS'] ?? 400)
-/** So many seeds are tried at once; the first violation ends a try. */
+/** So many seeds are tried at once, and of these no more once so many were found. */
 const BATCH = 50
+const FOUND_MAX = 6
 const BATCH_MS_MAX = 600_000
 
 interface Breakage extends Shape {
@@ -32,6 +35,8 @@ interface Breakage extends Shape {
 interface Found {
   readonly shape: Shape
   readonly invariant: string
+  /** Virtual seconds until then. */
+  readonly at: number
 }
 
 const settingsOf = ({ seed, profile, mode, nodes, seconds }: Shape): Record<string, string> => ({
@@ -45,15 +50,19 @@ const settingsOf = ({ seed, profile, mode, nodes, seconds }: Shape): Record<stri
 /** The violations told on standard error, as `run.ts` tells them. */
 function parseViolations(stderr: string): Found[] {
   const told =
-    /seed \d+: "([^"]+)" does not hold[\s\S]*?replay: SEED=(\d+) PROFILE=(\w+) MODE=(\w+) NODES=(\d+) SECONDS=(\d+)/g
-  return [...stderr.matchAll(told)].flatMap(([, invariant = '', seed, profile, mode, nodes, seconds]) => {
+    /seed \d+: "([^"]+)" does not hold at ([\d.]+) s[\s\S]*?replay: SEED=(\d+) PROFILE=(\w+) MODE=(\w+) NODES=(\d+) SECONDS=(\d+)/g
+  return [...stderr.matchAll(told)].flatMap(([, invariant = '', at, seed, profile, mode, nodes, seconds]) => {
     const knownProfile = PROFILES.find(name => name === profile)
     const knownMode = MODES.find(name => name === mode)
     if (knownProfile === undefined || knownMode === undefined) return []
     const shape = { seed: Number(seed), profile: knownProfile, mode: knownMode }
-    return [{ shape: { ...shape, nodes: Number(nodes), seconds: Number(seconds) }, invariant }]
+    const sized = { ...shape, nodes: Number(nodes), seconds: Number(seconds) }
+    return [{ shape: sized, invariant, at: Number(at) }]
   })
 }
+
+/** Frames grow with the square of the nodes. */
+const costOf = ({ shape, at }: Found): number => shape.nodes ** 2 * at
 
 /** The first seed that finds the patch and that the core itself passes. */
 function find(patch: string): Found | undefined {
@@ -61,9 +70,10 @@ function find(patch: string): Found | undefined {
   const first = Number(env['FROM'] ?? 1)
   try {
     for (let from = first; from < first + SEEDS; from += BATCH) {
-      const given = { FROM: String(from), SEEDS: String(BATCH), KEEP: String(BATCH) }
-      const ran = copy.simulate({ ...given, SEED: '', SHARD: '', SUM: '' }, BATCH_MS_MAX)
-      const violations = parseViolations(ran.stderr).sort((a, b) => a.shape.nodes - b.shape.nodes)
+      const given = { FROM: String(from), SEEDS: String(BATCH), KEEP: String(FOUND_MAX) }
+      const settings = { ...given, WORKERS: env['WORKERS'] ?? '1', SEED: '', SHARD: '', SUM: '' }
+      const ran = copy.simulate(settings, BATCH_MS_MAX)
+      const violations = parseViolations(ran.stderr).sort((a, b) => costOf(a) - costOf(b))
       console.log(`${patch}: seeds ${from} to ${from + BATCH - 1}, ${violations.length} violations`)
       const good = violations.find(found => isGood(found))
       if (good !== undefined) return good
@@ -80,15 +90,10 @@ function isGood({ shape, invariant }: Found): boolean {
 }
 
 function isStale({ patch, invariant, ...shape }: Breakage): boolean {
-  try {
-    const copy = new BrokenCopy(patch)
-    const ran = copy.simulate(settingsOf(shape), BATCH_MS_MAX)
-    copy.remove()
-    return !ran.stderr.includes(`"${invariant}" does not hold`) || runSeed(shape).violation !== undefined
-  } catch (error) {
-    console.error((error as Error).message)
-    return false
-  }
+  const copy = new BrokenCopy(patch)
+  const ran = copy.simulate(settingsOf(shape), BATCH_MS_MAX)
+  copy.remove()
+  return !ran.stderr.includes(`"${invariant}" does not hold`) || runSeed(shape).violation !== undefined
 }
 
 function write(list: readonly Breakage[]): void {
@@ -97,7 +102,7 @@ function write(list: readonly Breakage[]): void {
 
 let list = JSON.parse(readFileSync(LIST, 'utf8')) as Breakage[]
 const patches = argv.includes('--stale')
-  ? list.filter(isStale).map(({ patch }) => patch)
+  ? readdirSync(PATCHES).filter(patch => !list.some(each => each.patch === patch && !isStale(each)))
   : argv.slice(2).filter(word => !word.startsWith('-'))
 let missed = 0
 for (const patch of patches) {

@@ -1,7 +1,8 @@
 /**
  * Records real daemons for `replay.test.ts`: three on loopback, of which the first writes down everything that happens to
  * its core. Once while the others join, once while one is killed, once while one is frozen until it is buried and then
- * thawed. What is kept is the trace, and of the log the lines that say what was concluded.
+ * thawed, and once in quorum mode, where the first is left alone and stops. What is kept is the trace, and of the log the
+ * lines that say what was concluded.
  *
  *   node test/simulation/record.ts DIRECTORY
  */
@@ -66,25 +67,24 @@ class Daemon {
   }
 }
 
+type Act = (first: Daemon, last: Daemon, second: Daemon) => Promise<void>
+
 /** Starts three daemons, lets `act` do what is to be recorded, and keeps what the first one saw. */
-async function record(
-  name: string,
-  into: string,
-  act: (first: Daemon, last: Daemon) => Promise<void>,
-): Promise<void> {
+async function record(name: string, into: string, act: Act, flags: readonly string[] = []): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'roundtable-record-'))
   const trace = join(directory, 'trace')
   const daemons: Daemon[] = []
   try {
-    const first = new Daemon('n1', directory, ['--trace', trace])
+    const first = new Daemon('n1', directory, ['--trace', trace, ...flags])
     daemons.push(first)
     const { addresses } = await first.said('listening')
-    const seed = ['--seed', String((addresses as readonly string[])[0])]
+    const seed = ['--seed', String((addresses as readonly string[])[0]), ...flags]
     for (const other of ['n2', 'n3']) daemons.push(new Daemon(other, directory, seed))
     for (const other of ['n2', 'n3']) await first.said('member-alive', other)
     for (const daemon of daemons) await daemon.said('ready')
     await setTimeout(WATCHED_MS)
-    await act(first, daemons[2] ?? first)
+    const [, second = first, last = first] = daemons
+    await act(first, last, second)
     first.signal('SIGTERM')
     await first.ended()
     copyFileSync(trace, join(into, `${name}.trace.ndjson`))
@@ -116,3 +116,17 @@ await record('freeze', into, async (first, last) => {
   last.signal('SIGCONT')
   await first.said('member-alive', 'n3', from)
 })
+await record(
+  'quorum',
+  into,
+  async (first, last, second) => {
+    const from = first.lines.length
+    last.signal('SIGSTOP')
+    second.signal('SIGSTOP')
+    await first.said('lease-lost', undefined, from)
+    last.signal('SIGCONT')
+    second.signal('SIGCONT')
+    await first.said('lease-gained', undefined, from)
+  },
+  ['--expected-nodes', '3'],
+)

@@ -84,8 +84,8 @@ const names = readdirSync(TRACES)
   .map(name => name.replace('.trace.ndjson', ''))
   .sort()
 
-test('a join, a kill and a freeze of real daemons are on record', () => {
-  assert.deepEqual(names, ['freeze', 'join', 'kill'])
+test('a join, a kill, a freeze and a lost quorum of real daemons are on record', () => {
+  assert.deepEqual(names, ['freeze', 'join', 'kill', 'quorum'])
 })
 
 for (const name of names) {
@@ -93,7 +93,9 @@ for (const name of names) {
     const read = (kind: string): string => readFileSync(new URL(`${name}.${kind}.ndjson`, TRACES), 'utf8')
     const recorded = conclusionsOfLog(read('log'))
     const buried = recorded.some(({ event, member }) => event === 'verdict' && member === 'n3')
-    assert.equal(buried, name !== 'join')
+    assert.equal(buried, name === 'kill' || name === 'freeze')
+    const lost = recorded.some(({ event }) => event === 'lease-lost')
+    assert.equal(lost, name === 'quorum')
     assert.deepEqual(differences(recorded, replay(parseTrace(read('trace')))), [])
   })
 }

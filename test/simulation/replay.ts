@@ -22,7 +22,7 @@ export interface RecordedTrace {
   readonly steps: readonly { readonly input: Input; readonly now: Now }[]
 }
 
-/** One thing that a node concluded about a member. */
+/** One thing that a node concluded about a member, or about its own right to act. */
 export interface Conclusion {
   readonly event: string
   readonly member: string
@@ -43,6 +43,8 @@ const CONCLUSIONS = new Set([
   'refuted',
   'leaving',
   'left',
+  'lease-gained',
+  'lease-lost',
 ])
 
 /** @throws Error naming the line; only the very last line may be cut off, as kill -9 does */
@@ -105,12 +107,15 @@ function conclusionOf(event: string, fields: Readonly<Record<string, unknown>>):
     reason,
     accusers,
     source,
+    grantedBy,
   } = fields
-  const why = [accuser, evidence, reason, accusers, source].filter(part => part !== undefined).map(String)
+  const why = [accuser, evidence, reason, accusers, source, grantedBy]
+    .filter(part => part !== undefined)
+    .map(String)
   return [
     {
       event,
-      member: String(member),
+      member: member === undefined ? 'self' : String(member),
       incarnation: typeof memberIncarnation === 'number' ? memberIncarnation : undefined,
       why: why.length > 0 ? why.join(' ') : undefined,
     },
