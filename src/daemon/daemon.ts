@@ -14,7 +14,7 @@ import { createTransport } from '../adapters/libp2p/transport.ts'
 import { type DataDirectory, openDataDirectory, STORE_FILE } from '../adapters/storage/data-directory.ts'
 import { openStore, type SqliteStore } from '../adapters/storage/store.ts'
 import { createClock } from '../adapters/system/clock.ts'
-import { createLogger } from '../adapters/system/logger.ts'
+import { createLogger, type DaemonLogger } from '../adapters/system/logger.ts'
 import { onTermination } from '../adapters/system/signals.ts'
 import type { Now } from '../base/time.ts'
 import type { Config } from '../config/config.ts'
@@ -28,7 +28,7 @@ import type { Logger, Transport } from '../runtime/ports.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import { Closing } from './closing.ts'
 import { earlyInputs } from './early-inputs.ts'
-import { Reload, type ReloadSource } from './reload.ts'
+import { Reload, type ReloadParts, type ReloadSource } from './reload.ts'
 import { offerTaskLists, readTaskLists } from './task-lists.ts'
 import { recordTrace } from './trace.ts'
 import { packageVersion } from './version.ts'
@@ -103,23 +103,33 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   closing.add('http', () => http.stop())
   const { url } = await http.start()
   logger.log('info', 'http-listening', { url })
-  if (config.grants.mode === 'available') {
-    const detail = 'every side of a partition keeps working: work may run on both'
-    logger.log('warn', 'mode-available', { detail })
-  }
-
+  sayMode(config, logger)
   driver.start()
   offerTaskLists(lists, driver.enqueue)
-  const apply = {
-    'log.level': (found: Config) => lines.setLevel(found.log.level),
-    seeds: (found: Config) => driver.enqueue({ kind: 'seeds', seeds: found.seeds }),
-    weight: async (found: Config) => (await driver.control({ kind: 'weight', weight: found.weight })).ok,
-  }
-  const hasVoterList = () => node.grants?.voters.list !== undefined
-  const reload = new Reload({ source: options.reload, config, apply, hasVoterList, logger, fatal })
+  const reload = new Reload({
+    ...{ source: options.reload, config, logger, fatal },
+    apply: appliers(lines, driver),
+    hasVoterList: () => node.grants?.voters.list !== undefined,
+  })
   closing.add('reload', async () => reload.stop())
   closing.add('signals', handleSignals(driver, reload, config.leaveMs, logger))
   return await untilOver(driver, failed.promise, logger)
+}
+
+/** Said aloud at start, since it is what people expect least. */
+function sayMode({ grants }: Config, logger: Logger): void {
+  if (grants.mode !== 'available') return
+  const detail = 'every side of a partition keeps working: work may run on both'
+  logger.log('warn', 'mode-available', { detail })
+}
+
+/** What a reload can change in a daemon that runs. */
+function appliers(lines: DaemonLogger, driver: Driver): ReloadParts['apply'] {
+  return {
+    'log.level': found => lines.setLevel(found.log.level),
+    seeds: found => driver.enqueue({ kind: 'seeds', seeds: found.seeds }),
+    weight: async found => (await driver.control({ kind: 'weight', weight: found.weight })).ok,
+  }
 }
 
 /** SIGTERM and SIGINT are a leave, a second one ends at once; SIGHUP is a reload. Returns what takes the handlers away. */
