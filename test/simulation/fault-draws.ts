@@ -33,6 +33,45 @@ export function drawFaults(random: Random, { profile, mode, nodes }: Shape, unti
   }
 }
 
+/** Faults that keep somebody from hearing of a new ring in time. */
+const DEAFENING: ReadonlySet<Fault['kind']> = new Set([
+  'partition',
+  'cut',
+  'cut-one-way',
+  'freeze',
+  'freeze-tree',
+  'stall',
+  'stall-all',
+])
+/** A change comes so soon after, in ms: within the lease of whoever does not hear of it. */
+const CHANGE_MS_MAX = 3_000
+
+/**
+ * Changes of the ring while somebody is deaf: one after the other within a lease. Who may act is decided by what each
+ * has heard of them, and drawn apart from each other, faults and changes seldom meet.
+ */
+export function drawChanges(random: Random, faults: readonly Fault[], nodes: number, until: number): Fault[] {
+  const deaf = faults.filter(({ kind }) => DEAFENING.has(kind) && random.chance(0.3))
+  return deaf.flatMap(({ at }) =>
+    Array.from({ length: 1 + random.below(4) }, () => {
+      const when = Math.min(at + random.between(0, CHANGE_MS_MAX), until)
+      return drawChange(random, random.below(nodes), when, until)
+    }).flat(),
+  )
+}
+
+function drawChange(random: Random, host: number, at: number, until: number): Fault[] {
+  const tell = (when: number, request: ControlRequest): Fault => ({
+    at: when,
+    kind: 'control',
+    host,
+    request,
+  })
+  if (random.chance(0.5)) return [tell(at, { kind: 'weight', weight: random.pick([0.5, 1, 2, 4]) ?? 1 })]
+  const over = Math.min(at + random.between(100, 2_000), until)
+  return [tell(at, { kind: 'cordon' }), tell(over, { kind: 'uncordon' })]
+}
+
 function mildFaults({ random, nodes, until }: Run): Fault[] {
   const faults: Fault[] = []
   const from = STARTS_MS + 2_000

@@ -100,3 +100,22 @@ test('of ten seeds six are mixed, of three two run in quorum mode, sizes are 3 t
     Array.from({ length: 14 }, (_, index) => index + 3),
   )
 })
+
+test('in a quarter of the mixed runs all clocks are as far apart as is borne, in the others they differ less', () => {
+  const rates = all('mixed').map(({ hosts }) => hosts.map(({ clock }) => clock.rate))
+  for (const rate of rates.flat()) assert.ok(rate >= 0.9 && rate <= 1.1, `${rate}`)
+  const apart = rates.filter(each => each.every(rate => rate === 0.9 || rate === 1.1))
+  assert.ok(apart.length > SEEDS * 0.15 && apart.length < SEEDS * 0.35, `${apart.length} of ${SEEDS}`)
+})
+
+test('rings change within a lease of what makes somebody deaf to it', () => {
+  const together = all('mixed').filter(({ faults }) =>
+    faults.some(
+      deaf =>
+        ['partition', 'cut', 'freeze', 'stall'].includes(deaf.kind) &&
+        faults.filter(({ kind, at }) => kind === 'control' && at >= deaf.at && at < deaf.at + 3_000).length >
+          1,
+    ),
+  )
+  assert.ok(together.length > SEEDS / 4, `${together.length} of ${SEEDS}`)
+})

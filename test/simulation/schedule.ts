@@ -11,7 +11,7 @@ import { Random } from '../../src/base/random.ts'
 import { VOTERS_MAX } from '../../src/grants/config.ts'
 import type { ClockOptions } from './clock.ts'
 import { type Fault, SEED_HOSTS, STARTS_MS } from './fault.ts'
-import { drawFaults } from './fault-draws.ts'
+import { drawChanges, drawFaults } from './fault-draws.ts'
 import type { Profile, Shape } from './shape.ts'
 
 export interface HostPlan {
@@ -50,13 +50,22 @@ export interface VoterPlan {
 /** What the cluster gets to agree in: the caution about a mass death (5 s), then the rarest redial (6 s), and a little. */
 export const QUIET_MS = 12_000
 
+/** Makes another generator than that of the faults: what is drawn from it moves nothing else. */
+const MORE = 0x40_4e
+/** Share of mixed runs in which every clock is as wrong as is borne, one way or the other. */
+const APART_SHARE = 0.25
+
 export function makeSchedule(options: Shape): Schedule {
   const { seed, profile, mode, nodes, seconds } = options
   const random = new Random(seed).fork()
   const endAt = seconds * 1000
   const quietAt = profile === 'calm' ? STARTS_MS : Math.max(STARTS_MS, endAt - QUIET_MS)
-  const hosts = planHosts(random, profile, nodes)
+  const more = new Random(seed + MORE)
+  const apart = profile === 'mixed' && more.chance(APART_SHARE)
+  const drawn = planHosts(random, profile, nodes)
+  const hosts = apart ? drawn.map(plan => withRate(plan, more.chance(0.5) ? 0.9 : 1.1)) : drawn
   const faults = drawFaults(random, options, quietAt)
+  if (profile === 'mixed') faults.push(...drawChanges(more, faults, nodes, quietAt))
   const submits = mode === 'quorum' || random.chance(0.5) ? planSubmits(random, nodes, quietAt) : []
   const wide = random.chance(0.2)
   return {
@@ -109,6 +118,8 @@ function planHosts(random: Random, profile: Profile, nodes: number): HostPlan[] 
     seeds,
   }))
 }
+
+const withRate = (plan: HostPlan, rate: number): HostPlan => ({ ...plan, clock: { ...plan.clock, rate } })
 
 function planSubmits(random: Random, nodes: number, until: number): Fault[] {
   return Array.from({ length: 1 + random.below(12) }, (_, task) => ({
