@@ -72,8 +72,12 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   const voter = voterOf(await store.load('grants'))
   const executors = createExecutors({ config: config.executors, logger, dataDir: directory.path })
   closing.add('executors', () => executors.stop())
-  const { transport: transportConfig, cluster } = config
-  const transport = await createTransport({ config: transportConfig, cluster, identity, logger })
+  const transport = await createTransport({
+    config: config.transport,
+    cluster: config.cluster,
+    identity,
+    logger,
+  })
   closing.add('transport', () => transport.stop())
 
   const early = earlyInputs()

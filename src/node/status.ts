@@ -225,8 +225,13 @@ export interface TaskPage {
 export interface Metric {
   readonly name: string
   readonly help: string
-  readonly type: 'counter' | 'gauge'
-  readonly samples: readonly { readonly labels?: Readonly<Record<string, string>>; readonly value: number }[]
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly samples: readonly {
+    /** Of a histogram, whose buckets are labelled `le` and count everything up to it. */
+    readonly suffix?: '_bucket' | '_sum' | '_count'
+    readonly labels?: Readonly<Record<string, string>>
+    readonly value: number
+  }[]
 }
 
 export type { ErrorCode }

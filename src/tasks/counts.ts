@@ -22,8 +22,13 @@ export interface TaskQuery {
 export interface Metric {
   readonly name: string
   readonly help: string
-  readonly type: 'counter' | 'gauge'
-  readonly samples: readonly { readonly labels?: Readonly<Record<string, string>>; readonly value: number }[]
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly samples: readonly {
+    /** Of a histogram. */
+    readonly suffix?: '_bucket' | '_sum' | '_count'
+    readonly labels?: Readonly<Record<string, string>>
+    readonly value: number
+  }[]
 }
 
 /** Since boot; every one becomes the metric `NAME_total`. */

@@ -3,6 +3,7 @@ import { type Counters, gauge, type Metric } from './counts.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { Handoffs } from './handoffs.ts'
 import type { Kept } from './kept.ts'
+import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
 import type { Schedule } from './schedule.ts'
 import type { Table } from './table.ts'
@@ -10,6 +11,7 @@ import type { Takeover } from './takeover.ts'
 
 export interface MetricsParts {
   readonly table: Table
+  readonly records: Records
   readonly schedule: Schedule
   readonly replication: Replication
   readonly forwarding: Forwarding
@@ -48,6 +50,7 @@ export function taskMetrics(parts: MetricsParts): Metric[] {
     ),
     gauge('takeover_active', '1 while gained keys wait.', Number(parts.takeover.active)),
     ...parts.handoffs.metrics(),
+    ...parts.records.overlaps.metrics(),
     ...parts.counters.metrics(),
   ]
 }

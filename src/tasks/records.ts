@@ -1,5 +1,6 @@
 import type { NodeId } from '../base/ids.ts'
 import type { Step } from './effects.ts'
+import { Overlaps } from './overlap.ts'
 import type { Replication } from './replication.ts'
 import type { Entry, Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
@@ -7,6 +8,7 @@ import type { View } from './view.ts'
 
 /** Every change made here goes this way: memory, disk and the other holders learn of it together. */
 export class Records {
+  readonly overlaps = new Overlaps()
   readonly #view: View
   readonly #table: Table
   readonly #replication: Replication
@@ -24,6 +26,7 @@ export class Records {
   }
 
   change(entry: Entry, record: TaskRecord, step: Step): void {
+    this.overlaps.note(entry.record, record)
     this.#table.put(entry, record)
     step.write(record)
     entry.copies = record.holders

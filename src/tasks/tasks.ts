@@ -70,6 +70,7 @@ export class Tasks {
   readonly #table: Table
   readonly #schedule = new Schedule()
   readonly #counters = new Counters()
+  readonly #records: Records
   readonly #handoffs = new Handoffs()
   readonly #right: Right
   readonly #replication: Replication
@@ -110,7 +111,8 @@ export class Tasks {
     const confirmations = new Confirmations(right, counters)
     const kept = new Kept(view, schedule, replication)
     const shared = { view, table, schedule, replication, counters, config, right }
-    const changes = { records: new Records(view, table, replication), kept, handoffs: this.#handoffs }
+    this.#records = new Records(view, table, replication)
+    const changes = { records: this.#records, kept, handoffs: this.#handoffs }
     const execution = new Execution({ ...shared, ...changes, random: random.fork() })
     const work = new Work({ ...shared, ...changes, takeover, execution })
     this.#view = view
@@ -304,6 +306,7 @@ export class Tasks {
   metrics(): Metric[] {
     return taskMetrics({
       table: this.#table,
+      records: this.#records,
       schedule: this.#schedule,
       replication: this.#replication,
       forwarding: this.#forwarding,

@@ -89,6 +89,7 @@ export class Work {
     const { table, view } = this.#parts
     const known = table.get(record.spec.id)
     if (known === undefined) {
+      this.#parts.records.overlaps.note(undefined, record)
       const entry = table.add(record)
       step.write(record)
       entry.copies = view.owner(entry.key) === view.self ? [from] : [...record.holders, from]
@@ -326,6 +327,7 @@ export class Work {
     const theirsIsWhole = mergeRecords(record, entry.record) === record
     if (news) {
       if (overlaps(merged.attempts) && !overlaps(entry.record.attempts)) this.#sawOverlap(merged, step)
+      this.#parts.records.overlaps.note(entry.record, merged)
       table.put(entry, merged)
       step.write(merged)
     }

@@ -28,7 +28,7 @@ export function expose(metrics: readonly Metric[], prefix = PREFIX): string {
   for (const { name, help, type, samples } of metrics) {
     const full = prefix + name
     const lines = blocks.get(full) ?? [`# HELP ${full} ${escapeHelp(help)}`, `# TYPE ${full} ${type}`]
-    for (const { labels, value } of samples) lines.push(sampleLine(full, labels, value))
+    for (const { suffix = '', labels, value } of samples) lines.push(sampleLine(full + suffix, labels, value))
     blocks.set(full, lines)
   }
   return [...blocks.values()].map(lines => `${lines.join('\n')}\n`).join('')
