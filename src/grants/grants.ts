@@ -166,6 +166,11 @@ export class Grants {
     if (this.#parts.config.trustRefused && this.#voting.refused(node)) this.#log('promise-dropped', { node })
   }
 
+  /** A link leads to this node now: what was sent to it before was lost. */
+  linked(node: NodeId, now: Now): void {
+    this.#renewals.hasten(node, 0, now)
+  }
+
   /**
    * @param nodes all that no link leads to any more. When fewer than a quorum of voters are linked (this node counts as
    * linked to itself), no renewal can succeed: every grant is given up at once instead of at its end.

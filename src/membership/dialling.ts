@@ -160,7 +160,9 @@ export class Dialling {
     if (closedAt === undefined || elapsedMs(closedAt, now) > this.#config.refusedWindowMs) return undefined
     if (contact.links.size > 0) return undefined
     const entry = this.#roster.get(member)
-    if (entry?.record.status !== 'alive' || entry.record.peerId !== contact.peer) return undefined
+    // Others may have buried it meanwhile: that its process is gone is for this node to have seen itself.
+    if (entry === undefined || entry.record.status === 'left') return undefined
+    if (entry.record.peerId !== contact.peer) return undefined
     // Of several addresses one may be another host's here: only the one that has answered says something, or all.
     const { addresses } = entry.record
     contact.refusedAddresses.add(order.address)

@@ -207,17 +207,21 @@ export class Membership {
       return
     }
     this.#news.record(entry.record.id, 'debug', 'link-down', `last link closed: ${cause}`, { cause }, now)
-    if (entry.record.status !== 'alive' || cause !== 'remote') return
-    if (entry.record.leaving)
+    if (cause !== 'remote') return
+    const { status, leaving } = entry.record
+    if (status === 'alive' && leaving)
       this.#news.take({ ...entry.record, status: 'left' }, 'leave', entry.record.id, now)
-    else if (this.#topology.wants(entry.record.id)) this.#dialling.remoteClosed(entry, contact, now.mono)
+    // Of one that others buried first this node still has to see for itself that its process is gone.
+    else if (status === 'dead' || this.#topology.wants(entry.record.id))
+      this.#dialling.remoteClosed(entry, contact, now.mono)
   }
 
   dialled(dial: number, outcome: DialOutcome, now: Now): void {
     const refused = this.#dialling.ended(dial, outcome, now)
     if (refused === undefined || this.nameTaken !== undefined) return
-    this.#detection.refused(refused, now)
     this.#refusals.push(refused.record.id)
+    if (refused.record.status !== 'alive') return
+    this.#detection.refused(refused, now)
     this.#listening.convict(this.#detection.judge(now), now)
   }
 

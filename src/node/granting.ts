@@ -26,6 +26,8 @@ export class Granting {
   #now: Now
   #kept: readonly string[] = []
   #voters: readonly NodeId[] = []
+  /** Voters to whom no link led when they were to be asked. */
+  readonly #unasked = new Set<NodeId>()
 
   constructor(init: NodeInit, now: Now) {
     this.#now = now
@@ -94,7 +96,13 @@ export class Granting {
     }
     if (kept !== this.#kept) grants.keep(kept)
     this.#kept = kept
-    return grants.effects()
+    for (const voter of this.#unasked)
+      if (membership.linkTo(voter) !== undefined && this.#unasked.delete(voter)) grants.linked(voter, now)
+    const effects = grants.effects()
+    for (const effect of effects)
+      if (effect.kind === 'send' && effect.message.type === 'renew')
+        if (membership.linkTo(effect.to) === undefined) this.#unasked.add(effect.to)
+    return effects
   }
 
   changeVoters(request: VoterRequest, now: Now): ControlReply {
