@@ -73,6 +73,7 @@ function find(patch: string): Found | undefined {
       const given = { FROM: String(from), SEEDS: String(BATCH), KEEP: String(FOUND_MAX) }
       const settings = { ...given, WORKERS: env['WORKERS'] ?? '1', SEED: '', SHARD: '', SUM: '' }
       const ran = copy.simulate(settings, BATCH_MS_MAX)
+      if (!/seeds\/s, [\d.]+ s$/.test(ran.stdout.trim())) throw new Error(`it did not run: ${ran.stderr}`)
       const violations = parseViolations(ran.stderr).sort((a, b) => costOf(a) - costOf(b))
       console.log(`${patch}: seeds ${from} to ${from + BATCH - 1}, ${violations.length} violations`)
       const good = violations.find(found => isGood(found))

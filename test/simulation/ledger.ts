@@ -1,73 +1,99 @@
 /**
- * Finished shards, one line each, so that ten thousand seeds can be run over several sittings and added up. A seed that
- * was run twice on one commit counts once.
+ * Finished pieces, one line each, so that ten thousand seeds can be run over several sittings and added up. What counts
+ * is the code that ran (`code-hash.ts`), not the commit: a commit that changes only documents voids nothing. A seed that
+ * was run twice on one code counts once.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { type Counts, Tally } from './tally.ts'
 
-export interface ShardLine {
-  /** With `+` behind it when the working tree had changes. */
+export interface PieceLine {
+  /** With `+` behind it when the working tree had changes in what runs. */
   readonly commit: string
-  /** What was fixed instead of drawn from the seed, as `NODES=8`; empty when nothing was. */
+  readonly code: string
+  /** What was fixed instead of drawn from the seed, as `nodes 8`; empty when nothing was. */
   readonly given: string
   readonly from: number
   readonly to: number
-  readonly violations: number
+  /** Seeds that failed. */
+  readonly failed: readonly number[]
   readonly seconds: number
+  readonly counts: Counts
   /** ISO 8601. */
   readonly at: string
 }
 
-export interface ShardSum {
-  readonly commit: string
+export interface CodeSum {
+  readonly code: string
+  readonly commits: readonly string[]
   readonly given: string
   readonly seeds: number
-  readonly violations: number
+  readonly failed: readonly number[]
   readonly seconds: number
-  readonly ranges: readonly string[]
+  readonly ranges: readonly Range[]
+  readonly counts: Counts
 }
 
-export function appendShard(file: string, line: ShardLine): void {
+export type Range = readonly [from: number, to: number]
+
+export function appendPiece(file: string, line: PieceLine): void {
   mkdirSync(dirname(file), { recursive: true })
+  // A process that was killed while it wrote left half a line.
+  if (existsSync(file)) truncateSync(file, readFileSync(file).lastIndexOf('\n') + 1)
   appendFileSync(file, `${JSON.stringify(line)}\n`)
 }
 
-/** @throws Error naming the line that is none */
-export function readShards(file: string): ShardLine[] {
+/** Lines of an older form, which do not name the code, are passed over. @throws Error naming the line that is no JSON */
+export function readPieces(file: string): PieceLine[] {
   if (!existsSync(file)) return []
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .filter(line => line !== '')
-    .map((line, index) => {
-      try {
-        return JSON.parse(line) as ShardLine
-      } catch (error) {
-        throw new Error(`${file} line ${index + 1}: expected JSON, got ${line.slice(0, 80)}`, {
-          cause: error,
-        })
-      }
-    })
+  const whole = readFileSync(file, 'utf8').split('\n').slice(0, -1)
+  return whole.map(parseLine(file)).filter(line => line.code !== undefined)
 }
 
-/** Per commit and shape, in the order of first mention. */
-export function sumShards(lines: readonly ShardLine[]): ShardSum[] {
-  const groups = Map.groupBy(lines, ({ commit, given }) => `${commit} ${given}`)
+const parseLine =
+  (file: string) =>
+  (line: string, index: number): PieceLine => {
+    try {
+      return JSON.parse(line) as PieceLine
+    } catch (error) {
+      throw new Error(`${file} line ${index + 1}: expected JSON, got ${line.slice(0, 80)}`, { cause: error })
+    }
+  }
+
+/** Per code and shape, in the order of first mention. */
+export function sumPieces(lines: readonly PieceLine[]): CodeSum[] {
+  const groups = Map.groupBy(lines, ({ code, given }) => `${code} ${given}`)
   return [...groups.values()].flatMap(group => {
     const [first] = group
     if (first === undefined) return []
     const ranges = united(group.map(({ from, to }) => [from, to] as const))
+    const tally = new Tally()
+    for (const { counts } of group) tally.add(counts)
     return {
-      commit: first.commit,
+      code: first.code,
+      commits: [...new Set(group.map(({ commit }) => commit))],
       given: first.given,
       seeds: ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0),
-      violations: group.reduce((sum, { violations }) => sum + violations, 0),
+      failed: [...new Set(group.flatMap(({ failed }) => failed))].sort((a, b) => a - b),
       seconds: group.reduce((sum, { seconds }) => sum + seconds, 0),
-      ranges: ranges.map(([from, to]) => `${from}-${to}`),
+      ranges,
+      counts: tally.counts,
     }
   })
 }
 
-type Range = readonly [from: number, to: number]
+/** What is still to be run of a range, in pieces of at most `size`. */
+export function piecesLeft(whole: Range, done: readonly Range[], size: number): Range[] {
+  const pieces: Range[] = []
+  let from = whole[0]
+  for (const [doneFrom, doneTo] of [...united(done), [whole[1] + 1, whole[1] + 1] as const]) {
+    for (const end = Math.min(doneFrom - 1, whole[1]); from <= end; from += size) {
+      pieces.push([from, Math.min(from + size - 1, end)])
+    }
+    from = Math.max(Math.min(from, doneFrom), doneTo + 1)
+  }
+  return pieces
+}
 
 function united(ranges: readonly Range[]): Range[] {
   const out: Range[] = []

@@ -11,14 +11,17 @@
  *   MODE     available, quorum (default: of three seeds two in quorum mode)
  *   WORKERS  threads (default: the CPU cores)
  *   KEEP     go on until this many violations (default 5)
- *   SUM      1, or the flag --sum: run nothing, add up the finished shards of each commit
+ *   AGAIN    1: also run what is finished on this code
+ *   SUM      1, or the flag --sum: run nothing, add up what is finished, for each code
  *
- * A finished shard is a line in `.roundtable/simulation.ndjson`; a failing seed leaves its transcript beside it.
+ * Every 250 finished seeds are a line in `.roundtable/simulation.ndjson`, with the commit and a hash of the code that ran;
+ * the same command, interrupted or not, goes on where it stopped. A failing seed leaves its transcript beside it.
  */
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { argv, env, exit } from 'node:process'
-import { appendShard, readShards, sumShards } from './ledger.ts'
+import process, { argv, env, exit } from 'node:process'
+import { codeHash, codePaths } from './code-hash.ts'
+import { appendPiece, type CodeSum, piecesLeft, type Range, readPieces, sumPieces } from './ledger.ts'
 import { runPool } from './pool.ts'
 import { regressionLine, tellViolation, writeTranscript } from './report.ts'
 import type { SeedResult } from './seed-run.ts'
@@ -28,6 +31,8 @@ import { Tally } from './tally.ts'
 const DIRECTORY = '.roundtable'
 const LEDGER = `${DIRECTORY}/simulation.ndjson`
 const PROGRESS_MS = 5_000
+/** Seeds that an interruption may cost. */
+const PIECE = 250
 
 const setting = (name: string): string | undefined => env[name] || undefined
 
@@ -67,12 +72,13 @@ function givenShape(): Partial<Shape> {
   return Object.fromEntries(Object.entries(drawn).filter(([, value]) => value !== undefined))
 }
 
+/** With `+` when what runs is not what the commit has. */
 function commitOfTree(): string {
   const git = (...words: string[]): string =>
     spawnSync('git', words, { encoding: 'utf8' }).stdout?.trim() ?? ''
   const commit = git('rev-parse', '--short=12', 'HEAD')
   if (commit === '') return 'unknown'
-  return git('status', '--porcelain', '--', 'src', 'test/simulation') === '' ? commit : `${commit}+`
+  return git('status', '--porcelain', '--', ...codePaths()) === '' ? commit : `${commit}+`
 }
 
 const tell = (values: object): string =>
@@ -80,87 +86,163 @@ const tell = (values: object): string =>
     .map(([key, value]) => `${key} ${value}`)
     .join(', ')
 
-function printSum(): void {
-  const sums = sumShards(readShards(LEDGER))
-  if (sums.length === 0) console.log(`no finished shard in ${LEDGER}`)
-  for (const { commit, given, seeds, violations, seconds, ranges } of sums) {
-    const shape = given === '' ? '' : ` with ${given}`
-    const pace = `${(seconds / 60).toFixed(1)} min`
-    console.log(`${commit}${shape}: ${seeds} seeds (${ranges.join(', ')}), ${violations} violations, ${pace}`)
+const tellRanges = (ranges: readonly Range[]): string =>
+  ranges.map(([from, to]) => `${from}-${to}`).join(', ')
+
+function printCounts(tally: Tally): void {
+  for (const [what, times] of Object.entries(tally.counts)) {
+    console.log(`${String(Math.round(times)).padStart(12)} ${what}`)
   }
 }
 
+function printSum(): void {
+  const sums = sumPieces(readPieces(LEDGER))
+  if (sums.length === 0) console.log(`nothing finished in ${LEDGER}`)
+  for (const sum of sums) {
+    const { code, commits, given, seeds, failed, seconds, ranges } = sum
+    const tally = new Tally()
+    tally.add(sum.counts)
+    printCounts(tally)
+    const shape = given === '' ? '' : ` with ${given}`
+    const wrong =
+      failed.length === 0 ? '0 violations' : `${failed.length} violations (seeds ${failed.join(', ')})`
+    const pace = `${(seconds / 60).toFixed(1)} min`
+    const where = `code ${code}, commit ${commits.join(', ')}`
+    console.log(`${where}${shape}: ${seeds} seeds (${tellRanges(ranges)}), ${wrong}, ${pace}`)
+  }
+}
+
+/** What the ledger has of this code and shape. */
+const finishedOf = (code: string, given: string): CodeSum | undefined =>
+  sumPieces(readPieces(LEDGER)).find(sum => sum.code === code && sum.given === given)
+
+/** @returns how many violations there are in the range, those found earlier included */
 async function simulate(): Promise<number> {
   const given = givenShape()
+  const single = setting('SEED') !== undefined
   const first = number('SEED') ?? number('FROM') ?? 1
-  const count = number('SEEDS') ?? (setting('SEED') === undefined ? 200 : 1)
+  const count = number('SEEDS') ?? (single ? 1 : 200)
   const [part, of] = shard()
-  const from = first + Math.floor(((part - 1) * count) / of)
-  const to = first + Math.floor((part * count) / of) - 1
-  const commit = commitOfTree()
-  const run = new Run(to - from + 1, number('KEEP') ?? 5, commit)
-  function* jobs(): Generator<Shape> {
-    for (let seed = from; seed <= to; seed++) yield shapeOf(seed, given)
-  }
-  const workers = Math.min(to - from + 1, number('WORKERS') ?? availableParallelism())
-  await runPool({ workers, jobs: jobs(), onResult: result => run.take(result) })
-  const name = tell({ commit, seeds: `${from} to ${from + run.done - 1}`, ...given, workers })
-  run.finish(name)
-  if (run.done === to - from + 1) {
-    const { violations, seconds } = run
-    const at = new Date().toISOString()
-    appendShard(LEDGER, { commit, given: tell(given), from, to, violations, seconds, at })
-  }
-  return run.violations
+  const range: Range = [
+    first + Math.floor(((part - 1) * count) / of),
+    first + Math.floor((part * count) / of) - 1,
+  ]
+  const named = { commit: commitOfTree(), code: codeHash(), given: tell(given) }
+  const finished = single || setting('AGAIN') !== undefined ? undefined : finishedOf(named.code, named.given)
+  const pieces = piecesLeft(range, finished?.ranges ?? [], PIECE)
+  const before = (finished?.failed ?? []).filter(seed => seed >= range[0] && seed <= range[1])
+  if (before.length > 0) console.error(`failed earlier on this code: seeds ${before.join(', ')}`)
+  const run = new Run(pieces, number('KEEP') ?? 5, named)
+  console.log(
+    `${tell({ commit: named.commit, code: named.code, seeds: tellRanges([range]), ...given })}: ${run.left()}`,
+  )
+  await run.through(given, number('WORKERS') ?? availableParallelism())
+  return run.violations + before.length
+}
+
+/** A piece while it runs. */
+interface Piece {
+  readonly range: Range
+  readonly tally: Tally
+  readonly failed: number[]
+  left: number
 }
 
 class Run {
-  readonly #count: number
+  readonly #pieces: readonly Piece[]
   readonly #keep: number
-  readonly #commit: string
+  readonly #named: { readonly commit: string; readonly code: string; readonly given: string }
   readonly #startedAt = performance.now()
   readonly #tally = new Tally()
   #toldAt = this.#startedAt
-  done = 0
+  #writtenAt = this.#startedAt
+  #stopped = false
+  #done = 0
   violations = 0
 
-  constructor(count: number, keep: number, commit: string) {
-    this.#count = count
+  constructor(
+    pieces: readonly Range[],
+    keep: number,
+    named: { commit: string; code: string; given: string },
+  ) {
     this.#keep = keep
-    this.#commit = commit
+    this.#named = named
+    this.#pieces = pieces.map(range => ({
+      range,
+      tally: new Tally(),
+      failed: [],
+      left: range[1] - range[0] + 1,
+    }))
   }
 
-  get seconds(): number {
-    return Math.round((performance.now() - this.#startedAt) / 10) / 100
+  get #count(): number {
+    return this.#pieces.reduce((sum, { range }) => sum + range[1] - range[0] + 1, 0)
   }
 
-  /** False when enough is wrong. */
-  take(result: SeedResult): boolean {
-    this.done++
-    this.#tally.add(result.counts)
-    if (result.violation !== undefined) {
-      this.violations++
-      console.error(tellViolation(result))
-      console.error(`  transcript: ${writeTranscript(result, `${DIRECTORY}/simulation`)}`)
-      console.error(`  for regressions.json: ${regressionLine(result, this.#commit)}\n`)
+  /** What there is to do, in words. */
+  left(): string {
+    const ranges = this.#pieces.map(({ range }) => range)
+    return ranges.length === 0 ? 'all finished, AGAIN=1 runs it again' : `to run ${tellRanges(ranges)}`
+  }
+
+  async through(given: Partial<Shape>, workersMax: number): Promise<void> {
+    if (this.#count === 0) return
+    const workers = Math.min(this.#count, workersMax)
+    const ranges = this.#pieces.map(({ range }) => range)
+    function* jobs(): Generator<Shape> {
+      for (const [from, to] of ranges) for (let seed = from; seed <= to; seed++) yield shapeOf(seed, given)
     }
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => this.#interrupt())
+    await runPool({ workers, jobs: jobs(), onResult: result => this.#take(result) })
+    printCounts(this.#tally)
+    const { commit, code } = this.#named
+    console.log(`${tell({ commit, code, ...given, workers })}: ${this.#pace()}`)
+    if (this.#stopped) exit(130)
+  }
+
+  #interrupt(): void {
+    console.log('interrupted: what is under way ends; the same command goes on from the last whole piece')
+    this.#stopped = true
+  }
+
+  /** False when enough is wrong, or somebody wants it to end. */
+  #take(result: SeedResult): boolean {
+    this.#done++
+    this.#tally.add(result.counts)
+    if (result.violation !== undefined) this.#tellViolation(result)
+    const { seed } = result.shape
+    const piece = this.#pieces.find(({ range }) => range[0] <= seed && seed <= range[1])
+    if (piece !== undefined) this.#takeInto(piece, result)
     if (performance.now() - this.#toldAt > PROGRESS_MS) {
       this.#toldAt = performance.now()
       console.log(this.#pace())
     }
-    return this.violations < this.#keep
+    return this.violations < this.#keep && !this.#stopped
   }
 
-  finish(name: string): void {
-    for (const [what, times] of Object.entries(this.#tally.counts)) {
-      console.log(`${String(Math.round(times)).padStart(12)} ${what}`)
-    }
-    console.log(`${name}: ${this.#pace()}`)
+  #takeInto(piece: Piece, { shape, violation, counts }: SeedResult): void {
+    piece.tally.add(counts)
+    if (violation !== undefined) piece.failed.push(shape.seed)
+    if (--piece.left > 0) return
+    const [from, to] = piece.range
+    const seconds = Math.round((performance.now() - this.#writtenAt) / 10) / 100
+    this.#writtenAt = performance.now()
+    const at = new Date().toISOString()
+    const told = { from, to, failed: piece.failed, seconds, counts: piece.tally.counts, at }
+    appendPiece(LEDGER, { ...this.#named, ...told })
+  }
+
+  #tellViolation(result: SeedResult): void {
+    this.violations++
+    console.error(tellViolation(result))
+    console.error(`  transcript: ${writeTranscript(result, `${DIRECTORY}/simulation`)}`)
+    console.error(`  for regressions.json: ${regressionLine(result, this.#named.commit)}\n`)
   }
 
   #pace(): string {
-    const rate = (this.done / this.seconds).toFixed(1)
-    return `${this.done} of ${this.#count} seeds, ${this.violations} violations, ${rate} seeds/s, ${this.seconds} s`
+    const seconds = Math.round((performance.now() - this.#startedAt) / 10) / 100
+    const rate = (this.#done / seconds).toFixed(1)
+    return `${this.#done} of ${this.#count} seeds, ${this.violations} violations, ${rate} seeds/s, ${seconds} s`
   }
 }
 
