@@ -28,6 +28,11 @@ export class Conditions {
     )
   }
 
+  /** Do all of `wanted` follow from `given`? */
+  follow(wanted: readonly Condition[], given: readonly Condition[]): boolean {
+    return wanted.every(condition => this.#follows(condition, given))
+  }
+
   /** Those of `wanted` that do not follow from `given`. */
   missing(wanted: readonly Condition[], given: readonly Condition[]): readonly Condition[] {
     return wanted.filter(condition => !this.#follows(condition, given))

@@ -29,6 +29,7 @@ import {
   KEEPS_MAX,
   type Scope,
   type StoredVoters,
+  type VoterList,
 } from './messages.ts'
 import { Renewals } from './renewals.ts'
 import { Rings } from './rings.ts'
@@ -62,6 +63,12 @@ export interface GrantsParts {
   readonly random: Random
 }
 
+interface Lease {
+  readonly holdings: readonly Holding[]
+  readonly list: VoterList | undefined
+  readonly until: Instant | undefined
+}
+
 export class Grants {
   readonly #parts: GrantsParts
   readonly #rings: Rings
@@ -85,6 +92,8 @@ export class Grants {
   #moves = 0
   #signature = ''
   #held = false
+  /** The latest answer to `leaseUntil`, which is asked for after every step, and what it was found from. */
+  #lease: Lease | undefined
   #single: { readonly holding: Holding; readonly until: Instant } | undefined
   readonly #counts = { requests: 0, grantsLate: 0, fenced: 0, overflows: 0 }
 
@@ -228,7 +237,11 @@ export class Grants {
   }
 
   get leaseUntil(): Instant | undefined {
-    return quorumUntil(this.#holdings, this.#book)
+    const holdings = this.#holdings
+    const { list } = this.#book
+    if (this.#lease === undefined || this.#lease.holdings !== holdings || this.#lease.list !== list)
+      this.#lease = { holdings, list, until: quorumUntil(holdings, this.#book) }
+    return this.#lease.until
   }
 
   changeVoters(kind: 'add' | 'remove', node: NodeId, now: Now): VoterAnswer {
@@ -306,9 +319,7 @@ export class Grants {
     const { name } = this.#book
     if (scope === undefined || name === undefined) return
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const due = this.#names.filter(voter =>
-        this.#renewals.isDue(voter, scope, name, this.#terms.asked, now),
-      )
+      const due = this.#renewals.due(this.#names, scope, name, this.#terms.asked, now)
       if (due.length === 0) return
       const asked = due.map(voter => [voter, this.#ask(voter, scope, now)] as const)
       this.#settle(now)
@@ -333,7 +344,10 @@ export class Grants {
   #scope(): Scope | undefined {
     if (this.#ring === undefined) return undefined
     if (this.#keeps.length > KEEPS_MAX) return this.#claimed
-    this.#claimed = { ring: this.#ring.checksum, leaving: this.#leaving, keeps: this.#keeps }
+    const { checksum: ring } = this.#ring
+    const { ring: before, leaving, keeps } = this.#claimed ?? {}
+    if (ring !== before || this.#leaving !== leaving || this.#keeps !== keeps)
+      this.#claimed = { ring, leaving: this.#leaving, keeps: this.#keeps }
     return this.#claimed
   }
 

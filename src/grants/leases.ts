@@ -86,7 +86,8 @@ export class Leases {
   expire(now: Now): boolean {
     let ran = false
     for (const lease of this.#of.values()) {
-      lease.sent = lease.sent.filter(({ at, leaseMs }) => after(at, leaseMs) > now.mono)
+      if (lease.sent.some(({ at, leaseMs }) => after(at, leaseMs) <= now.mono))
+        lease.sent = lease.sent.filter(({ at, leaseMs }) => after(at, leaseMs) > now.mono)
       if (lease.grant && lease.grant.until <= now.mono) {
         this.#set(lease, undefined)
         ran = true

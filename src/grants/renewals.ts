@@ -6,21 +6,28 @@ import { sameScope } from './scopes.ts'
 
 interface Plan {
   at: Instant
-  said: { readonly scope: Scope; readonly term: number; readonly voters: string } | undefined
+  said: { readonly scope: Scope; readonly term: number; readonly voters: Renew['voters'] } | undefined
 }
 
 export class Renewals {
   readonly #plans = new Map<NodeId, Plan>()
 
+  /** Those to be asked now; asked after every step, so mostly nobody. */
+  due(voters: readonly NodeId[], scope: Scope, list: Renew['voters'], term: number, now: Now): NodeId[] {
+    const due: NodeId[] = []
+    for (const voter of voters) if (this.isDue(voter, scope, list, term, now)) due.push(voter)
+    return due
+  }
+
   isDue(voter: NodeId, scope: Scope, voters: Renew['voters'], term: number, now: Now): boolean {
     const plan = this.#plans.get(voter)
     if (!plan?.said || plan.at <= now.mono) return true
     const { said } = plan
-    return said.term !== term || said.voters !== textOf(voters) || !sameScope(said.scope, scope)
+    return said.term !== term || !isSame(said.voters, voters) || !sameScope(said.scope, scope)
   }
 
   asked(voter: NodeId, { scope, voters, term }: Renew, everyMs: number, now: Now): void {
-    const said = { scope, term, voters: textOf(voters) }
+    const said = { scope, term, voters }
     this.#plans.set(voter, { at: after(now.mono, everyMs), said })
   }
 
@@ -41,4 +48,5 @@ export class Renewals {
   }
 }
 
-const textOf = ({ version, hash }: Renew['voters']): string => `${version} ${hash}`
+const isSame = (a: Renew['voters'], b: Renew['voters']): boolean =>
+  a.version === b.version && a.hash === b.hash

@@ -26,11 +26,11 @@ export function possiblyCovers(node: NodeId, scope: Scope, key: string, rings: K
 export const excepted = ({ node, scopes }: Exception, key: string, rings: KnownRings): boolean =>
   scopes.every(scope => possiblyCovers(node, scope, key, rings))
 
-export const sameScope = (a: Scope, b: Scope): boolean => within(a, b) && within(b, a)
+export const sameScope = (a: Scope, b: Scope): boolean => a === b || (within(a, b) && within(b, a))
 
 /** Does every key of `a` lie in `b`, whatever the ring, for one and the same node? False where that is not plain. */
 export const within = (a: Scope, b: Scope): boolean =>
-  (a.leaving || (!b.leaving && a.ring === b.ring)) && a.keeps.every(key => b.keeps.includes(key))
+  a === b || ((a.leaving || (!b.leaving && a.ring === b.ring)) && a.keeps.every(key => b.keeps.includes(key)))
 
 /** Can no key lie in both scopes of two different nodes? False where that is not plain. */
 export function disjoint(a: NodeId, mine: Scope, b: NodeId, theirs: Scope, rings: KnownRings): boolean {

@@ -87,8 +87,7 @@ export class Terms {
   choose(holdings: readonly Holding[], voters: Voters, now: Now): boolean {
     const granted = this.#quorum([], holdings, voters)
     if (!granted) return false
-    if (this.#tenures.some(({ conditions }) => this.#conditions.missing(conditions, granted).length === 0))
-      return false
+    if (this.#tenures.some(({ conditions }) => this.#conditions.follow(conditions, granted))) return false
     const clear = granted.every(({ kind }) => kind === 'claimed')
     if (!clear && now.mono - this.#chosenAt < PATIENCE_MS) return false
     this.#add(granted, holdings, 1, now)
@@ -141,6 +140,7 @@ export class Terms {
     holdings: readonly Holding[],
     voters: Voters,
   ): readonly Condition[] | undefined {
+    if (this.#isGranted(given, holdings, voters)) return given
     const wanting = holdings
       .map(({ voter, conditions }) => ({ voter, missing: this.#conditions.missing(conditions, given) }))
       .sort((a, b) => a.missing.length - b.missing.length)
@@ -152,5 +152,14 @@ export class Terms {
       if (voters.isQuorum(quorum)) return conditions
     }
     return undefined
+  }
+
+  /** Does a quorum grant all of it as it is? The usual case, and cheaper to find out. */
+  #isGranted(given: readonly Condition[], holdings: readonly Holding[], voters: Voters): boolean {
+    if (given.length === 0) return false
+    const quorum = new Set<NodeId>()
+    for (const { voter, conditions } of holdings)
+      if (this.#conditions.follow(conditions, given)) quorum.add(voter)
+    return voters.isQuorum(quorum)
   }
 }

@@ -31,7 +31,8 @@ export const namesOf = ({ names, previous }: VoterList): Names =>
 /** More than half of them; or, where `half` is allowed, exactly half with the lowest name. */
 export function isMajority(names: Names, nodes: ReadonlySet<NodeId>, half: boolean): boolean {
   const [lowest] = names
-  const there = names.filter(name => nodes.has(name)).length
+  let there = 0
+  for (const name of names) if (nodes.has(name)) there++
   if (there * 2 > names.length) return true
   return half && lowest !== undefined && there * 2 === names.length && nodes.has(lowest)
 }
