@@ -108,8 +108,22 @@ export const DAEMON_COMMANDS: readonly Command[] = [
     name: 'leave',
     summary: 'Tell a node to leave: it drains, hands over and ends, and is never shown as failed.',
     arity: [0, 0],
-    options: { ...CLIENT_OPTIONS },
-    examples: [['roundtable leave', 'the daemon on this machine']],
+    options: {
+      ...CLIENT_OPTIONS,
+      'deadline-ms': {
+        type: 'string',
+        value: 'MS',
+        help: 'Be gone by then, to 600000; the leaveMs of its configuration unless told.',
+      },
+    },
+    notes: [
+      'It ends within the deadline whatever happens: alone, in a partition, or with a task that hangs. What still runs ' +
+        'then is stopped, and runs again elsewhere.',
+    ],
+    examples: [
+      ['roundtable leave', 'the daemon on this machine'],
+      ['roundtable leave --deadline-ms 2000', 'in a hurry'],
+    ],
     load: () => import('./leave.ts'),
   },
   {

@@ -281,7 +281,11 @@ describe('leave and keygen', () => {
       'POST /v1/leave': { status: 202, body: { nodeId: 'node-1', leaving: true } },
     })
     assert.equal((await runHere(['leave', '--url', daemon.url])).code, 0)
-    assert.equal(daemon.requests[0]?.method, 'POST')
+    assert.deepEqual(JSON.parse(daemon.requests[0]?.body ?? ''), {})
+    assert.equal((await runHere(['leave', '--deadline-ms', '2000', '--url', daemon.url])).code, 0)
+    assert.deepEqual(JSON.parse(daemon.requests[1]?.body ?? ''), { deadlineMs: 2_000 })
+    assert.equal((await runHere(['leave', '--deadline-ms', 'soon', '--url', daemon.url])).code, 2)
+    assert.equal(daemon.requests.length, 2)
   })
 
   test('keygen prints 64 hexadecimal digits, never the same', async () => {

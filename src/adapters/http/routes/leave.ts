@@ -7,7 +7,8 @@ export const leave: readonly Route[] = [
     path: '/v1/leave',
     access: 'write',
     summary:
-      'Starts the graceful leave: the node drains, hands over and goes. Answers at once; `/v1/status` tells the phase.',
+      'Starts the graceful leave: the node drains, hands over and goes, all within `deadlineMs` (`leaveMs` of the ' +
+      'configuration unless told). Answers at once; `/v1/status` tells the phase.',
     body: { schema: 'Leave', required: false },
     responses: { 202: { doc: 'It leaves.', schema: 'Leaving' } },
     errors: [],
