@@ -183,14 +183,19 @@ export class Cluster {
     for (const name of this.names) await this.ready(name)
   }
 
-  /** Waits until `/readyz` says yes; when it was asked. */
+  /** Waits until `/readyz` says yes; when it was asked. @throws with its reasons when it does not */
   async ready(name: string): Promise<number> {
-    return await until(`${name} is ready`, async () => {
-      const at = Date.now()
-      const answer = await fetch(`${this.url(name)}/readyz`).catch(() => undefined)
-      await answer?.body?.cancel()
-      return answer?.status === 200 ? at : undefined
-    })
+    let said = 'it did not answer'
+    try {
+      return await until(`${name} is ready`, async () => {
+        const at = Date.now()
+        const answer = await fetch(`${this.url(name)}/readyz`).catch(() => undefined)
+        if (answer !== undefined) said = await answer.text()
+        return answer?.status === 200 ? at : undefined
+      })
+    } catch (cause) {
+      throw new Error(`${name} is not ready: ${said}${this.process(name).lastWords}`, { cause })
+    }
   }
 
   /** Drops what was read so far, but for each node's newest ring. */

@@ -14,6 +14,8 @@ export interface ActingSpan {
   readonly node: string
   readonly key: string
   readonly token: string
+  /** Spans of one round of asking have nothing unasked between them. */
+  readonly round: number
   /** When its first yes was read. */
   readonly from: number
   /** When it was asked the last time that it said yes. */
@@ -34,17 +36,21 @@ interface Asked {
   readonly keys: readonly string[]
 }
 
+type Wanted = Asked & { readonly round: number; readonly wanted: () => boolean }
+
 export class OwnerPolls {
   readonly spans: ActingSpan[] = []
   readonly #open = new Map<string, ActingSpan>()
   readonly #running: Promise<void>[] = []
   #stopped = false
-  /** From one sweep's asking to the reading of the next one: how wrong an instant may be at most, in ms. */
-  errorMs = 0
+  #rounds = 0
+  /** From each sweep's asking to the reading of the next one: how wrong an instant may be, in ms. */
+  readonly errorsMs: number[] = []
 
-  /** Follows these keys at this node until `stop`. While nobody listens there it tries again. */
-  follow(asked: Asked): void {
-    this.#running.push(this.#follow(asked))
+  /** Follows these keys at this node until `stop`, or while it is wanted. While nobody listens there it tries again. */
+  follow(asked: Asked, wanted: () => boolean = () => true): void {
+    const round = ++this.#rounds
+    this.#running.push(this.#follow({ ...asked, round, wanted: () => wanted() && !this.#stopped }))
   }
 
   async stop(): Promise<void> {
@@ -57,46 +63,49 @@ export class OwnerPolls {
     return this.spans.find(span => span.node === node && span.key === key && span.to >= since)
   }
 
-  async #follow(asked: Asked): Promise<void> {
-    while (!this.#stopped) {
+  async #follow(asked: Wanted): Promise<void> {
+    while (asked.wanted()) {
       const connection = await Connection.open(asked.url)
       if (connection !== undefined) await this.#sweeps(asked, connection)
       // Who has hung up says nothing: its spans end where it was last asked.
-      for (const key of asked.keys) this.#open.delete(`${asked.node} ${key}`)
-      if (!this.#stopped) await pause(SWEEP_MS)
+      for (const key of asked.keys) this.#open.delete(idOf(asked, key))
+      if (asked.wanted()) await pause(SWEEP_MS)
     }
   }
 
-  async #sweeps(asked: Asked, connection: Connection): Promise<void> {
+  async #sweeps(asked: Wanted, connection: Connection): Promise<void> {
+    const paths = asked.keys.map(key => `/v1/owner/${encodeURIComponent(key)}`)
     let before = Date.now()
-    while (!this.#stopped) {
+    while (asked.wanted()) {
       const askedAt = Date.now()
-      const answers = await connection.ask(asked.keys.map(key => `/v1/owner/${encodeURIComponent(key)}`))
+      const answers = await connection.ask(paths)
       if (answers === undefined) return
       const readAt = Date.now()
-      this.errorMs = Math.max(this.errorMs, readAt - before)
+      this.errorsMs.push(readAt - before)
       before = askedAt
       asked.keys.forEach((key, i) => {
-        this.#note(asked.node, key, JSON.parse(answers[i] ?? '{}') as Answer, askedAt, readAt)
+        this.#note(asked, key, JSON.parse(answers[i] ?? '{}') as Answer, askedAt, readAt)
       })
       await pause(SWEEP_MS)
     }
     connection.close()
   }
 
-  #note(node: string, key: string, answer: Answer, askedAt: number, readAt: number): void {
-    const id = `${node} ${key}`
+  #note({ node, round }: Wanted, key: string, answer: Answer, askedAt: number, readAt: number): void {
+    const id = idOf({ node, round }, key)
     const token = answer.acting ? (answer.token?.value ?? 'none') : undefined
     const open = this.#open.get(id)
     if (open !== undefined && open.token === token) open.to = askedAt
     else if (token === undefined) this.#open.delete(id)
     else {
-      const span = { node, key, token, from: readAt, to: askedAt }
+      const span = { node, key, token, round, from: readAt, to: askedAt }
       this.#open.set(id, span)
       this.spans.push(span)
     }
   }
 }
+
+const idOf = ({ node, round }: Pick<Wanted, 'node' | 'round'>, key: string) => `${round} ${node} ${key}`
 
 /** Pairs of spans of one key at two nodes that certainly have a moment in common. */
 export function bothActed(spans: readonly ActingSpan[]): readonly (readonly [ActingSpan, ActingSpan])[] {

@@ -1,0 +1,77 @@
+/**
+ * A rolling restart of all eight nodes under load, as an orchestrator does it: SIGTERM, wait for the end of the process,
+ * start it again, wait for `/readyz`, go on with the next one. Short and long tasks keep coming meanwhile.
+ *
+ *   node test/operations/rolling.ts [--join-delays=0,5000] [--keys=400] [--rate=20] [--json] [--out=FILE]
+ *
+ * Once for every join delay (ms); about a minute each. Who may act is asked over HTTP at all that may own a key; who did
+ * act is written by every task into a register outside of the cluster. Exit code 1 when a claim does not hold. Needs perl.
+ */
+import { parseArgs } from 'node:util'
+import { atMost, fact, figure, median, type Shown, worst } from '../proof/line.ts'
+import { publish, quantile, reportOf, spread } from './report.ts'
+import { type Rolled, roll } from './rolling-run.ts'
+
+const { values } = parseArgs({
+  options: {
+    'join-delays': { type: 'string', default: '0,5000' },
+    keys: { type: 'string', default: '400' },
+    rate: { type: 'string', default: '20' },
+    json: { type: 'boolean', default: false },
+    out: { type: 'string' },
+  },
+})
+const delays = values['join-delays'].split(',').map(Number)
+const [keyCount, perSecond] = [Number(values.keys), Number(values.rate)]
+if (![...delays, keyCount, perSecond].every(number => Number.isFinite(number) && number >= 0))
+  throw new Error('--join-delays=MS,MS --keys=NUMBER --rate=PER_SECOND')
+
+/** Limits of the time in which nobody may act for a key that moves, in ms. */
+const GAP_MS = { median: 500, p99: 2_000, worst: 3_000 }
+
+function shownOf(delayMs: number, rolled: Rolled): readonly Shown[] {
+  const { moves, tasks, rings } = rolled
+  const gaps = moves.map(move => move.gapMs)
+  const shown = [
+    figure('the rolling restart took', `${(rolled.tookMs / 1_000).toFixed(1)} s`),
+    figure(
+      'moves of keys, by the rings: ideal (each key leaves and comes back once)',
+      `${rings.ideal} of ${keyCount} keys`,
+    ),
+    figure('    a restart that no ring noticed would move', '0'),
+    ...(delayMs === 0
+      ? [atMost('    moved, the most that any node saw', rings.movedMost, rings.ideal, 'moves')]
+      : [figure('    moved, the most that any node saw', `${rings.movedMost} moves`)]),
+    figure('    changes of the ring, the most that any node saw', `${rings.changesMost}`),
+    figure('moves of keys, as those who act said', `${moves.length}`),
+    figure(
+      'nobody acts for a key that moves',
+      `${spread(gaps)}, p99 ${quantile(gaps, 0.99)?.toFixed(0)} ms`,
+      gaps,
+    ),
+    atMost('    median', median(gaps), GAP_MS.median, 'ms'),
+    atMost('    p99', quantile(gaps, 0.99), GAP_MS.p99, 'ms'),
+    atMost('    worst', worst(gaps), GAP_MS.worst, 'ms'),
+    figure('    error of these', spread(rolled.errorsMs)),
+    figure('nobody acts for a key that stays where it is', spread(rolled.lapsesMs), rolled.lapsesMs),
+    fact('keys that two might act for at one moment', rolled.bothActing === 0, `${rolled.bothActing}`),
+    fact('keys that two did act for at one moment', rolled.overlaps === 0, `${rolled.overlaps} overlaps`),
+    fact('writes with a stale token that were accepted', rolled.stale === 0, `${rolled.stale}`),
+    fact('nobody was taken for dead', rolled.falseDeaths === 0, `${rolled.falseDeaths}`),
+    fact('tasks lost', tasks.accepted > 0 && tasks.lost === 0, `${tasks.lost} of ${tasks.accepted}`),
+    figure('tasks run more than once', `${tasks.repeated}`),
+    fact('    and their record does not say why', tasks.unexplained === 0, `${tasks.unexplained}`),
+    figure('a task is accepted', spread(rolled.acceptMs), rolled.acceptMs),
+    figure('    after refusals, by code', JSON.stringify(rolled.refusals)),
+  ]
+  return shown.map(line => ({ ...line, claim: `join delay ${delayMs} ms: ${line.claim}` }))
+}
+
+const report = reportOf('Rolling restart of eight real daemons under load, quorum mode, loopback', values)
+const results: Rolled[] = []
+for (const joinDelayMs of delays) results.push(await roll({ joinDelayMs, keyCount, perSecond }))
+const shown = delays.flatMap((delayMs, i) => {
+  const rolled = results[i]
+  return rolled === undefined ? [] : shownOf(delayMs, rolled)
+})
+publish(report(shown, results), { json: values.json, out: values.out })
