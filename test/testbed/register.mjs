@@ -6,7 +6,10 @@
 //                                                    acts for --ms, every --beat ms, as the attempt of its environment
 // The register keeps the highest token of each key and refuses what comes with a lower one, or with the same one from
 // another node. An actor goes on although it is refused: the ledger is to show what would have happened. `start`, `act`
-// and `stop` are what the actor said, `gone` is that it ended without a `stop`. `../e2e/act-ledger.ts` judges a ledger.
+// and `stop` are what the actor said, `at` its own stamp of it (the register's where it gave none; the clock is one for
+// all processes of a machine), `gone` is that it ended without a `stop`. The lines stand in the order of their arrival.
+// Several actors may share a connection: each then gives a number of its own, `actor`.
+// `../e2e/act-ledger.ts` judges a ledger.
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
@@ -25,20 +28,19 @@ function serve ({ socket, out }) {
     return true
   }
   const server = createServer(connection => {
-    const actor = ++actors
-    let who
-    let stopped = false
+    const here = new Map() // what the other side calls an actor -> who it is here
     const lines = createInterface({ input: connection })
     lines.on('error', () => {}) // A reset: it was killed with an answer unread. `close` follows.
     lines.on('line', line => {
-      const { event, ...said } = JSON.parse(line)
-      who ??= { actor, ...said }
+      const { event, at, actor = 0, ...said } = JSON.parse(line)
+      const who = here.get(actor) ?? { actor: ++actors, ...said }
       const accepted = admits(who)
-      stopped = event === 'stop'
-      note({ event, ...who, accepted })
+      if (event === 'stop') here.delete(actor)
+      else here.set(actor, who)
+      note({ event, ...who, accepted, ...(at === undefined ? {} : { at }) })
       connection.write(`${JSON.stringify({ accepted })}\n`)
     })
-    connection.on('close', () => { if (who && !stopped) note({ event: 'gone', ...who, accepted: false }) })
+    connection.on('close', () => { for (const who of here.values()) note({ event: 'gone', ...who, accepted: false }) })
   })
   server.listen(socket, () => console.log('listening'))
   process.on('SIGTERM', () => process.exit(0))
@@ -47,7 +49,7 @@ function serve ({ socket, out }) {
 function act ({ socket, ms = 1000, beat = 100, deaf = false }) {
   const { ROUNDTABLE_TASK_KEY: key, ROUNDTABLE_TASK_TOKEN: token, ROUNDTABLE_TASK_NODE: node } = process.env
   const connection = connect(socket)
-  const say = event => connection.write(`${JSON.stringify({ event, key, token, node, pid: process.pid })}\n`)
+  const say = event => connection.write(`${JSON.stringify({ event, at: Number(process.hrtime.bigint()) / 1e6, key, token, node, pid: process.pid })}\n`)
   let beats
   let end
   const stop = () => {

@@ -1,0 +1,62 @@
+/** Hosts of this run alone: network namespaces with a switch between them, and the faults in that switch. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { monotonicMs } from './started.ts'
+
+const TESTBED = fileURLToPath(new URL('../testbed/', import.meta.url))
+
+/** Why hosts cannot be made here; undefined when they can. */
+export function hostsMissing(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root for network namespaces'
+  if (spawnSync('ip', ['netns', 'list']).status !== 0) return 'needs namespaces and iproute2'
+  return spawnSync('nft', ['--version']).status === 0 ? undefined : 'needs nftables for faults in namespaces'
+}
+
+export class Hosts {
+  readonly count: number
+  /** Of this process alone: other testbeds stand beside it. */
+  readonly #name = `rt${process.pid}h`
+  #up = false
+
+  constructor(count: number) {
+    this.count = count
+  }
+
+  up(): void {
+    this.#up = true
+    this.#run('netns-up.sh', String(this.count))
+  }
+
+  /** With all that runs inside. Nothing happens when they are not up. */
+  down(): void {
+    if (!this.#up) return
+    this.#up = false
+    this.#run('fault.sh', 'heal')
+    this.#run('netns-down.sh')
+  }
+
+  /** Breaks the network; the time at which it is broken, at most the exit of a process later than it really was. */
+  fault(...args: readonly string[]): number {
+    this.#run('fault.sh', ...args)
+    return monotonicMs()
+  }
+
+  heal(): number {
+    return this.fault('heal')
+  }
+
+  address(host: number): string {
+    return `10.77.0.${host}`
+  }
+
+  /** The command line that runs another one on a host. Its pid is that of the other one. */
+  on(host: number, command: string, args: readonly string[]): readonly [string, readonly string[]] {
+    return ['ip', ['netns', 'exec', `${this.#name}${host}`, command, ...args]]
+  }
+
+  #run(script: string, ...args: readonly string[]): void {
+    const env = { ...process.env, TB_NAME: this.#name }
+    // Not piped: what delays packets runs on in the background and would hold the pipe open.
+    execFileSync('sh', [`${TESTBED}${script}`, ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] })
+  }
+}

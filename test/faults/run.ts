@@ -1,0 +1,150 @@
+/**
+ * Real daemons under real faults, on eight hosts of their own: one line per claim, what was seen and whether it holds.
+ *
+ *   node test/faults/run.ts [--only=blackhole,partition,halves,link,oneway,loss,delay,frozen,blocked,one-core,
+ *        freeze-daemon,freeze-tree,serf] [--repeats=2] [--json] [--out=FILE]
+ *
+ * Needs root, iproute2, nftables, iptables and python3 (delay); `serf` for the rows beside ours. Takes about 15 minutes
+ * with one repeat of each. Exit 1 when a claim does not hold, 2 when it cannot run here.
+ */
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
+import { parseArgs } from 'node:util'
+import { staleAccepted } from '../e2e/act-ledger.ts'
+import { blackhole, halves, link, oneway, partition } from './cuts.ts'
+import { frozenDaemon, frozenTree, SILENCE_MS } from './freeze.ts'
+import { hostsMissing } from './hosts.ts'
+import { Report } from './report.ts'
+import { type FleetAlone, openFleet, removeAll, Scene } from './scene.ts'
+import { besideSerf } from './serf.ts'
+import { monotonicMs } from './started.ts'
+import { blocked, frozen, oneCore } from './starvation.ts'
+import { delay, loss } from './weather.ts'
+
+const HOSTS = 8
+const KEYS = 64
+const COMMANDS = 16
+
+/** Pairs of actors told of one by one. */
+const SHOWN_MAX = 10
+
+type Play = (scene: Scene, report: Report, repeats: number) => Promise<void>
+type Starve = (place: FleetAlone, report: Report, repeats: number) => Promise<void>
+
+/** On a network with actors: whoever acts is judged after each. */
+const ACTED: Readonly<Record<string, Play>> = {
+  blackhole,
+  partition,
+  halves,
+  link,
+  oneway,
+  loss: (scene, report) => loss(scene, report, true),
+  delay: (scene, report) => delay(scene, report, true),
+  'freeze-daemon': frozenDaemon,
+  'freeze-tree': frozenTree,
+}
+
+/** On daemons alone. */
+const STARVED: Readonly<Record<string, Starve>> = { frozen, blocked, 'one-core': oneCore }
+
+const NAMES = [...Object.keys(ACTED), ...Object.keys(STARVED), 'serf']
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: NAMES.join() },
+    repeats: { type: 'string', default: '2' },
+    json: { type: 'boolean', default: false },
+    out: { type: 'string' },
+  },
+})
+
+const wanted = values.only.split(',').filter(Boolean)
+const repeats = Number(values.repeats)
+// Standard output is for the result: with --json nothing else goes there.
+const report = new Report(values.json ? console.error : console.log)
+
+/** Plays those that are wanted; one that breaks off ends its place, and the next gets a new one. */
+async function playAll<P extends { close(): Promise<void> }>(
+  scenarios: Readonly<Record<string, (place: P, report: Report, repeats: number) => Promise<void>>>,
+  open: () => Promise<P>,
+): Promise<void> {
+  let place: P | undefined
+  for (const [name, play] of Object.entries(scenarios)) {
+    if (!wanted.includes(name)) continue
+    report.begin(name)
+    try {
+      place ??= await open()
+      await play(place, report, repeats)
+    } catch (error) {
+      report.broken(error)
+      removeAll()
+      place = undefined
+    }
+  }
+  await place?.close()
+}
+
+/** No two may have acted for a key at one moment, nor a stale token have been accepted, whatever was done to them. */
+const judged = (name: string, play: Play): Play => {
+  const frozen = name.startsWith('freeze')
+  return async (scene, to, times) => {
+    const since = monotonicMs()
+    await play(scene, to, times)
+    const found = scene.collector.overlaps(frozen ? SILENCE_MS : undefined).filter(each => each.to >= since)
+    const signs = scene.collector.between(since)
+    to.count('acted for by two at one moment', [found.length], { most: 0 })
+    for (const { key, first, second, from, to: end } of found.slice(0, SHOWN_MAX)) {
+      to.say(
+        `${key}: ${first.node} and ${second.node} for ${(end - from).toFixed(0)} ms at ${(from - since).toFixed(0)}`,
+      )
+    }
+    to.count('writes with a stale token that the register accepted', [staleAccepted(signs).length], {
+      most: 0,
+    })
+    to.count('signs of those who acted, as the collector heard them', [signs.length], { least: 1 })
+  }
+}
+
+async function main(): Promise<number> {
+  const missing = hostsMissing()
+  const unknown = wanted.filter(name => !NAMES.includes(name))
+  if (missing !== undefined || unknown.length > 0 || !(repeats >= 1)) {
+    console.error(
+      missing ?? `no scenario ${unknown.join(', ')}, or --repeats below 1; scenarios: ${NAMES.join(', ')}`,
+    )
+    return 2
+  }
+  const acted = Object.entries(ACTED).map(([name, play]) => [name, judged(name, play)] as const)
+  await playAll(Object.fromEntries(acted), () => Scene.open({ hosts: HOSTS, keys: KEYS, commands: COMMANDS }))
+  await playAll(STARVED, () => openFleet('roundtable', HOSTS, { inspect: true }))
+  await playAll({ serf: besideSerf }, () => openFleet('serf', HOSTS))
+  finish()
+  return report.failed.length > 0 ? 1 : 0
+}
+
+function finish(): void {
+  const machine = { cpus: cpus().length, load: loadavg().map(load => Number(load.toFixed(1))) }
+  const commit = execFileSync('git', ['rev-parse', 'HEAD'], {
+    cwd: import.meta.dirname,
+    encoding: 'utf8',
+  }).trim()
+  const result = {
+    bench: 'faults',
+    date: new Date().toISOString(),
+    commit,
+    ...machine,
+    repeats,
+    lines: report.lines,
+  }
+  if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(result, null, 1)}\n`)
+  if (values.json) console.log(JSON.stringify(result))
+  const claims = report.lines.filter(({ holds }) => holds !== undefined).length
+  report.begin(
+    `${claims} claims, ${report.failed.length} of them fail; ${machine.cpus} cores, load ${machine.load.join(' ')}`,
+  )
+}
+
+process.on('exit', removeAll)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
+process.exit(await main())
