@@ -83,6 +83,8 @@ export class VoterBook implements Voters {
   #disk: StoredVoters | undefined
   #name: VotersName | undefined
   #names: readonly NodeId[] = []
+  /** Made when it is asked for. */
+  #linked: readonly NodeId[] | undefined
   readonly #writes = new Map<number, { readonly row: StoredVoters; readonly then: (now: Now) => void }>()
   /** The list came from one whose word counts. */
   #vouched: boolean
@@ -120,6 +122,16 @@ export class VoterBook implements Voters {
     return this.#names
   }
 
+  /**
+   * Who must be linked: the voters; before there are any, those who are proposed, or would be. In a large cluster few
+   * pairs are linked, and whoever makes the first list must hear from everybody.
+   */
+  get linked(): readonly NodeId[] {
+    if (this.#names.length > 0) return this.#names
+    this.#linked ??= this.#disk?.names ?? sorted(this.#live).slice(0, VOTERS_MAX)
+    return this.#linked
+  }
+
   includes(node: NodeId): boolean {
     return this.#names.includes(node)
   }
@@ -139,6 +151,7 @@ export class VoterBook implements Voters {
     const same = newcomers.length === 0 && live.size === this.#live.size
     this.#live = live
     if (same && this.#liveSince !== undefined) return
+    this.#linked = undefined
     this.#liveSince = now.mono
     this.#statements.keepOnly(new Set([...live, ...this.#names]))
     this.#tell(newcomers)
@@ -316,6 +329,7 @@ export class VoterBook implements Voters {
 
   #take(row: StoredVoters | undefined): void {
     this.#disk = row
+    this.#linked = undefined
     const counts = row !== undefined && row.version > 0
     this.#name = counts ? nameOf(row) : undefined
     this.#names = counts ? namesOf(row) : []

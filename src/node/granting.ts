@@ -90,8 +90,8 @@ export class Granting {
     const refusals = membership.takeRefusals()
     if (grants === undefined) return []
     for (const node of refusals) grants.refused(node, now)
-    if (grants.voters.names !== this.#voters) {
-      this.#voters = grants.voters.names
+    if (grants.voters.linked !== this.#voters) {
+      this.#voters = grants.voters.linked
       membership.setVoters(this.#voters)
     }
     if (kept !== this.#kept) grants.keep(kept)
