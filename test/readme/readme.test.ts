@@ -1,9 +1,13 @@
 /** The README says what the program says. `REWRITE=1` writes the made part anew. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { ROUTES } from '../../src/adapters/http/routes.ts'
+import { COMMANDS } from '../../src/cli/commands.ts'
 import { configReference } from '../../src/config/reference.ts'
+import { Counters } from '../../src/tasks/counts.ts'
 
 const file = fileURLToPath(new URL('../../README.md', import.meta.url))
 const MADE = /(<!-- configuration:[^>]*-->\n)([\s\S]*?)(<!-- \/configuration -->)/
@@ -27,4 +31,52 @@ test('every npm script that the README names exists', () => {
   const named = [...readme.matchAll(/npm run ([a-z0-9-]+)/g)].map(match => match[1] ?? '')
   assert.ok(named.length > 5)
   for (const name of new Set(named)) assert.ok(name in manifest.scripts, `npm run ${name}`)
+})
+
+/** Everything that the sources put between quotes: names of metrics and events are among it. */
+function quotedInSources(): ReadonlySet<string> {
+  const folder = fileURLToPath(new URL('../../src/', import.meta.url))
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name =>
+    name.endsWith('.ts'),
+  )
+  const words = files.flatMap(name => [...readFileSync(join(folder, name), 'utf8').matchAll(/'([a-z_-]+)'/g)])
+  return new Set(words.map(([, word]) => word ?? ''))
+}
+
+test('every metric that the README names is one that the program has', () => {
+  const quoted = quotedInSources()
+  const counters = new Set(new Counters().metrics().map(({ name }) => name))
+  const named = [...readFileSync(file, 'utf8').matchAll(/`roundtable_([a-z_]+)`/g)].map(
+    ([, name]) => name ?? '',
+  )
+  assert.ok(named.length > 20)
+  for (const name of named) assert.ok(quoted.has(name) || counters.has(name), `roundtable_${name}`)
+})
+
+test('every log event that the README lists is one that the program writes', () => {
+  const quoted = quotedInSources()
+  const [, table = ''] =
+    /\| event \| says \|\n\|---\|---\|\n((?:\|.*\n)+)/.exec(readFileSync(file, 'utf8')) ?? []
+  const named = table.split('\n').flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/`([a-z-]+)`/g)])
+  assert.ok(named.length > 25)
+  for (const [, name = ''] of named) assert.ok(quoted.has(name), name)
+})
+
+test('every command and path that the README names exists', () => {
+  const readme = readFileSync(file, 'utf8')
+  const commands = new Set(COMMANDS.map(({ name }) => name))
+  const called = [...readme.matchAll(/(?:`|\$ |bin\/)roundtable ([a-z]+)\b/g)].map(([, name]) => name ?? '')
+  assert.ok(called.length > 20)
+  for (const name of called) assert.ok(commands.has(name), `roundtable ${name}`)
+  const paths = ROUTES.map(({ path }) => path.replace(/\{\w+\}/, 'X'))
+  for (const [, path = ''] of readme.matchAll(/`(?:GET |POST )?(\/v1\/[^`?]*)/g))
+    assert.ok(paths.includes(path.replace(/\/(?:KEY|ID)$/, '/X')), path)
+})
+
+test('every reason for not being ready that the README explains is one that the program gives', () => {
+  const quoted = quotedInSources()
+  const readme = readFileSync(file, 'utf8')
+  const named = [...readme.matchAll(/`\/readyz`: `([a-z-]+)`/g)].map(([, name]) => name ?? '')
+  assert.ok(named.length >= 4)
+  for (const name of named) assert.ok(quoted.has(name), name)
 })
