@@ -130,6 +130,7 @@ export class Cluster {
         voter: {
           top: kept.get('top') as number | undefined,
           voters: kept.get('voters') as VoterList | undefined,
+          promiseMs: kept.get('promiseMs') as number | undefined,
         },
         check: () => undefined,
         records: [...rows.keys()].sort().map(key => rows.get(key) as TaskRecord),

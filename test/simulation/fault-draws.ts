@@ -60,6 +60,17 @@ export function drawChanges(random: Random, faults: readonly Fault[], nodes: num
   )
 }
 
+/** Frames that overtake each other, now and then for a while. */
+export function drawLate(random: Random, until: number): Fault[] {
+  const faults: Fault[] = []
+  if (random.chance(0.5)) return faults
+  for (let at = random.between(0, 10_000); at < until - 2_000; at += random.between(5_000, 30_000)) {
+    const ms = Math.min(random.between(2_000, 20_000), until - at - 1)
+    faults.push({ at, kind: 'late', pair: 'all', share: random.between(0.05, 0.5), ms })
+  }
+  return faults
+}
+
 function drawChange(random: Random, host: number, at: number, until: number): Fault[] {
   const tell = (when: number, request: ControlRequest): Fault => ({
     at: when,

@@ -23,6 +23,7 @@ export type Fault = { readonly at: number } & (
       readonly ms: number
     }
   | { readonly kind: 'slow-disk' | 'disk-fails'; readonly host: number; readonly ms: number }
+  | { readonly kind: 'late'; readonly pair: Pair | 'all'; readonly share: number; readonly ms: number }
   | { readonly kind: 'loss'; readonly pair: Pair | 'all'; readonly share: number; readonly ms: number }
   | {
       readonly kind: 'delay'

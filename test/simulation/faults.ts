@@ -66,6 +66,12 @@ export class Faults {
           this.#eachPath(fault.pair, (from, to) => world.paths.setLoss(from, to, 0)),
         )
         return true
+      case 'late':
+        this.#eachPath(fault.pair, (from, to) => world.paths.setLate(from, to, fault.share))
+        this.#later(fault.ms, () =>
+          this.#eachPath(fault.pair, (from, to) => world.paths.setLate(from, to, 0)),
+        )
+        return true
       case 'delay':
         this.#eachPath(fault.pair, (from, to) =>
           world.paths.setDelay(from, to, fault.latencyMs, fault.jitterMs),
@@ -202,6 +208,7 @@ export class Faults {
     world.healAll()
     this.#eachPath('all', (from, to) => {
       world.paths.setLoss(from, to, 0)
+      world.paths.setLate(from, to, 0)
       this.#normalDelay(from, to)
     })
     for (const host of world.hosts) {

@@ -15,6 +15,8 @@ import type { Process } from './process.ts'
 const EPSILON_MS = 0.01
 /** Requests without an answer remembered per voter; older ones are of no use. */
 const SENT_MAX = 64
+/** Requests remembered per voter; a disk answers within a second. */
+const ASKED_MAX = 1_000
 
 /** One voter as one process knows it. */
 interface Asked {
@@ -29,6 +31,8 @@ export class LeaseWatch {
   /** By host number: a key may change with a lost disk. */
   readonly #asked = new WeakMap<Process, Map<number, Asked>>()
   readonly #hostOfPeer = new Map<string, number>()
+  /** Per voter: the terms that it was asked for, by who asked, session and number. */
+  readonly #terms = new WeakMap<Process, Map<string, number>>()
 
   constructor(cluster: Cluster, findings: Findings) {
     this.#cluster = cluster
@@ -36,7 +40,9 @@ export class LeaseWatch {
   }
 
   input(process: Process, input: Input): void {
-    if (input.kind !== 'frame' || input.message.type !== 'grant') return
+    if (input.kind !== 'frame') return
+    if (input.message.type === 'renew') this.#noteAsked(process, input.peer, input.message)
+    if (input.message.type !== 'grant') return
     const { session, seq } = input.message
     if (session !== process.boot) return
     const asked = this.#askedOf(process).get(this.#hostOfPeer.get(input.peer) ?? -1)
@@ -110,7 +116,17 @@ export class LeaseWatch {
     }
   }
 
-  #checkGrant(process: Process, link: number, { top, termTaken }: Grant): void {
+  #noteAsked(process: Process, peer: string, { session, seq, term }: Renew): void {
+    let terms = this.#terms.get(process)
+    if (terms === undefined) {
+      terms = new Map()
+      this.#terms.set(process, terms)
+    }
+    terms.set(`${peer} ${session} ${seq}`, term)
+    if (terms.size > ASKED_MAX) terms.delete(terms.keys().next().value ?? '')
+  }
+
+  #checkGrant(process: Process, link: number, { session, seq, termTaken }: Grant): void {
     const host = this.#cluster.world.hosts[process.host]
     if (host === undefined) return
     const awakeMs = (process.now().mono as number) - host.clock.monoAt(process.startedAt)
@@ -119,8 +135,10 @@ export class LeaseWatch {
       this.#findings.fail('a voter is silent after boot', host.name, detail)
     }
     const onDisk = (host.disk.rows('grants').get('top') as number | undefined) ?? 0
-    if (termTaken && onDisk < top) {
-      const detail = `says top ${top}, its disk has ${onDisk}`
+    const peer = this.#partyOn(process, link)?.peer
+    const term = this.#terms.get(process)?.get(`${peer} ${session} ${seq}`) ?? 0
+    if (termTaken && onDisk < term) {
+      const detail = `has taken term ${term}, its disk has ${onDisk}`
       this.#findings.fail('a term is on disk before it is granted', host.name, detail)
     }
   }

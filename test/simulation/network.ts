@@ -8,6 +8,9 @@
  * to twice as long as the cut was, while a new connection works at once. Nobody is told anything: a connection breaks
  * for its owner only when the other kernel says FIN or RST, or after 15 minutes of retransmissions.
  *
+ * Two nodes may have two connections, and what was sent over the one may come after what was sent later over the other.
+ * While a path is `late`, a share of the frames that have an order of their own comes so, whatever holds up the rest.
+ *
  * Kernels outlive processes: a killed process's kernel sends FIN on its behalf, a frozen one's acknowledges and buffers
  * for it, a powered-off host says nothing, and a host that came back answers segments of old connections with RST.
  */
@@ -40,6 +43,9 @@ type Payload =
   | { readonly kind: 'gossip'; readonly rumour: Rumour }
   | { readonly kind: 'up' }
   | { readonly kind: 'fin' }
+
+/** What numbers itself, and so may come in any order. */
+const NUMBERED: ReadonlySet<LinkMessage['type']> = new Set(['renew', 'grant', 'grant-refused'])
 
 interface Segment {
   readonly order: number
@@ -100,6 +106,15 @@ export class Network {
 
   /** Sends over one end; vanishes without a word when the connection is gone, as on a real socket before it knows. */
   send(end: End, payload: Payload): void {
+    if (payload.kind === 'frame' && NUMBERED.has(payload.message.type)) {
+      const from = end.owner.host
+      const to = end.other.owner.host
+      const lateMs = this.paths.lateMs(from, to)
+      if (lateMs > 0) {
+        this.#queue.in(lateMs + this.paths.delayMs(from, to), () => this.#arriveLate(end, payload))
+        return
+      }
+    }
     this.#transmit(end, { order: end.order++, payload })
   }
 
@@ -265,6 +280,12 @@ export class Network {
       return
     }
     this.#hand(end, there, segment.payload)
+  }
+
+  /** By a connection of its own, which is gone when one of the two is. */
+  #arriveLate(end: End, payload: Payload): void {
+    const there = end.other
+    if (there.open && !this.paths.cut(end.owner.host, there.owner.host)) this.#hand(end, there, payload)
   }
 
   #hand(end: End, there: End, payload: Payload): void {

@@ -10,10 +10,14 @@ export const HOSTS_MAX = 256
 /** TCP's least retransmission timeout on Linux: how long a lost segment stalls at least. */
 export const RTO_MS = 200
 
+/** A frame that went by a connection of its own comes so much later at most, in ms: longer than a lease lasts. */
+const LATE_MS_MAX = 3_000
+
 export class Paths {
   readonly #latency = new Float64Array(HOSTS_MAX * HOSTS_MAX)
   readonly #jitter = new Float64Array(HOSTS_MAX * HOSTS_MAX)
   readonly #loss = new Float64Array(HOSTS_MAX * HOSTS_MAX)
+  readonly #late = new Float64Array(HOSTS_MAX * HOSTS_MAX)
   /** Since when packets vanish; infinity when they do not. */
   readonly #cutSince = new Float64Array(HOSTS_MAX * HOSTS_MAX).fill(Number.POSITIVE_INFINITY)
   readonly #off = new Uint8Array(HOSTS_MAX)
@@ -37,6 +41,17 @@ export class Paths {
   /** Share of packets that vanish, 0 to 1. */
   setLoss(from: number, to: number, share: number): void {
     this.#loss[from * HOSTS_MAX + to] = share
+  }
+
+  /** Share of frames that come late by themselves, 0 to 1. */
+  setLate(from: number, to: number, share: number): void {
+    this.#late[from * HOSTS_MAX + to] = share
+  }
+
+  /** How much later than the others this frame comes, in ms; 0 for most. */
+  lateMs(from: number, to: number): number {
+    const share = this.#late[from * HOSTS_MAX + to] as number
+    return share > 0 && this.#random.chance(share) ? this.#random.between(0, LATE_MS_MAX) : 0
   }
 
   setCut(from: number, to: number, cut: boolean, now: number): void {

@@ -55,6 +55,7 @@ test('the mixed profile draws every kind of fault', () => {
     'freeze-runner',
     'freeze-tree',
     'kill-runner',
+    'late',
     'leave',
     'loss',
     'partition',

@@ -11,7 +11,7 @@ import { Random } from '../../src/base/random.ts'
 import { VOTERS_MAX } from '../../src/grants/config.ts'
 import type { ClockOptions } from './clock.ts'
 import { type Fault, SEED_HOSTS, STARTS_MS } from './fault.ts'
-import { drawChanges, drawFaults } from './fault-draws.ts'
+import { drawChanges, drawFaults, drawLate } from './fault-draws.ts'
 import type { Profile, Shape } from './shape.ts'
 
 export interface HostPlan {
@@ -65,7 +65,8 @@ export function makeSchedule(options: Shape): Schedule {
   const drawn = planHosts(random, profile, nodes)
   const hosts = apart ? drawn.map(plan => withRate(plan, more.chance(0.5) ? 0.9 : 1.1)) : drawn
   const faults = drawFaults(random, options, quietAt)
-  if (profile === 'mixed') faults.push(...drawChanges(more, faults, nodes, quietAt))
+  if (profile === 'mixed')
+    faults.push(...drawChanges(more, faults, nodes, quietAt), ...drawLate(more, quietAt))
   const submits = mode === 'quorum' || random.chance(0.5) ? planSubmits(random, nodes, quietAt) : []
   const wide = random.chance(0.2)
   return {
