@@ -68,16 +68,11 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   const identity = await loadIdentity(directory.path)
   const store = await openNodeStore(directory, logger)
   closing.add('store', () => store.close())
-  const records = (await store.load('tasks')).map(row => row.value as TaskRecord)
-  const voter = voterOf(await store.load('grants'))
+  const stored = await storedIn(store)
   const executors = createExecutors({ config: config.executors, logger, dataDir: directory.path })
   closing.add('executors', () => executors.stop())
-  const transport = await createTransport({
-    config: config.transport,
-    cluster: config.cluster,
-    identity,
-    logger,
-  })
+  const { transport: peers, cluster } = config
+  const transport = await createTransport({ config: peers, cluster, identity, logger })
   closing.add('transport', () => transport.stop())
 
   const early = earlyInputs()
@@ -87,8 +82,7 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
     transport,
     directory,
     addresses,
-    records,
-    voter,
+    ...stored,
     check: executors.check.bind(executors),
   })
   const bornAt = clock.now()
@@ -166,6 +160,12 @@ async function openNodeStore(directory: DataDirectory, logger: Logger): Promise<
   return await openStore(path)
 }
 
+/** What the core was told to keep. */
+async function storedIn(store: SqliteStore): Promise<Pick<NodeInit, 'records' | 'voter'>> {
+  const records = (await store.load('tasks')).map(row => row.value as TaskRecord)
+  return { records, voter: voterOf(await store.load('grants')) }
+}
+
 async function untilOver(driver: Driver, failed: Promise<never>, logger: Logger): Promise<number> {
   try {
     await Promise.race([driver.left, failed])
@@ -217,6 +217,7 @@ function voterOf(rows: readonly { readonly key: string; readonly value: unknown 
   return {
     top: value('top') as number | undefined,
     voters: value('voters') as VoterList | undefined,
+    promiseMs: value('promiseMs') as number | undefined,
   }
 }
 

@@ -5,11 +5,12 @@
  */
 import type { NodeId } from '../base/ids.ts'
 import type { Exception, Scope } from './messages.ts'
-import { disjoint, excepted, type KnownRings, surelyCovers, within } from './scopes.ts'
+import { disjoint, excepted, type KnownRings, subset, surelyCovers, within } from './scopes.ts'
 
 export type Condition =
   | { readonly kind: 'claimed'; readonly scope: Scope }
-  | { readonly kind: 'not-excepted'; readonly exception: Exception }
+  /** Of the keys of an exception only `saved` ones are good all the same: the keeps that came with the same grant. */
+  | { readonly kind: 'not-excepted'; readonly exception: Exception; readonly saved: readonly string[] }
 
 export class Conditions {
   readonly #self: NodeId
@@ -24,7 +25,7 @@ export class Conditions {
     return conditions.every(condition =>
       condition.kind === 'claimed'
         ? surelyCovers(this.#self, condition.scope, key, this.#rings)
-        : !excepted(condition.exception, key, this.#rings),
+        : condition.saved.includes(key) || !excepted(condition.exception, key, this.#rings),
     )
   }
 
@@ -46,6 +47,12 @@ export class Conditions {
     }, given)
   }
 
+  /** Do both stand for the same keys, whatever the rings? */
+  same(a: readonly Condition[], b: readonly Condition[]): boolean {
+    if (a === b) return true
+    return a.length === b.length && this.missing(a, b).length === 0 && this.missing(b, a).length === 0
+  }
+
   #follows(condition: Condition, given: readonly Condition[]): boolean {
     if (condition.kind === 'claimed') {
       return given.some(each => each.kind === 'claimed' && within(each.scope, condition.scope))
@@ -53,7 +60,7 @@ export class Conditions {
     return given.some(each =>
       each.kind === 'claimed'
         ? this.#apart(each.scope, condition.exception)
-        : narrower(condition.exception, each.exception),
+        : narrower(condition.exception, each.exception) && subset(each.saved, condition.saved),
     )
   }
 

@@ -5,6 +5,8 @@ import type { GrantsLinkMessage, StoredVoters } from './messages.ts'
 /** The rows of this room on disk: what a voter may never forget. */
 export type GrantsWrite =
   | { readonly table: 'grants'; readonly key: 'top'; readonly value: number }
+  /** The longest promise of this voter, in ms: for so long it is silent after its next boot. */
+  | { readonly table: 'grants'; readonly key: 'promiseMs'; readonly value: number }
   | { readonly table: 'grants'; readonly key: 'voters'; readonly value: StoredVoters | undefined }
 
 export type GrantsEffect =

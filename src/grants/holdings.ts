@@ -17,12 +17,11 @@ export function quorumUntil(holdings: readonly Holding[], voters: Voters): Insta
   return undefined
 }
 
-/** The usual case, all grants alike: then one look decides for a key. */
+/** The usual case, all grants alike: then one look decides for a key. Equal conditions are one array (`Leases`). */
 export function singleOf(holdings: readonly Holding[], until: Instant | undefined) {
   const [holding] = holdings
   if (holding === undefined || until === undefined) return undefined
-  const text = JSON.stringify(holding.conditions)
-  return holdings.every(({ conditions }) => JSON.stringify(conditions) === text)
+  return holdings.every(({ conditions }) => conditions === holding.conditions)
     ? { holding, until }
     : undefined
 }

@@ -7,6 +7,7 @@ import { after, type Instant, type Now } from '../base/time.ts'
 import type { Condition, Conditions } from './conditions.ts'
 import { CLOCK_RATE_MARGIN } from './config.ts'
 import type { Grant, Scope } from './messages.ts'
+import { sameScope } from './scopes.ts'
 
 /** Requests to one voter that may still be answered; a lease of 2 s holds 34 of the fastest repetition (60 ms). */
 export const SENT_MAX = 64
@@ -41,6 +42,7 @@ export class Leases {
   readonly #conditions: Conditions
   readonly #of = new Map<NodeId, Lease>()
   #holdings: readonly Holding[] | undefined
+  #changes = 0
 
   constructor(conditions: Conditions) {
     this.#conditions = conditions
@@ -50,6 +52,7 @@ export class Leases {
   asked(voter: NodeId, scope: Scope, term: number, leaseMs: number, now: Now): Sent {
     const lease = this.#lease(voter)
     const sent = { seq: ++lease.seq, at: now.mono, scope, term, leaseMs }
+    forget(lease.sent, now)
     lease.sent.push(sent)
     if (lease.sent.length > SENT_MAX) lease.sent.shift()
     if (lease.grant) {
@@ -67,9 +70,11 @@ export class Leases {
     const until = after(request.at, Math.min(request.leaseMs, grant.promiseMs / CLOCK_RATE_MARGIN))
     if (until <= now.mono) return undefined
     lease.top = Math.max(lease.top, grant.top)
+    const scope = sameScope(grant.scope, request.scope) ? request.scope : grant.scope
+    const saved = scope.keeps
     const given: readonly Condition[] = [
-      { kind: 'claimed', scope: grant.scope },
-      ...grant.exceptions.map(exception => ({ kind: 'not-excepted', exception }) as const),
+      { kind: 'claimed', scope },
+      ...grant.exceptions.map(exception => ({ kind: 'not-excepted', exception, saved }) as const),
     ]
     const claimed = lease.sent
       .filter(({ seq }) => seq >= grant.seq)
@@ -84,16 +89,12 @@ export class Leases {
 
   /** True when a grant ran out. */
   expire(now: Now): boolean {
-    let ran = false
+    const next = this.nextEnd
+    if (next === undefined || next > now.mono) return false
     for (const lease of this.#of.values()) {
-      if (lease.sent.some(({ at, leaseMs }) => after(at, leaseMs) <= now.mono))
-        lease.sent = lease.sent.filter(({ at, leaseMs }) => after(at, leaseMs) > now.mono)
-      if (lease.grant && lease.grant.until <= now.mono) {
-        this.#set(lease, undefined)
-        ran = true
-      }
+      if (lease.grant && lease.grant.until <= now.mono) this.#set(lease, undefined)
     }
-    return ran
+    return true
   }
 
   /** Gives all grants up, and whatever requests under way may still bring. */
@@ -130,14 +131,31 @@ export class Leases {
     return this.#holdings
   }
 
+  /** Rises whenever what is granted for which keys changes, not when the same is granted for longer. */
+  get changes(): number {
+    return this.#changes
+  }
+
   /** When the next grant runs out. */
   get nextEnd(): Instant | undefined {
     return this.holdings.at(-1)?.until
   }
 
   #set(lease: Lease, grant: Lease['grant']): void {
-    lease.grant = grant
+    const before = lease.grant?.conditions
+    const conditions = grant && this.#shared(before, grant.conditions)
+    if (conditions !== before) this.#changes++
+    lease.grant = grant && conditions && { ...grant, conditions }
     this.#holdings = undefined
+  }
+
+  /** Equal sets are one and the same array: before, and of all voters. So whoever compares them looks no further. */
+  #shared(before: readonly Condition[] | undefined, conditions: readonly Condition[]): readonly Condition[] {
+    if (before && this.#conditions.same(before, conditions)) return before
+    for (const { grant } of this.#of.values()) {
+      if (grant && this.#conditions.same(grant.conditions, conditions)) return grant.conditions
+    }
+    return conditions
   }
 
   #lease(voter: NodeId): Lease {
@@ -147,4 +165,12 @@ export class Leases {
     this.#of.set(voter, lease)
     return lease
   }
+}
+
+/**
+ * What no answer can reach any more goes, oldest first and never out of turn: with rings of different sizes a later
+ * request may run out sooner, and what it gave up must not be forgotten while an earlier one can still be granted.
+ */
+function forget(sent: Sent[], now: Now): void {
+  for (let [first] = sent; first && after(first.at, first.leaseMs) <= now.mono; [first] = sent) sent.shift()
 }

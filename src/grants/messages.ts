@@ -43,7 +43,7 @@ export interface Grant {
   readonly seq: number
   /** What was granted: the request's scope, perhaps with fewer keeps. */
   readonly scope: Scope
-  /** What other sessions may still act on. */
+  /** What other sessions may still act on, but for the keeps of `scope`. */
   readonly exceptions: readonly Exception[]
   /** How long the voter's promise stands, on its clock: the lease is never longer than that allows. */
   readonly promiseMs: number

@@ -1,6 +1,13 @@
 /**
  * The voter's side: what it promised to whom, and until when. A promise is never smaller than what its node may act on
  * by a grant of this voter; all else follows from that.
+ *
+ * Of one voter, at most one node holds a grant that is good for a key: covers it, and no exception does. Whoever is
+ * granted a key while another's promise covers it is told so. Hence the rule for keeps: one is granted only to a node
+ * whose last grant was good for the key, and it is good whatever exceptions come with it. Since that last grant this
+ * node's promise has covered the key, so every other grant that covers it named this promise, and is good for nothing
+ * where the key is concerned. Without that second half a key that still drains would be fenced by the next change of
+ * the ring, for the sake of a node that waits for it.
  */
 import type { NodeId, PeerId } from '../base/ids.ts'
 import { after, type Instant, later, type Now } from '../base/time.ts'
@@ -38,6 +45,8 @@ export type Verdict =
 export class Promises {
   readonly #rings: KnownRings
   readonly #promised = new Map<NodeId, Promised>()
+  /** No promise ends before. */
+  #nextEnd = Number.POSITIVE_INFINITY
 
   constructor(rings: KnownRings) {
     this.#rings = rings
@@ -49,7 +58,12 @@ export class Promises {
 
   /** Every promise that ran out is gone; call it before anything else happens. */
   expire(now: Now): void {
-    for (const [node, { until }] of this.#promised) if (until <= now.mono) this.#promised.delete(node)
+    if (this.#nextEnd > now.mono) return
+    this.#nextEnd = Number.POSITIVE_INFINITY
+    for (const [node, { until }] of this.#promised) {
+      if (until <= now.mono) this.#promised.delete(node)
+      else this.#nextEnd = Math.min(this.#nextEnd, until)
+    }
   }
 
   /** Rule 8: this voter knows that the node's process is gone. */
@@ -77,11 +91,13 @@ export class Promises {
     }
     if (!old && this.#promised.size >= PROMISES_MAX) return { kind: 'refused', reason: 'silent' }
     const granted = { scope: this.#grantable(from, renew.scope, old), exceptions: this.#others(from, ring) }
+    const until = later(after(now.mono, promiseMs), old?.until ?? now.mono)
+    this.#nextEnd = Math.min(this.#nextEnd, until)
     this.#promised.set(from, {
       session: renew.session,
       peer,
       seq: renew.seq,
-      until: later(after(now.mono, promiseMs), old?.until ?? now.mono),
+      until,
       scopes: [{ ...renew.scope, keeps: this.#promisable(from, renew.scope, old) }],
       granted,
     })
@@ -103,8 +119,8 @@ export class Promises {
   }
 
   /**
-   * A keep is granted only where the last grant was good for the key, free of exceptions: a promise alone may be under
-   * another node's earlier one, and under one ring neither would be told of the other.
+   * A keep is granted only where the last grant was good for the key: a promise alone may be under another node's
+   * earlier one, and under one ring neither would be told of the other.
    */
   #grantable(from: NodeId, scope: Scope, old: Promised | undefined): Scope {
     if (!old) return { ...scope, keeps: [] }
@@ -112,7 +128,8 @@ export class Promises {
     const keeps = scope.keeps.filter(
       key =>
         [granted.scope, ...scopes].every(each => surelyCovers(from, each, key, this.#rings)) &&
-        !granted.exceptions.some(each => excepted(each, key, this.#rings)),
+        (granted.scope.keeps.includes(key) ||
+          !granted.exceptions.some(each => excepted(each, key, this.#rings))),
     )
     return { ...scope, keeps }
   }

@@ -9,14 +9,32 @@ interface Plan {
   said: { readonly scope: Scope; readonly term: number; readonly voters: Renew['voters'] } | undefined
 }
 
+interface Said {
+  readonly voters: readonly NodeId[]
+  readonly scope: Scope
+  readonly list: Renew['voters']
+  readonly term: number
+}
+
 export class Renewals {
   readonly #plans = new Map<NodeId, Plan>()
+  #next: Instant | undefined
+  /** What all of them were asked for last; the same objects are the same request. */
+  #said: Said | undefined
 
   /** Those to be asked now; asked after every step, so mostly nobody. */
   due(voters: readonly NodeId[], scope: Scope, list: Renew['voters'], term: number, now: Now): NodeId[] {
+    const { next } = this
+    if (next !== undefined && next > now.mono && this.#allSaid(voters, scope, list, term)) return []
     const due: NodeId[] = []
     for (const voter of voters) if (this.isDue(voter, scope, list, term, now)) due.push(voter)
+    if (due.length === 0) this.#said = { voters, scope, list, term }
     return due
+  }
+
+  #allSaid(voters: readonly NodeId[], scope: Scope, list: Renew['voters'], term: number): boolean {
+    const said = this.#said
+    return said?.voters === voters && said.scope === scope && said.list === list && said.term === term
   }
 
   isDue(voter: NodeId, scope: Scope, voters: Renew['voters'], term: number, now: Now): boolean {
@@ -29,22 +47,28 @@ export class Renewals {
   asked(voter: NodeId, { scope, voters, term }: Renew, everyMs: number, now: Now): void {
     const said = { scope, term, voters }
     this.#plans.set(voter, { at: after(now.mono, everyMs), said })
+    this.#next = undefined
   }
 
   /** No later than in so many ms. */
   hasten(voter: NodeId, ms: number, now: Now): void {
     const plan = this.#plans.get(voter)
-    if (plan && plan.at > after(now.mono, ms)) plan.at = after(now.mono, ms)
+    if (!plan || plan.at <= after(now.mono, ms)) return
+    plan.at = after(now.mono, ms)
+    this.#next = undefined
   }
 
   keepOnly(voters: readonly NodeId[]): void {
     for (const voter of this.#plans.keys()) if (!voters.includes(voter)) this.#plans.delete(voter)
+    this.#next = undefined
+    this.#said = undefined
   }
 
   get next(): Instant | undefined {
-    let next: Instant | undefined
-    for (const { at } of this.#plans.values()) if (next === undefined || at < next) next = at
-    return next
+    if (this.#next !== undefined) return this.#next
+    for (const { at } of this.#plans.values())
+      if (this.#next === undefined || at < this.#next) this.#next = at
+    return this.#next
   }
 }
 

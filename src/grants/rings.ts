@@ -34,11 +34,13 @@ export class Rings implements KnownRings {
     return this.#known.size
   }
 
-  add(ring: Ring): void {
-    this.#known.delete(ring.checksum)
+  /** True when it was not known. */
+  add(ring: Ring): boolean {
+    const isNew = !this.#known.delete(ring.checksum)
     this.#known.set(ring.checksum, ring)
     this.#asked.delete(ring.checksum)
     if (this.#known.size > RINGS_MAX) this.#known.delete(this.#known.keys().next().value as string)
+    return isNew
   }
 
   /** What to ask of a node that named a ring; undefined when it is known or was asked for a moment ago. */
@@ -66,8 +68,7 @@ export class Rings implements KnownRings {
       this.refused++
       return false
     }
-    this.add(ring)
-    return true
+    return this.add(ring)
   }
 }
 

@@ -30,7 +30,14 @@ export const sameScope = (a: Scope, b: Scope): boolean => a === b || (within(a, 
 
 /** Does every key of `a` lie in `b`, whatever the ring, for one and the same node? False where that is not plain. */
 export const within = (a: Scope, b: Scope): boolean =>
-  a === b || ((a.leaving || (!b.leaving && a.ring === b.ring)) && a.keeps.every(key => b.keeps.includes(key)))
+  a === b || ((a.leaving || (!b.leaving && a.ring === b.ring)) && subset(a.keeps, b.keeps))
+
+/** Is every key of the first among those of the second? */
+export function subset(a: readonly string[], b: readonly string[]): boolean {
+  if (a === b || a.length === 0) return true
+  const all = new Set(b)
+  return a.every(key => all.has(key))
+}
 
 /** Can no key lie in both scopes of two different nodes? False where that is not plain. */
 export function disjoint(a: NodeId, mine: Scope, b: NodeId, theirs: Scope, rings: KnownRings): boolean {

@@ -6,6 +6,10 @@
  * Why terms rise with every change of owner: an owner's term was on the disks of a quorum before it acted. The next
  * owner chose its own while it already held the key without a break, so after the first one had acted; a voter takes a
  * term only above its top; the two quorums share a voter. What the chooser had read of the tops matters for speed only.
+ *
+ * Why they do not fall under one owner either: a tenure only ever loses keys, so the earliest that has a key never comes
+ * to be an earlier one. The one exception is a ring that was forgotten and is learned again, or that is learned late:
+ * see `learned`.
  */
 import type { NodeId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
@@ -46,6 +50,10 @@ export class Terms {
   #chosenAt = Number.NEGATIVE_INFINITY
   /** The highest term ever asked for. */
   #highest = 0
+  /** The highest term that was ever taken. */
+  #highestTaken = 0
+  /** Rises whenever a tenure comes to count, or goes. */
+  changes = 0
   /** Terms chosen since boot. */
   chosen = 0
 
@@ -75,12 +83,28 @@ export class Terms {
 
   /** The live grants changed (or some ran out): what is not granted by a quorum any more leaves every tenure. */
   settle(holdings: readonly Holding[], voters: Voters): void {
-    this.#tenures = this.#tenures.filter(tenure => {
+    this.#keep(tenure => {
       const conditions = this.#quorum(tenure.conditions, holdings, voters)
       if (!conditions || conditions.length > CONDITIONS_MAX) return false
       tenure.conditions = conditions
       return true
     })
+  }
+
+  /**
+   * A ring that was unknown has its members, and whatever names it covers other keys than a moment ago. Meanwhile a later
+   * term may have been acted under for some of them: an earlier one must not come back to them.
+   */
+  learned(ring: string): void {
+    this.#keep(
+      ({ term, conditions }) => term >= this.#highestTaken || !conditions.some(each => names(each, ring)),
+    )
+  }
+
+  #keep(fits: (tenure: Tenure) => boolean): void {
+    const tenures = this.#tenures.filter(fits)
+    if (tenures.length < this.#tenures.length) this.changes++
+    this.#tenures = tenures
   }
 
   /** Chooses a new term if more is granted than any tenure has. True when one was chosen: ask for it at once. */
@@ -100,7 +124,10 @@ export class Terms {
     if (!tenure || tenure.taken) return false
     tenure.voters.add(voter)
     tenure.taken = voters.isQuorum(tenure.voters)
-    return tenure.taken
+    if (!tenure.taken) return false
+    this.#highestTaken = term
+    this.changes++
+    return true
   }
 
   /**
@@ -127,6 +154,7 @@ export class Terms {
     this.#highest = term
     this.#chosenAt = now.mono
     this.chosen++
+    this.changes++
     const taken = this.#tenures.filter(each => each.taken).slice(1 - TENURES_MAX)
     this.#tenures = [...taken, { term, conditions, voters: new Set(), against: new Set(), taken: false }]
   }
@@ -163,3 +191,8 @@ export class Terms {
     return voters.isQuorum(quorum)
   }
 }
+
+const names = (condition: Condition, ring: string): boolean =>
+  condition.kind === 'claimed'
+    ? condition.scope.ring === ring
+    : condition.exception.scopes.some(scope => scope.ring === ring)

@@ -13,6 +13,9 @@ import type { Voters } from './voters.ts'
 /** Answers that wait for the disk. Beyond it the oldest goes: its member asks again. */
 export const WAITING_MAX = 1_024
 
+/** A longer promise is written down in steps of so many ms, so that not every member above 200 costs a write. */
+const PROMISE_STEP_MS = 500
+
 /** The face of a voter's top, as voting needs it. */
 export interface VotedTop {
   readonly value: number
@@ -29,6 +32,7 @@ export interface VotingParts {
   /** A number that no other `persisted` effect of this node has. */
   readonly nextMark: () => number
   readonly reply: (to: NodeId, message: Grant | GrantRefused, now: Now) => void
+  readonly out: { push(effect: GrantsEffect): unknown }
 }
 
 interface Taken {
@@ -40,8 +44,16 @@ export class Voting {
   readonly #parts: VotingParts
   readonly #promises: Promises
   readonly #bootAt: Instant
-  /** W of the largest ring seen: what this voter may have promised before it started. */
+  /** How long it says nothing after boot: what it may have promised before. */
   #silenceMs: number
+  /** The disk told it how long; else it takes what the rings that it sees now would have had it promise. */
+  readonly #remembers: boolean
+  /** The longest W this boot has a use for; promises are made for no more than `#promiseOnDisk`. */
+  #promiseMs = 0
+  /** What the next boot will find as the longest promise of this one, at the least. */
+  #promiseOnDisk: number
+  #promiseWritten: number
+  readonly #promiseMarks = new Map<number, number>()
   /** The term that each node's session has here. */
   readonly #terms = new Map<NodeId, Taken>()
   readonly #waiting = new Map<number, { readonly to: NodeId; readonly grant: Grant; readonly top: number }>()
@@ -57,13 +69,21 @@ export class Voting {
     'not-a-voter': 0,
   }
 
-  /** @param storedTop what the disk held at boot */
-  constructor(parts: VotingParts, storedTop: number | undefined, now: Now) {
+  /** @param stored what the disk held at boot */
+  constructor(
+    parts: VotingParts,
+    stored: { top: number | undefined; promiseMs?: number | undefined },
+    now: Now,
+  ) {
     this.#parts = parts
     this.#promises = new Promises(parts.rings)
     this.#bootAt = now.mono
-    this.#silenceMs = parts.config.promiseMs
-    this.#onDisk = storedTop ?? 0
+    this.#remembers = stored.promiseMs !== undefined
+    this.#promiseOnDisk = stored.promiseMs ?? 0
+    this.#promiseWritten = this.#promiseOnDisk
+    this.#silenceMs = Math.max(parts.config.promiseMs, this.#promiseOnDisk)
+    this.#onDisk = stored.top ?? 0
+    this.#lengthen(parts.config.promiseMs)
   }
 
   get promises(): number {
@@ -72,7 +92,30 @@ export class Voting {
 
   viewChanged(ring: Ring): void {
     this.#ring = ring
-    this.#silenceMs = Math.max(this.#silenceMs, timesFor(ring.members.length, this.#parts.config).promiseMs)
+    const { promiseMs } = timesFor(ring.members.length, this.#parts.config)
+    if (!this.#remembers) this.#silenceMs = Math.max(this.#silenceMs, promiseMs)
+    this.#lengthen(promiseMs)
+  }
+
+  /** Before it makes a longer promise than ever, the next boot must be sure to find that it may have. */
+  #lengthen(promiseMs: number): void {
+    this.#promiseMs = Math.max(this.#promiseMs, promiseMs)
+    if (promiseMs > this.#promiseWritten)
+      this.#write(Math.ceil(promiseMs / PROMISE_STEP_MS) * PROMISE_STEP_MS)
+  }
+
+  /** Once the silence is over, the promises of earlier boots are too: what is longer than this boot's may be forgotten. */
+  tick(now: Now): void {
+    const needed = Math.ceil(this.#promiseMs / PROMISE_STEP_MS) * PROMISE_STEP_MS
+    if (this.#promiseWritten > needed && this.silentUntil <= now.mono) this.#write(needed)
+  }
+
+  #write(promiseMs: number): void {
+    const mark = this.#parts.nextMark()
+    this.#promiseWritten = promiseMs
+    this.#promiseMarks.set(mark, promiseMs)
+    const writes = [{ table: 'grants', key: 'promiseMs', value: promiseMs }] as const
+    this.#parts.out.push({ kind: 'persist', writes, then: [{ kind: 'persisted', mark }] })
   }
 
   expire(now: Now): void {
@@ -81,7 +124,7 @@ export class Voting {
 
   granting(now: Now): boolean {
     const { voters, top, self } = this.#parts
-    return voters.includes(self) && top.known && this.silentUntil <= now.mono
+    return voters.includes(self) && top.known && this.#promiseOnDisk > 0 && this.silentUntil <= now.mono
   }
 
   get silentUntil(): Instant {
@@ -102,7 +145,8 @@ export class Voting {
       this.#refuse(from, renew, reason ?? 'silent', now)
       return
     }
-    const { promiseMs } = timesFor(ring.members.length, this.#parts.config)
+    const wanted = timesFor(ring.members.length, this.#parts.config)
+    const promiseMs = Math.min(wanted.promiseMs, this.#promiseOnDisk)
     const verdict = this.#promises.receive(from, peer, renew, ring.checksum, promiseMs, now)
     if (verdict.kind === 'stale') this.counts.stale++
     else if (verdict.kind === 'refused') this.#refuse(from, renew, verdict.reason, now)
@@ -156,6 +200,9 @@ export class Voting {
   }
 
   persisted(mark: number, now: Now): void {
+    const promiseMs = this.#promiseMarks.get(mark)
+    if (promiseMs !== undefined) this.#promiseOnDisk = promiseMs
+    this.#promiseMarks.delete(mark)
     const waiting = this.#waiting.get(mark)
     if (!waiting) return
     this.#waiting.delete(mark)

@@ -2,7 +2,7 @@
 import type { Failure } from '../base/errors.ts'
 import type { Incarnation, NodeId, PeerId } from '../base/ids.ts'
 import type { GrantsConfig } from '../grants/config.ts'
-import type { StoredVoters } from '../grants/messages.ts'
+import type { StoredVoter } from '../grants/grants.ts'
 import type { MembershipConfig } from '../membership/config.ts'
 import type { RingConfig } from '../ring/config.ts'
 import type { TasksConfig } from '../tasks/config.ts'
@@ -29,7 +29,7 @@ export interface NodeInit {
   readonly tasks: TasksConfig
   readonly grants: GrantsConfig
   /** What the store held of this voter at boot; undefined where it held none. */
-  readonly voter: { readonly top: number | undefined; readonly voters: StoredVoters | undefined }
+  readonly voter: StoredVoter
   /** Would this node's executors take such a task? Undefined when they would. Pure. */
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** What the store held at boot. */

@@ -30,7 +30,7 @@ interface Subject {
   readonly id: NodeId
   readonly rate: number
   readonly offset: number
-  readonly disk: { top: number | undefined; voters: StoredVoters | undefined }
+  readonly disk: { top: number | undefined; voters: StoredVoters | undefined; promiseMs: number | undefined }
   peer: string
   boot: number
   frozenUntil: number
@@ -60,7 +60,7 @@ export class Adversary {
     const ids = Array.from({ length: count }, (_, i) => asNodeId(`n${i}`))
     for (const id of ids) {
       const clock = { rate: this.#random.between(0.9, 1.1), offset: this.#random.between(0, 1e6) }
-      const disk = { top: 1, voters: undefined }
+      const disk = { top: 1, voters: undefined, promiseMs: 2_500 }
       const subject = { id, ...clock, disk, peer: `${id}-1`, boot: 1, frozenUntil: 0, leaves: new Map() }
       const ring = this.#ringOf(ids)
       this.#subjects.push(this.#born({ ...subject, draining: new Map(), ring } as unknown as Subject, ids))
@@ -162,6 +162,7 @@ export class Adversary {
     if (lost) {
       subject.peer = `${subject.id}-${this.#order}`
       subject.disk.top = undefined
+      subject.disk.promiseMs = undefined
     }
     this.#born(
       subject,

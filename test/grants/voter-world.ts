@@ -387,7 +387,7 @@ export class VoterWorld {
       this.#afterDisk(machine, life, () => {
         for (const write of effect.writes) {
           if (write.key === 'top') machine.disk.top = write.value
-          else machine.disk.voters = structuredClone(write.value)
+          else if (write.key === 'voters') machine.disk.voters = structuredClone(write.value)
         }
         for (const then of effect.then) this.#perform(machine, life, then)
       })
