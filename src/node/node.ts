@@ -268,19 +268,24 @@ export class Node implements Machine {
   }
 
   #mapAll(effects: readonly RoomEffect[]): Effect[] {
-    return effects.flatMap(effect => this.#map(effect))
+    const mapped: Effect[] = []
+    for (const effect of effects) {
+      const one = this.#map(effect)
+      if (one !== undefined) mapped.push(one)
+    }
+    return mapped
   }
 
   /** The `send` of a room names a node; the wire knows links. */
-  #map(effect: RoomEffect): Effect[] {
-    if (effect.kind === 'persist') return [{ ...effect, then: this.#mapAll(effect.then) }]
-    if (effect.kind !== 'send') return [effect]
+  #map(effect: RoomEffect): Effect | undefined {
+    if (effect.kind === 'persist') return { ...effect, then: this.#mapAll(effect.then) }
+    if (effect.kind !== 'send') return effect
     const link = this.membership.linkTo(effect.to)
     if (link === undefined) {
       this.#unsendable++
-      return []
+      return undefined
     }
-    return [{ kind: 'send', link, message: effect.message }]
+    return { kind: 'send', link, message: effect.message }
   }
 }
 
