@@ -30,6 +30,8 @@ export const INVARIANTS = {
     'Nothing executes, and no leave stands, a lease after the last request that a quorum granted.',
   'no eviction without a lease': 'In quorum mode only a node with a live lease calls another dead.',
   'a voter is silent after boot': 'A voter grants nothing for a promise length after each boot.',
+  'a voter takes nothing back':
+    'While a grant stands, its voter grants no earlier request of the same session: that one claimed other keys.',
   'a term is on disk before it is granted':
     'A grant that says so comes from a voter whose disk has the term.',
   'every key has an actor': 'At the end of the quiet exactly one node may act for each key.',

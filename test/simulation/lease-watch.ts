@@ -25,6 +25,13 @@ interface Asked {
   grantedAt: number
 }
 
+interface Granted {
+  readonly session: number
+  readonly seq: number
+  /** On the voter's clock. */
+  readonly at: number
+}
+
 export class LeaseWatch {
   readonly #cluster: Cluster
   readonly #findings: Findings
@@ -34,12 +41,18 @@ export class LeaseWatch {
   /** Per voter: the terms that it was asked for, by who asked, session and number. */
   readonly #terms = new WeakMap<Process, Map<string, number>>()
 
+  /** Per voter: what it granted last, by whom it was asked. */
+  readonly #granted = new WeakMap<Process, Map<string, Granted>>()
+  /** The request that is being answered, when one is. */
+  #answering: { readonly seq: number; readonly peer: string } | undefined
+
   constructor(cluster: Cluster, findings: Findings) {
     this.#cluster = cluster
     this.#findings = findings
   }
 
   input(process: Process, input: Input): void {
+    this.#answering = undefined
     if (input.kind !== 'frame') return
     if (input.message.type === 'renew') this.#noteAsked(process, input.peer, input.message)
     if (input.message.type !== 'grant') return
@@ -122,25 +135,47 @@ export class LeaseWatch {
       terms = new Map()
       this.#terms.set(process, terms)
     }
+    this.#answering = { seq, peer }
     terms.set(`${peer} ${session} ${seq}`, term)
     if (terms.size > ASKED_MAX) terms.delete(terms.keys().next().value ?? '')
   }
 
-  #checkGrant(process: Process, link: number, { session, seq, termTaken }: Grant): void {
+  #checkGrant(process: Process, link: number, grant: Grant): void {
     const host = this.#cluster.world.hosts[process.host]
-    if (host === undefined) return
+    const peer = this.#partyOn(process, link)?.peer
+    if (host === undefined || peer === undefined) return
+    this.#checkOrder(process, peer, grant)
+    const { session, seq, termTaken } = grant
     const awakeMs = (process.now().mono as number) - host.clock.monoAt(process.startedAt)
     if (awakeMs < this.#cluster.grants.promiseMs - EPSILON_MS) {
-      const detail = `granted to ${this.#partyOn(process, link)?.peer} ${Math.round(awakeMs)} ms after its boot`
+      const detail = `granted to ${peer} ${Math.round(awakeMs)} ms after its boot`
       this.#findings.fail('a voter is silent after boot', host.name, detail)
     }
     const onDisk = (host.disk.rows('grants').get('top') as number | undefined) ?? 0
-    const peer = this.#partyOn(process, link)?.peer
     const term = this.#terms.get(process)?.get(`${peer} ${session} ${seq}`) ?? 0
     if (termTaken && onDisk < term) {
       const detail = `has taken term ${term}, its disk has ${onDisk}`
       this.#findings.fail('a term is on disk before it is granted', host.name, detail)
     }
+  }
+
+  /** The same grant may go out again once its term is on disk; another request may not be answered behind its back. */
+  #checkOrder(process: Process, peer: string, { session, seq }: Grant): void {
+    let granted = this.#granted.get(process)
+    if (granted === undefined) {
+      granted = new Map()
+      this.#granted.set(process, granted)
+    }
+    const last = granted.get(peer)
+    const now = process.now().mono as number
+    const stands = last?.session === session && now < last.at + this.#cluster.grants.promiseMs
+    const asked = this.#answering?.peer === peer && this.#answering.seq === seq
+    if (stands && asked && seq <= last.seq) {
+      const name = this.#cluster.world.hosts[process.host]?.name
+      const detail = `grants request ${seq} of ${peer} after ${last.seq}`
+      this.#findings.fail('a voter takes nothing back', name, detail)
+    }
+    if (!stands || seq > last.seq) granted.set(peer, { session, seq, at: now })
   }
 
   #checkEviction(process: Process, fields: Readonly<Record<string, unknown>>): void {
