@@ -17,9 +17,11 @@ const ASIDE: ReadonlySet<string> = new Set([
   'evictions-free',
 ])
 
-/** The newest line that says why a member is believed to be what it is. */
-export const newestWord = (ledger: readonly LedgerEntry[]): LedgerEntry | undefined =>
-  ledger.findLast(line => !ASIDE.has(line.event))
+/** The newest line that says why a member is believed to be what it is. Of a death that was found here: the verdict. */
+export function newestWord(ledger: readonly LedgerEntry[]): LedgerEntry | undefined {
+  const [before, newest] = [undefined, ...ledger.filter(line => !ASIDE.has(line.event))].slice(-2)
+  return newest?.event === 'member-dead' && before?.event === 'verdict' ? before : newest
+}
 
 /** What made one ring into another: each member that came, went or weighs another share, with its ledger's word on it. */
 export function causesOf(
