@@ -72,9 +72,11 @@ export class Collector {
     await this.#register?.ended
     this.#readOn()
     closeSync(this.#file)
+    this.#file = -1
   }
 
   #readOn(): void {
+    if (this.#file === -1) return // Stopped: all has been read.
     const size = fstatSync(this.#file).size
     if (size === this.#read) return
     const chunk = Buffer.alloc(size - this.#read)
