@@ -119,6 +119,31 @@ describe('from any survivor', () => {
   })
 })
 
+describe('in available mode', () => {
+  test('what two sides of a partition did at one time is counted and measured once they meet', () => {
+    const { cluster, world, run, start, nodeOf, now } = clusterOf(4)
+    start(...world.hosts)
+    run(5_000)
+    const [n1, n2, n3, n4] = world.hosts as [Host, Host, Host, Host]
+    world.partition([n1, n2], [n3, n4])
+    run(15_000)
+    const seen = (name: string, suffix?: string) =>
+      world.hosts.map(
+        host => valuesOf(nodeOf(host), now(host), name).find(each => each.suffix === suffix)?.value ?? 0,
+      )
+    for (let number = 0; number < 10; number++) for (const host of [n1, n3]) cluster.submit(host, number)
+    run(15_000)
+    assert.deepEqual(seen('key_overlap_seconds', '_count'), [0, 0, 0, 0])
+    world.healAll()
+    run(20_000)
+    const counts = seen('key_overlap_seconds', '_count')
+    const sums = seen('key_overlap_seconds', '_sum')
+    assert.ok(counts.some(count => count > 0))
+    for (const [i, count] of counts.entries()) assert.equal((sums[i] ?? 0) > 0, count > 0)
+    assert.ok(seen('task_overlaps_seen_total').some(count => count > 0))
+  })
+})
+
 describe('in quorum mode', () => {
   test('a node says what it waits for: voters, its silence after boot, a quorum', () => {
     const { world, run, start, nodeOf, now } = clusterOf(3, { expected: 3 })

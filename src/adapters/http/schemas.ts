@@ -75,9 +75,20 @@ const member = {
 }
 const memberOptional = ['cordoned', 'lastHeardMs', 'rttMs', 'ringChecksum', 'load', 'why']
 
-const voterList = object({ version: whole, names: listOf(text), previous: listOf(text), fixed: flag }, [
-  'previous',
-])
+const ballot = object({ round: whole, by: text })
+const voterList = object(
+  {
+    version: { ...whole, description: 'Odd: it stands alone. Even, from 2 on: it is changing.' },
+    names: listOf(text),
+    previous: listOf(text),
+    fixed: flag,
+    root: text,
+    floor: whole,
+    ballot,
+    promised: ballot,
+  },
+  ['previous', 'root', 'floor', 'ballot', 'promised'],
+)
 const grants = {
   enabled: flag,
   session: whole,
