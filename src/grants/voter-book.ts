@@ -221,8 +221,10 @@ export class VoterBook implements Voters {
       return
     }
     const { expectedNodes } = config
+    // Asked at every tick and message: once there is a list, a thousand names are not sorted for it.
+    if (expectedNodes === undefined || (this.#row?.version ?? 0) > 0) return
     const living = sorted(this.#live)
-    if (expectedNodes === undefined || living[0] !== self) return
+    if (living[0] !== self) return
     if (this.#row === undefined && living.length >= expectedNodes && this.#isStill(now)) {
       const names = living.slice(0, VOTERS_MAX)
       this.#log('info', 'voters-proposed', { names, seen: living.length })

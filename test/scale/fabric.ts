@@ -10,11 +10,12 @@
  */
 import { asLinkId, type LinkId } from '../../src/base/ids.ts'
 import type { Random } from '../../src/base/random.ts'
-import type { MembershipGossip, MembershipLinkMessage } from '../../src/membership/messages.ts'
+import type { MembershipGossip } from '../../src/membership/messages.ts'
 import type { MembershipEffect } from '../../src/membership/outbox.ts'
 import type { Host } from './host.ts'
-import { bytesOf, FRAME_BYTES, GOSSIP_BYTES } from './sizes.ts'
+import type { LinkMessage } from './traffic.ts'
 import type { Wheel } from './wheel.ts'
+import { Wire } from './wire.ts'
 
 const DELAY_MS_MIN = 0.2
 const DELAY_MS_MAX = 2
@@ -36,7 +37,7 @@ export class End {
   open = true
   lastArrival = 0
   heldSince = 0
-  held: MembershipLinkMessage[] | undefined
+  held: LinkMessage[] | undefined
   #other: End | undefined
 
   constructor(host: Host, dialled: string | undefined) {
@@ -74,6 +75,7 @@ export class Fabric {
   #sides: ((host: Host) => number) | undefined
   /** Share of segments that are lost. */
   loss = 0
+  readonly wire = new Wire()
 
   constructor(wheel: Wheel, random: Random) {
     this.#wheel = wheel
@@ -101,9 +103,9 @@ export class Fabric {
     }
   }
 
-  send(end: End, message: MembershipLinkMessage): void {
-    const bytes = bytesOf(message) + FRAME_BYTES
-    end.host.traffic.sent(bytes)
+  send(end: End, message: LinkMessage): void {
+    const bytes = this.wire.frame(message)
+    end.host.traffic.sent(message.type, bytes)
     const there = end.other.host
     if (this.isCut(end.host, there)) {
       if (end.held === undefined) {
@@ -153,7 +155,7 @@ export class Fabric {
   }
 
   publish(host: Host, message: MembershipGossip): void {
-    const bytes = bytesOf(message) + FRAME_BYTES + GOSSIP_BYTES
+    const bytes = this.wire.gossip(message)
     const first = new Float64Array(this.hosts.length).fill(Number.POSITIVE_INFINITY)
     first[host.index] = Number.NEGATIVE_INFINITY
     const flood = { author: host, message, bytes, first }
@@ -197,10 +199,10 @@ export class Fabric {
     })
   }
 
-  #deliver(end: End, message: MembershipLinkMessage, bytes: number): void {
+  #deliver(end: End, message: LinkMessage, bytes: number): void {
     const there = end.other
     if (!there.open || !there.host.up || !there.host.knows(there)) return
-    there.host.traffic.received(bytes)
+    there.host.traffic.heard(bytes)
     there.host.frame(there, message)
   }
 
@@ -232,9 +234,9 @@ export class Fabric {
   }
 
   #copy(host: Host, peer: Host, flood: Flood): void {
-    host.traffic.gossiped(flood.bytes)
+    host.traffic.sent(flood.message.type, flood.bytes)
     if (this.isCut(host, peer)) return
-    if (peer.up) peer.traffic.gossipHeard(flood.bytes)
+    if (peer.up) peer.traffic.heard(flood.bytes)
     const known = flood.first[peer.index] ?? Number.NEGATIVE_INFINITY
     const end = this.#gossipEnd(host, peer)
     if (end === undefined || known <= this.#wheel.now) return

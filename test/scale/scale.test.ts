@@ -1,10 +1,10 @@
-/** The small version of `npm run scale`: one cluster that is a full mesh and one that is not. */
+/** The small version of `run.ts`: clusters that are a full mesh and such as are not. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { World } from './world.ts'
 
-function joined(size: number, voters = 0): World {
-  const world = new World({ size, seed: 7, voters })
+function joined(size: number, quorum = false): World {
+  const world = new World({ size, seed: 7, quorum })
   for (const host of world.hosts) world.wheel.at(world.random.between(0, 500), () => host.start())
   world.run(501)
   assert.ok(world.agree(world.hosts, 5_000) !== undefined, `${size} nodes agree after a join storm`)
@@ -16,15 +16,15 @@ for (const size of [32, 48]) {
   test(`${size} nodes: a tenth that crashes is known to all at once, a cut to the larger side in four seconds, a heal in three`, () => {
     const world = joined(size)
     for (const host of world.random.shuffle(world.hosts).slice(0, Math.trunc(size / 10))) host.kill()
-    const crashMs = world.agree(world.running, 5_000)
+    const crashMs = world.agree(world.running, 5_000)?.last
     assert.ok(crashMs !== undefined && crashMs <= 500, `crash known in ${crashMs} ms`)
     const hosts = world.running
     const many = new Set(hosts.slice(0, Math.ceil(hosts.length * 0.7)))
     world.fabric.cut(host => (many.has(host) ? 0 : 1))
-    const cutMs = world.agree([...many], 10_000)
+    const cutMs = world.agree([...many], 10_000)?.last
     assert.ok(cutMs !== undefined && cutMs <= 4_000, `cut known in ${cutMs} ms`)
     world.fabric.heal()
-    const healMs = world.agree(hosts, 10_000)
+    const healMs = world.agree(hosts, 10_000)?.last
     assert.ok(healMs !== undefined && healMs <= 3_000, `one cluster again in ${healMs} ms`)
     assert.deepEqual([...world.falseDeaths], [])
   })
@@ -44,7 +44,7 @@ for (const size of [1, 3]) {
     const world = joined(40)
     const few = new Set(world.random.shuffle(world.hosts).slice(0, size))
     world.fabric.cut(host => (few.has(host) ? 0 : 1))
-    const aloneMs = world.agree([...few], 30_000)
+    const aloneMs = world.agree([...few], 30_000)?.last
     assert.ok(aloneMs !== undefined, 'alone')
     assert.ok(aloneMs >= 5_000, `not before it has doubted itself: ${aloneMs} ms`)
     world.fabric.heal()
@@ -63,7 +63,10 @@ test('frames do not grow with the cluster above 32 members, and bytes by two a m
     const counts = world.traffic()
     const mean = (of: (one: (typeof counts)[number]) => number): number =>
       counts.reduce((sum, one) => sum + of(one), 0) / counts.length / 4
-    return { frames: mean(one => one.linkFrames), bytes: mean(one => one.linkBytes) }
+    return {
+      frames: mean(({ sent, out }) => sent.frames - out.heartbeats.frames),
+      bytes: mean(({ sent, out }) => sent.bytes - out.heartbeats.bytes),
+    }
   })
   assert.ok(small && large)
   assert.ok(large.frames <= 1.1 * small.frames, `${small.frames} and then ${large.frames} frames a second`)
@@ -72,10 +75,21 @@ test('frames do not grow with the cluster above 32 members, and bytes by two a m
   assert.ok(grown <= 2.5, `${grown} bytes a member and vector`)
 })
 
-test('voters are linked to everybody, and everybody else to few', () => {
-  const world = joined(50, 3)
-  world.run(40_000)
+test('48 that expect each other find their voters, and all may act; a smaller side stops before the larger one evicts it', () => {
+  const world = joined(48, true)
+  const acts = world.until(world.hosts, host => host.acts, 10_000)
+  assert.ok(acts !== undefined, 'all may act')
+  world.run(37_000)
   const links = world.hosts.map(host => host.peers.size)
-  for (const voter of links.slice(0, 3)) assert.equal(voter, 49)
-  assert.ok(Math.max(...links.slice(3)) <= 42, `${Math.max(...links.slice(3))} links`)
+  for (const voter of links.slice(0, world.voters.length)) assert.equal(voter, 47)
+  assert.ok(Math.max(...links.slice(world.voters.length)) <= 42, `${Math.max(...links)} links`)
+  const few = new Set([...world.voters.slice(0, 2), ...world.hosts.slice(-12)])
+  world.fabric.cut(host => (few.has(host) ? 0 : 1))
+  const fenced = world.watch([...few], host => !host.hasLease)
+  const many = world.hosts.filter(host => !few.has(host))
+  const known = world.agree(many, 10_000)
+  const stopped = fenced.end()
+  assert.ok(known !== undefined && known.last <= 4_000, `cut known in ${known?.last} ms`)
+  assert.ok(stopped !== undefined && stopped.last <= 2_000, `stopped in ${stopped?.last} ms`)
+  assert.deepEqual([...world.falseDeaths], [])
 })

@@ -1,0 +1,134 @@
+/** What the sizes together are held to. */
+import type { Outcome } from './trial.ts'
+import type { Spread } from './world.ts'
+
+export interface Claim {
+  readonly claim: string
+  readonly seen: string
+  readonly holds: boolean
+}
+
+/** Sizes from which on frames are held to be flat. */
+const FLAT_FROM = 16
+/** The most frames a node sends at any size from there on, as a multiple of the fewest. */
+const FLAT_BAND = 1.6
+/** Sizes at which every node keeps as many links as at any larger size. */
+const VECTORS_FROM = 48
+/** Bytes each second a member more may cost a node, for each vector that it sends each second. */
+const BYTES_PER_MEMBER_AND_VECTOR = 2.2
+/** What a voter hears: 400 renewals a second above 200 members, two from each below; a fifth more for news. */
+const RENEWALS_MAX = 480
+
+/** Upper limits in ms: the worst node. */
+const AGREE_MS: readonly (readonly [what: string, of: (one: Outcome) => Spread | undefined, ms: number])[] = [
+  ['all agree after the last of a join storm started', one => one.join.agree, 2_000],
+  ['all survivors know that a tenth crashed', one => one.crash.agree, 500],
+  ['the 70 % of a partition agree', one => one.majority.agree, 5_000],
+  ['all agree after the partition healed', one => one.heal.agree, 5_000],
+  ['all agree after the loss ended', one => one.afterLoss, 5_000],
+]
+
+export function claimsOf(outcomes: readonly Outcome[]): readonly Claim[] {
+  const quorum = outcomes.filter(one => one.quorum)
+  return [
+    ...flatFrames(outcomes),
+    ...bytesGrow(outcomes),
+    ...AGREE_MS.map(([what, of, ms]) => within(what, outcomes, of, () => ms)),
+    ...(quorum.length === 0 ? [] : rights(quorum)),
+    ...harmless(outcomes),
+  ]
+}
+
+/** Of those who do not vote: voters are linked to everybody, whatever the size. */
+function flatFrames(outcomes: readonly Outcome[]): Claim[] {
+  const flat = outcomes.filter(one => one.size >= FLAT_FROM)
+  if (flat.length < 2) return []
+  const frames = flat.map(one => one.rest.out.frames)
+  const [least, most] = [Math.min(...frames), Math.max(...frames)]
+  return [
+    {
+      claim: `a node at rest sends as many frames from ${FLAT_FROM} members on, within ${FLAT_BAND} times the fewest`,
+      seen: `${flat.map(one => `${one.size}: ${one.rest.out.frames.toFixed(0)}`).join(', ')} (${(most / least).toFixed(2)} times)`,
+      holds: most <= FLAT_BAND * least,
+    },
+  ]
+}
+
+function bytesGrow(outcomes: readonly Outcome[]): Claim[] {
+  const large = outcomes.filter(one => one.size >= VECTORS_FROM)
+  const [small, most] = [large[0], large.at(-1)]
+  if (small === undefined || most === undefined || small === most) return []
+  const perMember = (most.rest.out.bytes - small.rest.out.bytes) / (most.size - small.size)
+  const vectors = most.rest.kinds.vectors.frames
+  return [
+    {
+      claim: `a member more costs a node at most ${BYTES_PER_MEMBER_AND_VECTOR} bytes for each vector it sends`,
+      seen: `${(perMember / vectors).toFixed(2)} from ${small.size} to ${most.size} members (${vectors.toFixed(0)} vectors/s)`,
+      holds: perMember <= BYTES_PER_MEMBER_AND_VECTOR * vectors,
+    },
+  ]
+}
+
+/** Above 200 members the times of the right to act grow with the cluster, and so do these. */
+function rights(outcomes: readonly Outcome[]): Claim[] {
+  const leaseMs = ({ size }: Outcome): number => Math.max(2_000, size * 10)
+  const grown = outcomes.filter(one => one.renewalsPerVoter > RENEWALS_MAX)
+  return [
+    within(
+      'the smaller side has no leave to act once its lease has run out',
+      outcomes,
+      one => one.minority,
+      leaseMs,
+    ),
+    within(
+      'all may act, boot silence and agreement included, after a join storm',
+      outcomes,
+      one => one.joinActs,
+      one => 1.25 * leaseMs(one) + 3_000,
+    ),
+    within(
+      'all may act again after the partition healed',
+      outcomes,
+      one => one.healActs,
+      one => 1.25 * leaseMs(one) + 3_000,
+    ),
+    {
+      claim: `a voter hears at most ${RENEWALS_MAX} renewals a second`,
+      seen: outcomes.map(one => `${one.size}: ${one.renewalsPerVoter.toFixed(0)}`).join(', '),
+      holds: grown.length === 0,
+    },
+  ]
+}
+
+function harmless(outcomes: readonly Outcome[]): Claim[] {
+  const sum = (of: (one: Outcome) => number): number => outcomes.reduce((all, one) => all + of(one), 0)
+  const deaths = sum(one => one.falseDeaths)
+  return [
+    { claim: 'nobody is buried who can be reached', seen: `${deaths} false deaths`, holds: deaths === 0 },
+    {
+      claim: 'among them under 20 % loss',
+      seen: `${sum(one => one.lossDeaths)} false deaths, ${sum(one => one.lossSuspicions)} suspicions`,
+      holds: sum(one => one.lossDeaths) === 0,
+    },
+  ]
+}
+
+function within(
+  what: string,
+  outcomes: readonly Outcome[],
+  of: (one: Outcome) => Spread | undefined,
+  limitMs: (one: Outcome) => number,
+): Claim {
+  const limits = new Set(outcomes.map(limitMs))
+  const limit =
+    limits.size === 1 ? `${[...limits][0]} ms` : `${Math.min(...limits)} to ${Math.max(...limits)} ms by size`
+  const last = (one: Outcome): string => {
+    const spread = of(one)
+    return spread === undefined ? 'not' : spread.last.toFixed(0)
+  }
+  return {
+    claim: `${what}, in ${limit}`,
+    seen: outcomes.map(one => `${one.size}: ${last(one)}`).join(', '),
+    holds: outcomes.every(one => (of(one)?.last ?? Number.POSITIVE_INFINITY) <= limitMs(one)),
+  }
+}
