@@ -1,127 +1,158 @@
 /**
  * A seeded adversary of the right to act: views are arbitrarily wrong, clocks run apart, messages are lost, late,
- * reordered and doubled, nodes freeze, restart and lose disks. There is no membership here and no driver.
+ * reordered and doubled, links break one way, nodes freeze, leave, crash, restart and lose their disks, promises and
+ * leases change their length, and the voter list changes meanwhile. There is no membership here and no driver.
+ *
+ * Held at every step: no two nodes may act for one key at one moment of true time; the term of a key rises with every
+ * change of its owner and never falls. And when faults have ended, each key has its owner again, under one voter list.
  */
 import assert from 'node:assert/strict'
 import { asNodeId, asPeerId, type NodeId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
-import { instantOf, type Now, wallOf } from '../../src/base/time.ts'
-import { grantsDefaults } from '../../src/grants/config.ts'
-import type { GrantsEffect } from '../../src/grants/effects.ts'
-import { Grants } from '../../src/grants/grants.ts'
-import type { GrantsLinkMessage, StoredVoters } from '../../src/grants/messages.ts'
+import type { GrantsLinkMessage } from '../../src/grants/messages.ts'
+import { isMajority, namesOf } from '../../src/grants/voter-list.ts'
 import { buildRing } from '../../src/ring/build-ring.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
-import type { Ring } from '../../src/ring/ring.ts'
+import type { Ring, RingMember } from '../../src/ring/ring.ts'
+import { Subject } from './subject.ts'
+import { Timeline } from './timeline.ts'
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `key-${i}`)
-const TICK_MS = 50
+/** More than can be kept, when all of them drain. */
+const MANY = Array.from({ length: 900 }, (_, i) => `many-${i}`)
+/** Members that only make a ring large: its times are stretched. They own few keys. */
+const CROWD = Array.from({ length: 330 }, (_, i) => ({ id: asNodeId(`x${i}`), weight: 0.25 }))
 export const FAULTS_MS = 20_000
-const CALM_MS = 9_000
+const CALM_MS = 30_000
 const RING = { ...ringDefaults(), vnodesPerWeight: 4 }
-
-interface Leave {
-  /** True time at which it ends. */
-  readonly until: number
-  readonly term: number
-}
-
-interface Subject {
-  readonly id: NodeId
-  readonly rate: number
-  readonly offset: number
-  readonly disk: { top: number | undefined; voters: StoredVoters | undefined; promiseMs: number | undefined }
-  peer: string
-  boot: number
-  frozenUntil: number
-  /** Runs with its boot number; what was meant for an earlier one is gone. */
-  grants: Grants
-  ring: Ring
-  leaves: Map<string, Leave>
-  /** Lost keys and the true time at which their work ends. */
-  draining: Map<string, number>
-}
+const SHORT = { leaseMs: 2_000, promiseMs: 2_500 }
+const LONG = { leaseMs: 4_000, promiseMs: 5_000 }
 
 export class Adversary {
   readonly #random: Random
+  readonly #timeline = new Timeline()
   readonly #subjects: Subject[] = []
-  readonly #events: { readonly at: number; readonly order: number; readonly run: () => void }[] = []
+  readonly #rings = new Map<string, Ring>()
   readonly #last = new Map<string, { readonly by: string; readonly term: number }>()
-  #order = 0
-  #time = 0
+  /** "a>b" while nothing gets from a to b. */
+  readonly #deaf = new Set<string>()
+  /** Of 20 worlds one has so many keys, and six have large rings. */
+  readonly #many: boolean
+  readonly #crowded: boolean
   #loss = 0
+  #lateMs = 3_000
   #calm = false
-  /** Times that some node came to act for a key. */
-  gained = 0
+  /** Who lost its disk last: no other does before it knows its top again. */
+  #forgetful: Subject | undefined
+  /** Times that some node came to act for a key, and what else came about: a model that is never busy proves nothing. */
+  readonly counts = { gained: 0, kept: 0, overflows: 0, refusals: 0, wipes: 0, lists: 0, rings: 0 }
 
   constructor(seed: number) {
     this.#random = new Random(seed)
-    const count = 3 + this.#random.below(7)
+    this.#many = this.#random.chance(0.05)
+    this.#crowded = this.#random.chance(0.3)
+    const count = this.#many ? 3 : 3 + this.#random.below(6)
     const ids = Array.from({ length: count }, (_, i) => asNodeId(`n${i}`))
-    for (const id of ids) {
-      const clock = { rate: this.#random.between(0.9, 1.1), offset: this.#random.between(0, 1e6) }
-      const disk = { top: 1, voters: undefined, promiseMs: 2_500 }
-      const subject = { id, ...clock, disk, peer: `${id}-1`, boot: 1, frozenUntil: 0, leaves: new Map() }
-      const ring = this.#ringOf(ids)
-      this.#subjects.push(this.#born({ ...subject, draining: new Map(), ring } as unknown as Subject, ids))
+    const voters = ids.slice(0, Math.max(1, count - this.#random.below(3)))
+    const ring = this.#ringOf(ids)
+    for (const id of ids) this.#subjects.push(this.#subject(id, voters, ring))
+  }
+
+  #subject(id: NodeId, voters: readonly NodeId[], ring: Ring): Subject {
+    const parts = {
+      id,
+      rate: this.#random.pick([0.9, 1.1, this.#random.between(0.9, 1.1)]) ?? 1,
+      offset: this.#random.between(0, 1e6),
+      random: this.#random,
+      timeline: this.#timeline,
+      voters,
+      keys: this.#many ? [...KEYS, ...MANY] : KEYS,
+      buildRing: (members: readonly RingMember[]) => this.#built(members),
+      send: (from: Subject, to: NodeId, message: GrantsLinkMessage) => this.#send(from, to, message),
+      stepped: (subject: Subject) => this.#judge(subject),
     }
+    return new Subject(parts, ring)
   }
 
   run(): void {
-    for (const subject of this.#subjects) this.#tick(subject)
-    this.#at(100, () => this.#fault())
-    this.#until(FAULTS_MS)
-    this.#calm = true
-    this.#loss = 0
-    const all = this.#ringOf(this.#subjects.map(({ id }) => id))
-    for (const subject of this.#subjects) this.#see(subject, all)
-    this.#until(FAULTS_MS + CALM_MS)
+    for (const subject of this.#subjects) subject.start(this.#ids)
+    this.#timeline.after(100, () => this.#fault())
+    this.#timeline.runUntil(FAULTS_MS)
+    this.#rest()
+    this.#timeline.runUntil(FAULTS_MS + CALM_MS)
+    this.#checkEnd()
+    this.counts.rings = this.#rings.size
+  }
+
+  // ---- what must hold
+
+  #judge(subject: Subject): void {
+    const by = `${subject.id} ${subject.peer} ${subject.boot}`
+    const { now } = this.#timeline
+    for (const [key, { term }] of subject.leaves) {
+      const rival = this.#subjects.find(
+        other => other !== subject && (other.leaves.get(key)?.until ?? 0) > now,
+      )
+      assert.ok(rival === undefined, `${key} has two actors at ${now}: ${subject.id}, ${rival?.id}`)
+      const last = this.#last.get(key)
+      if (last?.by === by && last.term === term) continue
+      const rises = last === undefined || (last.by === by ? term >= last.term : term > last.term)
+      assert.ok(rises, `${key}: ${by} has term ${term} after ${last?.by} ${last?.term}`)
+      this.#last.set(key, { by, term })
+      if (last?.by !== by) this.counts.gained++
+    }
+  }
+
+  #checkEnd(): void {
+    const lists = this.#subjects.map(({ grants }) => grants?.voters.list)
+    const [first] = lists
+    for (const list of lists)
+      assert.deepEqual(list?.names, first?.names, 'all have one voter list in the end')
+    assert.equal(first?.previous, undefined, 'no change goes on for ever')
+    this.counts.lists = ((first?.version ?? 1) - 1) / 2
+    const all = this.#ringOf(this.#ids)
     for (const key of KEYS) {
-      const owner = this.#actors(key).map(({ id }) => id)
-      assert.deepEqual(owner, [all.owner(key)], `${key} has its actor once faults are over`)
+      const actors = this.#subjects.filter(({ leaves }) => (leaves.get(key)?.until ?? 0) > this.#timeline.now)
+      const owners = actors.map(({ id }) => id)
+      assert.deepEqual(owners, [all.owner(key)], `${key} has its actor once faults are over`)
     }
+    for (const { grants } of this.#subjects) this.counts.overflows += grants?.counters()['overflows'] ?? 0
   }
 
-  #until(end: number): void {
-    for (;;) {
-      const next = this.#events[0]
-      if (!next || next.at > end) break
-      this.#pop()
-      this.#time = next.at
-      next.run()
-      this.#check()
-    }
-    this.#time = end
-  }
-
-  #check(): void {
-    for (const key of KEYS) {
-      const actors = this.#actors(key)
-      assert.ok(actors.length <= 1, `${key} has two actors at ${this.#time}: ${actors.map(({ id }) => id)}`)
-    }
-  }
-
-  #actors(key: string): Subject[] {
-    return this.#subjects.filter(({ leaves }) => (leaves.get(key)?.until ?? 0) > this.#time)
-  }
+  // ---- faults
 
   #fault(): void {
     if (this.#calm) return
-    this.#at(this.#random.between(20, 600), () => this.#fault())
+    this.#timeline.after(this.#random.between(20, 500), () => this.#fault())
     const subject = this.#random.pick(this.#subjects)
     assert.ok(subject)
-    const dice = this.#random.below(12)
-    if (dice < 5) this.#see(subject, this.#someRing(subject))
-    else if (dice < 7) this.#seeAll()
-    else if (dice < 8) this.#freeze(subject)
-    else if (dice < 9) this.#restart(subject, this.#random.chance(0.2))
-    else this.#loss = this.#random.chance(0.5) ? 0 : this.#random.between(0, 0.5)
+    const dice = this.#random.next()
+    if (dice < 0.35) this.#see(subject, this.#someRing(subject))
+    else if (dice < 0.5) this.#seeAll()
+    else if (dice < 0.58) this.#freeze(subject)
+    else if (dice < 0.66) this.#crash(subject)
+    else if (dice < 0.7) this.#see(subject, subject.ring, true)
+    else if (dice < 0.76) this.#unlink(subject)
+    else if (dice < 0.84) this.#cut(subject)
+    else if (dice < 0.94) this.#changeVoters(subject)
+    else this.#weather()
+  }
+
+  #weather(): void {
+    this.#loss = this.#random.chance(0.5) ? 0 : this.#random.between(0, 0.5)
+    this.#lateMs = this.#random.pick([300, 3_000, 6_000]) ?? 0
   }
 
   /** Not again while it is frozen: what waits must keep its order. */
   #freeze(subject: Subject): void {
-    if (subject.frozenUntil > this.#time) return
-    subject.frozenUntil = this.#time + this.#random.between(100, 5_000)
+    if (!subject.isFrozen) subject.frozenUntil = this.#timeline.now + this.#random.between(100, 5_000)
+  }
+
+  #see(subject: Subject, ring: Ring, leaving = false): void {
+    const live = this.#ids.filter(id => id === subject.id || this.#random.chance(0.9))
+    const spread = this.#random.pick([0, 1_500, 4_000]) ?? 0
+    subject.see(ring, live, leaving, () => this.#random.between(0, spread))
+    this.counts.kept += subject.draining.size > 0 ? 1 : 0
   }
 
   #seeAll(): void {
@@ -129,180 +160,121 @@ export class Adversary {
     for (const subject of this.#subjects) if (this.#random.chance(0.8)) this.#see(subject, ring)
   }
 
-  #someRing(self: Subject | undefined): Ring {
-    const ids = this.#subjects.map(({ id }) => id).filter(id => id === self?.id || this.#random.chance(0.8))
-    return this.#ringOf(ids, this.#random.chance(0.2) ? 2 : 1)
+  /** The node's links to these break: it gives up by itself when they were a quorum's. */
+  #unlink(subject: Subject): void {
+    const gone = new Set(this.#ids.filter(id => id !== subject.id && this.#random.chance(0.6)))
+    subject.step((grants, now) => grants.unreachable(gone, now))
   }
 
-  #ringOf(ids: readonly NodeId[], weight = 1): Ring {
-    return buildRing(
-      ids.map((id, i) => ({ id, weight: i === 0 ? weight : 1 })),
-      RING,
-    )
-  }
-
-  #see(subject: Subject, ring: Ring): void {
-    this.#step(subject, (grants, now) => {
-      subject.ring = ring
-      const { grants: own } = subject
-      for (const key of KEYS) {
-        const lost = ring.owner(key) !== subject.id && own.leaveFor(key) && !subject.draining.has(key)
-        if (lost) subject.draining.set(key, this.#time + this.#random.between(0, 1_500))
+  #cut(subject: Subject): void {
+    for (const other of this.#ids) {
+      for (const way of [`${subject.id}>${other}`, `${other}>${subject.id}`]) {
+        if (!this.#random.chance(0.4)) continue
+        this.#deaf.add(way)
+        this.#timeline.after(this.#random.between(200, 6_000), () => this.#deaf.delete(way))
       }
-      const live = this.#subjects.map(({ id }) => id)
-      grants.viewChanged(ring, live, false, now)
+    }
+  }
+
+  #crash(subject: Subject): void {
+    if (subject.grants === undefined) return
+    subject.kill()
+    for (const other of this.#subjects) if (this.#random.chance(0.5)) this.#refuse(other, subject)
+    if (this.#random.chance(0.3)) this.#wipe(subject)
+    const times = this.#random.chance(0.3) ? LONG : SHORT
+    const downMs = this.#random.pick([5, 300, 4_000]) ?? 0
+    this.#timeline.after(this.#random.between(0, downMs), () => this.#restart(subject, times))
+  }
+
+  #restart(subject: Subject, times: typeof SHORT): void {
+    if (subject.grants !== undefined) return
+    subject.times = times
+    subject.start(this.#ids)
+  }
+
+  /** It is seen by another that nobody listens where the process was: true as long as it is down. */
+  #refuse(other: Subject, gone: Subject): void {
+    this.#timeline.after(this.#random.between(0, 300), () => {
+      if (gone.grants !== undefined || other.grants === undefined) return
+      other.step((grants, now) => grants.refused(gone.id, now))
+      this.counts.refusals++
     })
   }
 
-  #restart(subject: Subject, lost: boolean): void {
-    subject.leaves.clear()
-    subject.draining.clear()
-    subject.frozenUntil = 0
-    subject.boot = lost ? 1 : subject.boot + 1
-    if (lost) {
-      subject.peer = `${subject.id}-${this.#order}`
-      subject.disk.top = undefined
-      subject.disk.promiseMs = undefined
-    }
-    this.#born(
-      subject,
-      this.#subjects.map(({ id }) => id),
-    )
-    this.#see(subject, subject.ring)
+  /**
+   * The disk is gone, and the key with it. One at a time, and not that of one who is a quorum by itself: nothing can be
+   * promised when what a quorum knew is lost.
+   */
+  #wipe(subject: Subject): void {
+    if (this.#forgetful !== undefined && this.#forgetful.disk.top === undefined) return
+    if (subject.disk.top === undefined) return
+    const alone = this.#subjects.some(({ disk }) => {
+      const lists = disk.voters === undefined ? [] : [disk.voters.names, disk.voters.previous ?? []]
+      return lists.some(names => isMajority(names, new Set([subject.id]), true))
+    })
+    if (alone) return
+    this.#forgetful = subject
+    subject.disk = { top: undefined, voters: undefined, promiseMs: undefined }
+    subject.peer = `${subject.id}-${this.#timeline.now}`
+    subject.boot = 0
+    this.counts.wipes++
   }
 
-  #born(subject: Subject, voters: readonly NodeId[]): Subject {
-    const config = { ...grantsDefaults(), mode: 'quorum' as const, voters }
-    const now = this.#now(subject)
-    subject.grants = new Grants(
-      {
-        self: subject.id,
-        peer: asPeerId(subject.peer),
-        session: subject.boot,
-        config,
-        stored: { ...subject.disk },
-        buildRing: members => buildRing(members, RING),
-        random: this.#random.fork(),
-      },
-      now,
-    )
-    subject.grants.viewChanged(subject.ring, voters, false, now)
-    return subject
+  #changeVoters(subject: Subject): void {
+    const list = subject.grants?.voters.list
+    const other = this.#random.pick(this.#ids)
+    if (list === undefined || other === undefined) return
+    const kind = namesOf(list).includes(other) ? 'remove' : 'add'
+    subject.step((grants, now) => void grants.changeVoters(kind, other, now))
   }
 
-  #now({ rate, offset }: Subject): Now {
-    return { mono: instantOf(offset + this.#time * rate), wall: wallOf(1e12 + this.#time) }
-  }
-
-  #tick(subject: Subject): void {
-    this.#step(subject, (grants, now) => grants.tick(now))
-    this.#at(TICK_MS / subject.rate, () => this.#tick(subject))
-  }
-
-  /** One input; a frozen node takes it when it wakes, after those that came before. */
-  #step(subject: Subject, input: (grants: Grants, now: Now) => void): void {
-    const { grants, frozenUntil } = subject
-    if (frozenUntil > this.#time) {
-      this.#atTime(frozenUntil, () => subject.grants === grants && this.#step(subject, input))
-      return
-    }
-    const now = this.#now(subject)
-    grants.awake(now)
-    input(grants, now)
-    for (const [key, end] of subject.draining) {
-      const over = end <= this.#time || subject.ring.owner(key) === subject.id || !grants.leaveFor(key)
-      if (over) subject.draining.delete(key)
-    }
-    grants.keep([...subject.draining.keys()])
-    for (const effect of grants.effects()) this.#perform(subject, effect)
-    this.#note(subject, now)
-  }
-
-  #note(subject: Subject, now: Now): void {
-    for (const key of KEYS) {
-      const leave = subject.grants.leaveFor(key)
-      if (!leave) {
-        subject.leaves.delete(key)
-        continue
-      }
-      const until = this.#time + (leave.until - now.mono) / subject.rate
-      subject.leaves.set(key, { until, term: leave.term })
-      const by = `${subject.id} ${subject.peer} ${subject.boot}`
-      const last = this.#last.get(key)
-      if (last?.by === by) continue
-      assert.ok(
-        !last || leave.term > last.term,
-        `${key}: ${by} has term ${leave.term} after ${last?.by} ${last?.term}`,
-      )
-      this.#last.set(key, { by, term: leave.term })
-      this.gained++
-    }
-    for (const [key, leave] of subject.leaves) {
-      const last = this.#last.get(key)
-      if (last && leave.term > last.term) this.#last.set(key, { ...last, term: leave.term })
+  #rest(): void {
+    this.#calm = true
+    this.#loss = 0
+    this.#deaf.clear()
+    const all = this.#ringOf(this.#ids)
+    for (const subject of this.#subjects) {
+      this.#restart(subject, SHORT)
+      subject.see(all, this.#ids, false, () => 500)
     }
   }
 
-  #perform(subject: Subject, effect: GrantsEffect): void {
-    const { grants } = subject
-    if (effect.kind === 'send') this.#send(subject, effect.to, effect.message)
-    else if (effect.kind === 'persist') {
-      this.#at(this.#random.between(0, 20), () => {
-        if (subject.grants !== grants) return
-        for (const { key, value } of effect.writes) Object.assign(subject.disk, { [key]: value })
-        for (const then of effect.then) this.#perform(subject, then)
-      })
-    } else if (effect.kind === 'persisted') this.#step(subject, (own, now) => own.persisted(effect.mark, now))
+  // ---- rings and wires
+
+  get #ids(): readonly NodeId[] {
+    return this.#subjects.map(({ id }) => id)
+  }
+
+  #someRing(self: Subject | undefined): Ring {
+    const ids = this.#ids.filter(id => id === self?.id || this.#random.chance(0.75))
+    const crowd = this.#crowded && this.#random.chance(0.4) ? 200 + 10 * this.#random.below(14) : 0
+    return this.#ringOf(ids, this.#random.pick([1, 1, 1, 2]), crowd)
+  }
+
+  #ringOf(ids: readonly NodeId[], weight = 1, crowd = 0): Ring {
+    const members = ids.map((id, i) => ({ id, weight: (i === 0 ? weight : 1) * (crowd > 0 ? 50 : 1) }))
+    return this.#built([...members, ...CROWD.slice(0, crowd)])
+  }
+
+  #built(members: readonly RingMember[]): Ring {
+    const name = members.map(({ id, weight }) => `${id} ${weight}`).join()
+    const ring = this.#rings.get(name) ?? buildRing(members, RING)
+    this.#rings.set(name, ring)
+    return ring
   }
 
   #send(from: Subject, to: NodeId, message: GrantsLinkMessage): void {
     const target = this.#subjects.find(({ id }) => id === to)
-    assert.ok(target && target !== from, 'a node never sends to itself')
+    assert.ok(target && target !== from, 'a node never sends to itself, nor to nobody')
+    if (this.#deaf.has(`${from.id}>${to}`)) return
     const peer = asPeerId(from.peer)
-    for (let copies = this.#random.chance(0.05) && !this.#calm ? 2 : 1; copies > 0; copies--) {
+    const copies = !this.#calm && this.#random.chance(0.05) ? 2 : 1
+    for (let copy = 0; copy < copies; copy++) {
       if (this.#random.chance(this.#loss)) continue
-      const late = !this.#calm && this.#random.chance(0.1) ? this.#random.between(0, 3_000) : 0
-      this.#at(this.#random.between(1, 30) + late, () => {
-        this.#step(target, (grants, now) => grants.message(from.id, peer, message, now))
+      const late = !this.#calm && this.#random.chance(0.1) ? this.#random.between(0, this.#lateMs) : 0
+      this.#timeline.after(this.#random.between(1, 30) + late, () => {
+        target.step((grants, now) => grants.message(from.id, peer, message, now))
       })
     }
   }
-
-  #at(inMs: number, run: () => void): void {
-    this.#atTime(this.#time + inMs, run)
-  }
-
-  #atTime(at: number, run: () => void): void {
-    const event = { at, order: this.#order++, run }
-    const heap = this.#events
-    let i = heap.push(event) - 1
-    while (i > 0) {
-      const up = (i - 1) >> 1
-      const parent = heap[up]
-      if (!parent || !before(event, parent)) break
-      heap[i] = parent
-      i = up
-    }
-    heap[i] = event
-  }
-
-  #pop(): void {
-    const heap = this.#events
-    const last = heap.pop()
-    if (!last || heap.length === 0) return
-    let i = 0
-    for (;;) {
-      const left = heap[2 * i + 1]
-      if (!left) break
-      const right = heap[2 * i + 2]
-      const [child, at] = right && before(right, left) ? [right, 2 * i + 2] : [left, 2 * i + 1]
-      if (!before(child, last)) break
-      heap[i] = child
-      i = at
-    }
-    heap[i] = last
-  }
 }
-
-type Timed = { readonly at: number; readonly order: number }
-const before = (a: Timed, b: Timed): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
