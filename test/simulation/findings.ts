@@ -9,6 +9,8 @@ export const INVARIANTS = {
   'nobody pretends': 'A node says nothing about itself but its own name, key and incarnation.',
   'no false death': 'Under mild faults no live member is ever called dead.',
   'a pause accuses nobody': 'Where nothing is wrong but pauses, only a member that stood still is accused.',
+  'a newcomer accuses nobody':
+    'Who has been there for less than the shortest silence calls nobody silent: it has not watched yet.',
   'a verdict hears what waits':
     'Where nothing is wrong but pauses, nobody is called dead who has been awake for a second.',
   'views converge': 'At the end every live node counts exactly the live nodes as living, as they are now.',

@@ -3,6 +3,7 @@
  * four times a virtual second. Liveness is checked at the end, after a quiet period (`end-checks.ts`).
  */
 import type { NodeId, RequestId } from '../../src/base/ids.ts'
+import { membershipDefaults } from '../../src/membership/config.ts'
 import type { MemberRecord } from '../../src/membership/member.ts'
 import type { Claim } from '../../src/membership/messages.ts'
 import type { Effect, Input } from '../../src/node/machine.ts'
@@ -32,6 +33,9 @@ const LEAVE_SLACK_MS = 3_500
 const HEARD_MS = 1_000
 /** Claims about a pause may be said again for this long after it. */
 const PAUSE_ECHO_MS = 3_000
+
+/** The shortest silence that is an accusation, in ms of the accuser's clock. */
+const SILENCE_MS_MIN = membershipDefaults().silenceMsMin
 
 interface Rate {
   second: number
@@ -108,11 +112,15 @@ export class Invariants implements WorldProbe {
       case 'send':
         this.#count(process).messages++
         if (effect.message.type === 'hello') this.#checkSelf(process, effect.message.self)
+        if (effect.message.type === 'claims') this.#checkWatched(process, effect.message.claims)
         return
       case 'publish':
         this.#count(process).messages++
         if (effect.message.type === 'rumour') this.#checkRumour(process, effect.message.members)
-        if (effect.message.type === 'claims') this.#checkClaims(process, effect.message.claims)
+        if (effect.message.type === 'claims') {
+          this.#checkWatched(process, effect.message.claims)
+          this.#checkClaims(process, effect.message.claims)
+        }
         return
       case 'dial':
         this.#count(process).dials++
@@ -183,6 +191,22 @@ export class Invariants implements WorldProbe {
     if (profile === 'mixed' || profile === 'pauses')
       this.#tally.count('sightings of false deaths under harsh faults')
     else this.#fail('no false death', by, `${record.id} is alive in incarnation ${belief.self.incarnation}`)
+  }
+
+  /** Nobody can have watched a silence that is longer than its own life. */
+  #checkWatched(by: Process, claims: readonly Claim[]): void {
+    const host = this.#cluster.world.hosts[by.host]
+    if (host === undefined) return
+    const ageMs = (by.now().mono as number) - host.clock.monoAt(by.startedAt)
+    if (ageMs >= SILENCE_MS_MIN) return
+    for (const { accuser, subject, evidence, withdrawn } of claims) {
+      if (withdrawn || evidence !== 'timeout' || accuser !== host.name) continue
+      this.#fail(
+        'a newcomer accuses nobody',
+        by,
+        `accuses ${subject} of silence, ${Math.round(ageMs)} ms old`,
+      )
+    }
   }
 
   #checkClaims(by: Process, claims: readonly Claim[]): void {

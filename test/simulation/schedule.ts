@@ -55,6 +55,10 @@ const MORE = 0x40_4e
 /** Share of mixed runs in which every clock is as wrong as is borne, one way or the other. */
 const APART_SHARE = 0.25
 
+/** Tasks submitted besides in a busy run, and their numbers. */
+const BUSY_SUBMITS = 40
+const FIRST_OF_BUSY = 100
+
 export function makeSchedule(options: Shape): Schedule {
   const { seed, profile, mode, nodes, seconds } = options
   const random = new Random(seed).fork()
@@ -67,7 +71,12 @@ export function makeSchedule(options: Shape): Schedule {
   const faults = drawFaults(random, options, quietAt)
   if (profile === 'mixed')
     faults.push(...drawChanges(more, faults, nodes, quietAt), ...drawLate(more, quietAt))
-  const submits = mode === 'quorum' || random.chance(0.5) ? planSubmits(random, nodes, quietAt) : []
+  const shape = { ...options, until: quietAt }
+  const submits =
+    mode === 'quorum' || random.chance(0.5) ? planSubmits(random, 1 + random.below(12), 0, shape) : []
+  // Where work is always under way, some of it is when the right to it ends.
+  if (mode === 'quorum' && profile === 'mixed' && more.chance(0.5))
+    submits.push(...planSubmits(more, BUSY_SUBMITS, FIRST_OF_BUSY, shape))
   const wide = random.chance(0.2)
   return {
     ...options,
@@ -122,11 +131,17 @@ function planHosts(random: Random, profile: Profile, nodes: number): HostPlan[] 
 
 const withRate = (plan: HostPlan, rate: number): HostPlan => ({ ...plan, clock: { ...plan.clock, rate } })
 
-function planSubmits(random: Random, nodes: number, until: number): Fault[] {
-  return Array.from({ length: 1 + random.below(12) }, (_, task) => ({
-    at: random.between(2_000, until),
+/** @param first number of the first task; the others follow */
+function planSubmits(
+  random: Random,
+  count: number,
+  first: number,
+  shape: Shape & { until: number },
+): Fault[] {
+  return Array.from({ length: count }, (_, index) => ({
+    at: random.between(2_000, shape.until),
     kind: 'submit' as const,
-    host: random.below(nodes),
-    task,
+    host: random.below(shape.nodes),
+    task: first + index,
   }))
 }
