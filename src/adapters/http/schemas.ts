@@ -60,6 +60,7 @@ const member = {
   status: oneOf('alive', 'dead', 'left'),
   leaving: flag,
   cordoned: flag,
+  goneAt: number,
   addresses: listOf(text),
   weight: number,
   opinion: oneOf(...MEMBER_STATUSES),
@@ -73,7 +74,7 @@ const member = {
   claims: listOf(anything),
   why: ledgerLine,
 }
-const memberOptional = ['cordoned', 'lastHeardMs', 'rttMs', 'ringChecksum', 'load', 'why']
+const memberOptional = ['cordoned', 'goneAt', 'lastHeardMs', 'rttMs', 'ringChecksum', 'load', 'why']
 
 const ballot = object({ round: whole, by: text })
 const voterList = object(
