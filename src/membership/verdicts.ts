@@ -65,6 +65,8 @@ export class Verdicts {
   readonly #mayEvict: (() => boolean) | undefined
   readonly #cases = new Map<NodeId, Case>()
   #deaths: Instant[] = []
+  /** When all cases were judged last: would it have been a mass death? */
+  #cautious = false
   #withheld: ReadonlySet<NodeId> = new Set()
 
   /** @param mayEvict in quorum mode: does this node hold a live lease? Not given in available mode */
@@ -95,6 +97,7 @@ export class Verdicts {
     const counts = accused.filter(entry => this.#isMine(entry)).map(entry => this.#count(entry, now))
     const doomed = only === undefined ? this.#doomed(accused, counts) : this.#claims.size
     const cautious = this.#wouldBeMassDeath(doomed, now)
+    if (only === undefined) this.#calmed(cautious, now)
     const ripe = counts.flatMap(count => this.#ripe(count, cautious, mutedTimeouts, now) ?? [])
     const verdicts = this.#released(ripe, only !== undefined)
     for (const verdict of verdicts) {
@@ -110,6 +113,17 @@ export class Verdicts {
       if (open.majoritySince !== undefined) open.majoritySince = now
       if (open.aloneSince !== undefined) open.aloneSince = now
     }
+  }
+
+  /**
+   * When so many came back that it is no mass death any more, a cut has healed, and the rest are about to be heard as
+   * well: what they were accused of under the old picture must stand for a hold under the new one.
+   */
+  #calmed(cautious: boolean, now: Instant): void {
+    const calmed = this.#cautious && !cautious
+    this.#cautious = cautious
+    if (!calmed) return
+    for (const open of this.#cases.values()) if (open.majoritySince !== undefined) open.majoritySince = now
   }
 
   /** The living that are accused. Cases of those that no longer are, are closed. */
