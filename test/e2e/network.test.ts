@@ -23,7 +23,7 @@ test('two of five hosts that are cut off stop, the three act for every key, and 
 }, async t => {
   const why = hostsMissing()
   if (why !== undefined) return t.skip(why)
-  t.after(removeAll)
+  t.after(() => void removeAll())
   const scene = await Scene.open({ hosts: 5, keys: 24, commands: 4 })
   const { fleet, collector, hosts } = scene
   const since = hosts.fault('partition', TWO.join(), THREE.join())

@@ -2,7 +2,9 @@
  * Real daemons under real faults, on eight hosts of their own: one line per claim, what was seen and whether it holds.
  *
  *   node test/faults/run.ts [--only=blackhole,partition,halves,link,oneway,loss,delay,frozen,blocked,one-core,
- *        freeze-daemon,freeze-tree,serf] [--repeats=2] [--json] [--out=FILE]
+ *        freeze-daemon,freeze-tree,serf] [--repeats=2] [--json] [--out=FILE] [--keep]
+ *
+ * --keep leaves the logs of the daemons and the ledgers where they are, and says where.
  *
  * Needs root, iproute2, nftables, iptables and python3 (delay); `serf` for the rows beside ours. Takes about 15 minutes
  * with one repeat of each. Exit 1 when a claim does not hold, 2 when it cannot run here.
@@ -56,6 +58,7 @@ const { values } = parseArgs({
     repeats: { type: 'string', default: '2' },
     json: { type: 'boolean', default: false },
     out: { type: 'string' },
+    keep: { type: 'boolean', default: false },
   },
 })
 
@@ -78,7 +81,7 @@ async function playAll<P extends { close(): Promise<void> }>(
       await play(place, report, repeats)
     } catch (error) {
       report.broken(error)
-      removeAll()
+      clear()
       place = undefined
     }
   }
@@ -104,6 +107,11 @@ const judged = (name: string, play: Play): Play => {
     })
     to.count('signs of those who acted, as the collector heard them', [signs.length], { least: 1 })
   }
+}
+
+function clear(): void {
+  const kept = removeAll(values.keep)
+  if (kept !== undefined) console.error(`logs and ledgers: ${kept}`)
 }
 
 async function main(): Promise<number> {
@@ -143,6 +151,6 @@ function finish(): void {
   )
 }
 
-process.on('exit', removeAll)
+process.on('exit', clear)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
 process.exit(await main())

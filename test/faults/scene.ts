@@ -34,13 +34,18 @@ export interface SceneOptions {
 let scratch: string | undefined
 const scenes = new Set<Hosts>()
 
-/** Removes everything that this process made, whatever state it is in. To be called at its end too. */
-export function removeAll(): void {
+/**
+ * Removes everything that this process made, whatever state it is in. To be called at its end too.
+ * @param keep leaves the logs and the ledger, and returns where they are
+ */
+export function removeAll(keep = false): string | undefined {
   endAll()
   for (const hosts of scenes) hosts.down()
   scenes.clear()
+  if (keep) return scratch
   if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true })
   scratch = undefined
+  return undefined
 }
 
 function newDirectory(): string {
