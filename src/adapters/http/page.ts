@@ -55,7 +55,7 @@ function span(ms) {
 function showStatus(status) {
   const state = at('state')
   state.className = status.ready.ready ? 'ready' : 'not'
-  const why = status.ready.reasons.map(reason => reason.detail).join(' ')
+  const why = status.ready.reasons.map(reason => reason.detail).join('; ')
   state.textContent = status.nodeId + ' in ' + status.cluster + ': ' + status.phase + (why ? '. ' + why : '') +
     '. ' + (status.cordoned ? 'Cordoned. ' : '') + 'Mode ' + status.mode + ', up ' + span(status.uptimeMs) + ', version ' + status.version +
     ', ring ' + status.ring.checksum + ' shared by ' + (status.ring.agreement * 100).toFixed(0) + ' %'

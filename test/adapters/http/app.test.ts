@@ -57,10 +57,14 @@ test('the OpenAPI document lists every route and no other, and every reference i
 })
 
 test('readyz says 503 and why while the node is not ready, and healthz does not mind', async () => {
-  const reasons = [{ code: 'island' as const, detail: 'No seed has answered.' }]
+  const reasons = [
+    { code: 'island' as const, detail: 'no seed has answered' },
+    { code: 'no-voters' as const, detail: '1 of 3 expected nodes are seen' },
+  ]
   const { ask } = await subject({ status: { ready: { ready: false, reasons } } })
   const problem = isProblem(await ask('/readyz'), 'NOT_READY')
   assert.deepEqual(problem['reasons'], reasons)
+  assert.equal(problem['detail'], 'no seed has answered; 1 of 3 expected nodes are seen')
   assert.equal((await ask('/healthz')).statusCode, 200)
 })
 

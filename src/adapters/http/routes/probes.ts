@@ -21,7 +21,7 @@ export const probes: readonly Route[] = [
     handle: (face, _request, reply) => {
       const { ready, reasons } = face.node.status().ready
       if (ready) return sendJson(reply, { ready, reasons })
-      const detail = reasons.map(reason => reason.detail).join(' ')
+      const detail = reasons.map(reason => reason.detail).join('; ')
       return sendProblem(reply, face.counters, { code: 'NOT_READY', detail }, { ready, reasons })
     },
   },
