@@ -63,6 +63,7 @@ export class Executor {
   #reports: (() => void)[] = []
   #takesMs: readonly [from: number, to: number] = [5, 60]
   #longShare = 0
+  #longShareInRunner = 0
   #daemon: 'none' | 'awake' | 'frozen' = 'none'
   #runner: 'none' | 'awake' | 'frozen' = 'none'
   /** Counts runners: news of an earlier one is void. */
@@ -80,10 +81,11 @@ export class Executor {
     this.#collector = collector
   }
 
-  /** @param longShare share of attempts that take a hundred times as long */
-  setTakesMs(from: number, to: number, longShare = 0): void {
+  /** @param longShare share of attempts that take a hundred times as long; of commands it may be another */
+  setTakesMs(from: number, to: number, longShare = 0, longShareInRunner = longShare): void {
     this.#takesMs = [from, to]
     this.#longShare = longShare
+    this.#longShareInRunner = longShareInRunner
   }
 
   /** Does a runner still hold the data directory of a daemon that is gone? */
@@ -111,7 +113,9 @@ export class Executor {
         exceptedUntil: this.#exceptedUntil,
       },
     }
-    const body = new Body(this.#queue, this.#drawTakesMs(), () => this.#finish(entry, outcomeOf(order)))
+    const body = new Body(this.#queue, this.#drawTakesMs(inRunner), () =>
+      this.#finish(entry, outcomeOf(order)),
+    )
     const state = { until: order.until, begun: false, stopping: false }
     const entry: Entry = { order, run, inRunner, body, tell, ...state }
     this.#entries.set(`${task}/${attempt}`, entry)
@@ -376,9 +380,10 @@ export class Executor {
     return this.#entries.has(`${entry.order.task}/${entry.order.attempt}`) && this.#keeperAwake(entry)
   }
 
-  #drawTakesMs(): number {
+  #drawTakesMs(inRunner: boolean): number {
     const takes = this.#random.between(...this.#takesMs)
-    return this.#longShare > 0 && this.#random.chance(this.#longShare) ? takes * 100 : takes
+    const share = inRunner ? this.#longShareInRunner : this.#longShare
+    return share > 0 && this.#random.chance(share) ? takes * 100 : takes
   }
 }
 

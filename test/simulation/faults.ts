@@ -32,12 +32,12 @@ export class Faults {
   /** Puts everything into the queue: paths, starts, faults, and the end of all faults. */
   plan(): void {
     const { queue, hosts } = this.#world
-    const { faults, quietAt, longShare } = this.#schedule
+    const { faults, quietAt, longShare, longShareInRunner } = this.#schedule
     this.#eachPath('all', (from, to) => this.#normalDelay(from, to))
     this.#schedule.hosts.forEach((plan, index) => {
       const host = hosts[index]
       if (host === undefined) return
-      host.executor.setTakesMs(5, 60, longShare)
+      host.executor.setTakesMs(5, 60, longShare, longShareInRunner)
       queue.at(plan.startAt, () => {
         if (host.process === undefined) this.#world.start(host)
       })

@@ -25,6 +25,8 @@ interface Asked {
   grantedAt: number
 }
 
+type Frame = Extract<Input, { kind: 'frame' }>
+
 interface Granted {
   readonly session: number
   readonly seq: number
@@ -41,10 +43,10 @@ export class LeaseWatch {
   /** Per voter: the terms that it was asked for, by who asked, session and number. */
   readonly #terms = new WeakMap<Process, Map<string, number>>()
 
-  /** Per voter: what it granted last, by whom it was asked. */
-  readonly #granted = new WeakMap<Process, Map<string, Granted>>()
+  /** Per voter and process that asked: what it granted last. */
+  readonly #granted = new WeakMap<Process, Map<Party, Granted>>()
   /** The request that is being answered, when one is. */
-  #answering: { readonly seq: number; readonly peer: string } | undefined
+  #answering: { readonly seq: number; readonly by: Party | undefined } | undefined
 
   constructor(cluster: Cluster, findings: Findings) {
     this.#cluster = cluster
@@ -54,7 +56,7 @@ export class LeaseWatch {
   input(process: Process, input: Input): void {
     this.#answering = undefined
     if (input.kind !== 'frame') return
-    if (input.message.type === 'renew') this.#noteAsked(process, input.peer, input.message)
+    if (input.message.type === 'renew') this.#noteAsked(process, input, input.message)
     if (input.message.type !== 'grant') return
     const { session, seq } = input.message
     if (session !== process.boot) return
@@ -129,22 +131,23 @@ export class LeaseWatch {
     }
   }
 
-  #noteAsked(process: Process, peer: string, { session, seq, term }: Renew): void {
+  #noteAsked(process: Process, input: Frame, { session, seq, term }: Renew): void {
     let terms = this.#terms.get(process)
     if (terms === undefined) {
       terms = new Map()
       this.#terms.set(process, terms)
     }
-    this.#answering = { seq, peer }
-    terms.set(`${peer} ${session} ${seq}`, term)
+    this.#answering = { seq, by: this.#partyOn(process, input.link) }
+    terms.set(`${input.peer} ${session} ${seq}`, term)
     if (terms.size > ASKED_MAX) terms.delete(terms.keys().next().value ?? '')
   }
 
   #checkGrant(process: Process, link: number, grant: Grant): void {
     const host = this.#cluster.world.hosts[process.host]
-    const peer = this.#partyOn(process, link)?.peer
-    if (host === undefined || peer === undefined) return
-    this.#checkOrder(process, peer, grant)
+    const party = this.#partyOn(process, link)
+    if (host === undefined || party === undefined) return
+    this.#checkOrder(process, party, grant)
+    const { peer } = party
     const { session, seq, termTaken } = grant
     const awakeMs = (process.now().mono as number) - host.clock.monoAt(process.startedAt)
     if (awakeMs < this.#cluster.grants.promiseMs - EPSILON_MS) {
@@ -160,22 +163,22 @@ export class LeaseWatch {
   }
 
   /** The same grant may go out again once its term is on disk; another request may not be answered behind its back. */
-  #checkOrder(process: Process, peer: string, { session, seq }: Grant): void {
+  #checkOrder(process: Process, party: Party, { session, seq }: Grant): void {
     let granted = this.#granted.get(process)
     if (granted === undefined) {
       granted = new Map()
       this.#granted.set(process, granted)
     }
-    const last = granted.get(peer)
+    const last = granted.get(party)
     const now = process.now().mono as number
     const stands = last?.session === session && now < last.at + this.#cluster.grants.promiseMs
-    const asked = this.#answering?.peer === peer && this.#answering.seq === seq
+    const asked = this.#answering?.by === party && this.#answering.seq === seq
     if (stands && asked && seq <= last.seq) {
       const name = this.#cluster.world.hosts[process.host]?.name
-      const detail = `grants request ${seq} of ${peer} after ${last.seq}`
+      const detail = `grants request ${seq} of ${party.peer} after ${last.seq}`
       this.#findings.fail('a voter takes nothing back', name, detail)
     }
-    if (!stands || seq > last.seq) granted.set(peer, { session, seq, at: now })
+    if (!stands || seq > last.seq) granted.set(party, { session, seq, at: now })
   }
 
   #checkEviction(process: Process, fields: Readonly<Record<string, unknown>>): void {

@@ -35,6 +35,8 @@ export interface Schedule extends Shape {
   readonly listTasks: number
   /** Share of attempts that take seconds instead of milliseconds. */
   readonly longShare: number
+  /** The same of commands. */
+  readonly longShareInRunner: number
   readonly voters: VoterPlan
   readonly trustRefused: boolean
 }
@@ -56,8 +58,11 @@ const MORE = 0x40_4e
 const APART_SHARE = 0.25
 
 /** Tasks submitted besides in a busy run, and their numbers. */
-const BUSY_SUBMITS = 40
+const BUSY_SUBMITS = 24
 const FIRST_OF_BUSY = 100
+/** The last of them comes so long before the quiet, in ms; most commands take seconds, all else is short. */
+const BUSY_ENDS_MS = 15_000
+const BUSY_LONG_SHARE = 0.6
 
 export function makeSchedule(options: Shape): Schedule {
   const { seed, profile, mode, nodes, seconds } = options
@@ -75,19 +80,31 @@ export function makeSchedule(options: Shape): Schedule {
   const submits =
     mode === 'quorum' || random.chance(0.5) ? planSubmits(random, 1 + random.below(12), 0, shape) : []
   // Where work is always under way, some of it is when the right to it ends.
-  if (mode === 'quorum' && profile === 'mixed' && more.chance(0.5))
-    submits.push(...planSubmits(more, BUSY_SUBMITS, FIRST_OF_BUSY, shape))
+  const busy = mode === 'quorum' && profile === 'mixed' && more.chance(0.5)
+  if (busy)
+    submits.push(
+      ...planSubmits(more, BUSY_SUBMITS, FIRST_OF_BUSY, {
+        ...shape,
+        until: Math.max(STARTS_MS, quietAt - BUSY_ENDS_MS),
+      }),
+    )
   const wide = random.chance(0.2)
+  const [latencyMs, jitterMs] = wide
+    ? [random.between(5, 40), random.between(0, 10)]
+    : [random.between(0.1, 2), random.between(0, 1)]
+  const listTasks = random.below(4) * 8
+  const longShare = mode === 'quorum' && profile === 'mixed' ? (random.pick([0, 0.1, 0.3]) ?? 0) : 0
   return {
     ...options,
     hosts,
-    latencyMs: wide ? random.between(5, 40) : random.between(0.1, 2),
-    jitterMs: wide ? random.between(0, 10) : random.between(0, 1),
+    latencyMs,
+    jitterMs,
     faults: [...faults, ...submits].toSorted((a, b) => a.at - b.at),
     quietAt,
     endAt,
-    listTasks: random.below(4) * 8,
-    longShare: mode === 'quorum' && profile === 'mixed' ? (random.pick([0, 0.1, 0.3]) ?? 0) : 0,
+    listTasks,
+    longShare: busy ? 0 : longShare,
+    longShareInRunner: busy ? BUSY_LONG_SHARE : longShare,
     voters: mode === 'quorum' ? planVoters(random, nodes) : NO_VOTERS,
     trustRefused: random.chance(0.6),
   }
