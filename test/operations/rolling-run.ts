@@ -32,6 +32,8 @@ export interface Move {
   readonly key: string
   readonly from: string
   readonly to: string
+  /** It goes from its owner to an heir, or comes back. */
+  readonly way: 'leave' | 'return'
   /** Longest that it can have been, from the last yes of the old to the first yes of the new one. */
   readonly gapMs: number
 }
@@ -120,7 +122,7 @@ async function restartAll(cluster: Cluster, keys: readonly string[], load: Load)
   await polls.stop()
   const { spans, errorsMs } = polls
   const [rings, falseDeaths] = [ringsSeen(cluster, keys, since), cluster.falseDeaths(since, []).length]
-  return { tookMs, rings, falseDeaths, ...passages(spans), bothActing: bothActed(spans).length, errorsMs }
+  return { tookMs, rings, falseDeaths, ...passages(cluster, spans), bothActing: bothActed(spans).length, errorsMs }
 }
 
 /** Follows the keys of a node at all that may act for them, and a few keys that stay where they are. */
@@ -182,7 +184,8 @@ function ringsOfLives(cluster: Cluster, node: string, since: number) {
 }
 
 /** Who acted for each key after whom. */
-function passages(spans: readonly ActingSpan[]): Pick<Rolled, 'moves' | 'lapsesMs'> {
+function passages(cluster: Cluster, spans: readonly ActingSpan[]): Pick<Rolled, 'moves' | 'lapsesMs'> {
+  const home = ringOf(cluster.names)
   const moves: Move[] = []
   const lapsesMs: number[] = []
   for (const [key, ofKey] of Map.groupBy(spans, span => span.key)) {
@@ -191,7 +194,8 @@ function passages(spans: readonly ActingSpan[]): Pick<Rolled, 'moves' | 'lapsesM
       const before = sorted[i - 1]
       if (before === undefined) continue
       const gapMs = next.from - before.to
-      if (before.node !== next.node) moves.push({ key, from: before.node, to: next.node, gapMs })
+      const way = home.owner(key) === next.node ? 'return' : 'leave'
+      if (before.node !== next.node) moves.push({ key, from: before.node, to: next.node, way, gapMs })
       else if (before.round === next.round) lapsesMs.push(gapMs)
     }
   }

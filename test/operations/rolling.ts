@@ -49,6 +49,10 @@ function shownOf(delayMs: number, rolled: Rolled): readonly Shown[] {
       `${spread(gaps)}, p99 ${quantile(gaps, 0.99)?.toFixed(0)} ms`,
       gaps,
     ),
+    ...(['leave', 'return'] as const).map(way => {
+      const some = moves.filter(move => move.way === way).map(move => move.gapMs)
+      return figure(`    as its node ${way}s`, spread(some), some)
+    }),
     atMost('    median', median(gaps), GAP_MS.median, 'ms'),
     atMost('    p99', quantile(gaps, 0.99), GAP_MS.p99, 'ms'),
     atMost('    worst', worst(gaps), GAP_MS.worst, 'ms'),
