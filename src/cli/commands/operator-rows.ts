@@ -72,8 +72,10 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
       },
     },
     notes: [
-      'add and remove need a quorum of the voters before and after. reset is the last resort when such a quorum is lost ' +
-        'for good: it is not safe while any of the old voters still runs, and every node that is left must be asked.',
+      'add and remove need a quorum of the voters before and after. They answer at once; the list says when the change is ' +
+        'made. Without a quorum it is given up after 10 s.',
+      'reset is the last resort when such a quorum is lost for good: it is not safe while any of the old voters still ' +
+        'runs, and every node that is left must be asked.',
     ],
     examples: [
       ['roundtable voters', 'the list, and who grants this node leave to act'],
