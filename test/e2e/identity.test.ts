@@ -316,8 +316,9 @@ test('while a node still drains, its successor has the name, and keeps it when t
   await ended
   for (const daemon of [a, b]) {
     await sees(daemon, 'c', 'alive', successor.peers)
-    const events = await ledgerOf(daemon, 'c')
-    assert.deepEqual([events.includes('member-dead'), events.includes('member-left')], [false, false])
+    // Who met the old one's farewell first wrote that down, but nothing of the kind about its successor.
+    const last = (await ledgerOf(daemon, 'c')).at(-1)
+    assert.ok(last === 'member-renewed' || last === 'member-alive', last)
   }
 })
 
