@@ -62,6 +62,10 @@ export class HostClock {
     this.#suspendedAt ??= virtualMs
   }
 
+  get suspended(): boolean {
+    return this.#suspendedAt !== undefined
+  }
+
   resume(virtualMs: number): void {
     if (this.#suspendedAt === undefined) return
     this.#suspendedMs += virtualMs - this.#suspendedAt

@@ -96,6 +96,8 @@ export class Faults {
   #applyToHost(host: Host, fault: Exclude<HostFault, { kind: 'start' }>): boolean {
     const world = this.#world
     const running = host.process !== undefined
+    // On a machine that is suspended nothing happens, but its power may go.
+    if (host.clock.suspended && fault.kind !== 'power-off') return false
     switch (fault.kind) {
       case 'crash':
         if (running) world.crash(host)

@@ -234,6 +234,8 @@ export class World {
     this.note(`power off ${host.name}`)
     this.paths.setPower(host.index, false)
     this.#kill(host, 'power')
+    // Whatever starts there next starts on a machine that is awake.
+    host.clock.resume(this.now)
     if (host.executor.locked) host.executor.hostDied()
   }
 
