@@ -1,7 +1,7 @@
 /**
  * Real daemons under real faults, on eight hosts of their own: one line per claim, what was seen and whether it holds.
  *
- *   node test/faults/run.ts [--only=blackhole,partition,halves,link,oneway,loss,delay,frozen,blocked,one-core,
+ *   node test/faults/run.ts [--only=handoff,blackhole,partition,halves,link,oneway,loss,delay,frozen,blocked,one-core,
  *        freeze-daemon,freeze-tree,serf] [--repeats=2] [--json] [--out=FILE] [--keep]
  *
  * --keep leaves the logs of the daemons and the ledgers where they are, and says where.
@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util'
 import { staleAccepted } from '../e2e/act-ledger.ts'
 import { blackhole, halves, link, oneway, partition } from './cuts.ts'
 import { frozenDaemon, frozenTree, SILENCE_MS } from './freeze.ts'
+import { handoff } from './handoff.ts'
 import { hostsMissing } from './hosts.ts'
 import { Report } from './report.ts'
 import { type FleetAlone, openFleet, removeAll, Scene } from './scene.ts'
@@ -27,6 +28,9 @@ import { delay, loss } from './weather.ts'
 const HOSTS = 8
 const KEYS = 64
 const COMMANDS = 16
+
+/** Applications that ask so rarely use a right to its end, and lose it now and then without need. */
+const RARELY_MS = 1_500
 
 /** Pairs of actors told of one by one. */
 const SHOWN_MAX = 10
@@ -50,7 +54,7 @@ const ACTED: Readonly<Record<string, Play>> = {
 /** On daemons alone. */
 const STARVED: Readonly<Record<string, Starve>> = { frozen, blocked, 'one-core': oneCore }
 
-const NAMES = [...Object.keys(ACTED), ...Object.keys(STARVED), 'serf']
+const NAMES = [...Object.keys(ACTED), 'handoff', ...Object.keys(STARVED), 'serf']
 
 const { values } = parseArgs({
   options: {
@@ -125,6 +129,8 @@ async function main(): Promise<number> {
   }
   const acted = Object.entries(ACTED).map(([name, play]) => [name, judged(name, play)] as const)
   await playAll(Object.fromEntries(acted), () => Scene.open({ hosts: HOSTS, keys: KEYS, commands: COMMANDS }))
+  const rarely = { hosts: HOSTS, keys: KEYS, commands: 0, askMs: RARELY_MS }
+  await playAll({ handoff: judged('handoff', handoff) }, () => Scene.open(rarely))
   await playAll(STARVED, () => openFleet('roundtable', HOSTS, { inspect: true }))
   await playAll({ serf: besideSerf }, () => openFleet('serf', HOSTS))
   finish()

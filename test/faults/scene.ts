@@ -17,7 +17,7 @@ const APPLICATION = fileURLToPath(new URL('./application.ts', import.meta.url))
 const FOR_EVER_MS = 3_600_000
 
 /** How often a command says that it acts. */
-const BEAT_MS = 25
+const BEAT_MS = 50
 
 /** Every key has to have found somebody who acts for it in this time. */
 const ACTING_MS = 30_000
@@ -28,6 +28,8 @@ export interface SceneOptions {
   readonly keys: number
   /** Keys that commands act for. */
   readonly commands: number
+  /** How often an application asks about each key, in ms. Default: 400. */
+  readonly askMs?: number
 }
 
 /** Below which all files of this process lie. */
@@ -86,7 +88,9 @@ export class Scene {
     const config = configure(directory, collector, options)
     const fleet = await Fleet.start('roundtable', hosts, directory, { quorum: true, config })
     const scene = new Scene(hosts, fleet, collector, directory, options)
-    scene.#applications = fleet.members.map(member => scene.#application(member.host, member.name))
+    scene.#applications = fleet.members.map(({ host, name }) =>
+      scene.#application(host, name, options.askMs ?? 400),
+    )
     await scene.ready()
     return scene
   }
@@ -132,14 +136,14 @@ export class Scene {
     this.hosts.down()
   }
 
-  #application(host: number, node: string): Started {
-    const socket = `--socket=${this.collector.socket}`
+  #application(host: number, node: string, askMs: number): Started {
     const args = [
       APPLICATION,
       '--url=http://127.0.0.1:7373',
-      socket,
+      `--socket=${this.collector.socket}`,
       `--node=${node}`,
       `--keys=${this.keys.length}`,
+      `--every=${askMs}`,
     ]
     const line = this.hosts.on(host, process.execPath, args)
     return start(...line, { log: join(this.directory, `application-${node}.log`) })

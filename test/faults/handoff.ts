@@ -1,0 +1,48 @@
+/**
+ * Keys that change hands while everybody is well: whoever obeys `actingUntilMs` may use it to its end, although the key
+ * has a new owner by then.
+ */
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Member } from './fleet.ts'
+import type { Report } from './report.ts'
+import type { Scene } from './scene.ts'
+import { monotonicMs, start, until } from './started.ts'
+
+const PROGRAM = fileURLToPath(new URL('../../bin/roundtable', import.meta.url))
+
+const WAIT_MS = 15_000
+
+/** Before each order, so that it comes at any point between two questions of the applications. */
+const STEP_MS = 1_000
+
+/** A node is cordoned, and gets its keys again: twice they change hands, with no fault anywhere. */
+export async function handoff(scene: Scene, report: Report, repeats: number): Promise<void> {
+  const away: (number | null)[] = []
+  const back: (number | null)[] = []
+  for (let i = 0; i < repeats; i++) {
+    await scene.ready()
+    const victim = scene.fleet.member(2 + ((i * 3) % (scene.fleet.members.length - 1)))
+    const others = scene.fleet.members.filter(member => member !== victim).map(({ host }) => host)
+    away.push(await scene.allActedFor(others, await order(scene, victim, 'cordon'), WAIT_MS))
+    const since = await order(scene, victim, 'uncordon')
+    back.push(await until(() => scene.collector.keysOf(victim.name).length > 0, WAIT_MS, since))
+  }
+  report.seconds('a node is cordoned: the others act for every key', away, { most: 5 })
+  report.seconds('and uncordoned: it acts again', back, { most: 5 })
+}
+
+/** As an operator gives it; the time at which it was done. */
+async function order(
+  { hosts, directory }: Scene,
+  { host }: Member,
+  what: 'cordon' | 'uncordon',
+): Promise<number> {
+  await pause(STEP_MS + Math.random() * STEP_MS)
+  const line = hosts.on(host, PROGRAM, [what, '--url', 'http://127.0.0.1:7373'])
+  const { child, ended } = start(...line, { log: join(directory, 'orders.log') })
+  await ended
+  if (child.exitCode !== 0) throw new Error(`${what} on host ${host} ended with ${child.exitCode}`)
+  return monotonicMs()
+}
