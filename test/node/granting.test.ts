@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId, asPeerId } from '../../src/base/ids.ts'
+import { grantsDefaults } from '../../src/grants/config.ts'
+import { membershipDefaults } from '../../src/membership/config.ts'
+import { Granting } from '../../src/node/granting.ts'
+import type { NodeInit } from '../../src/node/init.ts'
+import { buildRing } from '../../src/ring/build-ring.ts'
+import { ringDefaults } from '../../src/ring/config.ts'
+import { tasksDefaults } from '../../src/tasks/config.ts'
+import { at, Lone, record } from '../membership/records.ts'
+
+const NAMES = ['a', 'b', 'me'].map(asNodeId)
+
+/** A voter that has been started again and remembers the list. */
+const init: NodeInit = {
+  nodeId: asNodeId('me'),
+  peerId: asPeerId('key-me'),
+  cluster: 'test',
+  version: '0',
+  incarnation: 1,
+  boot: 2,
+  addresses: ['me:7946'],
+  seeds: [],
+  weight: 1,
+  membership: membershipDefaults(),
+  ring: ringDefaults(),
+  tasks: tasksDefaults(2),
+  grants: { ...grantsDefaults(), mode: 'quorum', expectedNodes: 3 },
+  voter: { top: 7, voters: { version: 1, names: NAMES, fixed: false } },
+  check: () => undefined,
+  records: [],
+  seed: 1,
+}
+
+test('a voter that is a member before a link leads to it is asked as soon as there is one, not at the next renewal', () => {
+  const lone = new Lone()
+  const granting = new Granting(init, at(0))
+  const { membership } = lone
+  const a = lone.meet(record('a'), 10)
+  lone.say(a, record('a'), { type: 'sync', reply: false, members: [record('b')], claims: [] }, 20)
+  const ring = buildRing(
+    NAMES.map(id => ({ id, weight: 1 })),
+    ringDefaults(),
+  )
+  granting.viewChanged(ring, membership, at(30))
+  const asked = (ms: number) => {
+    granting.awake(at(ms))
+    return granting
+      .ask(membership, [], at(ms))
+      .flatMap(effect =>
+        effect.kind === 'send' &&
+        effect.message.type === 'renew' &&
+        membership.linkTo(effect.to) !== undefined
+          ? [effect.to]
+          : [],
+      )
+  }
+  assert.deepEqual(asked(30), ['a'])
+  assert.deepEqual(asked(50), [], 'nothing is new')
+  lone.meet(record('b'), 60)
+  assert.deepEqual(asked(60), ['b'])
+  assert.deepEqual(asked(70), [], 'once')
+})
