@@ -7,7 +7,8 @@ export const INVARIANTS = {
   'tables stay bounded': 'A roster has no more members than there are, a store no more records than tasks.',
   'incarnations never go down': 'No node ever takes an older incarnation of a member for the present one.',
   'nobody pretends': 'A node says nothing about itself but its own name, key and incarnation.',
-  'no false death': 'Under mild faults no live member is ever called dead.',
+  'no false death':
+    'Under mild faults no live member is ever called dead; under harsh ones none that no fault has touched lately.',
   'a pause accuses nobody': 'Where nothing is wrong but pauses, only a member that stood still is accused.',
   'a newcomer accuses nobody':
     'Who has been there for less than the shortest silence calls nobody silent: it has not watched yet.',
@@ -36,6 +37,7 @@ export const INVARIANTS = {
     'While a grant stands, its voter grants no earlier request of the same session: that one claimed other keys.',
   'a term is on disk before it is granted':
     'A grant that says so comes from a voter whose disk has the term.',
+  'somebody acts in the quiet': 'Once all faults are over, every key has an actor again within seconds.',
   'every key has an actor': 'At the end of the quiet exactly one node may act for each key.',
 } as const satisfies Record<string, string>
 

@@ -8,6 +8,7 @@ import type { MemberRecord } from '../../src/membership/member.ts'
 import type { Claim } from '../../src/membership/messages.ts'
 import type { Effect, Input } from '../../src/node/machine.ts'
 import { ActingWatch } from './acting-watch.ts'
+import { hasCause } from './causes.ts'
 import type { Belief, Cluster } from './cluster.ts'
 import { EndChecks } from './end-checks.ts'
 import { LEAVE_DEADLINE_MS } from './faults.ts'
@@ -37,6 +38,9 @@ const PAUSE_ECHO_MS = 3_000
 /** The shortest silence that is an accusation, in ms of the accuser's clock. */
 const SILENCE_MS_MIN = membershipDefaults().silenceMsMin
 
+/** In the quiet: the rarest redial (6 s), then the silence of a voter after its boot on a slow clock, then a round trip. */
+const ACTORLESS_MS_MAX = 9_000
+
 interface Rate {
   second: number
   messages: number
@@ -59,6 +63,9 @@ export class Invariants implements WorldProbe {
   readonly #leaves = new Map<Process, { host: Host; awakeMs: number }>()
   /** Accusations that were right when first made; they may be said again, late, by one who stood still meanwhile. */
   readonly #accusations = new Set<string>()
+
+  /** Who wrongly takes whom for dead, as was counted. */
+  readonly #wrong = new Set<string>()
 
   constructor(cluster: Cluster, schedule: Schedule, tally: Tally) {
     this.#cluster = cluster
@@ -188,9 +195,16 @@ export class Invariants implements WorldProbe {
     const belief = subject && this.#cluster.belief(subject)
     if (belief === undefined || belief.self.incarnation > record.incarnation) return
     const { profile } = this.#schedule
-    if (profile === 'mixed' || profile === 'pauses')
-      this.#tally.count('sightings of false deaths under harsh faults')
+    if (profile === 'mixed' || profile === 'pauses') this.#noteWrong(by, record)
     else this.#fail('no false death', by, `${record.id} is alive in incarnation ${belief.self.incarnation}`)
+  }
+
+  /** One node that believes so of one life of another: counted once, however long it lasts. */
+  #noteWrong(by: Process, { id, incarnation }: MemberRecord): void {
+    const wrong = `${by.host}/${by.boot} ${id} ${incarnation}`
+    if (this.#wrong.has(wrong)) return
+    this.#wrong.add(wrong)
+    this.#tally.count('nodes that took a living one for dead under harsh faults')
   }
 
   /** Nobody can have watched a silence that is longer than its own life. */
@@ -236,12 +250,21 @@ export class Invariants implements WorldProbe {
   #checkVerdict(by: Process, member: string): void {
     this.#tally.count('verdicts')
     const subject = this.#hostOf(member)?.process
+    if (subject !== undefined && this.#schedule.profile === 'mixed') this.#checkCause(by, subject, member)
     if (this.#schedule.profile !== 'pauses' || subject === undefined || subject.awakeMs < HEARD_MS) return
     this.#fail(
       'a verdict hears what waits',
       by,
       `${member} has been awake for ${Math.round(subject.awakeMs)} ms`,
     )
+  }
+
+  /** Harsh faults bury the living now and then; without one nobody does. */
+  #checkCause(by: Process, subject: Process, member: string): void {
+    this.#tally.count('verdicts on the living under harsh faults')
+    const { faults } = this.#schedule
+    if (hasCause(faults, [by.host, subject.host], this.#cluster.world.now)) return
+    this.#fail('no false death', by, `${member} is alive, and nothing happened to either of them lately`)
   }
 
   #checkReply(process: Process, effect: Effect & { kind: 'reply' }): void {
@@ -270,7 +293,10 @@ export class Invariants implements WorldProbe {
     this.#checkLeaves()
     this.#checkMinorities()
     if (now >= this.#schedule.quietAt && this.#acting !== undefined) {
-      this.#tally.worst('ms without an actor in the quiet', this.#acting.longestGap(this.#schedule.quietAt))
+      const gapMs = this.#acting.longestGap(this.#schedule.quietAt)
+      this.#tally.worst('ms without an actor in the quiet', gapMs)
+      if (gapMs > ACTORLESS_MS_MAX)
+        this.#fail('somebody acts in the quiet', undefined, `a key had no actor for ${Math.round(gapMs)} ms`)
     }
   }
 
