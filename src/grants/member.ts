@@ -201,10 +201,10 @@ export class Member {
 
   #ask(voter: NodeId, scope: Scope, voters: Renew['voters'], now: Now): Renew {
     const { rings, config, session } = this.#parts
-    const { renewMs, leaseMs } = timesFor(rings.get(scope.ring)?.members.length ?? 0, config)
-    const { seq, term } = this.#leases.asked(voter, scope, this.#terms.asked, leaseMs, now)
+    const times = timesFor(rings.get(scope.ring)?.members.length ?? 0, config)
+    const { seq, term } = this.#leases.asked(voter, scope, this.#terms.asked, times.leaseMs, now)
     const renew = { type: 'renew', session, seq, scope, voters, term } as const
-    this.#renewals.asked(voter, renew, renewMs, now)
+    this.#renewals.asked(voter, renew, times, now)
     this.counts.requests++
     return renew
   }

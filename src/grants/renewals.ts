@@ -1,11 +1,16 @@
-/** When each voter is asked next: at the interval, at once when the request would say something new, and after refusals. */
+/**
+ * When each voter is asked next: at the interval, at once when the request would say something new, and after refusals;
+ * in a large cluster never before a while has passed since it was asked last (`times.ts`).
+ */
 import type { NodeId } from '../base/ids.ts'
-import { after, type Instant, type Now } from '../base/time.ts'
+import { after, type Instant, later, type Now } from '../base/time.ts'
 import type { Renew, Scope } from './messages.ts'
 import { sameScope } from './scopes.ts'
+import type { Times } from './times.ts'
 
 interface Plan {
   at: Instant
+  readonly notBefore: Instant
   said: { readonly scope: Scope; readonly term: number; readonly voters: Renew['voters'] } | undefined
 }
 
@@ -41,20 +46,30 @@ export class Renewals {
     const plan = this.#plans.get(voter)
     if (!plan?.said || plan.at <= now.mono) return true
     const { said } = plan
-    return said.term !== term || !isSame(said.voters, voters) || !sameScope(said.scope, scope)
+    // Terms race each other: one that waited would be passed over again.
+    if (said.term !== term || !isSame(said.voters, voters)) return true
+    if (sameScope(said.scope, scope)) return false
+    if (plan.notBefore <= now.mono) return true
+    this.#pullIn(plan, plan.notBefore)
+    return false
   }
 
-  asked(voter: NodeId, { scope, voters, term }: Renew, everyMs: number, now: Now): void {
+  asked(voter: NodeId, { scope, voters, term }: Renew, times: Times, now: Now): void {
     const said = { scope, term, voters }
-    this.#plans.set(voter, { at: after(now.mono, everyMs), said })
+    const notBefore = after(now.mono, times.pauseMs)
+    this.#plans.set(voter, { at: after(now.mono, times.renewMs), notBefore, said })
     this.#next = undefined
   }
 
-  /** No later than in so many ms. */
+  /** No later than in so many ms, or when the pause is over. */
   hasten(voter: NodeId, ms: number, now: Now): void {
     const plan = this.#plans.get(voter)
-    if (!plan || plan.at <= after(now.mono, ms)) return
-    plan.at = after(now.mono, ms)
+    if (plan) this.#pullIn(plan, later(after(now.mono, ms), plan.notBefore))
+  }
+
+  #pullIn(plan: Plan, at: Instant): void {
+    if (plan.at <= at) return
+    plan.at = at
     this.#next = undefined
   }
 
