@@ -14,7 +14,7 @@ const endOf = ({ endedAt }: Attempt): number => endedAt ?? Number.POSITIVE_INFIN
 
 const meet = (one: Attempt, two: Attempt): boolean => one.startedAt < endOf(two) && two.startedAt < endOf(one)
 
-/** Keys whose ended attempts are remembered; the one that was busy longest ago goes first. */
+/** Keys whose ended attempts are remembered; those that were busy longest ago are forgotten, half of them at a time. */
 export const OVERLAP_KEYS_MAX = 2_048
 /** Attempts remembered of one key: two records full of them. 2,048 keys full of them take some 10 MB. */
 export const OVERLAP_ATTEMPTS_MAX = 2 * ATTEMPTS_KEPT
@@ -23,10 +23,8 @@ export const OVERLAP_ATTEMPTS_MAX = 2 * ATTEMPTS_KEPT
 const BUCKETS_MS = [1, 10, 100, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000]
 
 interface Span {
-  readonly name: string
-  readonly node: string
-  readonly from: number
-  readonly until: number
+  readonly task: string
+  readonly attempt: Attempt
 }
 
 /**
@@ -35,7 +33,9 @@ interface Span {
  * it is back.
  */
 export class Overlaps {
-  readonly #spans = new Map<string, Span[]>()
+  /** Two halves: forgetting one by one would walk over what was forgotten before. */
+  #spans = new Map<string, Span[]>()
+  #older: ReadonlyMap<string, Span[]> = new Map()
   readonly #buckets = BUCKETS_MS.map(() => 0)
   #count = 0
   #sumMs = 0
@@ -43,9 +43,9 @@ export class Overlaps {
   /** A record became another; `before` is undefined where this node had none. */
   note(before: TaskRecord | undefined, after: TaskRecord): void {
     if (after.attempts === before?.attempts) return
-    const known = new Set(before?.attempts.filter(isOver).map(nameOf))
     for (const attempt of after.attempts) {
-      if (isOver(attempt) && !known.has(nameOf(attempt))) this.#over(after.spec, attempt)
+      const wasOver = before?.attempts.some(each => isOver(each) && isSame(each, attempt)) ?? false
+      if (isOver(attempt) && !wasOver) this.#over(after.spec, attempt)
     }
   }
 
@@ -63,26 +63,24 @@ export class Overlaps {
           { suffix: '_count', value: this.#count },
         ],
       },
-      gauge('key_overlap_keys', 'Keys watched for overlaps.', this.#spans.size),
+      gauge('key_overlap_keys', 'Keys watched for overlaps.', this.#spans.size + this.#older.size),
     ]
   }
 
   #over({ id, key }: TaskRecord['spec'], attempt: Attempt): void {
-    const { node, startedAt: from } = attempt
-    const span = { name: `${id} ${nameOf(attempt)}`, node, from, until: endOf(attempt) }
-    const spans = this.#spans.get(key) ?? []
-    if (spans.some(({ name }) => name === span.name)) return
-    for (const other of spans) if (other.node !== node) this.#together(span, other)
-    spans.push(span)
+    const spans = this.#spans.get(key) ?? this.#older.get(key) ?? []
+    if (spans.some(each => each.task === id && isSame(each.attempt, attempt))) return
+    for (const other of spans) if (other.attempt.node !== attempt.node) this.#together(attempt, other.attempt)
+    spans.push({ task: id, attempt })
     if (spans.length > OVERLAP_ATTEMPTS_MAX) spans.shift()
-    this.#spans.delete(key)
     this.#spans.set(key, spans)
-    const [oldest] = this.#spans.keys()
-    if (this.#spans.size > OVERLAP_KEYS_MAX && oldest !== undefined) this.#spans.delete(oldest)
+    if (this.#spans.size < OVERLAP_KEYS_MAX / 2) return
+    this.#older = this.#spans
+    this.#spans = new Map()
   }
 
-  #together(one: Span, two: Span): void {
-    const ms = Math.min(one.until, two.until) - Math.max(one.from, two.from)
+  #together(one: Attempt, two: Attempt): void {
+    const ms = Math.min(endOf(one), endOf(two)) - Math.max(one.startedAt, two.startedAt)
     if (ms <= 0) return
     this.#count++
     this.#sumMs += ms
@@ -94,4 +92,5 @@ export class Overlaps {
 
 const isOver = ({ endedAt, outcome }: Attempt): boolean => endedAt !== undefined && outcome !== 'lost'
 
-const nameOf = ({ number, node, startedAt }: Attempt): string => `${number} ${node} ${startedAt}`
+const isSame = (one: Attempt, two: Attempt): boolean =>
+  one.number === two.number && one.node === two.node && one.startedAt === two.startedAt

