@@ -7,6 +7,11 @@ import type { Tasks } from '../tasks/tasks.ts'
 /** What was given up has this long, in ms, to reach the disk and the new owners. */
 const HAND_BACK_MS = 500
 
+/** What has to end before the farewell. */
+interface Work extends Pick<Tasks, 'leave' | 'abandon'> {
+  drained(now: Now): boolean
+}
+
 /** A leave that was asked for: when draining ends at the latest, and when everything does. */
 interface Plan {
   readonly drainBy: Instant
@@ -19,13 +24,13 @@ interface Plan {
  */
 export class Departing {
   readonly #membership: Membership
-  readonly #tasks: Pick<Tasks, 'leave' | 'drained' | 'abandon'>
+  readonly #tasks: Work
   #plan: Plan | undefined
   #abandonedAt: Instant | undefined
   #drained = false
   #left = false
 
-  constructor(membership: Membership, tasks: Pick<Tasks, 'leave' | 'drained' | 'abandon'>) {
+  constructor(membership: Membership, tasks: Work) {
     this.#membership = membership
     this.#tasks = tasks
   }
@@ -60,7 +65,7 @@ export class Departing {
   #drain({ drainBy, end }: Plan, now: Now): readonly TasksEffect[] {
     const handBackMs = (elapsedMs(drainBy, end) * HAND_BACK_MS) / (HAND_BACK_MS + FAREWELL_MS)
     const handedBack = this.#abandonedAt !== undefined && now.mono >= after(this.#abandonedAt, handBackMs)
-    if (this.#tasks.drained() || handedBack) {
+    if (this.#tasks.drained(now) || handedBack) {
       this.#drained = true
       this.#membership.finishLeave(now, Math.max(0, Math.min(FAREWELL_MS, elapsedMs(now.mono, end))))
       return []

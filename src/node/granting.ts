@@ -14,6 +14,7 @@ import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import { openRight } from '../tasks/open-right.ts'
 import { Acting } from './acting.ts'
+import { Answered } from './answered.ts'
 import type { ControlReply } from './control.ts'
 import type { NodeInit } from './init.ts'
 import type { LinkMessage } from './machine.ts'
@@ -23,8 +24,11 @@ export class Granting {
   /** Absent where nothing runs in quorum mode. */
   readonly grants: Grants | undefined
   readonly acting: Acting
+  /** What applications were told that they may use. */
+  readonly answered: Answered
   #now: Now
-  #kept: readonly string[] = []
+  #draining: readonly string[] = []
+  #lost: readonly string[] = []
   #voters: readonly NodeId[] = []
   /** Voters to whom no link led when they were to be asked. */
   readonly #unasked = new Set<NodeId>()
@@ -32,6 +36,7 @@ export class Granting {
   constructor(init: NodeInit, now: Now) {
     this.#now = now
     this.grants = Acting.needed(init.grants) ? makeGrants(init, now) : undefined
+    this.answered = new Answered(init.nodeId)
     this.acting = new Acting(
       init.grants,
       this.grants,
@@ -46,7 +51,7 @@ export class Granting {
   }
 
   nextWake(): Instant {
-    return this.grants?.nextWake() ?? NEVER
+    return Math.min(this.grants?.nextWake() ?? NEVER, this.answered.nextWake()) as Instant
   }
 
   /**
@@ -85,7 +90,7 @@ export class Granting {
    * At the end of a step. What still drains is told before anybody is asked for leave, since a request gives up what it
    * does not name.
    */
-  ask(membership: Membership, kept: readonly string[], now: Now): readonly GrantsEffect[] {
+  ask(membership: Membership, ring: Ring, draining: readonly string[], now: Now): readonly GrantsEffect[] {
     const { grants } = this
     const refusals = membership.takeRefusals()
     if (grants === undefined) return []
@@ -94,8 +99,10 @@ export class Granting {
       this.#voters = grants.voters.linked
       membership.setVoters(this.#voters)
     }
-    if (kept !== this.#kept) grants.keep(kept)
-    this.#kept = kept
+    const lost = this.answered.lost(ring, now.mono)
+    if (draining !== this.#draining || lost !== this.#lost) grants.keep([...new Set([...draining, ...lost])])
+    this.#draining = draining
+    this.#lost = lost
     for (const voter of this.#unasked)
       if (membership.linkTo(voter) !== undefined && this.#unasked.delete(voter)) grants.linked(voter, now)
     const effects = grants.effects()

@@ -75,7 +75,11 @@ export class Node implements Machine {
     this.#operator = new Operator(this.membership, (id, request, at) => [
       { kind: 'reply', id, reply: this.granting.changeVoters(request, at) },
     ])
-    this.#departing = new Departing(this.membership, this.tasks)
+    this.#departing = new Departing(this.membership, {
+      leave: at => this.tasks.leave(at),
+      abandon: at => this.tasks.abandon(at),
+      drained: at => this.tasks.drained() && this.granting.answered.lost(this.#ring, at.mono).length === 0,
+    })
     this.#joining = new Joining(this.membership, init.joinDelayMs ?? 0)
     this.#ring = buildRing([], init.ring)
   }
@@ -219,7 +223,7 @@ export class Node implements Machine {
   /** The tasks see what they may do only after this node has given up what it lost. */
   #rightFollows(now: Now): Effect[] {
     const { grants, granting, membership, tasks } = this
-    const asked = granting.ask(membership, tasks.keptKeys(), now)
+    const asked = granting.ask(membership, this.#ring, tasks.keptKeys(), now)
     if (grants !== undefined) this.history.rightSeen(grants.leaseUntil, grants.term, now)
     return [...this.#mapAll(asked), ...this.#mapAll(tasks.fence(now))]
   }

@@ -136,18 +136,23 @@ export function ownerOf(node: Node, key: string, now: Now): OwnerAnswer {
     addresses: owner === undefined ? [] : (node.membership.roster.get(owner)?.record.addresses ?? []),
     ringChecksum: node.ring.checksum,
     mode,
-    ...(mode === 'quorum' ? actingOf(node, key, now) : { acting: mine && node.phase === 'ready' }),
+    ...(mode === 'quorum' ? actingOf(node, key, mine, now) : { acting: mine && node.phase === 'ready' }),
   }
 }
 
-/** Asked between two steps: a right that ran out since the last one is none. */
+/**
+ * Asked between two steps: a right that ran out since the last one is none. A key that is on its way to another is not
+ * given out again, or it would never get there.
+ */
 function actingOf(
   node: Node,
   key: string,
+  mine: boolean,
   now: Now,
 ): Pick<OwnerAnswer, 'acting' | 'actingUntilMs' | 'actingForMs' | 'token'> {
   const leave = node.right.leaveFor(key)
-  if (leave === undefined || leave.until <= now.mono) return { acting: false }
+  if (!mine || leave === undefined || leave.until <= now.mono) return { acting: false }
+  node.granting.answered.note(key, leave.until, now.mono)
   const forMs = Math.floor(elapsedMs(now.mono, leave.until))
   return { acting: true, actingUntilMs: now.wall + forMs, actingForMs: forMs, token: leave.token }
 }

@@ -47,7 +47,7 @@ test('a voter that is a member before a link leads to it is asked as soon as the
   const asked = (ms: number) => {
     granting.awake(at(ms))
     return granting
-      .ask(membership, [], at(ms))
+      .ask(membership, ring, [], at(ms))
       .flatMap(effect =>
         effect.kind === 'send' &&
         effect.message.type === 'renew' &&
