@@ -140,7 +140,8 @@ export class Terms {
     if (!tenure || tenure.taken || at < term) return false
     const again = tenure.against.has(by)
     tenure.against.add(by)
-    const left = new Set(voters.names.filter(name => !tenure.against.has(name)))
+    // Who grants nothing now, dead or silent after its start, will not take the term either.
+    const left = new Set(holdings.map(({ voter }) => voter).filter(name => !tenure.against.has(name)))
     if (!again && voters.isQuorum(left)) return false
     const granted = this.#quorum([], holdings, voters)
     if (!granted) return false

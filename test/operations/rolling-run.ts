@@ -122,7 +122,14 @@ async function restartAll(cluster: Cluster, keys: readonly string[], load: Load)
   await polls.stop()
   const { spans, errorsMs } = polls
   const [rings, falseDeaths] = [ringsSeen(cluster, keys, since), cluster.falseDeaths(since, []).length]
-  return { tookMs, rings, falseDeaths, ...passages(cluster, spans), bothActing: bothActed(spans).length, errorsMs }
+  return {
+    tookMs,
+    rings,
+    falseDeaths,
+    ...passages(cluster, spans),
+    bothActing: bothActed(spans).length,
+    errorsMs,
+  }
 }
 
 /** Follows the keys of a node at all that may act for them, and a few keys that stay where they are. */
