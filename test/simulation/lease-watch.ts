@@ -132,12 +132,14 @@ export class LeaseWatch {
   }
 
   #noteAsked(process: Process, input: Frame, { session, seq, term }: Renew): void {
+    this.#answering = { seq, by: this.#partyOn(process, input.link) }
+    // What is on the disk already will be when the answer goes out.
+    if (term <= this.#topOnDisk(process)) return
     let terms = this.#terms.get(process)
     if (terms === undefined) {
       terms = new Map()
       this.#terms.set(process, terms)
     }
-    this.#answering = { seq, by: this.#partyOn(process, input.link) }
     terms.set(`${input.peer} ${session} ${seq}`, term)
     if (terms.size > ASKED_MAX) terms.delete(terms.keys().next().value ?? '')
   }
@@ -154,12 +156,17 @@ export class LeaseWatch {
       const detail = `granted to ${peer} ${Math.round(awakeMs)} ms after its boot`
       this.#findings.fail('a voter is silent after boot', host.name, detail)
     }
-    const onDisk = (host.disk.rows('grants').get('top') as number | undefined) ?? 0
+    const onDisk = this.#topOnDisk(process)
     const term = this.#terms.get(process)?.get(`${peer} ${session} ${seq}`) ?? 0
     if (termTaken && onDisk < term) {
       const detail = `has taken term ${term}, its disk has ${onDisk}`
       this.#findings.fail('a term is on disk before it is granted', host.name, detail)
     }
+  }
+
+  #topOnDisk({ host }: Process): number {
+    const { hosts } = this.#cluster.world
+    return (hosts[host]?.disk.rows('grants').get('top') as number | undefined) ?? 0
   }
 
   /** The same grant may go out again once its term is on disk; another request may not be answered behind its back. */
