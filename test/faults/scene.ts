@@ -20,7 +20,7 @@ const FOR_EVER_MS = 3_600_000
 const BEAT_MS = 50
 
 /** Every key has to have found somebody who acts for it in this time. */
-const ACTING_MS = 30_000
+const ACTING_MS = 60_000
 
 export interface SceneOptions {
   readonly hosts: number
