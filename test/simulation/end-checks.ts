@@ -9,6 +9,9 @@ import type { Process } from './process.ts'
 import type { Schedule } from './schedule.ts'
 import type { Host } from './world.ts'
 
+/** Attempts that took their node or runner down, after which a task is not tried again. */
+const POISON_RUNS = 3
+
 /** A peer that must know that somebody left. */
 interface Farewell {
   readonly leaver: Host
@@ -106,7 +109,7 @@ export class EndChecks {
       })
     for (let index = 0; index < this.#schedule.listTasks; index++) {
       const states = stateOf(`list-${index}`)
-      if (!states.includes('succeeded')) {
+      if (!states.includes('succeeded') && !this.#isPoison(`list-${index}`, states)) {
         this.#findings.fail(
           'every listed task succeeds',
           undefined,
@@ -118,7 +121,7 @@ export class EndChecks {
       const survivors = disks.filter((host, i) => host.disk.wipes === wipes[i] && host.process !== undefined)
       if (survivors.length < disks.length) continue
       const states = stateOf(id)
-      if (!states.includes('succeeded')) {
+      if (!states.includes('succeeded') && !this.#isPoison(id, states)) {
         this.#findings.fail(
           'nothing accepted is lost',
           survivors[0]?.name,
@@ -127,6 +130,13 @@ export class EndChecks {
       }
     }
     if (this.#schedule.profile === 'calm') this.#checkOnce()
+  }
+
+  /** Given up, after as many of its runs as make it poison went down with what ran them. */
+  #isPoison(task: string, states: readonly string[]): boolean {
+    const { runs } = this.#cluster.world.collector
+    const broken = runs.filter(run => run.task === task && run.end !== 'succeeded' && run.end !== 'failed')
+    return states.includes('dead') && broken.length >= POISON_RUNS
   }
 
   #checkOnce(): void {
