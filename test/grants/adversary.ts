@@ -23,7 +23,7 @@ const MANY = Array.from({ length: 900 }, (_, i) => `many-${i}`)
 /** Members that only make a ring large: its times are stretched. They own few keys. */
 const CROWD = Array.from({ length: 330 }, (_, i) => ({ id: asNodeId(`x${i}`), weight: 0.25 }))
 export const FAULTS_MS = 20_000
-const CALM_MS = 30_000
+const CALM_MS = 25_000
 const RING = { ...ringDefaults(), vnodesPerWeight: 4 }
 const SHORT = { leaseMs: 2_000, promiseMs: 2_500 }
 const LONG = { leaseMs: 4_000, promiseMs: 5_000 }
@@ -39,6 +39,8 @@ export class Adversary {
   /** Of 20 worlds one has so many keys, and six have large rings. */
   readonly #many: boolean
   readonly #crowded: boolean
+  /** Between two faults, at most: some worlds are fierce, in others a node gets to act between them. */
+  readonly #paceMs: number
   #loss = 0
   #lateMs = 3_000
   #calm = false
@@ -49,9 +51,10 @@ export class Adversary {
 
   constructor(seed: number) {
     this.#random = new Random(seed)
+    this.#paceMs = this.#random.pick([400, 900, 2_000]) ?? 0
     this.#many = this.#random.chance(0.05)
     this.#crowded = this.#random.chance(0.3)
-    const count = this.#many ? 3 : 3 + this.#random.below(6)
+    const count = this.#many ? 3 : 3 + this.#random.below(this.#random.pick([1, 3, 6]) ?? 1)
     const ids = Array.from({ length: count }, (_, i) => asNodeId(`n${i}`))
     const voters = ids.slice(0, Math.max(1, count - this.#random.below(3)))
     const ring = this.#ringOf(ids)
@@ -66,7 +69,8 @@ export class Adversary {
       random: this.#random,
       timeline: this.#timeline,
       voters,
-      keys: this.#many ? [...KEYS, ...MANY] : KEYS,
+      keys: KEYS,
+      fill: this.#many ? MANY : [],
       buildRing: (members: readonly RingMember[]) => this.#built(members),
       send: (from: Subject, to: NodeId, message: GrantsLinkMessage) => this.#send(from, to, message),
       stepped: (subject: Subject) => this.#judge(subject),
@@ -74,14 +78,19 @@ export class Adversary {
     return new Subject(parts, ring)
   }
 
+  /** Its faults and the peace that follows. */
   run(): void {
-    for (const subject of this.#subjects) subject.start(this.#ids)
-    this.#timeline.after(100, () => this.#fault())
-    this.#timeline.runUntil(FAULTS_MS)
+    this.storm()
     this.#rest()
     this.#timeline.runUntil(FAULTS_MS + CALM_MS)
     this.#checkEnd()
     this.counts.rings = this.#rings.size
+  }
+
+  storm(): void {
+    for (const subject of this.#subjects) subject.start(this.#ids)
+    this.#timeline.after(100, () => this.#fault())
+    this.#timeline.runUntil(FAULTS_MS)
   }
 
   // ---- what must hold
@@ -123,11 +132,12 @@ export class Adversary {
 
   #fault(): void {
     if (this.#calm) return
-    this.#timeline.after(this.#random.between(20, 500), () => this.#fault())
+    this.#timeline.after(this.#random.between(20, this.#paceMs), () => this.#fault())
     const subject = this.#random.pick(this.#subjects)
     assert.ok(subject)
     const dice = this.#random.next()
-    if (dice < 0.35) this.#see(subject, this.#someRing(subject))
+    if (this.#random.chance(0.15)) this.#bury(subject)
+    else if (dice < 0.35) this.#see(subject, this.#someRing(subject))
     else if (dice < 0.5) this.#seeAll()
     else if (dice < 0.58) this.#freeze(subject)
     else if (dice < 0.66) this.#crash(subject)
@@ -155,6 +165,21 @@ export class Adversary {
     this.counts.kept += subject.draining.size > 0 ? 1 : 0
   }
 
+  /** What mostly happens: a node falls silent, the others go on without it, and it comes back. */
+  #bury(subject: Subject): void {
+    const silentMs = this.#random.between(1_000, 6_000)
+    if (this.#random.chance(0.5)) this.#freeze(subject)
+    else for (const other of this.#ids) this.#mute(subject, other, silentMs)
+    const others = this.#ids.filter(id => id !== subject.id)
+    const spreadMs = this.#random.pick([30, 300, 2_000]) ?? 0
+    const [without, together] = [this.#ringOf(others), this.#ringOf(this.#ids)]
+    for (const other of this.#subjects) {
+      if (other !== subject)
+        this.#timeline.after(this.#random.between(0, spreadMs), () => this.#see(other, without))
+      this.#timeline.after(silentMs + this.#random.between(0, spreadMs), () => this.#see(other, together))
+    }
+  }
+
   #seeAll(): void {
     const ring = this.#someRing(undefined)
     for (const subject of this.#subjects) if (this.#random.chance(0.8)) this.#see(subject, ring)
@@ -173,6 +198,13 @@ export class Adversary {
         this.#deaf.add(way)
         this.#timeline.after(this.#random.between(200, 6_000), () => this.#deaf.delete(way))
       }
+    }
+  }
+
+  #mute(subject: Subject, other: NodeId, ms: number): void {
+    for (const way of [`${subject.id}>${other}`, `${other}>${subject.id}`]) {
+      this.#deaf.add(way)
+      this.#timeline.after(ms, () => this.#deaf.delete(way))
     }
   }
 

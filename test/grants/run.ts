@@ -1,6 +1,7 @@
 /**
- * `node test/grants/run.ts --seeds=N --from=M`: so many worlds of the adversary, from seed M (1) on. Says what came about
- * in them, and ends with 1 and the seed's story when an invariant does not hold.
+ * `node test/grants/run.ts --seeds=N --from=M [--storm]`: so many worlds of the adversary, from seed M (1) on. Says what
+ * came about in them (with `--storm` only in their faults, not in the peace that follows), and ends with 1 and the seed's
+ * story when an invariant does not hold.
  */
 import { argv, exit } from 'node:process'
 import { parseArgs } from 'node:util'
@@ -8,7 +9,11 @@ import { Adversary } from './adversary.ts'
 
 const { values } = parseArgs({
   args: argv.slice(2),
-  options: { seeds: { type: 'string', default: '1000' }, from: { type: 'string', default: '1' } },
+  options: {
+    seeds: { type: 'string', default: '1000' },
+    from: { type: 'string', default: '1' },
+    storm: { type: 'boolean', default: false },
+  },
 })
 const [from, seeds] = [Number(values.from), Number(values.seeds)]
 if (!Number.isSafeInteger(from) || !Number.isSafeInteger(seeds) || seeds < 1) {
@@ -21,7 +26,8 @@ const begunAt = performance.now()
 for (let seed = from; seed < from + seeds; seed++) {
   const adversary = new Adversary(seed)
   try {
-    adversary.run()
+    if (values.storm) adversary.storm()
+    else adversary.run()
   } catch (error) {
     console.error(
       `seed ${seed}: ${(error as Error).message}\nreplay: node test/grants/run.ts --seeds=1 --from=${seed}`,

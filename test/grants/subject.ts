@@ -34,6 +34,8 @@ export interface SubjectParts {
   readonly buildRing: (members: Ring['members']) => Ring
   /** Keys that are asked for after every step. */
   readonly keys: readonly string[]
+  /** Keys that are only asked for when they are about to be lost. */
+  readonly fill: readonly string[]
   readonly send: (from: Subject, to: NodeId, message: GrantsLinkMessage) => void
   /** After every step. */
   readonly stepped: (subject: Subject) => void
@@ -107,7 +109,8 @@ export class Subject {
   /** @param drainMs how long work on a lost key goes on */
   see(ring: Ring, live: readonly NodeId[], leaving: boolean, drainMs: (key: string) => number): void {
     this.step((grants, now) => {
-      for (const key of this.leaves.keys()) this.#drain(key, ring, grants, leaving, drainMs)
+      for (const key of [...this.leaves.keys(), ...this.parts.fill])
+        this.#drain(key, ring, grants, leaving, drainMs)
       this.ring = ring
       this.leaving = leaving
       grants.viewChanged(ring, live, leaving, now)
