@@ -15,7 +15,7 @@ const AFTER_MS = 5_000
 const LEASE_MS = 2_000
 
 /** From SIGCONT to the death of every command. */
-const DEAD_MS = 100
+export const DEAD_MS = 100
 
 /** One that says nothing for longer is frozen and does nothing: far more than between two signs, far less than a freeze. */
 export const SILENCE_MS = 500

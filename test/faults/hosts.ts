@@ -1,5 +1,5 @@
 /** Hosts of this run alone: network namespaces with a switch between them, and the faults in that switch. */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { monotonicMs } from './started.ts'
 
@@ -41,11 +41,17 @@ export class Hosts {
     return monotonicMs()
   }
 
-  /** Mends the network; the time at which that began, since links mend one after the other. */
-  heal(): number {
-    const at = monotonicMs()
-    this.#run('fault.sh', 'heal')
-    return at
+  /** Mends the network, which takes a moment: `since` is when that began, and who agrees meanwhile agrees. */
+  heal(): { readonly since: number; readonly done: Promise<void> } {
+    const child = spawn('sh', [`${TESTBED}fault.sh`, 'heal'], {
+      env: { ...process.env, TB_NAME: this.#name },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    const done = new Promise<void>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('exit', code => (code === 0 ? resolve() : reject(new Error(`heal ended with ${code}`))))
+    })
+    return { since: monotonicMs(), done }
   }
 
   address(host: number): string {

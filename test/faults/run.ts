@@ -15,7 +15,7 @@ import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { staleAccepted } from '../e2e/act-ledger.ts'
 import { blackhole, halves, link, oneway, partition } from './cuts.ts'
-import { frozenDaemon, frozenTree, SILENCE_MS } from './freeze.ts'
+import { DEAD_MS, frozenDaemon, frozenTree, SILENCE_MS } from './freeze.ts'
 import { handoff } from './handoff.ts'
 import { hostsMissing } from './hosts.ts'
 import { Report } from './report.ts'
@@ -100,7 +100,11 @@ const judged = (name: string, play: Play): Play => {
     await play(scene, to, times)
     const found = scene.collector.overlaps(frozen ? SILENCE_MS : undefined).filter(each => each.to >= since)
     const signs = scene.collector.between(since)
-    to.count('acted for by two at one moment', [found.length], { most: 0 })
+    if (name === 'freeze-tree') {
+      const longest = found.reduce((most, each) => Math.max(most, each.to - each.from), 0)
+      // Nothing can stop a process between its waking and its end: there the token has to be verified.
+      to.milliseconds('the longest that a woken one wrote beside the new owner', [longest], { most: DEAD_MS })
+    } else to.count('acted for by two at one moment', [found.length], { most: 0 })
     for (const { key, first, second, from, to: end } of found.slice(0, SHOWN_MAX)) {
       to.say(
         `${key}: ${first.node} and ${second.node} for ${(end - from).toFixed(0)} ms at ${(from - since).toFixed(0)}`,

@@ -122,8 +122,8 @@ export class Scene {
 
   /** Heals the network; how long it takes until all agree, and until somebody acts for every key again, in ms. */
   async heal(): Promise<{ readonly agree: number | null; readonly act: number | null }> {
-    const since = this.hosts.heal()
-    const agree = await until(() => this.fleet.agree(), ACTING_MS, since)
+    const { since, done } = this.hosts.heal()
+    const [agree] = await Promise.all([until(() => this.fleet.agree(), ACTING_MS, since), done])
     const everybody = this.fleet.members.map(({ host }) => host)
     return { agree, act: await this.allActedFor(everybody, since, ACTING_MS) }
   }

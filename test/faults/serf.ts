@@ -33,8 +33,9 @@ async function blackhole({ fleet, hosts }: Place, report: Report): Promise<void>
   ])
   const alone = await until(() => fleet.sees(victim, [victim]), WAIT_MS, since)
   report.seconds('Serf, the isolated host knows itself (sees all others failed)', [alone])
-  const healed = hosts.heal()
-  report.seconds('Serf, heal: all agree again', [await until(() => fleet.agree(), WAIT_MS, healed)])
+  const { since: healed, done } = hosts.heal()
+  const [agreed] = await Promise.all([until(() => fleet.agree(), WAIT_MS, healed), done])
+  report.seconds('Serf, heal: all agree again', [agreed])
 }
 
 async function partition({ fleet, hosts }: Place, report: Report): Promise<void> {
@@ -47,7 +48,8 @@ async function partition({ fleet, hosts }: Place, report: Report): Promise<void>
   const [threeAlone, fiveAlone] = await Promise.all([alone(three), alone(five)])
   report.seconds('Serf, partition 3|5: the 5 agree on themselves', [fiveAlone])
   report.seconds('Serf, the 3 agree on themselves, and go on', [threeAlone])
-  const healed = hosts.heal()
-  report.seconds('Serf, heal: all agree again', [await until(() => fleet.agree(), WAIT_MS, healed)])
+  const { since: healed, done } = hosts.heal()
+  const [agreed] = await Promise.all([until(() => fleet.agree(), WAIT_MS, healed), done])
+  report.seconds('Serf, heal: all agree again', [agreed])
   report.seconds('Serf, that partition stood for', [healed - since])
 }

@@ -37,8 +37,8 @@ async function weather(
 ): Promise<void> {
   const since = monotonicMs()
   await pause(WEATHER_MS)
-  const end = hosts.heal()
-  const agreed = await until(() => fleet.agree(), AGREE_MS, end)
+  const { since: end, done } = hosts.heal()
+  const [agreed] = await Promise.all([until(() => fleet.agree(), AGREE_MS, end), done])
   await pause(AFTER_MS)
   const name = `${what} for ${WEATHER_MS / 1_000} s: `
   report.count(`${name}live ones declared dead`, [fleet.deaths(since)], claimed ? { most: 0 } : {})
