@@ -30,7 +30,7 @@ const CALM_MS = 25_000
 const { ROUNDTABLE_SEED, ROUNDTABLE_SEEDS } = process.env
 const first = Number(ROUNDTABLE_SEED ?? 1)
 const seeds = Array.from(
-  { length: Number(ROUNDTABLE_SEEDS ?? (ROUNDTABLE_SEED === undefined ? 40 : 1)) },
+  { length: Number(ROUNDTABLE_SEEDS ?? (ROUNDTABLE_SEED === undefined ? 20 : 1)) },
   (_, i) => first + i,
 )
 

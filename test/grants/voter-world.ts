@@ -13,6 +13,7 @@ import type { GrantsEffect } from '../../src/grants/effects.ts'
 import type { GrantsLinkMessage, StoredVoters, VotersName } from '../../src/grants/messages.ts'
 import { Top } from '../../src/grants/top.ts'
 import { VoterBook } from '../../src/grants/voter-book.ts'
+import { Timeline } from './timeline.ts'
 
 /** What the model of acting says; the rest is the real thing. */
 type Message =
@@ -74,20 +75,12 @@ export interface Weather {
   readonly delayMsMax: number
 }
 
-interface Event {
-  readonly at: number
-  readonly order: number
-  readonly run: () => void
-}
-
 export class VoterWorld {
   readonly random: Random
   readonly machines = new Map<NodeId, Machine>()
   readonly #base: GrantsConfig
-  #events: Event[] = []
-  #orders = 0
+  readonly #timeline = new Timeline()
   #marks = 0
-  now = 0
   weather: Weather = { loss: 0, delayMsMax: 10 }
   /** Nodes of different sides do not hear each other. */
   sides = new Map<NodeId, number>()
@@ -129,32 +122,16 @@ export class VoterWorld {
     return found
   }
 
+  get now(): number {
+    return this.#timeline.now
+  }
+
   at(delay: number, run: () => void): void {
-    const event = { at: this.now + delay, order: this.#orders++, run }
-    let low = 0
-    let high = this.#events.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const other = this.#events[middle]
-      if (
-        other !== undefined &&
-        (other.at > event.at || (other.at === event.at && other.order > event.order))
-      )
-        low = middle + 1
-      else high = middle
-    }
-    this.#events.splice(low, 0, event)
+    this.#timeline.after(delay, run)
   }
 
   runUntil(end: number): void {
-    for (;;) {
-      const next = this.#events.at(-1)
-      if (next === undefined || next.at > end) break
-      this.#events.pop()
-      this.now = next.at
-      next.run()
-    }
-    this.now = end
+    this.#timeline.runUntil(end)
   }
 
   note(line: string): void {
