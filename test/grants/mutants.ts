@@ -62,4 +62,35 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 15,
     finds: 'has term',
   },
+  {
+    name: 'a lease counts from receipt',
+    file: 'leases.ts',
+    edits: [['after(request.at, Math.min(', 'after(now.mono, Math.min(']],
+    seed: 280,
+    finds: 'two actors',
+  },
+  {
+    name: 'a joint list needs the new names only',
+    file: 'voter-list.ts',
+    edits: [
+      [
+        'isMajority(names, nodes, false) && isMajority(previous, nodes, false)',
+        'isMajority(names, nodes, fixed)',
+      ],
+    ],
+    seed: 36,
+    finds: 'two actors',
+  },
+  {
+    name: 'a change does not wait for the promises under the old list',
+    file: 'voter-change.ts',
+    edits: [
+      [
+        'elapsedMs(this.#settledAt, now.mono) < this.#desk.promiseMs',
+        'elapsedMs(this.#settledAt, now.mono) < 0',
+      ],
+    ],
+    seed: 36,
+    finds: 'two actors',
+  },
 ]
