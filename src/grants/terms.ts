@@ -9,7 +9,8 @@
  *
  * Why they do not fall under one owner either: a tenure only ever loses keys, so the earliest that has a key never comes
  * to be an earlier one. The one exception is a ring that was forgotten and is learned again, or that is learned late:
- * see `learned`.
+ * see `learned`. They may rise: an attempt that was recorded under the term before starts under that one, and a register
+ * takes it, unless a later attempt on the same key wrote first.
  */
 import type { NodeId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
