@@ -5,7 +5,7 @@
  */
 import type { NodeId } from '../base/ids.ts'
 import type { Exception, Scope } from './messages.ts'
-import { disjoint, excepted, type KnownRings, subset, surelyCovers, within } from './scopes.ts'
+import { disjoint, excepted, type KnownRings, subset, surelyCovers, whoseOf, within } from './scopes.ts'
 
 export type Condition =
   | { readonly kind: 'claimed'; readonly scope: Scope }
@@ -25,7 +25,7 @@ export class Conditions {
     return conditions.every(condition =>
       condition.kind === 'claimed'
         ? surelyCovers(this.#self, condition.scope, key, this.#rings)
-        : condition.saved.includes(key) || !excepted(condition.exception, key, this.#rings),
+        : condition.saved.includes(key) || !excepted(condition.exception, this.#self, key, this.#rings),
     )
   }
 
@@ -64,11 +64,13 @@ export class Conditions {
     )
   }
 
-  #apart(mine: Scope, { node, scopes }: Exception): boolean {
-    return scopes.some(theirs => disjoint(this.#self, mine, node, theirs, this.#rings))
+  #apart(mine: Scope, exception: Exception): boolean {
+    const whose = whoseOf(exception, this.#self)
+    return exception.scopes.some(theirs => disjoint(this.#self, mine, whose, theirs, this.#rings))
   }
 }
 
 /** Does every key that `a` covers lie in `b`? */
 const narrower = (a: Exception, b: Exception): boolean =>
-  a.node === b.node && b.scopes.every(outer => a.scopes.some(inner => within(inner, outer)))
+  (a.node === b.node || b.node === undefined) &&
+  b.scopes.every(outer => a.scopes.some(inner => within(inner, outer)))

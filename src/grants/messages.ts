@@ -53,9 +53,12 @@ export interface Grant {
   readonly termTaken: boolean
 }
 
-/** A promise to another session that has not run out: it covers a key when every one of its scopes does. */
+/**
+ * A promise to another session that has not run out: it covers a key when every one of its scopes does. Without a node
+ * it stands for many: what any node but the one that is told of it may claim by those scopes.
+ */
 export interface Exception {
-  readonly node: NodeId
+  readonly node?: NodeId | undefined
   readonly scopes: readonly Scope[]
 }
 

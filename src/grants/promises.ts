@@ -11,6 +11,7 @@
  */
 import type { NodeId, PeerId } from '../base/ids.ts'
 import { after, type Instant, later, type Now } from '../base/time.ts'
+import { gathered } from './gathering.ts'
 import type { Exception, GrantRefused, Renew, Scope } from './messages.ts'
 import { excepted, type KnownRings, possiblyCovers, surelyCovers, within } from './scopes.ts'
 
@@ -129,7 +130,7 @@ export class Promises {
       key =>
         [granted.scope, ...scopes].every(each => surelyCovers(from, each, key, this.#rings)) &&
         (granted.scope.keeps.includes(key) ||
-          !granted.exceptions.some(each => excepted(each, key, this.#rings))),
+          !granted.exceptions.some(each => excepted(each, from, key, this.#rings))),
     )
     return { ...scope, keeps }
   }
@@ -138,14 +139,14 @@ export class Promises {
   #others(from: NodeId, ring: string): readonly Exception[] {
     const exceptions: Exception[] = []
     for (const [node, promised] of this.#promised) {
-      if (node === from) continue
+      if (node === from || harmless(promised.scopes, ring)) continue
       const scopes = promised.scopes.map(scope =>
         scope.ring === ring && !scope.leaving ? { ...scope, leaving: true } : scope,
       )
       if (!scopes.some(({ leaving, keeps }) => leaving && keeps.length === 0))
         exceptions.push({ node, scopes })
     }
-    return exceptions
+    return gathered(exceptions)
   }
 
   /** Rings that promises name and nobody knows here. */
@@ -154,4 +155,10 @@ export class Promises {
       for (const { ring } of scopes) if (!this.#rings.get(ring)) yield [node, ring]
     }
   }
+}
+
+/** The usual case: under the same ring, and nothing kept. */
+function harmless(scopes: readonly Scope[], ring: string): boolean {
+  const [scope] = scopes
+  return scopes.length === 1 && scope !== undefined && scope.ring === ring && scope.keeps.length === 0
 }

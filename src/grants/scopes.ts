@@ -7,6 +7,9 @@ import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { Exception, Scope } from './messages.ts'
 
+/** Whose claims a scope is about: of one node, or of any but one. */
+export type Whose = NodeId | { readonly notOf: NodeId }
+
 /** Finds a ring by its checksum. */
 export interface KnownRings {
   get(checksum: string): Ring | undefined
@@ -15,16 +18,25 @@ export interface KnownRings {
 export const surelyCovers = (node: NodeId, scope: Scope, key: string, rings: KnownRings): boolean =>
   scope.keeps.includes(key) || (!scope.leaving && rings.get(scope.ring)?.owner(key) === node)
 
-export function possiblyCovers(node: NodeId, scope: Scope, key: string, rings: KnownRings): boolean {
+export function possiblyCovers(whose: Whose, scope: Scope, key: string, rings: KnownRings): boolean {
   if (scope.keeps.includes(key)) return true
   if (scope.leaving) return false
   const ring = rings.get(scope.ring)
-  return ring === undefined || ring.owner(key) === node
+  if (ring === undefined) return true
+  return typeof whose === 'string' ? ring.owner(key) === whose : ring.owner(key) !== whose.notOf
 }
 
-/** A promise covers what all of its scopes cover. */
-export const excepted = ({ node, scopes }: Exception, key: string, rings: KnownRings): boolean =>
-  scopes.every(scope => possiblyCovers(node, scope, key, rings))
+export const whoseOf = ({ node }: Exception, told: NodeId): Whose => node ?? { notOf: told }
+
+/**
+ * A promise covers what all of its scopes cover.
+ *
+ * @param told the node that was told of it
+ */
+export function excepted(exception: Exception, told: NodeId, key: string, rings: KnownRings): boolean {
+  const whose = whoseOf(exception, told)
+  return exception.scopes.every(scope => possiblyCovers(whose, scope, key, rings))
+}
 
 export const sameScope = (a: Scope, b: Scope): boolean => a === b || (within(a, b) && within(b, a))
 
@@ -39,8 +51,8 @@ export function subset(a: readonly string[], b: readonly string[]): boolean {
   return a.every(key => all.has(key))
 }
 
-/** Can no key lie in both scopes of two different nodes? False where that is not plain. */
-export function disjoint(a: NodeId, mine: Scope, b: NodeId, theirs: Scope, rings: KnownRings): boolean {
+/** Can no key lie in both scopes, of one node and of others? False where that is not plain. */
+export function disjoint(a: NodeId, mine: Scope, b: Whose, theirs: Scope, rings: KnownRings): boolean {
   return (
     (mine.leaving || theirs.leaving || mine.ring === theirs.ring) &&
     !mine.keeps.some(key => possiblyCovers(b, theirs, key, rings)) &&

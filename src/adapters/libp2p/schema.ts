@@ -262,7 +262,9 @@ const grant = z.object({
   session: count,
   seq: count,
   scope,
-  exceptions: z.array(z.object({ node: nodeId, scopes: z.array(scope).max(SCOPES_MAX) })).max(EXCEPTIONS_MAX),
+  exceptions: z
+    .array(z.object({ node: nodeId.optional(), scopes: z.array(scope).max(SCOPES_MAX) }))
+    .max(EXCEPTIONS_MAX),
   promiseMs: z.number().positive(),
   top: term,
   termTaken: z.boolean(),

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { asNodeId, asPeerId } from '../../src/base/ids.ts'
+import { instantOf, wallOf } from '../../src/base/time.ts'
+import { gathered, LISTED_MAX } from '../../src/grants/gathering.ts'
+import type { Exception, Scope } from '../../src/grants/messages.ts'
+import { Promises } from '../../src/grants/promises.ts'
+import { excepted } from '../../src/grants/scopes.ts'
+import { ringOf, ringsOf } from './scene.ts'
+
+const NAMES = Array.from({ length: 40 }, (_, i) => `n${i}`)
+const [old, next] = [ringOf(...NAMES), ringOf(...NAMES, 'newcomer')]
+const rings = ringsOf(old, next)
+const KEYS = Array.from({ length: 60 }, (_, i) => `k${i}`)
+const told = asNodeId('n0')
+
+const scope: fc.Arbitrary<Scope> = fc.record({
+  ring: fc.constantFrom(old.checksum, next.checksum, 'unknown'),
+  leaving: fc.boolean(),
+  keeps: fc.subarray(KEYS, { maxLength: 3 }),
+})
+const exceptions: fc.Arbitrary<readonly Exception[]> = fc
+  .uniqueArray(fc.constantFrom(...NAMES.slice(1)), { maxLength: 39 })
+  .chain(names =>
+    fc.tuple(
+      ...names.map(name =>
+        fc.record({
+          node: fc.constant(asNodeId(name)),
+          scopes: fc.array(scope, { minLength: 1, maxLength: 3 }),
+        }),
+      ),
+    ),
+  )
+
+test('whatever key one of many exceptions covers, what is told of them covers as well', () => {
+  fc.assert(
+    fc.property(exceptions, all => {
+      const few = gathered(all)
+      assert.ok(few.length <= Math.max(LISTED_MAX, 4), `${few.length} told`)
+      for (const key of KEYS) {
+        const covered = all.some(each => excepted(each, told, key, rings))
+        if (covered)
+          assert.ok(
+            few.some(each => excepted(each, told, key, rings)),
+            key,
+          )
+      }
+    }),
+  )
+})
+
+test('few exceptions are told one by one', () => {
+  const scopes: Scope[] = [{ ring: old.checksum, leaving: false, keeps: [] }]
+  const few = NAMES.slice(1, 1 + LISTED_MAX).map(name => ({ node: asNodeId(name), scopes }))
+  assert.equal(gathered(few), few)
+})
+
+test('after a change of a large ring a node may go on with what both rings give it, and is told one exception', () => {
+  const promises = new Promises(rings)
+  const ask = (name: string, ring: typeof old, seq: number) => {
+    const renew = {
+      type: 'renew',
+      session: 1,
+      seq,
+      scope: { ring: ring.checksum, leaving: false, keeps: [] },
+      voters: { version: 1, hash: '' },
+      term: 0,
+    } as const
+    const now = { mono: instantOf(seq), wall: wallOf(seq) }
+    return promises.receive(asNodeId(name), asPeerId(name), renew, ring.checksum, 2_500, now)
+  }
+  for (const name of NAMES) ask(name, old, 1)
+  const verdict = ask('n0', next, 2)
+  assert.ok(verdict.kind === 'granted')
+  assert.equal(verdict.granted.exceptions.length, 1)
+  const mine = KEYS.filter(key => old.owner(key) === told && next.owner(key) === told)
+  assert.ok(mine.length > 0)
+  for (const key of mine)
+    assert.ok(!verdict.granted.exceptions.some(each => excepted(each, told, key, rings)), key)
+
+  for (const name of NAMES.slice(1)) ask(name, next, 2)
+  const later = ask('n0', next, 3)
+  assert.ok(later.kind === 'granted')
+  assert.deepEqual(later.granted.exceptions, [], 'everybody has given the old ring up')
+})
