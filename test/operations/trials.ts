@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Cluster, ringOf, until } from './cluster.ts'
 import { bothActed, OwnerPolls } from './owner-polls.ts'
 
-export const KINDS = ['kill', 'join', 'leave', 'restart'] as const
+export const KINDS = ['kill', 'join', 'leave', 'restart', 'asked'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** Measurements of one trial by name: ms, or counts. */
@@ -26,6 +26,7 @@ export const TRIALS: Readonly<Record<Kind, (cluster: Cluster, round: number) => 
   join,
   leave,
   restart,
+  asked,
 }
 
 /** Another one each time, the seeds too. */
@@ -39,10 +40,18 @@ function keysOf(node: string, members: readonly string[]): readonly { key: strin
   return own.map(key => ({ key, heir: rest.owner(key) ?? '' }))
 }
 
-/** Follows keys at those who have or will have the right. */
+/**
+ * Follows keys at those who have or will have the right. To ask is to be told what one may use for up to a lease, which
+ * the next owner then has to wait for: so who is to go, or to come back, is not asked where that is not the question.
+ */
 function follow(cluster: Cluster, node: string, keys: readonly { key: string; heir: string }[]): OwnerPolls {
-  const polls = new OwnerPolls()
+  const polls = followHeirs(cluster, keys)
   polls.follow({ node, url: cluster.url(node), keys: keys.map(({ key }) => key) })
+  return polls
+}
+
+function followHeirs(cluster: Cluster, keys: readonly { key: string; heir: string }[]): OwnerPolls {
+  const polls = new OwnerPolls()
   for (const [heir, theirs] of Map.groupBy(keys, each => each.heir))
     polls.follow({ node: heir, url: cluster.url(heir), keys: theirs.map(({ key }) => key) })
   return polls
@@ -58,10 +67,15 @@ async function inherited(polls: OwnerPolls, keys: readonly { key: string; heir: 
 }
 
 /** Longest time in which nobody acted for one of the keys, from the last yes of the old to the first yes of the new one. */
-function longestGap(polls: OwnerPolls, from: string, to: (key: string) => string, keys: readonly string[]) {
+function longestGap(
+  polls: OwnerPolls,
+  from: (key: string) => string,
+  to: (key: string) => string,
+  keys: readonly string[],
+) {
   const gaps = keys.map(key => {
-    const old = polls.spans.findLast(span => span.node === from && span.key === key)
-    const next = old && polls.spans.find(s => s.node === to(key) && s.key === key && s.from > old.from)
+    const next = polls.spans.findLast(span => span.node === to(key) && span.key === key)
+    const old = next && polls.spans.findLast(s => s.node === from(key) && s.key === key && s.from < next.from)
     return old === undefined || next === undefined ? Number.POSITIVE_INFINITY : next.from - old.to
   })
   return Math.max(...gaps)
@@ -153,26 +167,18 @@ async function leave(cluster: Cluster, round: number): Promise<Figures> {
   const victim = victimOf(cluster, round)
   const keys = keysOf(victim, cluster.names)
   await pause(Math.random() * DEPHASE_MS)
-  const polls = follow(cluster, victim, keys)
-  await follows(
-    polls,
-    victim,
-    keys.map(({ key }) => key),
-    0,
-  )
+  const polls = followHeirs(cluster, keys)
   const since = Date.now()
   cluster.signal(victim, 'SIGTERM')
   const known = await cluster.everyFirst(cluster.others(victim), ['member-left'], since, victim)
-  await inherited(polls, keys, since)
+  const gap = await inherited(polls, keys, since)
   const { code } = await cluster.process(victim).exited
   const gone = Date.now()
   await polls.stop()
-  const heirs = new Map(keys.map(({ key, heir }) => [key, heir]))
-  const gap = longestGap(polls, victim, key => heirs.get(key) ?? '', [...heirs.keys()])
   await comesBack(cluster, victim)
   return {
     'until EVERY survivor says left': known - since,
-    'longest time that nobody acted for a key of it': gap,
+    'until another acts for every key of it': gap,
     'until its process was gone': gone - since,
     'exit codes other than 0': code === 0 ? 0 : 1,
     // Looked at after it came back: what is found out late counts too.
@@ -182,41 +188,64 @@ async function leave(cluster: Cluster, round: number): Promise<Figures> {
   }
 }
 
-/** As an orchestrator does it: SIGTERM, wait for the end of the process, start it again on the same disk. */
-async function restart(cluster: Cluster, round: number): Promise<Figures> {
+/** A restart while applications ask everywhere and use every answer to its end: each handoff waits for the last one. */
+async function asked(cluster: Cluster, round: number): Promise<Figures> {
   const victim = victimOf(cluster, round)
   const keys = keysOf(victim, cluster.names)
   const names = keys.map(({ key }) => key)
   const heirs = new Map(keys.map(({ key, heir }) => [key, heir]))
+  const heirOf = (key: string): string => heirs.get(key) ?? ''
   await pause(Math.random() * DEPHASE_MS)
   const polls = follow(cluster, victim, keys)
   await follows(polls, victim, names, 0)
   const since = Date.now()
   cluster.signal(victim, 'SIGTERM')
+  await inherited(polls, keys, since)
+  const going = longestGap(polls, () => victim, heirOf, names)
   await cluster.process(victim).exited
   const started = Date.now()
   cluster.launch(victim)
+  await follows(polls, victim, names, started)
+  await cluster.whole()
+  await polls.stop()
+  return {
+    'longest time that nobody acted for a key, as it went': going,
+    'longest time that nobody acted for a key, as it came back': longestGap(
+      polls,
+      heirOf,
+      () => victim,
+      names,
+    ),
+    'times it was taken for dead, or another was': cluster.falseDeaths(since, []).length,
+    'keys that two acted for': bothActed(polls.spans).length,
+    'error of the key figures': Math.max(...polls.errorsMs),
+  }
+}
+
+/** As an orchestrator does it: SIGTERM, wait for the end of the process, start it again on the same disk. */
+async function restart(cluster: Cluster, round: number): Promise<Figures> {
+  const victim = victimOf(cluster, round)
+  const keys = keysOf(victim, cluster.names).map(({ key }) => key)
+  await pause(Math.random() * DEPHASE_MS)
+  const since = Date.now()
+  cluster.signal(victim, 'SIGTERM')
+  await cluster.process(victim).exited
+  const started = Date.now()
+  cluster.launch(victim)
+  const polls = new OwnerPolls()
+  polls.follow({ node: victim, url: cluster.url(victim), keys })
   const listening = await cluster.everyFirst([victim], ['listening'], started)
   const agreed = await cluster.agreed(cluster.names, cluster.names)
-  const acts = await follows(polls, victim, names, listening)
+  const acts = await follows(polls, victim, keys, listening)
   const ready = await cluster.ready(victim)
   await polls.stop()
-  const returnGaps = names.map(key => {
-    const heir = polls.spans.findLast(span => span.node === heirs.get(key) && span.key === key)
-    const own = polls.spans.findLast(span => span.node === victim && span.key === key)
-    // An heir that never came to act left the key to wait for its owner.
-    const before = heir ?? polls.spans.find(span => span.node === victim && span.key === key)
-    return own === undefined || before === undefined ? Number.POSITIVE_INFINITY : own.from - before.to
-  })
   return {
     'from listening until all agree on the ring and it acts for its keys': Math.max(agreed, acts) - listening,
     'from listening until all agree on the ring': agreed - listening,
     'from the start of its process until all agree and it acts': Math.max(agreed, acts) - started,
     'from SIGTERM until all agree and it acts': Math.max(agreed, acts) - since,
     'from listening until ready (it grants too)': ready - listening,
-    'longest time that nobody acted for a key, as it came back': Math.max(...returnGaps),
     'times it was taken for dead, or another was': cluster.falseDeaths(since, []).length,
-    'keys that two acted for': bothActed(polls.spans).length,
     'error of the key figures': Math.max(...polls.errorsMs),
   }
 }
