@@ -124,6 +124,7 @@ export async function oneway(scene: Scene, report: Report): Promise<void> {
 /** Breaks the network once all is well; the time of it. */
 async function cut(scene: Scene, ...fault: readonly string[]): Promise<number> {
   await scene.ready()
+  await scene.calm()
   await pause(STEP_MS + Math.random() * STEP_MS)
   return scene.hosts.fault(...fault)
 }

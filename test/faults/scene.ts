@@ -2,15 +2,19 @@
  * Eight hosts, a daemon on each, and everybody who acts: an application beside each daemon that obeys `actingUntilMs`,
  * and commands that the daemons run as tasks. A collector outside of it all hears of every start and stop.
  */
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { Collector, REGISTER } from './collector.ts'
 import { Fleet } from './fleet.ts'
 import { Hosts } from './hosts.ts'
-import { endAll, type Started, start, until } from './started.ts'
+import { endAll, monotonicMs, type Started, start, until } from './started.ts'
 
+const ROUNDTABLE = fileURLToPath(new URL('../../bin/roundtable', import.meta.url))
 const APPLICATION = fileURLToPath(new URL('./application.ts', import.meta.url))
 
 /** Longer than any run: an attempt ends because it has to, not because it is done. */
@@ -18,6 +22,11 @@ const FOR_EVER_MS = 3_600_000
 
 /** How often a command says that it acts. */
 const BEAT_MS = 50
+
+/** Round trips up to this are those of a machine that has time, in ms; it is waited for at most so long, asked so often. */
+const CALM_RTT_MS = 50
+const CALM_MS = 60_000
+const CALM_ASKED_MS = 1_000
 
 /** Every key has to have found somebody who acts for it in this time. */
 const ACTING_MS = 60_000
@@ -102,6 +111,24 @@ export class Scene {
     if ((await until(() => this.collector.acted(all, this.names()), ACTING_MS)) !== null) return
     const idle = all.filter(key => !this.collector.acted([key], this.names()))
     throw new Error(`nobody acts for ${idle.join(', ')} after ${ACTING_MS} ms`)
+  }
+
+  /**
+   * Waits until the round trips that a daemon measures are short. The detector adds them to what it waits for: right
+   * after the start of all daemons they are those of a machine without time, not of its network.
+   */
+  async calm(): Promise<void> {
+    const args = ['members', '--json', '--url=http://127.0.0.1:7373']
+    const line = this.hosts.on(this.fleet.members.length, ROUNDTABLE, args)
+    const end = monotonicMs() + CALM_MS
+    for (;;) {
+      const { stdout } = await promisify(execFile)(...line)
+      const { members } = JSON.parse(stdout) as { members: readonly { rttMs?: number }[] }
+      const slowest = Math.max(...members.map(({ rttMs = 0 }) => rttMs))
+      if (slowest <= CALM_RTT_MS) return
+      if (monotonicMs() > end) throw new Error(`round trips still take ${slowest} ms after ${CALM_MS} ms`)
+      await pause(CALM_ASKED_MS)
+    }
   }
 
   names(hosts: readonly number[] = this.fleet.members.map(({ host }) => host)): readonly string[] {
