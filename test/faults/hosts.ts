@@ -58,6 +58,16 @@ export class Hosts {
     return `10.77.0.${host}`
   }
 
+  /** TCP segments that a host has sent again so far: what a fault of the network does to it, told by its kernel. */
+  sentAgain(host: number): number {
+    const [command, args] = this.on(host, 'cat', ['/proc/net/snmp'])
+    const [names, counts] = execFileSync(command, args, { encoding: 'utf8' })
+      .split('\n')
+      .filter(line => line.startsWith('Tcp:'))
+      .map(line => line.split(' '))
+    return Number(counts?.[names?.indexOf('RetransSegs') ?? -1])
+  }
+
   /** The command line that runs another one on a host. Its pid is that of the other one. */
   on(host: number, command: string, args: readonly string[]): readonly [string, readonly string[]] {
     return ['ip', ['netns', 'exec', `${this.#name}${host}`, command, ...args]]

@@ -36,12 +36,17 @@ async function weather(
   claimed: boolean,
 ): Promise<void> {
   const since = monotonicMs()
+  const sentAgain = (): readonly number[] => fleet.members.map(({ host }) => hosts.sentAgain(host))
+  const before = sentAgain()
   await pause(WEATHER_MS)
+  const again = sentAgain().map((count, i) => count - (before[i] ?? 0))
   const { since: end, done } = hosts.heal()
   const [agreed] = await Promise.all([until(() => fleet.agree(), AGREE_MS, end), done])
   await pause(AFTER_MS)
   const name = `${what} for ${WEATHER_MS / 1_000} s: `
   report.count(`${name}live ones declared dead`, [fleet.deaths(since)], claimed ? { most: 0 } : {})
   report.count(`${name}suspicions`, [fleet.count('suspect', since)])
+  // Serf's gossip is UDP: of it only what it sends by TCP shows here.
+  report.count('TCP segments sent again, by host', again, claimed ? { least: 1 } : {})
   report.seconds('heal: all agree again', [agreed], claimed ? { most: 5 } : {})
 }
