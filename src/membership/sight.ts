@@ -10,6 +10,8 @@ import type { Topology } from './topology.ts'
 export interface Sight {
   readonly lastHeardMs: number | undefined
   readonly rttMs: number | undefined
+  /** Silent for longer, and this node accuses it: longer for a while after gaps and while round trips are slow. */
+  readonly silenceLimitMs: number
   readonly links: number
   /** True when only this node's link is silent while others hear the member. */
   readonly linkFault: boolean
@@ -28,6 +30,7 @@ export function sightOf(
   return {
     lastHeardMs: directMs,
     rttMs: contact?.srttMs,
+    silenceLimitMs: limitMs,
     links: contact?.links.size ?? 0,
     linkFault:
       topology.wants(entry.record.id) &&

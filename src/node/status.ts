@@ -79,6 +79,8 @@ export interface MemberView extends MemberRecord {
   readonly self: boolean
   readonly lastHeardMs: number | undefined
   readonly rttMs: number | undefined
+  /** Silent for longer, and this node accuses it. It grows with the worst gap of the last minute and the round trip. */
+  readonly silenceLimitMs: number
   readonly links: number
   /** True when only this node's link is silent while others hear the member. */
   readonly linkFault: boolean

@@ -1,5 +1,5 @@
 /** How a node shows itself: plain values made from its rooms. Reads only. */
-import { elapsedMs, type Instant, type Now } from '../base/time.ts'
+import { after, elapsedMs, type Instant, type Now } from '../base/time.ts'
 import type { MemberStatus } from '../membership/member.ts'
 import type { Entry } from '../membership/roster.ts'
 import { newestWord } from './causes.ts'
@@ -18,6 +18,9 @@ import type {
 
 /** Tasks of a key shown by `explain` at most. */
 const EXPLAINED_TASKS_MAX = 20
+
+/** An answer ends so much sooner than the right, in ms: an application's timer is late too. */
+const ANSWER_EARLY_MS = 50
 
 export function statusOf(node: Node, now: Now): NodeStatus {
   const { init, membership } = node
@@ -151,9 +154,11 @@ function actingOf(
   now: Now,
 ): Pick<OwnerAnswer, 'acting' | 'actingUntilMs' | 'actingForMs' | 'token'> {
   const leave = node.right.leaveFor(key)
-  if (!mine || leave === undefined || leave.until <= now.mono) return { acting: false }
-  node.granting.answered.note(key, leave.until, now.mono)
-  const forMs = Math.floor(elapsedMs(now.mono, leave.until))
+  if (!mine || leave === undefined) return { acting: false }
+  const until = after(leave.until, -ANSWER_EARLY_MS)
+  if (until <= now.mono) return { acting: false }
+  node.granting.answered.note(key, until, now.mono)
+  const forMs = Math.floor(elapsedMs(now.mono, until))
   return { acting: true, actingUntilMs: now.wall + forMs, actingForMs: forMs, token: leave.token }
 }
 

@@ -23,9 +23,9 @@ const FOR_EVER_MS = 3_600_000
 /** How often a command says that it acts. */
 const BEAT_MS = 50
 
-/** Round trips up to this are those of a machine that has time, in ms; it is waited for at most so long, asked so often. */
-const CALM_RTT_MS = 50
-const CALM_MS = 60_000
+/** A detector that bears no longer silence has seen no fault lately; it is waited for at most so long, asked so often, ms. */
+const CALM_LIMIT_MS = 1_700
+const CALM_MS = 120_000
 const CALM_ASKED_MS = 1_000
 
 /** Every key has to have found somebody who acts for it in this time. */
@@ -39,6 +39,11 @@ export interface SceneOptions {
   readonly commands: number
   /** How often an application asks about each key, in ms. Default: 400. */
   readonly askMs?: number
+}
+
+interface Silence {
+  readonly self: boolean
+  readonly silenceLimitMs: number
 }
 
 /** Below which all files of this process lie. */
@@ -114,8 +119,8 @@ export class Scene {
   }
 
   /**
-   * Waits until the round trips that a daemon measures are short. The detector adds them to what it waits for: right
-   * after the start of all daemons they are those of a machine without time, not of its network.
+   * Waits until a daemon's detector waits no longer than on a quiet network: it remembers slow round trips, as of the
+   * start of all daemons on one machine, and for a minute the last cut.
    */
   async calm(): Promise<void> {
     const args = ['members', '--json', '--url=http://127.0.0.1:7373']
@@ -123,10 +128,11 @@ export class Scene {
     const end = monotonicMs() + CALM_MS
     for (;;) {
       const { stdout } = await promisify(execFile)(...line)
-      const { members } = JSON.parse(stdout) as { members: readonly { rttMs?: number }[] }
-      const slowest = Math.max(...members.map(({ rttMs = 0 }) => rttMs))
-      if (slowest <= CALM_RTT_MS) return
-      if (monotonicMs() > end) throw new Error(`round trips still take ${slowest} ms after ${CALM_MS} ms`)
+      const { members } = JSON.parse(stdout) as { members: readonly Silence[] }
+      const longest = Math.max(...members.filter(({ self }) => !self).map(each => each.silenceLimitMs))
+      if (longest <= CALM_LIMIT_MS) return
+      if (monotonicMs() > end)
+        throw new Error(`a silence of ${longest} ms is still borne after ${CALM_MS} ms`)
       await pause(CALM_ASKED_MS)
     }
   }

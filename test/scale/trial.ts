@@ -6,7 +6,7 @@ import { type Spread, World } from './world.ts'
 /** All nodes start within this time, in ms. */
 const STORM_MS = 1_000
 /** Links that a start needed and nothing else does are closed after half a minute: then the cluster is at rest. */
-const SETTLED_MS = 40_000
+const SETTLED_MS = 15_000
 /** The cluster at rest is measured for this long, in ms: two intervals between heartbeats up to 80 members. */
 const REST_MS = 10_000
 const PAUSE_MS = 3_000

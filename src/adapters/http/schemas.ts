@@ -67,6 +67,7 @@ const member = {
   self: flag,
   lastHeardMs: number,
   rttMs: number,
+  silenceLimitMs: number,
   links: whole,
   linkFault: flag,
   ringChecksum: text,

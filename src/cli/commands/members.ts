@@ -92,6 +92,7 @@ function memberSheet(member: MemberDetail, out: Output): string {
     ['weight', member.weight],
     ['heard', heard(member)],
     ['round trip', member.rttMs == null ? '-' : `${member.rttMs.toFixed(1)} ms`],
+    ['accused after', `${Math.round(member.silenceLimitMs)} ms of silence`],
     ['links', member.links],
     ['ring', member.ringChecksum],
   ])

@@ -70,6 +70,7 @@ const member = (id: string, self: boolean): MemberView => ({
   self,
   lastHeardMs: self ? undefined : 40,
   rttMs: self ? undefined : 0.4,
+  silenceLimitMs: 1_550,
   links: self ? 0 : 1,
   linkFault: false,
   ringChecksum: checksum,

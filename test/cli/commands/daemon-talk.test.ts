@@ -54,6 +54,7 @@ const MEMBER = {
   self: false,
   lastHeardMs: 1_850,
   rttMs: 1.25,
+  silenceLimitMs: 1_551.25,
   links: 1,
   linkFault: true,
   ringChecksum: 'abc',
