@@ -21,7 +21,13 @@ import type { GrantsConfig } from './config.ts'
 import type { GrantsEffect } from './effects.ts'
 import { exceptionsOf } from './holdings.ts'
 import { Member, type MemberParts } from './member.ts'
-import type { Grant, GrantRefused, GrantsLinkMessage, StoredVoters } from './messages.ts'
+import {
+  type Grant,
+  type GrantRefused,
+  type GrantsLinkMessage,
+  NO_RING,
+  type StoredVoters,
+} from './messages.ts'
 import { Rings } from './rings.ts'
 import type { GrantsStanding } from './standing.ts'
 import { Top } from './top.ts'
@@ -67,7 +73,9 @@ export class Grants {
     const out = { push: (effect: GrantsEffect) => this.#effects.push(effect) }
     const nextMark = (): number => ++this.#marks
     const rings = new Rings(parts.buildRing)
-    const voters = new VoterBook({ self, config, stored: stored.voters, top: () => this.#top, nextMark, out })
+    const [topOf, promiseMs] = [() => this.#top, () => this.#voting.promiseMsMax]
+    const book = { self, config, stored: stored.voters, top: topOf, promiseMs, nextMark, out }
+    const voters = new VoterBook(book)
     const top = new Top({ self, stored: stored.top, voters, out })
     const log: MemberParts['log'] = (event, fields) => this.#log(event, fields)
     const reply = (to: NodeId, answer: Grant | GrantRefused, at: Now): void => {
@@ -78,6 +86,8 @@ export class Grants {
     this.#book = voters
     this.#top = top
     this.#member = new Member({ self, session, config, random, rings, voters, log })
+    // The list may be on the disk, and the term that it forbids to fall below not yet.
+    top.raise(stored.voters?.floor ?? 0)
     this.#voting = new Voting({ self, config, rings, voters, top, nextMark, reply, out }, stored, now)
   }
 
@@ -134,8 +144,9 @@ export class Grants {
   }
 
   /** This node itself saw the node's process close its link and refuse a new one. */
-  refused(node: NodeId, _now: Now): void {
-    if (this.#parts.config.trustRefused && this.#voting.refused(node)) this.#log('promise-dropped', { node })
+  refused(node: NodeId, peer: PeerId, _now: Now): void {
+    if (this.#parts.config.trustRefused && this.#voting.refused(node, peer))
+      this.#log('promise-dropped', { node })
   }
 
   /** A link leads to this node now: what was sent to it before was lost. */
@@ -285,7 +296,7 @@ export class Grants {
   }
 
   #askFor(node: NodeId, ring: string, now: Now): void {
-    if (node === this.#parts.self) return
+    if (node === this.#parts.self || ring === NO_RING) return
     const ask = this.#rings.ask(ring, now)
     if (ask) this.#send(node, ask)
   }

@@ -115,6 +115,11 @@ export class Leases {
     }
   }
 
+  /** Do promises to others take anything away from what this voter granted last? */
+  isLimited(voter: NodeId): boolean {
+    return this.#lease(voter).grant?.conditions.some(({ kind }) => kind === 'not-excepted') ?? false
+  }
+
   isLast(voter: NodeId, seq: number): boolean {
     return this.#lease(voter).seq === seq
   }

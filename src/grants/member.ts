@@ -233,7 +233,7 @@ export class Member {
       this.counts.grantsLate++
       return
     }
-    if (grant.exceptions.length > 0) this.#renewals.hasten(from, AGAIN_MS.exceptions, now)
+    if (this.#leases.isLimited(from)) this.#renewals.hasten(from, AGAIN_MS.exceptions, now)
     const { term } = request
     if (term > 0 && grant.termTaken && this.#terms.took(from, term, this.#parts.voters))
       this.#parts.log('term-taken', { term })

@@ -14,6 +14,9 @@ export interface Scope {
   readonly keeps: readonly string[]
 }
 
+/** Checksum of no ring: what stands under it may be any key. */
+export const NO_RING = 'none'
+
 /** Keys that can be kept at once; more running work than that on lost keys is stopped. */
 export const KEEPS_MAX = 256
 
@@ -131,6 +134,8 @@ export interface VotersTell {
   readonly firm: boolean
   /** The highest term on the teller's disk. */
   readonly top: number
+  /** The longest promise that the teller may have given: an old list must not be replaced before it has run out. */
+  readonly promiseMs: number
 }
 
 /** "May I change version `version`? Then accept no list of a lower round after it, and tell me what you accepted." */

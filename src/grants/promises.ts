@@ -45,12 +45,15 @@ export type Verdict =
 
 export class Promises {
   readonly #rings: KnownRings
+  readonly #trusting: boolean
   readonly #promised = new Map<NodeId, Promised>()
   /** No promise ends before. */
   #nextEnd = Number.POSITIVE_INFINITY
 
-  constructor(rings: KnownRings) {
+  /** @param trusting a promise ends early when the process that it was given to is known to be gone */
+  constructor(rings: KnownRings, trusting = true) {
     this.#rings = rings
+    this.#trusting = trusting
   }
 
   get size(): number {
@@ -67,9 +70,9 @@ export class Promises {
     }
   }
 
-  /** Rule 8: this voter knows that the node's process is gone. */
-  drop(node: NodeId): boolean {
-    return this.#promised.delete(node)
+  /** Rule 8: this voter knows that the process with this key is gone. Another one with the same name is not. */
+  drop(node: NodeId, peer: PeerId): boolean {
+    return this.#promised.get(node)?.peer === peer && this.#promised.delete(node)
   }
 
   /**
@@ -78,10 +81,11 @@ export class Promises {
    */
   receive(from: NodeId, peer: PeerId, renew: Renew, ring: string, promiseMs: number, now: Now): Verdict {
     const before = this.#promised.get(from)
-    if (before && before.session !== renew.session) {
+    // Two with one name and other keys may have the same boot number: each data directory counts from 1.
+    if (before && (before.session !== renew.session || before.peer !== peer)) {
       // A higher boot number of the same key is a proved restart: key and lock lie in one data directory.
       const restarted = before.peer === peer && renew.session > before.session
-      if (!restarted) return { kind: 'refused', reason: 'session' }
+      if (!restarted || !this.#trusting) return { kind: 'refused', reason: 'session' }
       this.#promised.delete(from)
     }
     const old = this.#promised.get(from)

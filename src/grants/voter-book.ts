@@ -11,7 +11,7 @@
  *   2. Whoever has the joint list on disk refuses requests under the old one, and says so to all voters. While it holds,
  *      acting needs more than half of both. It is settled when a quorum of the old list and one of the new have it: then
  *      nobody gets a quorum under the old list any more.
- *   3. `promiseMs` later nobody acts under the old list either, and the new list stands alone.
+ *   3. As long later as any of those may have promised, nobody acts under the old list either, and the new list stands alone.
  * Any two of {old, joint} share a voter, and any two of {joint, new} do; old and new never are in force together. A
  * promise once given is kept, and named as an exception, whatever list it was given under.
  *
@@ -63,6 +63,8 @@ export interface VoterBookParts {
   readonly stored: StoredVoters | undefined
   /** Made after the book, as it reads it. */
   readonly top: () => Pick<Top, 'known' | 'value' | 'raise'>
+  /** The longest promise that this node may have given as a voter, in ms. */
+  readonly promiseMs: () => number
   /** A number that no other `persisted` effect of this node has. */
   readonly nextMark: () => number
   readonly out: { push(effect: GrantsEffect): unknown }
@@ -296,7 +298,6 @@ export class VoterBook implements Voters {
     const book = this
     return {
       self: this.#parts.self,
-      promiseMs: this.#parts.config.promiseMs,
       statements: this.#statements,
       get row() {
         return book.#row
@@ -306,6 +307,9 @@ export class VoterBook implements Voters {
       },
       get live() {
         return book.#live
+      },
+      get promiseMs() {
+        return book.#parts.promiseMs()
       },
       get top() {
         return book.#parts.top().value
@@ -363,7 +367,8 @@ export class VoterBook implements Voters {
 
   #tell(to: readonly NodeId[]): void {
     const list = this.#disk === undefined ? undefined : listOf(this.#disk)
-    const message = { type: 'voters', list, firm: this.#isFirm(), top: this.#parts.top().value } as const
+    const [firm, top, promiseMs] = [this.#isFirm(), this.#parts.top().value, this.#parts.promiseMs()]
+    const message = { type: 'voters', list, firm, top, promiseMs } as const
     for (const node of to) this.#send(node, message)
   }
 

@@ -38,6 +38,7 @@ const CARRY_ON_MS = 2_000
 /** What a change needs of the book. */
 export interface VoterDesk {
   readonly self: NodeId
+  /** The longest promise that this node may have given as a voter, in ms. */
   readonly promiseMs: number
   readonly statements: VoterStatements
   /** What was decided last, perhaps still on its way to the disk. */
@@ -199,7 +200,9 @@ export class VoterChange {
       const fields = { names: joint.names, before: joint.previous, by: [...holders].sort() }
       this.#desk.log('info', 'voters-change-settled', fields)
     }
-    if (elapsedMs(this.#settledAt, now.mono) < this.#desk.promiseMs) return
+    // Each may promise for another time: the configuration is its own, and large rings stretch it.
+    const promiseMs = Math.max(this.#desk.promiseMs, this.#desk.statements.promiseMsOf(holders))
+    if (elapsedMs(this.#settledAt, now.mono) < promiseMs) return
     const floor = Math.max(this.#desk.top, this.#desk.statements.topOf(holders))
     this.#desk.adopt({ ...settledOf(joint), floor })
   }

@@ -7,14 +7,15 @@ interface Statement {
   readonly list: VoterList
   readonly firm: boolean
   readonly top: number
+  readonly promiseMs: number
 }
 
 export class VoterStatements {
   readonly #of = new Map<NodeId, Statement>()
 
-  note(from: NodeId, { list, firm, top }: VotersTell): void {
+  note(from: NodeId, { list, firm, top, promiseMs }: VotersTell): void {
     if (list === undefined) this.#of.delete(from)
-    else this.#of.set(from, { list, firm, top })
+    else this.#of.set(from, { list, firm, top, promiseMs })
   }
 
   /** Those that have this list, of this round. `firm`: only those whose word counts when a list changes. */
@@ -27,6 +28,11 @@ export class VoterStatements {
   /** The highest term that any of them has voted for. */
   topOf(nodes: Iterable<NodeId>): number {
     return Math.max(0, ...[...nodes].map(node => this.#of.get(node)?.top ?? 0))
+  }
+
+  /** The longest promise that any of them may have given, in ms. */
+  promiseMsOf(nodes: Iterable<NodeId>): number {
+    return Math.max(0, ...[...nodes].map(node => this.#of.get(node)?.promiseMs ?? 0))
   }
 
   /** Forgets everybody else. */

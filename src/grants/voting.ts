@@ -76,7 +76,7 @@ export class Voting {
     now: Now,
   ) {
     this.#parts = parts
-    this.#promises = new Promises(parts.rings)
+    this.#promises = new Promises(parts.rings, parts.config.trustRefused)
     this.#bootAt = now.mono
     this.#remembers = stored.promiseMs !== undefined
     this.#promiseOnDisk = stored.promiseMs ?? 0
@@ -84,6 +84,11 @@ export class Voting {
     this.#silenceMs = Math.max(parts.config.promiseMs, this.#promiseOnDisk)
     this.#onDisk = stored.top ?? 0
     this.#lengthen(parts.config.promiseMs)
+  }
+
+  /** The longest promise of this boot, or of an earlier one that may still stand, in ms. */
+  get promiseMsMax(): number {
+    return Math.max(this.#promiseMs, this.#promiseOnDisk, this.#silenceMs)
   }
 
   get promises(): number {
@@ -132,8 +137,8 @@ export class Voting {
   }
 
   /** This node itself saw that the process is gone. */
-  refused(node: NodeId): boolean {
-    const dropped = this.#promises.drop(node)
+  refused(node: NodeId, peer: PeerId): boolean {
+    const dropped = this.#promises.drop(node, peer)
     if (dropped) this.counts.dropped++
     return dropped
   }

@@ -87,7 +87,7 @@ export class Membership {
   readonly #wakefulness: Wakefulness
   readonly #listening: Listening
   /** Members whose process this node itself saw to be gone, since they were last asked for. */
-  #refusals: NodeId[] = []
+  #refusals: Pick<MemberRecord, 'id' | 'peerId'>[] = []
 
   constructor(init: MembershipInit, now: Now) {
     const { config, random } = init
@@ -219,7 +219,7 @@ export class Membership {
   dialled(dial: number, outcome: DialOutcome, now: Now): void {
     const refused = this.#dialling.ended(dial, outcome, now)
     if (refused === undefined || this.nameTaken !== undefined) return
-    this.#refusals.push(refused.record.id)
+    this.#refusals.push(refused.record)
     if (refused.record.status !== 'alive') return
     this.#detection.refused(refused, now)
     this.#listening.convict(this.#detection.judge(now), now)
@@ -256,7 +256,7 @@ export class Membership {
   }
 
   /** Members that closed their last link and whose address then refused, as this node itself saw; once each. */
-  takeRefusals(): readonly NodeId[] {
+  takeRefusals(): readonly Pick<MemberRecord, 'id' | 'peerId'>[] {
     return this.#refusals.splice(0)
   }
 

@@ -94,7 +94,7 @@ export class Granting {
     const { grants } = this
     const refusals = membership.takeRefusals()
     if (grants === undefined) return []
-    for (const node of refusals) grants.refused(node, now)
+    for (const { id, peerId } of refusals) grants.refused(id, peerId, now)
     if (grants.voters.linked !== this.#voters) {
       this.#voters = grants.voters.linked
       membership.setVoters(this.#voters)

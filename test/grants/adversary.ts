@@ -159,6 +159,7 @@ export class Adversary {
   }
 
   #see(subject: Subject, ring: Ring, leaving = false): void {
+    if (this.#calm) return
     const live = this.#ids.filter(id => id === subject.id || this.#random.chance(0.9))
     const spread = this.#random.pick([0, 1_500, 4_000]) ?? 0
     subject.see(ring, live, leaving, () => this.#random.between(0, spread))
@@ -226,9 +227,10 @@ export class Adversary {
 
   /** It is seen by another that nobody listens where the process was: true as long as it is down. */
   #refuse(other: Subject, gone: Subject): void {
+    const peer = asPeerId(gone.peer)
     this.#timeline.after(this.#random.between(0, 300), () => {
       if (gone.grants !== undefined || other.grants === undefined) return
-      other.step((grants, now) => grants.refused(gone.id, now))
+      other.step((grants, now) => grants.refused(gone.id, peer, now))
       this.counts.refusals++
     })
   }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { asNodeId, asPeerId } from '../../src/base/ids.ts'
 import { instantOf, wallOf } from '../../src/base/time.ts'
-import { gathered, LISTED_MAX } from '../../src/grants/gathering.ts'
+import { gathered, KEPT_CHARACTERS_MAX, LISTED_MAX } from '../../src/grants/gathering.ts'
 import type { Exception, Scope } from '../../src/grants/messages.ts'
 import { Promises } from '../../src/grants/promises.ts'
 import { excepted } from '../../src/grants/scopes.ts'
@@ -47,6 +47,36 @@ test('whatever key one of many exceptions covers, what is told of them covers as
           )
       }
     }),
+  )
+})
+
+test('kept keys are told in scopes of the largest size, and not at all when they would fill a frame', () => {
+  const leaving = (name: string, keeps: string[]): Exception => ({
+    node: asNodeId(name),
+    scopes: [{ ring: old.checksum, leaving: true, keeps }],
+  })
+  const some = NAMES.slice(1).map(name =>
+    leaving(
+      name,
+      KEYS.slice(0, 10).map(key => `${name} ${key}`),
+    ),
+  )
+  const few = gathered(some)
+  assert.equal(few.length, 2, '390 keys')
+  for (const { scopes } of some)
+    for (const key of scopes[0]?.keeps ?? [])
+      assert.ok(
+        few.some(each => excepted(each, told, key, rings)),
+        key,
+      )
+  assert.ok(!few.some(each => excepted(each, told, 'another', rings)))
+
+  const long = 'x'.repeat(KEPT_CHARACTERS_MAX / 30)
+  const many = gathered(NAMES.slice(1).map(name => leaving(name, [`${name} ${long}`])))
+  assert.equal(many.length, 1)
+  assert.ok(
+    many.some(each => excepted(each, told, 'another', rings)),
+    'nobody may act on anything',
   )
 })
 

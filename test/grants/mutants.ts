@@ -84,12 +84,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a change does not wait for the promises under the old list',
     file: 'voter-change.ts',
-    edits: [
-      [
-        'elapsedMs(this.#settledAt, now.mono) < this.#desk.promiseMs',
-        'elapsedMs(this.#settledAt, now.mono) < 0',
-      ],
-    ],
+    edits: [['elapsedMs(this.#settledAt, now.mono) < promiseMs', 'elapsedMs(this.#settledAt, now.mono) < 0']],
     seed: 36,
     finds: 'two actors',
   },

@@ -105,3 +105,27 @@ test('a ring that nobody knows here keeps everybody else away from everything', 
   assert.ok(grant.kind === 'granted')
   assert.equal(grant.granted.exceptions.length, 1)
 })
+
+test('two nodes with one name and one boot number are two: the second waits until the promise to the first ran out', () => {
+  const promises = new Promises(rings)
+  assert.equal(ask(promises, a, renew(1)).kind, 'granted')
+  const other = asPeerId('another key')
+  assert.deepEqual(ask(promises, a, renew(9), both, 100, other), { kind: 'refused', reason: 'session' })
+  promises.drop(a, other)
+  assert.deepEqual(ask(promises, a, renew(10), both, 200, other), { kind: 'refused', reason: 'session' })
+  promises.expire(at(2_500))
+  assert.equal(ask(promises, a, renew(11), both, 2_500, other).kind, 'granted')
+})
+
+test('a promise ends early for a restart of the same process only where that is trusted', () => {
+  const trusting = new Promises(rings)
+  ask(trusting, a, renew(1))
+  assert.equal(ask(trusting, a, renew(1, both, [], 2)).kind, 'granted')
+
+  const wary = new Promises(rings, false)
+  ask(wary, a, renew(1))
+  const again = ask(wary, a, renew(1, both, [], 2), both, 2_499)
+  assert.deepEqual(again, { kind: 'refused', reason: 'session' })
+  wary.expire(at(2_500))
+  assert.equal(ask(wary, a, renew(2, both, [], 2), both, 2_500).kind, 'granted')
+})

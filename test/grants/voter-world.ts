@@ -148,6 +148,7 @@ export class VoterWorld {
       config: this.#base,
       stored: machine.disk.voters,
       top: () => top,
+      promiseMs: () => this.#base.promiseMs,
       nextMark: () => ++this.#marks,
       out,
     })

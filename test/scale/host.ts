@@ -254,7 +254,7 @@ export class Host {
     const grants = this.#grants
     const refusals = this.membership.takeRefusals()
     if (grants === undefined) return []
-    for (const node of refusals) grants.refused(node, now)
+    for (const { id, peerId } of refusals) grants.refused(id, peerId, now)
     if (grants.voters.linked !== this.#voters) {
       this.#voters = grants.voters.linked
       this.membership.setVoters(this.#voters)

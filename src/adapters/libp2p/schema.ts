@@ -248,7 +248,8 @@ const inventoryReply = z.object({
 
 const ringName = short
 const scope = z.object({ ring: ringName, leaving: z.boolean(), keeps: z.array(key).max(KEEPS_MAX) })
-const term = count
+/** So that a token fits 64 bits: the year 6429. One above it would be nobody's to overtake. */
+const term = count.max(2 ** 47 - 1)
 const renew = z.object({
   type: z.literal('renew'),
   session: count,
@@ -298,6 +299,7 @@ const votersTell = z.object({
   list: voterList.optional(),
   firm: z.boolean(),
   top: term,
+  promiseMs: z.number().positive(),
 })
 const votersPrepare = z.object({
   type: z.literal('voters-prepare'),
