@@ -17,9 +17,14 @@ const LONG_AGO = Number.NEGATIVE_INFINITY as Instant
 export class Answered {
   readonly #self: NodeId
   readonly #until = new Map<string, Instant>()
-  /** Answers for which there was no room: while they count, every key remembered is kept, which is too many to name. */
+  /** Nothing remembered runs out sooner: to look for what has would find nothing. */
+  #earliest: Instant = NEVER
+  /** Answers for which there was no room count until then. Which they were is not known, so all of them may be lost. */
   #crowdedUntil = LONG_AGO
-  #ring: Ring | undefined
+  /** Keys that were remembered when the room ran out: too many to keep by name, as those without room are. */
+  #crowd: readonly string[] = []
+  /** Checksum of the ring that was looked at last. */
+  #ring: string | undefined
   #lost: readonly string[] = []
   #lostUntil = LONG_AGO
 
@@ -27,27 +32,26 @@ export class Answered {
     this.#self = self
   }
 
-  /** Somebody was told that this node acts for the key until then. */
+  /** Somebody was told that this node acts for the key until then. What was told before still counts. */
   note(key: string, until: Instant, now: Instant): void {
-    if (!this.#until.has(key) && this.#until.size >= ANSWERED_MAX) this.#forget(now)
-    if (this.#until.has(key) || this.#until.size < ANSWERED_MAX) this.#until.set(key, until)
-    else this.#crowdedUntil = Math.max(this.#crowdedUntil, until) as Instant
+    const known = this.#until.get(key)
+    if (known === undefined && this.#until.size >= ANSWERED_MAX) this.#forget(now)
+    if (known === undefined && this.#until.size >= ANSWERED_MAX) this.#crowded(until, now)
+    else if (known === undefined || known < until) this.#remember(key, until)
   }
 
   /**
    * Keys of others under this ring for which an answer still counts; the same array until that changes. More than can
-   * be kept by name (`KEEPS_MAX`) make this node claim all that it claimed before.
+   * be kept by name (`KEEPS_MAX`) make this node claim all that it claimed before; so do answers that are not remembered.
    */
   lost(ring: Ring, now: Instant): readonly string[] {
-    if (ring === this.#ring && (this.#lost.length === 0 || now < this.#lostUntil)) return this.#lost
-    this.#ring = ring
+    // Of what is not its own nobody is told anything new: what was lost with a ring only runs out.
+    if (ring.checksum === this.#ring) return now < this.#lostUntil ? this.#lost : this.#keep([], LONG_AGO)
+    this.#ring = ring.checksum
     this.#forget(now)
-    const crowded = this.#crowdedUntil > now
-    const lost = [...this.#until].filter(([key]) => crowded || ring.owner(key) !== this.#self)
-    const last = Math.max(this.#crowdedUntil, ...lost.map(([, until]) => until))
-    this.#lostUntil = last as Instant
-    if (lost.length > 0 || this.#lost.length > 0) this.#lost = lost.map(([key]) => key)
-    return this.#lost
+    const lost = [...this.#until].filter(([key]) => ring.owner(key) !== this.#self)
+    const last = Math.max(this.#crowdedUntil, ...lost.map(([, until]) => until)) as Instant
+    return this.#keep(this.#crowdedUntil > now ? this.#crowd : lost.map(([key]) => key), last)
   }
 
   /** When the last of the lost keys is free. */
@@ -55,7 +59,29 @@ export class Answered {
     return this.#lost.length > 0 ? this.#lostUntil : NEVER
   }
 
+  #keep(lost: readonly string[], until: Instant): readonly string[] {
+    this.#lostUntil = until
+    if (lost.length > 0 || this.#lost.length > 0) this.#lost = lost
+    return this.#lost
+  }
+
+  #crowded(until: Instant, now: Instant): void {
+    if (this.#crowdedUntil <= now) this.#crowd = [...this.#until.keys()]
+    this.#crowdedUntil = Math.max(this.#crowdedUntil, until) as Instant
+  }
+
+  #remember(key: string, until: Instant): void {
+    this.#until.set(key, until)
+    this.#earliest = Math.min(this.#earliest, until) as Instant
+  }
+
+  /** At most once for each end of an answer: answers come by the thousand in one look of those who follow keys. */
   #forget(now: Instant): void {
-    for (const [key, until] of this.#until) if (until <= now) this.#until.delete(key)
+    if (now < this.#earliest) return
+    let earliest: number = NEVER
+    for (const [key, until] of this.#until)
+      if (until <= now) this.#until.delete(key)
+      else earliest = Math.min(earliest, until)
+    this.#earliest = earliest as Instant
   }
 }

@@ -60,3 +60,47 @@ test('more answers than can be remembered keep more than can be named, until the
   assert.ok(answered.lost(TWO, at(2_099)).length > KEEPS_MAX)
   assert.deepEqual(answered.lost(TWO, at(2_100)), [])
 })
+
+test('answers without room are kept for when all that was remembered has run out', () => {
+  const many = Array.from({ length: ANSWERED_MAX }, (_, i) => `many/${i}`)
+  const answered = told(2_000, many)
+  assert.deepEqual(answered.lost(ALONE, at(10)), [])
+  answered.note('one too many', at(2_500), at(100))
+  assert.deepEqual(answered.lost(ringOf('a'), at(200)), [])
+  assert.ok(answered.lost(TWO, at(2_001)).length > KEEPS_MAX)
+  assert.equal(answered.nextWake(), at(2_500))
+  assert.ok(answered.lost(TWO, at(2_499)).length > KEEPS_MAX)
+  assert.deepEqual(answered.lost(TWO, at(2_500)), [])
+})
+
+test('a key that is remembered is kept longer than answers without room, if its own counts longer', () => {
+  const many = [LOST[0] ?? '', ...Array.from({ length: ANSWERED_MAX - 1 }, (_, i) => `many/${i}`)]
+  const answered = told(2_000, many)
+  answered.note('one too many', at(2_100), at(100))
+  answered.note(LOST[0] ?? '', at(2_500), at(200))
+  answered.lost(TWO, at(300))
+  assert.ok(answered.lost(TWO, at(2_499)).includes(LOST[0] ?? ''))
+})
+
+test('answers without room under this ring do not keep what was lost with the ring before', () => {
+  const answered = told(2_000)
+  assert.deepEqual(answered.lost(TWO, at(20)), LOST)
+  const own = Array.from({ length: 2 * ANSWERED_MAX }, (_, i) => `own/${i}`)
+  for (const key of own) answered.note(key, at(2_500), at(1_000))
+  assert.deepEqual(answered.lost(TWO, at(2_000)), [])
+  assert.ok(answered.lost(ALONE, at(2_001)).length > KEEPS_MAX)
+})
+
+test('an answer that ends sooner takes nothing from one that was given before', () => {
+  const answered = told(2_500)
+  for (const key of KEYS) answered.note(key, at(2_000), at(100))
+  assert.deepEqual(answered.lost(TWO, at(2_499)), LOST)
+})
+
+test('a look at many more keys than are remembered goes through those that are no more than once', () => {
+  const many = Array.from({ length: 200_000 }, (_, i) => `many/${i}`)
+  const { user } = process.cpuUsage()
+  told(2_000, many)
+  // Through 4,096 for each of them: four seconds.
+  assert.ok(process.cpuUsage().user - user < 1_000_000)
+})
