@@ -128,6 +128,15 @@ export function ringView(node: Node): RingView {
   }
 }
 
+/** For somebody who may act on it: what this says is kept to its end, also if this node loses the key meanwhile. */
+export function answerOwner(node: Node, key: string, now: Now): OwnerAnswer {
+  const answer = ownerOf(node, key, now)
+  const leave = answer.actingForMs === undefined ? undefined : node.right.leaveFor(key)
+  if (leave !== undefined) node.granting.answered.note(key, answerEnd(leave), now.mono)
+  return answer
+}
+
+/** Where a key stands. Nobody may be told of it, or this node would have to keep what it says: see `answerOwner`. */
 export function ownerOf(node: Node, key: string, now: Now): OwnerAnswer {
   const owner = node.ring.owner(key)
   const mode = node.modeOf(key)
@@ -155,12 +164,13 @@ function actingOf(
 ): Pick<OwnerAnswer, 'acting' | 'actingUntilMs' | 'actingForMs' | 'token'> {
   const leave = node.right.leaveFor(key)
   if (!mine || leave === undefined) return { acting: false }
-  const until = after(leave.until, -ANSWER_EARLY_MS)
+  const until = answerEnd(leave)
   if (until <= now.mono) return { acting: false }
-  node.granting.answered.note(key, until, now.mono)
   const forMs = Math.floor(elapsedMs(now.mono, until))
   return { acting: true, actingUntilMs: now.wall + forMs, actingForMs: forMs, token: leave.token }
 }
+
+const answerEnd = ({ until }: { readonly until: Instant }): Instant => after(until, -ANSWER_EARLY_MS)
 
 export function explanationOf(node: Node, key: string): Explanation | undefined {
   if (node.ring.members.length === 0) return undefined

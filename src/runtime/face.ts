@@ -1,6 +1,15 @@
 import { nodeMetrics } from '../node/metrics.ts'
 import type { Node } from '../node/node.ts'
-import { explanationOf, memberOf, memberViews, ownerOf, ringView, statusOf, workOf } from '../node/views.ts'
+import {
+  answerOwner,
+  explanationOf,
+  memberOf,
+  memberViews,
+  ownerOf,
+  ringView,
+  statusOf,
+  workOf,
+} from '../node/views.ts'
 import type { Driver } from './driver.ts'
 import type { Clock, Executors, NodeFace, Store, Transport } from './ports.ts'
 
@@ -22,7 +31,8 @@ export function createFace(parts: {
     members: () => memberViews(node, clock.now().mono),
     member: id => memberOf(node, id, clock.now().mono),
     ring: () => ringView(node),
-    owner: key => ownerOf(node, key, clock.now()),
+    owner: key => answerOwner(node, key, clock.now()),
+    lookAtOwner: key => ownerOf(node, key, clock.now()),
     ownersVersion: () => `${node.ring.checksum} ${node.right.version}`,
     explain: key => explanationOf(node, key),
     tasks: query => node.tasks.page(query),

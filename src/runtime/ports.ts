@@ -93,7 +93,10 @@ export interface NodeFace {
   members(): readonly MemberView[]
   member(id: string): (MemberView & { readonly ledger: readonly LedgerEntry[] }) | undefined
   ring(): RingView
+  /** To be handed on at once: a key that is lost later is not given to another before this answer has run out. */
   owner(key: string): OwnerAnswer
+  /** The same to compare with, not to be told to anybody: nothing waits for it. */
+  lookAtOwner(key: string): OwnerAnswer
   /** Another text than before when an `owner` answer may be another one, but for a right that runs out by itself. */
   ownersVersion(): string
   explain(key: string): Explanation | undefined

@@ -92,18 +92,18 @@ export class EventStream {
     }
   }
 
-  /** Says where its keys stand, as far as that is new. */
+  /** Says where its keys stand, as far as that is new. Only what is said binds the node. */
   lookAtKeys(): void {
     const { query, node } = this.#parts
     this.#lapses = false
     for (const key of query.keys) {
       if (this.#ended || this.#stuckSince !== undefined) return
-      const answer = node.owner(key)
-      if (answer.actingForMs !== undefined) this.#lapses = true
-      const standing = standingOf(answer)
-      if (this.#owners.get(key) === standing) continue
+      const seen = node.lookAtOwner(key)
+      if (seen.actingForMs !== undefined) this.#lapses = true
+      if (this.#owners.get(key) === standingOf(seen)) continue
       const event = this.#owners.has(key) ? 'owner-changed' : 'owner-is'
-      this.#owners.set(key, standing)
+      const answer = node.owner(key)
+      this.#owners.set(key, standingOf(answer))
       const fields = { ...answer, owner: answer.owner ?? null }
       this.#say('owner', { at: Date.now(), type: 'owner', level: 'info', event, fields })
     }

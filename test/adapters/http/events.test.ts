@@ -181,9 +181,9 @@ test('without following, what is kept is given and the answer ends', async () =>
 
 /** A node whose answers about owners the test turns. */
 function turning() {
-  const view = { version: '1', owner: 'node-1', acting: true, token: '5', asked: 0 }
-  const owner = (key: string): OwnerAnswer => {
-    view.asked++
+  const view = { version: '1', owner: 'node-1', acting: true, token: '5', looks: 0, answers: 0 }
+  const lookAtOwner = (key: string): OwnerAnswer => {
+    view.looks++
     return {
       key,
       owner: view.owner === '' ? undefined : nodeId,
@@ -195,7 +195,11 @@ function turning() {
       ...(view.acting ? { actingUntilMs: 9, actingForMs: 9, token: { value: view.token, safe: true } } : {}),
     }
   }
-  return { view, node: { owner, ownersVersion: () => view.version } }
+  const owner = (key: string): OwnerAnswer => {
+    view.answers++
+    return lookAtOwner(key)
+  }
+  return { view, node: { owner, lookAtOwner, ownersVersion: () => view.version } }
 }
 
 test('a followed key is told at once, and whenever its owner, acting or token changes', async () => {
@@ -227,13 +231,25 @@ test('a key whose right cannot run out is asked for again only after a change of
   const followed = await follow(url, '?key=k')
   await until('the first', () => followed.frames.length === 1)
   await until('it settles', async () => {
-    const before = view.asked
+    const before = view.looks
     await pause(50)
-    return view.asked === before
+    return view.looks === before
   })
-  const { asked } = view
+  const { looks } = view
   view.version = '2'
-  await until('it looks again', () => view.asked > asked)
+  await until('it looks again', () => view.looks > looks)
+})
+
+test('a look that finds nothing new answers nobody: the node is bound only by what it says', async () => {
+  const { view, node } = turning()
+  const { url } = await running({ node }, { eventWatchMs: 5 })
+  const followed = await follow(url, '?key=a&key=b')
+  await until('both', () => followed.frames.length === 2)
+  await until('many looks', () => view.looks > 100)
+  assert.equal(view.answers, 2)
+  view.token = '6'
+  await until('both again', () => followed.frames.length === 4)
+  assert.equal(view.answers, 4)
 })
 
 test('a follower of few types comes back with an id that is not too old', async () => {

@@ -5,7 +5,7 @@ import { asNodeId, asPeerId, asTaskId } from '../../../src/base/ids.ts'
 import { instantOf, wallOf } from '../../../src/base/time.ts'
 import type { ControlRequest } from '../../../src/node/control.ts'
 import type { LogFields, LogLevel } from '../../../src/node/machine.ts'
-import type { MemberView, NodeStatus, TaskQuery } from '../../../src/node/status.ts'
+import type { MemberView, NodeStatus, OwnerAnswer, TaskQuery } from '../../../src/node/status.ts'
 import { type EventLimits, EventLog, teeLogger } from '../../../src/runtime/events.ts'
 import type { NodeFace } from '../../../src/runtime/ports.ts'
 import { tasksDefaults } from '../../../src/tasks/config.ts'
@@ -138,6 +138,19 @@ const answer = async (request: TaskRequest): Promise<TaskReply> => {
   return { ok: false, failure: { code: 'TASK_UNKNOWN', detail: 'Its owner node-2 does not know it.' } }
 }
 
+const standing = (key: string): OwnerAnswer => ({
+  key,
+  owner: other,
+  mine: false,
+  addresses: ['10.0.0.2:7946'],
+  ringChecksum: checksum,
+  mode: 'quorum',
+  acting: true,
+  actingUntilMs: 1_790_000_001_700,
+  actingForMs: 1_700,
+  token: { value: '117309440000000000', safe: true },
+})
+
 export function sample(options: SampleOptions = {}): Sample {
   const seen = {
     requests: [] as TaskRequest[],
@@ -168,18 +181,8 @@ export function sample(options: SampleOptions = {}): Sample {
         { id: other, weight: 1, share: 0.51 },
       ],
     }),
-    owner: key => ({
-      key,
-      owner: other,
-      mine: false,
-      addresses: ['10.0.0.2:7946'],
-      ringChecksum: checksum,
-      mode: 'quorum',
-      acting: true,
-      actingUntilMs: 1_790_000_001_700,
-      actingForMs: 1_700,
-      token: { value: '117309440000000000', safe: true },
-    }),
+    owner: standing,
+    lookAtOwner: standing,
     ownersVersion: () => '1',
     explain: key => ({
       key,
