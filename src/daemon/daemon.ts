@@ -69,11 +69,12 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   const store = await openNodeStore(directory, logger)
   closing.add('store', () => store.close())
   const stored = await storedIn(store)
-  const executors = createExecutors({ config: config.executors, logger, dataDir: directory.path })
-  closing.add('executors', () => executors.stop())
   const { transport: peers, cluster } = config
   const transport = await createTransport({ config: peers, cluster, identity, logger })
   closing.add('transport', () => transport.stop())
+  // Opened later, so closed sooner: peers take a closed port for the end of all that this process had started.
+  const executors = createExecutors({ config: config.executors, logger, dataDir: directory.path })
+  closing.add('executors', () => executors.stop())
 
   const early = earlyInputs()
   const addresses = await transport.start(early.enqueue)
