@@ -25,35 +25,55 @@ export interface Circle {
   readonly owners: Uint16Array
 }
 
+/** Members whose tokens are kept: 1.6 KB each at weight 1. A view changes by few members at a time. */
+const KEPT_MAX = 2_048
+/** Tokens by vnodes and name, oldest use first. */
+const kept = new Map<string, Uint32Array>()
+
 /** @param members sorted by name, each with its number of vnodes */
 export function layCircle(members: readonly (readonly [name: string, vnodes: number])[]): Circle {
   assert(members.length <= MEMBERS_MAX, 'the members fit the circle', { members: members.length })
-  const points = pointsOf(members)
-  const laid: number[] = []
+  const total = members.reduce((sum, [, vnodes]) => sum + vnodes * TOKENS_PER_VNODE, 0)
+  const packed = new Float64Array(total)
+  let at = 0
   members.forEach(([name, vnodes], index) => {
-    const tokens = points[name] ?? []
-    assert(tokens.length === vnodes * TOKENS_PER_VNODE, 'hashring lays four tokens a vnode', { name, vnodes })
     // One sortable number for both: 32 bits of token above 16 bits of owner fit a double exactly.
-    for (const token of tokens) laid.push(token * (MEMBERS_MAX + 1) + index)
+    for (const token of tokensOf(name, vnodes)) packed[at++] = token * (MEMBERS_MAX + 1) + index
   })
-  const packed = Float64Array.from(laid).sort()
-  return {
-    tokens: Uint32Array.from(packed, value => Math.floor(value / (MEMBERS_MAX + 1))),
-    owners: Uint16Array.from(packed, value => value % (MEMBERS_MAX + 1)),
+  packed.sort()
+  const circle = { tokens: new Uint32Array(total), owners: new Uint16Array(total) }
+  for (let i = 0; i < total; i++) {
+    const value = packed[i] as number
+    const token = Math.floor(value / (MEMBERS_MAX + 1))
+    circle.tokens[i] = token
+    circle.owners[i] = value - token * (MEMBERS_MAX + 1)
   }
+  return circle
+}
+
+/** Where a member's tokens lie says nothing of the others: each is laid once, and a new view is a matter of sorting. */
+function tokensOf(name: string, vnodes: number): Uint32Array {
+  const id = `${vnodes} ${name}`
+  const tokens = kept.get(id) ?? laid(name, vnodes)
+  kept.delete(id)
+  kept.set(id, tokens)
+  if (kept.size > KEPT_MAX) kept.delete(kept.keys().next().value as string)
+  return tokens
 }
 
 /**
  * `vnode count` 0: a member whose vnodes equal that default would be given hashring's weighted share instead of what was
- * asked, and nobody has 0. Names go in as keys of an object: that way hashring splits off no port at a colon.
+ * asked, and nobody has 0. The name goes in as the key of an object: that way hashring splits off no port at a colon.
  */
-function pointsOf(members: readonly (readonly [string, number])[]): Readonly<Record<string, number[]>> {
-  const servers = Object.fromEntries(members.map(([name, vnodes]) => [name, { vnodes }]))
+function laid(name: string, vnodes: number): Uint32Array {
   // The published types know only functions that return text or a Buffer; hashring indexes whatever it gets.
   const bytes = digest as unknown as (name: string) => Buffer
-  const ring = new HashRing(servers, bytes, { 'vnode count': 0 })
+  const ring = new HashRing({ [name]: { vnodes } }, bytes, { 'vnode count': 0 })
   // The published types say an array of records; it is one record: name -> tokens.
-  return ring.points(members.map(([name]) => name)) as unknown as Record<string, number[]>
+  const points = ring.points([name]) as unknown as Record<string, number[]>
+  const tokens = points[name] ?? []
+  assert(tokens.length === vnodes * TOKENS_PER_VNODE, 'hashring lays four tokens a vnode', { name, vnodes })
+  return Uint32Array.from(tokens)
 }
 
 /** Index of the first token at or after `position`, wrapping to the first. The circle must not be empty. */
