@@ -1,30 +1,53 @@
+import type { TaskId } from '../base/ids.ts'
 import { elapsedMs, type Instant } from '../base/time.ts'
 import { gauge, type Metric } from './counts.ts'
 
-/** Keys that are timed at once; with more, the rest go untimed. */
-const TIMED_MAX = 10_000
+/** Gained tasks that are remembered at once; with more, keys of the rest go untimed. */
+export const TIMED_MAX = 10_000
+
+/** A key that waits for its first start here, and the tasks for which it does. */
+interface Gained {
+  readonly at: Instant
+  readonly tasks: Set<TaskId>
+}
 
 /** How long the work of a key stands still when the key changes hands: from gaining it to the first start here. */
 export class Handoffs {
-  readonly #gained = new Map<string, Instant>()
+  readonly #gained = new Map<string, Gained>()
+  /** Of all these keys. */
+  #tasks = 0
   #count = 0
   #sumMs = 0
   #maxMs = 0
 
-  /** Unfinished work of this key has come from another node. */
-  gained(key: string, now: Instant): void {
-    if (this.#gained.size < TIMED_MAX && !this.#gained.has(key)) this.#gained.set(key, now)
+  /** This unfinished task of the key has come from another node. */
+  gained(key: string, task: TaskId, now: Instant): void {
+    if (this.#tasks >= TIMED_MAX) return
+    const gained = this.#gained.get(key) ?? { at: now, tasks: new Set() }
+    this.#gained.set(key, gained)
+    this.#tasks -= gained.tasks.size
+    gained.tasks.add(task)
+    this.#tasks += gained.tasks.size
+  }
+
+  /** The task has settled, wherever that was, or is known no more: a key with no other has nothing to start. */
+  ended(key: string, task: TaskId): void {
+    const gained = this.#gained.get(key)
+    if (gained?.tasks.delete(task) !== true) return
+    this.#tasks--
+    if (gained.tasks.size === 0) this.#gained.delete(key)
   }
 
   lost(key: string): void {
+    this.#tasks -= this.#gained.get(key)?.tasks.size ?? 0
     this.#gained.delete(key)
   }
 
   started(key: string, now: Instant): void {
-    const gainedAt = this.#gained.get(key)
-    if (gainedAt === undefined) return
-    this.#gained.delete(key)
-    const ms = elapsedMs(gainedAt, now)
+    const gained = this.#gained.get(key)
+    if (gained === undefined) return
+    this.lost(key)
+    const ms = elapsedMs(gained.at, now)
     this.#count++
     this.#sumMs += ms
     this.#maxMs = Math.max(this.#maxMs, ms)

@@ -1,6 +1,7 @@
 import type { TaskId } from '../base/ids.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
+import type { Handoffs } from './handoffs.ts'
 import type { Schedule } from './schedule.ts'
 import { sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
@@ -16,12 +17,14 @@ export class Lists {
   readonly #table: Table
   readonly #schedule: Schedule
   readonly #counters: Counters
+  readonly #handoffs: Handoffs
   readonly #lists = new Map<string, ReadonlySet<TaskId>>()
 
-  constructor(table: Table, schedule: Schedule, counters: Counters) {
+  constructor(table: Table, schedule: Schedule, counters: Counters, handoffs: Handoffs) {
     this.#table = table
     this.#schedule = schedule
     this.#counters = counters
+    this.#handoffs = handoffs
   }
 
   /** A list was read, for the first time or again. New entries still have to be placed. */
@@ -80,5 +83,6 @@ export class Lists {
   #forget(entry: Entry): void {
     this.#schedule.clear(entry)
     this.#table.remove(entry)
+    this.#handoffs.ended(entry.key, entry.id)
   }
 }

@@ -1,5 +1,7 @@
 import type { NodeId } from '../base/ids.ts'
 import type { Step } from './effects.ts'
+import type { Handoffs } from './handoffs.ts'
+import { isSettled } from './merge.ts'
 import { Overlaps } from './overlap.ts'
 import type { Replication } from './replication.ts'
 import type { Entry, Table } from './table.ts'
@@ -12,11 +14,13 @@ export class Records {
   readonly #view: View
   readonly #table: Table
   readonly #replication: Replication
+  readonly #handoffs: Handoffs
 
-  constructor(view: View, table: Table, replication: Replication) {
+  constructor(view: View, table: Table, replication: Replication, handoffs: Handoffs) {
     this.#view = view
     this.#table = table
     this.#replication = replication
+    this.#handoffs = handoffs
   }
 
   /** Who is to hold a record of this key: this node alone, while there is no ring. */
@@ -26,8 +30,7 @@ export class Records {
   }
 
   change(entry: Entry, record: TaskRecord, step: Step): void {
-    this.overlaps.note(entry.record, record)
-    this.#table.put(entry, record)
+    this.put(entry, record)
     step.write(record)
     entry.copies = record.holders
     this.#replication.changed(
@@ -36,8 +39,16 @@ export class Records {
     )
   }
 
+  /** In memory only: for what came from another holder. */
+  put(entry: Entry, record: TaskRecord): void {
+    this.overlaps.note(entry.record, record)
+    this.#table.put(entry, record)
+    if (isSettled(record)) this.#handoffs.ended(entry.key, entry.id)
+  }
+
   erase(entry: Entry, step: Step): void {
     this.#table.remove(entry)
+    this.#handoffs.ended(entry.key, entry.id)
     this.#replication.forget(entry.id)
     step.erase(entry.id)
   }

@@ -111,7 +111,7 @@ export class Tasks {
     const confirmations = new Confirmations(right, counters)
     const kept = new Kept(view, schedule, replication)
     const shared = { view, table, schedule, replication, counters, config, right }
-    this.#records = new Records(view, table, replication)
+    this.#records = new Records(view, table, replication, this.#handoffs)
     const changes = { records: this.#records, kept, handoffs: this.#handoffs }
     const execution = new Execution({ ...shared, ...changes, random: random.fork() })
     const work = new Work({ ...shared, ...changes, takeover, execution })
@@ -126,7 +126,7 @@ export class Tasks {
     this.#execution = execution
     this.#work = work
     this.#inventories = new Inventories(view, table, schedule)
-    this.#lists = new Lists(table, schedule, counters)
+    this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
     this.#requests = new Requests({ ...shared, work, forwarding, confirmations, check, phase })

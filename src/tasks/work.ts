@@ -267,7 +267,7 @@ export class Work {
     const before = entry.owner ?? entry.record.holders[0]
     if (owner !== view.self) handoffs.lost(entry.key)
     else if (before !== undefined && before !== owner && !isSettled(entry.record)) {
-      handoffs.gained(entry.key, now.mono)
+      handoffs.gained(entry.key, entry.id, now.mono)
     }
   }
 
@@ -321,14 +321,13 @@ export class Work {
   }
 
   #merge(entry: Entry, record: TaskRecord, from: NodeId, step: Step): void {
-    const { table, view, replication } = this.#parts
+    const { view, replication } = this.#parts
     const merged = mergeRecords(entry.record, record)
     const news = merged !== entry.record
     const theirsIsWhole = mergeRecords(record, entry.record) === record
     if (news) {
       if (overlaps(merged.attempts) && !overlaps(entry.record.attempts)) this.#sawOverlap(merged, step)
-      this.#parts.records.overlaps.note(entry.record, merged)
-      table.put(entry, merged)
+      this.#parts.records.put(entry, merged)
       step.write(merged)
     }
     if (news || theirsIsWhole) replication.merged(merged, theirsIsWhole)
