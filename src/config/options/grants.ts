@@ -88,7 +88,7 @@ export function grantsOptions(): readonly Option[] {
       key: 'grants.trustRefused',
       type: boolean(),
       default: defaults.trustRefused,
-      doc: 'A voter drops its promise at once when it saw itself that the remote end closed the connection and refused a new one: a crashed process frees its keys in a fraction of a second instead of promiseMs. Turn it off where something in the network resets and refuses connections on behalf of a live process.',
+      doc: 'A voter drops its promise at once when it saw itself that the remote end closed the connection and refused a new one: a crashed process frees its keys in a fraction of a second instead of promiseMs. Turn it off where something in the network resets and refuses connections on behalf of a live process, or where applications act on `owner/KEY` and may outlive their daemon.',
     },
     {
       key: 'joinDelayMs',
