@@ -98,7 +98,8 @@ describe('with one node to ask', { timeout: 3 * TEST_MS }, () => {
     assert.match(ledger, /member-dead/)
     assert.match(
       await roundtable(witness, 'members', '--why'),
-      new RegExp(`${victim} +dead +\\S+ +member-dead`),
+      // Who found it out says how; who was told first says by whom.
+      new RegExp(`${victim} +dead +\\S+ +(verdict: refused: accused by|member-dead: known from)`),
     )
     await until(() => seen().includes('"member-dead"') && seen().includes('"ring-changed"'))
     for (const line of seen().trimEnd().split('\n')) assert.match(JSON.parse(line).id, /^1-\d+$/)
