@@ -1,4 +1,4 @@
-/** A real daemon whose disk takes nothing more: what it had started is dead before its peers can take it for dead. */
+/** A real daemon that ends: what it had started is dead before its peers can take the daemon for dead. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,7 +23,7 @@ let daemon: ChildProcess | undefined
 const sockets: Socket[] = []
 
 beforeEach(async () => {
-  scratch = await mkdtemp(join(tmpdir(), 'roundtable-failing-'))
+  scratch = await mkdtemp(join(tmpdir(), 'roundtable-ending-'))
 })
 
 afterEach(async () => {
@@ -42,7 +42,10 @@ async function start(): Promise<{ pid: number; port: number; url: string; lines:
   const script = `trap '' TERM; echo $$ > ${pidFile()}.new; mv ${pidFile()}.new ${pidFile()}; while :; do sleep 0.1; done`
   const commands = { deaf: { path: '/bin/sh', args: ['-c', script] } }
   const file = join(scratch, 'config.yaml')
-  await writeFile(file, JSON.stringify({ cluster: 'failing', executors: { exec: { commands } } }))
+  await writeFile(
+    file,
+    JSON.stringify({ cluster: 'ending', leaveMs: '200ms', executors: { exec: { commands } } }),
+  )
   const where = ['--config', file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', '--data-dir', scratch]
   daemon = spawn(PROGRAM, ['agent', ...where], { stdio: ['ignore', 'pipe', 'inherit'] })
   const lines: Line[] = []
@@ -81,20 +84,41 @@ async function probe(port: number): Promise<'taken' | 'refused'> {
   }
 }
 
-test('a daemon that cannot go on closes its port only when its commands are dead', linux, async () => {
-  const { pid, port, url, lines } = await start()
+/** Has it run the command; resolves with the pid. */
+async function runDeaf(url: string): Promise<number> {
   assert.equal((await submit(url, { type: 'exec', payload: { command: 'deaf' } })).ok, true)
   await until(() => existsSync(pidFile()))
   const command = Number(readFileSync(pidFile(), 'utf8'))
   assert.ok(isAlive(command))
+  return command
+}
+
+async function untilRefused(port: number): Promise<void> {
+  while ((await probe(port)) === 'taken') await pause(1)
+}
+
+test('a daemon that cannot go on closes its port only when its commands are dead', linux, async () => {
+  const { pid, port, url, lines } = await start()
+  const command = await runDeaf(url)
   assert.equal(await probe(port), 'taken')
   // Every write to a file fails from now on.
   execFileSync('prlimit', ['--pid', String(pid), '--fsize=1:1'])
   const refused = submit(url, { type: 'echo', payload: null }).catch(error => error)
-  while ((await probe(port)) === 'taken') await pause(1)
+  await untilRefused(port)
   assert.equal(isAlive(command), false)
   await refused
   await until(() => daemon?.exitCode !== null)
   assert.equal(daemon?.exitCode, 1)
   assert.match(String(lines.find(line => line['event'] === 'fatal')?.['detail']), /STORE_FAILED|disk/)
+})
+
+test('so does one that leaves sooner than its commands end', linux, async () => {
+  const { port, url } = await start()
+  const command = await runDeaf(url)
+  assert.equal(await probe(port), 'taken')
+  daemon?.kill('SIGTERM')
+  await untilRefused(port)
+  assert.equal(isAlive(command), false)
+  await until(() => daemon?.exitCode !== null)
+  assert.equal(daemon?.exitCode, 0)
 })
