@@ -1,17 +1,25 @@
 import type { NodeId } from '../base/ids.ts'
 import type { VoterList } from './messages.ts'
 
-/** Where a node stands with the right to act; the fields are explained in `GrantsStatus`. */
+/** Where this node stands with the right to act. */
 export interface GrantsStanding {
+  /** Is anything run in quorum mode? */
   readonly enabled: boolean
   readonly session: number
   readonly voters: VoterList | undefined
+  /** Is this node one of them, and does it grant (it does not for a promise's length after boot)? */
   readonly voter: boolean
   readonly granting: boolean
+  /** Voters whose grants this node holds now. */
   readonly grantedBy: readonly NodeId[]
+  /** Ms until its quorum of grants runs out; absent when it has none. */
   readonly leaseForMs?: number
+  /** The term under which it gained keys last; 0 when it has none. */
   readonly term: number
+  /** The highest term on this voter's disk. */
   readonly top: number
+  /** Promises to others under other rings that its grants name. */
   readonly exceptions: number
+  /** Keys it lost whose work still drains. */
   readonly keeps: readonly string[]
 }

@@ -1,8 +1,9 @@
 /** What a node shows of itself: read by the API, the CLI and the metrics. Plain values, safe to keep. */
+
 import type { ErrorCode } from '../base/errors.ts'
 import type { NodeId } from '../base/ids.ts'
 import type { Mode } from '../grants/config.ts'
-import type { VoterList } from '../grants/messages.ts'
+import type { GrantsStanding } from '../grants/standing.ts'
 import type { MemberRecord, MemberStatus } from '../membership/member.ts'
 import type { Claim, Load } from '../membership/messages.ts'
 import type { KeyPlacement, RingMember } from '../ring/ring.ts'
@@ -119,28 +120,7 @@ export interface OwnerAnswer {
   readonly token?: Token
 }
 
-/** Where this node stands with the right to act. */
-export interface GrantsStatus {
-  /** Is anything run in quorum mode? */
-  readonly enabled: boolean
-  readonly session: number
-  readonly voters: VoterList | undefined
-  /** Is this node one of them, and does it grant (it does not for a promise's length after boot)? */
-  readonly voter: boolean
-  readonly granting: boolean
-  /** Voters whose grants this node holds now. */
-  readonly grantedBy: readonly NodeId[]
-  /** Ms until its quorum of grants runs out; absent when it has none. */
-  readonly leaseForMs?: number
-  /** The term under which it gained keys last; 0 when it has none. */
-  readonly term: number
-  /** The highest term on this voter's disk. */
-  readonly top: number
-  /** Promises to others under other rings that its grants name. */
-  readonly exceptions: number
-  /** Keys it lost whose work still drains. */
-  readonly keeps: readonly string[]
-}
+export type GrantsStatus = GrantsStanding
 
 export interface Explanation extends KeyPlacement {
   readonly mine: boolean

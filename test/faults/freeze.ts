@@ -98,7 +98,7 @@ function commandsOf(scene: Scene, { name }: Member): readonly Sign[] {
 /** The one with the most commands, another one each time as far as there are. */
 async function busiest(scene: Scene, turn: number): Promise<Member> {
   await scene.ready()
-  await pause(2_000)
+  await scene.calm()
   const busy = scene.fleet.members
     .filter(member => commandsOf(scene, member).length > 0)
     .toSorted((a, b) => commandsOf(scene, b).length - commandsOf(scene, a).length)
