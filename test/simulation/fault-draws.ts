@@ -55,7 +55,7 @@ export function drawChanges(random: Random, faults: readonly Fault[], nodes: num
   return deaf.flatMap(({ at }) =>
     Array.from({ length: 1 + random.below(4) }, () => {
       const when = Math.min(at + random.between(0, CHANGE_MS_MAX), until)
-      return drawChange(random, random.below(nodes), when, until)
+      return drawChange(random, random.below(nodes), when, until, [100, 2_000])
     }).flat(),
   )
 }
@@ -71,7 +71,14 @@ export function drawLate(random: Random, until: number): Fault[] {
   return faults
 }
 
-function drawChange(random: Random, host: number, at: number, until: number): Fault[] {
+/** @param lastsMs bounds of the time that a node is cordoned */
+function drawChange(
+  random: Random,
+  host: number,
+  at: number,
+  until: number,
+  lastsMs: readonly [number, number],
+): Fault[] {
   const tell = (when: number, request: ControlRequest): Fault => ({
     at: when,
     kind: 'control',
@@ -79,7 +86,7 @@ function drawChange(random: Random, host: number, at: number, until: number): Fa
     request,
   })
   if (random.chance(0.5)) return [tell(at, { kind: 'weight', weight: random.pick([0.5, 1, 2, 4]) ?? 1 })]
-  const over = Math.min(at + random.between(100, 2_000), until)
+  const over = Math.min(at + random.between(...lastsMs), until)
   return [tell(at, { kind: 'cordon' }), tell(over, { kind: 'uncordon' })]
 }
 
@@ -247,18 +254,7 @@ function drawFailingDisk(run: Run, at: number): Fault[] {
 }
 
 function drawControl(run: Run, at: number): Fault[] {
-  const { random, until } = run
-  return onHost(run, host => {
-    const tell = (when: number, request: ControlRequest): Fault => ({
-      at: when,
-      kind: 'control',
-      host,
-      request,
-    })
-    if (random.chance(0.5)) return [tell(at, { kind: 'weight', weight: random.pick([0.5, 1, 2, 4]) ?? 1 })]
-    const over = Math.min(at + random.between(500, 8_000), until)
-    return [tell(at, { kind: 'cordon' }), tell(over, { kind: 'uncordon' })]
-  })
+  return onHost(run, host => drawChange(run.random, host, at, run.until, [500, 8_000]))
 }
 
 function drawPair({ random, nodes }: Run): Pair {

@@ -1,5 +1,6 @@
 /** Carries out a schedule on a world. A fault that no longer makes sense (to crash what does not run) is let go. */
 import { unreachable } from '../../src/base/assert.ts'
+import type { VoterList } from '../../src/grants/messages.ts'
 import type { Cluster } from './cluster.ts'
 import type { Fault, Pair } from './fault.ts'
 import type { Schedule } from './schedule.ts'
@@ -221,12 +222,22 @@ export class Faults {
     this.#revive()
   }
 
-  /** Without a quorum of voters nobody would act, and without their weight the cordoned own nothing. */
+  /** Without a quorum of voters nobody would act, and before there is a list all that are expected have to make it. */
   #revive(): void {
-    for (const index of this.#schedule.voters.revived) {
-      const host = this.#world.hosts[index]
-      if (host !== undefined && host.process === undefined && !host.startWaits) this.#world.start(host)
+    const { revived, expectedNodes } = this.#schedule.voters
+    const everyone = expectedNodes !== undefined && !this.#hasVoterList()
+    for (const host of this.#world.hosts) {
+      if (!everyone && !revived.includes(host.index)) continue
+      if (host.process === undefined && !host.startWaits) this.#world.start(host)
     }
+  }
+
+  /** A list that is no mere proposal, on any disk. */
+  #hasVoterList(): boolean {
+    return this.#world.hosts.some(({ disk }) => {
+      const list = disk.rows('grants').get('voters') as VoterList | undefined
+      return list !== undefined && list.version > 0
+    })
   }
 
   #later(ms: number, run: () => void): void {
