@@ -46,7 +46,7 @@ export interface Belief {
  */
 const VNODES = 10
 /** Cores of a simulated host: its executor's concurrency. */
-const CORES = 2
+export const CORES = 2
 /** Keys of tasks; few, so that each has many owners in a run. */
 const KEYS = 16
 /** With `trustRefused` a killed daemon's work may be granted to another before its runner has reaped it. */
@@ -153,10 +153,13 @@ export class Cluster {
   }
 }
 
-const keyOf = (number: number): string => `key ${number % KEYS}`
+const keyAt = (number: number): string => `key ${number % KEYS}`
 
 /** The keys that tasks have. */
-export const allKeys = (): string[] => Array.from({ length: KEYS }, (_, number) => keyOf(number))
+export const allKeys = (): string[] => Array.from({ length: KEYS }, (_, number) => keyAt(number))
+
+/** The key of a task with this name. */
+export const keyOf = (task: string): string => keyAt(hash32(task))
 
 const TYPES = ['echo', 'exec', 'unreliable'] as const
 
@@ -164,7 +167,7 @@ const TYPES = ['echo', 'exec', 'unreliable'] as const
 export function makeSpec(name: string, number: number): TaskSpec {
   return {
     id: asTaskId(name),
-    key: keyOf(hash32(name)),
+    key: keyOf(name),
     type: TYPES[hash32(name) % TYPES.length] ?? 'echo',
     payload: { number },
     priority: 1,

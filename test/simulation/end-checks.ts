@@ -3,7 +3,7 @@
  * all rings are one, and every task that was accepted has succeeded.
  */
 import type { TaskRecord } from '../../src/tasks/task.ts'
-import type { Cluster } from './cluster.ts'
+import { type Cluster, CORES, keyOf } from './cluster.ts'
 import type { Findings } from './findings.ts'
 import type { Process } from './process.ts'
 import type { Schedule } from './schedule.ts'
@@ -11,6 +11,8 @@ import type { Host } from './world.ts'
 
 /** Attempts that took their node or runner down, after which a task is not tried again. */
 const POISON_RUNS = 3
+/** After an attempt: the longest backoff of a task here, and what it takes to write down how it ended, in ms. */
+const SETTLES_MS = 1_500
 
 /** A peer that must know that somebody left. */
 interface Farewell {
@@ -136,9 +138,19 @@ export class EndChecks {
     return this.#isPoison(task, states) || this.#isUnderWay(task)
   }
 
-  /** An attempt runs at this moment: one that takes long, after others that took long and failed, outlasts the quiet. */
+  /**
+   * It has an attempt at this moment, had one just now, or stands behind those that have: after others that took long
+   * and failed, attempts that take long outlast the quiet.
+   */
   #isUnderWay(task: string): boolean {
-    return [...this.#cluster.world.collector.running()].some(run => run.task === task)
+    const { collector, now } = this.#cluster.world
+    const running = [...collector.running()]
+    if (running.some(run => run.key === keyOf(task))) return true
+    if (collector.runs.some(run => run.task === task && (run.endedAt ?? 0) > now - SETTLES_MS)) return true
+    const owner = this.#cluster.world.hosts.find(
+      host => this.#cluster.nodeOf(host)?.ring.owner(keyOf(task)) === host.name,
+    )
+    return running.filter(run => run.host === owner?.index).length >= CORES
   }
 
   /** Given up, after as many of its runs as make it poison went down with what ran them. */

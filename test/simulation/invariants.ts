@@ -119,15 +119,12 @@ export class Invariants implements WorldProbe {
       case 'send':
         this.#count(process).messages++
         if (effect.message.type === 'hello') this.#checkSelf(process, effect.message.self)
-        if (effect.message.type === 'claims') this.#checkWatched(process, effect.message.claims)
+        if (effect.message.type === 'claims') this.#checkClaims(process, effect.message.claims)
         return
       case 'publish':
         this.#count(process).messages++
         if (effect.message.type === 'rumour') this.#checkRumour(process, effect.message.members)
-        if (effect.message.type === 'claims') {
-          this.#checkWatched(process, effect.message.claims)
-          this.#checkClaims(process, effect.message.claims)
-        }
+        if (effect.message.type === 'claims') this.#checkClaims(process, effect.message.claims)
         return
       case 'dial':
         this.#count(process).dials++
@@ -223,7 +220,9 @@ export class Invariants implements WorldProbe {
     }
   }
 
+  /** Above 11 members the judges hear a claim first, and everybody a tick later: the first counts. */
   #checkClaims(by: Process, claims: readonly Claim[]): void {
+    this.#checkWatched(by, claims)
     if (this.#schedule.profile !== 'pauses') return
     for (const { accuser, subject, incarnation, withdrawn } of claims) {
       const accusation = `${accuser} ${subject} ${incarnation}`
