@@ -199,9 +199,10 @@ export class VoterBook implements Voters {
 
   /** Not safe: whoever of the old voters still runs may let another node act. */
   reset(names: readonly NodeId[], now: Now): VoterAnswer {
-    const refusal = refusalOfReset(names)
-    if (refusal !== undefined) return refused(refusal)
     const before = this.#row
+    const known = new Set([...this.#live, ...(before?.names ?? []), ...(before?.previous ?? [])])
+    const refusal = refusalOfReset(names, known)
+    if (refusal !== undefined) return refused(refusal)
     const list = resetOf(before, sorted(names), Math.max(this.#parts.top().value, Math.floor(now.wall)))
     this.#log('error', 'voters-reset', {
       names: list.names,

@@ -52,11 +52,14 @@ export function refusalOfChange(
   return live.has(node) ? undefined : `${node} is not alive.`
 }
 
-export function refusalOfReset(names: readonly NodeId[]): string | undefined {
+/** @param known the living, and those on the list so far: of others nobody knows whether they exist */
+export function refusalOfReset(names: readonly NodeId[], known: ReadonlySet<NodeId>): string | undefined {
   const distinct = new Set(names).size === names.length
-  if (distinct && names.length > 0 && names.length <= NAMED_VOTERS_MAX && names.every(isName))
-    return undefined
-  return `Expected 1 to ${NAMED_VOTERS_MAX} different node ids.`
+  if (!distinct || names.length === 0 || names.length > NAMED_VOTERS_MAX || !names.every(isName))
+    return `Expected 1 to ${NAMED_VOTERS_MAX} different node ids.`
+  const unknown = names.filter(name => !known.has(name))
+  if (unknown.length === 0) return undefined
+  return `Expected living members or present voters; neither is ${unknown.join(', ')}.`
 }
 
 const isName = (name: string): boolean => NODE_ID_PATTERN.test(name)

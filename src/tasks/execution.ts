@@ -10,7 +10,7 @@
  */
 import type { TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { after, type Instant, NEVER } from '../base/time.ts'
+import { after, type Instant, NEVER, wallOf } from '../base/time.ts'
 import { beginAttempt, endAttempt, fenceAttempt, takeBackAttempt } from './attempts.ts'
 import type { TasksConfig } from './config.ts'
 import type { Counters } from './counts.ts'
@@ -197,13 +197,16 @@ export class Execution {
     this.#fenced(running, reason, step)
   }
 
-  #fenced({ entry, attempt }: Running, reason: Reason, step: Step): void {
+  /** Ended, at the latest, with its right: its executor ends it then, though this node may have stood still until now. */
+  #fenced({ entry, attempt, until }: Running, reason: Reason, step: Step): void {
     const { counters, records } = this.#parts
     const { token, number } = attempt
     counters.add('attempts_fenced')
     step.log('warn', 'task-fenced', { task: entry.id, key: entry.key, attempt: number, token, reason })
     const holders = records.holders(entry.key)
-    records.change(entry, fenceAttempt(entry.record, attempt, step.now.wall, holders), step)
+    const lateMs = until === BROKEN ? 0 : Math.max(0, step.now.mono - until)
+    const at = wallOf(step.now.wall - lateMs)
+    records.change(entry, fenceAttempt(entry.record, attempt, at, holders), step)
   }
 
   /** Has the right to run it lasted without a break until now? */

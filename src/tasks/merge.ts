@@ -92,12 +92,16 @@ const OUTCOME_RANK = { succeeded: 5, failed: 4, cancelled: 3, fenced: 2, lost: 1
 
 const reportText = ({ error, token }: Attempt): string => JSON.stringify([errorParts(error), optional(token)])
 
-/** Two reports of one attempt: who saw how it ended knows better than who gave it up. */
+/**
+ * Two reports of one attempt: who saw how it ended knows better than who gave it up; of two that gave it up, who did so
+ * first was nearer to its end. (A daemon that was killed gives up its own when it starts again, however late.)
+ */
 function furtherReport(a: Attempt, b: Attempt): Attempt {
   const rank = (attempt: Attempt): number =>
     attempt.outcome === undefined ? 0 : OUTCOME_RANK[attempt.outcome]
+  const ended = (a.endedAt ?? 0) - (b.endedAt ?? 0)
   const order =
-    rank(a) - rank(b) || (a.endedAt ?? 0) - (b.endedAt ?? 0) || compareText(reportText(a), reportText(b))
+    rank(a) - rank(b) || (a.outcome === 'lost' ? -ended : ended) || compareText(reportText(a), reportText(b))
   return order >= 0 ? a : b
 }
 

@@ -141,3 +141,13 @@ test('the end of an attempt is believed rather than that it was given up', () =>
   assert.equal(mergeRecords(lost, done).attempts[0]?.outcome, 'failed')
   assert.equal(mergeRecords(lost, done).revision, 3)
 })
+
+test('of two that gave an attempt up the first was nearer to its end', () => {
+  const open = { number: 1, node: asNodeId('n1'), startedAt: wallOf(1) }
+  const givenUpAt = (ms: number): TaskRecord => ({
+    ...fresh,
+    attempts: [{ ...open, outcome: 'lost', endedAt: wallOf(ms) }],
+  })
+  assert.equal(mergeRecords(givenUpAt(9), givenUpAt(4)).attempts[0]?.endedAt, 4)
+  assert.equal(mergeRecords(givenUpAt(4), givenUpAt(9)).attempts[0]?.endedAt, 4)
+})

@@ -234,6 +234,9 @@ test('a result that comes after the right is not committed', () => {
   assert.equal(solo.record('a').state, 'ready')
   assert.deepEqual(solo.outcomes('a'), [['n1', 'fenced']])
   assert.equal(solo.metric('results_refused_total'), 1)
+  const [attempt] = solo.record('a').attempts
+  const tookMs = (attempt?.endedAt ?? 0) - (attempt?.startedAt ?? 0)
+  assert.equal(tookMs, 2_000, 'it ended with its right, not when this node noticed')
 })
 
 test('a result that comes while the attempt is being stopped counts if the right still lasts', () => {
