@@ -39,6 +39,11 @@ export const ERRORS = {
   ADDRESS_IN_USE: [409, 'The address is in use.', 'Nothing was started.'],
   ADDRESS_UNUSABLE: [400, 'The address cannot be listened on.', 'Nothing was started.'],
   CLUSTER_KEY_INVALID: [400, 'The cluster key cannot be used.', 'Nothing was started.'],
+  VOTERS_UNEXPECTED: [
+    409,
+    'The data directory is that of a node in quorum mode.',
+    'Nothing was started and the files were not changed.',
+  ],
   RUNTIME_TOO_OLD: [500, 'This Node.js cannot run the daemon.', 'Nothing was started.'],
   // peers
   SEED_UNRESOLVABLE: [503, 'A seed name does not resolve.', 'The seed is retried; membership is unchanged.'],
@@ -92,6 +97,11 @@ export const ERRORS = {
   NOT_READY: [
     503,
     'This node is not ready to take work.',
+    'Nothing was stored. Retry later with the same id.',
+  ],
+  NO_OWNER: [
+    503,
+    'Every member is cordoned or leaving: nobody owns a key.',
     'Nothing was stored. Retry later with the same id.',
   ],
   NOT_ACTING: [

@@ -32,6 +32,7 @@ import { Reload, type ReloadParts, type ReloadSource } from './reload.ts'
 import { offerTaskLists, readTaskLists } from './task-lists.ts'
 import { recordTrace } from './trace.ts'
 import { packageVersion } from './version.ts'
+import { checkVoters } from './voters-check.ts'
 
 export interface DaemonOptions {
   /** Records every input of the core to this new file (NDJSON), for replay. */
@@ -68,7 +69,7 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   const identity = await loadIdentity(directory.path)
   const store = await openNodeStore(directory, logger)
   closing.add('store', () => store.close())
-  const stored = await storedIn(store)
+  const stored = await storedIn(store, config)
   const { transport: peers, cluster } = config
   const transport = await createTransport({ config: peers, cluster, identity, logger })
   closing.add('transport', () => transport.stop())
@@ -162,9 +163,13 @@ async function openNodeStore(directory: DataDirectory, logger: Logger): Promise<
 }
 
 /** What the core was told to keep. */
-async function storedIn(store: SqliteStore): Promise<Pick<NodeInit, 'records' | 'voter'>> {
-  const records = (await store.load('tasks')).map(row => row.value as TaskRecord)
-  return { records, voter: voterOf(await store.load('grants')) }
+async function storedIn(
+  store: SqliteStore,
+  { grants, dataDir }: Config,
+): Promise<Pick<NodeInit, 'records' | 'voter'>> {
+  const voter = voterOf(await store.load('grants'))
+  checkVoters(grants, voter.voters, dataDir)
+  return { records: (await store.load('tasks')).map(row => row.value as TaskRecord), voter }
 }
 
 async function untilOver(driver: Driver, failed: Promise<never>, logger: Logger): Promise<number> {

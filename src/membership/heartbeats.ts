@@ -7,6 +7,7 @@ import type { Contact, Contacts } from './contact.ts'
 import type { Handshake } from './handshake.ts'
 import { HEARSAY_AGE_MS_MAX, type Hearsay } from './hearsay.ts'
 import type { Heartbeat, Liveness, Load } from './messages.ts'
+import type { News } from './news.ts'
 import type { Outbox } from './outbox.ts'
 import type { Roster } from './roster.ts'
 import type { Topology } from './topology.ts'
@@ -25,6 +26,7 @@ export interface Pulse {
   readonly ringChecksum: string
   readonly viewDigest: number
   readonly load: Load
+  readonly modes: string | undefined
   readonly at: Instant
 }
 
@@ -37,6 +39,8 @@ export class Heartbeats {
   readonly #out: Outbox
   readonly #topology: Topology
   readonly #beats: Beats
+  readonly #news: News
+  readonly #modes: string | undefined
   readonly #pulses = new Map<NodeId, Pulse>()
   #nextAt: Instant
   #nextRepairAt: Instant
@@ -50,6 +54,9 @@ export class Heartbeats {
     out: Outbox
     topology: Topology
     beats: Beats
+    news: News
+    /** What this node says of its own modes. */
+    modes: string | undefined
     firstAt: Instant
   }) {
     this.#config = parts.config
@@ -60,6 +67,8 @@ export class Heartbeats {
     this.#out = parts.out
     this.#topology = parts.topology
     this.#beats = parts.beats
+    this.#news = parts.news
+    this.#modes = parts.modes
     this.#nextAt = parts.firstAt
     this.#nextRepairAt = parts.firstAt
   }
@@ -82,6 +91,7 @@ export class Heartbeats {
       ringChecksum,
       viewDigest: this.#roster.digest(),
       load,
+      ...(this.#modes !== undefined && { modes: this.#modes }),
       heard: this.#topology.large ? [] : this.#vector(now),
     })
   }
@@ -113,11 +123,26 @@ export class Heartbeats {
       return
     }
     for (const [member, ageMs] of heartbeat.heard) this.#noteAge(member, ageMs, now.mono)
+    this.#compareModes(heartbeat, now)
     this.#compare(heartbeat, contact, now.mono)
   }
 
   forget(member: NodeId): void {
     this.#pulses.delete(member)
+  }
+
+  /** Does the member say that it acts by other rules than this node? Two such nodes may act for one key. */
+  modesDiffer(member: NodeId): boolean {
+    const modes = this.#pulses.get(member)?.modes
+    return this.#modes !== undefined && modes !== undefined && modes !== this.#modes
+  }
+
+  /** Said once for each thing that a member says. */
+  #compareModes({ id, modes }: Heartbeat, now: Now): void {
+    if (this.#modes === undefined || modes === undefined || modes === this.#modes) return
+    if (this.#pulses.get(id)?.modes === modes) return
+    const text = `runs with mode ${modes}, this node with ${this.#modes}: both may act for one key`
+    this.#news.record(id, 'warn', 'mode-differs', text, { modes, modesHere: this.#modes }, now)
   }
 
   #noteAge(member: NodeId, ageMs: number, now: Instant): void {
@@ -128,8 +153,8 @@ export class Heartbeats {
   /** Views that differ in two heartbeats on end are compared in full. */
   #compare(heartbeat: Heartbeat, contact: Contact | undefined, now: Instant): void {
     const before = this.#pulses.get(heartbeat.id)
-    const { incarnation, ringChecksum, viewDigest, load } = heartbeat
-    this.#pulses.set(heartbeat.id, { incarnation, ringChecksum, viewDigest, load, at: now })
+    const { incarnation, ringChecksum, viewDigest, load, modes } = heartbeat
+    this.#pulses.set(heartbeat.id, { incarnation, ringChecksum, viewDigest, load, modes, at: now })
     const differs = viewDigest !== this.#roster.digest()
     if (differs && before?.viewDigest === viewDigest && contact !== undefined)
       this.#handshake.pushPull(contact, now)

@@ -7,7 +7,13 @@ export const LEDGER_CHANGES_MAX = 48
 export const LEDGER_TALK_MAX = 48
 
 /** Said again and again on a bad link; must not push out why a member was found dead. */
-const TALK: ReadonlySet<string> = new Set(['link-down', 'member-suspect', 'claim-withdrawn', 'cannot-tell'])
+const TALK: ReadonlySet<string> = new Set([
+  'link-down',
+  'member-suspect',
+  'claim-withdrawn',
+  'cannot-tell',
+  'mode-differs',
+])
 
 export interface LedgerLine {
   /** Wall clock, ms. */

@@ -56,6 +56,8 @@ export interface MembershipInit {
   readonly tickMs: number
   /** Drawn at the start of the process; tells it from another with the same key. */
   readonly nonce: number
+  /** Which keys this node asks leave for, as text for the others to compare; absent: they are told nothing. */
+  readonly modes?: string
   /** In quorum mode: does this node hold a live lease? Without one no verdict of its own is carried out. */
   readonly mayEvict?: () => boolean
   /** In quorum mode: does a quorum grant this node, under its name, leave to act? */
@@ -132,7 +134,7 @@ export class Membership {
     const dialling = new Dialling({ ...parts, detection, random, seeds })
     this.#dialling = dialling
     this.orders = new Orders({ roster, news, cordon, dialling })
-    const heartbeats = new Heartbeats({ ...parts, hearsay, handshake, beats, firstAt })
+    const heartbeats = new Heartbeats({ ...parts, hearsay, handshake, beats, modes: init.modes, firstAt })
     const departure = new Departure({ roster, contacts, news, out })
     this.#heartbeats = heartbeats
     this.#departure = departure
@@ -296,7 +298,7 @@ export class Membership {
     return this.#ledger
   }
 
-  get heartbeats(): Pick<Heartbeats, 'pulse'> {
+  get heartbeats(): Pick<Heartbeats, 'pulse' | 'modesDiffer'> {
     return this.#heartbeats
   }
 

@@ -120,6 +120,8 @@ export interface Heartbeat {
   /** Digest of the sender's view (ids, incarnations, statuses). */
   readonly viewDigest: number
   readonly load: Load
+  /** Which keys the sender asks leave for, as text: equal texts, equal rules. Absent where it does not say. */
+  readonly modes?: string
   /**
    * How long ago, in ms, the sender last heard each member, itself excluded. Indirect news of life. Empty above
    * `FULL_MESH_MAX` members: there `liveness` tells it.

@@ -2,10 +2,22 @@
  * Who may act, put together for the tasks and the faces: keys in available mode are acted for by whoever owns them, keys
  * in quorum mode only with leave of a quorum of voters.
  */
+import { hash32 } from '../base/hash.ts'
 import type { GrantsConfig, Mode } from '../grants/config.ts'
 import type { Grants } from '../grants/grants.ts'
 import { tokenOf } from '../grants/token.ts'
 import type { Leave, Right } from '../tasks/right.ts'
+
+/** Longer texts of modes are told as a hash, in characters. */
+const MODES_CHARS_MAX = 100
+
+/** Which keys need leave, for others to compare with their own rules and for people to read. */
+export function modesText({ mode, modes }: GrantsConfig): string {
+  const prefixes = modes.map(each => `${each.prefix}*=${each.mode}`).sort()
+  const text = [mode, ...prefixes].join(' ')
+  if (text.length <= MODES_CHARS_MAX) return text
+  return `${mode} ${prefixes.length} prefixes #${hash32(text).toString(16)}`
+}
 
 export class Acting implements Right {
   readonly #config: GrantsConfig

@@ -13,6 +13,7 @@ const ASIDE: ReadonlySet<string> = new Set([
   'link-down',
   'stood-still',
   'cannot-tell',
+  'mode-differs',
   'evictions-withheld',
   'evictions-free',
 ])

@@ -13,6 +13,12 @@ export function nodeMetrics(node: Node, now: Now): Metric[] {
     one('members', 'gauge', 'Members by status, in this node’s opinion.', byLabel('status', status.members)),
     one('ring_members', 'gauge', 'Members of the ring.', status.ring.members),
     one('ring_agreement_ratio', 'gauge', 'Share of the other members with the same ring.', agreementOf(node)),
+    one(
+      'members_of_other_mode',
+      'gauge',
+      'Living members that ask leave for other keys than this node does; should be 0.',
+      membersOfOtherMode(node),
+    ),
     one('ready', 'gauge', '1 when this node is ready.', readinessOf(node, now).ready ? 1 : 0),
     one(
       'island',
@@ -81,3 +87,6 @@ function one(name: string, type: Metric['type'], help: string, value: number | M
 function byLabel(label: string, values: Readonly<Record<string, number>>): Metric['samples'] {
   return Object.entries(values).map(([name, value]) => ({ labels: { [label]: name }, value }))
 }
+
+const membersOfOtherMode = ({ membership }: Node): number =>
+  membership.roster.living().filter(({ record }) => membership.heartbeats.modesDiffer(record.id)).length

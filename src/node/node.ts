@@ -21,6 +21,7 @@ import type { Ring } from '../ring/ring.ts'
 import type { TasksEffect } from '../tasks/effects.ts'
 import type { Right } from '../tasks/right.ts'
 import { Tasks } from '../tasks/tasks.ts'
+import { modesText } from './acting.ts'
 import { causesOf } from './causes.ts'
 import { Departing } from './departing.ts'
 import { type GateSight, StartGate } from './gate.ts'
@@ -352,5 +353,6 @@ function membershipInit(init: NodeInit, random: Random) {
     random,
     tickMs: TICK_MS,
     nonce: hash32(`${init.nodeId} ${init.boot} ${init.seed}`),
+    modes: modesText(init.grants),
   }
 }

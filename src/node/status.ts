@@ -85,6 +85,8 @@ export interface MemberView extends MemberRecord {
   readonly links: number
   /** True when only this node's link is silent while others hear the member. */
   readonly linkFault: boolean
+  /** True when it says that it asks leave for other keys than this node does: both may act for one key. */
+  readonly modesDiffer: boolean
   readonly ringChecksum: string | undefined
   readonly load: Load | undefined
   /** Claims that stand against it. */

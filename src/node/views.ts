@@ -71,10 +71,12 @@ export function readinessOf(node: Node, now: Now): Readiness {
   if (node.phase === 'leaving' || node.phase === 'left') {
     reasons.push({ code: 'leaving', detail: 'this node leaves the cluster' })
   }
-  if (node.membership.island) {
+  const grants = grantsOf(node, now)
+  // A voter whose word is a quorum acts alone, and rightly so.
+  if (node.membership.island && grants.leaseForMs === undefined) {
     reasons.push({ code: 'island', detail: `this node is alone although it has seeds${why}` })
   }
-  reasons.push(...rightReasons(grantsOf(node, now), node))
+  reasons.push(...rightReasons(grants, node))
   return { ready: reasons.length === 0, reasons }
 }
 
@@ -213,6 +215,7 @@ function memberView(node: Node, entry: Entry, now: Instant): MemberView {
     ...sight,
     opinion: opinionOf(record.status, sight),
     self,
+    modesDiffer: node.membership.heartbeats.modesDiffer(record.id),
     ringChecksum: self ? node.ring.checksum : pulse?.ringChecksum,
     load: self ? node.tasks.load() : pulse?.load,
     why: newestWord(node.membership.ledger.of(record.id)),

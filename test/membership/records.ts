@@ -34,7 +34,10 @@ export class Lone {
   #links = 0
   #tickedAt = 0
 
-  constructor(name = 'me', options: { seeds?: string[]; config?: Partial<MembershipConfig> } = {}) {
+  constructor(
+    name = 'me',
+    options: { seeds?: string[]; config?: Partial<MembershipConfig>; modes?: string } = {},
+  ) {
     this.membership = new Membership(
       {
         self: record(name),
@@ -46,6 +49,7 @@ export class Lone {
         random: new Random(7),
         tickMs: 100,
         nonce: 1,
+        ...(options.modes !== undefined && { modes: options.modes }),
       },
       at(0),
     )

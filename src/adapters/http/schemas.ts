@@ -70,6 +70,7 @@ const member = {
   silenceLimitMs: number,
   links: whole,
   linkFault: flag,
+  modesDiffer: flag,
   ringChecksum: text,
   load: object({ running: whole, queued: whole }),
   claims: listOf(anything),
@@ -262,7 +263,15 @@ export const SCHEMAS = {
     },
     ['settledAt', 'notBefore', 'result', 'error'],
   ),
-  Submitted: object({ record: ref('TaskRecord'), existed: flag, durableCopies: whole }),
+  Submitted: object({
+    record: ref('TaskRecord'),
+    existed: flag,
+    durableCopies: {
+      ...whole,
+      description:
+        'At least so many copies are on a disk: whoever answers counts its own only. 0: only in a task list.',
+    },
+  }),
   Tasks: object({ tasks: listOf(ref('TaskRecord')), next: text }, ['next']),
   Leave: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000 } }, ['deadlineMs']),
   Leaving: object({ nodeId: text, leaving: flag }),

@@ -146,6 +146,7 @@ const heartbeat = z.object({
   ringChecksum: short,
   viewDigest: z.number(),
   load: z.object({ running: count, queued: count }),
+  modes: short.exactOptional(),
   heard: z.array(z.tuple([nodeId, z.number().nonnegative()])).max(MEMBERS_MAX),
 })
 const claimsGossip = z.object({ type: z.literal('claims'), claims })

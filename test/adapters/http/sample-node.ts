@@ -73,6 +73,7 @@ const member = (id: string, self: boolean): MemberView => ({
   silenceLimitMs: 1_550,
   links: self ? 0 : 1,
   linkFault: false,
+  modesDiffer: false,
   ringChecksum: checksum,
   load: { running: 1, queued: 0 },
   claims: [],

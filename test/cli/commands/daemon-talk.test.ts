@@ -57,6 +57,7 @@ const MEMBER = {
   silenceLimitMs: 1_551.25,
   links: 1,
   linkFault: true,
+  modesDiffer: false,
   ringChecksum: 'abc',
   claims: [{ accuser: 'node-3' }],
 }
