@@ -74,7 +74,8 @@ export class Requests {
     const { view, forwarding } = this.#parts
     const owner = view.owner(spec.key)
     const known = this.#parts.table.get(spec.id)
-    if (owner === undefined) this.#refuse(origin, NOT_READY, step)
+    if (owner === undefined)
+      this.#refuse(origin, this.#parts.phase() === 'closed' ? NOT_READY : NO_OWNER, step)
     else if (known !== undefined && !sameSpec(known.record.spec, spec)) {
       this.#refuse(origin, conflict(spec, known), step)
     } else if (owner === view.self) this.#own(origin, spec, step)
@@ -156,6 +157,11 @@ export class Requests {
 const NOT_READY: Failure = {
   code: 'NOT_READY',
   detail: 'the node is still joining the cluster',
+  retryAfterS: 1,
+}
+const NO_OWNER: Failure = {
+  code: 'NO_OWNER',
+  detail: 'no key has an owner until a member is uncordoned or another joins',
   retryAfterS: 1,
 }
 const LEAVING: Failure = { code: 'LEAVING', detail: 'its tasks go to other nodes', retryAfterS: 1 }

@@ -42,6 +42,16 @@ test('nothing starts before the gate opens, and submissions are told to come aga
   cluster.until(() => cluster.executions.length === 20)
 })
 
+test('a ring without members is told from a node that is still joining', () => {
+  const cluster = new Cluster()
+  cluster.start(names(2))
+  cluster.agree([0, 0], names(2))
+  const reply = cluster.ask('n1', { kind: 'submit', spec: spec('a') })
+  assert.equal(reply.ok ? undefined : reply.failure.code, 'NO_OWNER')
+  cluster.agree()
+  assert.ok(cluster.ask('n1', { kind: 'submit', spec: spec('a') }).ok)
+})
+
 test('no more attempts run at one time than configured, and one per key', () => {
   const cluster = new Cluster({ config: { concurrency: 3 } })
   const list = Array.from({ length: 60 }, (_, i) => spec(`t${i}`, { key: `k${i % 5}` }))

@@ -17,6 +17,7 @@ import { parseJsonBody } from './json-body.ts'
 import { HTTP_LIMITS, type HttpLimits, PATH_PARAMETER_LENGTH_MAX } from './limits.ts'
 import { onMalformed } from './malformed.ts'
 import { sendProblem } from './problem.ts'
+import { parametersOf, refuseQuery, unknownAmong } from './query.ts'
 import { RateLimit } from './rate-limit.ts'
 import { ROUTES } from './routes.ts'
 
@@ -47,7 +48,11 @@ export async function buildApp(parts: FaceParts, limits: Partial<HttpLimits> = {
         if (failure.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer')
         void sendProblem(reply, face.counters, failure)
       },
-      handler: (request, reply) => route.handle(face, request, reply),
+      handler: (request, reply) => {
+        // A route with parameters refuses unknown ones together with whatever else is wrong with its query.
+        if (route.query === undefined) refuseQuery(unknownAmong(parametersOf(request.query), []))
+        return route.handle(face, request, reply)
+      },
     })
   }
   return app

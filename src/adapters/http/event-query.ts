@@ -1,6 +1,7 @@
-import { CodedError, type Problem } from '../../base/errors.ts'
+import type { Problem } from '../../base/errors.ts'
 import { EVENT_TYPES, type EventType } from '../../runtime/events.ts'
 import { keyOf } from './path-parameter.ts'
+import { parametersOf, refuseQuery, unknownAmong } from './query.ts'
 
 /** What a follower of events wants. */
 export interface EventQuery {
@@ -26,15 +27,8 @@ export function parseEventQuery(
   lastEventId: string | undefined,
   keysMax: number,
 ): EventQuery {
-  const given = new Map<string, unknown>(
-    typeof query === 'object' && query !== null ? Object.entries(query) : [],
-  )
-  const problems: Problem[] = []
-  for (const name of given.keys()) {
-    if (KNOWN.includes(name)) continue
-    const expected = `one of ${KNOWN.join(', ')}`
-    problems.push({ at: name.slice(0, 80), expected, got: 'an unknown parameter' })
-  }
+  const given = parametersOf(query)
+  const problems = unknownAmong(given, KNOWN)
   const keys = [...new Set(listOf(given.get('key')))]
   if (keys.length > keysMax)
     problems.push({ at: 'key', expected: `at most ${keysMax} keys`, got: `${keys.length}` })
@@ -42,10 +36,7 @@ export function parseEventQuery(
   const follow = followOf(given.get('follow'), problems)
   const id = lastEventId ?? listOf(given.get('after')).at(-1)
   const after = afterOf(id, lastEventId === undefined ? 'after' : 'Last-Event-ID', problems)
-  if (problems.length > 0) {
-    const detail = problems.map(each => `${each.at}: expected ${each.expected}, got ${each.got}`).join('; ')
-    throw new CodedError('BAD_REQUEST', `In the query: ${detail}.`, { problems })
-  }
+  refuseQuery(problems)
   return { types, keys: keys.map(keyOf), after: after ?? (follow ? undefined : 'start'), follow }
 }
 

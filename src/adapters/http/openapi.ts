@@ -2,18 +2,8 @@
 import { ERRORS, type ErrorCode } from '../../base/errors.ts'
 import { PROBLEM_TYPE } from './problem.ts'
 import type { Route } from './route.ts'
+import { errorsOf } from './route-errors.ts'
 import { type JsonSchema, SCHEMAS } from './schemas.ts'
-
-/** What any request may meet, and what a body or a token adds. */
-const ANY: readonly ErrorCode[] = [
-  'BAD_REQUEST',
-  'FORBIDDEN',
-  'RATE_LIMITED',
-  'HEADERS_TOO_LARGE',
-  'INTERNAL',
-]
-const WITH_BODY: readonly ErrorCode[] = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'REQUEST_TIMEOUT']
-const WITH_TOKEN: readonly ErrorCode[] = ['UNAUTHORIZED']
 
 export function openApi(routes: readonly Route[]): object {
   const paths: Record<string, Record<string, object>> = {}
@@ -78,14 +68,8 @@ function successesOf(route: Route): Record<string, object> {
 
 /** Codes that share a status share its entry. */
 function failuresOf(route: Route): Record<string, object> {
-  const codes = [
-    ...route.errors,
-    ...ANY,
-    ...(route.body === undefined ? [] : WITH_BODY),
-    ...(route.access === 'open' ? [] : WITH_TOKEN),
-  ]
   const byStatus = new Map<number, ErrorCode[]>()
-  for (const code of new Set(codes))
+  for (const code of errorsOf(route))
     byStatus.set(ERRORS[code][0], [...(byStatus.get(ERRORS[code][0]) ?? []), code])
   const content = { [PROBLEM_TYPE.split(';')[0] ?? PROBLEM_TYPE]: { schema: reference('Problem') } }
   const entries = [...byStatus].map(([status, all]) => {

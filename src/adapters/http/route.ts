@@ -15,7 +15,7 @@ export interface Route {
   readonly query?: Readonly<Record<string, { readonly schema: JsonSchema; readonly doc: string }>>
   readonly body?: { readonly schema: SchemaName; readonly required: boolean }
   readonly responses: Readonly<Record<number, RouteResponse>>
-  /** Errors of its own; every route may also answer those of bad requests, access and overload. */
+  /** Errors of its own; `errorsOf` adds those that all routes share. */
   readonly errors: readonly ErrorCode[]
   readonly handle: (face: Face, request: FastifyRequest, reply: FastifyReply) => unknown
 }

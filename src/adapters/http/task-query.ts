@@ -1,7 +1,7 @@
-import { CodedError, type Problem } from '../../base/errors.ts'
 import { TASK_ID_PATTERN } from '../../base/ids.ts'
 import type { TaskQuery } from '../../node/status.ts'
 import { type TaskState, TRANSITIONS } from '../../tasks/task.ts'
+import { parametersOf, refuseQuery, unknownAmong } from './query.ts'
 
 export const TASK_STATES = Object.keys(TRANSITIONS) as readonly TaskState[]
 export const TASK_SCOPES = ['owned', 'held', 'ran', 'all'] as const
@@ -12,18 +12,8 @@ const KNOWN = ['state', 'scope', 'after', 'limit']
 
 /** The query of `GET /v1/tasks`. Throws BAD_REQUEST with everything that is wrong with it. */
 export function parseTaskQuery(query: unknown): TaskQuery {
-  const given = new Map<string, unknown>(
-    typeof query === 'object' && query !== null ? Object.entries(query) : [],
-  )
-  const problems: Problem[] = []
-  for (const name of given.keys()) {
-    if (!KNOWN.includes(name))
-      problems.push({
-        at: name.slice(0, 80),
-        expected: `one of ${KNOWN.join(', ')}`,
-        got: 'an unknown parameter',
-      })
-  }
+  const given = parametersOf(query)
+  const problems = unknownAmong(given, KNOWN)
   const pick = <T>(name: string, expected: string, read: (text: string) => T | undefined): T | undefined => {
     const value = given.get(name)
     if (value === undefined) return undefined
@@ -44,10 +34,7 @@ export function parseTaskQuery(query: unknown): TaskQuery {
   )
   const after = pick('after', 'a task id', text => (TASK_ID_PATTERN.test(text) ? text : undefined))
   const limit = pick('limit', `a whole number from 1 to ${TASK_PAGE_MAX}`, limitOf) ?? TASK_PAGE_DEFAULT
-  if (problems.length > 0) {
-    const detail = problems.map(each => `${each.at}: expected ${each.expected}, got ${each.got}`).join('; ')
-    throw new CodedError('BAD_REQUEST', `In the query: ${detail}.`, { problems })
-  }
+  refuseQuery(problems)
   return { limit, ...(state && { state }), ...(scope && { scope }), ...(after && { after }) }
 }
 

@@ -47,7 +47,7 @@ function describe(found: Explanation, columns: number): string {
   const head = sheet([
     ['key', found.key],
     ['hash', found.hash],
-    ['next token', found.token],
+    ['ring token', found.token],
     ['owner', `${found.owner}${found.mine ? ' (the node asked)' : ''}`],
     ['preference list', found.preferenceList.join(', ')],
     ['ring', found.ringChecksum],

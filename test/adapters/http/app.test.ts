@@ -92,7 +92,7 @@ test('keys come whole, however they are written in the path', async () => {
   }
   for (const key of ['a/b/c', 'a//b', 'a+b', '__proto__']) {
     assert.equal((await ask(`/v1/owner/${key}`)).json<{ key: string }>().key, key)
-    assert.equal((await ask(`/v1/explain/${key}?x=1`)).json<{ key: string }>().key, key)
+    assert.equal((await ask(`/v1/explain/${key}`)).json<{ key: string }>().key, key)
   }
 })
 
@@ -107,7 +107,30 @@ test('a ring without members has no owner and nothing to explain', async () => {
   } as const
   const { ask } = await subject({ node: { owner: key => ({ key, ...empty }), explain: () => undefined } })
   assert.equal((await ask('/v1/owner/k')).json<{ owner: unknown }>().owner, null)
+  const problem = isProblem(await ask('/v1/explain/k'), 'NO_OWNER')
+  assert.match(String(problem['title']), /every member is cordoned/i)
+})
+
+test('a node that has not joined says so, not that nobody owns the key', async () => {
+  const { ask } = await subject({ status: { phase: 'joining' }, node: { explain: () => undefined } })
   isProblem(await ask('/v1/explain/k'), 'NOT_READY')
+})
+
+test('no route takes a parameter that it does not document', async () => {
+  const { ask } = await subject()
+  for (const route of ROUTES) {
+    const url = (EXAMPLES[route.path] ?? route.path).split('?')[0]
+    const asked = `${url}?at=abc&at=1&key[]=2`
+    const answer = await ask(route.method === 'GET' ? asked : post(asked, BODIES[route.path] ?? {}))
+    const problems = isProblem(answer, 'BAD_REQUEST')['problems']
+    assert.deepEqual(
+      (problems as { at: string }[]).map(({ at }) => at),
+      ['at', 'key[]'],
+      route.path,
+    )
+    if (route.query !== undefined) assert.match(answer.body, /expected one of/)
+    else assert.match(answer.body, /expected no parameters/)
+  }
 })
 
 test('paths that cannot be a key, an id or anything are bad requests', async () => {
@@ -192,7 +215,6 @@ test('a refusal of the owner keeps its code, and says when to come back', async 
   const answer = await ask(post('/v1/tasks', { type: 'echo' }))
   isProblem(answer, 'QUEUE_FULL')
   assert.equal(answer.headers['retry-after'], '2')
-  isProblem(await ask('/v1/tasks/t1'), 'QUEUE_FULL')
 })
 
 test('an owner that never answers is given up on, and one wait too many is refused', async () => {

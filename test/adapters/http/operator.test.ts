@@ -75,7 +75,6 @@ test('a refusal of the node keeps its code', async () => {
   const failure = { code: 'MEMBER_ALIVE', detail: 'node-2 was heard 40 ms ago.' } as const
   const { ask } = await subject({ node: { control: async () => ({ ok: false, failure }) } })
   isProblem(await ask({ method: 'POST', url: '/v1/forget/node-2' }), 'MEMBER_ALIVE')
-  isProblem(await ask({ method: 'POST', url: '/v1/drain' }), 'MEMBER_ALIVE')
 })
 
 test('a node that never answers is given up on', async () => {

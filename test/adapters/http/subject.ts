@@ -5,9 +5,14 @@ import type { FastifyInstance, InjectOptions } from 'fastify'
 import { z } from 'zod'
 import { buildApp } from '../../../src/adapters/http/app.ts'
 import type { HttpLimits } from '../../../src/adapters/http/limits.ts'
+import { fits } from '../../../src/adapters/http/route.ts'
+import { errorsOf } from '../../../src/adapters/http/route-errors.ts'
+import { ROUTES } from '../../../src/adapters/http/routes.ts'
 import { SCHEMAS, type SchemaName } from '../../../src/adapters/http/schemas.ts'
-import { ERRORS } from '../../../src/base/errors.ts'
+import { ERRORS, type ErrorCode } from '../../../src/base/errors.ts'
 import { type Sample, type SampleOptions, sample } from './sample-node.ts'
+
+const PROBLEM = 'application/problem+json'
 
 const apps: FastifyInstance[] = []
 after(() => Promise.all(apps.map(app => app.close())))
@@ -28,9 +33,25 @@ export async function subject(
   const local = { authority: '127.0.0.1:7373' }
   return {
     ...seen,
-    ask: async asked =>
-      app.inject(typeof asked === 'string' ? { url: asked, ...local } : { ...local, ...asked }),
+    ask: async asked => {
+      const options = typeof asked === 'string' ? { url: asked, ...local } : { ...local, ...asked }
+      const answer = await app.inject(options)
+      isDocumented(options, answer)
+      return answer
+    },
   }
+}
+
+/** No route answers with an error that the API's description does not know, whatever a test asks for. */
+function isDocumented({ method = 'GET', url }: InjectOptions, answer: Answer): void {
+  if (typeof url !== 'string' || !String(answer.headers['content-type']).startsWith(PROBLEM)) return
+  const [path = ''] = url.split('?')
+  const route =
+    ROUTES.find(each => each.path === path && each.method === method) ??
+    ROUTES.find(each => each.method === method && fits(each, path))
+  if (route === undefined || method === 'HEAD') return
+  const { code } = answer.json<{ code: ErrorCode }>()
+  assert.ok(errorsOf(route).has(code), `${method} ${route.path} does not document ${code}`)
 }
 
 export const post = (url: string, payload: unknown, headers: Record<string, string> = {}): InjectOptions => ({

@@ -198,10 +198,22 @@ describe('owner', () => {
     assert.equal((await runHere(['owner', '--mine', 'k/1', '--url', daemon.url])).code, 0)
   })
 
-  test('of an empty ring is a no', async () => {
-    await using daemon = await recordedDaemon({ 'GET /v1/owner/k%2F1': { body: { ...answer, owner: null } } })
-    assert.equal((await runHere(['owner', 'k/1', '--url', daemon.url])).code, 1)
-  })
+  for (const [phase, words] of [
+    ['ready', /NO_OWNER: Every member is cordoned or leaving: nobody owns a key/],
+    ['joining', /NOT_READY: .*has not joined/],
+  ] as const) {
+    test(`of an empty ring is a no with its reason, and no empty line (${phase})`, async () => {
+      await using daemon = await recordedDaemon({
+        'GET /v1/owner/k%2F1': { body: { ...answer, owner: null } },
+        'GET /v1/status': { body: { phase } },
+      })
+      const { code, out, err } = await runHere(['owner', 'k/1', '--url', daemon.url])
+      assert.deepEqual([code, out], [1, ''])
+      assert.match(err, words)
+      const json = await runHere(['owner', 'k/1', '--json', '--url', daemon.url])
+      assert.deepEqual([json.code, JSON.parse(json.out).owner], [1, null])
+    })
+  }
 })
 
 describe('explain and ring', () => {
@@ -223,7 +235,7 @@ describe('explain and ring', () => {
     }
     await using daemon = await recordedDaemon({ 'GET /v1/explain/k': { body } })
     const { out } = await runHere(['explain', 'k', '--url', daemon.url])
-    for (const part of [/hash +17/, /node-1, node-2/, /node-2 +xyz +no/, /t1 +succeeded/])
+    for (const part of [/hash +17/, /ring token +18/, /node-1, node-2/, /node-2 +xyz +no/, /t1 +succeeded/])
       assert.match(out, part)
     assert.deepEqual(JSON.parse((await runHere(['explain', 'k', '--json', '--url', daemon.url])).out), body)
   })

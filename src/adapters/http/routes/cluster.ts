@@ -1,10 +1,18 @@
 import { CodedError } from '../../../base/errors.ts'
+import type { Face } from '../face.ts'
 import { keyOf } from '../path-parameter.ts'
 import { parameterOf, type Route, sendJson } from '../route.ts'
 
 const keyParameter = {
   name: 'key',
   doc: 'Any text of 1 to 1,024 bytes of UTF-8. Slashes may be sent as they are or percent-encoded.',
+}
+
+/** Why the ring is empty. */
+function nobodyOwns({ node }: Face): CodedError {
+  return node.status().phase === 'joining'
+    ? new CodedError('NOT_READY', 'The ring has no members yet.')
+    : new CodedError('NO_OWNER', 'No key has an owner until a member is uncordoned or another joins.')
 }
 
 /** What this node believes: all of it local, no network. */
@@ -55,7 +63,8 @@ export const cluster: readonly Route[] = [
     method: 'GET',
     path: '/v1/owner/{key}',
     access: 'read',
-    summary: 'Which node owns this key? `owner` is null while the ring is empty.',
+    summary:
+      'Which node owns this key? `owner` is null while the ring is empty: this node has not joined, or every member is cordoned.',
     parameter: keyParameter,
     responses: { 200: { doc: 'The owner.', schema: 'Owner' } },
     errors: [],
@@ -71,10 +80,10 @@ export const cluster: readonly Route[] = [
     summary: 'How the owner of this key was found, who agrees, and the tasks of the key known here.',
     parameter: keyParameter,
     responses: { 200: { doc: 'The explanation.', schema: 'Explanation' } },
-    errors: ['NOT_READY'],
+    errors: ['NOT_READY', 'NO_OWNER'],
     handle: (face, request, reply) => {
       const explanation = face.node.explain(keyOf(parameterOf(request)))
-      if (explanation === undefined) throw new CodedError('NOT_READY', 'The ring has no members yet.')
+      if (explanation === undefined) throw nobodyOwns(face)
       return sendJson(reply, explanation)
     },
   },

@@ -7,6 +7,7 @@ import { DRAIN_MS_DEFAULT, drained } from '../drain.ts'
 import type { Face } from '../face.ts'
 import { sendProblem } from '../problem.ts'
 import { parameterOf, type Route, sendJson } from '../route.ts'
+import { CONTROL_ERRORS } from '../route-errors.ts'
 import { askNode, tooManyWait } from '../waiting.ts'
 
 const WEIGHT_MIN = 0.01
@@ -18,9 +19,6 @@ const weightField: BodyField<number, true> = {
     typeof value === 'number' && value >= WEIGHT_MIN && value <= WEIGHT_MAX ? value : undefined,
   required: true,
 }
-
-/** What any of these may be answered by the node. */
-export const CONTROL_ERRORS = ['LEAVING', 'OVERLOADED', 'DEADLINE'] as const
 
 /** Answers with what the node said. */
 export async function carryOut(

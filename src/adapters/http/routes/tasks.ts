@@ -7,10 +7,9 @@ import type { Face } from '../face.ts'
 import { taskIdOf } from '../path-parameter.ts'
 import { sendProblem } from '../problem.ts'
 import { parameterOf, type Route, sendJson } from '../route.ts'
+import { LOOKUP_ERRORS, SUBMIT_ERRORS } from '../route-errors.ts'
 import { parseTaskQuery, TASK_PAGE_DEFAULT, TASK_PAGE_MAX, TASK_SCOPES, TASK_STATES } from '../task-query.ts'
 import { askOwner } from '../waiting.ts'
-
-const ownerErrors = ['OWNER_UNREACHABLE', 'TOO_MANY_HOPS', 'NOT_READY', 'OVERLOADED', 'DEADLINE'] as const
 
 /** Submitting, and looking at what became of it. */
 export const tasks: readonly Route[] = [
@@ -42,18 +41,10 @@ export const tasks: readonly Route[] = [
     summary: 'Hands a task to the owner of its key, from any node. Safe to repeat with the same id.',
     body: { schema: 'Task', required: true },
     responses: {
-      202: { doc: 'Accepted, and on as many disks as `durableCopies` says.', schema: 'Submitted' },
+      202: { doc: 'Accepted: the record is on the disk of the owner.', schema: 'Submitted' },
       200: { doc: 'The same task was known already.', schema: 'Submitted' },
     },
-    errors: [
-      'TASK_INVALID',
-      'TASK_CONFLICT',
-      'EXECUTOR_UNKNOWN',
-      'COMMAND_NOT_ALLOWED',
-      'QUEUE_FULL',
-      'LEAVING',
-      ...ownerErrors,
-    ],
+    errors: SUBMIT_ERRORS,
     handle: async (face, request, reply) => {
       if (request.body === undefined)
         throw new CodedError('BAD_REQUEST', 'Expected a task as JSON, got no body.')
@@ -74,7 +65,7 @@ export const tasks: readonly Route[] = [
     summary: 'One task, as its owner knows it.',
     parameter: { name: 'id', doc: 'Its id; slashes may be sent as they are or percent-encoded.' },
     responses: { 200: { doc: 'The record.', schema: 'TaskRecord' } },
-    errors: ['TASK_UNKNOWN', ...ownerErrors],
+    errors: LOOKUP_ERRORS,
     handle: async (face, request, reply) => {
       const task = asTaskId(taskIdOf(parameterOf(request)))
       const answer = await askOwner(face, { kind: 'get', task })

@@ -2,7 +2,8 @@ import { CodedError } from '../../../base/errors.ts'
 import { asNodeId, NODE_ID_PATTERN, type NodeId } from '../../../base/ids.ts'
 import { type BodyField, readBody } from '../body-fields.ts'
 import { type Route, sendJson } from '../route.ts'
-import { CONTROL_ERRORS, carryOut } from './operator.ts'
+import { CONTROL_ERRORS } from '../route-errors.ts'
+import { carryOut } from './operator.ts'
 
 /** Names in a voter list at most. */
 const NAMES_MAX = 64
@@ -31,7 +32,7 @@ const confirmField: BodyField<string, true> = {
 const changed = {
   200: { doc: 'The change is made, or under way; `detail` says which.', schema: 'Done' },
 } as const
-const changeErrors = ['VOTERS_UNCHANGED', ...CONTROL_ERRORS] as const
+const changeErrors: Route['errors'] = ['VOTERS_UNCHANGED', ...CONTROL_ERRORS]
 
 /** Who decides in quorum mode, and changing it. */
 export const voters: readonly Route[] = [
@@ -79,7 +80,8 @@ export const voters: readonly Route[] = [
     access: 'write',
     summary:
       'The last resort when a quorum of voters is lost for good: these are the voters now. Two nodes may act for one key ' +
-      'if any of the lost ones still runs. Ask every node that is left.',
+      'if any of the lost ones still runs. Living members and present voters may be named. Nodes that hear of it follow; ' +
+      'asking each of them does no harm.',
     body: { schema: 'VotersReset', required: true },
     responses: changed,
     errors: ['CONFIRMATION_NEEDED', ...changeErrors],

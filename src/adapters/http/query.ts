@@ -1,0 +1,20 @@
+/** Reads the query of a request. What a route does not take is refused: a misspelt filter would else filter nothing. */
+import { CodedError, type Problem } from '../../base/errors.ts'
+
+export const parametersOf = (query: unknown): ReadonlyMap<string, unknown> =>
+  new Map(typeof query === 'object' && query !== null ? Object.entries(query) : [])
+
+/** One problem for each parameter that is not among the known ones. */
+export function unknownAmong(given: ReadonlyMap<string, unknown>, known: readonly string[]): Problem[] {
+  const expected = known.length === 0 ? 'no parameters' : `one of ${known.join(', ')}`
+  return [...given.keys()]
+    .filter(name => !known.includes(name))
+    .map(name => ({ at: name.slice(0, 80), expected, got: 'an unknown parameter' }))
+}
+
+/** @throws CodedError BAD_REQUEST with all problems, if there are any */
+export function refuseQuery(problems: readonly Problem[]): void {
+  if (problems.length === 0) return
+  const detail = problems.map(each => `${each.at}: expected ${each.expected}, got ${each.got}`).join('; ')
+  throw new CodedError('BAD_REQUEST', `In the query: ${detail}.`, { problems })
+}

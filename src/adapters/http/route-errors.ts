@@ -1,0 +1,58 @@
+/**
+ * Which errors a route can answer with. The OpenAPI document is made from this, and the tests hold against it what the
+ * rooms behind the API say and what every route was seen to answer.
+ */
+import type { ErrorCode } from '../../base/errors.ts'
+import type { Route } from './route.ts'
+
+/** What any request may meet. */
+const ANY: readonly ErrorCode[] = [
+  'BAD_REQUEST',
+  'FORBIDDEN',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'RATE_LIMITED',
+  'HEADERS_TOO_LARGE',
+  'REQUEST_TIMEOUT',
+  'INTERNAL',
+]
+const WITH_BODY: readonly ErrorCode[] = ['BODY_TOO_LARGE']
+const WITH_TOKEN: readonly ErrorCode[] = ['UNAUTHORIZED']
+
+/** What anything that is asked of the node may be answered: it stops, too many wait, or it did not answer in time. */
+const ASKED = ['LEAVING', 'OVERLOADED', 'DEADLINE'] as const satisfies readonly ErrorCode[]
+
+export const CONTROL_ERRORS: readonly ErrorCode[] = ASKED
+
+/** Looking for a task: by this node, and by those that it asks. */
+export const LOOKUP_ERRORS: readonly ErrorCode[] = [
+  'TASK_UNKNOWN',
+  'NOT_READY',
+  'OWNER_UNREACHABLE',
+  ...ASKED,
+]
+
+/** Handing in a task: by this node, and by the owner of the key. */
+export const SUBMIT_ERRORS: readonly ErrorCode[] = [
+  'TASK_INVALID',
+  'TASK_CONFLICT',
+  'EXECUTOR_UNKNOWN',
+  'COMMAND_NOT_ALLOWED',
+  'QUEUE_FULL',
+  'NOT_READY',
+  'NO_OWNER',
+  'NOT_ACTING',
+  'RIGHT_ENDED',
+  'OWNER_UNREACHABLE',
+  'TOO_MANY_HOPS',
+  ...ASKED,
+]
+
+/** Every code that this route can answer with, its own and those that all share. */
+export function errorsOf(route: Route): ReadonlySet<ErrorCode> {
+  return new Set([
+    ...route.errors,
+    ...ANY,
+    ...(route.body === undefined ? [] : WITH_BODY),
+    ...(route.access === 'open' ? [] : WITH_TOKEN),
+  ])
+}
