@@ -1,4 +1,19 @@
 /** Server-sent events as they come over the wire: pieces of text in, events out (HTML Standard, 9.2). */
+import type { EventQuery } from '../adapters/http/event-query.ts'
+
+type EventType = NonNullable<EventQuery['types']> extends ReadonlySet<infer T extends string> ? T : never
+
+const TYPES = {
+  member: true,
+  ring: true,
+  owner: true,
+  task: true,
+  grant: true,
+  node: true,
+} satisfies Record<EventType, true>
+
+/** The types of events that a node has. */
+export const EVENT_TYPES: readonly string[] = Object.keys(TYPES)
 
 export interface SentEvent {
   /** Name after `event:`. */

@@ -30,6 +30,7 @@ export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[
  */
 const BY_CODE: Partial<Record<ErrorCode, number>> = {
   USAGE: EXIT.usage,
+  BAD_REQUEST: EXIT.usage,
   CONFIG_INVALID: EXIT.usage,
   CONFIG_UNREADABLE: EXIT.usage,
   CLUSTER_KEY_INVALID: EXIT.usage,

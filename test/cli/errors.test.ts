@@ -38,7 +38,12 @@ test('one problem that the detail tells is not told again, and one that it leave
 })
 
 test('what the configuration names wrongly is a usage error, what the machine refuses is a failure', () => {
-  for (const code of ['TASK_LIST_INVALID', 'TASK_LIST_UNREADABLE', 'CLUSTER_KEY_INVALID'] as const)
+  for (const code of [
+    'BAD_REQUEST',
+    'TASK_LIST_INVALID',
+    'TASK_LIST_UNREADABLE',
+    'CLUSTER_KEY_INVALID',
+  ] as const)
     assert.equal(exitCodeOf(new CodedError(code, '')), EXIT.usage, code)
   for (const code of ['DATA_DIR_LOCKED', 'DATA_DIR_UNUSABLE', 'IDENTITY_CORRUPT', 'ADDRESS_IN_USE'] as const)
     assert.equal(exitCodeOf(new CodedError(code, '')), EXIT.failed, code)

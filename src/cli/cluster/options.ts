@@ -32,6 +32,10 @@ export function clusterOptions(values: Values): ClusterOptions {
   const chaos = flag(values, 'chaos')
   if (tasks !== undefined && count !== undefined)
     problems.push({ at: '--count', expected: 'nothing beside --tasks', got: String(count) })
+  if (tasks === undefined && allow.length > 0) {
+    const expected = '--tasks FILE beside it: its tasks are what may run the command'
+    problems.push({ at: '--allow', expected, got: 'none' })
+  }
   if (chaos && nodes < 2) problems.push({ at: '--chaos', expected: 'at least 2 nodes', got: String(nodes) })
   if (chaos && count === 0) problems.push({ at: '--chaos', expected: 'a job to disturb', got: '--count 0' })
   if (problems.length > 0) throw usage('cluster', problems)

@@ -4,9 +4,10 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { CodedError } from '../../base/errors.ts'
+import { usage } from '../arguments.ts'
 import { clientOf } from '../client.ts'
 import { type Call, flag, text, texts } from '../command.ts'
-import { eventsIn, type SentEvent } from '../event-source.ts'
+import { EVENT_TYPES, eventsIn, type SentEvent } from '../event-source.ts'
 import { EXIT } from '../exit-code.ts'
 import { type Colour, paint, printable } from '../table.ts'
 import type { Output } from '../terminal.ts'
@@ -62,10 +63,27 @@ async function* noting(pieces: AsyncIterable<string>, came: () => void): AsyncGe
 function queryOf(call: Call): URLSearchParams {
   const query = new URLSearchParams()
   const types = text(call.values, 'types')
-  if (types !== undefined) query.set('types', types)
-  for (const key of texts(call.values, 'key')) query.append('key', key)
+  const keys = texts(call.values, 'key')
+  if (types !== undefined) query.set('types', checkedTypes(types, keys))
+  for (const key of keys) query.append('key', key)
   if (flag(call.values, 'once')) query.set('follow', 'false')
   return query
+}
+
+/** @throws CodedError `USAGE`; a type that is not there would else be told only where a daemon answers */
+function checkedTypes(types: string, keys: readonly string[]): string {
+  const problems = types
+    .split(',')
+    .filter(type => !EVENT_TYPES.includes(type))
+    .map(type => ({
+      at: '--types',
+      expected: `some of ${EVENT_TYPES.join(', ')}`,
+      got: JSON.stringify(type),
+    }))
+  if (types.split(',').includes('owner') && keys.length === 0)
+    problems.push({ at: '--types', expected: '--key KEY beside the type owner', got: 'none' })
+  if (problems.length > 0) throw usage('monitor', problems)
+  return types
 }
 
 /** One object a line: what the node sent, with its id. Its own words about the stream have the name as `event`. */

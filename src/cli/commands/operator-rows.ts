@@ -1,6 +1,7 @@
 /** The commands with which an operator changes a node or the voters. */
 import { CLIENT_OPTIONS } from '../arguments.ts'
 import type { Command } from '../command.ts'
+import { EVENT_TYPES } from '../event-source.ts'
 
 export const OPERATOR_COMMANDS: readonly Command[] = [
   {
@@ -75,7 +76,7 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
       'add and remove need a quorum of the voters before and after. They answer at once; the list says when the change is ' +
         'made. Without a quorum it is given up after 10 s.',
       'reset is the last resort when such a quorum is lost for good: it is not safe while any of the old voters still ' +
-        'runs, and every node that is left must be asked.',
+        'runs. It names living members and present voters. Nodes that hear of it follow; asking each of them does no harm.',
     ],
     examples: [
       ['roundtable voters', 'the list, and who grants this node leave to act'],
@@ -94,7 +95,7 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
       types: {
         type: 'string',
         value: 'LIST',
-        help: 'Only these, with commas between: member, ring, owner, task, grant, node.',
+        help: `Only these, with commas between: ${EVENT_TYPES.join(', ')}.`,
       },
       key: {
         type: 'string',

@@ -44,8 +44,10 @@ export async function run(call: Call): Promise<number> {
 
 function print({ json, terminal }: Call, submitted: Submitted): number {
   const { record, existed, durableCopies } = submitted
-  const copies = copiesText(durableCopies, record.holders)
-  const text = `${record.spec.id}: ${existed ? 'was known already' : 'accepted'}, ${record.state}, ${copies}\n`
+  // Of a task that was there before, whoever answers knows its own copy only: it says nothing of how many there are.
+  const text = existed
+    ? `${record.spec.id}: was known already, ${record.state}\n`
+    : `${record.spec.id}: accepted, ${record.state}, ${copiesText(durableCopies, record.holders)}\n`
   terminal.out.write(json ? `${JSON.stringify(submitted)}\n` : text)
   return EXIT.ok
 }

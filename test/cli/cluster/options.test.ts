@@ -40,6 +40,7 @@ describe('the cluster command', () => {
     [['--chaos', '--nodes', '1'], /--chaos: expected at least 2 nodes/],
     [['--chaos', '--count', '0'], /--chaos: expected a job to disturb/],
     [['--tasks', 'x.yaml', '--count', '5'], /--count: expected nothing beside --tasks/],
+    [['--allow', 'x=/bin/true'], /--allow: expected --tasks FILE beside it/],
     [['--tasks', '/does/not/exist.yaml'], /TASK_LIST_UNREADABLE.*ENOENT/],
     [['--dir', '/dev/null/x'], /DATA_DIR_UNUSABLE/],
   ] as const) {

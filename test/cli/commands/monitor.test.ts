@@ -42,6 +42,17 @@ function monitor(argv: readonly string[]) {
 }
 
 describe('monitor', () => {
+  test('refuses types that no node has before it looks for one, with the exit code of a wrong command line', async () => {
+    const nobody = 'http://127.0.0.1:1'
+    const { code, err } = await runHere(['monitor', '--types', 'task,nope,', '--url', nobody])
+    assert.equal(code, 2)
+    assert.match(err, /--types: expected some of member, ring, owner, task, grant, node, got "nope"/)
+    assert.match(err, /got ""/)
+    const keyless = await runHere(['monitor', '--types', 'owner', '--url', nobody])
+    assert.equal(keyless.code, 2)
+    assert.match(keyless.err, /--key KEY beside the type owner/)
+  })
+
   test('prints a line for each event, with what it says', async () => {
     const { url, log } = await daemon()
     const { lines, stop } = monitor(['--url', url, '--after', 'start'])

@@ -44,6 +44,13 @@ describe('submit', () => {
     assert.equal(out, 't: accepted, ready, 1 copy on disk so far; node-1, node-2 will hold one each\n')
   })
 
+  test('says nothing of copies for a task that was known already: the answer counts one of them only', async () => {
+    const body = { record: record('t', { state: 'succeeded' }), existed: true, durableCopies: 1 }
+    await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 200, body } })
+    const { out } = await runHere(['submit', 'echo', '--url', daemon.url])
+    assert.equal(out, 't: was known already, succeeded\n')
+  })
+
   test('makes an exec payload of a command and its arguments', async () => {
     await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 202, body: accepted } })
     await runHere(['submit', 'exec', '--command', 'sum', '--arg', 'a', '--arg=-b', '--url', daemon.url])
