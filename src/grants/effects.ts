@@ -1,5 +1,5 @@
 /** What this room asks of the world outside. */
-import type { NodeId } from '../base/ids.ts'
+import type { NodeId, PeerId } from '../base/ids.ts'
 import type { GrantsLinkMessage, StoredVoters } from './messages.ts'
 
 /** The rows of this room on disk: what a voter may never forget. */
@@ -18,8 +18,16 @@ export type GrantsEffect =
     }
   /** Comes back as an input of the same name: "what was asked for before is on disk". */
   | { readonly kind: 'persisted'; readonly mark: number }
-  /** Never to this node itself; dropped when no link leads there. */
-  | { readonly kind: 'send'; readonly to: NodeId; readonly message: GrantsLinkMessage }
+  /**
+   * Never to this node itself; dropped when no link leads there. `peer`: only to the process with this key, and dropped when
+   * another bears the name by now.
+   */
+  | {
+      readonly kind: 'send'
+      readonly to: NodeId
+      readonly peer?: PeerId
+      readonly message: GrantsLinkMessage
+    }
   | {
       readonly kind: 'log'
       readonly level: 'debug' | 'info' | 'warn' | 'error'

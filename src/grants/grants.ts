@@ -32,7 +32,7 @@ import { Rings } from './rings.ts'
 import type { GrantsStanding } from './standing.ts'
 import { Top } from './top.ts'
 import { type VoterAnswer, VoterBook } from './voter-book.ts'
-import { Voting } from './voting.ts'
+import { type Asker, Voting } from './voting.ts'
 
 /** What a voter finds on its disk at boot. */
 export interface StoredVoter {
@@ -78,9 +78,9 @@ export class Grants {
     const voters = new VoterBook(book)
     const top = new Top({ self, stored: stored.top, voters, out })
     const log: MemberParts['log'] = (event, fields) => this.#log(event, fields)
-    const reply = (to: NodeId, answer: Grant | GrantRefused, at: Now): void => {
-      if (to === self) this.#answered(self, answer, at)
-      else this.#send(to, answer)
+    const reply = ({ node, peer }: Asker, answer: Grant | GrantRefused, at: Now): void => {
+      if (node === self) this.#answered(self, answer, at)
+      else out.push({ kind: 'send', to: node, peer, message: answer })
     }
     this.#rings = rings
     this.#book = voters

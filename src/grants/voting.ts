@@ -31,8 +31,14 @@ export interface VotingParts {
   readonly top: VotedTop
   /** A number that no other `persisted` effect of this node has. */
   readonly nextMark: () => number
-  readonly reply: (to: NodeId, message: Grant | GrantRefused, now: Now) => void
+  readonly reply: (to: Asker, message: Grant | GrantRefused, now: Now) => void
   readonly out: { push(effect: GrantsEffect): unknown }
+}
+
+/** Who asked, by name and key: another process may have come to bear the name before the answer goes out. */
+export interface Asker {
+  readonly node: NodeId
+  readonly peer: PeerId
 }
 
 interface Taken {
@@ -56,7 +62,7 @@ export class Voting {
   readonly #promiseMarks = new Map<number, number>()
   /** The term that each node's session has here. */
   readonly #terms = new Map<NodeId, Taken>()
-  readonly #waiting = new Map<number, { readonly to: NodeId; readonly grant: Grant; readonly top: number }>()
+  readonly #waiting = new Map<number, { readonly to: Asker; readonly grant: Grant; readonly top: number }>()
   /** The highest term that is surely on disk. */
   #onDisk: number
   #ring: Ring | undefined
@@ -145,20 +151,21 @@ export class Voting {
 
   receive(from: NodeId, peer: PeerId, renew: Renew, now: Now): void {
     const ring = this.#ring
+    const asker = { node: from, peer }
     const reason = this.#unfit(renew, now)
     if (reason !== undefined || ring === undefined) {
-      this.#refuse(from, renew, reason ?? 'silent', now)
+      this.#refuse(asker, renew, reason ?? 'silent', now)
       return
     }
     const wanted = timesFor(ring.members.length, this.#parts.config)
     const promiseMs = Math.min(wanted.promiseMs, this.#promiseOnDisk)
     const verdict = this.#promises.receive(from, peer, renew, ring.checksum, promiseMs, now)
     if (verdict.kind === 'stale') this.counts.stale++
-    else if (verdict.kind === 'refused') this.#refuse(from, renew, verdict.reason, now)
+    else if (verdict.kind === 'refused') this.#refuse(asker, renew, verdict.reason, now)
     else {
       const { session, seq } = renew
       const grant = { type: 'grant', session, seq, ...verdict.granted, promiseMs } as const
-      this.#grant(from, renew, grant, now)
+      this.#grant(asker, renew, grant, now)
     }
   }
 
@@ -171,7 +178,7 @@ export class Voting {
     return this.granting(now) ? undefined : 'silent'
   }
 
-  #refuse(to: NodeId, { session, seq }: Renew, reason: GrantRefused['reason'], now: Now): void {
+  #refuse(to: Asker, { session, seq }: Renew, reason: GrantRefused['reason'], now: Now): void {
     this.counts.refused++
     this.refusals[reason]++
     const ring = this.#ring?.checksum ?? ''
@@ -179,12 +186,12 @@ export class Voting {
   }
 
   /** The lease must not wait for the disk; only the term does, and then the same grant goes out once more with it. */
-  #grant(to: NodeId, renew: Renew, given: Omit<Grant, 'top' | 'termTaken'>, now: Now): void {
+  #grant(to: Asker, renew: Renew, given: Omit<Grant, 'top' | 'termTaken'>, now: Now): void {
     this.counts.granted++
     const { top } = this.#parts
     const fresh = renew.term > top.value
-    if (fresh) this.#take(to, { session: renew.session, term: renew.term })
-    const taken = this.#terms.get(to)
+    if (fresh) this.#take(to.node, { session: renew.session, term: renew.term })
+    const taken = this.#terms.get(to.node)
     const own = taken?.session === renew.session && taken.term === renew.term && renew.term > 0
     const onDisk = own && renew.term <= this.#onDisk
     // A term of its own that is under way to the disk must not look to the member like somebody else's.

@@ -285,7 +285,9 @@ export class Node implements Machine {
   #map(effect: RoomEffect): Effect | undefined {
     if (effect.kind === 'persist') return { ...effect, then: this.#mapAll(effect.then) }
     if (effect.kind !== 'send') return effect
-    const link = this.membership.linkTo(effect.to)
+    const bearer = this.membership.roster.get(effect.to)?.record.peerId
+    const outlived = 'peer' in effect && effect.peer !== bearer
+    const link = outlived ? undefined : this.membership.linkTo(effect.to)
     if (link === undefined) {
       this.#unsendable++
       return undefined

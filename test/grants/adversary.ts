@@ -9,13 +9,15 @@
 import assert from 'node:assert/strict'
 import { asNodeId, asPeerId, type NodeId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
-import type { GrantsLinkMessage } from '../../src/grants/messages.ts'
+import type { GrantsEffect } from '../../src/grants/effects.ts'
 import { isMajority, namesOf } from '../../src/grants/voter-list.ts'
 import { buildRing } from '../../src/ring/build-ring.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
 import type { Ring, RingMember } from '../../src/ring/ring.ts'
 import { Subject } from './subject.ts'
 import { Timeline } from './timeline.ts'
+
+type Sending = Extract<GrantsEffect, { kind: 'send' }>
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `key-${i}`)
 /** More than can be kept, when all of them drain. */
@@ -72,7 +74,7 @@ export class Adversary {
       keys: KEYS,
       fill: this.#many ? MANY : [],
       buildRing: (members: readonly RingMember[]) => this.#built(members),
-      send: (from: Subject, to: NodeId, message: GrantsLinkMessage) => this.#send(from, to, message),
+      send: (from: Subject, effect: Sending) => this.#send(from, effect),
       stepped: (subject: Subject) => this.#judge(subject),
     }
     return new Subject(parts, ring)
@@ -297,7 +299,8 @@ export class Adversary {
     return ring
   }
 
-  #send(from: Subject, to: NodeId, message: GrantsLinkMessage): void {
+  /** What is for one process by its key does not reach another that bears its name. */
+  #send(from: Subject, { to, peer: bearer, message }: Sending): void {
     const target = this.#subjects.find(({ id }) => id === to)
     assert.ok(target && target !== from, 'a node never sends to itself, nor to nobody')
     if (this.#deaf.has(`${from.id}>${to}`)) return
@@ -307,6 +310,7 @@ export class Adversary {
       if (this.#random.chance(this.#loss)) continue
       const late = !this.#calm && this.#random.chance(0.1) ? this.#random.between(0, this.#lateMs) : 0
       this.#timeline.after(this.#random.between(1, 30) + late, () => {
+        if (bearer !== undefined && bearer !== target.peer) return
         target.step((grants, now) => grants.message(from.id, peer, message, now))
       })
     }

@@ -6,7 +6,7 @@ import { instantOf, type Now, wallOf } from '../../src/base/time.ts'
 import { type GrantsConfig, grantsDefaults } from '../../src/grants/config.ts'
 import type { GrantsEffect } from '../../src/grants/effects.ts'
 import { Grants } from '../../src/grants/grants.ts'
-import type { GrantsLinkMessage, StoredVoters } from '../../src/grants/messages.ts'
+import type { StoredVoters } from '../../src/grants/messages.ts'
 import type { Ring } from '../../src/ring/ring.ts'
 import type { Timeline } from './timeline.ts'
 
@@ -36,7 +36,7 @@ export interface SubjectParts {
   readonly keys: readonly string[]
   /** Keys that are only asked for when they are about to be lost. */
   readonly fill: readonly string[]
-  readonly send: (from: Subject, to: NodeId, message: GrantsLinkMessage) => void
+  readonly send: (from: Subject, effect: Extract<GrantsEffect, { kind: 'send' }>) => void
   /** After every step. */
   readonly stepped: (subject: Subject) => void
 }
@@ -167,7 +167,7 @@ export class Subject {
   }
 
   #perform(grants: Grants, effect: GrantsEffect): void {
-    if (effect.kind === 'send') this.parts.send(this, effect.to, effect.message)
+    if (effect.kind === 'send') this.parts.send(this, effect)
     else if (effect.kind === 'persist') this.#persist(grants, effect)
     else if (effect.kind === 'persisted') this.step((own, now) => own.persisted(effect.mark, now))
   }

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId, asPeerId } from '../../src/base/ids.ts'
+import { Random } from '../../src/base/random.ts'
+import { grantsDefaults } from '../../src/grants/config.ts'
+import type { GrantsEffect } from '../../src/grants/effects.ts'
+import { Grants } from '../../src/grants/grants.ts'
+import { hashOf } from '../../src/grants/voter-list.ts'
+import { buildRing } from '../../src/ring/build-ring.ts'
+import { ringDefaults } from '../../src/ring/config.ts'
+import { a, at, b, both, scopeOf } from './scene.ts'
+
+const list = { version: 1, names: [asNodeId('a'), asNodeId('b')], fixed: true }
+const config = { ...grantsDefaults(), mode: 'quorum' as const, expectedNodes: 2 }
+
+/** A voter whose silence is over. */
+function voterA(): Grants {
+  const parts = {
+    self: a,
+    peer: asPeerId('key-a'),
+    session: 2,
+    config,
+    stored: { top: 5, voters: list, promiseMs: config.promiseMs },
+    buildRing: (members: Parameters<typeof buildRing>[0]) => buildRing(members, ringDefaults()),
+    random: new Random(1),
+  }
+  const grants = new Grants(parts, at(0))
+  grants.viewChanged(both, [a, b], false, at(10))
+  grants.effects()
+  return grants
+}
+
+/** Grants that go out: to whom, under which key, and whether their term is on the disk. */
+const grantsIn = (effects: readonly GrantsEffect[]) =>
+  effects.flatMap(effect =>
+    effect.kind === 'send' && effect.message.type === 'grant'
+      ? [[effect.to, effect.peer, effect.message.termTaken]]
+      : [],
+  )
+
+test('a grant goes to the process that asked, by its key, also when it waited for the disk', () => {
+  const grants = voterA()
+  const voters = { version: list.version, hash: hashOf(list) }
+  const renew = { type: 'renew', session: 1, seq: 1, scope: scopeOf(both), voters, term: 9 } as const
+  grants.message(b, asPeerId('key-b'), renew, at(5_000))
+  const effects = grants.effects()
+  assert.deepEqual(grantsIn(effects), [[b, 'key-b', false]])
+  const then = effects.flatMap(effect => (effect.kind === 'persist' ? effect.then : []))
+  for (const effect of then) if (effect.kind === 'persisted') grants.persisted(effect.mark, at(5_800))
+  assert.deepEqual(grantsIn(grants.effects()), [[b, 'key-b', true]])
+})
