@@ -161,7 +161,7 @@ const NOT_READY: Failure = {
 }
 const NO_OWNER: Failure = {
   code: 'NO_OWNER',
-  detail: 'no key has an owner until a member is uncordoned or another joins',
+  detail: 'uncordon one, or start another',
   retryAfterS: 1,
 }
 const LEAVING: Failure = { code: 'LEAVING', detail: 'its tasks go to other nodes', retryAfterS: 1 }

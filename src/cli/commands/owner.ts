@@ -21,5 +21,5 @@ async function nobodyOwns(client: DaemonClient): Promise<CodedError> {
   const { phase } = await client.get<NodeStatus>('/v1/status')
   return phase === 'joining'
     ? new CodedError('NOT_READY', 'It has not joined the cluster, and knows no owner.')
-    : new CodedError('NO_OWNER', 'No key has an owner until a member is uncordoned or another joins.')
+    : new CodedError('NO_OWNER', 'Uncordon one, or start another.')
 }

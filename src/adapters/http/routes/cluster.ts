@@ -12,7 +12,7 @@ const keyParameter = {
 function nobodyOwns({ node }: Face): CodedError {
   return node.status().phase === 'joining'
     ? new CodedError('NOT_READY', 'The ring has no members yet.')
-    : new CodedError('NO_OWNER', 'No key has an owner until a member is uncordoned or another joins.')
+    : new CodedError('NO_OWNER', 'Uncordon one, or start another.')
 }
 
 /** What this node believes: all of it local, no network. */
