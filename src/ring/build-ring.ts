@@ -7,7 +7,7 @@
  */
 import { assert } from '../base/assert.ts'
 import type { NodeId } from '../base/ids.ts'
-import { type Circle, countPositions, layCircle, POSITIONS, tokenAt } from './circle.ts'
+import { countPositions, type Known, layCircle, POSITIONS, tokenAt } from './circle.ts'
 import type { RingConfig } from './config.ts'
 import { checksumOf, position } from './hash.ts'
 import type { KeyPlacement, Ring, RingMember } from './ring.ts'
@@ -16,7 +16,7 @@ import type { KeyPlacement, Ring, RingMember } from './ring.ts'
 const RINGS_KEPT_MAX = 16
 
 /** Oldest use first. */
-const kept = new Map<string, Ring>()
+const kept = new Map<string, LaidRing>()
 
 /** @throws AssertionError when a name comes twice or a weight is not above zero: views hold neither. */
 export function buildRing(members: readonly RingMember[], config: RingConfig): Ring {
@@ -28,7 +28,7 @@ export function buildRing(members: readonly RingMember[], config: RingConfig): R
     assert(Number.isFinite(weight) && weight > 0, 'a weight is above zero', { id, weight })
   })
   const name = canonical(sorted, config)
-  const ring = kept.get(name) ?? new LaidRing(Object.freeze(sorted), config, name)
+  const ring = kept.get(name) ?? new LaidRing(Object.freeze(sorted), config, name, [...kept.values()].at(-1))
   kept.delete(name)
   kept.set(name, ring)
   if (kept.size > RINGS_KEPT_MAX) kept.delete(kept.keys().next().value as string)
@@ -51,16 +51,18 @@ const vnodesOf = (weight: number, config: RingConfig): number =>
 class LaidRing implements Ring {
   readonly members: readonly RingMember[]
   readonly checksum: string
-  readonly #circle: Circle
+  readonly known: Known
   readonly #index: ReadonlyMap<NodeId, number>
   /** Counted when first asked for: most rings never are. */
   #positions: Float64Array | undefined
   #tokens: readonly number[] | undefined
 
-  constructor(members: readonly RingMember[], config: RingConfig, canonicalText: string) {
+  /** @param last the ring asked for last: views change by few members at a time */
+  constructor(members: readonly RingMember[], config: RingConfig, canonicalText: string, last?: LaidRing) {
     this.members = members
     this.checksum = checksumOf(canonicalText)
-    this.#circle = layCircle(members.map(({ id, weight }) => [id, vnodesOf(weight, config)]))
+    const placed = members.map(({ id, weight }) => [id, vnodesOf(weight, config)] as const)
+    this.known = { members: placed, circle: layCircle(placed, last?.known) }
     this.#index = new Map(members.map(({ id }, i) => [id, i]))
   }
 
@@ -73,7 +75,7 @@ class LaidRing implements Ring {
   }
 
   ownerAt(at: number): NodeId | undefined {
-    const { tokens, owners } = this.#circle
+    const { tokens, owners } = this.known.circle
     if (tokens.length === 0) return undefined
     return this.#member(owners[tokenAt(tokens, at)])
   }
@@ -83,7 +85,7 @@ class LaidRing implements Ring {
   }
 
   explain(key: string, count: number): KeyPlacement {
-    const { tokens, owners } = this.#circle
+    const { tokens, owners } = this.known.circle
     assert(tokens.length > 0, 'a ring that explains has members', { key })
     const hash = position(key)
     const at = tokenAt(tokens, hash)
@@ -99,17 +101,17 @@ class LaidRing implements Ring {
   share(id: NodeId): number {
     const index = this.#index.get(id)
     if (index === undefined) return 0
-    this.#positions ??= countPositions(this.#circle, this.members.length)
+    this.#positions ??= countPositions(this.known.circle, this.members.length)
     return (this.#positions[index] as number) / POSITIONS
   }
 
   get tokens(): readonly number[] {
-    this.#tokens ??= Object.freeze([...new Set(this.#circle.tokens)])
+    this.#tokens ??= Object.freeze([...new Set(this.known.circle.tokens)])
     return this.#tokens
   }
 
   #clockwise(from: number, count: number): readonly NodeId[] {
-    const { tokens, owners } = this.#circle
+    const { tokens, owners } = this.known.circle
     const wanted = Math.min(count, this.members.length)
     const found = new Set<number>()
     for (let i = tokenAt(tokens, from); found.size < wanted; i = (i + 1) % tokens.length) {

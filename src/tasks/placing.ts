@@ -112,7 +112,7 @@ export class Placing {
     if (schedule.gated.size > 0) return
     this.#releasing = undefined
     takeover.forgetAnswers()
-    const ms = elapsedMs(takeover.startedAt, step.now.mono)
+    const ms = Math.round(elapsedMs(takeover.startedAt, step.now.mono))
     step.log(unanswered.length > 0 ? 'warn' : 'info', 'takeover-complete', { gained, ms, unanswered })
   }
 }
