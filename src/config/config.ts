@@ -34,6 +34,8 @@ export interface Config {
   readonly log: { readonly level: LogLevel }
   /** A leave may take this long, in ms, before the process goes anyway. */
   readonly leaveMs: number
+  /** The files that secrets were read from, the configuration file among them if it holds one. */
+  readonly secretFiles: readonly string[]
 }
 
 export interface TaskListConfig {

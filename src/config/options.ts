@@ -19,8 +19,26 @@ export interface Machine {
   readonly cores: number
 }
 
-/** Every option, in the order of the reference. */
+/** Tables kept; a process asks for that of its own machine, and for one that stands for any. */
+const TABLES_MAX = 8
+
+const tables = new Map<string, readonly Option[]>()
+
+/**
+ * Every option, in the order of the reference. Tables are kept: the schemas of one take 20 ms to make, in which a daemon
+ * that reads its configuration again would hear nobody.
+ */
 export function optionsOf(machine: Machine): readonly Option[] {
+  const name = `${machine.cores} ${machine.hostname}`
+  const known = tables.get(name)
+  if (known !== undefined) return known
+  if (tables.size >= TABLES_MAX) tables.clear()
+  const table = tableOf(machine)
+  tables.set(name, table)
+  return table
+}
+
+function tableOf(machine: Machine): readonly Option[] {
   return [
     ...generalOptions(machine.hostname),
     ...transportOptions(),

@@ -47,9 +47,19 @@ export function parseConfig(sources: ConfigSources): Config {
     fromFlags(sources.flags ?? {}, options),
   ]
   const problems = read.flatMap(source => [...source.problems])
-  const values = valuesOf(options, winners(read, problems), problems)
+  const won = winners(read, problems)
+  const values = valuesOf(options, won, problems)
   refuse(problems)
-  return deepFreeze(assemble(values))
+  return deepFreeze({ ...assemble(values), secretFiles: secretFilesOf([...won.values()], sources.file) })
+}
+
+/** Where secrets lie open or closed: files of their own, and the configuration file that says one itself. */
+function secretFilesOf(won: readonly Given[], file: string | undefined): readonly string[] {
+  const own = won
+    .filter(({ option }) => option.fileOf !== undefined)
+    .map(({ value, base }) => resolve(base, String(value)))
+  const inside = won.some(({ option, at }) => option.secret === true && at === option.key)
+  return [...new Set(inside && file !== undefined ? [...own, resolve(file)] : own)]
 }
 
 function fileSource(sources: ConfigSources, options: readonly Option[]): Source {
@@ -169,7 +179,7 @@ function refuse(problems: readonly Problem[]): void {
 }
 
 /** From dotted keys to the tree that `Config` describes. Every key of the table but the `...File` ones is in it. */
-function assemble(values: ReadonlyMap<string, unknown>): Config {
+function assemble(values: ReadonlyMap<string, unknown>): Omit<Config, 'secretFiles'> {
   const tree: Record<string, unknown> = {}
   for (const [key, value] of values) {
     const option = optionsByKey().get(key)

@@ -5,34 +5,30 @@
  * thrown as a coded error with nothing left behind. After that only a failed disk or a bug ends the process by itself.
  */
 import { randomInt } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { createExecutors } from '../adapters/executors/executors.ts'
-import { clearLeftovers } from '../adapters/executors/leftovers.ts'
-import { createHttpServer } from '../adapters/http/server.ts'
-import { loadIdentity } from '../adapters/libp2p/identity.ts'
-import { createTransport } from '../adapters/libp2p/transport.ts'
-import { type DataDirectory, openDataDirectory, STORE_FILE } from '../adapters/storage/data-directory.ts'
-import { openStore, type SqliteStore } from '../adapters/storage/store.ts'
+import { flushCompileCache } from 'node:module'
+import { type DataDirectory, LASTING_FILES, openDataDirectory } from '../adapters/storage/data-directory.ts'
+import { watchDirectory } from '../adapters/storage/directory-watch.ts'
 import { createClock } from '../adapters/system/clock.ts'
 import { createLogger, type DaemonLogger } from '../adapters/system/logger.ts'
-import { onTermination } from '../adapters/system/signals.ts'
+import { type HeldSignals, holdSignals } from '../adapters/system/signals.ts'
 import type { Now } from '../base/time.ts'
 import type { Config } from '../config/config.ts'
-import type { VoterList } from '../grants/messages.ts'
 import type { NodeInit } from '../node/init.ts'
 import { Node } from '../node/node.ts'
 import { Driver } from '../runtime/driver.ts'
 import { EventLog, teeLogger } from '../runtime/events.ts'
 import { createFace } from '../runtime/face.ts'
-import type { Logger, Transport } from '../runtime/ports.ts'
+import type { Clock, Logger, Transport } from '../runtime/ports.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import { Closing } from './closing.ts'
 import { earlyInputs } from './early-inputs.ts'
+import { openNodeStore, sayMissingIdentity, sayOpenSecrets, storedIn } from './found.ts'
+import { leaveWithin } from './leaving.ts'
 import { Reload, type ReloadParts, type ReloadSource } from './reload.ts'
-import { offerTaskLists, readTaskLists } from './task-lists.ts'
+import { EndedEarly, goOn, handleSignals } from './signals.ts'
+import { offerTaskLists, readTaskLists, sayTaskLists } from './task-lists.ts'
 import { recordTrace } from './trace.ts'
 import { packageVersion } from './version.ts'
-import { checkVoters } from './voters-check.ts'
 
 export interface DaemonOptions {
   /** Records every input of the core to this new file (NDJSON), for replay. */
@@ -43,40 +39,84 @@ export interface DaemonOptions {
 
 /**
  * Runs a daemon until it has left the cluster (SIGTERM, `POST /v1/leave`) or cannot go on.
- * @returns the exit code: 0 after a leave, 1 after a failure that was logged
+ *
+ * It takes SIGHUP, SIGTERM and SIGINT from its first line to its last. What takes long to load is loaded after that.
+ * @returns the exit code: 0 after a leave or when told to end before it had joined, 1 after a failure that was logged
  * @throws CodedError when it cannot start; nothing stays open then
  */
 export async function runDaemon(config: Config, options: DaemonOptions = {}): Promise<number> {
+  const signals = holdSignals()
   const closing = new Closing()
+  closing.add('signals', async () => signals.release())
+  const lines = createLogger({ level: config.log.level, nodeId: config.nodeId })
+  closing.add('logger', async () => lines.flush())
   try {
-    return await run(config, options, closing)
+    return await run(config, options, { closing, signals, lines })
+  } catch (error) {
+    if (!(error instanceof EndedEarly)) throw error
+    lines.log('info', 'signal', { signal: error.message })
+    lines.log('info', 'stopped', {})
+    return 0
   } finally {
     await closing.close()
   }
 }
 
-async function run(config: Config, options: DaemonOptions, closing: Closing): Promise<number> {
-  const clock = createClock()
-  const lines = createLogger({ level: config.log.level, nodeId: config.nodeId })
-  closing.add('logger', async () => lines.flush())
-  const lists = await readTaskLists(config, lines)
+/** Nine tenths of the time that a start takes; in the cache now, since a daemon that is killed writes none at its end. */
+async function loadParts() {
+  const parts = {
+    ...(await import('../adapters/libp2p/identity.ts')),
+    ...(await import('../adapters/libp2p/transport.ts')),
+    ...(await import('../adapters/http/server.ts')),
+    ...(await import('../adapters/executors/executors.ts')),
+    ...(await import('../adapters/executors/leftovers.ts')),
+  }
+  flushCompileCache()
+  return parts
+}
+
+interface Frame {
+  readonly closing: Closing
+  readonly signals: HeldSignals
+  readonly lines: DaemonLogger
+}
+
+/** Everything that a node needs and that can be wrong. */
+async function open(config: Config, { closing, signals, lines }: Frame, clock: Clock) {
+  const parts = await loadParts()
+  goOn(signals)
+  const lists = await readTaskLists(config)
+  goOn(signals)
   const directory = await openDataDirectory(config.dataDir, {
-    beforeBoot: path => clearLeftovers({ directory: path, logger: lines }),
+    beforeBoot: path => parts.clearLeftovers({ directory: path, logger: lines }),
   })
   closing.add('data directory', () => directory.close())
+  lines.bind(() => ({ incarnation: directory.incarnation }))
   const events = new EventLog(directory.boot)
   const logger = teeLogger(lines, events, clock)
-  const identity = await loadIdentity(directory.path)
+  sayTaskLists(lists, logger)
+  await sayOpenSecrets(config.secretFiles, logger)
+  sayMissingIdentity(directory, parts.IDENTITY_FILE, logger)
+  const identity = await parts.loadIdentity(directory.path)
   const store = await openNodeStore(directory, logger)
   closing.add('store', () => store.close())
   const stored = await storedIn(store, config)
+  goOn(signals)
   const { transport: peers, cluster } = config
-  const transport = await createTransport({ config: peers, cluster, identity, logger })
+  const transport = await parts.createTransport({ config: peers, cluster, identity, logger })
   closing.add('transport', () => transport.stop())
   // Opened later, so closed sooner: peers take a closed port for the end of all that this process had started.
-  const executors = createExecutors({ config: config.executors, logger, dataDir: directory.path })
+  const executors = parts.createExecutors({ config: config.executors, logger, dataDir: directory.path })
   closing.add('executors', () => executors.stop())
+  const { createHttpServer } = parts
+  return { lists, directory, events, logger, store, stored, transport, executors, createHttpServer }
+}
 
+async function run(config: Config, options: DaemonOptions, frame: Frame): Promise<number> {
+  const { closing, signals, lines } = frame
+  const clock = createClock()
+  const opened = await open(config, frame, clock)
+  const { directory, events, logger, store, transport, executors } = opened
   const early = earlyInputs()
   const addresses = await transport.start(early.enqueue)
   logger.log('info', 'listening', { addresses, peerId: transport.peer, boot: directory.boot })
@@ -84,11 +124,12 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
     transport,
     directory,
     addresses,
-    ...stored,
+    ...opened.stored,
     check: executors.check.bind(executors),
   })
   const bornAt = clock.now()
   const node = new Node(init, bornAt)
+  lines.bind(() => ({ incarnation: node.membership.self.incarnation }))
   const failed = Promise.withResolvers<never>()
   // Awaited at the end of this function; a failure before that must not count as unhandled meanwhile.
   failed.promise.catch(() => undefined)
@@ -96,24 +137,51 @@ async function run(config: Config, options: DaemonOptions, closing: Closing): Pr
   const fatal = (error: unknown) => failed.reject(error)
   const driver = new Driver({ machine: node, clock, transport, store, executors, logger, fatal, ...trace })
   closing.add('driver', async () => driver.stop())
+  closing.add('directory watch', await watchDisk(directory, driver, fatal, logger))
   early.deliverTo(driver.enqueue)
 
-  const face = createFace({ node, driver, clock, transport, store, executors, leaveMs: config.leaveMs })
-  const http = createHttpServer({ config: config.http, node: face, logger, events, defaults: config.tasks })
+  const { leaveMs } = config
+  const face = createFace({ node, driver, clock, transport, store, executors, leaveMs })
+  const leave = async (deadlineMs = leaveMs) => {
+    leaveWithin(driver, deadlineMs)
+    await driver.left
+  }
+  const { http: httpConfig, tasks: defaults } = config
+  const http = opened.createHttpServer({
+    ...{ config: httpConfig, node: { ...face, leave }, logger, events, defaults },
+  })
   closing.add('http', () => http.stop())
   const { url } = await http.start()
   logger.log('info', 'http-listening', { url })
   sayMode(config, logger)
   driver.start()
-  offerTaskLists(lists, driver.enqueue)
+  offerTaskLists(opened.lists, driver.enqueue)
   const reload = new Reload({
     ...{ source: options.reload, config, logger, fatal },
     apply: appliers(lines, driver),
     hasVoterList: () => node.grants?.voters.list !== undefined,
   })
   closing.add('reload', async () => reload.stop())
-  closing.add('signals', handleSignals(driver, reload, config.leaveMs, logger))
+  handleSignals(signals, { driver, reload, leaveMs, logger })
   return await untilOver(driver, failed.promise, logger)
+}
+
+/** A directory that is gone is a failed disk: no promise of this voter is on one. */
+async function watchDisk(
+  directory: DataDirectory,
+  driver: Driver,
+  fatal: (error: unknown) => void,
+  logger: Logger,
+): Promise<() => Promise<void>> {
+  const stop = await watchDirectory(LASTING_FILES.map(directory.file), {
+    logger,
+    lost(error) {
+      // First the reason, then the end, as the driver does it.
+      fatal(error)
+      driver.stop()
+    },
+  })
+  return async () => stop()
 }
 
 /** Said aloud at start, since it is what people expect least. */
@@ -130,46 +198,6 @@ function appliers(lines: DaemonLogger, driver: Driver): ReloadParts['apply'] {
     seeds: found => driver.enqueue({ kind: 'seeds', seeds: found.seeds }),
     weight: async found => (await driver.control({ kind: 'weight', weight: found.weight })).ok,
   }
-}
-
-/** SIGTERM and SIGINT are a leave, a second one ends at once; SIGHUP is a reload. Returns what takes the handlers away. */
-function handleSignals(
-  driver: Driver,
-  reload: Reload,
-  deadlineMs: number,
-  logger: Logger,
-): () => Promise<void> {
-  const stopListening = onTermination({
-    first(signal) {
-      logger.log('info', 'signal', { signal })
-      driver.enqueue({ kind: 'leave', deadlineMs })
-    },
-    hangup() {
-      logger.log('info', 'signal', { signal: 'SIGHUP' })
-      void reload.request('signal')
-    },
-  })
-  return async () => stopListening()
-}
-
-/** Opens the store, and says so when a node that has lived before finds none. */
-async function openNodeStore(directory: DataDirectory, logger: Logger): Promise<SqliteStore> {
-  const path = directory.file(STORE_FILE)
-  if (directory.boot > 1 && !existsSync(path)) {
-    const detail = `${path} is gone: what this node had accepted and no other holds is lost`
-    logger.log('warn', 'store-missing', { boot: directory.boot, detail })
-  }
-  return await openStore(path)
-}
-
-/** What the core was told to keep. */
-async function storedIn(
-  store: SqliteStore,
-  { grants, dataDir }: Config,
-): Promise<Pick<NodeInit, 'records' | 'voter'>> {
-  const voter = voterOf(await store.load('grants'))
-  checkVoters(grants, voter.voters, dataDir)
-  return { records: (await store.load('tasks')).map(row => row.value as TaskRecord), voter }
 }
 
 async function untilOver(driver: Driver, failed: Promise<never>, logger: Logger): Promise<number> {
@@ -214,16 +242,6 @@ function nodeInit(
     check: found.check,
     records: found.records,
     seed: randomInt(2 ** 47),
-  }
-}
-
-/** What a voter may never forget. */
-function voterOf(rows: readonly { readonly key: string; readonly value: unknown }[]): NodeInit['voter'] {
-  const value = (key: string) => rows.find(row => row.key === key)?.value
-  return {
-    top: value('top') as number | undefined,
-    voters: value('voters') as VoterList | undefined,
-    promiseMs: value('promiseMs') as number | undefined,
   }
 }
 

@@ -5,8 +5,12 @@
  * On SIGHUP, and when the file changes. The file is looked at again and again by its status rather than watched: a
  * mounted ConfigMap changes by a symbolic link two directories up, and an editor by a rename, which watching one inode
  * misses.
+ *
+ * However often it is asked for, at most one reload runs and at most one waits: the one that waits has not read yet, so
+ * it answers all who ask meanwhile.
  */
 import { unwatchFile, watchFile } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { CodedError } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
 import { type ConfigChange, changesBetween } from '../config/reload.ts'
@@ -14,6 +18,9 @@ import type { Logger } from '../runtime/ports.ts'
 
 /** How often the file is looked at, in ms. */
 const LOOK_MS = 1_000
+
+/** Between the end of a reload and the next one, in ms: a storm of signals costs one short reading a second. */
+const REST_MS = 1_000
 
 export interface ReloadSource {
   /** Reads all sources anew. Throws CodedError. */
@@ -32,7 +39,11 @@ export interface ReloadParts {
   readonly logger: Logger
   /** For what is a bug. */
   readonly fatal: (error: unknown) => void
+  /** Default `REST_MS`. */
+  readonly restMs?: number
 }
+
+type Reason = 'signal' | 'file'
 
 type Fate = 'applied' | 'ignored' | 'needs-restart'
 
@@ -40,8 +51,10 @@ export class Reload {
   readonly #parts: ReloadParts
   /** Where the value in force of a key comes from that was applied since the start. */
   readonly #applied = new Map<string, Config>()
-  #last: Promise<void> = Promise.resolve()
-  #stopped = false
+  #running: Promise<void> = Promise.resolve()
+  #waiting: { readonly done: Promise<void>; requests: number } | undefined
+  #restsUntil = 0
+  readonly #stop = new AbortController()
   readonly #looked = (now: { mtimeMs: number; ino: number }, before: { mtimeMs: number; ino: number }) => {
     if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino) void this.request('file')
   }
@@ -52,35 +65,64 @@ export class Reload {
     if (file !== undefined) watchFile(file, { interval: LOOK_MS, persistent: false }, this.#looked)
   }
 
-  /** One after the other. Resolves when this one is done. */
-  request(reason: 'signal' | 'file'): Promise<void> {
-    this.#last = this.#last.then(() => this.#run(reason)).catch(this.#parts.fatal)
-    return this.#last
+  /** One waits already, that will answer the next request, too. */
+  get waits(): boolean {
+    return this.#waiting !== undefined
+  }
+
+  /** Resolves when a reload is done that began after this call. */
+  request(reason: Reason): Promise<void> {
+    if (this.#waiting === undefined) this.#waiting = { done: this.#runNext(reason), requests: 0 }
+    this.#waiting.requests++
+    return this.#waiting.done
   }
 
   stop(): void {
-    this.#stopped = true
+    this.#stop.abort()
     const file = this.#parts.source?.file
     if (file !== undefined) unwatchFile(file, this.#looked)
   }
 
-  async #run(reason: string): Promise<void> {
+  async #runNext(reason: Reason): Promise<void> {
+    await this.#running
+    await this.#rest()
+    const requests = this.#waiting?.requests ?? 1
+    this.#waiting = undefined
+    this.#running = this.#run(reason, requests)
+      .catch(this.#parts.fatal)
+      .finally(() => {
+        this.#restsUntil = performance.now() + (this.#parts.restMs ?? REST_MS)
+      })
+    await this.#running
+  }
+
+  async #rest(): Promise<void> {
+    const leftMs = this.#restsUntil - performance.now()
+    if (leftMs <= 0 || this.#stop.signal.aborted) return
+    const options = { ref: false, signal: this.#stop.signal }
+    await pause(leftMs, undefined, options).catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) throw error
+    })
+  }
+
+  async #run(reason: Reason, requests: number): Promise<void> {
     const { source, logger } = this.#parts
-    if (this.#stopped) return
+    if (this.#stop.signal.aborted) return
     if (source === undefined) {
       const detail = 'this daemon was not told where its configuration comes from'
-      logger.log('warn', 'reload-failed', { reason, detail })
+      logger.log('warn', 'reload-failed', { reason, requests, detail })
       return
     }
     try {
-      await this.#take(reason, source.read())
+      await this.#take(reason, requests, source.read())
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
-      logger.log('error', 'reload-failed', { reason, code: error.code, detail: error.detail })
+      const { code, detail } = error
+      logger.log('error', 'reload-failed', { reason, requests, code, detail })
     }
   }
 
-  async #take(reason: string, found: Config): Promise<void> {
+  async #take(reason: Reason, requests: number, found: Config): Promise<void> {
     const fates: Record<Fate, string[]> = { applied: [], ignored: [], 'needs-restart': [] }
     const { config } = this.#parts
     for (const change of changesBetween(key => this.#applied.get(key) ?? config, found)) {
@@ -90,7 +132,7 @@ export class Reload {
     // What was not applied goes on to differ from what is in force, so that every reload says so again.
     for (const key of applied) this.#applied.set(key, found)
     const level = ignored.length + needsRestart.length > 0 ? 'warn' : 'info'
-    this.#parts.logger.log(level, 'reloaded', { reason, applied, ignored, needsRestart })
+    this.#parts.logger.log(level, 'reloaded', { reason, requests, applied, ignored, needsRestart })
   }
 
   async #fateOf({ key, reload }: ConfigChange, found: Config): Promise<Fate> {

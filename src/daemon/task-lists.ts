@@ -5,11 +5,8 @@ import type { Enqueue, Logger } from '../runtime/ports.ts'
 
 type List = Awaited<ReturnType<typeof readTaskList>>
 
-/**
- * Reads every configured shared task list before anything starts, and says so: whoever sees the daemon listen has seen
- * what it read. Throws TASK_LIST_UNREADABLE or TASK_LIST_INVALID.
- */
-export async function readTaskLists(config: Config, logger: Logger): Promise<readonly List[]> {
+/** Reads every configured shared task list before anything starts. Throws TASK_LIST_UNREADABLE or TASK_LIST_INVALID. */
+export async function readTaskLists(config: Config): Promise<readonly List[]> {
   const lists: List[] = []
   for (const entry of config.taskLists) {
     const list = await readTaskList(entry, config.tasks)
@@ -19,14 +16,19 @@ export async function readTaskLists(config: Config, logger: Logger): Promise<rea
         `${entry.path}: expected lists of different names, got two ${list.name}`,
       )
     }
-    for (const { at, expected, got } of list.problems) {
-      logger.log('warn', 'task-list-problem', { list: list.name, at, expected, got })
-    }
-    const { name, specs, problems } = list
-    logger.log('info', 'task-list-read', { list: name, tasks: specs.length, problems: problems.length })
     lists.push(list)
   }
   return lists
+}
+
+/** Said before the daemon listens: whoever sees it listen has seen what it read. */
+export function sayTaskLists(lists: readonly List[], logger: Logger): void {
+  for (const { name, specs, problems } of lists) {
+    for (const { at, expected, got } of problems) {
+      logger.log('warn', 'task-list-problem', { list: name, at, expected, got })
+    }
+    logger.log('info', 'task-list-read', { list: name, tasks: specs.length, problems: problems.length })
+  }
 }
 
 /** Hands the lists to the core. */

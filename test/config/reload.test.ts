@@ -13,6 +13,11 @@ test('a configuration does not differ from itself read again', () => {
   assert.deepEqual(between(parse({}), parse({})), [])
 })
 
+test('the table is made once for a machine: its schemas take longer than a daemon that reloads may be silent', () => {
+  assert.equal(optionsOf(machine), optionsOf({ ...machine }))
+  assert.notEqual(optionsOf(machine), optionsOf({ ...machine, cores: machine.cores + 1 }))
+})
+
 test('each key that differs is named once, with what a reload does about it', () => {
   const found = parse({
     text: [

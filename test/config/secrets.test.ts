@@ -71,3 +71,14 @@ test('a secret file that is missing, empty, a directory or huge is named with it
     assert.match(error.problems[0]?.got ?? '', reason)
   }
 })
+
+test('the files that hold the secrets in force are known, and no others', () => {
+  const [key, token] = [file('held-key', 'ab'.repeat(32)), file('held-token', 'a-token-that-is-long-enough')]
+  const files = `transport: { clusterKeyFile: ${key} }\nhttp: { writeTokenFile: ${token} }`
+  assert.deepEqual(parse({ text: files }).secretFiles, [key, token])
+  const env = { ROUNDTABLE_TRANSPORT_CLUSTER_KEY: 'cd'.repeat(32) }
+  assert.deepEqual(parse({ text: files, env }).secretFiles, [token])
+  const inside = file('held.yaml', 'http: { writeToken: a-token-that-is-long-enough }')
+  assert.deepEqual(parse({ file: inside }).secretFiles, [inside])
+  assert.deepEqual(parse({ file: file('none.yaml', 'cluster: c'), env }).secretFiles, [])
+})

@@ -24,14 +24,19 @@ interface Line {
 }
 
 /** A daemon's reload, of a text that can be changed or of a file. */
-function subject(source: { text: string } | { file: string }, options: { voters?: boolean } = {}) {
+function subject(
+  source: { text: string } | { file: string },
+  options: { voters?: boolean; restMs?: number } = {},
+) {
   const lines: Line[] = []
   const seeds: (readonly string[])[] = []
   const waiting: (() => void)[] = []
-  const read = (): Config =>
-    'file' in source
-      ? parseConfig({ machine, file: source.file })
-      : parseConfig({ machine, text: source.text })
+  const readAt: number[] = []
+  const read = (): Config => {
+    readAt.push(performance.now())
+    if ('file' in source) return parseConfig({ machine, file: source.file })
+    return parseConfig({ machine, text: source.text })
+  }
   const answers = { weight: true }
   const reload = new Reload({
     source: { read, ...('file' in source ? { file: source.file } : {}) },
@@ -45,8 +50,14 @@ function subject(source: { text: string } | { file: string }, options: { voters?
       },
     },
     fatal: error => assert.fail(String(error)),
+    restMs: options.restMs ?? 0,
   })
-  return { reload, lines, seeds, answers, said: () => new Promise<void>(resolve => waiting.push(resolve)) }
+  return {
+    ...{ reload, lines, seeds, answers },
+    /** When each reload read its source; the start's own reading is not among them. */
+    reloadsAt: () => readAt.slice(1),
+    said: () => new Promise<void>(resolve => waiting.push(resolve)),
+  }
 }
 
 test('what can be applied is applied and said once; what cannot is said at every reload', async () => {
@@ -56,7 +67,12 @@ test('what can be applied is applied and said once; what cannot is said at every
   await reload.request('signal')
   await reload.request('signal')
   assert.deepEqual(seeds, [['b:2']])
-  const stays = { reason: 'signal', ignored: ['expectedNodes'], needsRestart: ['tasks.minMembers'] }
+  const stays = {
+    reason: 'signal',
+    requests: 1,
+    ignored: ['expectedNodes'],
+    needsRestart: ['tasks.minMembers'],
+  }
   assert.deepEqual(lines, [
     { level: 'warn', event: 'reloaded', fields: { ...stays, applied: ['seeds'] } },
     { level: 'warn', event: 'reloaded', fields: { ...stays, applied: [] } },
@@ -72,8 +88,46 @@ test('a change that is taken back leaves nothing to say', async () => {
   await reload.request('signal')
   assert.deepEqual(seeds, [['b:2'], ['a:1']])
   await reload.request('signal')
-  const fields = { reason: 'signal', applied: [], ignored: [], needsRestart: [] }
+  const fields = { reason: 'signal', requests: 1, applied: [], ignored: [], needsRestart: [] }
   assert.deepEqual(lines.at(-1), { level: 'info', event: 'reloaded', fields })
+})
+
+for (const text of [BASE, 'cluster: [\n']) {
+  const kind = text === BASE ? 'a good file' : 'a broken file'
+  test(`a storm of requests over ${kind} is one reload and one more, and all are answered`, async () => {
+    const source = { text: BASE }
+    const { reload, lines, reloadsAt } = subject(source, { restMs: 50 })
+    source.text = text
+    const first = reload.request('signal')
+    await first
+    await Promise.all(Array.from({ length: 300 }, () => reload.request('signal')))
+    assert.equal(reloadsAt().length, 2)
+    assert.deepEqual(
+      lines.map(({ fields }) => fields?.['requests']),
+      [1, 300],
+    )
+  })
+}
+
+test('between two reloads is a rest, in which one request waits for all', async () => {
+  const { reload, reloadsAt } = subject({ text: BASE }, { restMs: 80 })
+  await reload.request('signal')
+  const second = reload.request('signal')
+  assert.equal(reload.waits, true)
+  await Promise.all([second, reload.request('file')])
+  assert.equal(reload.waits, false)
+  const [first = 0, next = 0, ...others] = reloadsAt()
+  assert.ok(next - first >= 79, `${next - first} ms`)
+  assert.equal(others.length, 0)
+})
+
+test('who stops while a reload rests does not wait for it', { timeout: 5_000 }, async () => {
+  const { reload, reloadsAt } = subject({ text: BASE }, { restMs: 60_000 })
+  await reload.request('signal')
+  const second = reload.request('signal')
+  reload.stop()
+  await second
+  assert.equal(reloadsAt().length, 1)
 })
 
 test('before there is a voter list, what makes it needs a restart', async () => {

@@ -9,6 +9,9 @@ import { makePrivateDirectory, unusable } from './disk.ts'
 /** Name of the store's main file inside the data directory; SQLite adds `-wal` for its log. */
 export const STORE_FILE = 'store.sqlite'
 
+/** Made at the first start and never replaced while a daemon runs: whether they are there tells if the directory is. */
+export const LASTING_FILES: readonly string[] = ['.', STORE_FILE, 'lock.sqlite']
+
 /** The directory that is this node's memory, held by this process alone until it is closed or the process ends. */
 export interface DataDirectory {
   /** Absolute. */

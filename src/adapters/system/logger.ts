@@ -13,8 +13,11 @@ export interface LoggerOptions {
 }
 
 export interface DaemonLogger extends Logger {
-  /** Adds fields to every later line (incarnation, once it is known); a name bound before is bound anew. */
-  bind(fields: Readonly<Record<string, unknown>>): void
+  /**
+   * Adds fields to every later line that does not bring its own of that name (incarnation, once it is known). Asked anew
+   * for each line, as they may change; what was bound before is bound no more.
+   */
+  bind(fields: () => Readonly<Record<string, unknown>>): void
   setLevel(level: LogLevel): void
   /** Lines that could not be written. */
   readonly dropped: number
@@ -25,7 +28,7 @@ export interface DaemonLogger extends Logger {
 }
 
 /** Set by the logger itself; a caller's field of the same name gets a `_` behind. */
-const OWN_NAMES = ['level', 'time', 'nodeId', 'event'] as const
+const OWN_NAMES: ReadonlySet<string> = new Set(['level', 'time', 'nodeId', 'event'])
 
 /**
  * Logs for machines: one JSON line an event, `{level, time, nodeId, event, ...}`, level as a word, time in ISO 8601.
@@ -47,8 +50,7 @@ export function createLogger(options: LoggerOptions): DaemonLogger {
     writer ?? { write: line => sink?.write(line) },
   )
   let lost = 0
-  let bound: Record<string, unknown> = {}
-  let reserved: ReadonlySet<string> = new Set(OWN_NAMES)
+  let bound: () => Readonly<Record<string, unknown>> = () => ({})
 
   return {
     log(level, event, fields = {}) {
@@ -56,17 +58,16 @@ export function createLogger(options: LoggerOptions): DaemonLogger {
       try {
         lines[level]({
           nodeId: options.nodeId,
-          ...bound,
+          ...printable(bound(), OWN_NAMES),
           event: bounded(event),
-          ...printable(fields, reserved),
+          ...printable(fields, OWN_NAMES),
         })
       } catch {
         lost++ // a getter or a sink that throws: counted, because there is no other place to tell
       }
     },
     bind(fields) {
-      bound = { ...bound, ...printable(fields, new Set(OWN_NAMES)) }
-      reserved = new Set([...OWN_NAMES, ...Object.keys(bound)])
+      bound = fields
     },
     setLevel(level) {
       lines.level = level

@@ -45,3 +45,70 @@ export function onTermination(handlers: SignalHandlers): () => void {
     process.off('SIGHUP', hangup)
   }
 }
+
+/** Signals that are taken before there is anybody to act on them. */
+export interface HeldSignals {
+  /** The SIGTERM or SIGINT that came first, if one has come. */
+  readonly ending: TerminationSignal | undefined
+  /** From now on these act: at once on what was held (of SIGHUPs, on one), then on each as it comes. */
+  deliverTo(handlers: SignalHandlers): void
+  /** Gives the signals back when all who hold them have done so. Idempotent. */
+  release(): void
+}
+
+let held: { readonly signals: Omit<HeldSignals, 'release'>; readonly giveBack: () => void } | undefined
+let holders = 0
+
+/**
+ * Takes the signals of this process, so that none ends it by default while it is not ready to act: a SIGHUP waits, a
+ * first SIGTERM or SIGINT is there to be asked for, a second one ends the process at once. Whoever calls it again gets
+ * what is held already.
+ */
+export function holdSignals(): HeldSignals {
+  held ??= hold()
+  holders++
+  const { signals, giveBack } = held
+  let holds = true
+  return {
+    get ending() {
+      return signals.ending
+    },
+    deliverTo: handlers => signals.deliverTo(handlers),
+    release() {
+      if (!holds) return
+      holds = false
+      if (--holders > 0) return
+      held = undefined
+      giveBack()
+    },
+  }
+}
+
+function hold(): NonNullable<typeof held> {
+  let handlers: SignalHandlers | undefined
+  let ending: TerminationSignal | undefined
+  let hungUp = false
+  const giveBack = onTermination({
+    first(signal) {
+      ending = signal
+      handlers?.first(signal)
+    },
+    second: signal => handlers?.second?.(signal),
+    hangup() {
+      if (handlers === undefined) hungUp = true
+      else handlers.hangup?.()
+    },
+  })
+  const signals = {
+    get ending() {
+      return ending
+    },
+    deliverTo(next: SignalHandlers) {
+      handlers = next
+      if (ending !== undefined) next.first(ending)
+      if (hungUp) next.hangup?.()
+      hungUp = false
+    },
+  }
+  return { signals, giveBack }
+}

@@ -18,7 +18,7 @@ type Line = Partial<
     | 'time'
     | 'nodeId'
     | 'event'
-    | `${'level' | 'time' | 'nodeId' | 'event' | 'incarnation'}_`
+    | `${'level' | 'time' | 'nodeId' | 'event'}_`
     | 'incarnation'
     | 'boot'
     | 'key'
@@ -82,27 +82,27 @@ test('levels below the chosen one are silent, and the choice can change', () => 
   )
 })
 
-test('bound fields are on every later line, once, the newest value', () => {
+test('bound fields are on every later line, each as it is at that moment', () => {
   const { logger, lines } = recorded()
   logger.log('info', 'a')
-  logger.bind({ incarnation: 5 })
-  logger.bind({ incarnation: 6, boot: 2 })
+  let incarnation = 5
+  logger.bind(() => ({ incarnation, boot: 2 }))
   logger.log('info', 'b', { key: 'k' })
-  const [first = {}, second = {}] = lines()
+  incarnation = 6
+  logger.log('info', 'c')
+  const [first = {}, second = {}, third = {}] = lines()
   assert.ok(!('incarnation' in first))
-  assert.deepEqual([second.incarnation, second.boot, second.key], [6, 2, 'k'])
+  assert.deepEqual([second.incarnation, second.boot, second.key], [5, 2, 'k'])
+  assert.equal(third.incarnation, 6)
 })
 
-test('a field cannot pretend to be the level, the node or a bound field', () => {
+test('a field cannot pretend to be the level, the node or the time, and wins over a bound one', () => {
   const { logger, lines } = recorded()
-  logger.bind({ incarnation: 5 })
+  logger.bind(() => ({ incarnation: 5, nodeId: 'x' }))
   logger.log('info', 'a', { level: 'error', nodeId: 'x', event: 'y', time: 'z', incarnation: 9 })
   const [line = {}] = lines()
-  assert.deepEqual([line.level, line.nodeId, line.event, line.incarnation], ['info', 'n1', 'a', 5])
-  assert.deepEqual(
-    [line.level_, line.nodeId_, line.event_, line.time_, line.incarnation_],
-    ['error', 'x', 'y', 'z', 9],
-  )
+  assert.deepEqual([line.level, line.nodeId, line.event, line.incarnation], ['info', 'n1', 'a', 9])
+  assert.deepEqual([line.level_, line.nodeId_, line.event_, line.time_], ['error', 'x', 'y', 'z'])
 })
 
 test('values that JSON does not know become text and never an exception', () => {

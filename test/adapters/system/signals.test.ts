@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { onTermination } from '../../../src/adapters/system/signals.ts'
+import { holdSignals, onTermination } from '../../../src/adapters/system/signals.ts'
 
 const script = join(import.meta.dirname, 'system-process.ts')
 
@@ -83,4 +83,26 @@ test('the signals can be given back', () => {
     names.map(name => process.listenerCount(name)),
     before,
   )
+})
+
+test('signals that are held wait for whoever acts on them, a SIGHUP once however many came', () => {
+  const outer = holdSignals()
+  const inner = holdSignals()
+  const seen: string[] = []
+  for (let i = 0; i < 3; i++) process.emit('SIGHUP', 'SIGHUP')
+  assert.equal(inner.ending, undefined)
+  process.emit('SIGTERM', 'SIGTERM')
+  assert.equal(inner.ending, 'SIGTERM')
+  inner.deliverTo({ first: signal => seen.push(signal), hangup: () => seen.push('SIGHUP') })
+  assert.deepEqual(seen, ['SIGTERM', 'SIGHUP'])
+  process.emit('SIGHUP', 'SIGHUP')
+  assert.deepEqual(seen, ['SIGTERM', 'SIGHUP', 'SIGHUP'])
+  inner.release()
+  inner.release()
+  assert.equal(process.listenerCount('SIGHUP'), 1, 'the other one still holds them')
+  outer.release()
+  assert.equal(process.listenerCount('SIGHUP'), 0)
+  const next = holdSignals()
+  assert.equal(next.ending, undefined, 'what was held is forgotten with them')
+  next.release()
 })

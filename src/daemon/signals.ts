@@ -1,0 +1,33 @@
+import type { HeldSignals } from '../adapters/system/signals.ts'
+import type { Driver } from '../runtime/driver.ts'
+import type { Logger } from '../runtime/ports.ts'
+import { leaveWithin } from './leaving.ts'
+import type { Reload } from './reload.ts'
+
+/** The daemon was told to end before it had joined: there is nothing to leave. */
+export class EndedEarly extends Error {
+  override readonly name = 'EndedEarly'
+}
+
+/** Between two steps of a start. Throws `EndedEarly`. */
+export function goOn({ ending }: HeldSignals): void {
+  if (ending !== undefined) throw new EndedEarly(ending)
+}
+
+/** SIGTERM and SIGINT are a leave, a second one ends at once; SIGHUP is a reload. What came during the start acts now. */
+export function handleSignals(
+  signals: HeldSignals,
+  { driver, reload, leaveMs, logger }: { driver: Driver; reload: Reload; leaveMs: number; logger: Logger },
+): void {
+  signals.deliverTo({
+    first(signal) {
+      logger.log('info', 'signal', { signal })
+      leaveWithin(driver, leaveMs)
+    },
+    hangup() {
+      // A storm of them is one line, and `requests` of the reload that answers them.
+      if (!reload.waits) logger.log('info', 'signal', { signal: 'SIGHUP' })
+      void reload.request('signal')
+    },
+  })
+}

@@ -1,0 +1,56 @@
+/** A daemon in a process of its own, without the command line, and what it logs. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+export interface Line {
+  readonly event: string
+  readonly [field: string]: unknown
+}
+
+export class Daemon {
+  readonly child: ChildProcess
+  readonly lines: Line[] = []
+  /** Exit code and signal. */
+  readonly exited: Promise<readonly unknown[]>
+  #news = Promise.withResolvers<void>()
+
+  constructor(file: string) {
+    const script = join(import.meta.dirname, 'daemon-process.ts')
+    const args = ['--disable-warning=ExperimentalWarning', script, file]
+    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.exited = once(this.child, 'exit')
+    assert.ok(this.child.stdout)
+    createInterface({ input: this.child.stdout }).on('line', line => {
+      this.lines.push(JSON.parse(line))
+      this.#news.resolve()
+      this.#news = Promise.withResolvers()
+    })
+    void this.exited.then(() => this.#news.resolve())
+  }
+
+  /** The first line of this event, there already or to come. Fails when the process ends without it. */
+  async said(event: string): Promise<Line> {
+    for (;;) {
+      const found = this.lines.find(line => line.event === event)
+      if (found !== undefined) return found
+      assert.ok(this.#alive, `it ended without ${event}: ${JSON.stringify(this.lines.slice(-3))}`)
+      await this.#news.promise
+    }
+  }
+
+  async url(): Promise<string> {
+    return String((await this.said('http-listening'))['url'])
+  }
+
+  async kill(): Promise<void> {
+    if (this.#alive) this.child.kill('SIGKILL')
+    await this.exited
+  }
+
+  get #alive(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null
+  }
+}
