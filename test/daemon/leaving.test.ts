@@ -1,0 +1,68 @@
+/** A leave at its slowest: a task that does not end, and a peer that does not answer. */
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Daemon } from './subject.ts'
+
+const DEADLINE_MS = 2_000
+
+let scratch = ''
+let daemons: Daemon[] = []
+
+beforeEach(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'roundtable-leaving-'))
+})
+
+afterEach(async () => {
+  await Promise.all(daemons.map(daemon => daemon.kill()))
+  daemons = []
+  await rm(scratch, { recursive: true, force: true })
+})
+
+async function start(nodeId: string, seeds: readonly string[]): Promise<Daemon> {
+  const deaf = { path: '/bin/sh', args: ['-c', "trap '' TERM; while :; do sleep 0.1; done"] }
+  const free = { host: '127.0.0.1', port: 0 }
+  const executors = { exec: { commands: { deaf } } }
+  const config = { nodeId, seeds, executors, cluster: 'leaving', transport: free, http: free }
+  const file = join(scratch, `${nodeId}.json`)
+  await writeFile(file, JSON.stringify({ ...config, dataDir: join(scratch, nodeId) }))
+  const daemon = new Daemon(file)
+  daemons.push(daemon)
+  await daemon.said('ready')
+  return daemon
+}
+
+async function get(daemon: Daemon, path: string): Promise<Readonly<Record<string, unknown>>> {
+  const answer = await fetch(`${await daemon.url()}/v1/${path}`)
+  return answer.ok ? ((await answer.json()) as Readonly<Record<string, unknown>>) : {}
+}
+
+async function post(daemon: Daemon, path: string, body: object): Promise<void> {
+  const headers = { 'content-type': 'application/json' }
+  const init = { method: 'POST', headers, body: JSON.stringify(body) }
+  const answer = await fetch(`${await daemon.url()}/v1/${path}`, init)
+  assert.ok(answer.ok, await answer.text())
+}
+
+async function keyOf(daemon: Daemon, owner: string): Promise<string> {
+  for (let i = 0; ; i++) if ((await get(daemon, `owner/key-${i}`))['owner'] === owner) return `key-${i}`
+}
+
+test('a leave is over, with all that it has to close, within its deadline', { timeout: 60_000 }, async () => {
+  const a = await start('a', [])
+  const [address] = (await a.said('listening'))['addresses'] as readonly string[]
+  const b = await start('b', [String(address)])
+  const key = await keyOf(b, 'a')
+  await post(a, 'tasks', { id: 'deaf', key, type: 'exec', payload: { command: 'deaf' } })
+  while ((await get(a, 'tasks/deaf'))['state'] !== 'running') await pause(20)
+  b.child.kill('SIGSTOP')
+  const from = performance.now()
+  await post(a, 'leave', { deadlineMs: DEADLINE_MS })
+  await a.said('returned')
+  const tookMs = performance.now() - from
+  assert.ok(tookMs <= DEADLINE_MS, `${tookMs} ms`)
+  assert.ok(tookMs > DEADLINE_MS / 2, 'it waited for the task and the peer')
+})
