@@ -46,6 +46,7 @@ const TABLE: Readonly<Record<string, Room>> = {
       '@chainsafe/libp2p-gossipsub',
       '@chainsafe/libp2p-gossipsub/',
       '@multiformats/',
+      '@noble/ciphers/',
       'uint8arraylist',
       'zod',
     ],

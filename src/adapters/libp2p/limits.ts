@@ -24,6 +24,15 @@ export const LINK_OPEN_MS = 2_000
 /** A stranger that has not finished the handshake after this is cut off, silent or not. */
 export const UPGRADE_MS = 3_000
 
+/** The exchange of nonces under a cluster key, when whoever asks for it has no limit of its own. */
+export const NONCE_MS = 1_000
+
+/**
+ * Bytes in one direction of one connection under a cluster key: a block of 64 has a number of 32 bits, and no block is
+ * used twice. After 256 GiB less a little the connection ends, and is dialled again.
+ */
+export const KEY_STREAM_BYTES_MAX = 256 * 1024 * MIB - 64 * KIB
+
 /** A protocol not agreed on a new stream after this is given up: gossip streams to all peers wait behind it. */
 export const NEGOTIATION_MS = 2_000
 

@@ -11,12 +11,11 @@
  */
 
 import type { Ed25519PrivateKey } from '@libp2p/interface'
-import { preSharedKey } from '@libp2p/pnet'
-import { CodedError } from '../../base/errors.ts'
 import { asPeerId, type LinkId, type PeerId } from '../../base/ids.ts'
 import type { DialResult, GossipMessage, Input, LinkMessage } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
 import type { Enqueue, Logger, Transport } from '../../runtime/ports.ts'
+import { ClusterKeyProtector, parseClusterKey } from './cluster-key.ts'
 import { Complaints } from './complaints.ts'
 import type { TransportConfig } from './config.ts'
 import { Counters } from './counters.ts'
@@ -41,10 +40,12 @@ export interface TransportInit {
 
 /** Throws CLUSTER_KEY_INVALID. Nothing listens before `start`. */
 export async function createTransport(init: TransportInit): Promise<Transport> {
-  return await Libp2pTransport.create(init, clusterProtector(init.config.clusterKey))
+  const { clusterKey } = init.config
+  return await Libp2pTransport.create(
+    init,
+    clusterKey === undefined ? undefined : parseClusterKey(clusterKey),
+  )
 }
-
-type Protector = ReturnType<ReturnType<typeof preSharedKey>>
 
 class Libp2pTransport implements Transport {
   readonly peer: PeerId
@@ -57,14 +58,15 @@ class Libp2pTransport implements Transport {
   #enqueue: Enqueue | undefined
   #stopping: Promise<void> | undefined
 
-  static async create(init: TransportInit, inner: Protector | undefined): Promise<Libp2pTransport> {
+  static async create(init: TransportInit, key: Uint8Array | undefined): Promise<Libp2pTransport> {
     const counters = new Counters()
     const wires = new Wires(counters)
+    const onUsedUp = () => counters.add('transport_links_cut_total', { reason: 'key-stream-used-up' })
     const host = await createHost({
       key: init.identity,
       topic: topicOf(init.cluster),
       logger: init.logger,
-      protector: wires.protector(inner),
+      protector: wires.protector(key && new ClusterKeyProtector({ key, onUsedUp })),
       allowPeers: new Set(init.config.allowPeers),
       onGossipCopy: () => counters.add('transport_gossip_total', { outcome: 'copy' }),
     })
@@ -159,17 +161,4 @@ class Libp2pTransport implements Transport {
 
 function topicOf(cluster: string): string {
   return `/roundtable/${cluster}/membership/1`
-}
-
-function clusterProtector(clusterKey: string | undefined): Protector | undefined {
-  if (clusterKey === undefined) return undefined
-  if (!/^[0-9a-fA-F]{64}$/.test(clusterKey)) {
-    // Its length only: a key that is nearly right is nearly a secret.
-    throw new CodedError(
-      'CLUSTER_KEY_INVALID',
-      `Expected 64 hex digits, got ${clusterKey.length} characters.`,
-    )
-  }
-  const psk = `/key/swarm/psk/1.0.0/\n/base16/\n${clusterKey.toLowerCase()}`
-  return preSharedKey({ psk: new TextEncoder().encode(psk) })()
 }
