@@ -41,7 +41,7 @@ export async function sayOpenSecrets(paths: readonly string[], logger: Logger): 
     if ((mode & READABLE_BY_OTHERS) === 0) continue
     const octal = mode.toString(8).padStart(4, '0')
     const detail = `expected a file that only its owner can read, got mode ${octal}: chmod 600 ${path}`
-    logger.log('warn', 'secret-file-open', { path, mode: octal, detail })
+    logger.log('info', 'secret-file-open', { path, mode: octal, detail })
   }
 }
 

@@ -4,6 +4,9 @@ import type { Logger } from '../runtime/ports.ts'
 import { leaveWithin } from './leaving.ts'
 import type { Reload } from './reload.ts'
 
+/** For the command line, which loads for a while before there is a daemon. */
+export { holdSignals } from '../adapters/system/signals.ts'
+
 /** The daemon was told to end before it had joined: there is nothing to leave. */
 export class EndedEarly extends Error {
   override readonly name = 'EndedEarly'

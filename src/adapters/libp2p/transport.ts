@@ -155,7 +155,7 @@ class Libp2pTransport implements Transport {
   async #close(): Promise<void> {
     await this.#gossip.settled()
     await this.#links.closeAll()
-    await this.#host.node.stop()
+    await this.#host.stop()
   }
 }
 
