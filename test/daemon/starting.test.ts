@@ -78,8 +78,8 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   )
 }
 
-test('a SIGTERM after another signal, while it starts, ends it at once with 143', timeout, async () => {
-  // The start is still reading it when both signals are there.
+test('another SIGTERM while it starts ends it at once with 143', timeout, async () => {
+  // The start is still reading it when the signals come.
   const list = join(scratch, 'list.ndjson')
   const lines = Array.from({ length: 100_000 }, (_, i) =>
     JSON.stringify({ id: `t${i}`, type: 'echo', payload: 1 }),
@@ -87,9 +87,11 @@ test('a SIGTERM after another signal, while it starts, ends it at once with 143'
   await writeFile(list, lines.join('\n'))
   const daemon = await start({ taskLists: [list] })
   await daemon.said('called')
-  daemon.child.kill('SIGINT')
-  daemon.child.kill('SIGTERM')
-  assert.deepEqual(await daemon.exited, [143, null])
+  // Two that wait at the same time count as one.
+  const again = setInterval(() => daemon.child.kill('SIGTERM'), 5)
+  const ended = await daemon.exited
+  clearInterval(again)
+  assert.deepEqual(ended, [143, null])
 })
 
 test('every line bears the incarnation', timeout, async () => {
