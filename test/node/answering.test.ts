@@ -1,39 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asNodeId, asPeerId } from '../../src/base/ids.ts'
+import { asNodeId } from '../../src/base/ids.ts'
 import { after } from '../../src/base/time.ts'
 import { grantsDefaults } from '../../src/grants/config.ts'
-import { membershipDefaults } from '../../src/membership/config.ts'
 import type { Effect } from '../../src/node/machine.ts'
 import { Node } from '../../src/node/node.ts'
 import { answerOwner, ownerOf } from '../../src/node/views.ts'
 import { buildRing } from '../../src/ring/build-ring.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
-import { tasksDefaults } from '../../src/tasks/config.ts'
 import { at } from '../membership/records.ts'
+import { sampleInit } from './samples.ts'
 
 /** The only voter of its cluster, which acts for everything. Its disk is instant. */
 function acting() {
-  const init = {
-    nodeId: asNodeId('me'),
-    peerId: asPeerId('key-me'),
-    cluster: 'test',
-    version: '0',
-    incarnation: 1,
-    boot: 1,
-    addresses: ['me:7946'],
-    seeds: [],
-    weight: 1,
-    membership: membershipDefaults(),
-    ring: ringDefaults(),
-    tasks: tasksDefaults(2),
-    grants: { ...grantsDefaults(), mode: 'quorum' as const, expectedNodes: 1 },
-    voter: { top: undefined, voters: undefined },
-    check: () => undefined,
-    records: [],
-    seed: 1,
-  }
-  const node = new Node(init, at(0))
+  const grants = { ...grantsDefaults(), mode: 'quorum' as const, expectedNodes: 1 }
+  const node = new Node(sampleInit({ grants }), at(0))
   let ms = 0
   const durable = (effects: readonly Effect[]): void => {
     for (const effect of effects) {

@@ -1,37 +1,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asNodeId, asPeerId } from '../../src/base/ids.ts'
+import { asNodeId } from '../../src/base/ids.ts'
 import { grantsDefaults } from '../../src/grants/config.ts'
-import { membershipDefaults } from '../../src/membership/config.ts'
 import { Granting } from '../../src/node/granting.ts'
-import type { NodeInit } from '../../src/node/init.ts'
 import { buildRing } from '../../src/ring/build-ring.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
-import { tasksDefaults } from '../../src/tasks/config.ts'
 import { at, Lone, record } from '../membership/records.ts'
+import { sampleInit } from './samples.ts'
 
 const NAMES = ['a', 'b', 'me'].map(asNodeId)
 
 /** A voter that has been started again and remembers the list. */
-const init: NodeInit = {
-  nodeId: asNodeId('me'),
-  peerId: asPeerId('key-me'),
-  cluster: 'test',
-  version: '0',
-  incarnation: 1,
+const init = sampleInit({
   boot: 2,
-  addresses: ['me:7946'],
-  seeds: [],
-  weight: 1,
-  membership: membershipDefaults(),
-  ring: ringDefaults(),
-  tasks: tasksDefaults(2),
   grants: { ...grantsDefaults(), mode: 'quorum', expectedNodes: 3 },
   voter: { top: 7, voters: { version: 1, names: NAMES, fixed: false } },
-  check: () => undefined,
-  records: [],
-  seed: 1,
-}
+})
 
 test('a voter that is a member before a link leads to it is asked as soon as there is one, not at the next renewal', () => {
   const lone = new Lone()

@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asLinkId, asNodeId, asPeerId, asRequestId, asTaskId } from '../../src/base/ids.ts'
-import { grantsDefaults } from '../../src/grants/config.ts'
-import { membershipDefaults } from '../../src/membership/config.ts'
+import { asLinkId, asPeerId, asRequestId, asTaskId } from '../../src/base/ids.ts'
 import type { Effect, Input } from '../../src/node/machine.ts'
 import { Node } from '../../src/node/node.ts'
 import { explanationOf, memberViews, ownerOf, readinessOf, ringView, statusOf } from '../../src/node/views.ts'
-import { ringDefaults } from '../../src/ring/config.ts'
-import { tasksDefaults } from '../../src/tasks/config.ts'
 import type { TaskSpec } from '../../src/tasks/task.ts'
 import { at, RING, record } from '../membership/records.ts'
+import { sampleInit } from './samples.ts'
 
 /** One node; its disk is instant, and what it executes never ends unless the test says so. */
 class Stage {
@@ -18,26 +15,7 @@ class Stage {
   #now = 0
 
   constructor(seeds: readonly string[] = []) {
-    const init = {
-      nodeId: asNodeId('me'),
-      peerId: asPeerId('key-me'),
-      cluster: 'test',
-      version: '0',
-      incarnation: 1,
-      boot: 1,
-      addresses: ['me:7946'],
-      seeds,
-      weight: 1,
-      membership: membershipDefaults(),
-      ring: ringDefaults(),
-      tasks: tasksDefaults(2),
-      grants: grantsDefaults(),
-      voter: { top: undefined, voters: undefined },
-      check: () => undefined,
-      records: [],
-      seed: 1,
-    }
-    this.node = new Node(init, at(0))
+    this.node = new Node(sampleInit({ seeds }), at(0))
   }
 
   step(input: Input): Effect[] {
