@@ -52,7 +52,7 @@ const COUNTERS = {
   takeovers_timed_out: 'Takeovers that went on without the answer of a live member.',
   results_cut: 'Results cut to the configured size.',
   settled_dropped: 'Settled records dropped, oldest first, to keep within the bound.',
-  strays_dropped: 'Records dropped once the owner confirmed that it has them.',
+  strays_dropped: 'Records dropped once two that should hold them confirmed that they have them.',
   task_conflicts: 'Copies or list entries that gave a known id another content.',
   task_overlaps_seen:
     'Tasks whose copies met here and show attempts of two nodes at one time, by the clocks of those nodes.',

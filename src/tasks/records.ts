@@ -4,6 +4,7 @@ import type { Handoffs } from './handoffs.ts'
 import { isSettled } from './merge.ts'
 import { Overlaps } from './overlap.ts'
 import type { Replication } from './replication.ts'
+import { Strays } from './strays.ts'
 import type { Entry, Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
@@ -11,6 +12,7 @@ import type { View } from './view.ts'
 /** Every change made here goes this way: memory, disk and the other holders learn of it together. */
 export class Records {
   readonly overlaps = new Overlaps()
+  readonly strays = new Strays()
   readonly #view: View
   readonly #table: Table
   readonly #replication: Replication
@@ -50,6 +52,7 @@ export class Records {
     this.#table.remove(entry)
     this.#handoffs.ended(entry.key, entry.id)
     this.#replication.forget(entry.id)
+    this.strays.forget(entry.id)
     step.erase(entry.id)
   }
 }

@@ -166,16 +166,19 @@ export class Work {
     for (const [entry] of concerned) this.#schedule(entry, step)
   }
 
-  /** `from` has these records on its disk. Those that this node should not hold may go once it is the owner who has them. */
+  /** `from` has these records on its disk. Those that this node should not hold may go once enough of those who should do. */
   acknowledged(from: NodeId, copies: readonly (readonly [TaskId, number])[], step: Step): void {
-    const { view, counters } = this.#parts
+    const { view, counters, records } = this.#parts
     if (view.ring?.has(view.self) !== true) return
     for (const [task, revision] of copies) {
       const entry = this.#parts.table.get(task)
-      if (entry === undefined || entry.owner !== from || entry.epoch !== view.epoch) continue
+      if (entry === undefined || entry.epoch !== view.epoch) continue
       if (entry.place !== 'nowhere' || entry.lists.length > 0 || entry.record.revision !== revision) continue
-      if (view.holders(entry.key).includes(view.self)) continue
-      this.#parts.records.erase(entry, step)
+      const holders = view.holders(entry.key)
+      if (holders.includes(view.self)) continue
+      const copy = { task, revision, epoch: view.epoch }
+      if (!records.strays.confirmed(copy, from, records.strays.heirsOf(holders))) continue
+      records.erase(entry, step)
       counters.add('strays_dropped')
     }
   }
@@ -195,11 +198,11 @@ export class Work {
   }
 
   /**
-   * Sees to it that those who should hold the record get it: as owner all holders, else the owner. Who is gone no longer
-   * counts as having it, since what was under way to it was dropped.
+   * Sees to it that those who should hold the record get it: as owner all holders, as another holder the owner, as none
+   * of them the heirs. Who is gone no longer counts as having it, since what was under way to it was dropped.
    */
   #cover(entry: Entry): void {
-    const { view, replication } = this.#parts
+    const { view, replication, records } = this.#parts
     const { record } = entry
     if (record.revision === 0) return
     const holders = view.holders(entry.key)
@@ -209,7 +212,8 @@ export class Work {
     const only = copies.length === 0 || replication.isUnsafe(record.spec.id)
     const stray =
       entry.lists.length === 0 && view.ring?.has(view.self) === true && !holders.includes(view.self)
-    for (const node of owner === view.self ? holders : [owner]) {
+    const to = owner === view.self ? holders : stray ? records.strays.heirsOf(holders) : [owner]
+    for (const node of to) {
       if (node === view.self || (copies.includes(node) && !only && !stray)) continue
       replication.copy(record, node, only)
       copies.push(node)

@@ -1,0 +1,50 @@
+import type { NodeId, TaskId } from '../base/ids.ts'
+
+/** A copy as it is here, under the view of this epoch. */
+export interface StrayCopy {
+  readonly task: TaskId
+  readonly revision: number
+  readonly epoch: number
+}
+
+interface Confirmed {
+  readonly revision: number
+  readonly epoch: number
+  readonly by: Set<NodeId>
+}
+
+/**
+ * Records on a node that should not hold them (any more). They go when two of those who should have them on disk: with
+ * one, whoever has just become owner and has told nobody yet could take the last copy with it.
+ */
+export class Strays {
+  /** Never more than the records known here. */
+  readonly #confirmed = new Map<TaskId, Confirmed>()
+
+  get size(): number {
+    return this.#confirmed.size
+  }
+
+  /** The first of these, or the first two, must have it. */
+  heirsOf(holders: readonly NodeId[]): readonly NodeId[] {
+    return holders.slice(0, 2)
+  }
+
+  /** `by` has the copy on disk. True when all heirs do. */
+  confirmed({ task, revision, epoch }: StrayCopy, by: NodeId, heirs: readonly NodeId[]): boolean {
+    if (!heirs.includes(by)) return false
+    const known = this.#confirmed.get(task)
+    const same = known?.revision === revision && known.epoch === epoch
+    const now = same ? known : { revision, epoch, by: new Set<NodeId>() }
+    now.by.add(by)
+    const all = heirs.every(heir => now.by.has(heir))
+    if (all) this.#confirmed.delete(task)
+    else this.#confirmed.set(task, now)
+    return all
+  }
+
+  /** It is known here no more. */
+  forget(task: TaskId): void {
+    this.#confirmed.delete(task)
+  }
+}
