@@ -201,7 +201,7 @@ export class VoterBook implements Voters {
   reset(names: readonly NodeId[], now: Now): VoterAnswer {
     const before = this.#row
     const known = new Set([...this.#live, ...(before?.names ?? []), ...(before?.previous ?? [])])
-    const refusal = refusalOfReset(names, known)
+    const refusal = refusalOfReset(names, known, this.#live)
     if (refusal !== undefined) return refused(refusal)
     const list = resetOf(before, sorted(names), Math.max(this.#parts.top().value, Math.floor(now.wall)))
     this.#log('error', 'voters-reset', {

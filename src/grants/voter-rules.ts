@@ -2,7 +2,7 @@
 import { NODE_ID_PATTERN, type NodeId } from '../base/ids.ts'
 import { NAMED_VOTERS_MAX } from './config.ts'
 import type { StoredVoters, VoterList } from './messages.ts'
-import { baseOf, compareBallots, hashOf, isJoint, isSame, rootOf } from './voter-list.ts'
+import { baseOf, compareBallots, hashOf, isJoint, isMajority, isSame, rootOf } from './voter-list.ts'
 
 /**
  * `keep`: what it has is as new. `refuse`: it promised to a higher round. `foreign`: neither descends from the other, so
@@ -52,14 +52,25 @@ export function refusalOfChange(
   return live.has(node) ? undefined : `${node} is not alive.`
 }
 
-/** @param known the living, and those on the list so far: of others nobody knows whether they exist */
-export function refusalOfReset(names: readonly NodeId[], known: ReadonlySet<NodeId>): string | undefined {
+/**
+ * A list of which no quorum lives would stop the cluster instead of letting it go on.
+ *
+ * @param known the living, and those on the list so far: of others nobody knows whether they exist
+ */
+export function refusalOfReset(
+  names: readonly NodeId[],
+  known: ReadonlySet<NodeId>,
+  live: ReadonlySet<NodeId>,
+): string | undefined {
   const distinct = new Set(names).size === names.length
   if (!distinct || names.length === 0 || names.length > NAMED_VOTERS_MAX || !names.every(isName))
     return `Expected 1 to ${NAMED_VOTERS_MAX} different node ids.`
   const unknown = names.filter(name => !known.has(name))
-  if (unknown.length === 0) return undefined
-  return `Expected living members or present voters; neither is ${unknown.join(', ')}.`
+  if (unknown.length > 0)
+    return `Expected living members or present voters; neither is ${unknown.join(', ')}.`
+  if (isMajority([...names].sort(), live, true)) return undefined
+  const dead = names.filter(name => !live.has(name))
+  return `Expected a list of which more than half live, or half with the lowest name; not alive: ${dead.join(', ')}.`
 }
 
 const isName = (name: string): boolean => NODE_ID_PATTERN.test(name)

@@ -8,15 +8,21 @@ const names = (text: string): NodeId[] => text.split(' ').map(asNodeId)
 const known = new Set(names('a b c'))
 
 test('a reset takes living members and present voters', () => {
-  assert.equal(refusalOfReset(names('c a'), known), undefined)
+  assert.equal(refusalOfReset(names('c a b'), known, new Set(names('a c'))), undefined)
 })
 
 test('a reset refuses names that nobody is known to have, and says which', () => {
-  assert.match(refusalOfReset(names('a nope'), known) ?? '', /neither is nope/)
+  assert.match(refusalOfReset(names('a nope'), known, known) ?? '', /neither is nope/)
 })
 
 test('a reset refuses no names, one name twice, and more than there can be', () => {
   const many = Array.from({ length: NAMED_VOTERS_MAX + 1 }, (_, i) => asNodeId(`v${i}`))
   for (const list of [[], names('a a'), many])
-    assert.match(refusalOfReset(list, new Set(many)) ?? '', /different/)
+    assert.match(refusalOfReset(list, new Set(many), new Set(many)) ?? '', /different/)
+})
+
+test('a reset refuses a list that could not act: fewer than half of it live, or half without the lowest name', () => {
+  assert.match(refusalOfReset(names('c'), known, new Set(names('a b'))) ?? '', /not alive: c\./)
+  assert.match(refusalOfReset(names('b a'), known, new Set(names('b'))) ?? '', /not alive: a\./)
+  assert.equal(refusalOfReset(names('b a'), known, new Set(names('a'))), undefined)
 })
