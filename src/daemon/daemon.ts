@@ -4,13 +4,21 @@
  * Everything that can be wrong with configuration, disk, key or ports is found before the first frame is sent, and is
  * thrown as a coded error with nothing left behind. After that only a failed disk or a bug ends the process by itself.
  */
-import { randomInt } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { flushCompileCache } from 'node:module'
-import { type DataDirectory, LASTING_FILES, openDataDirectory } from '../adapters/storage/data-directory.ts'
+import type { Boot } from '../adapters/storage/boot-file.ts'
+import {
+  type DataDirectory,
+  LASTING_FILES,
+  openDataDirectory,
+  STORE_FILE,
+} from '../adapters/storage/data-directory.ts'
 import { watchDirectory } from '../adapters/storage/directory-watch.ts'
+import { openStore } from '../adapters/storage/store.ts'
 import { createClock } from '../adapters/system/clock.ts'
 import { createLogger, type DaemonLogger } from '../adapters/system/logger.ts'
 import { type HeldSignals, holdSignals } from '../adapters/system/signals.ts'
+import { CodedError } from '../base/errors.ts'
 import type { Now } from '../base/time.ts'
 import type { Config } from '../config/config.ts'
 import type { NodeInit } from '../node/init.ts'
@@ -18,12 +26,15 @@ import { Node } from '../node/node.ts'
 import { Driver } from '../runtime/driver.ts'
 import { EventLog, teeLogger } from '../runtime/events.ts'
 import { createFace } from '../runtime/face.ts'
-import type { Clock, Logger, Transport } from '../runtime/ports.ts'
+import type { Logger, Transport } from '../runtime/ports.ts'
 import type { TaskRecord } from '../tasks/task.ts'
+import { sayMode, sayOpenCluster } from './announcements.ts'
 import { Closing } from './closing.ts'
 import { earlyInputs } from './early-inputs.ts'
-import { openNodeStore, sayMissingIdentity, sayOpenSecrets, storedIn } from './found.ts'
-import { leaveWithin } from './leaving.ts'
+import { markOf } from './file-watch.ts'
+import { openKept, sayLost, storedIn } from './found.ts'
+import { Leaving } from './leaving.ts'
+import { sayOpenDirectory, sayOpenSecrets } from './permissions.ts'
 import { Reload, type ReloadParts, type ReloadSource } from './reload.ts'
 import { EndedEarly, goOn, handleSignals } from './signals.ts'
 import { offerTaskLists, readTaskLists, sayTaskLists } from './task-lists.ts'
@@ -40,18 +51,21 @@ export interface DaemonOptions {
 /**
  * Runs a daemon until it has left the cluster (SIGTERM, `POST /v1/leave`) or cannot go on.
  *
- * It takes SIGHUP, SIGTERM and SIGINT from its first line to its last. What takes long to load is loaded after that.
+ * It takes SIGHUP, SIGTERM and SIGINT from its call to its return. What takes long to load is loaded after that. Before
+ * the call they do what the caller lets them do; the command line takes them from its own first line on, which Node.js
+ * reaches up to 0.3 s after the process began. Until then each of them ends the process, SIGHUP too.
  * @returns the exit code: 0 after a leave or when told to end before it had joined, 1 after a failure that was logged
  * @throws CodedError when it cannot start; nothing stays open then
  */
 export async function runDaemon(config: Config, options: DaemonOptions = {}): Promise<number> {
   const signals = holdSignals()
+  const source = options.reload && withMark(options.reload)
   const closing = new Closing()
   closing.add('signals', async () => signals.release())
   const lines = createLogger({ level: config.log.level, nodeId: config.nodeId })
   closing.add('logger', async () => lines.flush())
   try {
-    return await run(config, options, { closing, signals, lines })
+    return await run(config, options, { closing, signals, lines, source, leaving: new Leaving() })
   } catch (error) {
     if (!(error instanceof EndedEarly)) throw error
     lines.log('info', 'signal', { signal: error.message })
@@ -75,56 +89,98 @@ async function loadParts() {
   return parts
 }
 
+/** For the ids of events. A directory that was emptied or copied brings a boot number twice; three random bytes do not. */
+const lifeName = (boot: number): string => `${boot}.${randomBytes(3).toString('hex')}`
+
 interface Frame {
   readonly closing: Closing
   readonly signals: HeldSignals
   readonly lines: DaemonLogger
+  readonly source: ReloadSource | undefined
+  readonly leaving: Leaving
 }
 
-/** Everything that a node needs and that can be wrong. */
-async function open(config: Config, { closing, signals, lines }: Frame, clock: Clock) {
+const withMark = (source: ReloadSource): ReloadSource =>
+  source.file === undefined ? source : { mark: markOf(source.file), ...source }
+
+/** All that can be refused by looking, before this life of the node is counted: what is refused here has changed nothing. */
+async function look(config: Config, { closing, signals, lines }: Frame) {
   const parts = await loadParts()
   goOn(signals)
   const lists = await readTaskLists(config)
   goOn(signals)
-  const directory = await openDataDirectory(config.dataDir, {
-    beforeBoot: path => parts.clearLeftovers({ directory: path, logger: lines }),
-  })
+  const directory = await openDataDirectory(config.dataDir)
   closing.add('data directory', () => directory.close())
-  lines.bind(() => ({ incarnation: directory.incarnation }))
-  const events = new EventLog(directory.boot)
+  await parts.clearLeftovers({ directory: directory.path, logger: lines })
+  const kept = await openKept(directory, parts.IDENTITY_FILE)
+  closing.add('store', async () => kept.store?.close())
+  const stored = await storedIn(kept.store, config)
+  const identity = await parts.loadIdentity(directory.path)
+  goOn(signals)
+  return { parts, lists, directory, kept, stored, identity }
+}
+
+type Found = Awaited<ReturnType<typeof look>>
+
+/** Everything else that a node needs and that can be wrong. */
+async function open(config: Config, { closing, signals, lines, leaving }: Frame, found: Found, life: Boot) {
+  const { parts, lists, directory, kept, identity } = found
+  const { boot, incarnation } = life
+  lines.bind(() => ({ incarnation }))
+  const clock = createClock()
+  const events = new EventLog(lifeName(boot))
   const logger = teeLogger(lines, events, clock)
   sayTaskLists(lists, logger)
   await sayOpenSecrets(config.secretFiles, logger)
-  sayMissingIdentity(directory, parts.IDENTITY_FILE, logger)
-  const identity = await parts.loadIdentity(directory.path)
-  const store = await openNodeStore(directory, logger)
-  closing.add('store', () => store.close())
-  const stored = await storedIn(store, config)
+  await sayOpenDirectory(directory.path, directory.file(parts.IDENTITY_FILE), logger)
+  sayLost(kept, parts.IDENTITY_FILE, boot, logger)
+  const store = kept.store ?? (await openStore(directory.file(STORE_FILE)))
+  if (kept.store === undefined) closing.add('new store', () => store.close())
   goOn(signals)
   const { transport: peers, cluster } = config
   const transport = await parts.createTransport({ config: peers, cluster, identity, logger })
-  closing.add('transport', () => transport.stop())
+  closing.add('transport', () => transport.stop(leaving.shareMs()))
   // Opened later, so closed sooner: peers take a closed port for the end of all that this process had started.
   const executors = parts.createExecutors({ config: config.executors, logger, dataDir: directory.path })
   closing.add('executors', () => executors.stop())
   const { createHttpServer } = parts
-  return { lists, directory, events, logger, store, stored, transport, executors, createHttpServer }
+  return { clock, lists, events, logger, store, transport, executors, createHttpServer }
 }
 
 async function run(config: Config, options: DaemonOptions, frame: Frame): Promise<number> {
-  const { closing, signals, lines } = frame
-  const clock = createClock()
-  const opened = await open(config, frame, clock)
-  const { directory, events, logger, store, transport, executors } = opened
+  const found = await look(config, frame)
+  const life = await found.directory.countBoot()
+  try {
+    return await live(config, options, frame, found, life)
+  } catch (error) {
+    throw counted(error, life.boot)
+  }
+}
+
+/** What refuses a start says that nothing was started. From here on one thing was changed, and that is said beside it. */
+function counted(error: unknown, boot: number): unknown {
+  if (!(error instanceof CodedError)) return error
+  const { code, detail, problems } = error
+  return new CodedError(code, `${detail} The start was counted all the same, as boot ${boot}.`, {
+    cause: error,
+    problems,
+  })
+}
+
+/** From the count of this life to its end. */
+async function live(config: Config, options: DaemonOptions, frame: Frame, found: Found, life: Boot) {
+  const { closing, signals, lines, leaving } = frame
+  const { directory, stored } = found
+  const opened = await open(config, frame, found, life)
+  const { clock, events, logger, store, transport, executors } = opened
   const early = earlyInputs()
   const addresses = await transport.start(early.enqueue)
-  logger.log('info', 'listening', { addresses, peerId: transport.peer, boot: directory.boot })
+  logger.log('info', 'listening', { addresses, peerId: transport.peer, boot: life.boot })
   const init = nodeInit(config, {
     transport,
-    directory,
+    life,
     addresses,
-    ...opened.stored,
+    ...stored,
     check: executors.check.bind(executors),
   })
   const bornAt = clock.now()
@@ -143,26 +199,27 @@ async function run(config: Config, options: DaemonOptions, frame: Frame): Promis
   const { leaveMs } = config
   const face = createFace({ node, driver, clock, transport, store, executors, leaveMs })
   const leave = async (deadlineMs = leaveMs) => {
-    leaveWithin(driver, deadlineMs)
+    leaving.begin(driver, deadlineMs)
     await driver.left
   }
   const { http: httpConfig, tasks: defaults } = config
   const http = opened.createHttpServer({
     ...{ config: httpConfig, node: { ...face, leave }, logger, events, defaults },
   })
-  closing.add('http', () => http.stop())
+  closing.add('http', () => http.stop(leaving.shareMs()))
   const { url } = await http.start()
   logger.log('info', 'http-listening', { url })
   sayMode(config, logger)
+  sayOpenCluster(config, logger)
   driver.start()
   offerTaskLists(opened.lists, driver.enqueue)
   const reload = new Reload({
-    ...{ source: options.reload, config, logger, fatal },
+    ...{ source: frame.source, config, logger, fatal },
     apply: appliers(lines, driver),
     hasVoterList: () => node.grants?.voters.list !== undefined,
   })
   closing.add('reload', async () => reload.stop())
-  handleSignals(signals, { driver, reload, leaveMs, logger })
+  handleSignals(signals, { leave: () => leaving.begin(driver, leaveMs), reload, logger })
   return await untilOver(driver, failed.promise, logger)
 }
 
@@ -182,13 +239,6 @@ async function watchDisk(
     },
   })
   return async () => stop()
-}
-
-/** Said aloud at start, since it is what people expect least. */
-function sayMode({ grants }: Config, logger: Logger): void {
-  if (grants.mode !== 'available') return
-  const detail = 'every side of a partition keeps working: work may run on both'
-  logger.log('warn', 'mode-available', { detail })
 }
 
 /** What a reload can change in a daemon that runs. */
@@ -216,7 +266,7 @@ function nodeInit(
   config: Config,
   found: {
     transport: Transport
-    directory: { boot: number; incarnation: number }
+    life: Boot
     addresses: readonly string[]
     records: readonly TaskRecord[]
     voter: NodeInit['voter']
@@ -228,8 +278,8 @@ function nodeInit(
     peerId: found.transport.peer,
     cluster: config.cluster,
     version: packageVersion(),
-    incarnation: found.directory.incarnation,
-    boot: found.directory.boot,
+    incarnation: found.life.incarnation,
+    boot: found.life.boot,
     addresses: found.addresses,
     seeds: config.seeds,
     weight: config.weight,

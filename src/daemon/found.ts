@@ -1,6 +1,5 @@
 /** What the daemon finds on its disk at start, and says aloud when it is not as one would expect. */
-import { existsSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { existsSync, statSync } from 'node:fs'
 import { type DataDirectory, STORE_FILE } from '../adapters/storage/data-directory.ts'
 import { openStore, type SqliteStore } from '../adapters/storage/store.ts'
 import type { Config } from '../config/config.ts'
@@ -10,49 +9,57 @@ import type { Logger } from '../runtime/ports.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import { checkVoters } from './voters-check.ts'
 
-/** Read permission of group and others. */
-const READABLE_BY_OTHERS = 0o044
+/** What is looked at before this life of the node is counted: where it is refused, nothing has changed. */
+export interface Kept {
+  readonly directory: DataDirectory
+  /** Undefined when none is there: one is made once the boot is counted, for a store without a boot file is refused. */
+  readonly store: SqliteStore | undefined
+  /** There is a store, and the key that its node was known by is gone. */
+  readonly lostIdentity: boolean
+}
 
-/** Opens the store, and says so when a node that has lived before finds none. */
-export async function openNodeStore(directory: DataDirectory, logger: Logger): Promise<SqliteStore> {
+/**
+ * Opens what there is, and makes nothing. Throws as `openStore` does.
+ * @param keyFile name of the file that the identity lies in
+ */
+export async function openKept(directory: DataDirectory, keyFile: string): Promise<Kept> {
   const path = directory.file(STORE_FILE)
-  if (directory.boot > 1 && !existsSync(path)) {
-    const detail = `${path} is gone: what this node had accepted and no other holds is lost`
-    logger.log('warn', 'store-missing', { boot: directory.boot, detail })
+  if (!existsSync(path) && !holdsSomething(`${path}-wal`))
+    return { directory, store: undefined, lostIdentity: false }
+  return { directory, store: await openStore(path), lostIdentity: !existsSync(directory.file(keyFile)) }
+}
+
+/** A log of a store that is not there is damage, which opening it says. */
+const holdsSomething = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
+
+/** To be called before the store is made: says what a node that has lived before has lost. */
+export function sayLost(
+  { directory, store, lostIdentity }: Kept,
+  keyFile: string,
+  boot: number,
+  logger: Logger,
+): void {
+  if (lostIdentity) {
+    const path = directory.file(keyFile)
+    const detail =
+      `${path} is gone: a new key is made, so this node is a stranger to its peers. While they hold the old one for alive ` +
+      'it waits outside, and lists of allowed peers do not name it. To be the old one again, stop it and restore the file'
+    logger.log('warn', 'identity-missing', { path, boot, detail })
   }
-  return await openStore(path)
-}
-
-/** To be called before a new key is made: a store without a key is the rest of a node that its peers know by that key. */
-export function sayMissingIdentity(directory: DataDirectory, file: string, logger: Logger): void {
-  const path = directory.file(file)
-  if (existsSync(path) || !existsSync(directory.file(STORE_FILE))) return
-  const detail =
-    `${path} is gone: a new key is made, so this node is a stranger to its peers. While they hold the old one for alive ` +
-    'it waits outside, and lists of allowed peers do not name it. To be the old one again, stop it and restore the file'
-  logger.log('warn', 'identity-missing', { path, boot: directory.boot, detail })
-}
-
-/** Kubernetes and Docker mount secrets readable for all, where nobody else is inside: hence no refusal. */
-export async function sayOpenSecrets(paths: readonly string[], logger: Logger): Promise<void> {
-  for (const path of paths) {
-    // Read a moment ago; one that has been taken away since lies open to nobody.
-    const mode = ((await stat(path).catch(() => undefined))?.mode ?? 0) & 0o777
-    if ((mode & READABLE_BY_OTHERS) === 0) continue
-    const octal = mode.toString(8).padStart(4, '0')
-    const detail = `expected a file that only its owner can read, got mode ${octal}: chmod 600 ${path}`
-    logger.log('info', 'secret-file-open', { path, mode: octal, detail })
+  if (store === undefined && boot > 1) {
+    const detail = `${directory.file(STORE_FILE)} is gone: what this node had accepted and no other holds is lost`
+    logger.log('warn', 'store-missing', { boot, detail })
   }
 }
 
 /** What the core was told to keep. Throws VOTERS_UNEXPECTED. */
 export async function storedIn(
-  store: SqliteStore,
+  store: SqliteStore | undefined,
   { grants, dataDir }: Config,
 ): Promise<Pick<NodeInit, 'records' | 'voter'>> {
-  const voter = voterOf(await store.load('grants'))
+  const voter = voterOf((await store?.load('grants')) ?? [])
   checkVoters(grants, voter.voters, dataDir)
-  return { records: (await store.load('tasks')).map(row => row.value as TaskRecord), voter }
+  return { records: ((await store?.load('tasks')) ?? []).map(row => row.value as TaskRecord), voter }
 }
 
 /** What a voter may never forget. */

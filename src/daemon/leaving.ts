@@ -1,12 +1,32 @@
+/**
+ * A leave, and what is left of its time. The deadline is for all of it, to the end of the process: the node gets what
+ * closing does not need, and what closes afterwards and waits for others (clients, then peers) gets a third of what is
+ * left when its turn comes. So peers that do not answer cost the leave no more than peers that do.
+ *
+ * Not taken: refusing deadlines that are too short for a leave in good order. Whoever has a tenth of a second wants it
+ * used, not an error; what cannot be done in it is left undone, and the rest takes what killing commands and closing the
+ * store takes.
+ */
+import { TICK_MS } from '../node/machine.ts'
 import type { Driver } from '../runtime/driver.ts'
 
-/**
- * Between the farewell and the end, in ms: connections to peers that do not answer are given up after 500 ms, and runner
- * and store take some 50 ms on a machine with nothing else to do.
- */
+/** Between the farewell and the end of the process, in ms. */
 const CLOSING_MS = 700
 
-/** Starts the leave. The deadline is for all of it, so the node gets what closing does not need: half of a short one. */
-export function leaveWithin(driver: Pick<Driver, 'enqueue'>, deadlineMs: number): void {
-  driver.enqueue({ kind: 'leave', deadlineMs: deadlineMs - Math.min(CLOSING_MS, deadlineMs / 2) })
+export class Leaving {
+  /** On the clock of `performance.now()`. */
+  #end = Number.POSITIVE_INFINITY
+
+  /** Starts the leave; another call can only bring its end forward. */
+  begin(driver: Pick<Driver, 'enqueue'>, deadlineMs: number): void {
+    this.#end = Math.min(this.#end, performance.now() + deadlineMs)
+    // Closing gets half of a short deadline. The node looks at its clock once a tick, so it may be late by one.
+    const closingMs = Math.min(CLOSING_MS, deadlineMs / 2) + TICK_MS
+    driver.enqueue({ kind: 'leave', deadlineMs: Math.max(0, deadlineMs - closingMs) })
+  }
+
+  /** What something that closes now may wait for others, in ms; endless where nobody has asked for a leave. */
+  shareMs(): number {
+    return Math.max(0, this.#end - performance.now()) / 3
+  }
 }

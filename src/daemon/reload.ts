@@ -2,22 +2,17 @@
  * Reads the configuration again while the daemon runs, and says of every key that differs what became of it: applied,
  * ignored, or needs a restart. All or nothing: a file with a problem changes nothing.
  *
- * On SIGHUP, and when the file changes. The file is looked at again and again by its status rather than watched: a
- * mounted ConfigMap changes by a symbolic link two directories up, and an editor by a rename, which watching one inode
- * misses.
+ * On SIGHUP, and when the file changes (see `file-watch.ts`), be it while the daemon starts.
  *
  * However often it is asked for, at most one reload runs and at most one waits: the one that waits has not read yet, so
  * it answers all who ask meanwhile.
  */
-import { unwatchFile, watchFile } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CodedError } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
 import { type ConfigChange, changesBetween } from '../config/reload.ts'
 import type { Logger } from '../runtime/ports.ts'
-
-/** How often the file is looked at, in ms. */
-const LOOK_MS = 1_000
+import { markOf, watchFile } from './file-watch.ts'
 
 /** Between the end of a reload and the next one, in ms: a storm of signals costs one short reading a second. */
 const REST_MS = 1_000
@@ -27,6 +22,8 @@ export interface ReloadSource {
   readonly read: () => Config
   /** The file among them, to be looked at for changes. */
   readonly file?: string
+  /** `markOf` this file, taken before it was read first. Without it a change before the daemon is called goes unnoticed. */
+  readonly mark?: string
 }
 
 export interface ReloadParts {
@@ -55,14 +52,13 @@ export class Reload {
   #waiting: { readonly done: Promise<void>; requests: number } | undefined
   #restsUntil = 0
   readonly #stop = new AbortController()
-  readonly #looked = (now: { mtimeMs: number; ino: number }, before: { mtimeMs: number; ino: number }) => {
-    if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino) void this.request('file')
-  }
+  readonly #unwatch: (() => void) | undefined
 
   constructor(parts: ReloadParts) {
     this.#parts = parts
-    const file = parts.source?.file
-    if (file !== undefined) watchFile(file, { interval: LOOK_MS, persistent: false }, this.#looked)
+    const { file, mark } = parts.source ?? {}
+    if (file === undefined) return
+    this.#unwatch = watchFile(file, mark ?? markOf(file), () => void this.request('file'))
   }
 
   /** One waits already, that will answer the next request, too. */
@@ -79,8 +75,7 @@ export class Reload {
 
   stop(): void {
     this.#stop.abort()
-    const file = this.#parts.source?.file
-    if (file !== undefined) unwatchFile(file, this.#looked)
+    this.#unwatch?.()
   }
 
   async #runNext(reason: Reason): Promise<void> {

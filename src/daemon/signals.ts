@@ -1,7 +1,5 @@
 import type { HeldSignals } from '../adapters/system/signals.ts'
-import type { Driver } from '../runtime/driver.ts'
 import type { Logger } from '../runtime/ports.ts'
-import { leaveWithin } from './leaving.ts'
 import type { Reload } from './reload.ts'
 
 /** For the command line, which loads for a while before there is a daemon. */
@@ -20,12 +18,12 @@ export function goOn({ ending }: HeldSignals): void {
 /** SIGTERM and SIGINT are a leave, a second one ends at once; SIGHUP is a reload. What came during the start acts now. */
 export function handleSignals(
   signals: HeldSignals,
-  { driver, reload, leaveMs, logger }: { driver: Driver; reload: Reload; leaveMs: number; logger: Logger },
+  { leave, reload, logger }: { leave: () => void; reload: Reload; logger: Logger },
 ): void {
   signals.deliverTo({
     first(signal) {
       logger.log('info', 'signal', { signal })
-      leaveWithin(driver, leaveMs)
+      leave()
     },
     hangup() {
       // A storm of them is one line, and `requests` of the reload that answers them.

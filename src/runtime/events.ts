@@ -46,8 +46,8 @@ interface Kept extends NodeEvent {
 }
 
 export class EventLog {
-  /** Boot number of this process: part of every id. */
-  readonly boot: number
+  /** Names the life of this process, and no other: part of every id. */
+  readonly life: string
   readonly #limits: EventLimits
   readonly #listeners = new Set<() => void>()
   #events: Kept[] = []
@@ -57,8 +57,8 @@ export class EventLog {
   #next = 1
   #cut = 0
 
-  constructor(boot: number, limits: Partial<EventLimits> = {}) {
-    this.boot = boot
+  constructor(life: string, limits: Partial<EventLimits> = {}) {
+    this.life = life
     this.#limits = { ...EVENT_LIMITS, ...limits }
   }
 
@@ -99,7 +99,7 @@ export class EventLog {
   }
 
   idOf(number: number): string {
-    return `${this.boot}-${number}`
+    return `${this.life}-${number}`
   }
 
   /** Is called after each event; returns what ends that. */

@@ -50,8 +50,12 @@ export interface Transport {
   /** Flushes what was sent, then closes. */
   closeLink(link: LinkId, reason: string): void
   metrics(): readonly Metric[]
-  /** Flushes and closes all links within a second or two. Idempotent; may assume that no input is wanted any more. */
-  stop(): Promise<void>
+  /**
+   * Flushes and closes all links; what a peer does not take in time is cut. Idempotent; may assume that no input is
+   * wanted any more.
+   * @param withinMs how long peers may take, in ms, when that is less than the second or two that they get at most
+   */
+  stop(withinMs?: number): Promise<void>
 }
 
 export interface Store {

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/roundtable', import.meta.url))
@@ -96,6 +98,14 @@ test('a daemon that learns of a seed by SIGHUP joins, and says what became of ea
   await writeFile(b.file, 'cluster: [\n')
   b.hangup()
   assert.equal((await b.said(line => line.event === 'reload-failed'))['code'], 'CONFIG_INVALID')
+})
+
+test('a change of the file while the daemon starts is taken once it runs', { timeout: 60_000 }, async () => {
+  const a = await start('a', 'cluster: hangup\nweight: 1\n')
+  while (!existsSync(join(scratch, 'a', 'boot.json'))) await pause(1)
+  await writeFile(a.file, 'cluster: hangup\nweight: 5\n')
+  const { applied, reason } = await a.said(line => line.event === 'reloaded')
+  assert.deepEqual([applied, reason], [['weight'], 'file'])
 })
 
 test('a node with a join delay owns nothing until it has been ready for so long', {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Config } from '../../src/config/config.ts'
 import { parseConfig } from '../../src/config/parse.ts'
+import { markOf } from '../../src/daemon/file-watch.ts'
 import { Reload } from '../../src/daemon/reload.ts'
 
 const machine = { hostname: 'host-1', cores: 2 }
@@ -25,7 +26,7 @@ interface Line {
 
 /** A daemon's reload, of a text that can be changed or of a file. */
 function subject(
-  source: { text: string } | { file: string },
+  source: { text: string } | { file: string; mark?: string; early?: Config },
   options: { voters?: boolean; restMs?: number } = {},
 ) {
   const lines: Line[] = []
@@ -37,10 +38,12 @@ function subject(
     if ('file' in source) return parseConfig({ machine, file: source.file })
     return parseConfig({ machine, text: source.text })
   }
+  const early = 'file' in source ? source.early : undefined
+  const mark = 'file' in source && source.mark !== undefined ? { mark: source.mark } : {}
   const answers = { weight: true }
   const reload = new Reload({
-    source: { read, ...('file' in source ? { file: source.file } : {}) },
-    config: read(),
+    source: { read, ...('file' in source ? { file: source.file } : {}), ...mark },
+    config: early ?? read(),
     apply: { seeds: found => seeds.push(found.seeds), weight: async () => answers.weight },
     hasVoterList: () => options.voters ?? true,
     logger: {
@@ -59,6 +62,21 @@ function subject(
     said: () => new Promise<void>(resolve => waiting.push(resolve)),
   }
 }
+
+test('a file that has changed between its first reading and the first look is read again', async () => {
+  const file = join(scratch, 'early.yaml')
+  await writeFile(file, BASE)
+  const mark = markOf(file)
+  const early = parseConfig({ machine, file })
+  await writeFile(file, BASE.replace('a:1', 'b:22'))
+  const { reload, seeds, said } = subject({ file, mark, early })
+  try {
+    while (seeds.length === 0) await said()
+    assert.deepEqual(seeds, [['b:22']])
+  } finally {
+    reload.stop()
+  }
+})
 
 test('what can be applied is applied and said once; what cannot is said at every reload', async () => {
   const source = { text: BASE }

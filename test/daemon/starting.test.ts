@@ -150,6 +150,44 @@ test('a key that is missing beside a store is said, and a first start says nothi
   assert.notEqual((await second.said('listening'))['peerId'], was)
 })
 
+test('a key and a directory that lie open to others are said', timeout, async () => {
+  const first = await start()
+  await first.said('ready')
+  await end(first)
+  const isOpen = ({ event }: { event: string }) => event === 'secret-file-open'
+  assert.deepEqual(first.lines.filter(isOpen), [])
+  const key = join(dataDir(), 'identity.key')
+  await chmod(key, 0o622)
+  await chmod(dataDir(), 0o777)
+  const second = await start()
+  await second.said('ready')
+  await end(second)
+  assert.deepEqual(
+    second.lines.filter(isOpen).map(({ level, path, mode }) => [level, path, mode]),
+    [
+      ['warn', dataDir(), '0777'],
+      ['warn', key, '0622'],
+    ],
+  )
+})
+
+test('the id of an event of a directory that was emptied since is one of another life', timeout, async () => {
+  const eventsOf = async (daemon: Daemon, more = ''): Promise<string> =>
+    (await fetch(`${await daemon.url()}/v1/events?follow=false${more}`)).text()
+  const first = await start()
+  await first.said('ready')
+  const [id = ''] = /(?<=^id: )1\.[0-9a-f]{6}-\d+$/m.exec(await eventsOf(first)) ?? []
+  assert.match(id, /-1$/)
+  await end(first)
+  await rm(dataDir(), { recursive: true })
+  const second = await start()
+  await second.said('ready')
+  const events = await eventsOf(second, `&after=${id}`)
+  assert.match(events, new RegExp(`event: gap\\ndata: {"after":"${id}","reason":"other-boot"`))
+  assert.match(events, /^id: 1\.[0-9a-f]{6}-1$/m)
+  await end(second)
+})
+
 test(
   'a secret file that others can read is said once, with its mode, and a closed one is not',
   timeout,

@@ -102,7 +102,7 @@ describe('with one node to ask', { timeout: 3 * TEST_MS }, () => {
       new RegExp(`${victim} +dead +\\S+ +(verdict: refused: accused by|member-dead: known from)`),
     )
     await until(() => seen().includes('"member-dead"') && seen().includes('"ring-changed"'))
-    for (const line of seen().trimEnd().split('\n')) assert.match(JSON.parse(line).id, /^1-\d+$/)
+    for (const line of seen().trimEnd().split('\n')) assert.match(JSON.parse(line).id, /^1\.[0-9a-f]{6}-\d+$/)
   })
 
   test('a drained node owns nothing, is still a member, and gets its keys again', {

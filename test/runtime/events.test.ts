@@ -16,7 +16,7 @@ const metricOf = (log: EventLog, name: string): number | undefined =>
   log.metrics().find(metric => metric.name === name)?.samples[0]?.value
 
 test('events are numbered from 1 and found by their number while they are kept', () => {
-  const log = new EventLog(7, { eventsMax: 3 })
+  const log = new EventLog('7.0a1b2c', { eventsMax: 3 })
   assert.equal(log.first, log.next)
   for (const event of ['a', 'b', 'c', 'd', 'e']) log.add('info', event, { name: event }, AT)
   assert.deepEqual([log.first, log.next], [3, 6])
@@ -24,7 +24,7 @@ test('events are numbered from 1 and found by their number while they are kept',
     [log.at(2), log.at(6), log.at(3)?.event, log.at(5)?.event],
     [undefined, undefined, 'c', 'e'],
   )
-  assert.equal(log.idOf(5), '7-5')
+  assert.equal(log.idOf(5), '7.0a1b2c-5')
 })
 
 test('whatever comes, the buffer holds its two bounds, and the numbers in it have no gap', () => {
@@ -32,7 +32,7 @@ test('whatever comes, the buffer holds its two bounds, and the numbers in it hav
   const text = fc.string({ maxLength: 1_500 })
   fc.assert(
     fc.property(fc.array(text, { maxLength: 3_000 }), texts => {
-      const log = new EventLog(1, limits)
+      const log = new EventLog('1', limits)
       for (const each of texts) log.add('info', 'task-started', { each }, AT)
       assert.ok((metricOf(log, 'events_kept') ?? 0) <= limits.eventsMax)
       assert.ok((metricOf(log, 'events_kept_bytes') ?? 0) <= limits.bytesMax)
@@ -45,7 +45,7 @@ test('whatever comes, the buffer holds its two bounds, and the numbers in it hav
 })
 
 test('the memory of dropped events is given back, also after very many', () => {
-  const log = new EventLog(1, { eventsMax: 10 })
+  const log = new EventLog('1', { eventsMax: 10 })
   for (let i = 0; i < 10_000; i++) log.add('info', 'task-started', { i }, AT)
   const kept = metricOf(log, 'events_kept_bytes')
   assert.ok(kept !== undefined && kept < 10 * 400, String(kept))
@@ -53,7 +53,7 @@ test('the memory of dropped events is given back, also after very many', () => {
 })
 
 test('an event too large for the buffer keeps its name, and says that its fields are missing', () => {
-  const log = new EventLog(1, { eventBytesMax: 100 })
+  const log = new EventLog('1', { eventBytesMax: 100 })
   log.add('info', 'verdict', { accusers: Array.from({ length: 100 }, () => 'somebody') }, AT)
   assert.equal(log.at(1)?.event, 'verdict')
   assert.equal(log.at(1)?.fields['fieldsLeftOut'], true)
@@ -61,13 +61,13 @@ test('an event too large for the buffer keeps its name, and says that its fields
 })
 
 test('debug lines are no events', () => {
-  const log = new EventLog(1)
+  const log = new EventLog('1')
   log.add('debug', 'link-down', {}, AT)
   assert.equal(log.next, 1)
 })
 
 test('a logger that is listened to logs as before, and its lines become events with their time', () => {
-  const log = new EventLog(2)
+  const log = new EventLog('2')
   const lines: string[] = []
   const logger = { log: (level: string, event: string) => lines.push(`${level} ${event}`) }
   let heard = 0

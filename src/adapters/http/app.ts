@@ -13,7 +13,7 @@ import { EventStreams } from './event-streams.ts'
 import type { Face, FaceParts } from './face.ts'
 import { answerFailures, knownFailure } from './failures.ts'
 import { Guard } from './guard.ts'
-import { parseJsonBody } from './json-body.ts'
+import { parseJsonBody, refuseOtherCharset } from './json-body.ts'
 import { HTTP_LIMITS, type HttpLimits, PATH_PARAMETER_LENGTH_MAX } from './limits.ts'
 import { onMalformed } from './malformed.ts'
 import { sendProblem } from './problem.ts'
@@ -99,6 +99,11 @@ async function bareApp(face: Face): Promise<FastifyInstance> {
 function watchConnections(app: FastifyInstance, { counters, limits }: Face): void {
   app.server.maxConnections = limits.connectionsMax
   app.server.on('drop', () => counters.dropped++)
+  // Node.js would answer what it cannot meet by itself, without a word. Whoever waits with a body does not send it then.
+  app.server.on('checkExpectation', (request, response) => {
+    response.shouldKeepAlive = false
+    app.server.emit('request', request, response)
+  })
   app.server.on('connection', socket => {
     counters.connections++
     socket.once('close', () => counters.connections--)
@@ -107,14 +112,18 @@ function watchConnections(app: FastifyInstance, { counters, limits }: Face): voi
 
 function readBodies(app: FastifyInstance, face: Face): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
+      refuseOtherCharset(request.headers['content-type'])
       done(null, parseJsonBody(Buffer.from(body), face.limits.jsonDepthMax))
     } catch (error) {
       done(error instanceof Error ? error : new Error(String(error)))
     }
   })
 }
+
+/** The one expectation that can be met, found as Node.js finds it. */
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
 
 /** What every request must pass, those for no route included. */
 function admit(app: FastifyInstance, face: Face, guard: Guard): void {
@@ -128,6 +137,10 @@ function admit(app: FastifyInstance, face: Face, guard: Guard): void {
     if (!(local ? locals : remotes).take(remote, performance.now())) {
       const detail = `Expected at most ${local ? limits.localRatePerS : limits.remoteRatePerS} requests a second.`
       return { code: 'RATE_LIMITED', detail, retryAfterS: 1 }
+    }
+    const { expect } = request.headers
+    if (expect !== undefined && !CONTINUE.test(expect)) {
+      return { code: 'BAD_REQUEST', detail: 'Expected no Expect header, or 100-continue.' }
     }
     if (request.headers['content-encoding'] !== undefined) {
       return { code: 'UNSUPPORTED_MEDIA_TYPE', detail: 'Expected a body without Content-Encoding.' }

@@ -3,6 +3,12 @@ import { EVENT_TYPES, type EventType } from '../../runtime/events.ts'
 import { keyOf } from './path-parameter.ts'
 import { parametersOf, refuseQuery, unknownAmong } from './query.ts'
 
+/** `3.8f02ac-17`: which life of which node, by boot number and a random part, and which of its events. */
+export interface EventId {
+  readonly life: string
+  readonly number: number
+}
+
 /** What a follower of events wants. */
 export interface EventQuery {
   /** Undefined: all types. */
@@ -10,13 +16,14 @@ export interface EventQuery {
   /** Keys whose owner is followed. */
   readonly keys: readonly string[]
   /** The last event it has seen; `start`: all that is kept; undefined: only what comes. */
-  readonly after: { readonly boot: number; readonly number: number } | 'start' | undefined
+  readonly after: EventId | 'start' | undefined
   /** False: what is kept, and then the end. */
   readonly follow: boolean
 }
 
 const KNOWN = ['types', 'key', 'after', 'follow']
-const ID_PATTERN = /^(\d{1,15})-(\d{1,15})$/
+/** The random part may be missing: whoever comes back with an id of an earlier version is told of a gap, not refused. */
+const ID_PATTERN = /^(\d{1,15}(?:\.[0-9a-f]{1,16})?)-(\d{1,15})$/
 
 /**
  * @param lastEventId the header that browsers send when they come back; wins over `after`, which stays in the URL
@@ -77,8 +84,8 @@ function followOf(value: unknown, problems: Problem[]): boolean {
 function afterOf(id: string | undefined, at: string, problems: Problem[]): EventQuery['after'] {
   if (id === undefined || id === '') return undefined
   if (id === 'start') return 'start'
-  const [, boot, number] = ID_PATTERN.exec(id) ?? []
-  if (boot !== undefined && number !== undefined) return { boot: Number(boot), number: Number(number) }
+  const [, life, number] = ID_PATTERN.exec(id) ?? []
+  if (life !== undefined && number !== undefined) return { life, number: Number(number) }
   problems.push({ at, expected: 'the id of an event, or start', got: JSON.stringify(id.slice(0, 80)) })
   return undefined
 }

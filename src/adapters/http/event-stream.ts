@@ -10,7 +10,7 @@ import type { ServerResponse } from 'node:http'
 import type { OwnerAnswer } from '../../node/status.ts'
 import type { EventLog, EventType, NodeEvent } from '../../runtime/events.ts'
 import type { NodeFace } from '../../runtime/ports.ts'
-import type { EventQuery } from './event-query.ts'
+import type { EventId, EventQuery } from './event-query.ts'
 
 export interface EventStreamParts {
   readonly events: EventLog
@@ -24,6 +24,23 @@ export interface EventStreamParts {
   readonly ended: (why: 'done' | 'cut-off' | 'closed') => void
   /** Called when events were lost before the first one that it gets. */
   readonly gap: () => void
+}
+
+interface Gap {
+  readonly reason: 'too-old' | 'other-boot' | 'ahead'
+  /** Events that are gone, where that is known. */
+  readonly lost?: number
+  readonly detail?: string
+}
+
+const OTHER_BOOT: Gap = {
+  reason: 'other-boot',
+  detail: 'The node has started anew since; what it saw before is not kept.',
+}
+
+const AHEAD: Gap = {
+  reason: 'ahead',
+  detail: 'The node has not come to an event of this number yet; what it keeps follows from the start.',
 }
 
 /** Clients come back after so many ms. */
@@ -132,16 +149,22 @@ export class EventStream {
     this.#end('done')
   }
 
-  #resume(after: { readonly boot: number; readonly number: number }): void {
+  #resume(after: EventId): void {
     const { events, gap } = this.#parts
-    const known = after.boot === events.boot && after.number < events.next
-    this.#cursor = known ? Math.max(after.number + 1, events.first) : events.first
-    if (known && this.#cursor === after.number + 1) return
+    const lost = this.#lostSince(after)
+    this.#cursor = lost === undefined ? after.number + 1 : events.first
+    if (lost === undefined) return
     gap()
-    const data = known
-      ? { reason: 'too-old', lost: this.#cursor - after.number - 1 }
-      : { reason: 'other-boot', detail: 'The node has started anew since; what it saw before is not kept.' }
-    this.#say('gap', { after: `${after.boot}-${after.number}`, ...data }, events.idOf(this.#cursor - 1))
+    this.#say('gap', { after: `${after.life}-${after.number}`, ...lost }, events.idOf(this.#cursor - 1))
+  }
+
+  /** Why this follower cannot go on where it was; undefined when it can. */
+  #lostSince({ life, number }: EventId): Gap | undefined {
+    const { events } = this.#parts
+    if (life !== events.life) return OTHER_BOOT
+    if (number >= events.next) return AHEAD
+    const lost = events.first - number - 1
+    return lost > 0 ? { reason: 'too-old', lost } : undefined
   }
 
   #wants(type: EventType): boolean {

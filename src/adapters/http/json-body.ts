@@ -13,6 +13,17 @@ export function parseJsonBody(body: Buffer, depthMax: number): unknown {
   return value
 }
 
+/**
+ * JSON is UTF-8 (RFC 8259), but clients may name a charset, and one that names another means other characters by its bytes.
+ * Throws UNSUPPORTED_MEDIA_TYPE.
+ */
+export function refuseOtherCharset(contentType: string | undefined): void {
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType ?? '')?.[1]
+  if (charset === undefined || /^utf-?8$/i.test(charset)) return
+  const got = JSON.stringify(charset.slice(0, 40))
+  throw new CodedError('UNSUPPORTED_MEDIA_TYPE', `Expected JSON in UTF-8, got the charset ${got}.`)
+}
+
 function decode(body: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(body)

@@ -8,8 +8,11 @@ import { HTTP_LIMITS, type HttpLimits } from './limits.ts'
 export interface HttpServer {
   /** Listens. Throws ADDRESS_IN_USE or ADDRESS_UNUSABLE. */
   start(): Promise<{ readonly host: string; readonly port: number; readonly url: string }>
-  /** Lets requests in flight end for up to a second, then closes what is open. Idempotent; also before `start`. */
-  stop(): Promise<void>
+  /**
+   * Lets requests in flight end for up to a second, then closes what is open. Idempotent; also before `start`.
+   * @param withinMs how long they may take, in ms, when that is less
+   */
+  stop(withinMs?: number): Promise<void>
 }
 
 /** @param limits tighter limits than usual, for tests */
@@ -22,8 +25,9 @@ export function createHttpServer(parts: FaceParts, limits: Partial<HttpLimits> =
       app ??= buildApp(parts, limits)
       return await listen(await app, parts.config.host, parts.config.port)
     },
-    stop: () => {
-      stopped ??= app === undefined ? Promise.resolve() : app.then(running => close(running, stopMs))
+    stop: (withinMs = stopMs) => {
+      const endMs = Math.min(stopMs, Math.max(withinMs, 0))
+      stopped ??= app === undefined ? Promise.resolve() : app.then(running => close(running, endMs))
       return stopped
     },
   }

@@ -39,7 +39,7 @@ export const NEGOTIATION_MS = 2_000
 /** A link stream that ended while its connection lives on gets this long to be followed by the connection. */
 export const ORPHAN_MS = 500
 
-/** Flushing one link before closing it, and the whole stop. */
+/** Flushing one link before closing it, and the whole stop: each at most, and less where a leave has less left. */
 export const CLOSE_MS = 500
 export const STOP_MS = 1_800
 
@@ -67,6 +67,9 @@ export const CANDIDATE_MS_MIN = 300
 
 /** Name lookups under way at one moment. They occupy the threads that also serve files and keys: two of four. */
 export const LOOKUPS_MAX = 2
+
+/** Between two log lines about strangers. */
+export const STRANGERS_LOG_MS = 60_000
 
 /** Peers whose first malformed message was logged; more are only counted. */
 export const PEERS_LOGGED_MAX = 1_024

@@ -121,23 +121,23 @@ export class Link {
   }
 
   /**
-   * Flushes, then closes the connection; ends within `CLOSE_MS`, by force when need be.
+   * Flushes, then closes the connection; ends within so many ms, by force when need be.
    *
    * Trap: closing a socket while the other end still talks makes the kernel answer with a reset, which throws away what
    * the other end has not read yet: the very `leave` that was just sent. So first only the link stream is closed, and
    * the other end closes its half when it has read to the end; the connection goes after that.
    */
-  async finish(): Promise<void> {
+  async finish(withinMs = CLOSE_MS): Promise<void> {
     this.beginClose()
     this.#flush()
-    const signal = AbortSignal.timeout(CLOSE_MS)
+    const signal = AbortSignal.timeout(withinMs)
     const late = new Promise<'late'>(resolve => {
       signal.addEventListener('abort', () => resolve('late'), { once: true })
     })
     try {
       await this.#stream.close({ signal })
       const ended = await Promise.race([this.#remoteDone.promise, late])
-      if (ended === 'late') throw new Error(`not closed within ${CLOSE_MS} ms`)
+      if (ended === 'late') throw new Error(`not closed within ${withinMs} ms`)
       await this.connection.close({ signal })
     } catch (error) {
       // What is unsent cannot be sent in time: the peer does not read, or the network is gone.

@@ -13,7 +13,7 @@ import type { Complaints } from './complaints.ts'
 import type { Counters } from './counters.ts'
 import type { Gossip } from './gossip.ts'
 import type { Host } from './host.ts'
-import { LINK_OPEN_MS, LINKS_PER_PEER_MAX } from './limits.ts'
+import { CLOSE_MS, LINK_OPEN_MS, LINKS_PER_PEER_MAX } from './limits.ts'
 import { Link, type LinkEvents } from './link.ts'
 import type { Wires } from './wire.ts'
 
@@ -86,12 +86,14 @@ export class Links implements LinkEvents {
     await link.finish()
   }
 
-  async closeAll(): Promise<void> {
+  /** @param withinMs for each of them, whole ms; `CLOSE_MS` at most */
+  async closeAll(withinMs: number): Promise<void> {
     for (const timer of this.#awaited.values()) clearTimeout(timer)
     this.#awaited.clear()
     const links = [...this.#links.values()]
     for (const link of links) link.beginClose()
-    await Promise.all(links.map(link => link.finish()))
+    const each = Math.min(withinMs, CLOSE_MS)
+    await Promise.all(links.map(link => link.finish(each)))
   }
 
   // what a link tells

@@ -26,6 +26,7 @@ import { STOP_MS } from './limits.ts'
 import { Links } from './links.ts'
 import { startListening } from './listening.ts'
 import { type NameService, Names } from './names.ts'
+import { Strangers } from './strangers.ts'
 import { Wires } from './wire.ts'
 
 export interface TransportInit {
@@ -47,11 +48,19 @@ export async function createTransport(init: TransportInit): Promise<Transport> {
   )
 }
 
+interface Parts {
+  readonly host: Host
+  readonly counters: Counters
+  readonly strangers: Strangers
+  readonly wires: Wires
+}
+
 class Libp2pTransport implements Transport {
   readonly peer: PeerId
   readonly #init: TransportInit
   readonly #host: Host
   readonly #counters: Counters
+  readonly #strangers: Strangers
   readonly #links: Links
   readonly #gossip: Gossip
   readonly #dialler: Dialler
@@ -60,7 +69,8 @@ class Libp2pTransport implements Transport {
 
   static async create(init: TransportInit, key: Uint8Array | undefined): Promise<Libp2pTransport> {
     const counters = new Counters()
-    const wires = new Wires(counters)
+    const strangers = new Strangers({ counters, logger: init.logger })
+    const wires = new Wires(strangers)
     const onUsedUp = () => counters.add('transport_links_cut_total', { reason: 'key-stream-used-up' })
     const host = await createHost({
       key: init.identity,
@@ -70,10 +80,10 @@ class Libp2pTransport implements Transport {
       allowPeers: new Set(init.config.allowPeers),
       onGossipCopy: () => counters.add('transport_gossip_total', { outcome: 'copy' }),
     })
-    return new Libp2pTransport(init, host, counters, wires)
+    return new Libp2pTransport(init, { host, counters, strangers, wires })
   }
 
-  private constructor(init: TransportInit, host: Host, counters: Counters, wires: Wires) {
+  private constructor(init: TransportInit, { host, counters, strangers, wires }: Parts) {
     const { logger, config, cluster } = init
     const complaints = new Complaints(logger)
     const enqueue = (input: Input) => this.#enqueue?.(input)
@@ -81,6 +91,7 @@ class Libp2pTransport implements Transport {
     this.#init = init
     this.#host = host
     this.#counters = counters
+    this.#strangers = strangers
     this.peer = asPeerId(host.node.peerId.toString())
     this.#links = new Links({ ...shared, protocol: `/roundtable/${cluster}/link/1`, wires })
     this.#gossip = new Gossip({ ...shared, topic: topicOf(cluster), linksTo: peer => this.#links.to(peer) })
@@ -134,28 +145,37 @@ class Libp2pTransport implements Transport {
     return [links, ...this.#counters.metrics()]
   }
 
-  stop(): Promise<void> {
-    this.#stopping ??= this.#stop()
+  stop(withinMs = STOP_MS): Promise<void> {
+    this.#stopping ??= this.#stop(Math.ceil(Math.min(Math.max(withinMs, 0), STOP_MS)))
     return this.#stopping
   }
 
-  async #stop(): Promise<void> {
+  /** What peers take in time is flushed. Whatever is open then is cut, so that libp2p finds nothing to wait for. */
+  async #stop(withinMs: number): Promise<void> {
     this.#dialler.stop()
-    let timer: NodeJS.Timeout | undefined
-    const limit = new Promise<'late'>(resolve => {
-      timer = setTimeout(() => resolve('late'), STOP_MS)
-    })
-    const ended = await Promise.race([this.#close(), limit])
-    clearTimeout(timer)
-    if (ended !== 'late') return
-    this.#init.logger.log('warn', 'transport.stop-forced', { afterMs: STOP_MS })
+    this.#strangers.stop()
+    await inTime(this.#flush(withinMs), withinMs)
     for (const connection of this.#host.node.getConnections()) connection.abort(new Error('stop'))
+    if (await inTime(this.#host.stop(), STOP_MS)) return
+    this.#init.logger.log('warn', 'transport.stop-forced', { afterMs: STOP_MS })
   }
 
-  async #close(): Promise<void> {
+  async #flush(withinMs: number): Promise<void> {
     await this.#gossip.settled()
-    await this.#links.closeAll()
-    await this.#host.stop()
+    await this.#links.closeAll(withinMs)
+  }
+}
+
+/** Was it done within so many ms? It is not waited for any longer. */
+async function inTime(work: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>(resolve => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -12,8 +12,9 @@
  */
 import { Socket } from 'node:net'
 import type { ConnectionProtector, MessageStream } from '@libp2p/interface'
+import { formatHostPort } from './addresses.ts'
 import { corkPerTurn } from './corked-socket.ts'
-import type { Counters } from './counters.ts'
+import type { Strangers } from './strangers.ts'
 
 /** The start of every multistream negotiation, from both ends: a length and the name of the protocol. */
 const GREETING = Buffer.from('\x13/multistream/1.0.0\n')
@@ -23,6 +24,9 @@ const RESET_CODES = new Set(['ECONNRESET', 'EPIPE'])
 export class Wire {
   readonly #socket: Socket
   #ending: 'remote' | 'other' | undefined
+  /** Both ends, `address:port`. Taken now: a closed socket does not know them any more. */
+  readonly remote: string
+  readonly local: string
   /** Became a link; until then an inbound one is a stranger. */
   linked = false
   /** It did not greet: no roundtable daemon, or one with a cluster key where this one has none. */
@@ -30,6 +34,8 @@ export class Wire {
 
   constructor(socket: Socket) {
     this.#socket = socket
+    this.remote = placeOf(socket.remoteAddress, socket.remotePort)
+    this.local = placeOf(socket.localAddress, socket.localPort)
     corkPerTurn(socket)
     // Before libp2p's own listeners, which tell the rest of the program about the close.
     socket.prependOnceListener('end', () => {
@@ -72,6 +78,11 @@ export class Wire {
   }
 }
 
+/** An IPv4 address as such, though a socket that listens on `::` writes it as one of IPv6. */
+function placeOf(address = '', port = 0): string {
+  return formatHostPort(address.replace(/^::ffff:(?=\d+\.)/, ''), port)
+}
+
 /** Options that a dial carries down to the protector, to get hold of its wire. */
 export interface WireOptions {
   readonly onWire?: (wire: Wire) => void
@@ -80,10 +91,10 @@ export interface WireOptions {
 /** Finds the wire of a libp2p connection. Both share the object that holds the times of their life, and nothing else. */
 export class Wires {
   readonly #byTimeline = new WeakMap<object, Wire>()
-  readonly #counters: Counters
+  readonly #strangers: Strangers
 
-  constructor(counters: Counters) {
-    this.#counters = counters
+  constructor(strangers: Strangers) {
+    this.#strangers = strangers
   }
 
   of(connection: { readonly timeline: object }): Wire | undefined {
@@ -112,10 +123,7 @@ export class Wires {
   #watch(wire: Wire, raw: MessageStream, greets: boolean, options: WireOptions | undefined): void {
     if (greets) wire.expectGreeting(error => raw.abort(error))
     options?.onWire?.(wire)
-    if (raw.direction !== 'inbound') return
-    wire.onClose(() => {
-      if (wire.linked) return
-      this.#counters.add('transport_strangers_total', { end: wire.foreign ? 'foreign' : 'no-handshake' })
-    })
+    if (raw.direction === 'inbound') this.#strangers.came(wire)
+    else this.#strangers.dialled(wire)
   }
 }

@@ -34,7 +34,8 @@ export async function countBoot(path: string, wallMs: number): Promise<Boot> {
   return boot
 }
 
-async function readBoot(path: string): Promise<Boot | undefined> {
+/** Of the last life; undefined when this will be the first. Throws DATA_DIR_UNUSABLE for a damaged file. */
+export async function readBoot(path: string): Promise<Boot | undefined> {
   let text: string
   try {
     text = await readFile(path, 'utf8')

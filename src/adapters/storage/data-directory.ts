@@ -1,8 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { CodedError } from '../../base/errors.ts'
-import type { Incarnation } from '../../base/ids.ts'
-import { countBoot } from './boot-file.ts'
+import { type Boot, countBoot, readBoot } from './boot-file.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { makePrivateDirectory, unusable } from './disk.ts'
 
@@ -16,46 +15,38 @@ export const LASTING_FILES: readonly string[] = ['.', STORE_FILE, 'lock.sqlite']
 export interface DataDirectory {
   /** Absolute. */
   readonly path: string
-  readonly boot: number
-  readonly incarnation: Incarnation
   /** Absolute path of a file in it. */
   file(name: string): string
+  /**
+   * Begins a new life of this node: its numbers are on disk, and never given again, before they are returned. Its peers
+   * take a higher boot number as proof that nothing of the life before acts any more; so all that is left of that has to
+   * be dead by now. And what can be refused by looking is refused before, so that a start that fails has changed nothing.
+   * Throws DATA_DIR_UNUSABLE.
+   * @param wallMs wall clock for the incarnation, ms since 1970; default: now
+   */
+  countBoot(wallMs?: number): Promise<Boot>
   /** Gives the directory to whoever wants it next; close the store first. Idempotent. */
   close(): Promise<void>
 }
 
-export interface DataDirectoryOptions {
-  /** Wall clock for the incarnation, ms since 1970. Default: now. */
-  readonly wallMs?: number
-  /**
-   * What has to be done, with the lock held, before a new life of this node is counted; its failure is that of the
-   * opening. A higher boot number says to all others that nothing of the life before acts any more.
-   */
-  readonly beforeBoot?: (directory: string) => Promise<void>
-}
-
 /**
- * Opens the data directory: creates it (mode 0700), takes its lock, counts the boot. Everything that makes a node
- * itself lies there (key, boot number, store), so two processes must never share one; the lock comes first.
+ * Opens the data directory: creates it (mode 0700) and takes its lock. Everything that makes a node itself lies there
+ * (key, boot number, store), so two processes must never share one; the lock comes first.
  *
  * Throws DATA_DIR_UNUSABLE (no directory, no permission, read-only, disk full, damaged boot file) or DATA_DIR_LOCKED.
  */
-export async function openDataDirectory(
-  path: string,
-  options: DataDirectoryOptions = {},
-): Promise<DataDirectory> {
+export async function openDataDirectory(path: string): Promise<DataDirectory> {
   const directory = resolve(path)
   prepare(directory)
   const lock = lockDirectory(directory)
   try {
     const bootFile = join(directory, 'boot.json')
     refuseForgottenBoots(directory, bootFile)
-    await options.beforeBoot?.(directory)
-    const boot = await countBoot(bootFile, options.wallMs ?? Date.now())
+    await readBoot(bootFile)
     return {
       path: directory,
-      ...boot,
       file: name => join(directory, name),
+      countBoot: (wallMs = Date.now()) => countBoot(bootFile, wallMs),
       close: async () => lock.release(),
     }
   } catch (error) {

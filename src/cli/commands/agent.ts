@@ -2,6 +2,7 @@
 import { flushCompileCache } from 'node:module'
 import type { Problem } from '../../base/errors.ts'
 import { parseConfig } from '../../config/parse.ts'
+import { markOf } from '../../daemon/file-watch.ts'
 import { usage } from '../arguments.ts'
 import { type Call, flag, text } from '../command.ts'
 import { configurationFlags } from './agent-flags.ts'
@@ -14,7 +15,10 @@ export async function run({ values, terminal }: Call): Promise<number> {
   const flags = configurationFlags(values, problems)
   if (problems.length > 0) throw usage('agent', problems)
   const named = text(values, 'config') ?? terminal.env['ROUNDTABLE_CONFIG']
-  const file = named === undefined || named === '' ? {} : { file: named }
+  const path = named === '' ? undefined : named
+  const file = path === undefined ? {} : { file: path }
+  // Before it is read, so that a change from then on is found, however long the start takes.
+  const seen = path === undefined ? {} : { mark: markOf(path) }
   const { env } = terminal
   const read = () => parseConfig({ ...file, env, flags })
   const config = read()
@@ -26,7 +30,7 @@ export async function run({ values, terminal }: Call): Promise<number> {
   try {
     return await runDaemon(config, {
       ...(traceFile === undefined ? {} : { traceFile }),
-      reload: { read, ...file },
+      reload: { read, ...file, ...seen },
     })
   } finally {
     disarm()

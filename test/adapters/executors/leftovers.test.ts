@@ -10,6 +10,7 @@ import { clearLeftovers } from '../../../src/adapters/executors/leftovers.ts'
 import { openDataDirectory } from '../../../src/adapters/storage/data-directory.ts'
 import { lockDirectory } from '../../../src/adapters/storage/directory-lock.ts'
 import { CodedError } from '../../../src/base/errors.ts'
+import { bootIn } from '../storage/boot.ts'
 import { configOf, isAlive, LogBook, pidIn, resultOf, scene, until, untilDead } from './scene.ts'
 
 const linux = { skip: process.platform !== 'linux' }
@@ -42,9 +43,7 @@ async function daemonOn(t: TestContext, dataDir: string, ...scripts: string[]) {
 /** Opens the directory as a daemon does. */
 function boot(directory: string, log: LogBook, waitMs?: number) {
   const wait = waitMs === undefined ? {} : { waitMs }
-  return openDataDirectory(directory, {
-    beforeBoot: path => clearLeftovers({ directory: path, logger: log, ...wait }),
-  })
+  return bootIn(directory, { first: path => clearLeftovers({ directory: path, logger: log, ...wait }) })
 }
 
 const isLocked = (directory: string): boolean => {

@@ -149,16 +149,20 @@ test('whoever comes back too late is told how many events are lost, and goes on 
   assert.equal(await metric('event_gaps_total'), 1)
 })
 
-test('an id of another life of the node, or of an event that never was, is a gap too', async () => {
+test('an id of another life of the node, or of an event that never was, is a gap too, and says which', async () => {
   const { url, log } = await running()
   log('info', 'ready', {})
-  for (const id of ['2-1', '3-99']) {
+  // A directory that was emptied begins with the same boot number again.
+  const reasons = { '2-1': 'other-boot', '3.0a1b2c-1': 'other-boot', '3-2': 'ahead', '3-99999': 'ahead' }
+  for (const [id, reason] of Object.entries(reasons)) {
     const followed = await follow(url, '', { 'last-event-id': id })
     await until('the gap and the event', () => followed.frames.length === 2)
+    const [gap, next] = followed.frames
     assert.deepEqual(
-      [followed.frames[0]?.event, followed.frames[0]?.body['reason'], followed.frames[1]?.id],
-      ['gap', 'other-boot', '3-1'],
+      [gap?.event, gap?.body['reason'], gap?.body['after'], next?.id],
+      ['gap', reason, id, '3-1'],
     )
+    assert.match(String(gap?.body['detail']), reason === 'ahead' ? /not come/ : /started anew/)
   }
 })
 

@@ -40,6 +40,8 @@ test('bodies of other types are refused', async () => {
     'application/x-www-form-urlencoded',
     'multipart/form-data',
     'application/jsonx',
+    'application/json; charset=latin1',
+    'application/json;charset="UTF-16"',
     'nonsense',
   ]) {
     isProblem(
@@ -57,11 +59,18 @@ test('bodies of other types are refused', async () => {
     'UNSUPPORTED_MEDIA_TYPE',
   )
   isProblem(await ask(post('/v1/tasks', '{}', { 'content-encoding': 'gzip' })), 'UNSUPPORTED_MEDIA_TYPE')
-  assert.equal(
-    (await ask(post('/v1/tasks', { type: 'echo' }, { 'content-type': 'application/json; charset=utf-8' })))
-      .statusCode,
-    202,
-  )
+  for (const charset of ['charset=utf-8', 'charset="UTF-8"', 'version=1; Charset=utf8']) {
+    const headers = { 'content-type': `application/json; ${charset}` }
+    assert.equal((await ask(post('/v1/tasks', { type: 'echo' }, headers))).statusCode, 202, charset)
+  }
+})
+
+test('an expectation that cannot be met is refused like any other bad request', async () => {
+  const { ask } = await subject()
+  const problem = isProblem(await ask({ url: '/v1/status', headers: { expect: 'foo' } }), 'BAD_REQUEST')
+  assert.match(String(problem['detail']), /100-continue/)
+  const { statusCode } = await ask(post('/v1/tasks', { type: 'echo' }, { expect: '100-Continue' }))
+  assert.equal(statusCode, 202)
 })
 
 test('a page of another site can neither read through a name of its own nor write', async () => {

@@ -243,7 +243,7 @@ export function sample(options: SampleOptions = {}): Sample {
     ],
     ...options.node,
   }
-  const events = new EventLog(3, options.events)
+  const events = new EventLog('3', options.events)
   const lines: FaceParts['logger'] = {
     log: (level, event, fields) => seen.logged.push({ level, event, fields }),
   }

@@ -134,6 +134,36 @@ test('stop ends within two seconds when a peer is frozen and megabytes wait for 
   assert.ok(tookMs < 2_000, `${tookMs.toFixed(0)} ms`)
 })
 
+test('a stop with little time left flushes what is taken in it and waits for nobody longer', async () => {
+  const [a, b] = [await startPeer(), await peer()]
+  const frozen = await child()
+  assert.ok((await a.dial(frozen.address)).ok)
+  const link = await a.link(b)
+  frozen.process.kill('SIGSTOP')
+  a.transport.send(link, ping(7))
+  const startedAt = performance.now()
+  await a.transport.stop(100)
+  const tookMs = performance.now() - startedAt
+  frozen.process.kill('SIGCONT')
+  assert.ok(tookMs < 400, `${tookMs.toFixed(0)} ms`)
+  await b.wait('frame', ({ message }) => message.type === 'ping' && message.seq === 7)
+  assert.equal((await b.wait('link-down')).cause, 'remote')
+  await a.stop()
+})
+
+test('a stop without any time is over at once', async () => {
+  const a = await startPeer()
+  const frozen = await child()
+  assert.ok((await a.dial(frozen.address)).ok)
+  frozen.process.kill('SIGSTOP')
+  const startedAt = performance.now()
+  await a.transport.stop(0)
+  const tookMs = performance.now() - startedAt
+  frozen.process.kill('SIGCONT')
+  assert.ok(tookMs < 300, `${tookMs.toFixed(0)} ms`)
+  await a.stop()
+})
+
 test('stop is idempotent, and dials after it fail', async () => {
   const [a, b] = [await startPeer(), await peer()]
   await Promise.all([a.stop(), a.stop()])

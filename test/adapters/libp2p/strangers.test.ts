@@ -3,13 +3,15 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { after, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { toMultiaddr } from '../../../src/adapters/libp2p/addresses.ts'
 import { Counters } from '../../../src/adapters/libp2p/counters.ts'
 import { createHost } from '../../../src/adapters/libp2p/host.ts'
 import { LINK_OPEN_MS, UPGRADE_MS } from '../../../src/adapters/libp2p/limits.ts'
+import { type Caller, Strangers } from '../../../src/adapters/libp2p/strangers.ts'
 import { Wires } from '../../../src/adapters/libp2p/wire.ts'
-import { type Peer, type PeerOptions, ping, startPeer } from './peer-fixture.ts'
+import { type LogLine, type Peer, type PeerOptions, ping, startPeer } from './peer-fixture.ts'
 
 const ends: (() => Promise<void>)[] = []
 after(() => Promise.all(ends.map(end => end())))
@@ -121,11 +123,12 @@ test('more connections a second from one address than libp2p allows by default a
 
 test('a libp2p node that connects and never opens a link is cut off', async () => {
   const a = await peer()
+  const logger = { log: () => undefined }
   const host = await createHost({
     key: await generateKeyPair('Ed25519'),
     topic: 'other',
-    logger: { log: () => undefined },
-    protector: new Wires(new Counters()).protector(undefined),
+    logger,
+    protector: new Wires(new Strangers({ counters: new Counters(), logger })).protector(undefined),
     allowPeers: new Set(),
     onGossipCopy: () => undefined,
   })
@@ -138,4 +141,67 @@ test('a libp2p node that connects and never opens a link is cut off', async () =
   await a.until(() => connection.status !== 'open' || undefined, LINK_OPEN_MS + 2_000)
   assert.equal(a.metric('transport_links_cut_total', { reason: 'no-link-stream' }), 1)
   assert.equal(a.seen('link-up').length, 0)
+})
+
+const saidOf = ({ logs }: { logs: readonly LogLine[] }) => logs.filter(({ event }) => event === 'strangers')
+
+test('a node with another cluster key is said by the node that it knocks at', async () => {
+  const [a, b] = [await peer({ clusterKey: 'a'.repeat(64) }), await peer({ clusterKey: 'b'.repeat(64) })]
+  const result = await b.dial(a.address)
+  assert.ok(!result.ok && result.reason === 'wrong-key')
+  await a.until(() => saidOf(a).length > 0 || undefined)
+  const [line, ...others] = saidOf(a)
+  assert.ok(line)
+  const { from, detail, ...said } = line.fields
+  assert.deepEqual([line.level, said, others], ['warn', { count: 1, end: 'no-handshake' }, []])
+  assert.match(String(from), /^127\.0\.0\.1:\d+$/)
+  assert.match(String(detail), /another cluster key/)
+  assert.deepEqual(saidOf(b), [])
+})
+
+test('a node that dials itself, being among its own seeds, is no stranger', async () => {
+  for (const clusterKey of [undefined, 'c'.repeat(64)]) {
+    const a = await peer({ clusterKey })
+    for (let i = 0; i < 5; i++) {
+      const result = await a.dial(a.address, { forceNew: true })
+      assert.ok(!result.ok && result.reason === 'self')
+    }
+    // Whoever comes after them is the first to be counted.
+    const { cut } = await stranger(a, randomBytes(500))
+    await cut
+    await a.until(() => a.metric('transport_strangers_total') > 0 || undefined)
+    assert.equal(a.metric('transport_strangers_total'), 1)
+  }
+})
+
+test('strangers are said at once, then once a while with their number, and not while the node stops', async () => {
+  const lines: LogLine[] = []
+  const counters = new Counters()
+  const logger = {
+    log: (level: string, event: string, fields: LogLine['fields'] = {}) =>
+      lines.push({ level, event, fields }),
+  }
+  const strangers = new Strangers({ counters, logger, everyMs: 300 })
+  let port = 0
+  const knock = (more: Partial<Caller> = {}) => {
+    const closers: (() => void)[] = []
+    const onClose = (tell: () => void) => closers.push(tell)
+    const remote = `10.0.0.9:${++port}`
+    strangers.came({ remote, local: '10.0.0.1:7946', linked: false, foreign: true, onClose, ...more })
+    for (const close of closers) close()
+  }
+  const countsOf = () => lines.map(({ fields }) => fields['count'])
+  knock({ linked: true })
+  assert.equal(lines.length, 0)
+  for (let i = 0; i < 4; i++) knock()
+  assert.deepEqual([countsOf(), lines[0]?.fields['from']], [[1], '10.0.0.9:2'])
+  while (lines.length < 2) await pause(5)
+  assert.deepEqual([countsOf(), lines[1]?.fields['from']], [[1, 3], '10.0.0.9:5'])
+  knock({ foreign: false })
+  strangers.stop()
+  knock()
+  await pause(400)
+  assert.deepEqual(countsOf(), [1, 3])
+  assert.equal(counters.value('transport_strangers_total', { end: 'foreign' }), 5)
+  assert.equal(counters.value('transport_strangers_total', { end: 'no-handshake' }), 1)
 })

@@ -9,6 +9,7 @@ import { after, test } from 'node:test'
 import { openDataDirectory } from '../../../src/adapters/storage/data-directory.ts'
 import { openStore } from '../../../src/adapters/storage/store.ts'
 import { CodedError } from '../../../src/base/errors.ts'
+import { bootIn } from './boot.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'roundtable-dir-'))
 after(() => rmSync(root, { recursive: true }))
@@ -32,7 +33,7 @@ const literally = (text: string): RegExp => new RegExp(text.replace(/[.*+?^${}()
 
 test('a missing data directory is created for this user alone, files included', async () => {
   const path = join(fresh(), 'deeper')
-  const directory = await openDataDirectory(path)
+  const directory = await bootIn(path)
   await (await openStore(directory.file('store.sqlite'))).close()
   assert.equal(statSync(path).mode & 0o777, 0o700)
   assert.equal(statSync(join(path, '..')).mode & 0o777, 0o700)
@@ -45,18 +46,29 @@ test('a missing data directory is created for this user alone, files included', 
 test('each boot has the next number, on disk before it is told', async () => {
   const path = fresh()
   for (const boot of [1, 2, 3]) {
-    const directory = await openDataDirectory(path)
+    const directory = await bootIn(path)
     assert.equal(directory.boot, boot)
     assert.equal(JSON.parse(readFileSync(directory.file('boot.json'), 'utf8')).boot, boot)
     await directory.close()
   }
 })
 
+test('a directory that is only opened has no new life: whoever refuses what lies in it has changed nothing', async () => {
+  const path = fresh()
+  await (await bootIn(path)).close()
+  const before = readFileSync(join(path, 'boot.json'), 'utf8')
+  await (await openDataDirectory(path)).close()
+  assert.equal(readFileSync(join(path, 'boot.json'), 'utf8'), before)
+  const next = await bootIn(path)
+  assert.equal(next.boot, 2)
+  await next.close()
+})
+
 test('the incarnation follows the wall clock and never goes back with it', async () => {
   const path = fresh()
   const seen: number[] = []
   for (const wallMs of [1000.7, 500, 400, 2000]) {
-    const directory = await openDataDirectory(path, { wallMs })
+    const directory = await bootIn(path, { wallMs })
     seen.push(directory.incarnation)
     await directory.close()
   }
@@ -85,7 +97,7 @@ test('kill -9 frees the lock at once, though a child of the killed process lives
       holder.kill('SIGKILL')
       await once(holder, 'exit')
       process.kill(child, 0) // throws when the child is gone
-      const directory = await openDataDirectory(path)
+      const directory = await bootIn(path)
       assert.equal(directory.boot, 2)
       await directory.close()
     } finally {
@@ -110,7 +122,7 @@ test('a damaged boot file is refused with what was expected and found, and left 
   ]
   for (const text of damaged) {
     const path = fresh()
-    await (await openDataDirectory(path)).close()
+    await (await bootIn(path)).close()
     writeFileSync(join(path, 'boot.json'), text)
     for (let i = 0; i < 2; i++) {
       await assert.rejects(
@@ -124,7 +136,7 @@ test('a damaged boot file is refused with what was expected and found, and left 
 
 test('a store without its boot file is half a directory and refused', async () => {
   const path = fresh()
-  const directory = await openDataDirectory(path)
+  const directory = await bootIn(path)
   await (await openStore(directory.file('store.sqlite'))).close()
   await directory.close()
   rmSync(join(path, 'boot.json'))
@@ -136,9 +148,9 @@ test('a store without its boot file is half a directory and refused', async () =
 
 test('a leftover of an interrupted boot does not stop the next one', async () => {
   const path = fresh()
-  await (await openDataDirectory(path)).close()
+  await (await bootIn(path)).close()
   writeFileSync(join(path, 'boot.json.tmp'), '{"bo')
-  const directory = await openDataDirectory(path)
+  const directory = await bootIn(path)
   assert.equal(directory.boot, 2)
   assert.ok(!readdirSync(path).includes('boot.json.tmp'))
   await directory.close()

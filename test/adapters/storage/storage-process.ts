@@ -4,9 +4,9 @@
  */
 import { spawn } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
-import { openDataDirectory } from '../../../src/adapters/storage/data-directory.ts'
 import { openStore } from '../../../src/adapters/storage/store.ts'
 import { CodedError } from '../../../src/base/errors.ts'
+import { bootIn } from './boot.ts'
 
 const say = (value: unknown): Promise<void> =>
   new Promise(resolve => process.stdout.write(`${JSON.stringify(value)}\n`, () => resolve()))
@@ -15,7 +15,7 @@ const codeOf = (error: unknown): string => (error instanceof CodedError ? error.
 
 /** Holds the directory until it is killed, with a child that outlives it. */
 async function hold(path: string): Promise<void> {
-  await openDataDirectory(path)
+  await bootIn(path)
   const child = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' })
   await say({ child: child.pid })
   setInterval(() => {}, 60_000)
@@ -41,7 +41,7 @@ async function commit(path: string): Promise<void> {
  * a start finds once there is room again.
  */
 async function fill(path: string): Promise<void> {
-  const directory = await openDataDirectory(path)
+  const directory = await bootIn(path)
   const file = directory.file('store.sqlite')
   const ballast = directory.file('ballast')
   writeFileSync(ballast, Buffer.alloc(300_000))
@@ -60,9 +60,9 @@ async function fill(path: string): Promise<void> {
   const later = await store.commit([]).then(() => 'resolved', codeOf)
   await store.close()
   await directory.close()
-  const whileFull = await openDataDirectory(path).then(() => 'opened', codeOf)
+  const whileFull = await bootIn(path).then(() => 'opened', codeOf)
   rmSync(ballast)
-  const next = await openDataDirectory(path)
+  const next = await bootIn(path)
   const again = await openStore(file)
   const found = (await again.load('tasks')).map(row => row.key)
   await again.close()
@@ -73,7 +73,7 @@ async function fill(path: string): Promise<void> {
 /** Says whether directory and store open. */
 async function open(path: string): Promise<void> {
   try {
-    const directory = await openDataDirectory(path)
+    const directory = await bootIn(path)
     await (await openStore(directory.file('store.sqlite'))).close()
     await say({ code: 'none' })
   } catch (error) {

@@ -21,8 +21,10 @@ export const events: readonly Route[] = [
     access: 'read',
     summary:
       'What this node sees happen, as server-sent events: the lines of its log from level info up. `event:` is the type, ' +
-      '`data:` an Event, `id:` the boot number and a count. A client that sends the last id that it has as ' +
-      '`Last-Event-ID` goes on where it was; `gap` says that something in between is lost, `cut-off` that the client ' +
+      '`data:` an Event, `id:` which life of the node (boot number and a random part) and a count, as in `3.8f02ac-17`. ' +
+      'A client that sends the last id that it has as `Last-Event-ID` goes on where it was; `gap` says that something in ' +
+      'between is lost and by its `reason` why (`too-old`: no longer kept; `other-boot`: the id is of another life; ' +
+      '`ahead`: no event has this number yet) and goes on with the oldest event kept; `cut-off` that the client ' +
       'read too slowly and must come back, `end` that the node stops. Lines that begin with a colon only keep the ' +
       'connection awake.',
     query: {

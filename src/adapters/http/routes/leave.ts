@@ -8,7 +8,7 @@ export const leave: readonly Route[] = [
     access: 'write',
     summary:
       'Starts the graceful leave: the node drains, hands over and goes, all within `deadlineMs` (`leaveMs` of the ' +
-      'configuration unless told). Answers at once; `/v1/status` tells the phase.',
+      'configuration unless told; 0: as soon as it can). Answers at once; `/v1/status` tells the phase.',
     body: { schema: 'Leave', required: false },
     responses: { 202: { doc: 'It leaves.', schema: 'Leaving' } },
     errors: [],

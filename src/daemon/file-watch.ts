@@ -1,0 +1,54 @@
+/**
+ * Tells when a file is not the one that was read. It is looked at again and again by its status rather than watched: a
+ * mounted ConfigMap changes by a symbolic link two directories up, and an editor by a rename, which watching one inode
+ * misses. What it is compared with is taken before it is read: a change that comes while a daemon starts, which may take
+ * seconds, is a change.
+ */
+import { statSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+
+/** How often the file is looked at, in ms. */
+const LOOK_MS = 1_000
+
+/** What `markOf` says of a file that cannot be looked at. Whoever reads it next says why. */
+const NOTHING = 'nothing'
+
+interface Status {
+  readonly ino: bigint
+  readonly size: bigint
+  readonly mtimeNs: bigint
+}
+
+const textOf = ({ ino, size, mtimeNs }: Status): string => `${ino} ${size} ${mtimeNs}`
+
+/** How the file looks now: another text when it may hold something else. */
+export function markOf(path: string): string {
+  try {
+    return textOf(statSync(path, { bigint: true }))
+  } catch {
+    return NOTHING
+  }
+}
+
+/**
+ * Calls `changed` whenever the file looks otherwise than at the last look, the first of which is `mark`.
+ * @returns ends the watch; idempotent
+ */
+export function watchFile(path: string, mark: string, changed: () => void): () => void {
+  let last = mark
+  let timer: NodeJS.Timeout | undefined
+  const look = async (): Promise<void> => {
+    const now = await stat(path, { bigint: true }).then(textOf, () => NOTHING)
+    if (timer === undefined) return
+    timer = setTimeout(again, LOOK_MS).unref()
+    if (now === last) return
+    last = now
+    changed()
+  }
+  const again = (): void => void look()
+  timer = setTimeout(again, 0).unref()
+  return () => {
+    clearTimeout(timer)
+    timer = undefined
+  }
+}
