@@ -113,7 +113,7 @@ export interface NodeFace {
   work(): WorkLeft
   /** Starts the graceful leave; `done` when the node has left. */
   leave(deadlineMs?: number): Promise<void>
-  /** A new time-ordered task id. */
+  /** A new task id that no other node makes, in the order of time. */
   newTaskId(): string
   readonly nodeId: NodeId
   metrics(): readonly Metric[]
