@@ -15,7 +15,7 @@ export type PeerId = string & { readonly [peerId]: true }
 /** One connection with one link stream, as numbered by the transport adapter; unique for the life of a process. */
 export type LinkId = number & { readonly [linkId]: true }
 
-/** A task's id. Given by the submitter, or a 64-bit time-ordered number in decimal (see `SnowflakeIds`). */
+/** A task's id. Given by the submitter, or a UUID in the order of time (see `Uuids`). */
 export type TaskId = string & { readonly [taskId]: true }
 
 /** One request in flight on this node, local or forwarded. */

@@ -10,7 +10,9 @@
  * When most of the cluster would be dead the likelier cause is here, so it takes `massDeathMs` of the same picture. After
  * that a node that accuses every other observer too is allowed to trust its own eyes: in available mode every side of
  * a partition keeps working, a side of one included. In quorum mode nobody trusts only himself, and without a lease no
- * verdict of this node's own is carried out: it waits, and is counted, until there is a lease or the claims are gone.
+ * verdict of this node's own is carried out: it waits, and is counted, until there is a lease or the claims are gone. A lease
+ * that is back means as a rule that a cut has healed, and those who were accused across it are about to be heard: what was said of
+ * silence under the old picture must stand for a hold under the new one.
  *
  * Of two members each is the other's only observer, and cannot tell its death from a cut between them. Its own word is
  * no majority then: in available mode it is left to trust its own eyes like any other that is alone.
@@ -65,6 +67,8 @@ export class Verdicts {
   readonly #mayEvict: (() => boolean) | undefined
   readonly #cases = new Map<NodeId, Case>()
   #deaths: Instant[] = []
+  /** When cases were judged last: was there a lease, or need of none? */
+  #couldEvict = true
   /** When all cases were judged last: would it have been a mass death? */
   #cautious = false
   #withheld: ReadonlySet<NodeId> = new Set()
@@ -93,13 +97,16 @@ export class Verdicts {
    * @param only when given: these members were newly accused, and only they are judged
    */
   judge(mutedTimeouts: boolean, now: Instant, only?: ReadonlySet<NodeId>): Verdict[] {
+    const mayEvict = this.#mayEvict?.() ?? true
+    if (mayEvict && !this.#couldEvict) this.restartHolds(now)
+    this.#couldEvict = mayEvict
     const accused = this.#accused(only)
     const counts = accused.filter(entry => this.#isMine(entry)).map(entry => this.#count(entry, now))
     const doomed = only === undefined ? this.#doomed(accused, counts) : this.#claims.size
     const cautious = this.#wouldBeMassDeath(doomed, now)
     if (only === undefined) this.#calmed(cautious, now)
     const ripe = counts.flatMap(count => this.#ripe(count, cautious, mutedTimeouts, now) ?? [])
-    const verdicts = this.#released(ripe, only !== undefined)
+    const verdicts = this.#released(ripe, mayEvict, only !== undefined)
     for (const verdict of verdicts) {
       this.#cases.delete(verdict.subject)
       this.#deaths.push(now)
@@ -107,7 +114,7 @@ export class Verdicts {
     return verdicts
   }
 
-  /** This node stood still: nothing has been standing for as long as it seems. */
+  /** This node stood still, or was cut off: nothing has been standing for as long as it seems. */
   restartHolds(now: Instant): void {
     for (const open of this.#cases.values()) {
       if (open.majoritySince !== undefined) open.majoritySince = now
@@ -146,8 +153,7 @@ export class Verdicts {
   }
 
   /** Holds back what this node may not carry out. */
-  #released(ripe: Verdict[], some: boolean): Verdict[] {
-    const mayEvict = this.#mayEvict?.() ?? true
+  #released(ripe: Verdict[], mayEvict: boolean, some: boolean): Verdict[] {
     const held = new Set(mayEvict ? [] : ripe.map(verdict => verdict.subject))
     if (some) for (const id of this.#withheld) if (!mayEvict) held.add(id)
     const same = held.size === this.#withheld.size && [...held].every(id => this.#withheld.has(id))

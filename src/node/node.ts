@@ -9,8 +9,8 @@ import { assert, unreachable } from '../base/assert.ts'
 import { hash32 } from '../base/hash.ts'
 import type { NodeId } from '../base/ids.ts'
 import { Random } from '../base/random.ts'
-import { SnowflakeIds } from '../base/snowflake.ts'
 import { elapsedMs, type Instant, type Now } from '../base/time.ts'
+import { Uuids } from '../base/uuid.ts'
 import type { Mode } from '../grants/config.ts'
 import type { GrantsEffect } from '../grants/effects.ts'
 import type { Grants } from '../grants/grants.ts'
@@ -42,7 +42,7 @@ export class Node implements Machine {
   readonly #operator: Operator
   readonly #departing: Departing
   readonly #joining: Joining
-  readonly #ids: SnowflakeIds
+  readonly #ids: Uuids
   readonly #startedAt: Now
   #ring: Ring
   #live = ''
@@ -56,7 +56,6 @@ export class Node implements Machine {
     this.init = init
     this.#startedAt = now
     this.#viewChangedAt = now.mono
-    this.#ids = new SnowflakeIds(hash32(`${init.nodeId} ${init.boot}`) % 1024)
     this.granting = new Granting(init, now)
     this.membership = new Membership(
       { ...membershipInit(init, random.fork()), ...this.granting.eviction() },
@@ -83,6 +82,7 @@ export class Node implements Machine {
     })
     this.#joining = new Joining(this.membership, init.joinDelayMs ?? 0)
     this.#ring = buildRing([], init.ring)
+    this.#ids = new Uuids(random.fork())
   }
 
   step(input: Input, now: Now): readonly Effect[] {
@@ -120,7 +120,7 @@ export class Node implements Machine {
     return this.gate.open ? 'ready' : 'joining'
   }
 
-  /** A new time-ordered task id, unique in the cluster but for a clash of 10-bit worker numbers in one millisecond. */
+  /** For a task that comes without an id: in the order of time, and given by no other node. */
   newTaskId(now: Now): string {
     return this.#ids.next(now.wall)
   }

@@ -12,7 +12,6 @@ import {
 } from '../node/views.ts'
 import type { Driver } from './driver.ts'
 import type { Clock, Executors, NodeFace, Store, Transport } from './ports.ts'
-import { uniqueId } from './task-ids.ts'
 
 /** What HTTP and the embedding API see of a running node. */
 export function createFace(parts: {
@@ -40,7 +39,7 @@ export function createFace(parts: {
     request: request => driver.request(request),
     control: request => driver.control(request),
     work: () => workOf(node),
-    newTaskId: () => uniqueId(node.newTaskId(clock.now())),
+    newTaskId: () => node.newTaskId(clock.now()),
     async leave(deadlineMs = leaveMs) {
       driver.enqueue({ kind: 'leave', deadlineMs })
       await driver.left

@@ -4,10 +4,10 @@ import fc from 'fast-check'
 import { AssertionError, assert as claim, unreachable } from '../../src/base/assert.ts'
 import { CodedError, ERRORS } from '../../src/base/errors.ts'
 import { hash32 } from '../../src/base/hash.ts'
-import { NODE_ID_PATTERN } from '../../src/base/ids.ts'
+import { NODE_ID_PATTERN, TASK_ID_PATTERN } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
-import { SnowflakeIds } from '../../src/base/snowflake.ts'
 import { wallOf } from '../../src/base/time.ts'
+import { Uuids } from '../../src/base/uuid.ts'
 
 test('equal seeds draw equal numbers, other seeds others', () => {
   const draw = (seed: number) => {
@@ -43,13 +43,13 @@ test('a shuffle keeps every value', () => {
 test('ids rise even when the wall clock steps back or thousands are drawn in a millisecond', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -5_000, max: 5_000 }), { maxLength: 50 }), steps => {
-      const ids = new SnowflakeIds(5)
+      const ids = new Uuids(new Random(5))
       let wall = 1_760_000_000_000
-      let last = 0n
+      let last = ''
       for (const step of steps) {
         wall += step
         for (let i = 0; i < 200; i++) {
-          const id = BigInt(ids.next(wallOf(wall)))
+          const id = ids.next(wallOf(wall))
           assert.ok(id > last)
           last = id
         }
@@ -57,10 +57,21 @@ test('ids rise even when the wall clock steps back or thousands are drawn in a m
     }),
     { numRuns: 20 },
   )
-  const ids = new SnowflakeIds(1)
-  const many = Array.from({ length: 10_000 }, () => ids.next(wallOf(1_760_000_000_000)))
+  const ids = new Uuids(new Random(1))
+  const many = Array.from({ length: 10_000 }, () => ids.next(wallOf(1_760_000_000_000.4)))
   assert.equal(new Set(many).size, many.length)
-  assert.ok(BigInt(many.at(-1) ?? 0) < 2n ** 63n)
+  assert.deepEqual([...many].sort(), many)
+  for (const id of many)
+    assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  assert.match(many[0] ?? '', TASK_ID_PATTERN)
+})
+
+test('two nodes that draw ids in one millisecond never draw the same one', () => {
+  const [one, other] = [new Uuids(new Random(1)), new Uuids(new Random(2))]
+  const ids = Array.from({ length: 1_000 }, () =>
+    [one, other].map(node => node.next(wallOf(1_760_000_000_000))),
+  )
+  assert.equal(new Set(ids.flat()).size, 2_000)
 })
 
 test('every error says a status, what went wrong and what happened to the state', () => {

@@ -190,7 +190,7 @@ test('above eleven members nobody judges whom it does not observe', () => {
   assert.deepEqual(judge(20_000), [])
 })
 
-test('without a lease no verdict is carried out; it is once there is one', () => {
+test('without a lease no verdict is carried out; it is when it has stood for a hold with one', () => {
   let lease = false
   const { accuse, judge, verdicts } = court(eight, () => lease)
   for (const accuser of ['n1', 'n2', 'n3', 'n4']) accuse(accuser, 'n8', 10_000)
@@ -198,8 +198,33 @@ test('without a lease no verdict is carried out; it is once there is one', () =>
   assert.deepEqual(judge(10_800), [])
   assert.deepEqual([...verdicts.withheld], ['n8'])
   lease = true
-  assert.deepEqual(judge(10_900), ['n8'])
+  assert.deepEqual(judge(10_900), [])
   assert.equal(verdicts.withheld.size, 0)
+  assert.deepEqual(judge(11_599), [])
+  assert.deepEqual(judge(11_600), ['n8'])
+})
+
+test('a cut that heals buries nobody: those accused across it have a hold to be heard again', () => {
+  let lease = false
+  const { accuse, judge } = court(eight, () => lease)
+  const accusers = ['n1', 'n2', 'n3', 'n4']
+  for (const accuser of accusers) accuse(accuser, 'n8', 10_000)
+  judge(10_000)
+  judge(20_000)
+  lease = true
+  assert.deepEqual(judge(20_010), [])
+  for (const accuser of accusers) accuse(accuser, 'n8', 20_300, 'timeout', true)
+  assert.deepEqual(judge(20_300), [])
+  assert.deepEqual(judge(30_000), [])
+})
+
+test('a refusal needs no hold once there is a lease', () => {
+  let lease = false
+  const { accuse, judge } = court(eight, () => lease)
+  for (const accuser of ['n1', 'n2', 'n3', 'n4']) accuse(accuser, 'n8', 10_000, 'refused')
+  assert.deepEqual(judge(10_000), [])
+  lease = true
+  assert.deepEqual(judge(10_010), ['n8'])
 })
 
 test('what is held back is forgotten when the claims are taken back', () => {
