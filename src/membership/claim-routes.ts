@@ -1,7 +1,9 @@
 /**
  * Who is told of an accusation? Up to 11 members everybody, every time. Above, those who judge: the co-observers and the
  * accused, over their links, every time it is said; everybody else only once, and of each member only the first two
- * accusers: enough to show it as suspect, and for its fellow observers elsewhere not to wait for its word.
+ * accusers: enough to show it as suspect, and for its fellow observers elsewhere not to wait for its word. What was
+ * said while members were lost, and others judged in their place, is taken back from everybody: a claim that is not taken back
+ * at one judge would convict the living there.
  */
 import type { LinkId, NodeId } from '../base/ids.ts'
 import type { Instant } from '../base/time.ts'
@@ -27,6 +29,9 @@ export class ClaimRoutes {
   readonly #pending = new Map<NodeId, Claim>()
   /** What everybody was told by this node: its withdrawal must be told too. */
   readonly #flooded = new Map<NodeId, Claim>()
+
+  /** Members that this node accused while judges were not where they usually are: all must hear that it takes that back, once. */
+  readonly #scattered = new Map<NodeId, 'told' | 'taken back'>()
 
   constructor(parts: {
     roster: Roster
@@ -75,6 +80,7 @@ export class ClaimRoutes {
   forget(member: NodeId): void {
     this.#pending.delete(member)
     this.#flooded.delete(member)
+    this.#scattered.delete(member)
   }
 
   #isNews({ subject, incarnation, withdrawn }: Claim): boolean {
@@ -105,8 +111,22 @@ export class ClaimRoutes {
       }
     }
     for (const [link, told] of byLink) this.#out.send(link, { type: 'claims', claims: told })
-    // Where the duty has passed over those who are lost, observers are no neighbours any more.
-    if (this.#circle.lost.size > 0) this.#publish([...unreached])
+    this.#publish(claims.filter(claim => this.#concernsAll(claim, unreached.has(claim))))
+  }
+
+  /** Where the duty has passed over those who are lost, observers are no neighbours any more. */
+  #concernsAll({ subject, withdrawn }: Claim, unreached: boolean): boolean {
+    const passedOver = this.#circle.lost.size > 0
+    if (!withdrawn) {
+      if (passedOver) this.#scattered.set(subject, 'told')
+      else if (this.#scattered.get(subject) === 'taken back') this.#scattered.delete(subject)
+      return passedOver && unreached
+    }
+    // Who judged while some were lost may be no observer now, and judges on.
+    const scattered = this.#scattered.get(subject)
+    if (scattered === 'taken back' || (scattered === undefined && !unreached)) return false
+    this.#scattered.set(subject, 'taken back')
+    return true
   }
 
   #linkTo(member: NodeId): LinkId | undefined {

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asLinkId, asNodeId } from '../../src/base/ids.ts'
+import { instantOf, wallOf } from '../../src/base/time.ts'
+import { ClaimRoutes } from '../../src/membership/claim-routes.ts'
+import { ClaimBoard } from '../../src/membership/claims.ts'
+import { Contacts } from '../../src/membership/contact.ts'
+import type { Claim } from '../../src/membership/messages.ts'
+import { Circle } from '../../src/membership/observers.ts'
+import { Outbox } from '../../src/membership/outbox.ts'
+import { Roster } from '../../src/membership/roster.ts'
+import { record } from './records.ts'
+
+const NOW = instantOf(0)
+
+/** `n1` of twenty, which observes the subject, and has links to some. */
+function stage() {
+  const roster = new Roster(record('n1'), 100, NOW, wallOf(0))
+  for (let i = 2; i <= 20; i++) roster.learn(record(`n${i}`), NOW, wallOf(0))
+  const [contacts, circle, out] = [new Contacts(() => 0), new Circle(roster), new Outbox()]
+  const routes = new ClaimRoutes({ roster, contacts, claims: new ClaimBoard(60_000), circle, out })
+  const self = asNodeId('n1')
+  const [subject] = circle.observedBy(self)
+  assert.ok(subject)
+  const claim = (withdrawn: boolean, sequence: number): Claim => ({
+    ...{ accuser: self, subject, incarnation: 1, sequence, evidence: 'timeout', withdrawn },
+  })
+  const linkAll = () => {
+    for (const { record: known } of roster.living()) {
+      const contact = contacts.of(known.peerId, NOW)
+      contact.opened(asLinkId(Number(known.id.slice(1))), undefined, NOW).greeted = true
+    }
+  }
+  /** Claims of the subject that everybody was told, as taken back or not. */
+  const published = () =>
+    out.take().flatMap(effect => {
+      if (effect.kind !== 'publish' || effect.message.type !== 'claims') return []
+      return effect.message.claims.map(each => each.withdrawn)
+    })
+  return { routes, circle, claim, linkAll, published }
+}
+
+test('a claim that everybody was told while members were lost is taken back from everybody when they are back', () => {
+  const { routes, circle, claim, published } = stage()
+  circle.setLost(new Set([asNodeId('n20')]))
+  routes.say([claim(false, 1)])
+  assert.deepEqual(published(), [false])
+  circle.setLost(new Set())
+  for (const sequence of [2, 2, 2]) routes.say([claim(true, sequence)])
+  assert.deepEqual(published(), [true])
+})
+
+test('judges that the lost were replaced by are told too, though all judges of now have a link', () => {
+  const { routes, circle, claim, linkAll, published } = stage()
+  linkAll()
+  circle.setLost(new Set([asNodeId('n20')]))
+  routes.say([claim(false, 1)])
+  assert.deepEqual(published(), [])
+  circle.setLost(new Set())
+  routes.say([claim(false, 1)])
+  routes.say([claim(true, 2)])
+  assert.deepEqual(published(), [true])
+})
+
+test('where a judge has no link any more, everybody is told that a claim is taken back', () => {
+  const { routes, claim, published } = stage()
+  routes.say([claim(false, 1)])
+  assert.deepEqual(published(), [])
+  for (const sequence of [2, 2, 2]) routes.say([claim(true, sequence)])
+  assert.deepEqual(published(), [true])
+})
+
+test('judges with a link are told over it, and nobody else', () => {
+  const { routes, claim, linkAll, published } = stage()
+  linkAll()
+  routes.say([claim(false, 1)])
+  routes.say([claim(true, 2)])
+  assert.deepEqual(published(), [])
+})
