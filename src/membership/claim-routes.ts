@@ -1,9 +1,9 @@
 /**
  * Who is told of an accusation? Up to 11 members everybody, every time. Above, those who judge: the co-observers and the
  * accused, over their links, every time it is said; everybody else only once, and of each member only the first two
- * accusers: enough to show it as suspect, and for its fellow observers elsewhere not to wait for its word. What was
- * said while members were lost, and others judged in their place, is taken back from everybody: a claim that is not taken back
- * at one judge would convict the living there.
+ * accusers: enough to show it as suspect, and for its fellow observers elsewhere not to wait for its word. A claim is
+ * taken back from all judges that were told of it, whoever judges by then, and from everybody when one of them is out of reach:
+ * where it is not taken back it would convict the living.
  */
 import type { LinkId, NodeId } from '../base/ids.ts'
 import type { Instant } from '../base/time.ts'
@@ -30,8 +30,8 @@ export class ClaimRoutes {
   /** What everybody was told by this node: its withdrawal must be told too. */
   readonly #flooded = new Map<NodeId, Claim>()
 
-  /** Members that this node accused while judges were not where they usually are: all must hear that it takes that back, once. */
-  readonly #scattered = new Map<NodeId, 'told' | 'taken back'>()
+  /** Who was told that this node accuses a member: they judge on, whoever observes that member by then. */
+  readonly #told = new Map<NodeId, Set<NodeId>>()
 
   constructor(parts: {
     roster: Roster
@@ -80,7 +80,7 @@ export class ClaimRoutes {
   forget(member: NodeId): void {
     this.#pending.delete(member)
     this.#flooded.delete(member)
-    this.#scattered.delete(member)
+    this.#told.delete(member)
   }
 
   #isNews({ subject, incarnation, withdrawn }: Claim): boolean {
@@ -99,11 +99,12 @@ export class ClaimRoutes {
   #tellJudges(claims: readonly Claim[]): void {
     const self = this.#roster.self.id
     const byLink = new Map<LinkId, Claim[]>()
-    const unreached = new Set<Claim>()
+    const concernsAll = new Set<Claim>()
     for (const claim of claims) {
-      for (const judge of [...this.#circle.observersOf(claim.subject), claim.subject]) {
+      const judges = this.#judgesOf(claim)
+      for (const judge of [...judges, claim.subject]) {
         const link = judge === self ? undefined : this.#linkTo(judge)
-        if (link === undefined && judge !== self && judge !== claim.subject) unreached.add(claim)
+        if (link === undefined && judge !== self && judge !== claim.subject) concernsAll.add(claim)
         if (link === undefined) continue
         const told = byLink.get(link)
         if (told === undefined) byLink.set(link, [claim])
@@ -111,22 +112,24 @@ export class ClaimRoutes {
       }
     }
     for (const [link, told] of byLink) this.#out.send(link, { type: 'claims', claims: told })
-    this.#publish(claims.filter(claim => this.#concernsAll(claim, unreached.has(claim))))
+    // Where the duty has passed over those who are lost, observers are no neighbours any more.
+    const passedOver = this.#circle.lost.size > 0
+    this.#publish(
+      [...concernsAll].filter(
+        ({ subject, withdrawn }) => passedOver || (withdrawn && this.#told.has(subject)),
+      ),
+    )
+    for (const { subject, withdrawn } of claims) if (withdrawn) this.#told.delete(subject)
   }
 
-  /** Where the duty has passed over those who are lost, observers are no neighbours any more. */
-  #concernsAll({ subject, withdrawn }: Claim, unreached: boolean): boolean {
-    const passedOver = this.#circle.lost.size > 0
-    if (!withdrawn) {
-      if (passedOver) this.#scattered.set(subject, 'told')
-      else if (this.#scattered.get(subject) === 'taken back') this.#scattered.delete(subject)
-      return passedOver && unreached
-    }
-    // Who judged while some were lost may be no observer now, and judges on.
-    const scattered = this.#scattered.get(subject)
-    if (scattered === 'taken back' || (scattered === undefined && !unreached)) return false
-    this.#scattered.set(subject, 'taken back')
-    return true
+  /** Those who observe the member now, and those who were told of this node's claim when they did. */
+  #judgesOf({ subject, withdrawn }: Claim): ReadonlySet<NodeId> {
+    const observers = this.#circle.observersOf(subject)
+    const judges = this.#told.get(subject) ?? new Set()
+    if (withdrawn) return new Set([...judges, ...observers])
+    for (const observer of observers) judges.add(observer)
+    this.#told.set(subject, judges)
+    return judges
   }
 
   #linkTo(member: NodeId): LinkId | undefined {

@@ -37,7 +37,10 @@ function stage() {
       if (effect.kind !== 'publish' || effect.message.type !== 'claims') return []
       return effect.message.claims.map(each => each.withdrawn)
     })
-  return { routes, circle, claim, linkAll, published }
+  /** Who was told over a link. */
+  const told = () =>
+    new Set(out.take().flatMap(effect => (effect.kind === 'send' ? [asNodeId(`n${effect.link}`)] : [])))
+  return { routes, roster, circle, claim, linkAll, published, told }
 }
 
 test('a claim that everybody was told while members were lost is taken back from everybody when they are back', () => {
@@ -50,16 +53,21 @@ test('a claim that everybody was told while members were lost is taken back from
   assert.deepEqual(published(), [true])
 })
 
-test('judges that the lost were replaced by are told too, though all judges of now have a link', () => {
-  const { routes, circle, claim, linkAll, published } = stage()
+test('those who judged for members that seemed dead hear it too when a claim is taken back', () => {
+  const { routes, roster, circle, claim, linkAll, told } = stage()
   linkAll()
-  circle.setLost(new Set([asNodeId('n20')]))
+  const { subject } = claim(false, 1)
+  const [gone] = circle.observersOf(subject).filter(id => id !== 'n1')
+  assert.ok(gone)
+  roster.learn(record(gone, { status: 'dead' }), NOW, wallOf(0))
+  const stood = circle.observersOf(subject)
   routes.say([claim(false, 1)])
-  assert.deepEqual(published(), [])
-  circle.setLost(new Set())
-  routes.say([claim(false, 1)])
+  assert.deepEqual(told(), new Set([...stood, subject].filter(id => id !== 'n1')))
+  roster.learn(record(gone, { incarnation: 2 }), NOW, wallOf(0))
+  const [stoodIn] = stood.filter(id => !circle.observersOf(subject).includes(id))
+  assert.ok(stoodIn)
   routes.say([claim(true, 2)])
-  assert.deepEqual(published(), [true])
+  assert.ok(told().has(stoodIn))
 })
 
 test('where a judge has no link any more, everybody is told that a claim is taken back', () => {
