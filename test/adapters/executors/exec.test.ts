@@ -219,7 +219,8 @@ test(
     assert.ok(metric(executors, 'exec_output_cut_bytes_total') > 999_000_000)
     assert.equal(executors.runnerPid(), runner)
     const grown = { own: rssMb(process.pid) - before.own, runner: rssMb(runner) - before.runner }
-    assert.ok(grown.runner < 48 && grown.own < 48, JSON.stringify(grown))
+    // What is free but not yet given back is as large as the collector of garbage likes; what was kept would be ten times this.
+    assert.ok(grown.runner < 128 && grown.own < 128, JSON.stringify(grown))
   },
 )
 
