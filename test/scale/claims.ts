@@ -19,11 +19,17 @@ const BYTES_PER_MEMBER_AND_VECTOR = 2.2
 /** What a voter hears: 400 renewals a second above 200 members, two from each below; a fifth more for news. */
 const RENEWALS_MAX = 480
 
+/**
+ * Until the last of the larger side of a partition has buried the last of the smaller: the longest silence (3 s), the
+ * hold (1 s), a claim that was lost in the cut and is said again (1 s), and half a second for the news to travel.
+ */
+const CUT_MS = 5_500
+
 /** Upper limits in ms: the worst node. */
 const AGREE_MS: readonly (readonly [what: string, of: (one: Outcome) => Spread | undefined, ms: number])[] = [
   ['all agree after the last of a join storm started', one => one.join.agree, 2_000],
   ['all survivors know that a tenth crashed', one => one.crash.agree, 500],
-  ['the 70 % of a partition agree', one => one.majority.agree, 5_000],
+  ['the 70 % of a partition agree', one => one.majority.agree, CUT_MS],
   ['all agree after the partition healed', one => one.heal.agree, 5_000],
   ['all agree after the loss ended', one => one.afterLoss, 5_000],
 ]
