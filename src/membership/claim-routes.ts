@@ -2,8 +2,8 @@
  * Who is told of an accusation? Up to 11 members everybody, every time. Above, those who judge: the co-observers and the
  * accused, over their links, every time it is said; everybody else only once, and of each member only the first two
  * accusers: enough to show it as suspect, and for its fellow observers elsewhere not to wait for its word. A claim is
- * taken back from all judges that were told of it, whoever judges by then, and from everybody when one of them is out of reach:
- * where it is not taken back it would convict the living.
+ * taken back from all who were told of it, however many the members are and whoever judges by then, and from everybody when a
+ * judge is out of reach: where it is not taken back it would convict the living.
  */
 import type { LinkId, NodeId } from '../base/ids.ts'
 import type { Instant } from '../base/time.ts'
@@ -19,6 +19,13 @@ const CLAIMS_MESSAGE_MAX = 400
 /** Of each member so many accusers are told to everybody. */
 const FLOODED_ACCUSERS = 2
 
+/** Who was told that this node accuses a member. They judge on, whoever observes that member by then. */
+interface Told {
+  readonly judges: Set<NodeId>
+  /** Sequence of the withdrawal that everybody was told because a judge was out of reach: once is enough. */
+  takenBack?: number
+}
+
 export class ClaimRoutes {
   readonly #roster: Roster
   readonly #contacts: Contacts
@@ -29,9 +36,8 @@ export class ClaimRoutes {
   readonly #pending = new Map<NodeId, Claim>()
   /** What everybody was told by this node: its withdrawal must be told too. */
   readonly #flooded = new Map<NodeId, Claim>()
-
-  /** Who was told that this node accuses a member: they judge on, whoever observes that member by then. */
-  readonly #told = new Map<NodeId, Set<NodeId>>()
+  /** By the accused; until the claim is forgotten, for a withdrawal is said more than once. */
+  readonly #told = new Map<NodeId, Told>()
 
   constructor(parts: {
     roster: Roster
@@ -51,7 +57,7 @@ export class ClaimRoutes {
   say(claims: readonly Claim[]): void {
     if (claims.length === 0) return
     if (this.#circle.small) {
-      this.#publish(claims)
+      this.#sayToAll(claims)
       return
     }
     this.#tellJudges(claims)
@@ -77,6 +83,7 @@ export class ClaimRoutes {
     this.#publish(due)
   }
 
+  /** This node's claim against the member is gone, or the member itself. */
   forget(member: NodeId): void {
     this.#pending.delete(member)
     this.#flooded.delete(member)
@@ -88,6 +95,15 @@ export class ClaimRoutes {
     if (record?.status !== 'alive' || record.incarnation !== incarnation) return false
     if (withdrawn) return this.#flooded.has(subject)
     return this.#claims.accusers(subject, incarnation, true) < FLOODED_ACCUSERS
+  }
+
+  /** Remembers it: there may be more members when it is taken back. */
+  #sayToAll(claims: readonly Claim[]): void {
+    this.#publish(claims)
+    for (const claim of claims) {
+      if (claim.withdrawn) this.#flooded.delete(claim.subject)
+      else this.#flooded.set(claim.subject, claim)
+    }
   }
 
   #publish(claims: readonly Claim[]): void {
@@ -114,22 +130,27 @@ export class ClaimRoutes {
     for (const [link, told] of byLink) this.#out.send(link, { type: 'claims', claims: told })
     // Where the duty has passed over those who are lost, observers are no neighbours any more.
     const passedOver = this.#circle.lost.size > 0
-    this.#publish(
-      [...concernsAll].filter(
-        ({ subject, withdrawn }) => passedOver || (withdrawn && this.#told.has(subject)),
-      ),
-    )
-    for (const { subject, withdrawn } of claims) if (withdrawn) this.#told.delete(subject)
+    const toAll = [...concernsAll].filter(claim => this.#takesBack(claim) || passedOver)
+    this.#publish(toAll)
+    for (const claim of toAll) if (!claim.withdrawn) this.#flooded.set(claim.subject, claim)
+  }
+
+  /** A judge who was told is out of reach, and not everybody knows that the claim is taken back. */
+  #takesBack({ subject, withdrawn, sequence }: Claim): boolean {
+    const told = this.#told.get(subject)
+    if (!withdrawn || told === undefined || told.takenBack === sequence) return false
+    told.takenBack = sequence
+    return true
   }
 
   /** Those who observe the member now, and those who were told of this node's claim when they did. */
   #judgesOf({ subject, withdrawn }: Claim): ReadonlySet<NodeId> {
     const observers = this.#circle.observersOf(subject)
-    const judges = this.#told.get(subject) ?? new Set()
-    if (withdrawn) return new Set([...judges, ...observers])
-    for (const observer of observers) judges.add(observer)
-    this.#told.set(subject, judges)
-    return judges
+    const told = this.#told.get(subject) ?? { judges: new Set() }
+    if (withdrawn) return new Set([...told.judges, ...observers])
+    for (const observer of observers) told.judges.add(observer)
+    this.#told.set(subject, told)
+    return told.judges
   }
 
   #linkTo(member: NodeId): LinkId | undefined {

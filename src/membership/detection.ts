@@ -64,7 +64,7 @@ export class Detection {
   deaths = 0
   /** Verdicts that were held back, each once: this node held no lease. */
   withheld = 0
-  #withheldNow: ReadonlySet<NodeId> = new Set()
+  #withheldNow: ReadonlySet<NodeId>
 
   constructor(parts: {
     config: MembershipConfig
@@ -90,6 +90,7 @@ export class Detection {
     const { circle } = parts.topology
     this.#routes = new ClaimRoutes({ roster, contacts, claims, circle, out })
     this.#verdicts = new Verdicts(parts.config, { roster, claims, circle }, parts.mayEvict)
+    this.#withheldNow = this.#verdicts.withheld
     // Starts at the incarnation, which is above every sequence of an earlier life.
     this.#sequence = parts.roster.self.incarnation
     this.#mutedUntil = parts.now
@@ -200,9 +201,14 @@ export class Detection {
   }
 
   forget(member: NodeId): void {
-    this.#own.delete(member)
+    this.#drop(member)
     this.#claims.forget(member)
     this.#hearsay.forget(member)
+  }
+
+  /** This node accuses the member no longer, and has said so often enough. */
+  #drop(member: NodeId): void {
+    this.#own.delete(member)
     this.#routes.forget(member)
   }
 
@@ -241,8 +247,7 @@ export class Detection {
 
   #watch(entry: Entry, observes: boolean, now: Now): void {
     const own = this.#own.get(entry.record.id)
-    if (own !== undefined && own.claim.incarnation !== entry.record.incarnation)
-      this.#own.delete(entry.record.id)
+    if (own !== undefined && own.claim.incarnation !== entry.record.incarnation) this.#drop(entry.record.id)
     const standing = this.#own.get(entry.record.id)
     if (standing !== undefined && !standing.claim.withdrawn) {
       if (this.#aliveAfterAll(entry, standing, now.mono)) this.#withdraw(standing, 'heard of by others', now)
@@ -306,8 +311,8 @@ export class Detection {
     for (const [subject, own] of this.#own) {
       if (own.sayAgainAt > now) continue
       own.sayAgainAt = after(now, this.#config.claimIntervalMs)
-      if (own.claim.withdrawn && --own.withdrawalsLeft <= 0) this.#own.delete(subject)
-      else if (!this.#roster.isLiving(subject)) this.#own.delete(subject)
+      if (own.claim.withdrawn && --own.withdrawalsLeft <= 0) this.#drop(subject)
+      else if (!this.#roster.isLiving(subject)) this.#drop(subject)
       else due.push(own.claim)
     }
     for (const claim of due) this.#claims.note(claim, now)

@@ -13,10 +13,10 @@ import { record } from './records.ts'
 
 const NOW = instantOf(0)
 
-/** `n1` of twenty, which observes the subject, and has links to some. */
-function stage() {
+/** `n1` of twenty or so, which observes the subject, and has links to some. */
+function stage(members = 20) {
   const roster = new Roster(record('n1'), 100, NOW, wallOf(0))
-  for (let i = 2; i <= 20; i++) roster.learn(record(`n${i}`), NOW, wallOf(0))
+  for (let i = 2; i <= members; i++) roster.learn(record(`n${i}`), NOW, wallOf(0))
   const [contacts, circle, out] = [new Contacts(() => 0), new Circle(roster), new Outbox()]
   const routes = new ClaimRoutes({ roster, contacts, claims: new ClaimBoard(60_000), circle, out })
   const self = asNodeId('n1')
@@ -66,8 +66,47 @@ test('those who judged for members that seemed dead hear it too when a claim is 
   roster.learn(record(gone, { incarnation: 2 }), NOW, wallOf(0))
   const [stoodIn] = stood.filter(id => !circle.observersOf(subject).includes(id))
   assert.ok(stoodIn)
+  for (const time of [1, 2, 3]) {
+    routes.say([claim(true, 2)])
+    assert.ok(told().has(stoodIn), `each time, for the ${time}. may get lost`)
+  }
+})
+
+test('what everybody was told is taken back from everybody, though all judges have links by then', () => {
+  const { routes, circle, claim, linkAll, published } = stage()
+  circle.setLost(new Set([asNodeId('n20')]))
+  routes.say([claim(false, 1)])
+  circle.setLost(new Set())
+  linkAll()
+  assert.deepEqual(published(), [false])
+  for (const sequence of [2, 2, 2]) routes.say([claim(true, sequence)])
+  routes.flush(NOW)
+  assert.deepEqual(published(), [true])
+})
+
+test('what all eleven were told is taken back from all of them when there are twelve', () => {
+  const { routes, roster, claim, linkAll, published } = stage(11)
+  routes.say([claim(false, 1)])
+  assert.deepEqual(published(), [false])
+  roster.learn(record('n12'), NOW, wallOf(0))
+  linkAll()
   routes.say([claim(true, 2)])
-  assert.ok(told().has(stoodIn))
+  routes.flush(NOW)
+  assert.deepEqual(published(), [true])
+})
+
+test('a claim that is gone leaves nothing behind: the next one is told to those who observe by then', () => {
+  const { routes, roster, circle, claim, linkAll, told } = stage()
+  linkAll()
+  const { subject } = claim(false, 1)
+  const [gone] = circle.observersOf(subject).filter(id => id !== 'n1')
+  assert.ok(gone)
+  routes.say([claim(false, 1)])
+  routes.forget(subject)
+  roster.learn(record(gone, { status: 'dead' }), NOW, wallOf(0))
+  told()
+  routes.say([claim(false, 2)])
+  assert.equal(told().has(gone), false)
 })
 
 test('where a judge has no link any more, everybody is told that a claim is taken back', () => {

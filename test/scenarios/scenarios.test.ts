@@ -28,6 +28,7 @@ test('there is a transcript for every way in which a cluster changes', () => {
       'fast-clock',
       'forget',
       'freeze-and-thaw',
+      'grow-past-eleven',
       'halves-with-namesakes',
       'join-by-seed',
       'join-delay',
