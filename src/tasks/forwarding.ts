@@ -22,11 +22,14 @@ export const FORWARDS_MAX = 10_000
 export const HOPS_MAX = 2
 
 /** Who asked: a face of this node, or a node that forwards. */
-export type Origin = { readonly face: RequestId } | { readonly node: NodeId; readonly id: RequestId }
+export type Origin = ({ readonly face: RequestId } | { readonly node: NodeId; readonly id: RequestId }) & {
+  /** An owner that was asked and is gone since: it may have stored what another refuses now. */
+  readonly lost?: NodeId
+}
 
 interface Pending extends Slotted {
   readonly id: RequestId
-  readonly origin: Origin
+  origin: Origin
   readonly deadline: Instant
 }
 
@@ -131,13 +134,15 @@ export class Forwarding {
 
   /** To the owner of now, within the time limit of before. */
   redirect(entry: Submission, to: NodeId, step: Step): void {
+    entry.origin = { ...entry.origin, lost: entry.to }
     entry.to = to
     this.#send(entry, step)
   }
 
-  /** Takes a submission back, because this node itself is the owner now. */
-  withdraw(entry: Submission): void {
+  /** Takes a submission back, because this node itself is the owner now. Returns who is to be answered. */
+  withdraw(entry: Submission): Origin {
     this.#forget(entry)
+    return { ...entry.origin, lost: entry.to }
   }
 
   tick(step: Step): void {
@@ -245,7 +250,8 @@ export function answer(origin: Origin, reply: TaskReply, step: Step): void {
 }
 
 export function refuse(origin: Origin, failure: Failure, step: Step): void {
-  answerAtOnce(origin, { ok: false, failure }, step)
+  const said = origin.lost === undefined ? failure : afterLoss(origin.lost, failure)
+  answerAtOnce(origin, { ok: false, failure: said }, step)
 }
 
 /** For what rests on nothing, or is durable already. */
@@ -258,6 +264,20 @@ export const unknownTask = (task: TaskId): Failure => ({
   code: 'TASK_UNKNOWN',
   detail: `no live node knows a task ${task}`,
 })
+
+/** Refusals that do not say that nothing was stored, or that say what is there. */
+const SAY_NOTHING_OF_THE_STATE: ReadonlySet<string> = new Set([
+  'TASK_CONFLICT',
+  'OWNER_UNREACHABLE',
+  'RIGHT_ENDED',
+])
+
+/** Who is told "refused" may think that the task is nowhere; the owner that is gone may have it, and bring it back. */
+function afterLoss(lost: NodeId, failure: Failure): Failure {
+  if (SAY_NOTHING_OF_THE_STATE.has(failure.code)) return failure
+  const detail = `${lost} owned the key, was asked, and is gone; its successor says ${failure.code}: ${failure.detail}`
+  return { code: 'OWNER_UNREACHABLE', detail, retryAfterS: failure.retryAfterS ?? 1 }
+}
 
 /** A refusal as it concerns whoever asked here: that another node leaves is not their business, only that it passes. */
 function onward(failure: Failure, from: NodeId): Failure {

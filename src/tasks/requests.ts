@@ -64,8 +64,7 @@ export class Requests {
     for (const submission of forwarding.viewChanged(step)) {
       const owner = view.owner(submission.spec.key)
       if (owner === view.self) {
-        forwarding.withdraw(submission)
-        this.#own(submission.origin, submission.spec, step)
+        this.#own(forwarding.withdraw(submission), submission.spec, step)
       } else if (owner !== undefined) forwarding.redirect(submission, owner, step)
     }
   }

@@ -5,7 +5,7 @@ import { CONFIRMATIONS_MAX, Confirmations } from '../../src/tasks/confirmations.
 import { Counters } from '../../src/tasks/counts.ts'
 import { Step } from '../../src/tasks/effects.ts'
 import { Lent } from './lent.ts'
-import { spec } from './samples.ts'
+import { ringOf, spec, specs } from './samples.ts'
 import { Solo } from './solo.ts'
 
 function made() {
@@ -90,6 +90,19 @@ test('a submission that another node forwards is answered after its disk as well
   solo.diskGoesOn()
   const [reply] = replies()
   assert.equal(reply?.message.type === 'forward-reply' && reply.message.reply.ok, true)
+})
+
+test('who asked an owner that is gone since is not told that nothing is stored, whatever its successor says', () => {
+  const lent = new Lent()
+  const solo = new Solo(lent, {}, ['n1', 'n2'])
+  const task = specs(400).find(({ key }) => ringOf(['n1', 'n2']).owner(key) === 'n2')
+  assert.ok(task)
+  const id = solo.submit(task)
+  assert.equal(solo.reply(id), undefined, 'on its way to n2, which may have it on its disk by now')
+  solo.see(['n1'])
+  assert.equal(codeOf(solo, id), 'OWNER_UNREACHABLE')
+  const reply = solo.reply(id)
+  assert.match(reply?.ok === false ? reply.failure.detail : '', /^n2 .* NOT_ACTING/)
 })
 
 test('as many wait for the disk as the limit says, and no more', () => {
