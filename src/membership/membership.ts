@@ -159,7 +159,7 @@ export class Membership {
     for (const contact of this.#contacts.all()) contact.shift(shiftMs)
     this.#detection.stoodStill(lateMs, shiftMs, now.mono)
     const text = `this node stood still for ${Math.round(lateMs)} ms`
-    this.#news.record(this.#roster.self.id, 'warn', 'stood-still', text, { lateMs }, now)
+    this.#news.record(this.#roster.self.id, 'warn', 'stood-still', text, { lateMs: Math.round(lateMs) }, now)
   }
 
   tick(ringChecksum: string, load: Load, now: Now): void {

@@ -28,7 +28,7 @@ export function sightOf(
   const directMs = detection.directSilenceMs(entry, now)
   const limitMs = detection.limitMs(contact, now)
   return {
-    lastHeardMs: directMs,
+    lastHeardMs: directMs === undefined ? undefined : Math.max(0, directMs),
     rttMs: contact?.srttMs,
     silenceLimitMs: limitMs,
     links: contact?.links.size ?? 0,

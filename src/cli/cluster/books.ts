@@ -82,8 +82,9 @@ export interface Rerun {
 
 export interface Kill {
   readonly node: string
-  /** Wall clock of this machine, in ms. */
+  /** Just before the signal and when the process had ended, wall clock of this machine, in ms: in between it still started attempts. */
   readonly at: number
+  readonly goneAt: number
 }
 
 /** Ends after which another attempt needs no explanation: the node itself saw to it that this one is over. */
@@ -100,7 +101,7 @@ export function findReruns(stories: Iterable<TaskStory>, kill: Kill | undefined)
 }
 
 function reasonFor(runs: readonly Attempt[], kill: Kill | undefined): Rerun['why'] {
-  const before = runs.filter(({ node, startedAt }) => node === kill?.node && startedAt <= (kill?.at ?? 0))
+  const before = runs.filter(({ node, startedAt }) => node === kill?.node && startedAt <= (kill?.goneAt ?? 0))
   // Whatever the victim did explains one run too many, not two.
   if (before.length !== 1 || runs.length > 2) return 'unexplained'
   return before[0]?.outcome === 'succeeded'

@@ -54,9 +54,10 @@ export async function wreak(
     throw new CodedError('CHAOS_TOO_LATE', detail)
   }
   const survivors = fleet.processes.filter(process => process !== victim)
-  const kill = { node: plan.name, at: Date.now() }
-  const noticing = survivors.map(process => noticedAfter(process, kill, signal))
+  const at = Date.now()
+  const noticing = survivors.map(process => noticedAfter(process, { node: plan.name, at }, signal))
   await fleet.kill(victim)
+  const kill = { node: plan.name, at, goneAt: Date.now() }
   say(`killed ${plan.name} (kill -9) with ${settledBy(before)} of its ${ownedBy(before)} tasks done`)
   const noticed = await Promise.all(noticing)
   await watch.until('the takeover', others => hasTakenOver(others, plan), AIM_MS)
@@ -99,7 +100,7 @@ const hasTakenOver = (sample: Sample, victim: NodePlan): boolean =>
 /** @returns `undefined` when it did not notice in time */
 async function noticedAfter(
   survivor: DaemonProcess,
-  kill: Kill,
+  kill: Pick<Kill, 'node' | 'at'>,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const noticed = Promise.withResolvers<number | undefined>()

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { findReruns, joinBooks } from '../../../src/cli/cluster/books.ts'
 import { attempt, record } from '../records.ts'
 
-const KILL = { node: 'victim', at: 1_000 }
+const KILL = { node: 'victim', at: 1_000, goneAt: 1_020 }
 
 function rerunsOf(...attempts: ReturnType<typeof attempt>[]) {
   return findReruns(joinBooks([[record('t', { attempts })]]).values(), KILL).map(({ why }) => why)
@@ -60,11 +60,12 @@ describe('a task that ran twice', () => {
     ])
   })
 
-  test('was only cut off when the victim had not ended it', () => {
+  test('was only cut off when the victim had not ended it, also when it began between the signal and its end', () => {
     for (const end of [undefined, 'lost'] as const)
-      assert.deepEqual(rerunsOf(attempt('victim', 990, end), attempt('b', 1_200, 'succeeded')), [
-        'was-running-on-victim',
-      ])
+      for (const startedAt of [990, 1_010])
+        assert.deepEqual(rerunsOf(attempt('victim', startedAt, end), attempt('b', 1_200, 'succeeded')), [
+          'was-running-on-victim',
+        ])
   })
 
   test('is unexplained when the victim has no part in it, ran it after its restart, or a third run came on top', () => {

@@ -24,7 +24,7 @@ function summaryOf(records: readonly TaskRecord[], more: Partial<Findings> = {})
 }
 
 const havocOf = (noticedMs: Havoc['noticedMs'] = { 'node-1': 90 }): Havoc => ({
-  kill: { node: 'node-2', at: 1_000 },
+  kill: { node: 'node-2', at: 1_000, goneAt: 1_010 },
   victim: planOf('node-2'),
   owned: [done('a'), done('b'), done('c')],
   book: [],
