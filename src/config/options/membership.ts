@@ -35,7 +35,7 @@ export function membershipOptions(): readonly Option[] {
       'silenceMsMax',
       150,
       600_000,
-      'The same, at most: a link with long gaps is given up to this. Not below silenceMsMin.',
+      'The same, at most: a link with long gaps is given up to this. Its round trip and four times the variation of that come on top. Not below silenceMsMin.',
     ),
     times(
       'holdMsSmall',

@@ -27,6 +27,18 @@ test('bodies that are too large, no JSON, not UTF-8, too deep or reach for a pro
   assert.equal(({} as Record<string, unknown>)['x'], undefined)
 })
 
+test('a whole number that would be stored as another one is refused, and named', async () => {
+  const { ask, requests } = await subject()
+  for (const n of ['12345678901234567890', '-9007199254740993', `1${'0'.repeat(60)}`]) {
+    const answer = await ask(post('/v1/tasks', `{"type":"echo","payload":{"deep":[${n}]}}`))
+    isProblem(answer, 'BAD_REQUEST')
+    assert.ok(answer.body.includes(`got ${n.slice(0, 40)}`), answer.body)
+  }
+  assert.equal(requests.length, 0)
+  for (const good of ['9007199254740991', '"12345678901234567890"', '0.12345678901234567', '1e20'])
+    assert.equal((await ask(post('/v1/tasks', `{"type":"echo","payload":${good}}`))).statusCode, 202)
+})
+
 test('the answer to broken JSON does not repeat it', async () => {
   const { ask } = await subject()
   const answer = await ask(post('/v1/tasks', '{"password": hunter2'))
