@@ -49,10 +49,10 @@ const LONG_NUMBER = /\d{16}/
 
 /** A whole number above 2^53 would be stored as another one, and nobody would be told. */
 function refuseInexact(text: string): void {
-  JSON.parse(text, (_key, value: unknown, { source }: { source?: string }) => {
-    if (typeof value !== 'number' || Number.isSafeInteger(value) || !/^-?\d+$/.test(source ?? ''))
-      return value
-    const got = source?.slice(0, 40)
+  JSON.parse(text, (_key: string, value: unknown, context?: { source?: string }) => {
+    const source = context?.source ?? ''
+    if (typeof value !== 'number' || Number.isSafeInteger(value) || !/^-?\d+$/.test(source)) return value
+    const got = source.slice(0, 40)
     throw new CodedError('BAD_REQUEST', `Expected whole numbers within 2^53, got ${got}. Send it as text.`)
   })
 }
