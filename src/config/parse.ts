@@ -10,6 +10,7 @@
  */
 import { availableParallelism, hostname } from 'node:os'
 import { resolve } from 'node:path'
+import type { z } from 'zod'
 import { CodedError, type Problem } from '../base/errors.ts'
 import type { GrantsConfig, Mode } from '../grants/config.ts'
 import { seedAddress } from './addresses.ts'
@@ -119,16 +120,25 @@ interface Checked {
 function check({ option, value, at, base }: Given): Checked {
   const result = option.type.schema.safeParse(value)
   if (!result.success) {
-    const problems = result.error.issues.map(issue => ({
-      at: [at, ...issue.path.map(String)].join('.'),
-      expected: issue.message,
-      got: gotOf(option, value, issue.path),
-    }))
-    return { value: undefined, problems: problems.slice(0, PROBLEMS_MAX) }
+    const problems = result.error.issues.map(issue => problemOf(issue, option, value, at))
+    return { value: undefined, problems: distinct(problems).slice(0, PROBLEMS_MAX) }
   }
   if (option.path !== true) return { value: rebased(result.data, option, base), problems: [] }
   const path = resolve(base, String(result.data))
   return option.fileOf === undefined ? { value: path, problems: [] } : secretFrom(path, option, at)
+}
+
+function problemOf(issue: z.core.$ZodIssue, option: Option, value: unknown, at: string): Problem {
+  const place = [at, ...issue.path.map(String)].join('.')
+  if (issue.code !== 'invalid_key')
+    return { at: place, expected: issue.message, got: gotOf(option, value, issue.path) }
+  const key = String(issue.path.at(-1))
+  return { at: place, expected: issue.issues[0]?.message ?? issue.message, got: `the name ${show(key)}` }
+}
+
+/** A number may be too large in more than one way. */
+function distinct(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map(problem => [JSON.stringify(problem), problem])).values()]
 }
 
 /** Relative paths of task lists count from where they were written, too. */

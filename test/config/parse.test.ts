@@ -87,6 +87,21 @@ executors: { exec: { commands: { sum: { path: ./x, arg: [] } } } }
   assert.match(error.message, /10 problems/)
 })
 
+test('a number that is too large in every way is one problem, and a bad name of a command is named', () => {
+  const text = `
+expectedNodes: 99999999999999999999
+executors: { exec: { commands: { "c d": { path: sum }, ok: { path: sum, env: { "a b": secret } } } } }
+`
+  assert.deepEqual(
+    refusal({ text }).problems.map(({ expected, got }) => [expected, got]),
+    [
+      ['a whole number from 1 to 10000', '100000000000000000000'],
+      ['a command name of letters, digits, ".", "_" and "-"', 'the name "c d"'],
+      ['a variable name', 'the name "a b"'],
+    ],
+  )
+})
+
 test('an unknown key is answered with the nearest known one', () => {
   assert.match(refusal({ text: 'http: { prot: 1 }' }).problems[0]?.expected ?? '', /http\.port/)
   assert.match(refusal({ text: 'port: 1' }).problems[0]?.expected ?? '', /\.port/)
