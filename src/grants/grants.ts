@@ -101,7 +101,7 @@ export class Grants {
   /** @param live all that one can talk to, this node included */
   viewChanged(ring: Ring, live: readonly NodeId[], leaving: boolean, now: Now): void {
     this.#member.viewChanged(ring, leaving)
-    if (this.#rings.add(ring)) this.#member.learned(ring.checksum, now)
+    if (this.#rings.own(ring)) this.#member.learned(ring.checksum, now)
     this.#voting.viewChanged(ring)
     for (const node of live) if (!this.#live.has(node)) this.#member.hasten(node, now)
     this.#live = new Set(live)

@@ -19,6 +19,7 @@ export class Rings implements KnownRings {
   /** Oldest use first. */
   readonly #known = new Map<string, Ring>()
   readonly #asked = new Map<string, Instant>()
+  #own: string | undefined
   /** Tells that were not what they said, or were not asked for. */
   refused = 0
 
@@ -34,12 +35,18 @@ export class Rings implements KnownRings {
     return this.#known.size
   }
 
+  /** This node's own ring. It is not forgotten for rings of others: nobody might ever name it to this node again. */
+  own(ring: Ring): boolean {
+    this.#own = ring.checksum
+    return this.add(ring)
+  }
+
   /** True when it was not known. */
   add(ring: Ring): boolean {
     const isNew = !this.#known.delete(ring.checksum)
     this.#known.set(ring.checksum, ring)
     this.#asked.delete(ring.checksum)
-    if (this.#known.size > RINGS_MAX) this.#known.delete(this.#known.keys().next().value as string)
+    if (this.#known.size > RINGS_MAX) this.#forget()
     return isNew
   }
 
@@ -69,6 +76,11 @@ export class Rings implements KnownRings {
       return false
     }
     return this.add(ring)
+  }
+
+  #forget(): void {
+    const oldest = [...this.#known.keys()].find(checksum => checksum !== this.#own)
+    if (oldest !== undefined) this.#known.delete(oldest)
   }
 }
 

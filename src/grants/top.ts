@@ -15,6 +15,7 @@ import type { NodeId } from '../base/ids.ts'
 import { elapsedMs, type Instant, type Now } from '../base/time.ts'
 import type { GrantsEffect } from './effects.ts'
 import type { TopMessage, TopTell } from './messages.ts'
+import { baseOf, isMajority } from './voter-list.ts'
 import type { Voters } from './voters.ts'
 
 /** How often the other voters are asked, in ms. */
@@ -128,12 +129,15 @@ export class Top {
 
   /** Could a quorum have voted whose votes nobody has told? */
   #coversEveryQuorum(): boolean {
-    if (this.#voters.list === undefined || !this.#voters.includes(this.#self)) return false
+    const { list } = this.#voters
+    if (list === undefined || !this.#voters.includes(this.#self)) return false
+    // While the list changes, quorums of the old one may have voted before: the joint list asks for more, and knows less.
+    const { names } = baseOf(list)
     const others = this.#voters.names.filter(name => name !== this.#self)
     const silent = others.filter(name => !this.#answers.has(name))
     if (silent.length === 0) return true
     const forgetful = others.filter(name => this.#answers.has(name) && this.#answers.get(name) === undefined)
-    return [this.#self, ...forgetful].every(one => !this.#voters.isQuorum(new Set([...silent, one])))
+    return [this.#self, ...forgetful].every(one => !isMajority(names, new Set([...silent, one]), list.fixed))
   }
 
   #persist(then: readonly GrantsEffect[]): void {

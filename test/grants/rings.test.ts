@@ -48,6 +48,17 @@ test('so many rings are known, the one that was added last longest', () => {
   assert.equal(rings.size, RINGS_MAX)
 })
 
+test('its own ring a node never forgets, however many rings of others it is told', () => {
+  const rings = made()
+  assert.equal(rings.own(both), true)
+  for (let i = 0; i < 3 * RINGS_MAX; i++) rings.add(ringOf(`n${i}`))
+  assert.ok(rings.get(both.checksum) !== undefined)
+  assert.equal(rings.size, RINGS_MAX)
+  rings.own(onlyA)
+  for (let i = 0; i < RINGS_MAX; i++) rings.add(ringOf(`m${i}`))
+  assert.equal(rings.get(both.checksum), undefined, 'it is not its own any more')
+})
+
 test('so many rings are asked for at a time', () => {
   const rings = made()
   for (let i = 0; i < ASKED_MAX; i++) assert.ok(rings.ask(asNodeId(`ring-${i}`), at(0)))

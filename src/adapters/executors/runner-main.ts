@@ -41,7 +41,7 @@ const KILL_LEAD_MS = 200
 const GONE_LOOK_MS = 5
 
 /** The mark is what all commands of this runner bear in their environment; the directory is empty when there is none. */
-const [mark = '', lockIn = ''] = process.argv.slice(2)
+const [mark = '', lockIn = '', daemon = ''] = process.argv.slice(2)
 const running = new Map<number, ChildCommand>()
 const sweeps = new StraySweeps()
 const cuts = new DeadlineWatch(KILL_LEAD_MS, id => running.get(id)?.cutOff())
@@ -100,7 +100,9 @@ function receive(chunk: Buffer): void {
     if (order === undefined) throw new Error('the daemon sent something that is no order')
     if (ending) continue
     keepDeadlines()
-    obey(order)
+    // Orders that wait in the socket outlive who gave them: a dead daemon's keys are acted for elsewhere by now.
+    if (process.ppid !== Number(daemon)) end(0)
+    else obey(order)
   }
 }
 

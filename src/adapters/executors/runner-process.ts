@@ -122,7 +122,7 @@ export class RunnerProcess {
 
   constructor(init: RunnerProcessInit) {
     this.#init = init
-    const args = [...RUNNER_FLAGS, init.script ?? SCRIPT, init.mark, init.lockIn ?? '']
+    const args = [...RUNNER_FLAGS, init.script ?? SCRIPT, init.mark, init.lockIn ?? '', String(process.pid)]
     this.#child = spawn(process.execPath, args, {
       env: { ...baseEnvironment(), ...RUNNER_ENVIRONMENT, ...init.env },
       detached: true, // Not in the terminal's group: Ctrl-C is for the daemon, which may drain.

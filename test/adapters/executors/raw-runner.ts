@@ -50,7 +50,7 @@ export interface RawRunner {
 /** Resolves once the runner obeys, so that no deadline of a test runs while it starts. */
 export async function rawRunner(t: TestContext, lockIn = ''): Promise<RawRunner> {
   const mark = randomUUID()
-  const child = spawn(process.execPath, ['--no-warnings', PROGRAM, mark, lockIn], {
+  const child = spawn(process.execPath, ['--no-warnings', PROGRAM, mark, lockIn, String(process.pid)], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
   t.after(() => child.kill('SIGKILL'))

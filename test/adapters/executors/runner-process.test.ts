@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { encodeFrame, FRAME_BYTES_MAX } from '../../../src/adapters/executors/frames.ts'
 import { RunnerProcess } from '../../../src/adapters/executors/runner-process.ts'
@@ -47,6 +49,24 @@ for (const [what, source] of [
     assert.equal(log.count('runner-lost'), 1)
   })
 }
+
+test('an order that was on its way when the daemon died is not begun: others act for its keys by now', async t => {
+  const program = join(import.meta.dirname, 'dying-daemon.ts')
+  const { directory } = scene(t)
+  for (const time of [1, 2, 3]) {
+    const file = join(directory, `acted-${time}`)
+    const daemon = spawn(process.execPath, ['--no-warnings', program, file, randomUUID()], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const printed = text(daemon.stdout)
+    await once(daemon, 'exit')
+    const runner = Number(await printed)
+    assert.equal(isAlive(runner), true, 'it stands still')
+    process.kill(runner, 'SIGCONT')
+    await untilDead(runner)
+    assert.equal(existsSync(file), false)
+  }
+})
 
 test('a runner that ignores the order to stop is killed', async t => {
   const { runner, log } = strangeRunner(t, `channel.on('data', () => {})`)
