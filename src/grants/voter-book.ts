@@ -247,17 +247,15 @@ export class VoterBook implements Voters {
 
   #heard(from: NodeId, tell: VotersTell, now: Now): void {
     const { list } = tell
-    if (list === undefined || !isSound(list)) {
-      if (list !== undefined) {
-        this.#conflict('voters-malformed', from, list)
-        return
-      }
-      // It has none, or none any more: what it said before it lost its disk counts for no list.
-      this.#statements.note(from, tell)
-      if (this.#disk !== undefined) this.#tell([from])
+    if (list !== undefined && !isSound(list)) {
+      this.#conflict('voters-malformed', from, list)
       return
     }
     this.#statements.note(from, tell)
+    if (list === undefined) {
+      if (this.#disk !== undefined) this.#tell([from])
+      return
+    }
     this.#change.heardOf(list.ballot)
     this.#consider(from, tell, list, now)
     const mine = this.#disk

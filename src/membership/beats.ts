@@ -9,11 +9,14 @@
  * them), but passed on they stay young: each hop adds the delay of its way, so over slow links the dead would seem to
  * live as long as somebody talks of them.
  *
+ * A count that stood still for a minute says nothing any more and is not passed on: since counts come round, after a long cut what
+ * one side knew last would seem to be ahead of what the other knows, or the other way about.
+ *
  * On the wire a vector is two characters a member in the order of the circle, and names the view whose order that is.
  * The last few orders are kept, so that vectors can be read while views change.
  */
 import type { NodeId } from '../base/ids.ts'
-import type { Instant } from '../base/time.ts'
+import { elapsedMs, type Instant } from '../base/time.ts'
 import { type Circle, placeOf } from './observers.ts'
 import type { Entry, RosterView } from './roster.ts'
 
@@ -26,6 +29,8 @@ const ROUND = BASE * BASE - 1
 const UNKNOWN = ROUND
 /** A count so far ahead is no news but an old frame: one that was under way for more than eight minutes. */
 const AHEAD_MAX = ROUND / 4
+/** A count that has not changed for so long, in ms, is as good as unknown. Far less than the time after which counts come round. */
+const STALE_MS = 60_000
 /** Orders of earlier views that can still be read. */
 const ORDERS_KEPT = 6
 
@@ -52,6 +57,7 @@ export class Beats {
   /** The counts as they are written. */
   #letters = new Uint8Array(0)
   #heardAt = new Float64Array(0)
+  #changedAt = new Float64Array(0)
   #own = 0
   #written: string | undefined
   /** Vectors whose view this node does not know, and such as are no vectors. */
@@ -75,9 +81,9 @@ export class Beats {
   }
 
   /** The vector, and the view that it is ordered by. */
-  write(): { readonly order: number; readonly beats: string } {
+  write(now: Instant): { readonly order: number; readonly beats: string } {
     this.#refresh()
-    this.#written ??= this.#spell()
+    this.#written ??= this.#spell(now)
     return { order: this.#order.digest, beats: this.#written }
   }
 
@@ -111,8 +117,15 @@ export class Beats {
     return at === undefined || at === Number.NEGATIVE_INFINITY ? undefined : (at as Instant)
   }
 
-  shift(lateMs: number): void {
-    for (let i = 0; i < this.#heardAt.length; i++) this.#heardAt[i] = (this.#heardAt[i] ?? 0) + lateMs
+  /**
+   * This node stood still: its silence is not the others', but their counts went on.
+   * @param shiftMs how far the monotonic clock ran meanwhile; less than `lateMs` where the machine was suspended
+   */
+  stoodStill(lateMs: number, shiftMs: number): void {
+    for (let i = 0; i < this.#heardAt.length; i++) {
+      this.#heardAt[i] = (this.#heardAt[i] ?? 0) + shiftMs
+      this.#changedAt[i] = (this.#changedAt[i] ?? 0) - (lateMs - shiftMs)
+    }
   }
 
   #readDirectly(beats: string, now: Instant): void {
@@ -131,30 +144,41 @@ export class Beats {
   #take(index: number, count: number, now: Instant): void {
     const known = this.#counts[index]
     if (count === known || count >= UNKNOWN || known === undefined) return
-    if (known === UNKNOWN) {
+    if (known === UNKNOWN || this.#isStale(index, now)) {
       // What was counted before this node listened says nothing of now.
-      this.#set(index, count)
+      this.#set(index, count, now)
       return
     }
     const ahead = count > known ? count - known : count - known + ROUND
     if (ahead > AHEAD_MAX) return
-    this.#set(index, count)
+    this.#set(index, count, now)
     this.#heardAt[index] = now
   }
 
-  #spell(): string {
+  #isStale(index: number, now: Instant): boolean {
+    return elapsedMs((this.#changedAt[index] ?? 0) as Instant, now) > STALE_MS
+  }
+
+  #spell(now: Instant): string {
     const self = this.#roster.get(this.#roster.self.id)
     const { spots } = this.#order
     const index = self === undefined ? -1 : placeOf(spots, self)
-    if (spots[index]?.record.id === self?.record.id) this.#set(index, this.#own)
+    if (spots[index]?.record.id === self?.record.id) this.#set(index, this.#own, now)
+    // The count itself is kept, so that it is known again when others repeat it.
+    for (let i = 0; i < spots.length; i++) if (this.#isStale(i, now)) this.#spellCount(i, UNKNOWN)
     let text = ''
     for (let from = 0; from < this.#letters.length; from += CHUNK)
       text += Reflect.apply(String.fromCharCode, undefined, this.#letters.subarray(from, from + CHUNK))
     return text
   }
 
-  #set(index: number, count: number): void {
+  #set(index: number, count: number, now: Instant): void {
     this.#counts[index] = count
+    this.#changedAt[index] = now
+    this.#spellCount(index, count)
+  }
+
+  #spellCount(index: number, count: number): void {
     this.#letters[2 * index] = LETTERS[Math.trunc(count / BASE)] ?? FIRST
     this.#letters[2 * index + 1] = LETTERS[count % BASE] ?? FIRST
   }
@@ -167,16 +191,20 @@ export class Beats {
     const places = placesOf(before.spots, spots)
     const counts = this.#counts
     const heardAt = new Float64Array(spots.length).fill(Number.NEGATIVE_INFINITY)
+    const changedAt = heardAt.slice()
     this.#counts = new Uint16Array(spots.length).fill(UNKNOWN)
     this.#letters = new Uint8Array(2 * spots.length).fill(LETTERS[BASE - 1] ?? FIRST)
     for (let i = 0; i < places.length; i++) {
       const place = places[i] ?? -1
       if (place < 0) continue
-      this.#set(place, counts[i] ?? UNKNOWN)
+      this.#counts[place] = counts[i] ?? UNKNOWN
+      this.#spellCount(place, counts[i] ?? UNKNOWN)
       heardAt[place] = this.#heardAt[i] ?? Number.NEGATIVE_INFINITY
+      changedAt[place] = this.#changedAt[i] ?? Number.NEGATIVE_INFINITY
     }
     this.#order = { digest: this.#roster.digest(), spots }
     this.#heardAt = heardAt
+    this.#changedAt = changedAt
     this.#written = undefined
     this.#old = [{ ...before, places: undefined }, ...this.#old].slice(0, ORDERS_KEPT)
     for (const old of this.#old) old.places = undefined

@@ -65,6 +65,7 @@ export class ClaimRoutes {
       const told = this.#flooded.get(claim.subject)
       if (claim.withdrawn ? told !== undefined : told?.sequence !== claim.sequence)
         this.#pending.set(claim.subject, claim)
+      else if (claim.withdrawn) this.#pending.delete(claim.subject)
     }
   }
 
@@ -101,6 +102,7 @@ export class ClaimRoutes {
   #sayToAll(claims: readonly Claim[]): void {
     this.#publish(claims)
     for (const claim of claims) {
+      this.#pending.delete(claim.subject)
       if (claim.withdrawn) this.#flooded.delete(claim.subject)
       else this.#flooded.set(claim.subject, claim)
     }

@@ -1,5 +1,5 @@
 import type { NodeId } from '../base/ids.ts'
-import { type Instant, later } from '../base/time.ts'
+import { after, type Instant, later } from '../base/time.ts'
 import type { Beats } from './beats.ts'
 
 /** Indirect news of life older than this says nothing that matters. */
@@ -35,9 +35,10 @@ export class Hearsay {
     return this.#beats.unreadableAt
   }
 
-  shift(lateMs: number): void {
-    for (const [member, at] of this.#lastHeard) this.#lastHeard.set(member, (at + lateMs) as Instant)
-    this.#beats.shift(lateMs)
+  /** As `Beats.stoodStill`. */
+  stoodStill(lateMs: number, shiftMs: number): void {
+    for (const [member, at] of this.#lastHeard) this.#lastHeard.set(member, after(at, shiftMs))
+    this.#beats.stoodStill(lateMs, shiftMs)
   }
 
   forget(member: NodeId): void {

@@ -154,7 +154,7 @@ export class Membership {
     if (standstill === undefined) return
     const { lateMs, shiftMs } = standstill
     this.#roster.shift(shiftMs)
-    this.#hearsay.shift(shiftMs)
+    this.#hearsay.stoodStill(lateMs, shiftMs)
     this.#claims.shift(shiftMs)
     for (const contact of this.#contacts.all()) contact.shift(shiftMs)
     this.#detection.stoodStill(lateMs, shiftMs, now.mono)

@@ -113,7 +113,7 @@ export class Upkeep {
   #probeLarge({ record }: Entry, contact: Contact, now: Instant): void {
     const intervalMs = this.#topology.probeMs(record.id, this.#config.probeIntervalMs)
     this.#probed(contact, intervalMs, now)
-    if (this.#topology.isClose(record.id)) this.#tellLiveness(contact)
+    if (this.#topology.isClose(record.id)) this.#tellLiveness(contact, now)
     // A second link is heard of as often as round trips are measured: it will be closed, or was needed.
     if (!contact.speaks(intervalMs, now)) this.#ping(contact, now)
   }
@@ -122,11 +122,11 @@ export class Upkeep {
     contact.nextProbeAt = after(later(contact.nextProbeAt, after(now, -this.#tickMs)), intervalMs)
   }
 
-  #tellLiveness(contact: Contact): void {
+  #tellLiveness(contact: Contact, now: Instant): void {
     const link = contact.best()
     if (link === undefined) return
     const viewDigest = this.#roster.digest()
-    this.#out.send(link.id, { type: 'liveness', viewDigest, ...this.#beats.write() })
+    this.#out.send(link.id, { type: 'liveness', viewDigest, ...this.#beats.write(now) })
   }
 
   #ping(contact: Contact, now: Instant): void {
@@ -145,7 +145,9 @@ export class Upkeep {
         this.#out.closeLink(link.id, 'no hello came')
       }
       const isStranger = this.#roster.byPeer(contact.peer) === undefined
-      if (isStranger && contact.links.size === 0) this.#contacts.delete(contact.peer)
+      if (!isStranger || contact.links.size > 0) continue
+      this.#contacts.delete(contact.peer)
+      this.#handshake.forget(contact.peer)
     }
   }
 }

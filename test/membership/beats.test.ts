@@ -25,9 +25,13 @@ class Counter {
     this.roster.learn(record(name, { incarnation }), instantOf(0), wallOf(0))
   }
 
-  tell(other: Counter, ms: number): string {
+  write(ms: number) {
     this.beats.renew()
-    const { order, beats } = this.beats.write()
+    return this.beats.write(instantOf(ms))
+  }
+
+  tell(other: Counter, ms: number): string {
+    const { order, beats } = this.write(ms)
     other.beats.read(order, beats, instantOf(ms))
     return beats
   }
@@ -68,7 +72,7 @@ test('a stopped member does not live on in what others repeat', () => {
 test('an older vector takes nothing back, and is no news', () => {
   const [a, b] = [new Counter('n1'), new Counter('n2')]
   a.tell(b, 0)
-  const old = a.beats.write()
+  const old = a.write(0)
   for (let i = 0; i < 100; i++) a.beats.beat()
   a.tell(b, 100)
   b.beats.read(old.order, old.beats, instantOf(200))
@@ -93,7 +97,7 @@ test('a vector of an earlier view can be read while the views change, that of an
   const [a, b] = [new Counter('n1'), new Counter('n2')]
   a.tell(b, 0)
   b.learn('n99')
-  b.beats.write()
+  b.write(0)
   a.beats.beat()
   a.tell(b, 100)
   assert.equal(b.heardAt('n1'), 100)
@@ -120,8 +124,69 @@ test('a standstill of this node moves what it heard', () => {
   a.tell(b, 0)
   a.beats.beat()
   a.tell(b, 100)
-  b.beats.shift(2_000)
+  b.beats.stoodStill(2_000, 2_000)
   assert.equal(b.heardAt('n1'), 2_100)
+})
+
+test('after a cut of ten minutes in which nobody was buried, counts are news again with the second one', () => {
+  const [a, b] = [new Counter('n1'), new Counter('n2')]
+  a.tell(b, 0)
+  a.beats.beat()
+  a.tell(b, 250)
+  for (let i = 0; i < 2_400; i++) a.beats.beat()
+  a.tell(b, 600_000)
+  assert.equal(b.heardAt('n1'), 250, 'how old this count is nobody can tell')
+  a.beats.beat()
+  a.tell(b, 600_250)
+  assert.equal(b.heardAt('n1'), 600_250)
+})
+
+test('what a side of a cut knew half an hour ago is not ahead of what the other knows', () => {
+  const [a, many, few] = [new Counter('n1'), new Counter('n2'), new Counter('n3')]
+  a.tell(many, 0)
+  a.tell(few, 0)
+  let ms = 0
+  for (let i = 0; i < 28 * 240; i++) {
+    ms += 250
+    a.beats.beat()
+    a.tell(many, ms)
+  }
+  few.tell(many, ms)
+  a.beats.beat()
+  a.tell(many, ms + 250)
+  assert.equal(many.heardAt('n1'), ms + 250)
+})
+
+test('so it is when a node was stopped, or its machine suspended, for as long', () => {
+  for (const clockRan of [true, false]) {
+    const [a, many, few] = [new Counter('n1'), new Counter('n2'), new Counter('n3')]
+    a.tell(many, 0)
+    a.tell(few, 0)
+    const lateMs = 28 * 60_000
+    for (let ms = 250; ms <= lateMs; ms += 250) {
+      a.beats.beat()
+      a.tell(many, ms)
+    }
+    few.beats.stoodStill(lateMs, clockRan ? lateMs : 0)
+    const { order, beats } = few.write(clockRan ? lateMs : 0)
+    many.beats.read(order, beats, instantOf(lateMs))
+    a.beats.beat()
+    a.tell(many, lateMs + 250)
+    assert.equal(many.heardAt('n1'), lateMs + 250)
+  }
+})
+
+test('a stale count that others repeat stays stale', () => {
+  const [a, b, c] = [new Counter('n1'), new Counter('n2'), new Counter('n3')]
+  a.tell(b, 0)
+  b.tell(c, 500)
+  const unknown = new Counter('n1').write(0).beats.slice(-2)
+  const place = 2 * [...new Circle(b.roster).spots()].findIndex(({ record: { id } }) => id === 'n1')
+  const shown = (ms: number) => b.tell(c, ms).slice(place, place + 2)
+  assert.notEqual(shown(60_000), unknown)
+  assert.equal(shown(60_001), unknown)
+  c.tell(b, 60_400)
+  assert.equal(shown(60_450), unknown)
 })
 
 test('a vector costs two characters a member, none of which JSON makes longer', () => {
@@ -129,7 +194,7 @@ test('a vector costs two characters a member, none of which JSON makes longer', 
     fc.property(fc.integer({ min: 0, max: 9_000 }), steps => {
       const a = new Counter('n1')
       for (let i = 0; i < steps; i++) a.beats.beat()
-      const { beats } = a.beats.write()
+      const { beats } = a.write(0)
       assert.equal(beats.length, 2 * NAMES.length)
       assert.equal(JSON.stringify(beats).length, beats.length + 2)
     }),
@@ -141,7 +206,7 @@ test('whatever comes as a vector, nothing is thrown and nobody lives by it who w
   fc.assert(
     fc.property(fc.string({ maxLength: 100, unit: 'binary' }), fc.boolean(), (text, isKnown) => {
       const b = new Counter('n2')
-      const { order } = b.beats.write()
+      const { order } = b.write(0)
       b.beats.read(isKnown ? order : order + 1, text, instantOf(5))
       for (const name of NAMES) assert.equal(b.heardAt(name), undefined)
     }),

@@ -109,6 +109,15 @@ test('a claim that is gone leaves nothing behind: the next one is told to those 
   assert.equal(told().has(gone), false)
 })
 
+test('what is taken back before everybody was told is not told to everybody', () => {
+  const { routes, claim, linkAll, published } = stage()
+  linkAll()
+  routes.say([claim(false, 1)])
+  routes.say([claim(true, 2)])
+  routes.flush(NOW)
+  assert.deepEqual(published(), [])
+})
+
 test('where a judge has no link any more, everybody is told that a claim is taken back', () => {
   const { routes, claim, published } = stage()
   routes.say([claim(false, 1)])
