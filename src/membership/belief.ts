@@ -57,9 +57,8 @@ export class Belief {
   isBelievable(record: MemberRecord, source: Source, from: NodeId | undefined, now: Now): boolean {
     const entry = this.#roster.get(record.id)
     if (entry === undefined || entry.record.status !== 'alive') return true
-    const silenceMs = this.#detection.directSilenceMs(entry, now.mono)
     const link = this.#contacts.get(entry.record.peerId)?.best()
-    if (link !== undefined && silenceMs !== undefined && silenceMs <= this.#config.silenceMsMin) {
+    if (link !== undefined && this.#detection.hears(entry, now.mono)) {
       this.disbelieved++
       if (record.incarnation >= entry.record.incarnation)
         this.#out.send(link.id, { type: 'rumour', members: [record] })

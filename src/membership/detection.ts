@@ -89,7 +89,8 @@ export class Detection {
     const { roster, contacts, claims, out } = parts
     const { circle } = parts.topology
     this.#routes = new ClaimRoutes({ roster, contacts, claims, circle, out })
-    this.#verdicts = new Verdicts(parts.config, { roster, claims, circle }, parts.mayEvict)
+    const hears = (entry: Entry, now: Instant): boolean => this.hears(entry, now)
+    this.#verdicts = new Verdicts(parts.config, { roster, claims, circle, hears }, parts.mayEvict)
     this.#withheldNow = this.#verdicts.withheld
     // Starts at the incarnation, which is above every sequence of an earlier life.
     this.#sequence = parts.roster.self.incarnation
@@ -106,6 +107,13 @@ export class Detection {
   directSilenceMs(entry: Entry, now: Instant): number | undefined {
     const heard = this.#contacts.get(entry.record.peerId)?.lastHeard
     return heard === undefined ? undefined : elapsedMs(heard, now)
+  }
+
+  /** Does this node hear the member itself, on a link that there is? Then what others say of its death is old. */
+  hears(entry: Entry, now: Instant): boolean {
+    const silenceMs = this.directSilenceMs(entry, now)
+    if (silenceMs === undefined || silenceMs > this.#config.silenceMsMin) return false
+    return this.#contacts.get(entry.record.peerId)?.best() !== undefined
   }
 
   /** The silence S after which this node accuses. */

@@ -14,6 +14,10 @@
  * that is back means as a rule that a cut has healed, and those who were accused across it are about to be heard: what was said of
  * silence under the old picture must stand for a hold under the new one.
  *
+ * Of a member that this node hears itself the claims of others are old: they have not heard of that life yet, or are about
+ * to take them back. As their verdict is not believed (`belief.ts`), this node does not pass it either; a majority of
+ * refusals is no silence, and convicts all the same.
+ *
  * Of two members each is the other's only observer, and cannot tell its death from a cut between them. Its own word is
  * no majority then: in available mode it is left to trust its own eyes like any other that is alone.
  *
@@ -64,6 +68,7 @@ export class Verdicts {
   readonly #roster: Roster
   readonly #claims: ClaimBoard
   readonly #circle: Circle
+  readonly #hears: (entry: Entry, now: Instant) => boolean
   readonly #mayEvict: (() => boolean) | undefined
   readonly #cases = new Map<NodeId, Case>()
   #deaths: Instant[] = []
@@ -73,16 +78,25 @@ export class Verdicts {
   #cautious = false
   #withheld: ReadonlySet<NodeId> = new Set()
 
-  /** @param mayEvict in quorum mode: does this node hold a live lease? Not given in available mode */
+  /**
+   * @param parts.hears does this node hear the member itself?
+   * @param mayEvict in quorum mode: does this node hold a live lease? Not given in available mode
+   */
   constructor(
     config: MembershipConfig,
-    parts: { readonly roster: Roster; readonly claims: ClaimBoard; readonly circle: Circle },
+    parts: {
+      readonly roster: Roster
+      readonly claims: ClaimBoard
+      readonly circle: Circle
+      readonly hears: (entry: Entry, now: Instant) => boolean
+    },
     mayEvict?: () => boolean,
   ) {
     this.#config = config
     this.#roster = parts.roster
     this.#claims = parts.claims
     this.#circle = parts.circle
+    this.#hears = parts.hears
     this.#mayEvict = mayEvict
   }
 
@@ -226,7 +240,7 @@ export class Verdicts {
     const since = majoritySince ?? aloneSince
     if (since === undefined) return undefined
     const heldMs = elapsedMs(since, now)
-    if (mutedTimeouts && !count.refused) return undefined
+    if (!count.refused && (mutedTimeouts || this.#hears(count.subject, now))) return undefined
     const reason = majoritySince === undefined ? 'alone' : count.refused ? 'refused' : 'majority'
     const holdMs =
       cautious || reason === 'alone' ? this.#config.massDeathMs : reason === 'refused' ? 0 : this.#holdMs()

@@ -121,6 +121,35 @@ test('the death of a member that this node hears is not believed; the member is 
   assert.equal(told.length, 1)
 })
 
+test('a majority against a member that this node hears again convicts only once it is silent here too', () => {
+  const me = new Lone()
+  const d = record('d')
+  const accusers = ['a', 'b', 'c'].map(name => ({ member: record(name), link: me.meet(record(name), 10) }))
+  me.meet(d, 10)
+  const accuse = (ms: number): void => {
+    for (const { member, link } of accusers) {
+      const claim = { accuser: member.id, subject: d.id, incarnation: 1, sequence: 1, withdrawn: false }
+      me.say(link, member, { type: 'claims', claims: [{ ...claim, evidence: 'timeout' }] }, ms)
+    }
+  }
+  const everySecond = (ms: number): void => {
+    if (ms >= 2_000 && ms % 1_000 === 0) accuse(ms)
+    else if (ms % 500 === 0)
+      for (const { member, link } of accusers) me.say(link, member, { type: 'ping', seq: ms }, ms)
+  }
+  me.runTo(2_800, everySecond)
+  const accuses = (name: string) =>
+    me.effects.some(
+      one => one.kind === 'log' && one.event === 'member-suspect' && one.fields['accuser'] === name,
+    )
+  assert.equal(accuses('me'), true)
+  me.meet(d, 2_850)
+  me.runTo(4_300, everySecond)
+  assert.equal(me.statusOf(d), 'alive', 'heard 1450 ms ago at most, and 50 ms ago when the hold was over')
+  me.runTo(4_500, everySecond)
+  assert.equal(me.statusOf(d), 'dead', 'the others still accuse it, and it is silent here too')
+})
+
 test('a silent member is accused after the limit and the claim is withdrawn on contact', () => {
   const me = new Lone()
   const link = me.meet(record('a'), 0)

@@ -18,7 +18,7 @@ function court(names: readonly string[], mayEvict?: () => boolean) {
   const claims = new ClaimBoard(60_000)
   const verdicts = new Verdicts(
     membershipDefaults(),
-    { roster, claims, circle: new Circle(roster) },
+    { roster, claims, circle: new Circle(roster), hears: () => false },
     mayEvict,
   )
   let sequence = 0
