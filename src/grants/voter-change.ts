@@ -66,6 +66,8 @@ export class VoterChange {
   /** When the joint list came to this disk, or was tried again last. */
   #jointSince: Instant | undefined
   #settledAt: Instant | undefined
+  /** The longest promise of any of those who have settled it, also of one that has lost its disk since: it promised it, in ms. */
+  #settledPromiseMs = 0
   /** A joint list that this node was told of and could not take, and since when. */
   #refused: { readonly list: VoterList; since: Instant } | undefined
 
@@ -197,12 +199,14 @@ export class VoterChange {
     if (!isChangeQuorum(joint.previous, joint.names, joint.fixed, holders)) return
     if (this.#settledAt === undefined) {
       this.#settledAt = now.mono
+      this.#settledPromiseMs = 0
       const fields = { names: joint.names, before: joint.previous, by: [...holders].sort() }
       this.#desk.log('info', 'voters-change-settled', fields)
     }
     // Each may promise for another time: the configuration is its own, and large rings stretch it.
     const promiseMs = Math.max(this.#desk.promiseMs, this.#desk.statements.promiseMsOf(holders))
-    if (elapsedMs(this.#settledAt, now.mono) < promiseMs) return
+    this.#settledPromiseMs = Math.max(this.#settledPromiseMs, promiseMs)
+    if (elapsedMs(this.#settledAt, now.mono) < this.#settledPromiseMs) return
     const floor = Math.max(this.#desk.top, this.#desk.statements.topOf(holders))
     this.#desk.adopt({ ...settledOf(joint), floor })
   }

@@ -84,7 +84,12 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a change does not wait for the promises under the old list',
     file: 'voter-change.ts',
-    edits: [['elapsedMs(this.#settledAt, now.mono) < promiseMs', 'elapsedMs(this.#settledAt, now.mono) < 0']],
+    edits: [
+      [
+        'elapsedMs(this.#settledAt, now.mono) < this.#settledPromiseMs',
+        'elapsedMs(this.#settledAt, now.mono) < 0',
+      ],
+    ],
     seed: 98,
     finds: 'two actors',
   },
