@@ -1,5 +1,6 @@
 /** Reads a JSON body: UTF-8, no deeper than allowed, without keys that reach for a prototype, and without numbers that would change. */
 import { CodedError } from '../../base/errors.ts'
+import { inexactOf } from '../../base/exact-numbers.ts'
 
 /** Throws BAD_REQUEST. An empty body is `undefined`. */
 export function parseJsonBody(body: Buffer, depthMax: number): unknown {
@@ -10,7 +11,12 @@ export function parseJsonBody(body: Buffer, depthMax: number): unknown {
     throw new CodedError('BAD_REQUEST', `Expected JSON of at most ${depthMax} levels, got more.`)
   const value = parse(text)
   if (text.includes('__proto__') || text.includes('\\u')) refusePrototypeKeys(value)
-  if (LONG_NUMBER.test(text)) refuseInexact(text)
+  const inexact = inexactOf(text)
+  if (inexact !== undefined)
+    throw new CodedError(
+      'BAD_REQUEST',
+      `Expected whole numbers within 2^53, got ${inexact}. Send it as text.`,
+    )
   return value
 }
 
@@ -42,19 +48,6 @@ function parse(text: string): unknown {
     const place = position === undefined ? '' : ` (at character ${position})`
     throw new CodedError('BAD_REQUEST', `Expected JSON, got something else${place}.`, { cause })
   }
-}
-
-/** Integers from 2^53 on have 16 digits and more. */
-const LONG_NUMBER = /\d{16}/
-
-/** A whole number above 2^53 would be stored as another one, and nobody would be told. */
-function refuseInexact(text: string): void {
-  JSON.parse(text, (_key: string, value: unknown, context?: { source?: string }) => {
-    const source = context?.source ?? ''
-    if (typeof value !== 'number' || Number.isSafeInteger(value) || !/^-?\d+$/.test(source)) return value
-    const got = source.slice(0, 40)
-    throw new CodedError('BAD_REQUEST', `Expected whole numbers within 2^53, got ${got}. Send it as text.`)
-  })
 }
 
 /** Deepest level of brackets outside strings. */

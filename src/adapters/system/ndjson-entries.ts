@@ -1,4 +1,5 @@
 import type { Problem } from '../../base/errors.ts'
+import { inexactOf } from '../../base/exact-numbers.ts'
 import type { ListEntry } from '../../tasks/task-list.ts'
 import { openList, unreadable } from './list-source.ts'
 
@@ -81,7 +82,10 @@ function* entryOf(at: string, line: Buffer): Generator<ListEntry | Problem> {
   }
   if (text === '') return
   try {
-    yield { at, value: JSON.parse(text) }
+    const value: unknown = JSON.parse(text)
+    const inexact = inexactOf(text)
+    if (inexact === undefined) yield { at, value }
+    else yield { at, expected: 'whole numbers within 2^53 (larger ones as text)', got: inexact }
   } catch (error) {
     const position = error instanceof Error ? /position (\d+)/.exec(error.message)?.[1] : undefined
     yield {

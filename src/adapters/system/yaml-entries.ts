@@ -1,7 +1,8 @@
 import type { FileHandle } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
-import { type Document, isMap, isNode, isSeq, type LineCounter, type YAMLSeq } from 'yaml'
+import { type Document, isMap, isNode, isSeq, LineCounter, parseDocument, visit, type YAMLSeq } from 'yaml'
 import { CodedError, type Problem } from '../../base/errors.ts'
+import { inexactOf } from '../../base/exact-numbers.ts'
 import type { ListEntry } from '../../tasks/task-list.ts'
 import { openList, unreadable } from './list-source.ts'
 
@@ -20,8 +21,6 @@ export async function* yamlEntries(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Iterable<ListEntry | Problem>> {
   const text = await textOf(path, signal)
-  // Loaded with the first YAML list: a node without one has no use for it.
-  const { LineCounter, parseDocument } = await import('yaml')
   const lines = new LineCounter()
   let sequence: YAMLSeq
   let document: Document
@@ -36,7 +35,9 @@ export async function* yamlEntries(
   }
   for (let i = 0; i < sequence.items.length; i += SLICE) {
     signal?.throwIfAborted()
-    yield sequence.items.slice(i, i + SLICE).map(item => entryOf(item, document, lines))
+    yield sequence.items
+      .slice(i, i + SLICE)
+      .map(item => inexact(item, lines) ?? entryOf(item, document, lines))
     await turn()
   }
 }
@@ -77,6 +78,20 @@ function sequenceOf(document: Document, lines: LineCounter, path: string): YAMLS
       got: isMap(root) ? 'another mapping' : root === null ? 'an empty file' : 'a single value',
     },
   ])
+}
+
+/** A task with a whole number that would be stored as another one. */
+function inexact(item: unknown, lines: LineCounter): Problem | undefined {
+  let problem: Problem | undefined
+  visit(isNode(item) ? item : null, {
+    Scalar(_key, { value, source = '', range }) {
+      if (typeof value !== 'number' || inexactOf(source) === undefined) return undefined
+      const at = `line ${lines.linePos(range?.[0] ?? 0).line}`
+      problem = { at, expected: 'whole numbers within 2^53 (larger ones as text)', got: source.slice(0, 40) }
+      return visit.BREAK
+    },
+  })
+  return problem
 }
 
 function entryOf(item: unknown, document: Document, lines: LineCounter): ListEntry | Problem {

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CodedError, type Problem } from '../../base/errors.ts'
+import { inexactOf } from '../../base/exact-numbers.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import { usage } from '../arguments.ts'
 import { clientOf, type DaemonClient } from '../client.ts'
@@ -89,11 +90,17 @@ function parsed(content: string, at: string): Fields {
   } catch (error) {
     refuse([{ at, expected: 'a task as JSON', got: (error as Error).message }])
   }
+  const inexact = inexactOf(content)
+  if (inexact !== undefined) refuse([inexactAt(at, inexact)])
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
   return refuse([
     { at, expected: 'one task, a JSON object', got: Array.isArray(value) ? 'a list' : typeof value },
   ])
 }
+
+const inexactAt = (at: string, got: string): Problem => ({
+  ...{ at, expected: 'whole numbers within 2^53 (larger ones as text)', got },
+})
 
 /** The fields that options give. */
 function fieldsOf(values: Values, problems: Problem[]): Fields {
@@ -122,7 +129,10 @@ function payloadOf(values: Values, problems: Problem[]): unknown {
   if (command !== undefined) return args.length > 0 ? { command, args } : { command }
   if (given === undefined) return undefined
   try {
-    return JSON.parse(given)
+    const payload: unknown = JSON.parse(given)
+    const inexact = inexactOf(given)
+    if (inexact !== undefined) problems.push(inexactAt('--payload', inexact))
+    return payload
   } catch (error) {
     problems.push({
       at: '--payload',

@@ -84,6 +84,20 @@ describe('submit', () => {
     assert.match((await runHere(['submit'], { input: '[1]' })).err, /one task, a JSON object, got a list/)
   })
 
+  test('refuses a whole number that would be stored as another one', async () => {
+    for (const argv of [
+      ['{"type":"echo","payload":12345678901234567890123}'],
+      ['echo', '--payload', '[9007199254740993]'],
+    ]) {
+      const { code, err } = await runHere(['submit', ...argv])
+      assert.equal(code, 2)
+      assert.match(
+        err,
+        /whole numbers within 2\^53 \(larger ones as text\), got (12345678901234567890123|9007199254740993)/,
+      )
+    }
+  })
+
   test('--wait follows the task to its end; only success is a success', async () => {
     const running = record('t', { state: 'running' })
     for (const [state, code] of [
