@@ -24,6 +24,8 @@ import type { Wheel } from './wheel.ts'
 const TICK_MS = 100
 /** A write of a few bytes, on disk. */
 const DISK_MS = 2
+/** So many keys that even one of a thousand members, with half its share, owns one of them. */
+const OWN_KEY_TRIES = 40_000
 const WALL_MS = 1_760_000_000_000
 const RING = { version: 1, hash: 'ketama-md5', vnodesPerWeight: 100, replicas: 3 }
 const LOAD = { running: 0, queued: 0 }
@@ -61,6 +63,7 @@ export class Host {
   #rosterVersion = -1
   #viewed: number | undefined
   #ring: Ring
+  #ownKey: { readonly ring: Ring | undefined; readonly key: string } = { ring: undefined, key: '' }
   #voters: readonly NodeId[] = []
   #wakeAt = Number.POSITIVE_INFINITY
 
@@ -86,12 +89,14 @@ export class Host {
     return this.#grants
   }
 
-  /** Is it up, and may it act: a quorum grants it its keys, nobody else may still act on them, and it has a term? */
+  /** Is it up, and may it act: a quorum grants it its keys, nobody else may still act on them, and it acts for one? */
   get acts(): boolean {
     const grants = this.#grants
     if (!this.up || grants === undefined) return false
     const now = this.#now()
-    return grants.hasLease(now) && grants.term > 0 && grants.status(now).exceptions === 0
+    if (!grants.hasLease(now) || grants.status(now).exceptions > 0) return false
+    const leave = grants.leaveFor(this.#keyOfOwn())
+    return leave !== undefined && leave.until > now.mono
   }
 
   get hasLease(): boolean {
@@ -237,6 +242,16 @@ export class Host {
     this.#perform(this.membership.effects(), logged)
     this.#init.stepped(this, logged)
     this.#wakeBy(Math.min(this.membership.nextWake(), this.#grants?.nextWake() ?? Number.POSITIVE_INFINITY))
+  }
+
+  /** A key that is its own under its present ring: the same one as long as that ring stands. */
+  #keyOfOwn(): string {
+    if (this.#ownKey.ring !== this.#ring) {
+      let number = 0
+      while (number < OWN_KEY_TRIES && this.#ring.owner(`key-${number}`) !== this.id) number++
+      this.#ownKey = { ring: this.#ring, key: `key-${number}` }
+    }
+    return this.#ownKey.key
   }
 
   #newView(now: Now): void {

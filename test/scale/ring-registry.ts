@@ -1,11 +1,13 @@
 /**
  * Rings by what they are made of, shared by all hosts of the process: a thousand nodes that agree hold one ring. A ring is
  * named by two sums over its members, which costs a node a microsecond for each change of its view where the real
- * checksum (as long as this one) costs a millisecond. Nobody looks a key up here, so no circle is ever laid.
+ * checksum (as long as this one) costs a millisecond. A circle is laid only for the few rings that a key is looked up in.
  */
 import { AssertionError } from '../../src/base/assert.ts'
 import { hash32 } from '../../src/base/hash.ts'
 import type { NodeId } from '../../src/base/ids.ts'
+import { buildRing } from '../../src/ring/build-ring.ts'
+import { ringDefaults } from '../../src/ring/config.ts'
 import type { Ring, RingMember } from '../../src/ring/ring.ts'
 
 /** Rings remembered; a host that comes back to a forgotten one makes it anew. */
@@ -31,7 +33,7 @@ export class RingRegistry {
     const name = hex(sum) + hex(mixed)
     let ring = this.#byName.get(name)
     if (ring === undefined) {
-      ring = new UnlaidRing(name, living)
+      ring = new NamedRing(name, living)
       this.#byName.set(name, ring)
       if (this.#byName.size > KEPT_MAX) this.#byName.delete(this.#byName.keys().next().value ?? '')
     }
@@ -46,10 +48,11 @@ export class RingRegistry {
   }
 }
 
-class UnlaidRing implements Ring {
+class NamedRing implements Ring {
   readonly checksum: string
   readonly #living: readonly Spot[]
   #members: readonly RingMember[] | undefined
+  #laid: Ring | undefined
 
   constructor(checksum: string, living: readonly Spot[]) {
     this.checksum = checksum
@@ -72,8 +75,9 @@ class UnlaidRing implements Ring {
     return unlaid()
   }
 
-  owner(): never {
-    return unlaid()
+  owner(key: string): NodeId | undefined {
+    this.#laid ??= buildRing(this.members, ringDefaults())
+    return this.#laid.owner(key)
   }
 
   ownerAt(): never {
@@ -94,7 +98,7 @@ class UnlaidRing implements Ring {
 }
 
 function unlaid(): never {
-  throw new AssertionError('nobody looks up a key in a model without tasks')
+  throw new AssertionError('only owners are looked up in a model without tasks')
 }
 
 const hex = (number: number): string => number.toString(16).padStart(8, '0')
