@@ -8,6 +8,7 @@ import type { GrantsLinkMessage, VoterList } from '../grants/messages.ts'
 import type { MembershipGossip, MembershipLinkMessage } from '../membership/messages.ts'
 import type { TaskLinkMessage, TaskReply, TaskRequest } from '../tasks/messages.ts'
 import type { Token } from '../tasks/right.ts'
+import type { SurveyQuestion, SurveyReply, Vitals } from '../tasks/survey.ts'
 import type { Json, Outcome, TaskRecord, TaskSpec } from '../tasks/task.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 
@@ -37,6 +38,15 @@ export type Input =
   | { readonly kind: 'dialled'; readonly dial: number; readonly address: string; readonly result: DialResult }
   /** A request from a face of this node (HTTP, embedding). */
   | { readonly kind: 'request'; readonly id: RequestId; readonly request: TaskRequest }
+  /** Several of these at once; each is answered by a reply of its own. */
+  | {
+      readonly kind: 'requests'
+      readonly requests: readonly { readonly id: RequestId; readonly request: TaskRequest }[]
+    }
+  /** A question of a face to all living nodes; answered by one `surveyed`. */
+  | { readonly kind: 'survey'; readonly id: RequestId; readonly question: SurveyQuestion }
+  /** What this machine was measured to do lately. */
+  | { readonly kind: 'vitals'; readonly vitals: Vitals }
   /** A shared task list was read: these are its tasks, all of them. */
   | { readonly kind: 'task-list'; readonly name: string; readonly specs: readonly TaskSpec[] }
   | {
@@ -114,6 +124,7 @@ export type Effect =
       readonly attempts: readonly { readonly task: TaskId; readonly attempt: number }[]
     }
   | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply | ControlReply }
+  | { readonly kind: 'surveyed'; readonly id: RequestId; readonly reply: SurveyReply }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly event: string; readonly fields: LogFields }
   /** The leave is complete; the shell may stop everything. */
   | { readonly kind: 'left' }

@@ -169,6 +169,12 @@ export class Node implements Machine {
         return []
       case 'request':
         return this.#mapAll(this.tasks.request(input.id, input.request, now))
+      case 'requests':
+        return this.#mapAll(this.tasks.requestAll(input.requests, now))
+      case 'survey':
+        return this.#mapAll(this.tasks.survey(input.id, input.question, now))
+      case 'vitals':
+        return this.#mapAll(this.tasks.measured(input.vitals))
       case 'task-list':
         return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
       case 'attempt-ended':
@@ -301,6 +307,10 @@ type RoomEffect = TasksEffect | GrantsEffect
 const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
   'forward',
   'forward-reply',
+  'forwards',
+  'forward-replies',
+  'survey',
+  'survey-reply',
   'replicate',
   'replicated',
   'inventory',

@@ -37,6 +37,8 @@ export function createFace(parts: {
     explain: key => explanationOf(node, key),
     tasks: query => node.tasks.page(query),
     request: request => driver.request(request),
+    requestAll: requests => driver.requestAll(requests),
+    survey: question => driver.survey(question),
     control: request => driver.control(request),
     work: () => workOf(node),
     newTaskId: () => node.newTaskId(clock.now()),

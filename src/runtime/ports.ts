@@ -29,6 +29,7 @@ import type {
   WorkLeft,
 } from '../node/status.ts'
 import type { TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
 import type { Outcome } from '../tasks/task.ts'
 
 export interface Clock {
@@ -107,6 +108,10 @@ export interface NodeFace {
   tasks(query: TaskQuery): TaskPage
   /** Answered by the owner of the task's key, wherever it is. */
   request(request: TaskRequest): Promise<TaskReply>
+  /** The same for many in one step: one write, few frames to each owner. Each answer comes as soon as it is known. */
+  requestAll(requests: readonly TaskRequest[]): readonly Promise<TaskReply>[]
+  /** Answered by every living node for itself. */
+  survey(question: SurveyQuestion): Promise<SurveyReply>
   /** Answered by this node. */
   control(request: ControlRequest): Promise<ControlReply>
   /** What keeps this node from being drained. */

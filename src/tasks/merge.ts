@@ -2,7 +2,7 @@
  * Two copies of one record, made by nodes that did not hear each other, become one.
  *
  * Intuition: the copy that got further is right about where the task stands, and both are right about what was tried.
- * Rule: a settled copy beats an unsettled one; succeeded beats dead beats cancelled; among unsettled copies the higher
+ * Rule: a copy that was redriven more often is newer. Among equals a settled copy beats an unsettled one; succeeded beats dead beats cancelled; among unsettled copies the higher
  * attempt number counts, then the revision; what is left is decided by the text, so that everybody decides alike.
  * Attempts are united by (number, start, node), so a task that ran twice still shows it after the merge.
  * The merge is commutative, associative and idempotent: in whatever order and however often copies meet, all holders
@@ -44,6 +44,8 @@ export const lastNumber = (record: TaskRecord): number => record.attempts.at(-1)
 
 /** Which of two copies is right about where the task stands. Ignores attempts of settled copies (see above). */
 function compareRecords(a: TaskRecord, b: TaskRecord): number {
+  const redriven = (a.redriven?.times ?? 0) - (b.redriven?.times ?? 0)
+  if (redriven !== 0) return redriven
   const rank = SETTLED_RANK[a.state] - SETTLED_RANK[b.state]
   if (rank !== 0) return rank
   if (!isSettled(a) && lastNumber(a) !== lastNumber(b)) return lastNumber(a) - lastNumber(b)
@@ -68,6 +70,7 @@ const specParts = (spec: TaskSpec): readonly unknown[] => [
   spec.backoffMs,
   spec.backoffMsMax,
   spec.timeoutMs,
+  spec.dedupe === undefined ? [] : [spec.dedupe.key, spec.dedupe.ttlMs],
 ]
 
 /** Everything but the attempts, in an order that does not depend on how the object was made. */
@@ -83,6 +86,7 @@ const coreText = (record: TaskRecord): string =>
     errorParts(record.error),
     record.holders,
     optional(record.uncounted),
+    record.redriven === undefined ? [] : [record.redriven.after, record.redriven.at],
   ])
 
 export const compareAttempts = (a: Attempt, b: Attempt): number =>

@@ -1,6 +1,7 @@
 /** What nodes say to each other about work. All of it goes over peer links. */
 import type { Failure } from '../base/errors.ts'
 import type { RequestId, TaskId } from '../base/ids.ts'
+import type { SurveyAnswer, SurveyQuestion } from './survey.ts'
 import type { TaskRecord, TaskSpec } from './task.ts'
 
 /** A request on its way to the owner of its key. `hops` counts forwards; at most `HOPS_MAX`. */
@@ -16,6 +17,31 @@ export interface ForwardReply {
   readonly type: 'forward-reply'
   readonly id: RequestId
   readonly reply: TaskReply
+}
+
+/** Several of one step, so that a batch costs each owner a few frames and not one each. */
+export interface Forwards {
+  readonly type: 'forwards'
+  readonly forwards: readonly Omit<Forward, 'type'>[]
+}
+
+/** Several answers of one step. */
+export interface ForwardReplies {
+  readonly type: 'forward-replies'
+  readonly replies: readonly Omit<ForwardReply, 'type'>[]
+}
+
+/** A question that every living node answers for itself. */
+export interface Survey {
+  readonly type: 'survey'
+  readonly id: RequestId
+  readonly question: SurveyQuestion
+}
+
+export interface SurveyReplied {
+  readonly type: 'survey-reply'
+  readonly id: RequestId
+  readonly answer: SurveyAnswer
 }
 
 /** Newest copies for the other holders of the keys; resent until acknowledged or no longer needed. */
@@ -51,11 +77,36 @@ export interface InventoryReply {
   readonly done: boolean
 }
 
-export type TaskLinkMessage = Forward | ForwardReply | Replicate | Replicated | Inventory | InventoryReply
+export type TaskLinkMessage =
+  | Forward
+  | ForwardReply
+  | Forwards
+  | ForwardReplies
+  | Survey
+  | SurveyReplied
+  | Replicate
+  | Replicated
+  | Inventory
+  | InventoryReply
 
-export type TaskRequest =
+/** What only the owner of the key can do. */
+export type OwnerRequest =
   | { readonly kind: 'submit'; readonly spec: TaskSpec }
-  | { readonly kind: 'get'; readonly task: TaskId }
+  /** Ends it, also while it runs. */
+  | { readonly kind: 'cancel'; readonly task: TaskId; readonly key: string }
+  /** Another try now: of one that is dead or cancelled, or that pauses before its next attempt. */
+  | { readonly kind: 'retry'; readonly task: TaskId; readonly key: string }
+
+/** `waitMs`: if it is unsettled, answer when it has come to its end, or after this. */
+export type TaskRequest =
+  | OwnerRequest
+  | { readonly kind: 'get'; readonly task: TaskId; readonly waitMs?: number }
+
+export const keyOfRequest = (request: OwnerRequest): string =>
+  request.kind === 'submit' ? request.spec.key : request.key
+
+export const taskOfRequest = (request: OwnerRequest): TaskId =>
+  request.kind === 'submit' ? request.spec.id : request.task
 
 export type TaskReply =
   | {

@@ -20,9 +20,11 @@ import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import type { Instant, Now, WallMs } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
+import { Answers } from './answers.ts'
 import type { TasksConfig } from './config.ts'
 import { Confirmations } from './confirmations.ts'
 import { Counters, type Metric, type TaskCounts, type TaskQuery } from './counts.ts'
+import { DrainRate } from './drain-rate.ts'
 import { Step, type TasksEffect } from './effects.ts'
 import { Execution } from './execution.ts'
 import { Forwarding } from './forwarding.ts'
@@ -33,6 +35,7 @@ import { Lists } from './lists.ts'
 import type { InventoryReply, TaskLinkMessage, TaskRequest } from './messages.ts'
 import { taskMetrics } from './metrics.ts'
 import { openRight } from './open-right.ts'
+import { Orders } from './orders.ts'
 import { pageOf, type TaskPage } from './page.ts'
 import { Placing } from './placing.ts'
 import { Records } from './records.ts'
@@ -40,6 +43,8 @@ import { Replication } from './replication.ts'
 import { Requests } from './requests.ts'
 import type { Right } from './right.ts'
 import { Schedule } from './schedule.ts'
+import type { SurveyQuestion, Vitals } from './survey.ts'
+import { Surveys } from './surveys.ts'
 import { type Entry, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
@@ -84,6 +89,9 @@ export class Tasks {
   readonly #work: Work
   readonly #requests: Requests
   readonly #placing: Placing
+  readonly #answers: Answers
+  readonly #surveys: Surveys
+  readonly #drainRate = new DrainRate()
   /** Pauses have ended that this step could not get to. */
   #dueLeft = false
   /** There may be more settled records to drop than this step could. */
@@ -92,6 +100,7 @@ export class Tasks {
   #rightVersion = 0
   /** There may be more ready tasks to look at, or keys to offer again, than this step could. */
   #startsLeft = false
+  readonly #queueMax: number
   #wall: WallMs
   /** Until the first view: what the process before this one left behind. */
   #inherited: readonly Entry[]
@@ -104,6 +113,7 @@ export class Tasks {
     const schedule = this.#schedule
     const counters = this.#counters
     this.#wall = now.wall
+    this.#queueMax = config.queueMax
     const right = init.right ?? openRight(() => this.#wall)
     const replication = new Replication(table, counters, random.uint32())
     const takeover = new Takeover(view, random.fork(), config.inventoryMs)
@@ -129,7 +139,12 @@ export class Tasks {
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
-    this.#requests = new Requests({ ...shared, work, forwarding, confirmations, check, phase })
+    const drainRate = this.#drainRate
+    const orders = new Orders({ ...shared, records: this.#records, execution, work })
+    const owner = { ...shared, records: this.#records, takeover, drainRate, check, phase }
+    this.#requests = new Requests({ ...owner, work, orders, forwarding, confirmations })
+    this.#answers = new Answers({ ...owner, placing: this.#placing })
+    this.#surveys = new Surveys(view, counters, config.forwardMs, random)
     this.#inherited = records.map(record => table.add(record))
   }
 
@@ -153,6 +168,7 @@ export class Tasks {
     this.#placing.scanSome(step)
     this.#work.recheckElsewhere(node => !this.#view.live.has(node), step)
     this.#requests.viewChanged(step)
+    this.#surveys.viewChanged(step)
     return this.#finish(step)
   }
 
@@ -179,6 +195,26 @@ export class Tasks {
     const step = this.#begin(now)
     this.#requests.local(id, request, step)
     return this.#finish(step)
+  }
+
+  /** The same for many at once, in one write and in few frames to each owner. */
+  requestAll(requests: readonly { readonly id: RequestId; readonly request: TaskRequest }[], now: Now): TasksEffect[] {
+    const step = this.#begin(now)
+    for (const { id, request } of requests) this.#requests.local(id, request, step)
+    return this.#finish(step)
+  }
+
+  /** From a face of this node to all nodes; answered by exactly one `surveyed`. */
+  survey(id: RequestId, question: SurveyQuestion, now: Now): TasksEffect[] {
+    const step = this.#begin(now)
+    this.#surveys.ask(id, question, this.#answers.to(question, step), step)
+    return this.#finish(step)
+  }
+
+  /** What this node's machine does. */
+  measured(vitals: Vitals): TasksEffect[] {
+    this.#answers.measured(vitals)
+    return []
   }
 
   message(from: NodeId, message: TaskLinkMessage, now: Now): TasksEffect[] {
@@ -253,6 +289,8 @@ export class Tasks {
     this.#dueLeft = this.#work.wakeDue(step)
     this.#replication.tick(now.mono)
     this.#forwarding.tick(step)
+    this.#surveys.tick(step)
+    this.#drainRate.look(this.#table.ended, now.mono)
     return this.#finish(step)
   }
 
@@ -268,6 +306,8 @@ export class Tasks {
       this.#takeover.nextWake(),
       this.#inventories.nextWake(),
       this.#forwarding.nextWake(),
+      this.#surveys.nextWake(),
+      this.#records.waiters.nextWake(),
     ) as Instant
   }
 
@@ -315,6 +355,9 @@ export class Tasks {
       kept: this.#kept,
       handoffs: this.#handoffs,
       counters: this.#counters,
+      surveys: this.#surveys,
+      drainRate: this.#drainRate,
+      queueMax: this.#queueMax,
     })
   }
 
@@ -330,6 +373,18 @@ export class Tasks {
         break
       case 'forward-reply':
         this.#forwarding.replied(from, message.id, message.reply, step)
+        break
+      case 'forwards':
+        for (const forward of message.forwards) this.#requests.forwarded(from, forward, step)
+        break
+      case 'forward-replies':
+        for (const { id, reply } of message.replies) this.#forwarding.replied(from, id, reply, step)
+        break
+      case 'survey':
+        step.send(from, { type: 'survey-reply', id: message.id, answer: this.#answers.to(message.question, step) })
+        break
+      case 'survey-reply':
+        this.#surveys.answered(from, message.id, message.answer, step)
         break
       case 'replicate':
         for (const record of message.records) this.#work.learn(record, from, step)
@@ -385,6 +440,7 @@ export class Tasks {
     const looksLeft = this.#phase === 'open' && this.#work.start(step)
     this.#startsLeft = looksLeft || offersLeft
     this.#surplusLeft = this.#work.trim(step)
+    this.#requests.flush(step)
     this.#inventories.flush(step)
     this.#replication.flush(step)
     return step.effects()

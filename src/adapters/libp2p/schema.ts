@@ -22,6 +22,7 @@ import type { WallMs } from '../../base/time.ts'
 import { KEEPS_MAX } from '../../grants/messages.ts'
 import { SUMMARY_BUCKETS } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
+import { WHY_CODES } from '../../tasks/survey.ts'
 import { ATTEMPTS_KEPT, type Json } from '../../tasks/task.ts'
 import {
   ADDRESS_CHARS_MAX,
@@ -29,11 +30,14 @@ import {
   CLAIMS_MAX,
   DETAIL_CHARS_MAX,
   EXCEPTIONS_MAX,
+  FORWARDS_MAX,
   HOLDERS_MAX,
   INCARNATION_MAX,
   JSON_DEPTH_MAX,
   MEMBERS_MAX,
   PROBLEMS_MAX,
+  PURGED_MAX,
+  REASONS_MAX,
   RECORDS_MAX,
   RUNNING_MAX,
   SCOPES_MAX,
@@ -165,6 +169,7 @@ const spec = z.object({
   backoffMs: z.number().nonnegative(),
   backoffMsMax: z.number().nonnegative(),
   timeoutMs: z.number().nonnegative(),
+  dedupe: z.object({ key: z.string().regex(TASK_ID_PATTERN), ttlMs: count }).exactOptional(),
 })
 const attemptError = z.object({
   code: z.enum([
@@ -200,15 +205,17 @@ const source = z.custom<'api' | `list:${string}`>(
     value.length <= ADDRESS_CHARS_MAX &&
     (value === 'api' || value.startsWith('list:')),
 )
+const state = z.enum(['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'])
 const record = z.object({
   spec,
   source,
-  state: z.enum(['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled']),
+  state,
   acceptedAt: wallMs,
   settledAt: wallMs.exactOptional(),
   notBefore: wallMs.exactOptional(),
   attempts: z.array(attempt).max(ATTEMPTS_KEPT),
   uncounted: count.exactOptional(),
+  redriven: z.object({ times: count, after: count, at: wallMs }).exactOptional(),
   result: json.exactOptional(),
   error: attemptError.exactOptional(),
   holders: z.array(nodeId).max(HOLDERS_MAX),
@@ -227,14 +234,77 @@ const failure = z.object({
 })
 const request = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('submit'), spec }),
-  z.object({ kind: z.literal('get'), task: taskId }),
+  z.object({ kind: z.literal('cancel'), task: taskId, key }),
+  z.object({ kind: z.literal('retry'), task: taskId, key }),
+  z.object({ kind: z.literal('get'), task: taskId, waitMs: count.exactOptional() }),
 ])
 const reply = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), record, existed: z.boolean(), durableCopies: count }),
   z.object({ ok: z.literal(false), failure }),
 ])
-const forward = z.object({ type: z.literal('forward'), id: requestId, hops: count, request })
-const forwardReply = z.object({ type: z.literal('forward-reply'), id: requestId, reply })
+const forwardFields = { id: requestId, hops: count, request }
+const replyFields = { id: requestId, reply }
+const forward = z.object({ type: z.literal('forward'), ...forwardFields })
+const forwardReply = z.object({ type: z.literal('forward-reply'), ...replyFields })
+const forwards = z.object({
+  type: z.literal('forwards'),
+  forwards: z.array(z.object(forwardFields)).max(FORWARDS_MAX),
+})
+const forwardReplies = z.object({
+  type: z.literal('forward-replies'),
+  replies: z.array(z.object(replyFields)).max(FORWARDS_MAX),
+})
+
+const filter = z.object({
+  state: state.exactOptional(),
+  type: short.exactOptional(),
+  key: key.exactOptional(),
+  group: key.exactOptional(),
+  q: short.exactOptional(),
+})
+const question = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('page'),
+    filter,
+    after: taskId.exactOptional(),
+    limit: count.min(1).max(RECORDS_MAX),
+  }),
+  z.object({ kind: z.literal('stats') }),
+  z.object({ kind: z.literal('explain'), task: taskId }),
+  z.object({
+    kind: z.literal('purge'),
+    copies: z.array(z.object({ task: taskId, revision: count })).max(PURGED_MAX),
+  }),
+])
+const amount = z.number().nonnegative()
+const stats = z.object({
+  total: count,
+  queued: count,
+  running: count,
+  done: count,
+  failed: count,
+  cancelled: count,
+  workers: count,
+  busy: count,
+  drainPerS: amount,
+})
+const vitals = z.object({ cpu: amount, cpuOwn: amount, memory: amount, rssBytes: amount })
+const standing = z.object({
+  owner: nodeId.exactOptional(),
+  revision: count,
+  state,
+  place: z.enum(['nowhere', 'gated', 'queued', 'delayed', 'elsewhere', 'here']),
+  why: z.array(z.object({ code: z.enum(WHY_CODES), text: detail })).max(REASONS_MAX),
+  next: detail,
+})
+const answer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('page'), tasks: records, upTo: taskId.exactOptional(), settling: z.boolean() }),
+  z.object({ kind: z.literal('stats'), stats, vitals: vitals.exactOptional() }),
+  z.object({ kind: z.literal('explain'), standing: standing.exactOptional() }),
+  z.object({ kind: z.literal('purge'), purged: count }),
+])
+const survey = z.object({ type: z.literal('survey'), id: requestId, question })
+const surveyReply = z.object({ type: z.literal('survey-reply'), id: requestId, answer })
 const replicate = z.object({ type: z.literal('replicate'), batch: count, records })
 const replicated = z.object({ type: z.literal('replicated'), batch: count })
 const inventory = z.object({ type: z.literal('inventory'), id: count, ringChecksum: short })
@@ -337,6 +407,10 @@ export const linkSchema = z.discriminatedUnion('type', [
   rumour,
   forward,
   forwardReply,
+  forwards,
+  forwardReplies,
+  survey,
+  surveyReply,
   replicate,
   replicated,
   inventory,

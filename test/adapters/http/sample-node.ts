@@ -9,6 +9,7 @@ import type { MemberView, NodeStatus, OwnerAnswer, TaskQuery } from '../../../sr
 import { type EventLimits, EventLog, teeLogger } from '../../../src/runtime/events.ts'
 import type { NodeFace } from '../../../src/runtime/ports.ts'
 import { tasksDefaults } from '../../../src/tasks/config.ts'
+import type { SurveyQuestion, SurveyReply } from '../../../src/tasks/survey.ts'
 import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
 import type { TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
 
@@ -117,6 +118,9 @@ export interface Sample {
   readonly parts: FaceParts
   readonly requests: TaskRequest[]
   readonly queries: TaskQuery[]
+  readonly surveys: SurveyQuestion[]
+  /** How many requests came together. */
+  readonly batches: number[]
   readonly controls: ControlRequest[]
   readonly leaves: (number | undefined)[]
   readonly logged: { level: LogLevel; event: string; fields: LogFields | undefined }[]
@@ -126,6 +130,7 @@ export interface SampleOptions {
   readonly config?: Partial<HttpConfig>
   readonly status?: Partial<NodeStatus>
   readonly reply?: (request: TaskRequest) => Promise<TaskReply>
+  readonly survey?: (question: SurveyQuestion) => Promise<SurveyReply>
   readonly node?: Partial<NodeFace>
   readonly events?: Partial<EventLimits>
 }
@@ -134,7 +139,7 @@ export interface SampleOptions {
 const answer = async (request: TaskRequest): Promise<TaskReply> => {
   if (request.kind === 'submit')
     return { ok: true, record: record(request.spec), existed: false, durableCopies: 2 }
-  if (request.task.startsWith('t'))
+  if (request.task.startsWith('t') || request.kind !== 'get')
     return { ok: true, record: record({ id: request.task }), existed: true, durableCopies: 2 }
   return { ok: false, failure: { code: 'TASK_UNKNOWN', detail: 'Its owner node-2 does not know it.' } }
 }
@@ -156,6 +161,8 @@ export function sample(options: SampleOptions = {}): Sample {
   const seen = {
     requests: [] as TaskRequest[],
     queries: [] as TaskQuery[],
+    surveys: [] as SurveyQuestion[],
+    batches: [] as number[],
     controls: [] as ControlRequest[],
     leaves: [] as (number | undefined)[],
     logged: [] as Sample['logged'],
@@ -223,6 +230,15 @@ export function sample(options: SampleOptions = {}): Sample {
     request: request => {
       seen.requests.push(request)
       return (options.reply ?? answer)(request)
+    },
+    requestAll: requests => {
+      seen.batches.push(requests.length)
+      seen.requests.push(...requests)
+      return requests.map(options.reply ?? answer)
+    },
+    survey: async question => {
+      seen.surveys.push(question)
+      return options.survey === undefined ? { ok: true, answers: [], silent: [] } : await options.survey(question)
     },
     control: async request => {
       seen.controls.push(request)
