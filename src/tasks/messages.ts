@@ -97,6 +97,9 @@ export type OwnerRequest =
   /** Another try now: of one that is dead or cancelled, or that pauses before its next attempt. */
   | { readonly kind: 'retry'; readonly task: TaskId; readonly key: string }
 
+/** Longest wait of one request, in ms; a face asks again when its own is longer. */
+export const WAIT_MS_MAX = 10_000
+
 /** `waitMs`: if it is unsettled, answer when it has come to its end, or after this. */
 export type TaskRequest =
   | OwnerRequest

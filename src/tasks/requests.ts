@@ -14,6 +14,7 @@ import {
   type OwnerRequest,
   type TaskReply,
   type TaskRequest,
+  WAIT_MS_MAX,
 } from './messages.ts'
 import type { Orders } from './orders.ts'
 import type { Records } from './records.ts'
@@ -23,7 +24,6 @@ import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { TaskSpec } from './task.ts'
 import type { View } from './view.ts'
-import { WAIT_MS_MAX } from './waiters.ts'
 import type { Work } from './work.ts'
 
 export interface RequestsParts {

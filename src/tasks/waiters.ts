@@ -6,8 +6,6 @@ import { Heap, type Slotted } from './heap.ts'
 
 /** Requests that wait on one node for the end of a task; more are answered at once with how it stands. */
 export const WAITERS_MAX = 10_000
-/** Longest wait of one request to the owner, in ms; a face asks again when its own is longer. */
-export const WAIT_MS_MAX = 10_000
 
 export interface Waiter extends Slotted {
   readonly origin: Origin

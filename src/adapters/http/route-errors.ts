@@ -35,8 +35,29 @@ export const LOOKUP_ERRORS: readonly ErrorCode[] = [
 export const SUBMIT_ERRORS: readonly ErrorCode[] = [
   'TASK_INVALID',
   'TASK_CONFLICT',
+  'DEDUPE_CONFLICT',
+  'TAKING_OVER',
   'EXECUTOR_UNKNOWN',
   'COMMAND_NOT_ALLOWED',
+  'QUEUE_FULL',
+  'NOT_READY',
+  'NO_OWNER',
+  'NOT_ACTING',
+  'RIGHT_ENDED',
+  'OWNER_UNREACHABLE',
+  'TOO_MANY_HOPS',
+  ...ASKED,
+]
+
+/** Asking all nodes: by this node; what others say is in the answer. */
+export const SURVEY_ERRORS: readonly ErrorCode[] = ASKED
+
+/** Cancelling a task or ordering another try: by this node, and by the owner of the key. */
+export const ORDER_ERRORS: readonly ErrorCode[] = [
+  'TASK_UNKNOWN',
+  'TASK_SETTLED',
+  'TASK_NOT_ENDED',
+  'TAKING_OVER',
   'QUEUE_FULL',
   'NOT_READY',
   'NO_OWNER',
