@@ -174,7 +174,8 @@ export class Node implements Machine {
       case 'survey':
         return this.#mapAll(this.tasks.survey(input.id, input.question, now))
       case 'vitals':
-        return this.#mapAll(this.tasks.measured(input.vitals))
+        this.tasks.measured(input.vitals)
+        return []
       case 'task-list':
         return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
       case 'attempt-ended':

@@ -89,6 +89,24 @@ export class Counters {
   }
 }
 
+/** What the status shows of a node's tasks. */
+export function countsOf(
+  { owned, held }: { readonly owned: TaskCounts['owned']; readonly held: number },
+  counters: Counters,
+  takingOver: boolean,
+): TaskCounts {
+  return {
+    owned,
+    held,
+    started: counters.of('attempts_started'),
+    succeeded: counters.of('tasks_succeeded'),
+    failedAttempts: counters.of('attempts_failed') + counters.of('attempts_lost'),
+    retried: counters.of('tasks_retried'),
+    forwarded: counters.of('requests_forwarded'),
+    takingOver,
+  }
+}
+
 export const gauge = (name: string, help: string, value: number): Metric => ({
   name,
   help,

@@ -1,13 +1,10 @@
 import type { Confirmations } from './confirmations.ts'
 import { type Counters, gauge, type Metric } from './counts.ts'
-import type { DrainRate } from './drain-rate.ts'
-import type { Forwarding } from './forwarding.ts'
 import type { Handoffs } from './handoffs.ts'
 import type { Kept } from './kept.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
 import type { Schedule } from './schedule.ts'
-import type { Surveys } from './surveys.ts'
 import type { Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 
@@ -16,15 +13,11 @@ export interface MetricsParts {
   readonly records: Records
   readonly schedule: Schedule
   readonly replication: Replication
-  readonly forwarding: Forwarding
   readonly takeover: Takeover
   readonly confirmations: Confirmations
   readonly kept: Kept
   readonly handoffs: Handoffs
   readonly counters: Counters
-  readonly surveys: Surveys
-  readonly drainRate: DrainRate
-  readonly queueMax: number
 }
 
 export function taskMetrics(parts: MetricsParts): Metric[] {
@@ -35,12 +28,6 @@ export function taskMetrics(parts: MetricsParts): Metric[] {
     { name: 'tasks_owned', help: 'Tasks that this node owns, by state.', type: 'gauge', samples },
     gauge('tasks_held', 'Records held for other owners.', table.held),
     gauge('tasks_listed', 'Tasks of loaded shared lists.', table.listed),
-    gauge('tasks_accepted_waiting', 'Unsettled tasks of the API that this node owns.', table.accepted),
-    gauge('tasks_queue_max', 'How many of those it may own: more are answered QUEUE_FULL.', parts.queueMax),
-    gauge('tasks_drain_per_s', 'How many of those end a second, over ten seconds.', parts.drainRate.perSecond),
-    gauge('dedupe_keys', 'Dedupe keys that this node remembers.', table.dedupes.size),
-    gauge('waiters', 'Requests that wait here for the end of a task.', parts.records.waiters.size),
-    gauge('surveys_in_flight', 'Questions to all nodes that wait for answers.', parts.surveys.size),
     gauge('tasks_queued', 'Tasks ready to start.', schedule.queued),
     gauge(
       'tasks_withheld',
@@ -53,7 +40,6 @@ export function taskMetrics(parts: MetricsParts): Metric[] {
     gauge('keys_kept', 'Lost keys that this node is not done with.', parts.kept.keys().length),
     gauge('replicas_pending', 'Record copies waiting or under way to other holders.', replication.pending),
     gauge('records_unsafe', 'Changed records that no other disk is known to have.', replication.unsafe),
-    gauge('requests_in_flight_to_peers', 'Requests that wait for another node.', parts.forwarding.size),
     gauge(
       'submits_confirming',
       'Submissions that wait for the disk in quorum mode.',

@@ -1,0 +1,157 @@
+/**
+ * Hands in tasks line by line, as fast as the daemon takes them.
+ *
+ * Each task gets an id here unless it has one, so all of it may be sent again: what was refused for now, and what nobody
+ * knows of because a connection or an owner was lost, is sent again under the same ids until it is stored or it is enough.
+ */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { ItemResult } from '../../adapters/http/batch.ts'
+import { CodedError } from '../../base/errors.ts'
+import { inexactOf } from '../../base/exact-numbers.ts'
+import { usage } from '../arguments.ts'
+import type { DaemonClient } from '../client.ts'
+import { clientOf } from '../client.ts'
+import type { Call } from '../command.ts'
+import { EXIT } from '../exit-code.ts'
+import { BatchProgress } from '../batch-progress.ts'
+
+/** Rounds in all, and the pause before the second, in ms; it doubles. */
+const ROUNDS_MAX = 10
+const PAUSE_MS = 1_000
+const PAUSE_MS_MAX = 15_000
+/** Refusals that are told on standard error; all of them are with --json. */
+const TOLD_MAX = 20
+
+export interface TaskSource {
+  readonly lines: AsyncIterable<string>
+  /** What it is called in messages. */
+  readonly name: string
+  /** Of all lines together, where that is known. */
+  readonly bytes?: number
+}
+
+interface Sent {
+  readonly line: number
+  readonly text: string
+}
+
+export async function submitMany(
+  call: Call,
+  source: TaskSource,
+  overrides: Readonly<Record<string, unknown>>,
+): Promise<number> {
+  const client = clientOf(call)
+  const progress = new BatchProgress(call.json ? undefined : call.terminal.err, source.bytes)
+  const fresh = tasksOf(source, overrides, progress)[Symbol.asyncIterator]()
+  let again: readonly Sent[] = []
+  let told = 0
+  const settle = ({ line }: Sent, result: ItemResult): void => {
+    progress.settled(result)
+    if (call.json) call.terminal.out.write(`${JSON.stringify({ ...result, line })}\n`)
+    else if (result.stored !== 'yes' && ++told <= TOLD_MAX) {
+      progress.say(`line ${line}: ${result.id ?? 'a task'}: ${result.code}: ${result.detail ?? ''}`)
+    }
+  }
+  try {
+    for (let round = 1, ms = PAUSE_MS; ; round++, ms = Math.min(PAUSE_MS_MAX, ms * 2)) {
+      const pass = await onePass(client, again, fresh, round === ROUNDS_MAX, settle)
+      again = pass.again
+      if (again.length === 0 && pass.lost === undefined) break
+      if (round === ROUNDS_MAX) throw pass.lost ?? new CodedError('DEADLINE', `${again.length} tasks were not taken.`)
+      const waitMs = Math.max(ms, pass.retryAfterS * 1_000)
+      progress.say(`${again.length} tasks are sent again in ${Math.round(waitMs / 1_000)} s: ${pass.why}`)
+      await pause(waitMs, undefined, { signal: call.terminal.interrupted })
+    }
+  } finally {
+    progress.end()
+  }
+  const { accepted, existed, refused, unknown } = progress.totals
+  const summary = `${accepted} accepted, ${existed} known already, ${refused} refused, ${unknown} unknown\n`
+  call.terminal.out.write(call.json ? `${JSON.stringify({ summary: progress.totals })}\n` : summary)
+  return refused + unknown === 0 ? EXIT.ok : EXIT.failed
+}
+
+interface Pass {
+  /** To be sent once more. */
+  readonly again: readonly Sent[]
+  readonly retryAfterS: number
+  readonly why: string
+  /** The connection was. */
+  readonly lost?: CodedError
+}
+
+/** @param last what is refused now stays refused */
+async function onePass(
+  client: DaemonClient,
+  first: readonly Sent[],
+  fresh: AsyncIterator<Sent>,
+  last: boolean,
+  settle: (sent: Sent, result: ItemResult) => void,
+): Promise<Pass> {
+  /** Without an answer, by their line in this request. */
+  const open = new Map<number, Sent>()
+  const again: Sent[] = []
+  let retryAfterS = 0
+  let why = ''
+  async function* texts(): AsyncGenerator<string> {
+    let number = 0
+    const send = (sent: Sent): string => {
+      open.set(++number, sent)
+      return `${sent.text}\n`
+    }
+    for (const sent of first) yield send(sent)
+    // Not by `for await`: when the connection breaks, the rest is for the next one.
+    for (let next = await fresh.next(); next.done !== true; next = await fresh.next()) yield send(next.value)
+  }
+  try {
+    for await (const text of client.lines('/v1/tasks', texts())) {
+      const result = JSON.parse(text) as ItemResult
+      const sent = open.get(result.line)
+      if (sent === undefined) continue
+      open.delete(result.line)
+      const passing = result.stored === 'unknown' || result.retryAfterS !== undefined
+      if (result.stored === 'yes' || !passing || last) settle(sent, result)
+      else {
+        again.push(sent)
+        retryAfterS = Math.max(retryAfterS, result.retryAfterS ?? 0)
+        why = result.code
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code !== 'DAEMON_UNREACHABLE') throw error
+    return { again: [...open.values(), ...again], retryAfterS, why: error.code, lost: error }
+  }
+  return { again: [...open.values(), ...again], retryAfterS, why: why || 'no answer' }
+}
+
+/** Each line as a task with an id, and the fields of the options over it. */
+async function* tasksOf(
+  { lines, name }: TaskSource,
+  overrides: Readonly<Record<string, unknown>>,
+  progress: BatchProgress,
+): AsyncGenerator<Sent> {
+  let line = 0
+  for await (const text of lines) {
+    line++
+    if (text.trim() === '') continue
+    const task = { ...taskIn(text, `${name}, line ${line}`), ...overrides }
+    const whole = 'id' in task || 'dedupe' in task ? task : { id: randomUUID(), ...task }
+    progress.sent(text.length + 1)
+    yield { line, text: JSON.stringify(whole) }
+  }
+}
+
+function taskIn(text: string, at: string): Readonly<Record<string, unknown>> {
+  const refuse = (expected: string, got: string) => usage('submit', [{ at, expected, got }])
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw refuse('a task as JSON', (error as Error).message)
+  }
+  const inexact = inexactOf(text)
+  if (inexact !== undefined) throw refuse('whole numbers within 2^53 (larger ones as text)', inexact)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw refuse('one task, a JSON object', Array.isArray(value) ? 'a list' : typeof value)
+}
