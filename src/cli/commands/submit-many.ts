@@ -9,7 +9,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { ItemResult } from '../../adapters/http/batch.ts'
 import { CodedError } from '../../base/errors.ts'
 import { inexactOf } from '../../base/exact-numbers.ts'
-import { usage } from '../arguments.ts'
 import type { DaemonClient } from '../client.ts'
 import { clientOf } from '../client.ts'
 import type { Call } from '../command.ts'
@@ -43,7 +42,7 @@ export async function submitMany(
 ): Promise<number> {
   const client = clientOf(call)
   const progress = new BatchProgress(call.json ? undefined : call.terminal.err, source.bytes)
-  const fresh = tasksOf(source, overrides, progress)[Symbol.asyncIterator]()
+  const fresh = tasksOf(source.lines, overrides, progress)[Symbol.asyncIterator]()
   let again: readonly Sent[] = []
   let told = 0
   const settle = ({ line }: Sent, result: ItemResult): void => {
@@ -125,9 +124,9 @@ async function onePass(
   return { again: [...open.values(), ...again], retryAfterS, why: why || 'no answer' }
 }
 
-/** Each line as a task with an id, and the fields of the options over it. */
+/** Each line as a task with an id, and the fields of the options over it. What is no task goes as it is: the daemon refuses it. */
 async function* tasksOf(
-  { lines, name }: TaskSource,
+  lines: AsyncIterable<string>,
   overrides: Readonly<Record<string, unknown>>,
   progress: BatchProgress,
 ): AsyncGenerator<Sent> {
@@ -135,23 +134,25 @@ async function* tasksOf(
   for await (const text of lines) {
     line++
     if (text.trim() === '') continue
-    const task = { ...taskIn(text, `${name}, line ${line}`), ...overrides }
-    const whole = 'id' in task || 'dedupe' in task ? task : { id: randomUUID(), ...task }
     progress.sent(text.length + 1)
-    yield { line, text: JSON.stringify(whole) }
+    const task = taskIn(text)
+    if (task === undefined) yield { line, text }
+    else {
+      const given = { ...task, ...overrides }
+      const whole = 'id' in given || 'dedupe' in given ? given : { id: randomUUID(), ...given }
+      yield { line, text: JSON.stringify(whole) }
+    }
   }
 }
 
-function taskIn(text: string, at: string): Readonly<Record<string, unknown>> {
-  const refuse = (expected: string, got: string) => usage('submit', [{ at, expected, got }])
+/** Undefined when it is no JSON object, or holds a number that would be another one when it is written again. */
+function taskIn(text: string): Readonly<Record<string, unknown>> | undefined {
   let value: unknown
   try {
     value = JSON.parse(text)
-  } catch (error) {
-    throw refuse('a task as JSON', (error as Error).message)
+  } catch {
+    return undefined // not JSON: the daemon says where
   }
-  const inexact = inexactOf(text)
-  if (inexact !== undefined) throw refuse('whole numbers within 2^53 (larger ones as text)', inexact)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw refuse('one task, a JSON object', Array.isArray(value) ? 'a list' : typeof value)
+  const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return plain && inexactOf(text) === undefined ? (value as Readonly<Record<string, unknown>>) : undefined
 }

@@ -16,7 +16,9 @@ import { submitMany, type TaskSource } from './submit-many.ts'
 /** Bytes of a task that are read; the daemon's own limit (1 MiB unless told) decides. */
 const INPUT_BYTES_MAX = 16 * 1024 * 1024
 
-/** First and longest pause between two looks at a task, in ms. */
+/** One look at a task waits this long for its end, in ms, at the daemon. */
+const LOOK_MS = 10_000
+/** First and longest pause between two looks that came to nothing at once, in ms. */
 const POLL_MS = 50
 const POLL_MS_MAX = 1_000
 
@@ -30,15 +32,17 @@ interface Submitted {
 }
 
 type Fields = Record<string, unknown>
+/** One task, before the options are laid over it, or many. */
+type Given = { readonly one: Fields; readonly many?: never } | { readonly many: TaskSource }
 
 export async function run(call: Call): Promise<number> {
   const problems: Problem[] = []
   const overrides = fieldsOf(call.values, problems)
   const waitMs = wholeNumber(call.values, 'wait-ms', { min: 1, max: DAY_MS }, problems) ?? WAIT_MS
   if (problems.length > 0) refuse(problems)
-  const base = (await streamOf(call)) ?? (await baseOf(call))
-  if ('lines' in base) return await submitMany(call, manyOf(call, base as TaskSource), overrides)
-  const task = { ...base, ...overrides }
+  const given = (await streamOf(call)) ?? (await baseOf(call))
+  if (given.many !== undefined) return await submitMany(call, manyOf(call, given.many), overrides)
+  const task = { ...given.one, ...overrides }
   const client = clientOf(call)
   const submitted = await client.post<Submitted>('/v1/tasks', task)
   if (!flag(call.values, 'wait')) return print(call, submitted)
@@ -65,16 +69,16 @@ function copiesText(durable: number, holders: TaskRecord['holders']): string {
 }
 
 /** Tasks line by line, where that is how they come. */
-async function streamOf(call: Call): Promise<TaskSource | undefined> {
+async function streamOf(call: Call): Promise<Given | undefined> {
   const [word] = call.args
   const file = text(call.values, 'file')
   const many = flag(call.values, 'many')
   if (word !== undefined || !(many || (file !== undefined && namesLines(file)))) return undefined
-  if (file !== undefined && file !== '-') return await readable(() => linesOfFile(file))
+  if (file !== undefined && file !== '-') return { many: await readable(() => linesOfFile(file)) }
   const input = call.terminal.openInput()
   if (input === undefined)
     refuse([{ at: '--many', expected: '--file, or tasks on standard input', got: 'a terminal' }])
-  return linesOfInput(input)
+  return { many: linesOfInput(input) }
 }
 
 /** What makes no sense for many tasks is refused. */
@@ -88,14 +92,13 @@ function manyOf({ values }: Call, source: TaskSource): TaskSource {
   return source
 }
 
-/** The task before the options are laid over it, or the tasks of a list. */
-async function baseOf(call: Call): Promise<Fields | TaskSource> {
+async function baseOf(call: Call): Promise<Given> {
   const [word] = call.args
   const file = text(call.values, 'file')
   if (word !== undefined && file !== undefined)
     refuse([{ at: 'submit', expected: 'the task from one place', got: `${JSON.stringify(word)} and --file` }])
   if (word !== undefined)
-    return /^\s*[[{]/.test(word) ? parsed(word, 'the argument') : { type: word }
+    return /^\s*[[{]/.test(word) ? parsed(word, 'the argument') : { one: { type: word } }
   if (file !== undefined && file !== '-') return parsed(await contentOf(file), file)
   const input = await call.terminal.readInput(INPUT_BYTES_MAX)
   if (input === undefined || input.trim() === '')
@@ -113,7 +116,7 @@ async function readable<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-function parsed(content: string, at: string): Fields | TaskSource {
+function parsed(content: string, at: string): Given {
   let value: unknown
   try {
     value = JSON.parse(content)
@@ -122,8 +125,8 @@ function parsed(content: string, at: string): Fields | TaskSource {
   }
   const inexact = inexactOf(content)
   if (inexact !== undefined) refuse([inexactAt(at, inexact)])
-  if (Array.isArray(value)) return linesOfList(value, at)
-  if (typeof value === 'object' && value !== null) return value as Fields
+  if (Array.isArray(value)) return { many: linesOfList(value, at) }
+  if (typeof value === 'object' && value !== null) return { one: value as Fields }
   return refuse([{ at, expected: 'a task, a JSON object, or a list of them', got: typeof value }])
 }
 
@@ -188,7 +191,8 @@ async function settled(
     if (err.isTerminal && record.state !== shown) err.write(`${record.spec.id}: ${record.state}\n`)
     shown = record.state
     await pause(ms, undefined, { signal: interrupted })
-    record = await client.get<TaskRecord>(`/v1/tasks/${encodeURIComponent(record.spec.id)}`)
+    const path = `/v1/tasks/${encodeURIComponent(record.spec.id)}?waitMs=${Math.min(LOOK_MS, waitMs)}`
+    record = await client.get<TaskRecord>(path)
   }
   return record
 }
