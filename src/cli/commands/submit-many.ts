@@ -42,7 +42,7 @@ export async function submitMany(
 ): Promise<number> {
   const client = clientOf(call)
   const progress = new BatchProgress(call.json ? undefined : call.terminal.err, source.bytes)
-  const fresh = tasksOf(source.lines, overrides, progress)[Symbol.asyncIterator]()
+  const fresh = new Fresh(tasksOf(source.lines, overrides, progress))
   let again: readonly Sent[] = []
   let told = 0
   const settle = ({ line }: Sent, result: ItemResult): void => {
@@ -80,11 +80,31 @@ interface Pass {
   readonly lost?: CodedError
 }
 
+/** What has not been sent yet. When a connection breaks while the next one is waited for, that one is for the next connection. */
+class Fresh {
+  readonly #source: AsyncIterator<Sent>
+  #next: Promise<Sent | undefined> | undefined
+
+  constructor(source: AsyncIterable<Sent>) {
+    this.#source = source[Symbol.asyncIterator]()
+  }
+
+  /** The next one, or undefined at the end; the same until it is taken. */
+  peek(): Promise<Sent | undefined> {
+    this.#next ??= this.#source.next().then(({ done, value }) => (done === true ? undefined : value))
+    return this.#next
+  }
+
+  take(): void {
+    this.#next = undefined
+  }
+}
+
 /** @param last what is refused now stays refused */
 async function onePass(
   client: DaemonClient,
   first: readonly Sent[],
-  fresh: AsyncIterator<Sent>,
+  fresh: Fresh,
   last: boolean,
   settle: (sent: Sent, result: ItemResult) => void,
 ): Promise<Pass> {
@@ -93,6 +113,7 @@ async function onePass(
   const again: Sent[] = []
   let retryAfterS = 0
   let why = ''
+  let over = false
   async function* texts(): AsyncGenerator<string> {
     let number = 0
     const send = (sent: Sent): string => {
@@ -100,8 +121,10 @@ async function onePass(
       return `${sent.text}\n`
     }
     for (const sent of first) yield send(sent)
-    // Not by `for await`: when the connection breaks, the rest is for the next one.
-    for (let next = await fresh.next(); next.done !== true; next = await fresh.next()) yield send(next.value)
+    for (let next = await fresh.peek(); !over && next !== undefined; next = await fresh.peek()) {
+      fresh.take()
+      yield send(next)
+    }
   }
   try {
     for await (const text of client.lines('/v1/tasks', texts())) {
@@ -120,6 +143,8 @@ async function onePass(
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'DAEMON_UNREACHABLE') throw error
     return { again: [...open.values(), ...again], retryAfterS, why: error.code, lost: error }
+  } finally {
+    over = true
   }
   return { again: [...open.values(), ...again], retryAfterS, why: why || 'no answer' }
 }
