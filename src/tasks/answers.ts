@@ -125,7 +125,12 @@ export class Answers {
       const { number, startedAt } = running.attempt
       const ms = Math.max(0, step.now.wall - startedAt)
       const stopping = running.abandoned ? '; its end was ordered' : ''
-      return [{ code: 'running', text: `attempt ${number} has run here for ${ms} ms, at most ${record.spec.timeoutMs}${stopping}` }]
+      return [
+        {
+          code: 'running',
+          text: `attempt ${number} has run here for ${ms} ms, at most ${record.spec.timeoutMs}${stopping}`,
+        },
+      ]
     }
     if (owner !== view.self) return [{ code: 'copy', text: `a copy; ${owner ?? 'nobody'} owns the key` }]
     if (place === 'elsewhere') {
@@ -139,24 +144,39 @@ export class Answers {
     const { takeover, right, schedule, config, phase, check } = this.#parts
     const { record, place } = entry
     const why: Why[] = []
-    if (phase() !== 'open') why.push({ code: 'not-open', text: `this node is ${phase() === 'closed' ? 'joining' : 'leaving'}` })
+    if (phase() !== 'open')
+      why.push({ code: 'not-open', text: `this node is ${phase() === 'closed' ? 'joining' : 'leaving'}` })
     if (place === 'gated') {
       const asked = takeover.unanswered.join(', ')
-      why.push({ code: 'taking-over', text: asked === '' ? 'a takeover is about to end' : `a takeover waits for ${asked}` })
+      why.push({
+        code: 'taking-over',
+        text: asked === '' ? 'a takeover is about to end' : `a takeover waits for ${asked}`,
+      })
     }
     if (leaveNow(right, entry.key, now) === undefined)
-      why.push({ code: 'not-acting', text: 'this node may not act for the key: no quorum of voters grants it' })
+      why.push({
+        code: 'not-acting',
+        text: 'this node may not act for the key: no quorum of voters grants it',
+      })
     if (place === 'delayed') {
       const ms = Math.max(0, Math.round(elapsedMs(now, entry.dueAt)))
-      why.push({ code: 'pausing', text: `attempt ${lastNumber(record)} failed; the next may begin in ${ms} ms` })
+      why.push({
+        code: 'pausing',
+        text: `attempt ${lastNumber(record)} failed; the next may begin in ${ms} ms`,
+      })
     }
     const missing = check(record.spec.type, record.spec.payload)
-    if (missing !== undefined) why.push({ code: 'executor-missing', text: `${missing.code}: ${missing.detail}` })
+    if (missing !== undefined)
+      why.push({ code: 'executor-missing', text: `${missing.code}: ${missing.detail}` })
     const ahead = this.#ahead(entry)
     if (ahead !== undefined) why.push(ahead)
     if (schedule.occupied >= config.concurrency)
-      why.push({ code: 'workers-busy', text: `all ${config.concurrency} workers of this node are busy, and ${schedule.queued} tasks are queued` })
-    if (why.length === 0) why.push({ code: 'next-in-line', text: `it is queued with ${schedule.queued - 1} others` })
+      why.push({
+        code: 'workers-busy',
+        text: `all ${config.concurrency} workers of this node are busy, and ${schedule.queued} tasks are queued`,
+      })
+    if (why.length === 0)
+      why.push({ code: 'next-in-line', text: `it is queued with ${schedule.queued - 1} others` })
     return why
   }
 
@@ -177,7 +197,8 @@ export class Answers {
 }
 
 const settledText = ({ record }: Entry): string => {
-  const why = record.error === undefined ? '' : `: ${record.error.code}: ${record.error.message.slice(0, 200)}`
+  const why =
+    record.error === undefined ? '' : `: ${record.error.code}: ${record.error.message.slice(0, 200)}`
   return `it is ${record.state}${why}`
 }
 
@@ -192,6 +213,7 @@ const NEXT: Readonly<Record<Why['code'], string>> = {
   'not-open': 'the node is ready, or another takes over',
   'key-busy': 'the tasks of its key before it end',
   'workers-busy': 'a worker becomes free',
-  'executor-missing': 'it fails when its turn comes; the configuration of the node decides which types it runs',
+  'executor-missing':
+    'it fails when its turn comes; the configuration of the node decides which types it runs',
   'next-in-line': 'it starts at once',
 }

@@ -43,7 +43,10 @@ export class DedupeIndex<T extends Known> {
     const found = name === undefined ? undefined : this.#found.get(name)
     const living = found?.filter(({ record }) => record.acceptedAt + (record.spec.dedupe?.ttlMs ?? 0) > now)
     // Two sides of a partition may each have one: the older is the one that all agree on.
-    return living?.reduce((first, next) => (isBefore(next.record, first.record) ? next : first), living[0] as T)
+    return living?.reduce(
+      (first, next) => (isBefore(next.record, first.record) ? next : first),
+      living[0] as T,
+    )
   }
 }
 

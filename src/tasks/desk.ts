@@ -108,8 +108,16 @@ export class Desk {
       gauge('surveys_in_flight', 'Questions to all nodes that wait for answers.', this.#surveys.size),
       gauge('waiters', 'Requests that wait here for the end of a task.', records.waiters.size),
       gauge('tasks_accepted_waiting', 'Unsettled tasks of the API that this node owns.', table.accepted),
-      gauge('tasks_queue_max', 'How many of those it may own: more are answered QUEUE_FULL.', config.queueMax),
-      gauge('tasks_drain_per_s', 'How many of those end a second, over ten seconds.', this.#drainRate.perSecond),
+      gauge(
+        'tasks_queue_max',
+        'How many of those it may own: more are answered QUEUE_FULL.',
+        config.queueMax,
+      ),
+      gauge(
+        'tasks_drain_per_s',
+        'How many of those end a second, over ten seconds.',
+        this.#drainRate.perSecond,
+      ),
       gauge('dedupe_keys', 'Dedupe keys that this node remembers.', table.dedupes.size),
     ]
   }

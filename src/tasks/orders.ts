@@ -48,7 +48,8 @@ export class Orders {
     else schedule.clear(entry)
     records.change(entry, cancelTask(record, step.now.wall, records.holders(entry.key)), step)
     // It may be no holder of the record any more, and must hear that it is to stop.
-    if (elsewhere !== undefined && !entry.copies.includes(elsewhere)) replication.copy(entry.record, elsewhere, false)
+    if (elsewhere !== undefined && !entry.copies.includes(elsewhere))
+      replication.copy(entry.record, elsewhere, false)
     counters.add('tasks_cancelled')
     step.log('info', 'task-cancelled', { task: entry.id, key: entry.key, was: record.state })
     return undefined
@@ -64,7 +65,9 @@ export class Orders {
     if (state === 'succeeded') return { code: 'TASK_SETTLED', detail: `task ${entry.id} has succeeded` }
     const holders = records.holders(entry.key)
     const next =
-      state === 'retrying' ? transition(record, 'ready', { holders }) : redriveTask(record, step.now.wall, holders)
+      state === 'retrying'
+        ? transition(record, 'ready', { holders })
+        : redriveTask(record, step.now.wall, holders)
     records.change(entry, next, step)
     work.place(entry, step)
     counters.add('tasks_redriven')

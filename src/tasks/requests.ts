@@ -6,7 +6,15 @@ import { CONFIRMATIONS_MAX, type Confirmations } from './confirmations.ts'
 import type { Counters } from './counts.ts'
 import type { DrainRate } from './drain-rate.ts'
 import type { Step } from './effects.ts'
-import { answer, type Errand, type Forwarding, HOPS_MAX, type Origin, refuse, unknownTask } from './forwarding.ts'
+import {
+  answer,
+  type Errand,
+  type Forwarding,
+  HOPS_MAX,
+  type Origin,
+  refuse,
+  unknownTask,
+} from './forwarding.ts'
 import { isSettled } from './merge.ts'
 import {
   type Forward,
@@ -77,7 +85,8 @@ export class Requests {
   /** Errands whose addressee is gone go to the owner of now; who waits for what this node owned is answered. */
   viewChanged(step: Step): void {
     const { forwarding, view, records } = this.#parts
-    for (const errand of forwarding.viewChanged(step)) this.#again(errand, view.owner(keyOfRequest(errand.request)), step)
+    for (const errand of forwarding.viewChanged(step))
+      this.#again(errand, view.owner(keyOfRequest(errand.request)), step)
     records.waiters.releaseAll()
   }
 
@@ -129,7 +138,9 @@ export class Requests {
         ? unknownTask(request.task)
         : leave === undefined
           ? NOT_ACTING
-          : (this.#unconfirmable(leave) ?? this.#unwelcome(request, entry) ?? orders.obey(request.kind, entry, step))
+          : (this.#unconfirmable(leave) ??
+            this.#unwelcome(request, entry) ??
+            orders.obey(request.kind, entry, step))
     if (failure !== undefined) refuse(origin, failure, step)
     else if (entry !== undefined && leave !== undefined) this.#confirm(origin, entry, true, leave, step)
   }
@@ -156,9 +167,12 @@ export class Requests {
     }
     const unacceptable = known === undefined ? this.#unacceptable(spec, 'node' in origin) : undefined
     const failure = unacceptable ?? this.#unconfirmable(leave)
+    if (failure !== undefined) {
+      this.#refuse(origin, failure, step)
+      return
+    }
     if (known !== undefined && known.id !== spec.id) counters.add('submits_deduped')
-    if (failure !== undefined) this.#refuse(origin, failure, step)
-    else this.#confirm(origin, known ?? work.accept(spec, step), known !== undefined, leave, step)
+    this.#confirm(origin, known ?? work.accept(spec, step), known !== undefined, leave, step)
   }
 
   /** In quorum mode the right is looked at again when the task is durable. */
@@ -217,8 +231,7 @@ export class Requests {
     const others = view.others()
     if (entry !== undefined) {
       const owner = entry.owner
-      const askOwner =
-        owner !== undefined && owner !== view.self && !isFinal(entry) && view.live.has(owner)
+      const askOwner = owner !== undefined && owner !== view.self && !isFinal(entry) && view.live.has(owner)
       if (askOwner) forwarding.get(origin, request, [owner], entry.record, step)
       else if (!this.#waits(origin, entry, waitMs, step)) answerWith(origin, entry, true, step)
     } else if (phase() === 'closed') this.#refuse(origin, NOT_READY, step)

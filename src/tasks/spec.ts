@@ -205,7 +205,8 @@ class Fields {
     const { key, ttlMs = DEDUPE_MS, ...rest } = (plain ? value : {}) as Readonly<Record<string, unknown>>
     const unknown = Object.keys(rest)[0]
     if (!plain) this.#refuse('dedupe', 'an object with key and ttlMs', value)
-    else if (unknown !== undefined) this.#refuse(`dedupe.${shown(unknown).slice(1, -1)}`, 'only key and ttlMs', rest[unknown])
+    else if (unknown !== undefined)
+      this.#refuse(`dedupe.${shown(unknown).slice(1, -1)}`, 'only key and ttlMs', rest[unknown])
     else if (typeof key !== 'string' || !TASK_ID_PATTERN.test(key))
       this.#refuse('dedupe.key', '1 to 256 printable ASCII characters without spaces', key)
     else if (typeof ttlMs !== 'number' || !Number.isInteger(ttlMs) || ttlMs < 1 || ttlMs > DEDUPE_MS_MAX)

@@ -90,7 +90,12 @@ export type WhyCode = (typeof WHY_CODES)[number]
 
 export type SurveyAnswer =
   /** `upTo`: there may be more above this id. `settling`: which tasks it owns is just changing. */
-  | { readonly kind: 'page'; readonly tasks: readonly TaskRecord[]; readonly upTo?: TaskId; readonly settling: boolean }
+  | {
+      readonly kind: 'page'
+      readonly tasks: readonly TaskRecord[]
+      readonly upTo?: TaskId
+      readonly settling: boolean
+    }
   | { readonly kind: 'stats'; readonly stats: WorkStats; readonly vitals?: Vitals }
   | { readonly kind: 'explain'; readonly standing?: TaskStanding }
   | { readonly kind: 'purge'; readonly purged: number }

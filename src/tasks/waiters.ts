@@ -53,7 +53,11 @@ export class Waiters {
 
   /** Those who are to be answered now; each is given once. */
   take(now: Instant): readonly Waiter[] {
-    for (let first = this.#byTime.first(); first !== undefined && first.until <= now; first = this.#byTime.first()) {
+    for (
+      let first = this.#byTime.first();
+      first !== undefined && first.until <= now;
+      first = this.#byTime.first()
+    ) {
       this.#byTime.remove(first)
       const others = this.#byTask.get(first.task)
       others?.delete(first)

@@ -20,7 +20,9 @@ let urls: readonly string[] = []
 before(
   async () => {
     scratch = await mkdtemp(join(tmpdir(), 'roundtable-faces-'))
-    const options = ['--nodes', '3', '--count', '0', '--keep', '--json', '--allow', 'sleep=/bin/sleep']
+    const list = join(scratch, 'warm-up.ndjson')
+    await writeFile(list, '{"id":"warm-up","type":"compute","payload":{"n":10}}\n')
+    const options = ['--nodes', '3', '--tasks', list, '--allow', 'sleep=/bin/sleep', '--keep', '--json']
     cluster = spawn(PROGRAM, ['cluster', ...options], {
       cwd: scratch,
       env: { ...process.env, TMPDIR: scratch },
@@ -74,12 +76,18 @@ const linesOf = (text: string): { spec: { id: string }; state: string; attempts:
     .map(line => JSON.parse(line))
 
 describe('three daemons', { timeout: 4 * TEST_MS }, () => {
-  test('take 2,000 tasks from a file, each once, and list them from any node', { timeout: TEST_MS }, async () => {
+  test('take 2,000 tasks from a file, each once, and list them from any node', {
+    timeout: TEST_MS,
+  }, async () => {
     const file = join(scratch, 'tasks.ndjson')
     const tasks = Array.from({ length: TASKS }, (_, i) => ({ id: `many-${i}`, type: 'echo', payload: i }))
     await writeFile(file, tasks.map(task => `${JSON.stringify(task)}\n`).join(''))
     const first = await roundtable(1, 'submit', '--file', file)
-    assert.deepEqual([first.code, first.out], [0, '2000 accepted, 0 known already, 0 refused, 0 unknown\n'], first.err)
+    assert.deepEqual(
+      [first.code, first.out],
+      [0, '2000 accepted, 0 known already, 0 refused, 0 unknown\n'],
+      first.err,
+    )
     const again = await roundtable(2, 'submit', '--file', file, '--json')
     assert.deepEqual(JSON.parse(again.out.trimEnd().split('\n').at(-1) ?? '').summary, {
       accepted: 0,
@@ -89,9 +97,11 @@ describe('three daemons', { timeout: 4 * TEST_MS }, () => {
     })
     await until(async () => {
       const { cluster: all } = JSON.parse((await roundtable(0, 'tasks', '--stats', '--json')).out)
-      return all.done === TASKS
+      return all.done === TASKS + 1
     })
-    const listed = linesOf((await roundtable(2, 'tasks', '--all', '--json', '--state', 'succeeded')).out)
+    const listed = linesOf(
+      (await roundtable(2, 'tasks', '--all', '--json', '--state', 'succeeded', '--type', 'echo')).out,
+    )
     assert.deepEqual(new Set(listed.map(({ spec }) => spec.id)), new Set(tasks.map(({ id }) => id)))
     assert.equal(listed.length, TASKS)
     assert.equal(new Set(listed.map(({ attempts }) => attempts[0]?.node)).size, 3, 'all three have run some')
@@ -104,12 +114,30 @@ describe('three daemons', { timeout: 4 * TEST_MS }, () => {
     timeout: TEST_MS,
   }, async () => {
     for (const id of ['long', 'behind']) {
-      const argv = ['submit', 'exec', '--command', 'sleep', '--arg', '600', '--id', id, '--key', 'one', '--timeout-ms', '900000']
+      const argv = [
+        'submit',
+        'exec',
+        '--command',
+        'sleep',
+        '--arg',
+        '600',
+        '--id',
+        id,
+        '--key',
+        'one',
+        '--timeout-ms',
+        '900000',
+      ]
       assert.equal((await roundtable(0, ...argv)).code, 0)
     }
-    await until(async () => JSON.parse((await roundtable(1, 'task', 'long', '--json')).out).state === 'running')
+    await until(
+      async () => JSON.parse((await roundtable(1, 'task', 'long', '--json')).out).state === 'running',
+    )
     const { why, placement } = JSON.parse((await roundtable(2, 'explain', 'task', 'behind', '--json')).out)
-    assert.deepEqual(why.map(({ code }: { code: string }) => code), ['key-busy'])
+    assert.deepEqual(
+      why.map(({ code }: { code: string }) => code),
+      ['key-busy'],
+    )
     const owner = (await roundtable(0, 'owner', 'one')).out.trim()
     assert.equal(placement.owner, owner)
     const other = [0, 1, 2].find(node => `node-${node + 1}` !== owner) ?? 0
@@ -145,7 +173,9 @@ describe('three daemons', { timeout: 4 * TEST_MS }, () => {
     const redriven = await roundtable(2, 'dead', 'redrive', '--type', 'unreliable', '--limit', '20')
     assert.deepEqual([redriven.code, redriven.out], [0, '20 dead letters tried again\n'], redriven.err)
     await until(async () => {
-      const done = linesOf((await roundtable(0, 'tasks', '--all', '--json', '--type', 'unreliable', '--state', 'succeeded')).out)
+      const done = linesOf(
+        (await roundtable(0, 'tasks', '--all', '--json', '--type', 'unreliable', '--state', 'succeeded')).out,
+      )
       return done.length === 21
     })
     const purged = await roundtable(0, 'dead', 'purge', '--all', '--yes')
@@ -156,14 +186,27 @@ describe('three daemons', { timeout: 4 * TEST_MS }, () => {
   test('answer who waits for the end of a task when it comes', { timeout: TEST_MS }, async () => {
     const task = { id: 'short', type: 'exec', payload: { command: 'sleep', args: ['1'] } }
     const headers = { 'content-type': 'application/json', 'idempotency-key': 'once' }
-    for (const [url, status] of [[urls[0], 202], [urls[2], 200]] as const) {
-      const submitted = await fetch(`${url}/v1/tasks`, { method: 'POST', headers, body: JSON.stringify(task) })
+    for (const [url, status] of [
+      [urls[0], 202],
+      [urls[2], 200],
+    ] as const) {
+      const submitted = await fetch(`${url}/v1/tasks`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(task),
+      })
       assert.equal(submitted.status, status)
     }
     const other = { ...task, id: 'other', payload: { command: 'sleep', args: ['2'] } }
-    const conflict = await fetch(`${urls[1]}/v1/tasks`, { method: 'POST', headers, body: JSON.stringify(other) })
+    const conflict = await fetch(`${urls[1]}/v1/tasks`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(other),
+    })
     assert.equal(((await conflict.json()) as { code: string }).code, 'DEDUPE_CONFLICT')
-    const ends = await Promise.all(urls.map(url => fetch(`${url}/v1/tasks/short?waitMs=20000`).then(each => each.json())))
+    const ends = await Promise.all(
+      urls.map(url => fetch(`${url}/v1/tasks/short?waitMs=20000`).then(each => each.json())),
+    )
     for (const end of ends) assert.equal((end as { state: string }).state, 'succeeded')
   })
 })

@@ -33,7 +33,11 @@ export class BatchBudget {
   }
 
   #next(): void {
-    for (let first = this.#waiting[0]; first !== undefined && first.bytes <= this.#left; first = this.#waiting[0]) {
+    for (
+      let first = this.#waiting[0];
+      first !== undefined && first.bytes <= this.#left;
+      first = this.#waiting[0]
+    ) {
       this.#waiting.shift()
       this.#left -= first.bytes
       first.go()

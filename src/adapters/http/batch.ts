@@ -116,22 +116,24 @@ function cutShort(error: unknown): Failure {
 /** The body; ends with REQUEST_TIMEOUT when nothing comes for too long. */
 async function* timed(body: AsyncIterable<Uint8Array>, { limits }: Face): AsyncGenerator<Uint8Array> {
   const pieces = body[Symbol.asyncIterator]()
-  try {
-    for (;;) {
-      const late = Promise.withResolvers<never>()
-      const detail = `Nothing came for ${limits.linesStallMs / 1_000} s; what came before was taken.`
-      const timer = setTimeout(() => late.reject(new CodedError('REQUEST_TIMEOUT', detail)), limits.linesStallMs)
-      timer.unref()
-      try {
-        const next = await Promise.race([pieces.next(), late.promise])
-        if (next.done === true) return
-        yield next.value
-      } finally {
-        clearTimeout(timer)
-      }
+  for (;;) {
+    const late = Promise.withResolvers<never>()
+    const detail = `Nothing came for ${limits.linesStallMs / 1_000} s; what came before was taken.`
+    const timer = setTimeout(
+      () => late.reject(new CodedError('REQUEST_TIMEOUT', detail)),
+      limits.linesStallMs,
+    )
+    timer.unref()
+    const piece = pieces.next()
+    // After a timeout nobody waits for it any more. The connection is closed once the answer is out, and it fails then.
+    piece.catch(() => undefined)
+    try {
+      const next = await Promise.race([piece, late.promise])
+      if (next.done === true) return
+      yield next.value
+    } finally {
+      clearTimeout(timer)
     }
-  } finally {
-    await pieces.return?.()
   }
 }
 
@@ -161,14 +163,19 @@ function readTask(
   return read.ok ? { line, spec: read.spec, bytes } : refused(line, idIn(value), read.failure)
 }
 
-type ReadSpec = { readonly ok: true; readonly spec: TaskSpec } | { readonly ok: false; readonly failure: Failure }
+type ReadSpec =
+  | { readonly ok: true; readonly spec: TaskSpec }
+  | { readonly ok: false; readonly failure: Failure }
 
 /** @param dedupeKey laid under a task that names none itself */
 export function readSpec(face: Face, value: unknown, dedupeKey: string | undefined): ReadSpec {
   const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
   if (dedupeKey !== undefined && plain && Object.hasOwn(value, 'dedupe')) {
     const problem = { at: 'dedupe', expected: 'either this or the header Idempotency-Key', got: 'both' }
-    return { ok: false, failure: { code: 'TASK_INVALID', detail: 'dedupe: got Idempotency-Key, too.', problems: [problem] } }
+    return {
+      ok: false,
+      failure: { code: 'TASK_INVALID', detail: 'dedupe: got Idempotency-Key, too.', problems: [problem] },
+    }
   }
   const named = dedupeKey !== undefined && plain ? { ...value, dedupe: { key: dedupeKey } } : value
   const parsed = parseTaskSpec(named, face.defaults, () => face.node.newTaskId())
@@ -186,7 +193,10 @@ function idIn(value: unknown): string | undefined {
 const isItem = (read: Item | ItemResult): read is Item => 'spec' in read
 
 /** Answers of those that were refused here already keep their place. */
-async function submitChunk(face: Face, chunk: readonly (Item | ItemResult)[]): Promise<readonly ItemResult[]> {
+async function submitChunk(
+  face: Face,
+  chunk: readonly (Item | ItemResult)[],
+): Promise<readonly ItemResult[]> {
   const items = chunk.filter(isItem)
   const bytes = items.reduce((sum, item) => sum + item.bytes, 0)
   const giveBack = await face.budget.take(bytes)

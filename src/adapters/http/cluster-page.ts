@@ -1,6 +1,7 @@
 /** One page of the tasks of all nodes, in the order of their ids, put together from what each says that it owns. */
-import { asTaskId, type NodeId, type TaskId } from '../../base/ids.ts'
+
 import type { Failure } from '../../base/errors.ts'
+import { asTaskId, type NodeId, type TaskId } from '../../base/ids.ts'
 import type { SurveyReply, TaskFilter } from '../../tasks/survey.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import type { Face } from './face.ts'
@@ -32,7 +33,10 @@ export type ClusterPageReply =
   | { readonly ok: true; readonly page: ClusterPage }
   | { readonly ok: false; readonly failure: Failure }
 
-export async function clusterPage(face: Face, { filter, cursor, limit }: ClusterQuery): Promise<ClusterPageReply> {
+export async function clusterPage(
+  face: Face,
+  { filter, cursor, limit }: ClusterQuery,
+): Promise<ClusterPageReply> {
   let after = cursor
   for (let round = 1; ; round++) {
     const question = { kind: 'page', filter, limit, ...(after !== undefined && { after }) } as const

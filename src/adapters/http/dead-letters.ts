@@ -2,8 +2,9 @@
  * What is done to many dead letters at once. They are found page by page on all nodes, so neither memory nor the time of
  * one step grows with their number; how far it got is said, and it is safe to repeat.
  */
-import { asTaskId, TASK_ID_PATTERN, type TaskId } from '../../base/ids.ts'
+
 import { CodedError, type ErrorCode, type Failure } from '../../base/errors.ts'
+import { asTaskId, TASK_ID_PATTERN, type TaskId } from '../../base/ids.ts'
 import type { TaskRequest } from '../../tasks/messages.ts'
 import type { TaskFilter } from '../../tasks/survey.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
@@ -55,7 +56,10 @@ const FIELDS = {
     required: false,
   } satisfies BodyField<readonly TaskId[], false>,
   type: text,
-  key: { ...text, expected: 'text of 1 to 1024 characters', read: value => keyIn(value) } satisfies BodyField<string, false>,
+  key: { ...text, expected: 'text of 1 to 1024 characters', read: value => keyIn(value) } satisfies BodyField<
+    string,
+    false
+  >,
   group: text,
   q: text,
   all: {
@@ -66,7 +70,9 @@ const FIELDS = {
   limit: {
     expected: `a whole number from 1 to ${ACT_MAX}`,
     read: value =>
-      typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= ACT_MAX ? value : undefined,
+      typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= ACT_MAX
+        ? value
+        : undefined,
     required: false,
   } satisfies BodyField<number, false>,
 }
@@ -95,7 +101,9 @@ export function readSelection(body: unknown): Selection {
   return { filter, limit: limit ?? ACT_DEFAULT, ...(ids && { ids }) }
 }
 
-type Acted = { readonly ok: true; readonly outcome: Outcome } | { readonly ok: false; readonly failure: Failure }
+type Acted =
+  | { readonly ok: true; readonly outcome: Outcome }
+  | { readonly ok: false; readonly failure: Failure }
 type Refusals = { id: string; code: ErrorCode; detail: string }[]
 
 /** Does one thing to all that are selected. */
@@ -126,7 +134,8 @@ export async function actOnDead(
       const wanted = Math.min(1_000, limit - tried)
       const found = await clusterPage(face, { filter, limit: wanted, ...(cursor && { cursor }) })
       // What was done before stays done, and asking again goes on from there.
-      if (!found.ok) return tried === 0 ? found : { ok: true, outcome: outcomeOf(done, refusals, true, silent, false) }
+      if (!found.ok)
+        return tried === 0 ? found : { ok: true, outcome: outcomeOf(done, refusals, true, silent, false) }
       for (const node of [...found.page.silent, ...found.page.settling]) silent.add(node)
       await actOn(found.page.tasks)
       more = found.page.next !== undefined
@@ -136,7 +145,13 @@ export async function actOnDead(
   return { ok: true, outcome: outcomeOf(done, refusals, more, silent, true) }
 }
 
-function outcomeOf(done: number, refusals: Refusals, more: boolean, silent: ReadonlySet<string>, whole: boolean): Outcome {
+function outcomeOf(
+  done: number,
+  refusals: Refusals,
+  more: boolean,
+  silent: ReadonlySet<string>,
+  whole: boolean,
+): Outcome {
   return {
     done,
     failed: refusals.length,
@@ -148,23 +163,39 @@ function outcomeOf(done: number, refusals: Refusals, more: boolean, silent: Read
 }
 
 /** The dead letters among these ids; what else there is, or is not, is refused. */
-async function recordsOf(face: Face, ids: readonly TaskId[], refusals: Refusals): Promise<readonly TaskRecord[]> {
+async function recordsOf(
+  face: Face,
+  ids: readonly TaskId[],
+  refusals: Refusals,
+): Promise<readonly TaskRecord[]> {
   const records: TaskRecord[] = []
   for (let from = 0; from < ids.length; from += STEP_MAX) {
     const some = ids.slice(from, from + STEP_MAX)
-    const replies = await askOwners(face, some.map((task): TaskRequest => ({ kind: 'get', task })))
+    const replies = await askOwners(
+      face,
+      some.map((task): TaskRequest => ({ kind: 'get', task })),
+    )
     replies.forEach((reply, i) => {
       const id = some[i] ?? ''
       if (!reply.ok) refusals.push({ id, code: reply.failure.code, detail: reply.failure.detail })
       else if (reply.record.state === 'dead') records.push(reply.record)
-      else refusals.push({ id, code: 'TASK_NOT_ENDED', detail: `it is ${reply.record.state}, and no dead letter` })
+      else
+        refusals.push({
+          id,
+          code: 'TASK_NOT_ENDED',
+          detail: `it is ${reply.record.state}, and no dead letter`,
+        })
     })
   }
   return records
 }
 
 /** Each by the owner of its key. */
-export async function redrive(face: Face, records: readonly TaskRecord[], refusals: Refusals): Promise<readonly string[]> {
+export async function redrive(
+  face: Face,
+  records: readonly TaskRecord[],
+  refusals: Refusals,
+): Promise<readonly string[]> {
   const requests = records.map(({ spec }): TaskRequest => ({ kind: 'retry', task: spec.id, key: spec.key }))
   const replies = await askOwners(face, requests)
   replies.forEach((reply, i) => {
@@ -175,10 +206,15 @@ export async function redrive(face: Face, records: readonly TaskRecord[], refusa
 }
 
 /** By every node that has a copy. One that is away brings its copies back with it: a dead letter, that never runs. */
-export async function purge(face: Face, records: readonly TaskRecord[], refusals: Refusals): Promise<readonly string[]> {
+export async function purge(
+  face: Face,
+  records: readonly TaskRecord[],
+  refusals: Refusals,
+): Promise<readonly string[]> {
   const copies = records.map(({ spec, revision }) => ({ task: spec.id, revision }))
   const answer = await askAll(face, { kind: 'purge', copies })
   if (answer.ok) return answer.silent
-  for (const { task } of copies) refusals.push({ id: task, code: answer.failure.code, detail: answer.failure.detail })
+  for (const { task } of copies)
+    refusals.push({ id: task, code: answer.failure.code, detail: answer.failure.detail })
   return []
 }

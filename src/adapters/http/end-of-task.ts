@@ -16,7 +16,12 @@ const PASSING: ReadonlySet<string> = new Set(['OWNER_UNREACHABLE', 'NOT_READY', 
  * there is news; owners change meanwhile, so it is asked again until the time is up.
  * @param gone aborted when whoever asked has gone
  */
-export async function endOfTask(face: Face, task: TaskId, waitMs: number, gone: AbortSignal): Promise<TaskReply> {
+export async function endOfTask(
+  face: Face,
+  task: TaskId,
+  waitMs: number,
+  gone: AbortSignal,
+): Promise<TaskReply> {
   const end = performance.now() + waitMs
   for (;;) {
     const asked = performance.now()
@@ -25,6 +30,7 @@ export async function endOfTask(face: Face, task: TaskId, waitMs: number, gone: 
     const reply = await askOwner(face, { kind: 'get', task, ...(wait > 0 && { waitMs: wait }) })
     const passing = reply.ok ? reply.record.settledAt === undefined : PASSING.has(reply.failure.code)
     if (!passing || performance.now() >= end || gone.aborted) return reply
-    if (performance.now() - asked < AGAIN_MS) await pause(Math.min(AGAIN_MS, Math.max(1, end - performance.now())))
+    if (performance.now() - asked < AGAIN_MS)
+      await pause(Math.min(AGAIN_MS, Math.max(1, end - performance.now())))
   }
 }

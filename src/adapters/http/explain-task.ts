@@ -42,13 +42,17 @@ export async function explainTask(face: Face, task: TaskId): Promise<Explained> 
   )
   const placed = face.node.explain(record.spec.key)
   const isOwner = (node: NodeId): boolean => node === placed?.owner
-  const nodes = standings.sort((a, b) => Number(isOwner(b.node)) - Number(isOwner(a.node)) || (a.node < b.node ? -1 : 1))
+  const nodes = standings.sort(
+    (a, b) => Number(isOwner(b.node)) - Number(isOwner(a.node)) || (a.node < b.node ? -1 : 1),
+  )
   // An attempt that runs says more than the owner, who may wait for it.
   const teller = nodes.find(({ place }) => place === 'here') ?? nodes.find(({ node }) => isOwner(node))
   const explanation: TaskExplanation = {
     task: record,
     ...(placed && { placement: placementOf(placed) }),
-    why: teller?.why ?? [{ code: 'taking-over', text: `${placed?.owner ?? 'its owner'} has not said that it knows the task` }],
+    why: teller?.why ?? [
+      { code: 'taking-over', text: `${placed?.owner ?? 'its owner'} has not said that it knows the task` },
+    ],
     next: teller?.next ?? 'its owner gets a copy from those who have one',
     nodes,
     silent: survey.silent,

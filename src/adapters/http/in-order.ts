@@ -26,9 +26,13 @@ export async function* inOrder<T, R>(
         underWay.shift()
         yield await first
       } else if (next !== undefined) {
-        const { done, value } = await next
-        next = done === true ? undefined : read()
-        if (done !== true) underWay.push(work(value))
+        const piece: IteratorResult<T> = await next
+        next = piece.done === true ? undefined : read()
+        if (piece.done === true) continue
+        const result = work(piece.value)
+        // Met when its turn comes, as above.
+        result.catch(() => undefined)
+        underWay.push(result)
       }
     }
   } finally {

@@ -53,4 +53,5 @@ export async function* linesOf(
   if (last !== undefined) yield [last]
 }
 
-const isBlank = (bytes: Buffer): boolean => bytes.every(byte => byte === 0x20 || byte === 0x09 || byte === 0x0d)
+const isBlank = (bytes: Buffer): boolean =>
+  bytes.every(byte => byte === 0x20 || byte === 0x09 || byte === 0x0d)

@@ -106,11 +106,14 @@ export function parseTaskQuery(query: unknown): TaskListQuery {
   const ofNode = scope !== undefined && scope !== 'cluster'
   const misread = given.has('scope') && scope === undefined
   for (const name of misread ? [] : ofNode ? [...FILTERS, 'cursor'] : ['after']) {
-    const expected = ofNode ? 'it with the scope cluster only' : 'it with the scope of a node only, or `cursor`'
+    const expected = ofNode
+      ? 'it with the scope cluster only'
+      : 'it with the scope of a node only, or `cursor`'
     if (given.has(name)) given.problems.push({ at: name, expected, got: `scope ${scope ?? 'cluster'}` })
   }
   refuseQuery(given.problems)
-  if (ofNode) return { scope: 'node', query: { limit, scope, ...(state && { state }), ...(after && { after }) } }
+  if (ofNode)
+    return { scope: 'node', query: { limit, scope, ...(state && { state }), ...(after && { after }) } }
   const whole = { filter: { ...filter, ...(state && { state }) }, limit, ...(cursor && { cursor }) }
   return { scope: 'cluster', query: whole }
 }

@@ -1,6 +1,17 @@
 /** The shapes of tasks and of what is done with them, as JSON schemas. */
 import { WHY_CODES } from '../../tasks/survey.ts'
-import { anything, flag, type JsonSchema, listOf, number, object, oneOf, ref, text, whole } from './schema-words.ts'
+import {
+  anything,
+  flag,
+  type JsonSchema,
+  listOf,
+  number,
+  object,
+  oneOf,
+  ref,
+  text,
+  whole,
+} from './schema-words.ts'
 
 const TASK_STATES = ['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'] as const
 
@@ -56,7 +67,10 @@ export const TASK_SCHEMAS = {
       dedupe: {
         type: 'object',
         description: 'The same key again within the time, under the same `key`, gives the first task.',
-        properties: { key: text, ttlMs: { type: 'integer', minimum: 1, maximum: 604_800_000, default: 86_400_000 } },
+        properties: {
+          key: text,
+          ttlMs: { type: 'integer', minimum: 1, maximum: 604_800_000, default: 86_400_000 },
+        },
         required: ['key'],
       },
     },
@@ -71,7 +85,13 @@ export const TASK_SCHEMAS = {
       object(itemFields, itemOptional),
       object({
         summary: object(
-          { ...totals, ended: { type: 'object', description: 'Why the body ended before its end: what stands above was taken.' } },
+          {
+            ...totals,
+            ended: {
+              type: 'object',
+              description: 'Why the body ended before its end: what stands above was taken.',
+            },
+          },
           ['ended'],
         ),
       }),
@@ -148,7 +168,15 @@ export const TASK_SCHEMAS = {
       next: text,
       nodes: listOf(
         object(
-          { node: text, owner: text, revision: whole, state: oneOf(...TASK_STATES), place: text, why, next: text },
+          {
+            node: text,
+            owner: text,
+            revision: whole,
+            state: oneOf(...TASK_STATES),
+            place: text,
+            why,
+            next: text,
+          },
           ['owner'],
         ),
       ),

@@ -18,7 +18,10 @@ export async function askOwners(face: Face, requests: readonly TaskRequest[]): P
   const { counters, limits, node } = face
   const late = Promise.withResolvers<TaskReply>()
   const detail = `There was no answer within ${limits.answerMs / 1_000} s. Ask again with the same id.`
-  const timer = setTimeout(() => late.resolve({ ok: false, failure: { code: 'DEADLINE', detail } }), limits.answerMs)
+  const timer = setTimeout(
+    () => late.resolve({ ok: false, failure: { code: 'DEADLINE', detail } }),
+    limits.answerMs,
+  )
   timer.unref()
   counters.waiting++
   try {

@@ -39,7 +39,8 @@ async function act(call: Call, action: 'redrive' | 'purge', ids: readonly string
     total += outcome.done
     failed += outcome.failed
     if (call.json) out.write(`${JSON.stringify(outcome)}\n`)
-    for (const { id, code, detail } of call.json ? [] : outcome.failures) err.write(`${id}: ${code}: ${detail}\n`)
+    for (const { id, code, detail } of call.json ? [] : outcome.failures)
+      err.write(`${id}: ${code}: ${detail}\n`)
     if (!outcome.complete) err.write(`incomplete: ${outcome.silent.join(', ')} did not answer\n`)
     // Where nothing could be done it would be the same again.
     if (!outcome.more || outcome.done === 0 || body.limit !== undefined) {

@@ -16,7 +16,8 @@ export async function orderEach(call: Call, kind: 'cancel' | 'retry'): Promise<n
       out.write(call.json ? `${JSON.stringify(record)}\n` : `${id}: ${record.state}\n`)
     } catch (error) {
       // A single one fails as any command does; so does a daemon that is not there.
-      if (!(error instanceof CodedError) || call.args.length === 1 || error.code === 'DAEMON_UNREACHABLE') throw error
+      if (!(error instanceof CodedError) || call.args.length === 1 || error.code === 'DAEMON_UNREACHABLE')
+        throw error
       failed++
       err.write(`${id}: ${error.code}: ${error.detail}\n`)
     }

@@ -9,11 +9,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { ItemResult } from '../../adapters/http/batch.ts'
 import { CodedError } from '../../base/errors.ts'
 import { inexactOf } from '../../base/exact-numbers.ts'
-import type { DaemonClient } from '../client.ts'
-import { clientOf } from '../client.ts'
+import { BatchProgress } from '../batch-progress.ts'
+import { clientOf, type DaemonClient } from '../client.ts'
 import type { Call } from '../command.ts'
 import { EXIT } from '../exit-code.ts'
-import { BatchProgress } from '../batch-progress.ts'
 
 /** Rounds in all, and the pause before the second, in ms; it doubles. */
 const ROUNDS_MAX = 10
@@ -57,7 +56,8 @@ export async function submitMany(
       const pass = await onePass(client, again, fresh, round === ROUNDS_MAX, settle)
       again = pass.again
       if (again.length === 0 && pass.lost === undefined) break
-      if (round === ROUNDS_MAX) throw pass.lost ?? new CodedError('DEADLINE', `${again.length} tasks were not taken.`)
+      if (round === ROUNDS_MAX)
+        throw pass.lost ?? new CodedError('DEADLINE', `${again.length} tasks were not taken.`)
       const waitMs = Math.max(ms, pass.retryAfterS * 1_000)
       progress.say(`${again.length} tasks are sent again in ${Math.round(waitMs / 1_000)} s: ${pass.why}`)
       await pause(waitMs, undefined, { signal: call.terminal.interrupted })

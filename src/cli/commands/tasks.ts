@@ -70,8 +70,7 @@ const isIncomplete = ({ silent = [], settling = [] }: Page): boolean => silent.l
 function sayMissing({ terminal }: Call, pages: readonly Page[]): void {
   const silent = new Set(pages.flatMap(page => page.silent ?? []))
   const settling = new Set(pages.flatMap(page => page.settling ?? []))
-  if (silent.size > 0)
-    terminal.err.write(`incomplete: ${[...silent].join(', ')} did not answer\n`)
+  if (silent.size > 0) terminal.err.write(`incomplete: ${[...silent].join(', ')} did not answer\n`)
   if (settling.size > 0)
     terminal.err.write(`incomplete: ${[...settling].join(', ')} is just taking over tasks\n`)
 }

@@ -21,14 +21,19 @@ interface Item {
   readonly stored: string
 }
 
-const itemsIn = (body: string): Item[] => body.trimEnd().split('\n').map(line => JSON.parse(line))
+const itemsIn = (body: string): Item[] =>
+  body
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line))
 const brief = (items: readonly Item[]) => items.map(({ line, id, code, stored }) => [line, id, code, stored])
 
 /** Takes tasks but those of key `full`, and does not know of those of key `lost`. */
 const picky = async (request: { kind: string; spec?: { id: string; key: string } }): Promise<TaskReply> => {
   const key = request.spec?.key
   if (key === 'full') return { ok: false, failure: { code: 'QUEUE_FULL', detail: 'full', retryAfterS: 1.5 } }
-  if (key === 'lost') return { ok: false, failure: { code: 'OWNER_UNREACHABLE', detail: 'gone', retryAfterS: 1 } }
+  if (key === 'lost')
+    return { ok: false, failure: { code: 'OWNER_UNREACHABLE', detail: 'gone', retryAfterS: 1 } }
   return { ok: true, record: record(request.spec as object), existed: key === 'known', durableCopies: 2 }
 }
 
@@ -176,12 +181,20 @@ test('a client that goes silent gets what it sent answered, and is told why it e
   const sent = request({ port, host: '127.0.0.1', method: 'POST', path: '/v1/tasks', headers: LINES })
   sent.on('error', () => undefined)
   sent.write('{"type":"echo","id":"a"}\n{"type":')
-  const response = await new Promise<import('node:http').IncomingMessage>(resolve => sent.once('response', resolve))
+  const response = await new Promise<import('node:http').IncomingMessage>(resolve =>
+    sent.once('response', resolve),
+  )
   let text = ''
   for await (const chunk of response.setEncoding('utf8')) text += chunk
-  const items = itemsIn(text) as unknown as { code?: string; summary?: { accepted: number; ended?: { code: string } } }[]
+  const items = itemsIn(text) as unknown as {
+    code?: string
+    summary?: { accepted: number; ended?: { code: string } }
+  }[]
   assert.equal(items[0]?.code, 'ACCEPTED')
-  assert.deepEqual([items.at(-1)?.summary?.accepted, items.at(-1)?.summary?.ended?.code], [1, 'REQUEST_TIMEOUT'])
+  assert.deepEqual(
+    [items.at(-1)?.summary?.accepted, items.at(-1)?.summary?.ended?.code],
+    [1, 'REQUEST_TIMEOUT'],
+  )
 })
 
 test('lines are found wherever the pieces of a body begin and end', async () => {

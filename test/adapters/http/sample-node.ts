@@ -9,8 +9,8 @@ import type { MemberView, NodeStatus, OwnerAnswer, TaskQuery } from '../../../sr
 import { type EventLimits, EventLog, teeLogger } from '../../../src/runtime/events.ts'
 import type { NodeFace } from '../../../src/runtime/ports.ts'
 import { tasksDefaults } from '../../../src/tasks/config.ts'
-import type { SurveyQuestion, SurveyReply } from '../../../src/tasks/survey.ts'
 import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
+import type { SurveyQuestion, SurveyReply } from '../../../src/tasks/survey.ts'
 import type { TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
 
 export const nodeId = asNodeId('node-1')
@@ -238,7 +238,9 @@ export function sample(options: SampleOptions = {}): Sample {
     },
     survey: async question => {
       seen.surveys.push(question)
-      return options.survey === undefined ? { ok: true, answers: [], silent: [] } : await options.survey(question)
+      return options.survey === undefined
+        ? { ok: true, answers: [], silent: [] }
+        : await options.survey(question)
     },
     control: async request => {
       seen.controls.push(request)

@@ -15,9 +15,7 @@ interface Sent {
 }
 
 /** A daemon that takes tasks line by line and answers as it is told. */
-async function lineDaemon(
-  answer: (task: Sent, line: number, round: number) => object | 'break',
-) {
+async function lineDaemon(answer: (task: Sent, line: number, round: number) => object | 'break') {
   const rounds: Sent[][] = []
   const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
     const seen: Sent[] = []
@@ -67,7 +65,11 @@ describe('submit, many', () => {
       ] as const) {
         const rest = ['--priority', '0', '--url', daemon.url]
         const ran = await runHere(['submit', ...argv, ...rest], input === undefined ? {} : { input })
-        assert.deepEqual([ran.code, ran.out], [0, '2 accepted, 0 known already, 0 refused, 0 unknown\n'], ran.err)
+        assert.deepEqual(
+          [ran.code, ran.out],
+          [0, '2 accepted, 0 known already, 0 refused, 0 unknown\n'],
+          ran.err,
+        )
       }
     } finally {
       await rm(directory, { recursive: true })
@@ -83,7 +85,9 @@ describe('submit, many', () => {
   test('sends again what was refused for now, under the same id, and not what was refused for good', async () => {
     await using daemon = await lineDaemon((task, _, round) => {
       if (task['type'] === 'bad') return { code: 'TASK_INVALID', stored: 'no', detail: 'no such type' }
-      return round === 1 && task.id === 'b' ? { code: 'QUEUE_FULL', stored: 'no', detail: 'full', retryAfterS: 1 } : TAKEN
+      return round === 1 && task.id === 'b'
+        ? { code: 'QUEUE_FULL', stored: 'no', detail: 'full', retryAfterS: 1 }
+        : TAKEN
     })
     const input = '{"type":"echo","id":"a"}\n{"type":"echo","id":"b"}\n{"type":"bad","id":"c"}'
     const { code, out, err } = await runHere(['submit', '--many', '--url', daemon.url], { input })
@@ -91,22 +95,33 @@ describe('submit, many', () => {
     assert.equal(out, '2 accepted, 0 known already, 1 refused, 0 unknown\n')
     assert.match(err, /line 3: c: TASK_INVALID: no such type/)
     assert.match(err, /1 tasks are sent again in 1 s: QUEUE_FULL/)
-    assert.deepEqual(daemon.rounds.map(round => round.map(({ id }) => id)), [['a', 'b', 'c'], ['b']])
+    assert.deepEqual(
+      daemon.rounds.map(round => round.map(({ id }) => id)),
+      [['a', 'b', 'c'], ['b']],
+    )
   })
 
   test('goes on after a broken connection with what was not answered, and the rest', async () => {
-    await using daemon = await lineDaemon((task, line, round) => (round === 1 && line === 2 ? 'break' : TAKEN))
+    await using daemon = await lineDaemon((_, line, round) =>
+      round === 1 && line === 2 ? 'break' : TAKEN,
+    )
     const input = Array.from({ length: 5 }, (_, i) => `{"type":"echo","id":"t${i}"}`).join('\n')
     const { code, out } = await runHere(['submit', '--many', '--json', '--url', daemon.url], { input })
     assert.equal(code, 0)
-    const results = out.trimEnd().split('\n').map(line => JSON.parse(line))
+    const results = out
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line))
     assert.deepEqual(results.at(-1), { summary: { accepted: 5, existed: 0, refused: 0, unknown: 0 } })
     const ids = results.slice(0, -1).map(({ id }) => id)
     assert.deepEqual([...ids].sort(), ['t0', 't1', 't2', 't3', 't4'])
   })
 
   test('refuses what makes sense for one task only', async () => {
-    for (const argv of [['[{}]', '--wait'], ['--many', '--id', 'x']]) {
+    for (const argv of [
+      ['[{}]', '--wait'],
+      ['--many', '--id', 'x'],
+    ]) {
       const { code, err } = await runHere(['submit', ...argv], { input: '{}' })
       assert.equal(code, 2)
       assert.match(err, /expected one task, got several/)
@@ -157,18 +172,48 @@ describe('lists', () => {
       'GET /v1/tasks?scope=cluster&type=echo&q=x&limit=5&cursor=k': { body },
       'GET /v1/dead?key=k': { body: { ...body, tasks: [], next: 'k' } },
     })
-    const argv = ['tasks', '--scope', 'cluster', '--type', 'echo', '--q', 'x', '--cursor', 'k', '--limit', '5']
+    const argv = [
+      'tasks',
+      '--scope',
+      'cluster',
+      '--type',
+      'echo',
+      '--q',
+      'x',
+      '--cursor',
+      'k',
+      '--limit',
+      '5',
+    ]
     const listed = await runHere([...argv, '--url', daemon.url])
-    assert.match(listed.err, /incomplete: node-2 did not answer\nincomplete: node-3 is just taking over tasks\n/)
+    assert.match(
+      listed.err,
+      /incomplete: node-2 did not answer\nincomplete: node-3 is just taking over tasks\n/,
+    )
     const dead = await runHere(['dead', '--key', 'k', '--url', daemon.url])
     assert.equal(dead.out, 'no tasks\n')
     assert.match(dead.err, /more: --cursor k/)
   })
 
   test('figures are a table with a row for all', async () => {
-    const stats = { total: 10, queued: 3, running: 2, done: 4, failed: 1, cancelled: 0, workers: 4, busy: 2, drainPerS: 1.5 }
+    const stats = {
+      total: 10,
+      queued: 3,
+      running: 2,
+      done: 4,
+      failed: 1,
+      cancelled: 0,
+      workers: 4,
+      busy: 2,
+      drainPerS: 1.5,
+    }
     const vitals = { cpu: 0.504, cpuOwn: 0.2, memory: 0.25, rssBytes: 100 * 1024 * 1024 }
-    const body = { cluster: { nodes: 1, ...stats, vitals }, nodes: [{ node: 'n1', ...stats }], complete: false, silent: ['n2'] }
+    const body = {
+      cluster: { nodes: 1, ...stats, vitals },
+      nodes: [{ node: 'n1', ...stats }],
+      complete: false,
+      silent: ['n2'],
+    }
     await using daemon = await recordedDaemon({ 'GET /v1/stats': { body } })
     const { out, err } = await runHere(['tasks', '--stats', '--url', daemon.url])
     assert.match(out, /^n1 +10 +3 +2 +4 +1 +0 +2\/4 +1\.5 +- +- +-$/m)

@@ -81,7 +81,10 @@ describe('submit', () => {
     const { code, err } = await runHere(['submit', '-f', '/does/not/exist'])
     assert.equal(code, 2)
     assert.match(err, /--file: expected a file that can be read, got ENOENT/)
-    assert.match((await runHere(['submit'], { input: '1' })).err, /a task, a JSON object, or a list of them, got number/)
+    assert.match(
+      (await runHere(['submit'], { input: '1' })).err,
+      /a task, a JSON object, or a list of them, got number/,
+    )
   })
 
   test('refuses a whole number that would be stored as another one', async () => {

@@ -41,7 +41,8 @@ export const dead: readonly Route[] = [
     method: 'POST',
     path: '/v1/dead/purge',
     access: 'write',
-    summary: 'Drops dead letters and their copies for good. A node that is away brings its copies back with it.',
+    summary:
+      'Drops dead letters and their copies for good. A node that is away brings its copies back with it.',
     body: { schema: 'DeadSelection', required: true },
     responses,
     errors: SURVEY_ERRORS,

@@ -46,7 +46,8 @@ export const orders: readonly Route[] = [
     method: 'GET',
     path: '/v1/explain-task/{id}',
     access: 'read',
-    summary: 'Why this task is where it is, why it does not run, and what must happen next; asked of all nodes.',
+    summary:
+      'Why this task is where it is, why it does not run, and what must happen next; asked of all nodes.',
     parameter: { name: 'id', doc: 'Its id; slashes may be sent as they are or percent-encoded.' },
     responses: { 200: { doc: 'The explanation.', schema: 'TaskExplanation' } },
     errors: LOOKUP_ERRORS,

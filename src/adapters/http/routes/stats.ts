@@ -24,7 +24,9 @@ export const stats: readonly Route[] = [
     path: '/v1/stats',
     access: 'read',
     summary: 'Tasks, workers, CPU and memory of every node and of the cluster, at this moment.',
-    responses: { 200: { doc: 'The figures. `complete` is false when a living node did not answer.', schema: 'Stats' } },
+    responses: {
+      200: { doc: 'The figures. `complete` is false when a living node did not answer.', schema: 'Stats' },
+    },
     errors: SURVEY_ERRORS,
     handle: async (face, _request, reply) => {
       const answer = await askAll(face, { kind: 'stats' })

@@ -41,7 +41,10 @@ export const tasks: readonly Route[] = [
       },
       ...FILTER_PARAMETERS,
       ...PAGE_PARAMETERS,
-      after: { schema: { type: 'string' }, doc: 'With the scope of one node: the `next` of the page before.' },
+      after: {
+        schema: { type: 'string' },
+        doc: 'With the scope of one node: the `next` of the page before.',
+      },
     },
     responses: {
       200: { doc: 'A page. `complete` is false when tasks of some nodes may be missing.', schema: 'Tasks' },
@@ -69,7 +72,10 @@ export const tasks: readonly Route[] = [
     body: { schema: 'TaskOrTasks', required: true, lines: 'Task' },
     responses: {
       202: { doc: 'Accepted: the record is on the disk of the owner.', schema: 'Submitted' },
-      200: { doc: 'The same task was known already, or the first one under its dedupe key is.', schema: 'Submitted' },
+      200: {
+        doc: 'The same task was known already, or the first one under its dedupe key is.',
+        schema: 'Submitted',
+      },
       207: {
         doc: 'To a list: what became of each task. To lines: the same a line at a time while they are read, and a summary last.',
         schema: 'Batch',
@@ -81,10 +87,14 @@ export const tasks: readonly Route[] = [
       const options = batchOptionsOf(request)
       if (request.body === undefined)
         throw new CodedError('BAD_REQUEST', 'Expected a task as JSON, got no body.')
-      if (isLines(request.headers['content-type'])) return sendLines(face, request.body as Readable, options, reply)
+      if (isLines(request.headers['content-type']))
+        return sendLines(face, request.body as Readable, options, reply)
       if (Array.isArray(request.body)) return await sendBatch(face, request.body, options, reply)
       const read = readSpec(face, request.body, options.idempotencyKey)
-      if (!read.ok) throw new CodedError(read.failure.code, read.failure.detail, { problems: read.failure.problems ?? [] })
+      if (!read.ok)
+        throw new CodedError(read.failure.code, read.failure.detail, {
+          problems: read.failure.problems ?? [],
+        })
       return accepted(face, reply, await askOwner(face, { kind: 'submit', spec: read.spec }))
     },
   },
@@ -141,12 +151,16 @@ async function sendBatch(
 }
 
 function sendLines(face: Face, body: Readable, options: BatchOptions, reply: FastifyReply): FastifyReply {
-  return reply
-    .code(207)
-    .header('content-type', 'application/x-ndjson; charset=utf-8')
-    .header('cache-control', 'no-store')
-    .header('x-content-type-options', 'nosniff')
-    .send(Readable.from(submitLines(face, body, options), { objectMode: false }))
+  return (
+    reply
+      .code(207)
+      .header('content-type', 'application/x-ndjson; charset=utf-8')
+      // A body that ended before its end leaves a connection on which nothing else can be said.
+      .header('connection', 'close')
+      .header('cache-control', 'no-store')
+      .header('x-content-type-options', 'nosniff')
+      .send(Readable.from(submitLines(face, body, options), { objectMode: false }))
+  )
 }
 
 function accepted(face: Face, reply: FastifyReply, answer: TaskReply): FastifyReply {
