@@ -9,73 +9,41 @@
  */
 import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../../base/errors.ts'
-import {
-  KEY_BYTES_MAX,
-  NODE_ID_PATTERN,
-  type NodeId,
-  type PeerId,
-  type RequestId,
-  TASK_ID_PATTERN,
-  type TaskId,
-} from '../../base/ids.ts'
-import type { WallMs } from '../../base/time.ts'
+import { TASK_ID_PATTERN } from '../../base/ids.ts'
 import { KEEPS_MAX } from '../../grants/messages.ts'
 import { SUMMARY_BUCKETS } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
-import { WHY_CODES } from '../../tasks/survey.ts'
 import { ATTEMPTS_KEPT, type Json } from '../../tasks/task.ts'
 import {
   ADDRESS_CHARS_MAX,
   ADDRESSES_MAX,
   CLAIMS_MAX,
-  DETAIL_CHARS_MAX,
   EXCEPTIONS_MAX,
   FORWARDS_MAX,
   HOLDERS_MAX,
-  INCARNATION_MAX,
-  JSON_DEPTH_MAX,
   MEMBERS_MAX,
   PROBLEMS_MAX,
-  PURGED_MAX,
-  REASONS_MAX,
   RECORDS_MAX,
   RUNNING_MAX,
   SCOPES_MAX,
-  SHORT_CHARS_MAX,
   VOTER_NAMES_MAX,
   WEIGHT_MAX,
 } from './limits.ts'
-
-/** A checked text under the name that the core gives it. */
-const named = <T extends string>(schema: z.ZodType<string>) => schema as unknown as z.ZodType<T>
-
-const nodeId = named<NodeId>(z.string().max(SHORT_CHARS_MAX).regex(NODE_ID_PATTERN))
-const peerId = named<PeerId>(
-  z
-    .string()
-    .max(SHORT_CHARS_MAX)
-    .regex(/^[1-9A-HJ-NP-Za-km-z]{20,}$/),
-)
-const taskId = named<TaskId>(z.string().regex(TASK_ID_PATTERN))
-const requestId = named<RequestId>(z.string().min(1).max(SHORT_CHARS_MAX))
-const wallMs = z.number().nonnegative() as unknown as z.ZodType<WallMs>
-const key = z
-  .string()
-  .max(KEY_BYTES_MAX)
-  .refine(text => Buffer.byteLength(text) <= KEY_BYTES_MAX)
-const short = z.string().max(SHORT_CHARS_MAX)
-const detail = z.string().max(DETAIL_CHARS_MAX)
-const count = z.int().nonnegative()
-const incarnation = count.max(INCARNATION_MAX)
-const json = z.custom<Json>(value => value !== undefined && isShallow(value, JSON_DEPTH_MAX))
-
-/** Is a parsed value nested less deeply than the limit? Recursion itself is bounded by the limit. */
-function isShallow(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return true
-  if (depth === 0) return false
-  for (const inner of Object.values(value)) if (!isShallow(inner, depth - 1)) return false
-  return true
-}
+import {
+  count,
+  detail,
+  incarnation,
+  json,
+  key,
+  nodeId,
+  peerId,
+  requestId,
+  short,
+  state,
+  taskId,
+  wallMs,
+} from './schema-words.ts'
+import { explainAnswer, purgeAnswer, statsAnswer, survey } from './survey-schema.ts'
 
 // membership
 
@@ -205,7 +173,6 @@ const source = z.custom<'api' | `list:${string}`>(
     value.length <= ADDRESS_CHARS_MAX &&
     (value === 'api' || value.startsWith('list:')),
 )
-const state = z.enum(['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'])
 const record = z.object({
   spec,
   source,
@@ -255,56 +222,16 @@ const forwardReplies = z.object({
   replies: z.array(z.object(replyFields)).max(FORWARDS_MAX),
 })
 
-const filter = z.object({
-  state: state.exactOptional(),
-  type: short.exactOptional(),
-  key: key.exactOptional(),
-  group: key.exactOptional(),
-  q: short.exactOptional(),
+const surveyReply = z.object({
+  type: z.literal('survey-reply'),
+  id: requestId,
+  answer: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('page'), tasks: records, upTo: taskId.exactOptional(), settling: z.boolean() }),
+    statsAnswer,
+    explainAnswer,
+    purgeAnswer,
+  ]),
 })
-const question = z.discriminatedUnion('kind', [
-  z.object({
-    kind: z.literal('page'),
-    filter,
-    after: taskId.exactOptional(),
-    limit: count.min(1).max(RECORDS_MAX),
-  }),
-  z.object({ kind: z.literal('stats') }),
-  z.object({ kind: z.literal('explain'), task: taskId }),
-  z.object({
-    kind: z.literal('purge'),
-    copies: z.array(z.object({ task: taskId, revision: count })).max(PURGED_MAX),
-  }),
-])
-const amount = z.number().nonnegative()
-const stats = z.object({
-  total: count,
-  queued: count,
-  running: count,
-  done: count,
-  failed: count,
-  cancelled: count,
-  workers: count,
-  busy: count,
-  drainPerS: amount,
-})
-const vitals = z.object({ cpu: amount, cpuOwn: amount, memory: amount, rssBytes: amount })
-const standing = z.object({
-  owner: nodeId.exactOptional(),
-  revision: count,
-  state,
-  place: z.enum(['nowhere', 'gated', 'queued', 'delayed', 'elsewhere', 'here']),
-  why: z.array(z.object({ code: z.enum(WHY_CODES), text: detail })).max(REASONS_MAX),
-  next: detail,
-})
-const answer = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('page'), tasks: records, upTo: taskId.exactOptional(), settling: z.boolean() }),
-  z.object({ kind: z.literal('stats'), stats, vitals: vitals.exactOptional() }),
-  z.object({ kind: z.literal('explain'), standing: standing.exactOptional() }),
-  z.object({ kind: z.literal('purge'), purged: count }),
-])
-const survey = z.object({ type: z.literal('survey'), id: requestId, question })
-const surveyReply = z.object({ type: z.literal('survey-reply'), id: requestId, answer })
 const replicate = z.object({ type: z.literal('replicate'), batch: count, records })
 const replicated = z.object({ type: z.literal('replicated'), batch: count })
 const inventory = z.object({ type: z.literal('inventory'), id: count, ringChecksum: short })
