@@ -13,7 +13,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   '/v1/explain/{key}': '/v1/explain/some%2Fkey',
   '/v1/tasks/{id}': '/v1/tasks/t1',
   '/v1/tasks/{id}/cancel': '/v1/tasks/t1/cancel',
-  '/v1/tasks/{id}/retry': '/v1/tasks/a%2Fb/retry',
+  '/v1/tasks/{id}/retry': '/v1/tasks/t%2Fb/retry',
   '/v1/explain-task/{id}': '/v1/explain-task/t/1',
   '/v1/forget/{id}': '/v1/forget/node-2',
   '/v1/events': '/v1/events?follow=false',
