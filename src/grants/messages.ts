@@ -45,6 +45,11 @@ export interface Renew {
   readonly done?: number
 }
 
+/** Rings noted at once: with the rings of promises they fit what `Rings` remembers. Beyond it the voter is `lost`. */
+export const NOTES_MAX = 12
+/** Disks noted at once: twice the members of the largest cluster. */
+export const DISKS_MAX = 2_048
+
 /** A ring under which somebody may have written. `seq` orders a voter's notes; a ring may be noted anew. */
 export interface RingNote {
   readonly seq: number

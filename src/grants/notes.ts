@@ -22,14 +22,9 @@ import type { NodeId } from '../base/ids.ts'
 import type { Now } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { GrantsEffect } from './effects.ts'
-import type { DiskNote, NotesTell, Renew, StoredNotes } from './messages.ts'
+import { type DiskNote, DISKS_MAX, NOTES_MAX, type NotesTell, type Renew, type StoredNotes } from './messages.ts'
 import type { Rings } from './rings.ts'
 import type { Voters } from './voters.ts'
-
-/** Rings noted at once: with the rings of promises they fit what `Rings` remembers. Beyond it the voter is `lost`. */
-export const NOTES_MAX = 12
-/** Disks noted at once: twice the members of the largest cluster. */
-export const DISKS_MAX = 2_048
 
 export interface NotesParts {
   readonly stored: StoredNotes | undefined

@@ -166,7 +166,7 @@ export class Completeness {
     for (const term of this.#complete) {
       if (held.includes(term)) continue
       this.#complete.delete(term)
-      if (this.#complete.size === 0) this.#since = undefined
+      this.#since = undefined
     }
     if (this.#round !== undefined && !held.includes(this.#round.term)) this.#round = undefined
   }
