@@ -204,6 +204,11 @@ export class Grants {
     return this.#member.terms
   }
 
+  /** All that this node owns under the ring is complete and lies on its holders: the voters are told soon. Undefined: not so. */
+  done(ring: string | undefined): void {
+    this.#member.done(ring, this.#now)
+  }
+
   /** Another node acted under this term for a key that this one believes to be its own. */
   outranked(term: number): void {
     this.#member.outranked(term, this.#now)

@@ -103,9 +103,14 @@ export class Ledger {
     this.changes++
   }
 
-  /** All that this node owns under the ring is complete and lies on its new holders; undefined: not (any more). */
-  setDone(ring: string | undefined): void {
+  /**
+   * All that this node owns under the ring is complete and lies on its new holders; undefined: not (any more). True when
+   * that was not said before.
+   */
+  setDone(ring: string | undefined): boolean {
+    const changed = this.#done !== ring
     this.#done = ring
+    return changed
   }
 
   /** Has a quorum noted the ring, in answer to requests of this node under it? */

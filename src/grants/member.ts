@@ -196,6 +196,11 @@ export class Member {
     this.#giveUp(term, now)
   }
 
+  done(ring: string | undefined, now: Now): void {
+    if (!this.ledger.setDone(ring) || ring === undefined) return
+    for (const voter of this.#parts.voters.names) this.#renewals.hasten(voter, 0, now)
+  }
+
   #giveUp(below: number, now: Now): void {
     this.#leases.drop()
     this.#terms.outranked(below)

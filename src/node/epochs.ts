@@ -80,7 +80,7 @@ export class NodeEpochs implements Epochs {
   }
 
   setDone(ring: string | undefined): void {
-    this.#grants.ledger.setDone(ring)
+    this.#grants.done(ring)
   }
 
   forgotten(node: NodeId): boolean {

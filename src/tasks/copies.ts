@@ -10,6 +10,7 @@ import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, type Instant } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import type { Step } from './effects.ts'
+import { isSettled } from './merge.ts'
 import type { Replication } from './replication.ts'
 import type { Epochs } from './right.ts'
 import type { Entry, Table } from './table.ts'
@@ -52,6 +53,8 @@ export class Copies {
   #step: Step | undefined
   #marks = 0
   #recheck: MapIterator<Waiting> | undefined
+  /** Does anything count, as of this. */
+  #counting = { as: '', counts: false }
 
   constructor(parts: CopiesParts) {
     this.#parts = parts
@@ -117,16 +120,27 @@ export class Copies {
   }
 
   isDurable(entry: Entry): boolean {
-    const { view, epochs, config } = this.#parts
+    if (!this.#counts()) return false
+    const { view, config } = this.#parts
+    const holders = view.holders(entry.key)
+    let count = 0
+    for (const holder of holders) if (entry.safe.includes(holder)) count++
+    return count >= Math.min(config.durability, holders.length)
+  }
+
+  /** Not while a quorum of voters has noted neither the ring nor this node's disk. */
+  #counts(): boolean {
+    const { view, epochs } = this.#parts
     const { ring } = view
-    if (ring === undefined || !epochs.enrolled || !epochs.noted(ring.checksum)) return false
-    const holders = view.holders(entry.key).length
-    return this.count(entry) >= Math.min(config.durability, holders)
+    if (ring === undefined) return false
+    const as = `${epochs.changes} ${ring.checksum}`
+    if (as !== this.#counting.as) this.#counting = { as, counts: epochs.enrolled && epochs.noted(ring.checksum) }
+    return this.#counting.counts
   }
 
   /** Keeps account of a record whose holders may have changed. */
   check(entry: Entry, step: Step): void {
-    const { view, replication } = this.#parts
+    const { view, replication, epochs } = this.#parts
     if (entry.record.revision === 0) return
     if (!this.isDurable(entry)) {
       if (entry.owner === view.self) this.#short.add(entry.id)
@@ -136,6 +150,9 @@ export class Copies {
     this.#short.delete(entry.id)
     replication.settled(entry.id)
     entry.shown = undefined
+    const { record } = entry
+    // Written by another owner, it may not be the last word yet: somebody may have a copy of a later one.
+    if (isSettled(record) && record.term !== undefined && epochs.held.includes(record.term)) entry.final = record
     const found = this.#waiting.get(entry.id)
     if (found === undefined) return
     this.#waiting.delete(entry.id)

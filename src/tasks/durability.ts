@@ -137,8 +137,9 @@ export class Durability {
     const { records } = sent
     if (said.counted !== true) {
       counters.add('copies_uncounted')
-      replication.again(from, records, step.now.mono)
-      return []
+      const again = records.filter(({ spec }) => this.isQuorum(spec.key))
+      replication.again(from, again, step.now.mono)
+      return again.length === records.length ? [] : records.filter(({ spec }) => !this.isQuorum(spec.key))
     }
     const refused = new Map(said.refused ?? [])
     this.copies.acknowledged(from, refused.size === 0 ? records : records.filter((_, place) => !refused.has(place)), step)

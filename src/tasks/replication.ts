@@ -175,7 +175,7 @@ export class Replication {
   /** These did not count there: they are sent again, in a moment. */
   again(to: NodeId, records: readonly TaskRecord[], now: Instant): void {
     const outbox = this.#outboxes.get(to)
-    if (outbox === undefined) return
+    if (outbox === undefined || records.length === 0) return
     for (const { spec } of records) outbox.urgent.add(spec.id)
     outbox.notBefore = after(now, UNCOUNTED_MS)
   }

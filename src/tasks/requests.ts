@@ -154,7 +154,7 @@ export class Requests {
   #ownWords(entry: Entry, step: Step): void {
     const { records, right } = this.#parts
     const { record } = entry
-    if (!isSettled(record) || record.revision === 0) return
+    if (!isSettled(record) || record.revision === 0 || entry.final === record) return
     if (record.term !== undefined && right.epochs?.held.includes(record.term) === true) return
     if (leaveNow(right, entry.key, step.now.mono) === undefined) return
     records.change(entry, revise(record, { holders: records.holders(entry.key) }), step)
@@ -162,10 +162,13 @@ export class Requests {
 
   /** As its owner, where copies are counted. */
   #show(origin: Origin, entry: Entry, step: Step): void {
-    const { takeover, copies, right } = this.#parts
+    const { takeover, right } = this.#parts
     const acting = leaveNow(right, entry.key, step.now.mono) !== undefined
-    if (!acting || takeover.gates(entry.key)) refuse(origin, acting ? INCOMPLETE : NOT_ACTING, step)
-    else if (!isSettled(shownOf(entry)) || copies === undefined) answerWith(origin, entry, true, step)
+    const ended = isSettled(shownOf(entry))
+    if (ended && entry.final === entry.record) answerWith(origin, entry, true, step)
+    else if (!acting) refuse(origin, NOT_ACTING, step)
+    else if (takeover.gates(entry.key)) refuse(origin, INCOMPLETE, step)
+    else if (!ended) answerWith(origin, entry, true, step)
     else this.#confirmCounted(origin, entry, true, step)
   }
 

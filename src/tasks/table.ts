@@ -27,6 +27,8 @@ export interface Entry extends Slotted {
   tracked: TaskRecord | undefined
   /** In quorum mode: what is told to those who ask while an end is on too few disks. */
   shown: TaskRecord | undefined
+  /** In quorum mode: the end that was, or may be, told. It stays as it is. */
+  final: TaskRecord | undefined
   /** Names of the loaded shared lists that contain it. */
   lists: readonly string[]
   place: Place
@@ -125,6 +127,7 @@ export class Table {
       safe: [],
       tracked: undefined,
       shown: undefined,
+      final: undefined,
       lists: [],
       place: 'nowhere',
       dueAt: 0 as Instant,

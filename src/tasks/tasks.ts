@@ -304,6 +304,11 @@ export class Tasks {
     return entry && shownOf(entry)
   }
 
+  /** The end of a task, where this node may tell it for good; in quorum mode only. */
+  final(id: TaskId): TaskRecord | undefined {
+    return this.#table.get(id)?.final
+  }
+
   /** At most 100. */
   ofKey(key: string): readonly TaskRecord[] {
     return this.#table.ofKey(key, SHOWN_OF_KEY_MAX).map(shownOf)
