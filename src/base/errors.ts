@@ -95,11 +95,6 @@ export const ERRORS = {
   ],
   TASK_SETTLED: [409, 'The task has come to its end already.', 'It was not changed.'],
   TASK_NOT_ENDED: [409, 'The task has not come to its end yet.', 'It was not changed.'],
-  TAKING_OVER: [
-    503,
-    'The owner of the key still asks the others what they know of it.',
-    'Nothing was stored or changed. Retry later with the same id.',
-  ],
   TASK_INVALID: [400, 'The task is not valid.', 'Nothing was stored.'],
   TASK_LIST_INVALID: [400, 'The task list has invalid entries.', 'None of its tasks was taken.'],
   TASK_LIST_UNREADABLE: [400, 'The task list cannot be read.', 'None of its tasks was taken.'],
@@ -120,6 +115,16 @@ export const ERRORS = {
     503,
     'The owner of the key may not act for it at the moment.',
     'Nothing new was stored. Retry later with the same id.',
+  ],
+  TAKEOVER_INCOMPLETE: [
+    503,
+    'Not all nodes that may hold records of the key have answered yet.',
+    'Nothing new was stored. Retry later with the same id.',
+  ],
+  TOO_FEW_COPIES: [
+    503,
+    'Too few of the nodes that hold records of the key had this one in time.',
+    'Unknown. Retry with the same id.',
   ],
   RIGHT_ENDED: [
     503,

@@ -61,11 +61,13 @@ export class Node implements Machine {
       { ...membershipInit(init, random.fork()), ...this.granting.eviction() },
       now,
     )
+    this.granting.acting.epochs?.setRoster(this.membership.roster)
     this.tasks = new Tasks({
       self: init.nodeId,
       config: init.tasks,
       replicas: init.ring.replicas,
       records: init.records,
+      fences: init.fences ?? [],
       check: init.check,
       random: random.fork(),
       right: this.granting.acting,

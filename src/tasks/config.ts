@@ -2,6 +2,11 @@
 export interface TasksConfig {
   /** Attempts that may run at one time on this node. Default: the number of CPU cores, at least 2. */
   readonly concurrency: number
+  /**
+   * Disks that must have a change in quorum mode before it counts, of the three nodes that hold a record; all of them
+   * where there are fewer. The same on all nodes. One less may be lost at once.
+   */
+  readonly durability: number
   /** No task starts before this many members are alive, this node included. */
   readonly minMembers: number
   /** No task starts before the view has been still for this long, in ms, once after boot. */
@@ -30,6 +35,7 @@ export interface TasksConfig {
 /** @param cores number of CPU cores of this machine */
 export const tasksDefaults = (cores: number): TasksConfig => ({
   concurrency: Math.max(2, cores),
+  durability: 2,
   minMembers: 1,
   stillMs: 500,
   maxAttempts: 4,

@@ -2,7 +2,7 @@ import type { NodeId, TaskId } from '../base/ids.ts'
 import type { TaskQuery } from './counts.ts'
 import { jsonBytes } from './json.ts'
 import type { TaskFilter } from './survey.ts'
-import type { Entry, Table } from './table.ts'
+import { type Entry, shownOf, type Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 
 export interface TaskPage {
@@ -26,7 +26,7 @@ export function pageOf(table: Table, self: NodeId, query: TaskQuery): TaskPage {
     const entry = table.get(ids[i] as (typeof ids)[number])
     if (entry === undefined || !matches(entry, self, query)) continue
     if (tasks.length === limit) return { tasks, next: tasks.at(-1)?.spec.id as string }
-    tasks.push(entry.record)
+    tasks.push(shownOf(entry))
   }
   return { tasks }
 }
@@ -56,11 +56,12 @@ export function ownedPage(
   for (let i = start; i < end; i++) {
     const id = ids[i] as TaskId
     const entry = table.get(id)
-    if (entry?.owner === self && passes(entry.record, query.filter)) {
-      bytes += jsonBytes(entry.record)
+    const record = entry?.owner === self ? shownOf(entry) : undefined
+    if (record !== undefined && passes(record, query.filter)) {
+      bytes += jsonBytes(record)
       const full = tasks.length === query.limit || (bytes > ANSWER_BYTES_MAX && tasks.length > 0)
       if (full) return { tasks, ...(before !== undefined && { upTo: before }) }
-      tasks.push(entry.record)
+      tasks.push(record)
     }
     before = id
   }

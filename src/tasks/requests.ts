@@ -2,12 +2,14 @@ import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
-import { CONFIRMATIONS_MAX, type Confirmations } from './confirmations.ts'
+import { CONFIRMATIONS_MAX, type Confirmations, RIGHT_ENDED } from './confirmations.ts'
+import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { DrainRate } from './drain-rate.ts'
 import type { Step } from './effects.ts'
 import {
   answer,
+  answerAtOnce,
   type Errand,
   type Forwarding,
   HOPS_MAX,
@@ -28,9 +30,10 @@ import type { Orders } from './orders.ts'
 import type { Records } from './records.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import { refusalOfSpec, sameSpec, sameWork } from './spec.ts'
-import type { Entry, Table } from './table.ts'
+import { type Entry, shownOf, type Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { TaskSpec } from './task.ts'
+import { revise } from './transition.ts'
 import type { View } from './view.ts'
 import type { Work } from './work.ts'
 
@@ -47,6 +50,10 @@ export interface RequestsParts {
   readonly right: Right
   readonly counters: Counters
   readonly config: TasksConfig
+  readonly takeover: Takeover
+  readonly records: Records
+  /** Where copies are counted in quorum mode. */
+  readonly copies?: Copies | undefined
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** May this node take work? */
   readonly phase: () => 'closed' | 'open' | 'leaving'
@@ -77,9 +84,12 @@ export class Requests {
       this.#route(origin, request, hops, step)
       return
     }
-    const entry = this.#parts.table.get(request.task)
-    if (entry === undefined) refuse(origin, unknownTask(request.task), step)
-    else if (!this.#waits(origin, entry, request.waitMs, step)) answerWith(origin, entry, true, step)
+    const { table, takeover } = this.#parts
+    const entry = table.get(request.task)
+    if (entry === undefined) {
+      const incomplete = takeover.quorum?.active === true
+      refuse(origin, incomplete ? INCOMPLETE : unknownTask(request.task), step)
+    } else this.#tellOrWait(origin, entry, request.waitMs, step)
   }
 
   /** Errands whose addressee is gone go to the owner of now; who waits for what this node owned is answered. */
@@ -102,8 +112,19 @@ export class Requests {
     for (const { origin, task } of records.waiters.take(step.now.mono)) {
       const entry = table.get(task)
       if (entry === undefined) refuse(origin, unknownTask(task), step)
-      else answerWith(origin, entry, true, step)
+      else this.#tellOrWait(origin, entry, 0, step)
     }
+  }
+
+  /** How it stands. Where copies are counted its owner says that it ended only once that is durable. */
+  #tell(origin: Origin, entry: Entry, step: Step): void {
+    if (entry.owner === this.#parts.view.self && this.#isCounted(entry)) this.#show(origin, entry, step)
+    else answerWith(origin, entry, true, step)
+  }
+
+  /** What has succeeded stays so; of anything else that is settled the owner may have ordered another try. */
+  #isFinal(entry: Entry): boolean {
+    return entry.record.state === 'succeeded' && !this.#isCounted(entry)
   }
 
   /** To the owner of its key, wherever that is. */
@@ -133,7 +154,7 @@ export class Requests {
     const entry = table.get(request.task)
     const leave = leaveNow(right, request.key, step.now.mono)
     const failure = takeover.gates(request.key)
-      ? TAKING_OVER
+      ? INCOMPLETE
       : entry === undefined || entry.key !== request.key
         ? unknownTask(request.task)
         : leave === undefined
@@ -165,6 +186,11 @@ export class Requests {
       this.#refuse(origin, NOT_ACTING, step)
       return
     }
+    if (this.#parts.right.epochs?.isQuorum(spec.key) === true && this.#parts.takeover.gates(spec.key)) {
+      counters.add('submits_not_acting')
+      this.#refuse(origin, INCOMPLETE, step)
+      return
+    }
     const unacceptable = known === undefined ? this.#unacceptable(spec, 'node' in origin) : undefined
     const failure = unacceptable ?? this.#unconfirmable(leave)
     if (failure !== undefined) {
@@ -178,12 +204,59 @@ export class Requests {
   /** In quorum mode the right is looked at again when the task is durable. */
   #confirm(origin: Origin, entry: Entry, existed: boolean, leave: Leave, step: Step): void {
     if (!isLoan(leave)) answerWith(origin, entry, existed, step)
-    else this.#parts.confirmations.add({ origin, key: entry.key, reply: replyOf(entry, existed) }, step)
+    else if (this.#parts.copies !== undefined && this.#isCounted(entry)) {
+      this.#confirmCounted(origin, entry, existed, step)
+    } else this.#parts.confirmations.add({ origin, key: entry.key, reply: replyOf(entry, existed) }, step)
+  }
+
+  #isCounted({ key }: Entry): boolean {
+    return this.#parts.right.epochs?.isQuorum(key) === true
+  }
+
+  /** Once enough holders have it, and this node may still act then. */
+  #confirmCounted(origin: Origin, entry: Entry, existed: boolean, step: Step): void {
+    const { copies, counters, right } = this.#parts
+    this.#ownWords(entry, step)
+    const durable = (count: number, later: Step): void => {
+      if (leaveNow(right, entry.key, later.now.mono) === undefined) {
+        counters.add('submits_unconfirmed')
+        refuse(origin, RIGHT_ENDED, later)
+      } else answerAtOnce(origin, replyOf(entry, existed, count), later)
+    }
+    const failed = (later: Step): void => {
+      counters.add('submits_short')
+      refuse(origin, TOO_FEW_COPIES, later)
+    }
+    copies?.when(entry, { durable, failed }, step)
+  }
+
+  /** What another owner wrote last is written again under a term of this one before it is told that it ended. */
+  #ownWords(entry: Entry, step: Step): void {
+    const { records, right } = this.#parts
+    const { record } = entry
+    if (!isSettled(record) || record.revision === 0 || entry.final === record) return
+    if (record.term !== undefined && right.epochs?.held.includes(record.term) === true) return
+    if (leaveNow(right, entry.key, step.now.mono) === undefined) return
+    records.change(entry, revise(record, { holders: records.holders(entry.key) }), step)
+  }
+
+  /** As its owner, where copies are counted. */
+  #show(origin: Origin, entry: Entry, step: Step): void {
+    const { takeover, right } = this.#parts
+    const acting = leaveNow(right, entry.key, step.now.mono) !== undefined
+    const ended = isSettled(shownOf(entry))
+    if (ended && entry.final === entry.record) answerWith(origin, entry, true, step)
+    else if (!acting) refuse(origin, NOT_ACTING, step)
+    else if (takeover.gates(entry.key)) refuse(origin, INCOMPLETE, step)
+    else if (!ended) answerWith(origin, entry, true, step)
+    else this.#confirmCounted(origin, entry, true, step)
   }
 
   #unconfirmable(leave: Leave): Failure | undefined {
-    if (!isLoan(leave) || !this.#parts.confirmations.full) return undefined
-    const detail = `${CONFIRMATIONS_MAX} submissions of this node wait for its disk`
+    const { confirmations, copies } = this.#parts
+    const full = confirmations.full || (copies?.waiting ?? 0) >= CONFIRMATIONS_MAX
+    if (!isLoan(leave) || !full) return undefined
+    const detail = `${CONFIRMATIONS_MAX} submissions of this node wait for disks`
     return { code: 'OVERLOADED', detail, retryAfterS: 1 }
   }
 
@@ -195,7 +268,7 @@ export class Requests {
     const full = this.#full()
     if (full !== undefined) return full
     // Whoever had the key may hold the task that was first.
-    if (spec.dedupe !== undefined && takeover.gates(spec.key)) return TAKING_OVER
+    if (spec.dedupe !== undefined && takeover.gates(spec.key)) return INCOMPLETE
     const failure = (passedOn ? refusalOfSpec(spec, config) : undefined) ?? check(spec.type, spec.payload)
     if (failure === undefined) return undefined
     return { ...failure, detail: `${failure.detail} Said by node ${view.self}, which owns the key.` }
@@ -215,13 +288,17 @@ export class Requests {
     return id === spec.id ? sameSpec(record.spec, spec) : sameWork(record.spec, spec)
   }
 
-  /** True when the answer waits for the end of the task, which only its owner is sure to see. */
-  #waits(origin: Origin, entry: Entry, waitMs: number | undefined, step: Step): boolean {
+  /**
+   * Answers now, or when the task has come to its end, which only its owner is sure to see.
+   * @param waitMs undefined: at once, however it stands. 0: it has been waited for
+   */
+  #tellOrWait(origin: Origin, entry: Entry, waitMs: number | undefined, step: Step): void {
     const { view, records } = this.#parts
-    if (waitMs === undefined || isSettled(entry.record) || entry.owner !== view.self) return false
-    if (records.waiters.full) return false
-    records.waiters.add(origin, entry.id, after(step.now.mono, Math.min(waitMs, WAIT_MS_MAX)))
-    return true
+    const own = entry.owner === view.self
+    const ending = own && isSettled(entry.record) && !isSettled(shownOf(entry))
+    if (waitMs !== undefined && ending) this.#confirmCounted(origin, entry, true, step)
+    else if (!waitMs || !own || isSettled(entry.record) || records.waiters.full) this.#tell(origin, entry, step)
+    else records.waiters.add(origin, entry.id, after(step.now.mono, Math.min(waitMs, WAIT_MS_MAX)))
   }
 
   #get(origin: Origin, request: Extract<TaskRequest, { kind: 'get' }>, step: Step): void {
@@ -231,10 +308,11 @@ export class Requests {
     const others = view.others()
     if (entry !== undefined) {
       const owner = entry.owner
-      const askOwner = owner !== undefined && owner !== view.self && !isFinal(entry) && view.live.has(owner)
+      const askOwner = owner !== undefined && owner !== view.self && !this.#isFinal(entry) && view.live.has(owner)
       if (askOwner) forwarding.get(origin, request, [owner], entry.record, step)
-      else if (!this.#waits(origin, entry, waitMs, step)) answerWith(origin, entry, true, step)
+      else this.#tellOrWait(origin, entry, waitMs, step)
     } else if (phase() === 'closed') this.#refuse(origin, NOT_READY, step)
+    else if (this.#parts.takeover.quorum?.active === true) this.#refuse(origin, INCOMPLETE, step)
     else forwarding.get(origin, request, others, undefined, step)
   }
 
@@ -262,15 +340,6 @@ const NOT_ACTING: Failure = {
   retryAfterS: 1,
 }
 
-const TAKING_OVER: Failure = {
-  code: 'TAKING_OVER',
-  detail: 'the owner has just gained the key',
-  retryAfterS: 1,
-}
-
-/** What has succeeded stays so; of anything else that is settled the owner may have ordered another try. */
-const isFinal = ({ record }: Entry): boolean => record.state === 'succeeded'
-
 function conflict(spec: TaskSpec, known: Entry): Failure {
   if (known.id === spec.id) {
     const detail = `task ${spec.id} is there with another content, under key ${JSON.stringify(known.key)}`
@@ -280,13 +349,24 @@ function conflict(spec: TaskSpec, known: Entry): Failure {
   const detail = `dedupe key ${named} belongs to task ${known.id}, which has another content`
   return { code: 'DEDUPE_CONFLICT', detail }
 }
+const INCOMPLETE: Failure = {
+  code: 'TAKEOVER_INCOMPLETE',
+  detail: 'its new owner asks the nodes that may hold its records; one that is down must come back, or be forgotten',
+  retryAfterS: 1,
+}
 
-const replyOf = ({ record }: Entry, existed: boolean): TaskReply => ({
-  ok: true,
-  record,
-  existed,
-  durableCopies: record.revision > 0 ? 1 : 0,
-})
+const TOO_FEW_COPIES: Failure = {
+  code: 'TOO_FEW_COPIES',
+  detail: 'the task may be known or not; it runs once however often it is sent',
+  retryAfterS: 1,
+}
+
+
+const replyOf = (
+  entry: Entry,
+  existed: boolean,
+  durableCopies = entry.record.revision > 0 ? 1 : 0,
+): TaskReply => ({ ok: true, record: shownOf(entry), existed, durableCopies })
 
 const answerWith = (origin: Origin, entry: Entry, existed: boolean, step: Step): void =>
   answer(origin, replyOf(entry, existed), step)

@@ -23,14 +23,17 @@ import type { TasksConfig } from './config.ts'
 import { Confirmations } from './confirmations.ts'
 import { Counters, countsOf, type Metric, type TaskCounts, type TaskQuery } from './counts.ts'
 import { Desk } from './desk.ts'
+import { Durability, stampsOf } from './durability.ts'
 import { Step, type TasksEffect } from './effects.ts'
 import { Execution } from './execution.ts'
+import type { Fence } from './fences.ts'
 import { Forwarding } from './forwarding.ts'
 import { Handoffs } from './handoffs.ts'
+import { Hearing } from './hearing.ts'
 import { Inventories } from './inventory.ts'
 import { Kept } from './kept.ts'
 import { Lists } from './lists.ts'
-import type { InventoryReply, TaskLinkMessage, TaskRequest } from './messages.ts'
+import type { TaskLinkMessage, TaskRequest } from './messages.ts'
 import { taskMetrics } from './metrics.ts'
 import { openRight } from './open-right.ts'
 import { pageOf, type TaskPage } from './page.ts'
@@ -40,7 +43,7 @@ import { Replication } from './replication.ts'
 import type { Right } from './right.ts'
 import { Schedule } from './schedule.ts'
 import type { SurveyQuestion, Vitals } from './survey.ts'
-import { type Entry, Table } from './table.ts'
+import { type Entry, shownOf, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { View } from './view.ts'
@@ -57,6 +60,8 @@ export interface TasksInit {
   readonly replicas: number
   /** What the store held at boot. */
   readonly records: readonly TaskRecord[]
+  /** What it held of refusals. */
+  readonly fences?: readonly Fence[]
   /** Would this node's executors take such a task? Undefined when they would. */
   readonly check: (type: string, payload: unknown) => Failure | undefined
   readonly random: Random
@@ -74,6 +79,8 @@ export class Tasks {
   readonly #handoffs = new Handoffs()
   readonly #right: Right
   readonly #replication: Replication
+  /** Absent where nothing is in quorum mode. */
+  readonly #durability: Durability | undefined
   readonly #confirmations: Confirmations
   readonly #kept: Kept
   readonly #execution: Execution
@@ -83,6 +90,7 @@ export class Tasks {
   readonly #work: Work
   readonly #desk: Desk
   readonly #placing: Placing
+  readonly #hearing: Hearing
   /** Pauses have ended that this step could not get to. */
   #dueLeft = false
   /** There may be more settled records to drop than this step could. */
@@ -104,13 +112,18 @@ export class Tasks {
     const counters = this.#counters
     this.#wall = now.wall
     const right = init.right ?? openRight(() => this.#wall)
-    const replication = new Replication(table, counters, random.uint32())
-    const takeover = new Takeover(view, random.fork(), config.inventoryMs)
-    const forwarding = new Forwarding(view, counters, config.forwardMs, random)
+    const replication = new Replication(table, counters, random.uint32(), stampsOf(view, right))
+    const { epochs } = right
+    const counting = { view, table, replication, counters, config, right, fences: init.fences ?? [] }
+    const durability = epochs && new Durability({ ...counting, epochs })
+    const takeover = new Takeover(view, random.fork(), config.inventoryMs, durability?.completeness)
+    const isCounted = (key: string) => epochs?.isQuorum(key) === true
+    const forwarding = new Forwarding(view, counters, config.forwardMs, random, isCounted)
     const confirmations = new Confirmations(right, counters)
     const kept = new Kept(view, schedule, replication)
-    const shared = { view, table, schedule, replication, counters, config, right }
-    this.#records = new Records(view, table, replication, this.#handoffs)
+    const copies = durability?.copies
+    const shared = { view, table, schedule, replication, counters, config, right, copies }
+    this.#records = new Records(view, table, replication, this.#handoffs, durability)
     const changes = { records: this.#records, kept, handoffs: this.#handoffs }
     const execution = new Execution({ ...shared, ...changes, random: random.fork() })
     const work = new Work({ ...shared, ...changes, takeover, execution })
@@ -118,19 +131,28 @@ export class Tasks {
     this.#table = table
     this.#right = right
     this.#replication = replication
+    this.#durability = durability
     this.#takeover = takeover
     this.#confirmations = confirmations
     this.#kept = kept
     this.#execution = execution
     this.#work = work
-    this.#inventories = new Inventories(view, table, schedule)
+    const noting = epochs && durability && { epochs, fences: durability.fences }
+    this.#inventories = new Inventories(view, table, schedule, noting)
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
-    const placing = this.#placing
-    const desk = { ...shared, records: this.#records, takeover, execution, work, placing, confirmations }
-    this.#desk = new Desk({ ...desk, forwarding, check, phase, random })
+    const serving = { takeover, records: this.#records, execution, work, placing: this.#placing, confirmations }
+    this.#desk = new Desk({ ...shared, ...serving, forwarding, check, phase, random })
+    const asked = { takeover, inventories: this.#inventories, placing: this.#placing, durability }
+    this.#hearing = new Hearing({ ...shared, ...asked, work, kept, desk: this.#desk })
     this.#inherited = records.map(record => table.add(record))
+    for (const entry of this.#inherited) {
+      if (!isCounted(entry.key)) continue
+      // That others have it is known when they say so.
+      entry.safe = [view.self]
+      entry.copies = []
+    }
   }
 
   /**
@@ -203,7 +225,7 @@ export class Tasks {
 
   message(from: NodeId, message: TaskLinkMessage, now: Now): TasksEffect[] {
     const step = this.#begin(now)
-    this.#hear(from, message, step)
+    this.#hearing.hear(from, message, step)
     return this.#finish(step)
   }
 
@@ -217,6 +239,7 @@ export class Tasks {
   persisted(mark: number, now: Now): TasksEffect[] {
     const step = this.#begin(now)
     this.#confirmations.persisted(mark, step)
+    this.#durability?.copies.persisted(mark, step)
     return this.#finish(step)
   }
 
@@ -252,7 +275,10 @@ export class Tasks {
 
   /** Nothing runs here any more, and every change made here is on another disk, if there is another. */
   drained(): boolean {
-    return this.#schedule.running === 0 && this.#replication.unsafe === 0 && !this.#placing.scanning
+    const handedOver = this.#durability?.released !== false
+    return (
+      this.#schedule.running === 0 && this.#replication.unsafe === 0 && !this.#placing.scanning && handedOver
+    )
   }
 
   /** Changed records that no other disk is known to have. */
@@ -273,6 +299,7 @@ export class Tasks {
     this.#dueLeft = this.#work.wakeDue(step)
     this.#replication.tick(now.mono)
     this.#desk.tick(step)
+    this.#durability?.copies.tick(step)
     return this.#finish(step)
   }
 
@@ -292,12 +319,18 @@ export class Tasks {
   }
 
   get(id: TaskId): TaskRecord | undefined {
-    return this.#table.get(id)?.record
+    const entry = this.#table.get(id)
+    return entry && shownOf(entry)
+  }
+
+  /** The end of a task, where this node may tell it for good; in quorum mode only. */
+  final(id: TaskId): TaskRecord | undefined {
+    return this.#table.get(id)?.final
   }
 
   /** At most 100. */
   ofKey(key: string): readonly TaskRecord[] {
-    return this.#table.ofKey(key, SHOWN_OF_KEY_MAX).map(entry => entry.record)
+    return this.#table.ofKey(key, SHOWN_OF_KEY_MAX).map(shownOf)
   }
 
   page(query: TaskQuery): TaskPage {
@@ -324,6 +357,7 @@ export class Tasks {
       kept: this.#kept,
       handoffs: this.#handoffs,
       counters: this.#counters,
+      durability: this.#durability,
     })
     return [...metrics, ...this.#desk.metrics()]
   }
@@ -331,45 +365,6 @@ export class Tasks {
   #begin(now: Now): Step {
     this.#wall = now.wall
     return new Step(now)
-  }
-
-  #hear(from: NodeId, message: TaskLinkMessage, step: Step): void {
-    switch (message.type) {
-      case 'replicate':
-        for (const record of message.records) this.#work.learn(record, from, step)
-        step.send(from, { type: 'replicated', batch: message.batch })
-        break
-      case 'replicated':
-        this.#acknowledged(from, message.batch, step)
-        break
-      case 'inventory':
-        this.#inventories.asked(from, message, !this.#placing.scanning, step)
-        break
-      case 'inventory-reply':
-        this.#inventoryReplied(from, message, step)
-        break
-      default:
-        this.#desk.hear(from, message, step)
-    }
-  }
-
-  #acknowledged(from: NodeId, batch: number, step: Step): void {
-    const copies = this.#replication.acknowledged(from, batch)
-    if (copies === undefined) this.#counters.add('replies_unknown')
-    else {
-      this.#work.acknowledged(from, copies, step)
-      this.#kept.acknowledged(from, copies)
-    }
-  }
-
-  #inventoryReplied(from: NodeId, reply: InventoryReply, step: Step): void {
-    const kind = this.#takeover.answer(from, reply, step.now.mono)
-    if (kind === 'stale') this.#counters.add('replies_unknown')
-    // Also a late page tells the truth; only what runs is a matter of the moment.
-    for (const record of reply.records) this.#work.learn(record, from, step)
-    if (kind !== 'answered' || this.#takeover.active) return
-    this.#work.recheckElsewhere(node => node === from, step)
-    if (!this.#placing.releasing) this.#takeover.forgetAnswers()
   }
 
   /** This node may act for more keys than before: what waited for that is looked at again. */
@@ -387,7 +382,8 @@ export class Tasks {
     this.#renewed(step)
     const offersLeft = this.#schedule.release(LOOKS_MAX)
     const looksLeft = this.#phase === 'open' && this.#work.start(step)
-    this.#startsLeft = looksLeft || offersLeft
+    const countsLeft = this.#durability?.follow(this.#placing, step) === true
+    this.#startsLeft = looksLeft || offersLeft || countsLeft
     this.#surplusLeft = this.#work.trim(step)
     this.#desk.flush(step)
     this.#inventories.flush(step)

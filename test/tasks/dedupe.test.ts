@@ -65,7 +65,7 @@ test('an owner that does not know yet what others hold decides on no dedupe key'
   })
   cluster.cut.add(`${other} ${heir}`)
   cluster.agree()
-  assert.equal(code(cluster.ask(heir, { kind: 'submit', spec: order('b') })), 'TAKING_OVER')
+  assert.equal(code(cluster.ask(heir, { kind: 'submit', spec: order('b') })), 'TAKEOVER_INCOMPLETE')
   cluster.pass(6_000)
   const later = cluster.ask(heir, { kind: 'submit', spec: order('b') })
   assert.ok(later.ok && later.record.spec.id === 'a')

@@ -10,40 +10,49 @@
 import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../../base/errors.ts'
 import { TASK_ID_PATTERN } from '../../base/ids.ts'
-import { KEEPS_MAX } from '../../grants/messages.ts'
 import { SUMMARY_BUCKETS } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
 import { ATTEMPTS_KEPT, type Json } from '../../tasks/task.ts'
 import {
+  grant,
+  grantRefused,
+  renew,
+  ringAsk,
+  ringTell,
+  topAsk,
+  topTell,
+  votersPrepare,
+  votersPromise,
+  votersTell,
+} from './grants-schema.ts'
+import {
   ADDRESS_CHARS_MAX,
   ADDRESSES_MAX,
   CLAIMS_MAX,
-  EXCEPTIONS_MAX,
   FORWARDS_MAX,
   HOLDERS_MAX,
+  INCARNATION_MAX,
+  JSON_DEPTH_MAX,
   MEMBERS_MAX,
   PROBLEMS_MAX,
   RECORDS_MAX,
   RUNNING_MAX,
-  SCOPES_MAX,
-  VOTER_NAMES_MAX,
-  WEIGHT_MAX,
+  SINCE_MAX,
+  WITHOUT_MAX,
 } from './limits.ts'
-import {
-  count,
-  detail,
-  incarnation,
-  json,
-  key,
-  nodeId,
-  peerId,
-  requestId,
-  short,
-  state,
-  taskId,
-  wallMs,
-} from './schema-words.ts'
-import { explainAnswer, purgeAnswer, statsAnswer, survey } from './survey-schema.ts'
+import { count, detail, key, nodeId, peerId, requestId, short, taskId, wallMs } from './schema-parts.ts'
+import { explainAnswer, purgeAnswer, state, statsAnswer, survey } from './survey-schema.ts'
+
+const incarnation = count.max(INCARNATION_MAX)
+const json = z.custom<Json>(value => value !== undefined && isShallow(value, JSON_DEPTH_MAX))
+
+/** Is a parsed value nested less deeply than the limit? Recursion itself is bounded by the limit. */
+function isShallow(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (depth === 0) return false
+  for (const inner of Object.values(value)) if (!isShallow(inner, depth - 1)) return false
+  return true
+}
 
 // membership
 
@@ -187,6 +196,7 @@ const record = z.object({
   error: attemptError.exactOptional(),
   holders: z.array(nodeId).max(HOLDERS_MAX),
   revision: count,
+  term: count.exactOptional(),
 })
 const records = z.array(record).max(RECORDS_MAX)
 
@@ -232,9 +242,30 @@ const surveyReply = z.object({
     purgeAnswer,
   ]),
 })
-const replicate = z.object({ type: z.literal('replicate'), batch: count, records })
-const replicated = z.object({ type: z.literal('replicated'), batch: count })
-const inventory = z.object({ type: z.literal('inventory'), id: count, ringChecksum: short })
+const replicate = z.object({
+  type: z.literal('replicate'),
+  batch: count,
+  records,
+  ring: short.exactOptional(),
+  terms: z.array(count).max(RECORDS_MAX).exactOptional(),
+})
+const replicated = z.object({
+  type: z.literal('replicated'),
+  batch: count,
+  counted: z.boolean().exactOptional(),
+  refused: z
+    .array(z.tuple([count, count]))
+    .max(RECORDS_MAX)
+    .exactOptional(),
+})
+const inventory = z.object({
+  type: z.literal('inventory'),
+  id: count,
+  ringChecksum: short,
+  term: count.exactOptional(),
+  without: z.array(key).max(WITHOUT_MAX).exactOptional(),
+  since: z.array(short).max(SINCE_MAX).exactOptional(),
+})
 const inventoryReply = z.object({
   type: z.literal('inventory-reply'),
   id: count,
@@ -242,81 +273,7 @@ const inventoryReply = z.object({
   records,
   running: z.array(taskId).max(RUNNING_MAX),
   done: z.boolean(),
-})
-
-const ringName = short
-const scope = z.object({ ring: ringName, leaving: z.boolean(), keeps: z.array(key).max(KEEPS_MAX) })
-/** So that a token fits 64 bits: the year 6429. One above it would be nobody's to overtake. */
-const term = count.max(2 ** 47 - 1)
-const renew = z.object({
-  type: z.literal('renew'),
-  session: count,
-  seq: count,
-  scope,
-  voters: z.object({ version: count, hash: short }),
-  term,
-})
-const grant = z.object({
-  type: z.literal('grant'),
-  session: count,
-  seq: count,
-  scope,
-  exceptions: z
-    .array(z.object({ node: nodeId.optional(), scopes: z.array(scope).max(SCOPES_MAX) }))
-    .max(EXCEPTIONS_MAX),
-  promiseMs: z.number().positive(),
-  top: term,
-  termTaken: z.boolean(),
-})
-const grantRefused = z.object({
-  type: z.literal('grant-refused'),
-  session: count,
-  seq: count,
-  reason: z.enum(['ring', 'voters', 'session', 'silent', 'not-a-voter']),
-  ring: ringName,
-})
-const ringAsk = z.object({ type: z.literal('ring-ask'), checksum: ringName })
-const ringTell = z.object({
-  type: z.literal('ring-tell'),
-  checksum: ringName,
-  members: z.array(z.object({ id: nodeId, weight: z.number().positive().max(WEIGHT_MAX) })).max(MEMBERS_MAX),
-})
-const names = z.array(nodeId).max(VOTER_NAMES_MAX)
-const ballot = z.object({ round: count, by: nodeId })
-const voterList = z.object({
-  version: count,
-  names,
-  previous: names.optional(),
-  fixed: z.boolean(),
-  root: short.exactOptional(),
-  ballot: ballot.exactOptional(),
-  floor: term.exactOptional(),
-})
-const votersTell = z.object({
-  type: z.literal('voters'),
-  list: voterList.optional(),
-  firm: z.boolean(),
-  top: term,
-  promiseMs: z.number().positive(),
-})
-const votersPrepare = z.object({
-  type: z.literal('voters-prepare'),
-  version: count,
-  root: short,
-  ballot,
-})
-const votersPromise = z.object({
-  type: z.literal('voters-promise'),
-  ballot,
-  promised: ballot,
-  accepted: voterList.optional(),
-})
-const topAsk = z.object({ type: z.literal('top-ask') })
-const topTell = z.object({
-  type: z.literal('top-tell'),
-  top: term,
-  known: z.boolean(),
-  voters: z.object({ version: count, hash: short }).optional(),
+  disk: short.exactOptional(),
 })
 
 /** Everything that may come over a link. */

@@ -2,7 +2,9 @@
 import { z } from 'zod'
 import { WHY_CODES } from '../../tasks/survey.ts'
 import { PURGED_MAX, REASONS_MAX, RECORDS_MAX } from './limits.ts'
-import { count, detail, key, nodeId, requestId, short, state, taskId } from './schema-words.ts'
+import { count, detail, key, nodeId, requestId, short, taskId } from './schema-parts.ts'
+
+export const state = z.enum(['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'])
 
 const filter = z.object({
   state: state.exactOptional(),
