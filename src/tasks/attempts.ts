@@ -3,8 +3,8 @@ import type { NodeId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { type WallMs, wallOf } from '../base/time.ts'
 import { compareAttempts, isSettled, lastNumber } from './merge.ts'
-import { backoffMs, exhausted, isUncounted, triesOf } from './retry.ts'
-import type { Attempt, AttemptError, Outcome, TaskRecord } from './task.ts'
+import { backoffMs, crashesOf, exhausted, isCrash, isUncounted, triesOf } from './retry.ts'
+import type { Attempt, AttemptError, Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { ATTEMPTS_KEPT } from './task.ts'
 import { type Changes, revise, transition } from './transition.ts'
 
@@ -24,8 +24,14 @@ export function beginAttempt(record: TaskRecord, { node, at, token, holders }: B
   const attempts = [...record.attempts, attempt]
   const dropped = attempts.slice(0, -ATTEMPTS_KEPT)
   const uncounted = (record.uncounted ?? 0) + dropped.filter(isUncounted).length
+  const crashes = (record.crashes ?? 0) + dropped.filter(isCrash).length
   const kept = attempts.slice(-ATTEMPTS_KEPT)
-  return transition(record, 'running', { attempts: kept, holders, ...(uncounted > 0 && { uncounted }) })
+  return transition(record, 'running', {
+    attempts: kept,
+    holders,
+    ...(uncounted > 0 && { uncounted }),
+    ...(crashes > 0 && { crashes }),
+  })
 }
 
 /** How an attempt that ran here ended, with `result` cut to size by the caller. */
@@ -52,29 +58,49 @@ export function endAttempt(record: TaskRecord, ending: Ending, random: Random): 
   const error = shortened(outcome.error)
   const tried = { ...record, attempts }
   if (!outcome.retryable || exhausted(tried) !== undefined) {
-    return settle(record, 'dead', at, { attempts, holders, error })
+    return settle(record, 'dead', at, { attempts, holders, error: poisonError(tried) ?? error })
   }
   const notBefore = wallOf(at + backoffMs(record.spec, triesOf(tried), random))
+  if (isOver(record.spec, notBefore)) {
+    return settle(record, 'dead', at, { attempts, holders, error: expiredError(record.spec, error) })
+  }
   return transition(record, 'retrying', { attempts, holders, error, notBefore })
 }
 
+/** It may not be started any more, and has not succeeded: a dead letter that says so, with the last error in it. */
+export function expireTask(record: TaskRecord, at: WallMs, holders: readonly NodeId[]): TaskRecord {
+  return settle(record, 'dead', at, { holders, error: expiredError(record.spec, record.error) })
+}
+
+/** Has the time run out in which it may be started? */
+export const isOver = ({ expiresAt }: TaskSpec, at: WallMs): boolean =>
+  expiresAt !== undefined && at >= expiresAt
+
+/** What became of an open attempt: gone with its node, seen or not; stopped there; or stopped for all one can know. */
+export type Fate = 'crashed' | 'away' | 'stopped' | 'stopped-away'
+
 /**
- * The open attempts will never report: the task is tried again, or is a dead letter. Those that are not `lost` with their
+ * The open attempts will never report: the task is tried again, or is a dead letter. Those that did not go away with their
  * node were stopped there for want of the right to act.
  */
 export function loseAttempts(
   record: TaskRecord,
-  lost: (attempt: Attempt) => boolean,
+  fateOf: (attempt: Attempt) => Fate,
   at: WallMs,
   holders: readonly NodeId[],
 ): TaskRecord {
   const attempts = record.attempts.map((attempt): Attempt => {
     if (attempt.outcome !== undefined) return attempt
-    if (!lost(attempt)) return fenced(attempt, at)
-    return { ...attempt, endedAt: at, outcome: 'lost', error: lostError(attempt.node) }
+    const fate = fateOf(attempt)
+    if (fate === 'stopped') return fenced(attempt, at)
+    if (fate === 'stopped-away') {
+      return { ...attempt, endedAt: at, outcome: 'fenced', error: fencedAwayError(attempt.node) }
+    }
+    const error = fate === 'crashed' ? crashedError(attempt.node) : lostError(attempt.node)
+    return { ...attempt, endedAt: at, outcome: 'lost', error }
   })
   const tried = { ...record, attempts }
-  const error = attempts.findLast(attempt => attempt.error !== undefined)?.error
+  const error = poisonError(tried) ?? attempts.findLast(attempt => attempt.error !== undefined)?.error
   if (exhausted(tried) !== undefined) {
     return settle(record, 'dead', at, { attempts, holders, ...(error && { error }) })
   }
@@ -122,7 +148,8 @@ const fenced = (attempt: Attempt, at: WallMs): Attempt => ({
 
 /** Waiting and retrying tasks go the legal way round through `running`. */
 function settle(record: TaskRecord, to: 'succeeded' | 'dead', at: WallMs, changes: Changes): TaskRecord {
-  const ready = record.state === 'retrying' ? transition(record, 'ready') : record
+  const waits = record.state === 'retrying' || record.state === 'scheduled'
+  const ready = waits ? transition(record, 'ready') : record
   const running = ready.state === 'ready' ? transition(ready, 'running') : ready
   const { error: _, ...rest } = running
   return transition(rest, to, { ...changes, settledAt: at })
@@ -140,6 +167,31 @@ const lostError = (node: NodeId): AttemptError => ({
   code: 'NODE_LOST',
   message: `node ${node} went away while it ran this`,
 })
+
+const crashedError = (node: NodeId): AttemptError => ({
+  code: 'NODE_CRASHED',
+  message: `the process of node ${node} ended while it ran this`,
+})
+
+const fencedAwayError = (node: NodeId): AttemptError => ({
+  code: 'NODE_LOST',
+  message: `node ${node} fell silent while it ran this, and its right to act had ended before another went on`,
+})
+
+/** The evidence, attempt by attempt; undefined while it is not poison. */
+function poisonError(record: TaskRecord): AttemptError | undefined {
+  if (exhausted(record) !== 'poison') return undefined
+  const said = record.attempts.filter(isCrash).map(({ number, node, error }) => {
+    return `attempt ${number} on ${node} (${error?.code ?? 'lost'})`
+  })
+  const message = `${crashesOf(record)} attempts took their node or runner down with them: ${said.join(', ')}`
+  return { code: 'POISON', message: message.slice(0, MESSAGE_CHARS_MAX) }
+}
+
+function expiredError({ expiresAt }: TaskSpec, last: AttemptError | undefined): AttemptError {
+  const tried = last === undefined ? 'it was not tried' : `the last attempt ended ${last.code}: ${last.message}`
+  return shortened({ code: 'EXPIRED', message: `it had not succeeded by ${expiresAt} (ms since 1970); ${tried}` })
+}
 
 function reportOf(attempt: Attempt, outcome: Outcome, at: WallMs): Attempt {
   if (outcome.ok) return { ...attempt, endedAt: at, outcome: 'succeeded' }

@@ -1,9 +1,13 @@
 /**
  * Whether and when a task is tried again.
  *
- * Every attempt counts, those lost with their node too, except the ones that this system itself took back (`cancelled`,
- * when a leaving node ran out of time; `fenced`, when the right to act ended). A task that took three attempts down with their node or runner is poison and
- * becomes a dead letter even when it has attempts left, before it takes down every node in turn.
+ * Every attempt counts, those lost with their node too, except the ones that this system itself took back: `cancelled`,
+ * when a leaving node ran out of time; `fenced`, when the right to act ended. In quorum mode a node that went silent is
+ * fenced by its own lease before another may go on, so its attempt counts only when somebody saw the process end, or the
+ * node itself says so when it starts again. In available mode nobody can tell a frozen node from a crashed one, and the
+ * attempt counts; if the node lives, its own report takes the place of that.
+ * A task that took three attempts down with their node or runner is poison and becomes a dead letter even when it has
+ * attempts left, before it takes down every node in turn. They are counted in the record, so wherever they ran.
  */
 import type { Random } from '../base/random.ts'
 import { lastNumber } from './merge.ts'
@@ -12,22 +16,31 @@ import type { Attempt, TaskRecord, TaskSpec } from './task.ts'
 /** Attempts that may be lost with their node or runner. */
 export const LOST_MAX = 3
 
+export const isCrash = ({ outcome }: Attempt): boolean => outcome === 'lost'
+
 export const isUncounted = ({ outcome }: Attempt): boolean => outcome === 'cancelled' || outcome === 'fenced'
 
 /** Attempts that count. */
 export const triesOf = (record: TaskRecord): number =>
   Math.max(0, lastNumber(record) - record.attempts.filter(isUncounted).length - (record.uncounted ?? 0))
 
-/** Pause after so many attempts that count, in ms: the first pause doubled each time, at most the ceiling, with jitter. */
+/** Attempts that went away with their node or runner. */
+export const crashesOf = (record: TaskRecord): number =>
+  record.attempts.filter(isCrash).length + (record.crashes ?? 0)
+
+/**
+ * Pause after so many attempts that count, in ms. `exponential`: the first pause doubled each time, at most the ceiling,
+ * with jitter. `fixed`: the first pause each time, to the millisecond. `none`: 0.
+ */
 export function backoffMs(spec: TaskSpec, tries: number, random: Random): number {
+  if (spec.backoff === 'none') return 0
+  if (spec.backoff === 'fixed') return spec.backoffMs
   const full = Math.min(spec.backoffMsMax, spec.backoffMs * 2 ** Math.max(0, tries - 1))
   return Math.round(full * random.between(0.5, 1))
 }
 
 /** Why there is no further attempt; `undefined` when there may be one. */
 export function exhausted(record: TaskRecord): 'attempts-used-up' | 'poison' | undefined {
-  const outcomes = record.attempts.map(attempt => attempt.outcome)
-  const lost = outcomes.filter(outcome => outcome === 'lost').length
-  if (lost >= LOST_MAX) return 'poison'
+  if (crashesOf(record) >= LOST_MAX) return 'poison'
   return triesOf(record) >= record.spec.maxAttempts ? 'attempts-used-up' : undefined
 }

@@ -2,7 +2,8 @@ import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { type Instant, NEVER } from '../base/time.ts'
 import { Heap } from './heap.ts'
-import { Queue } from './queue.ts'
+import { type Limits, NO_LIMITS } from './limits.ts'
+import { type Load, type Obstacle, Queue } from './queue.ts'
 import type { Entry } from './table.ts'
 import type { Attempt } from './task.ts'
 
@@ -21,20 +22,25 @@ export interface Running {
 /**
  * Where each unfinished task of this node waits. An entry is in exactly one place:
  *   gated      gained, and the takeover is still asking who knows what
- *   queued     ready; best first, one at a time per key, and withheld while the key may not be acted for
+ *   queued     ready; best first, one at a time per key, within the limits of its type and group, and withheld while the
+ *              key may not be acted for
  *   delayed    pausing before a retry
  *   elsewhere  another live node still runs it; its key is busy
  *   here       runs; its key is busy
  */
 export class Schedule {
   readonly #gated = new Set<Entry>()
-  readonly #queue = new Queue<Entry>()
+  readonly #queue: Queue<Entry>
   readonly #delayed = new Heap<Entry>(
     (a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order),
   )
   readonly #elsewhere = new Map<Entry, NodeId>()
   readonly #here = new Map<TaskId, Running>()
   #hereVersion = 0
+
+  constructor(limits: Limits = NO_LIMITS) {
+    this.#queue = new Queue<Entry>(limits)
+  }
 
   get queued(): number {
     return this.#queue.size
@@ -74,6 +80,26 @@ export class Schedule {
     return this.#queue.withheld
   }
 
+  /** Keys of which something is ready or runs. */
+  get keys(): number {
+    return this.#queue.keys
+  }
+
+  /** What is ready and what runs here, by type. */
+  get types(): ReadonlyMap<string, Readonly<Load>> {
+    return this.#queue.types
+  }
+
+  /** What is ready, and what runs here or elsewhere, by group; '' is what is in none. */
+  get groups(): ReadonlyMap<string, Readonly<Load>> {
+    return this.#queue.groups
+  }
+
+  /** Why this one, which is queued, is not taken at this moment. */
+  obstacle(entry: Entry): Obstacle {
+    return this.#queue.obstacle(entry)
+  }
+
   get nextDue(): Instant {
     return this.#delayed.first()?.dueAt ?? NEVER
   }
@@ -98,7 +124,7 @@ export class Schedule {
   awaitFrom(entry: Entry, node: NodeId): void {
     this.#settle(entry, 'elsewhere')
     this.#elsewhere.set(entry, node)
-    this.#queue.block(entry.key)
+    this.#queue.block(entry.key, entry.demand, false)
   }
 
   /** It runs here, and may until then. */
@@ -106,10 +132,10 @@ export class Schedule {
     this.#settle(entry, 'here')
     this.#here.set(entry.id, { entry, attempt, until, told: until, abandoned: false })
     this.#hereVersion++
-    this.#queue.block(entry.key)
+    this.#queue.block(entry.key, entry.demand)
   }
 
-  /** The best task whose key is free and not withheld. */
+  /** The best task that may run. */
   first(): Entry | undefined {
     return this.#queue.first()
   }
@@ -146,11 +172,11 @@ export class Schedule {
     else if (place === 'delayed') this.#delayed.remove(entry)
     else if (place === 'elsewhere') {
       this.#elsewhere.delete(entry)
-      this.#queue.unblock(entry.key)
+      this.#queue.unblock(entry.key, entry.demand, false)
     } else if (place === 'here') {
       this.#here.delete(entry.id)
       this.#hereVersion++
-      this.#queue.unblock(entry.key)
+      this.#queue.unblock(entry.key, entry.demand)
     }
   }
 

@@ -3,6 +3,7 @@ import type { NodeId, TaskId } from '../base/ids.ts'
 import type { Instant } from '../base/time.ts'
 import { DropOrder } from './drop-order.ts'
 import type { Slotted } from './heap.ts'
+import type { Demand } from './limits.ts'
 import { isSettled } from './merge.ts'
 import { rankOf } from './queue.ts'
 import type { TaskRecord, TaskState } from './task.ts'
@@ -27,6 +28,8 @@ export interface Entry extends Slotted {
   dueAt: Instant
   readonly rank: number
   readonly order: number
+  /** What it takes up while it runs: of the spec that it came with. */
+  readonly demand: Demand
 }
 
 const noneOwned = (): Record<TaskState, number> => ({
@@ -104,7 +107,7 @@ export class Table {
   }
 
   add(record: TaskRecord): Entry {
-    const { id, key, priority } = record.spec
+    const { id, key, priority, runAt } = record.spec
     assert(!this.#entries.has(id), 'a task is added once', { task: id })
     const entry: Entry = {
       id,
@@ -116,9 +119,11 @@ export class Table {
       lists: [],
       place: 'nowhere',
       dueAt: 0 as Instant,
-      rank: rankOf(record.acceptedAt, priority),
+      // One that was to wait begins to age when it may run.
+      rank: rankOf(Math.max(record.acceptedAt, runAt ?? 0), priority),
       order: this.#orders++,
       slot: -1,
+      demand: record.spec,
     }
     this.#entries.set(id, entry)
     this.#sorted = undefined
