@@ -39,7 +39,7 @@ export function createFace(parts: {
     request: request => driver.request(request),
     control: request => driver.control(request),
     work: () => workOf(node),
-    newTaskId: () => node.newTaskId(clock.now()),
+    newTaskId: wish => node.newTaskId(clock.now(), wish),
     async leave(deadlineMs = leaveMs) {
       driver.enqueue({ kind: 'leave', deadlineMs })
       await driver.left

@@ -1,4 +1,5 @@
 /** What this room counts, in the shape that status and metrics show. */
+import type { QueueCounts } from './queue-counts.ts'
 import type { TaskState } from './task.ts'
 
 export interface TaskCounts {
@@ -10,6 +11,7 @@ export interface TaskCounts {
   readonly retried: number
   readonly forwarded: number
   readonly takingOver: boolean
+  readonly queue: QueueCounts
 }
 
 export interface TaskQuery {
@@ -46,6 +48,8 @@ const COUNTERS = {
   results_refused: 'Results of attempts that ended after the right to act for their key.',
   tasks_retried: 'Further attempts planned by this node.',
   tasks_dead: 'Tasks that this node made dead letters.',
+  tasks_expired: 'Of these, tasks whose time was over before they succeeded and while they waited.',
+  tasks_poisoned: 'Of these, tasks that took down their node or runner too often.',
   requests_forwarded: 'Requests sent on to another node.',
   replicas_resent: 'Record copies sent again for want of an acknowledgement.',
   takeovers: 'Takeovers begun.',

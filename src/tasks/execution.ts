@@ -10,7 +10,7 @@
  */
 import type { TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { after, type Instant, NEVER, wallOf } from '../base/time.ts'
+import { after, type Instant, NEVER, type WallMs, wallOf } from '../base/time.ts'
 import { beginAttempt, endAttempt, fenceAttempt, takeBackAttempt } from './attempts.ts'
 import type { TasksConfig } from './config.ts'
 import type { Counters } from './counts.ts'
@@ -23,7 +23,7 @@ import { reportEnd } from './reports.ts'
 import { type Leave, leaveNow, type Right } from './right.ts'
 import type { Running, Schedule } from './schedule.ts'
 import type { Entry } from './table.ts'
-import type { Attempt, Outcome } from './task.ts'
+import type { Attempt, Outcome, TaskSpec } from './task.ts'
 import type { View } from './view.ts'
 
 /** An attempt is stopped when its right ends within this, in ms: time to kill it, and to be late. */
@@ -63,7 +63,8 @@ export class Execution {
 
   begin(entry: Entry, leave: Leave, step: Step): void {
     const { schedule, view, counters, records } = this.#parts
-    const { id: task, key, type, payload, timeoutMs } = entry.record.spec
+    const { id: task, key, type, payload } = entry.record.spec
+    const timeoutMs = timeLeftMs(entry.record.spec, step.now.wall)
     const { token, until } = leave
     const node = view.self
     const beginning = { node, at: step.now.wall, token: token.value, holders: records.holders(key) }
@@ -237,5 +238,9 @@ export class Execution {
     return { ok: true, result: value }
   }
 }
+
+/** One attempt gets its own time, and not more than is left of the whole. */
+const timeLeftMs = ({ timeoutMs, expiresAt }: TaskSpec, wall: WallMs): number =>
+  expiresAt === undefined ? timeoutMs : Math.max(1, Math.min(timeoutMs, expiresAt - wall))
 
 const isFenced = (outcome: Outcome): boolean => !outcome.ok && outcome.error.code === 'FENCED'

@@ -39,7 +39,7 @@ interface Stander<T> extends Slotted {
 }
 
 /** All of one key. */
-interface Lane<T> extends Stander<T> {
+interface Lane<T extends Queued> extends Stander<T> {
   readonly key: string
   readonly items: Heap<T>
   /** Things of this key that run now, here or elsewhere. */
@@ -53,20 +53,20 @@ interface Lane<T> extends Stander<T> {
 }
 
 /** Lanes whose heads are of one type and one group. */
-interface Line<T> extends Stander<T> {
+interface Line<T extends Queued> extends Stander<T> {
   readonly board: Board<T>
   readonly group: Group<T>
   readonly lanes: Heap<Lane<T>>
 }
 
 /** All of one type. */
-interface Board<T> extends Stander<T>, Load {
+interface Board<T extends Queued> extends Stander<T>, Load {
   readonly type: string
   readonly lines: Heap<Line<T>>
 }
 
 /** All of one group; '' is what is in none. */
-interface Group<T> extends Load {
+interface Group<T extends Queued> extends Load {
   readonly name: string
   /** By type. */
   readonly lines: Map<string, Line<T>>

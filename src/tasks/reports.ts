@@ -38,6 +38,7 @@ export function reportEnd(
 export function reportDead(entry: Entry, counters: Counters, step: Step): void {
   counters.add('tasks_dead')
   const { error } = entry.record
+  if (error?.code === 'POISON') counters.add('tasks_poisoned')
   step.log('warn', 'task-dead', {
     task: entry.id,
     key: entry.key,

@@ -97,7 +97,7 @@ export function parseTaskSpec(
   const key = own ?? limits.key
   const times = timesOf(fields)
   const mayPlace = placed || (key === undefined && given === undefined && newId !== undefined)
-  const placement = fields.placement(mayPlace) ?? (mayPlace ? defaults.placement : 'ring')
+  const placement = fields.placement(mayPlace) ?? (mayPlace && !placed ? defaults.placement : 'ring')
   const wish = key === undefined ? { type, placement } : undefined
   const id = given ?? (newId === undefined ? fields.idOfKey(key) : newId(wish))
   if (fields.problems.length > 0) return { ok: false, problems: fields.problems }

@@ -15,23 +15,24 @@
  * two sides of a partition may both run a task, and the merge of their records shows it.
  */
 import { unreachable } from '../base/assert.ts'
-import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
-import type { Random } from '../base/random.ts'
 import type { Instant, Now, WallMs } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
-import type { TasksConfig } from './config.ts'
+import { Account, type TaskLoad } from './account.ts'
 import { Confirmations } from './confirmations.ts'
 import { Counters, type Metric, type TaskCounts, type TaskQuery } from './counts.ts'
 import { Step, type TasksEffect } from './effects.ts'
 import { Execution } from './execution.ts'
+import { Expiry } from './expiry.ts'
 import { Forwarding } from './forwarding.ts'
 import { Handoffs } from './handoffs.ts'
+import type { TasksInit } from './init.ts'
 import { Inventories } from './inventory.ts'
 import { Kept } from './kept.ts'
+import { limitsOf } from './limits.ts'
 import { Lists } from './lists.ts'
 import type { InventoryReply, TaskLinkMessage, TaskRequest } from './messages.ts'
-import { taskMetrics } from './metrics.ts'
+import { Missing } from './missing.ts'
 import { openRight } from './open-right.ts'
 import { pageOf, type TaskPage } from './page.ts'
 import { Placing } from './placing.ts'
@@ -44,31 +45,19 @@ import { type Entry, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { View } from './view.ts'
+import type { Waiting } from './waiting.ts'
 import { LOOKS_MAX, Work } from './work.ts'
 
 /** Tasks of one key that are shown. */
 const SHOWN_OF_KEY_MAX = 100
 const NOTHING: readonly TasksEffect[] = []
 
-export interface TasksInit {
-  readonly self: NodeId
-  readonly config: TasksConfig
-  /** Length of a preference list: nodes that hold a key's records, the owner included. */
-  readonly replicas: number
-  /** What the store held at boot. */
-  readonly records: readonly TaskRecord[]
-  /** Would this node's executors take such a task? Undefined when they would. */
-  readonly check: (type: string, payload: unknown) => Failure | undefined
-  readonly random: Random
-  readonly now: Now
-  /** Who may act for which key. Default: available mode, everybody for every key. */
-  readonly right?: Right
-}
+export type { TasksInit } from './init.ts'
 
 export class Tasks {
   readonly #view: View
   readonly #table: Table
-  readonly #schedule = new Schedule()
+  readonly #schedule: Schedule
   readonly #counters = new Counters()
   readonly #records: Records
   readonly #handoffs = new Handoffs()
@@ -84,6 +73,9 @@ export class Tasks {
   readonly #work: Work
   readonly #requests: Requests
   readonly #placing: Placing
+  readonly #expiry: Expiry
+  readonly #missing: Missing
+  readonly #account: Account
   /** Pauses have ended that this step could not get to. */
   #dueLeft = false
   /** There may be more settled records to drop than this step could. */
@@ -98,10 +90,12 @@ export class Tasks {
   #phase: 'closed' | 'open' | 'leaving' = 'closed'
 
   constructor(init: TasksInit) {
-    const { self, config, replicas, records, check, random, now } = init
+    const { self, config, replicas, records, check, random, now, types, sawEnd = () => false } = init
+    const { serving = () => [] } = init
     const view = new View(self, replicas)
     const table = new Table(self)
-    const schedule = this.#schedule
+    const limits = limitsOf(config, types)
+    const schedule = new Schedule(limits)
     const counters = this.#counters
     this.#wall = now.wall
     const right = init.right ?? openRight(() => this.#wall)
@@ -114,9 +108,13 @@ export class Tasks {
     this.#records = new Records(view, table, replication, this.#handoffs)
     const changes = { records: this.#records, kept, handoffs: this.#handoffs }
     const execution = new Execution({ ...shared, ...changes, random: random.fork() })
-    const work = new Work({ ...shared, ...changes, takeover, execution })
+    const expiry = new Expiry({ ...shared, ...changes })
+    const work = new Work({ ...shared, ...changes, takeover, execution, expiry, sawEnd })
     this.#view = view
     this.#table = table
+    this.#schedule = schedule
+    this.#expiry = expiry
+    this.#missing = new Missing(schedule, limits, serving)
     this.#right = right
     this.#replication = replication
     this.#takeover = takeover
@@ -129,7 +127,9 @@ export class Tasks {
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
-    this.#requests = new Requests({ ...shared, work, forwarding, confirmations, check, phase })
+    const asked = { work, forwarding, confirmations, takeover, expiry, limits, types, serving, phase }
+    this.#requests = new Requests({ ...shared, ...asked, check })
+    this.#account = new Account({ ...shared, ...changes, ...asked })
     this.#inherited = records.map(record => table.add(record))
   }
 
@@ -251,6 +251,8 @@ export class Tasks {
     const step = this.#begin(now)
     this.#placing.scanSome(step)
     this.#dueLeft = this.#work.wakeDue(step)
+    this.#expiry.tick(step)
+    this.#missing.tell(step)
     this.#replication.tick(now.mono)
     this.#forwarding.tick(step)
     return this.#finish(step)
@@ -262,6 +264,7 @@ export class Tasks {
       return 0 as Instant
     return Math.min(
       this.#schedule.nextDue,
+      this.#expiry.nextWake(),
       this.#execution.nextWake(),
       this.#kept.nextWake(),
       this.#replication.nextWake(),
@@ -284,38 +287,22 @@ export class Tasks {
     return pageOf(this.#table, this.#view.self, query)
   }
 
-  load(): { readonly running: number; readonly queued: number } {
-    const { ready, retrying, scheduled } = this.#table.owned
-    return { running: this.#schedule.occupied, queued: ready + retrying + scheduled }
+  load(): TaskLoad {
+    return this.#account.load()
+  }
+
+  /** Why it does not run at this moment; undefined: it runs here, is settled, or is not known. */
+  waiting(id: TaskId): Waiting | undefined {
+    const entry = this.#table.get(id)
+    return entry && this.#account.waiting(entry)
   }
 
   counts(): TaskCounts {
-    const counters = this.#counters
-    return {
-      owned: this.#table.owned,
-      held: this.#table.held,
-      started: counters.of('attempts_started'),
-      succeeded: counters.of('tasks_succeeded'),
-      failedAttempts: counters.of('attempts_failed') + counters.of('attempts_lost'),
-      retried: counters.of('tasks_retried'),
-      forwarded: counters.of('requests_forwarded'),
-      takingOver: this.#phase !== 'closed' && this.#takeover.active,
-    }
+    return this.#account.counts()
   }
 
   metrics(): Metric[] {
-    return taskMetrics({
-      table: this.#table,
-      records: this.#records,
-      schedule: this.#schedule,
-      replication: this.#replication,
-      forwarding: this.#forwarding,
-      takeover: this.#takeover,
-      confirmations: this.#confirmations,
-      kept: this.#kept,
-      handoffs: this.#handoffs,
-      counters: this.#counters,
-    })
+    return this.#account.metrics()
   }
 
   #begin(now: Now): Step {

@@ -6,12 +6,13 @@
  * and never at what they were; so it does not matter in which order or how often it is called.
  */
 import type { NodeId, TaskId } from '../base/ids.ts'
-import { after } from '../base/time.ts'
-import { loseAttempts } from './attempts.ts'
+import { after, type WallMs } from '../base/time.ts'
+import { type Fate, loseAttempts } from './attempts.ts'
 import type { TasksConfig } from './config.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { type Execution, FENCE_MS } from './execution.ts'
+import type { Expiry } from './expiry.ts'
 import type { Handoffs } from './handoffs.ts'
 import { isSettled, lastNumber, mergeRecords } from './merge.ts'
 import { overlaps } from './overlap.ts'
@@ -46,6 +47,9 @@ export interface WorkParts {
   readonly execution: Execution
   readonly handoffs: Handoffs
   readonly right: Right
+  readonly expiry: Expiry
+  /** Did this node see that the process of another one ended, and is it still gone? */
+  readonly sawEnd: (node: NodeId) => boolean
 }
 
 export class Work {
@@ -226,14 +230,12 @@ export class Work {
     const { schedule, view } = this.#parts
     if (entry.place === 'here') return
     schedule.clear(entry)
+    if (entry.owner !== view.self || this.#parts.expiry.takes(entry, step)) return
     const { record } = entry
-    if (entry.owner !== view.self || isSettled(record)) return
+    if (isSettled(record)) return
     if (record.state === 'ready') schedule.enqueue(entry)
     else if (record.state === 'running') this.#awaitOrLose(entry, step)
-    else {
-      const pauseMs = (record.notBefore ?? 0) - step.now.wall
-      schedule.delay(entry, after(step.now.mono, Math.max(0, Math.min(pauseMs, record.spec.backoffMsMax))))
-    }
+    else schedule.delay(entry, after(step.now.mono, pauseMsOf(record, step.now.wall)))
   }
 
   #awaitOrLose(entry: Entry, step: Step): void {
@@ -287,6 +289,7 @@ export class Work {
     else if (leave.until <= after(step.now.mono, FENCE_MS)) return false
     else {
       schedule.clear(entry)
+      if (this.#parts.expiry.takes(entry, step)) return true
       execution.begin(entry, leave, step)
       handoffs.started(entry.key, step.now.mono)
     }
@@ -296,10 +299,11 @@ export class Work {
   #lose(entry: Entry, step: Step): void {
     const { counters, records } = this.#parts
     const open = entry.record.attempts.filter(attempt => attempt.outcome === undefined)
-    const isLost = this.#lostWithNode(entry, step)
-    const record = loseAttempts(entry.record, isLost, step.now.wall, records.holders(entry.key))
-    records.change(entry, record, step)
+    const fateOf = this.#fates(entry, step)
+    const isLost = (attempt: Attempt): boolean => ['crashed', 'away'].includes(fateOf(attempt))
     const lost = open.filter(isLost)
+    const record = loseAttempts(entry.record, fateOf, step.now.wall, records.holders(entry.key))
+    records.change(entry, record, step)
     const of = (attempts: readonly Attempt[]) => ({
       task: entry.id,
       key: entry.key,
@@ -315,13 +319,20 @@ export class Work {
     if (record.state === 'dead') reportDead(entry, counters, step)
   }
 
-  /** Which attempts went away with their node? Of those that live, the right to act says that they were stopped. */
-  #lostWithNode(entry: Entry, step: Step): (attempt: Attempt) => boolean {
-    const { view, takeover } = this.#parts
+  /**
+   * What became of the open attempts? In quorum mode the right to act says that another's were stopped, also of a node that
+   * only went silent: what counts against the task is what is known of a crash. Without it silence is all there is.
+   */
+  #fates(entry: Entry, step: Step): (attempt: Attempt) => Fate {
+    const { view, takeover, sawEnd } = this.#parts
     const leave = this.#leave(entry, step)
-    if (leave === undefined || !isLoan(leave)) return () => true
-    return ({ node }) =>
-      node === view.self || !view.live.has(node) || takeover.runsAt(node, entry.id) === false
+    const lent = leave !== undefined && isLoan(leave)
+    return ({ node }) => {
+      if (node === view.self || sawEnd(node)) return 'crashed'
+      if (!lent) return 'away'
+      if (!view.live.has(node)) return 'stopped-away'
+      return takeover.runsAt(node, entry.id) === false ? 'away' : 'stopped'
+    }
   }
 
   #merge(entry: Entry, record: TaskRecord, from: NodeId, step: Step): void {
@@ -358,4 +369,11 @@ export class Work {
     step.log('warn', 'task-conflict', { task: known.id, key: known.key, otherKey: record.spec.key, from })
     return otherKey
   }
+}
+
+/** How long it has to wait, in ms. A pause is bounded, since the clock of the node that began it may be ahead. */
+function pauseMsOf({ state, spec, notBefore }: TaskRecord, wall: WallMs): number {
+  const pauseMs =
+    state === 'scheduled' ? (spec.runAt ?? 0) - wall : Math.min((notBefore ?? 0) - wall, spec.backoffMsMax)
+  return Math.max(0, pauseMs)
 }

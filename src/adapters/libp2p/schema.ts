@@ -20,9 +20,9 @@ import {
 } from '../../base/ids.ts'
 import type { WallMs } from '../../base/time.ts'
 import { KEEPS_MAX } from '../../grants/messages.ts'
-import { SUMMARY_BUCKETS } from '../../membership/messages.ts'
+import { SUMMARY_BUCKETS, TYPES_MAX } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
-import { ATTEMPTS_KEPT, type Json } from '../../tasks/task.ts'
+import { ATTEMPTS_KEPT, type Json, PLACEMENTS } from '../../tasks/task.ts'
 import {
   ADDRESS_CHARS_MAX,
   ADDRESSES_MAX,
@@ -62,6 +62,7 @@ const key = z
 const short = z.string().max(SHORT_CHARS_MAX)
 const detail = z.string().max(DETAIL_CHARS_MAX)
 const count = z.int().nonnegative()
+const share = z.number().min(0).max(1)
 const incarnation = count.max(INCARNATION_MAX)
 const json = z.custom<Json>(value => value !== undefined && isShallow(value, JSON_DEPTH_MAX))
 
@@ -145,7 +146,14 @@ const heartbeat = z.object({
   leaving: z.boolean(),
   ringChecksum: short,
   viewDigest: z.number(),
-  load: z.object({ running: count, queued: count }),
+  load: z.object({
+    running: count,
+    queued: count,
+    slots: count.exactOptional(),
+    cpu: share.exactOptional(),
+    memory: share.exactOptional(),
+    types: z.array(short).max(TYPES_MAX).exactOptional(),
+  }),
   modes: short.exactOptional(),
   heard: z.array(z.tuple([nodeId, z.number().nonnegative()])).max(MEMBERS_MAX),
 })
@@ -165,6 +173,13 @@ const spec = z.object({
   backoffMs: z.number().nonnegative(),
   backoffMsMax: z.number().nonnegative(),
   timeoutMs: z.number().nonnegative(),
+  backoff: z.enum(['fixed', 'none']).exactOptional(),
+  concurrent: z.literal(true).exactOptional(),
+  group: short.exactOptional(),
+  groupLimit: count.exactOptional(),
+  runAt: wallMs.exactOptional(),
+  expiresAt: wallMs.exactOptional(),
+  placement: z.enum(PLACEMENTS).exclude(['ring']).exactOptional(),
 })
 const attemptError = z.object({
   code: z.enum([
@@ -177,8 +192,11 @@ const attemptError = z.object({
     'THREW',
     'RUNNER_LOST',
     'NODE_LOST',
+    'NODE_CRASHED',
     'CANCELLED',
     'FENCED',
+    'POISON',
+    'EXPIRED',
     'EXECUTOR_UNKNOWN',
     'COMMAND_NOT_ALLOWED',
     'TASK_INVALID',
@@ -209,6 +227,7 @@ const record = z.object({
   notBefore: wallMs.exactOptional(),
   attempts: z.array(attempt).max(ATTEMPTS_KEPT),
   uncounted: count.exactOptional(),
+  crashes: count.exactOptional(),
   result: json.exactOptional(),
   error: attemptError.exactOptional(),
   holders: z.array(nodeId).max(HOLDERS_MAX),

@@ -48,7 +48,7 @@ export const tasks: readonly Route[] = [
     handle: async (face, request, reply) => {
       if (request.body === undefined)
         throw new CodedError('BAD_REQUEST', 'Expected a task as JSON, got no body.')
-      const parsed = parseTaskSpec(request.body, face.defaults, () => face.node.newTaskId())
+      const parsed = parseTaskSpec(request.body, face.defaults, wish => face.node.newTaskId(wish))
       if (!parsed.ok) {
         const detail = parsed.problems
           .map(each => `${each.at}: expected ${each.expected}, got ${each.got}`)
