@@ -18,6 +18,7 @@ import { openStore } from '../adapters/storage/store.ts'
 import { createClock } from '../adapters/system/clock.ts'
 import { createLogger, type DaemonLogger } from '../adapters/system/logger.ts'
 import { type HeldSignals, holdSignals } from '../adapters/system/signals.ts'
+import { watchVitals } from '../adapters/system/vitals.ts'
 import { CodedError } from '../base/errors.ts'
 import type { Now } from '../base/time.ts'
 import type { Config } from '../config/config.ts'
@@ -26,7 +27,7 @@ import { Node } from '../node/node.ts'
 import { Driver } from '../runtime/driver.ts'
 import { EventLog, teeLogger } from '../runtime/events.ts'
 import { createFace } from '../runtime/face.ts'
-import type { Logger, Transport } from '../runtime/ports.ts'
+import type { Executors, Logger, Transport } from '../runtime/ports.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import { sayMode, sayOpenCluster } from './announcements.ts'
 import { Closing } from './closing.ts'
@@ -181,7 +182,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
     life,
     addresses,
     ...stored,
-    check: executors.check.bind(executors),
+    executors,
   })
   const bornAt = clock.now()
   const node = new Node(init, bornAt)
@@ -195,6 +196,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   closing.add('driver', async () => driver.stop())
   closing.add('directory watch', await watchDisk(directory, driver, fatal, logger))
   early.deliverTo(driver.enqueue)
+  closing.add('vitals', watchVitals(driver.enqueue))
 
   const { leaveMs } = config
   const face = createFace({ node, driver, clock, transport, store, executors, leaveMs })
@@ -270,7 +272,7 @@ function nodeInit(
     addresses: readonly string[]
     records: readonly TaskRecord[]
     voter: NodeInit['voter']
-    check: NodeInit['check']
+    executors: Pick<Executors, 'check' | 'types'>
   },
 ): NodeInit {
   return {
@@ -289,7 +291,8 @@ function nodeInit(
     tasks: config.tasks,
     grants: config.grants,
     voter: found.voter,
-    check: found.check,
+    check: (type, payload) => found.executors.check(type, payload),
+    types: [...found.executors.types],
     records: found.records,
     seed: randomInt(2 ** 47),
   }

@@ -5,11 +5,8 @@ import type { Load } from '../membership/messages.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { Candidate } from '../tasks/placement.ts'
 
-/** Shares of CPU time and memory in use, 0 to 1, as the shell measures them. */
-export interface Vitals {
-  readonly cpu: number
-  readonly memory: number
-}
+/** Lines of the ledger that tell why a member is dead, and the field that says it. */
+const EVIDENCE_OF: Readonly<Record<string, string>> = { verdict: 'reason', 'member-suspect': 'evidence' }
 
 /** What the members say of their load and their executors, for those who choose among them. Reads only. */
 export class Crowd {
@@ -56,6 +53,6 @@ export class Crowd {
     const record = roster.get(id)?.record
     if (record?.status !== 'dead') return false
     const told = ledger.of(id).filter(line => line.fields['memberIncarnation'] === record.incarnation)
-    return told.some(line => line.fields['reason'] === 'refused' || line.fields['evidence'] === 'refused')
+    return told.some(({ event, fields }) => fields[EVIDENCE_OF[event] ?? ''] === 'refused')
   }
 }

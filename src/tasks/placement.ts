@@ -118,7 +118,7 @@ export class Placer {
   }
 
   #any(able: readonly Candidate[]): Candidate {
-    return able[Math.floor(this.#parts.random.between(0, able.length))] ?? (able[0] as Candidate)
+    return this.#parts.random.pick(able) as Candidate
   }
 
   #byWeight(able: readonly Candidate[]): Candidate {

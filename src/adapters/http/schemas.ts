@@ -1,5 +1,7 @@
 /** The shapes of what the API takes and gives, as JSON schemas; a test holds real answers against them. */
 import { EVENT_TYPES } from '../../runtime/events.ts'
+import { GROUP_LIMIT_MAX } from '../../tasks/spec.ts'
+import { BACKOFFS, PLACEMENTS } from '../../tasks/task.ts'
 
 export type JsonSchema = { readonly [key: string]: unknown }
 
@@ -72,7 +74,9 @@ const member = {
   linkFault: flag,
   modesDiffer: flag,
   ringChecksum: text,
-  load: object({ running: whole, queued: whole }),
+  load: object({ running: whole, queued: whole, slots: whole, cpu: number, memory: number, types: listOf(text) }, [
+    ...['slots', 'cpu', 'memory', 'types'],
+  ]),
   claims: listOf(anything),
   why: ledgerLine,
 }
@@ -126,6 +130,8 @@ const history = object({
   rights: listOf(object({ from: number, until: number, token: text, tokenMost: text }, ['until', 'token'])),
 })
 
+const queueCounts = listOf(object({ name: text, queued: whole, running: whole, limit: whole }, ['limit']))
+
 const attemptError = object({ code: text, message: text })
 
 export const SCHEMAS = {
@@ -169,6 +175,7 @@ export const SCHEMAS = {
       retried: whole,
       forwarded: whole,
       takingOver: flag,
+      queue: object({ types: queueCounts, groups: queueCounts, keys: whole }),
     }),
   }),
   Members: object({ members: listOf(ref('Member')) }),
@@ -206,6 +213,7 @@ export const SCHEMAS = {
     ringChecksum: text,
     beliefs: listOf(object({ id: text, ringChecksum: text, agrees: flag }, ['ringChecksum', 'agrees'])),
     tasks: listOf(ref('TaskRecord')),
+    waiting: listOf(object({ task: text, code: text, detail: text })),
     history,
   }),
   Task: {
@@ -221,6 +229,23 @@ export const SCHEMAS = {
       backoffMs: { type: 'number', minimum: 0 },
       backoffMsMax: { type: 'number', minimum: 0 },
       timeoutMs: { type: 'number', minimum: 1 },
+      backoff: { ...oneOf(...BACKOFFS), description: 'How the pause before a retry grows: exponential when absent.' },
+      runAt: { type: 'integer', minimum: 0, description: 'Not to be started before; ms since 1970.' },
+      expiresAt: {
+        type: 'integer',
+        minimum: 1,
+        description: 'A dead letter when it has not succeeded by then; ms since 1970.',
+      },
+      concurrent: { ...flag, description: 'Others of its key that say the same may run beside it.' },
+      group: { type: 'string', pattern: '^[\\x21-\\x7e]{1,128}$', description: 'Counted together.' },
+      groupLimit: {
+        type: 'integer',
+        minimum: 1,
+        maximum: GROUP_LIMIT_MAX,
+        description:
+          'It starts only while fewer of its group run: in the whole cluster when it has no key, else on each owner.',
+      },
+      placement: { ...oneOf(...PLACEMENTS), description: 'How its node is chosen, without id and key.' },
     },
     required: ['type'],
   },
@@ -236,7 +261,14 @@ export const SCHEMAS = {
         backoffMs: number,
         backoffMsMax: number,
         timeoutMs: number,
-      }),
+        backoff: text,
+        runAt: number,
+        expiresAt: number,
+        concurrent: flag,
+        group: text,
+        groupLimit: whole,
+        placement: text,
+      }, ['backoff', 'runAt', 'expiresAt', 'concurrent', 'group', 'groupLimit', 'placement']),
       source: text,
       state: oneOf(...TASK_STATES),
       acceptedAt: number,
@@ -256,12 +288,14 @@ export const SCHEMAS = {
           ['endedAt', 'outcome', 'token', 'error'],
         ),
       ),
+      uncounted: whole,
+      crashes: whole,
       result: anything,
       error: attemptError,
       holders: listOf(text),
       revision: whole,
     },
-    ['settledAt', 'notBefore', 'result', 'error'],
+    ['settledAt', 'notBefore', 'uncounted', 'crashes', 'result', 'error'],
   ),
   Submitted: object({
     record: ref('TaskRecord'),

@@ -53,6 +53,7 @@ const status: NodeStatus = {
     retried: 1,
     forwarded: 2,
     takingOver: false,
+    queue: { types: [{ name: 'echo', queued: 1, running: 1, limit: 4 }], groups: [], keys: 2 },
   },
 }
 
@@ -75,7 +76,7 @@ const member = (id: string, self: boolean): MemberView => ({
   linkFault: false,
   modesDiffer: false,
   ringChecksum: checksum,
-  load: { running: 1, queued: 0 },
+  load: { running: 1, queued: 0, slots: 4, cpu: 0.2, memory: 0.4, types: ['echo'] },
   claims: [],
   why: line,
 })
@@ -195,6 +196,7 @@ export function sample(options: SampleOptions = {}): Sample {
       ringChecksum: checksum,
       beliefs: [{ id: other, ringChecksum: undefined, agrees: undefined }],
       tasks: [record()],
+      waiting: [],
       history: {
         since: 1_790_000_000_000,
         owners: [
