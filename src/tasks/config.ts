@@ -1,6 +1,8 @@
 import type { LimitsConfig } from './limits.ts'
 import type { Placement } from './task.ts'
 
+export { PLACEMENTS } from './task.ts'
+
 /** Limits and defaults of work on one node. */
 export interface TasksConfig extends LimitsConfig {
   /** Attempts that may run at one time on this node. Default: the number of CPU cores, at least 2. */

@@ -30,7 +30,7 @@ export interface QueueCounts {
 export function queueCounts(schedule: Schedule, limits: Limits): QueueCounts {
   return {
     types: fullest(schedule.types, type => limits.ofType(type)),
-    groups: fullest(schedule.groups, group => (group === '' ? Number.POSITIVE_INFINITY : limits.ofGroup(group))),
+    groups: fullest(schedule.groups, group => limits.ofGroup(group)),
     keys: schedule.keys,
   }
 }

@@ -71,7 +71,7 @@ function whyQueued(entry: Entry, { schedule, limits, config, serving }: WaitingP
       return said('no-leave', 'this node owns its key and waits for leave of a quorum of the voters to act for it')
     case 'executor': {
       const others = serving(type)
-      const who = others.length === 0 ? 'nor has any living node' : `${others.join(', ')} have one`
+      const who = others.length === 0 ? 'nor has any living node' : `these have one: ${others.join(', ')}`
       return said('no-executor', `this node owns its key and has no executor of type ${type}; ${who}`)
     }
     case 'key-order':
@@ -84,8 +84,10 @@ function whyQueued(entry: Entry, { schedule, limits, config, serving }: WaitingP
     }
     case 'type-limit':
       return said('type-limit', `${limits.ofType(type)} of type ${type} may run here at one time, and do`)
-    case 'slot':
-      return said('slots', `${schedule.occupied} of ${config.concurrency} slots of this node are in use, and its turn comes`)
+    case 'slot': {
+      const used = `${schedule.occupied} of ${config.concurrency} slots of this node are in use`
+      return said('slots', `${used}, and its turn comes`)
+    }
     default:
       return obstacle satisfies never
   }

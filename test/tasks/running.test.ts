@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Failure } from '../../src/base/errors.ts'
 import { asNodeId, asTaskId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
-import type { Failure } from '../../src/base/errors.ts'
 import type { Outcome, TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
 import { Lent } from './lent.ts'
@@ -23,7 +23,7 @@ test('a task whose type its owner has no executor for waits, visibly, and keeps 
   solo.pass(500)
   assert.deepEqual(started(solo), ['c'])
   assert.deepEqual([solo.record('a').state, waiting(solo, 'a')], ['ready', 'no-executor'])
-  assert.match(solo.tasks.waiting(asTaskId('a'))?.detail ?? '', /no executor of type exec; n7 have one/)
+  assert.match(solo.tasks.waiting(asTaskId('a'))?.detail ?? '', /no executor of type exec; these have one: n7$/)
   assert.deepEqual(
     solo.logged('executor-missing').map(({ fields }) => fields),
     [{ taskType: 'exec', queued: 2, servedBy: ['n7'] }],

@@ -74,9 +74,10 @@ const member = {
   linkFault: flag,
   modesDiffer: flag,
   ringChecksum: text,
-  load: object({ running: whole, queued: whole, slots: whole, cpu: number, memory: number, types: listOf(text) }, [
-    ...['slots', 'cpu', 'memory', 'types'],
-  ]),
+  load: object(
+    { running: whole, queued: whole, slots: whole, cpu: number, memory: number, types: listOf(text) },
+    ['slots', 'cpu', 'memory', 'types'],
+  ),
   claims: listOf(anything),
   why: ledgerLine,
 }

@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import { tasksDefaults } from '../../tasks/config.ts'
+import { PLACEMENTS, tasksDefaults } from '../../tasks/config.ts'
 import type { Option } from '../option.ts'
-import { PLACEMENTS } from '../../tasks/task.ts'
 import { duration, oneOf, size, structure, whole } from '../option-type.ts'
 
 const DAY_MS = 86_400_000

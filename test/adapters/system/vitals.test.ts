@@ -48,7 +48,10 @@ test('the core is told from the second look on, and nothing any more after the e
     source,
     1,
   )
+  // The watch itself keeps no process alive.
+  const alive = setInterval(() => undefined, 60_000)
   await once(heard, 'told')
+  clearInterval(alive)
   await stop()
   const count = told.length
   assert.deepEqual(told[0], { kind: 'vitals', cpu: 0.25, memory: 0.5 })
