@@ -150,9 +150,25 @@ export class Queue<T extends Queued> {
     this.#tidy(demandOf(item))
   }
 
-  /** The best task that may run; it stays. */
-  first(): T | undefined {
-    return this.#start.first()?.head
+  /**
+   * The best task that may run; it stays.
+   *
+   * @param open of a type: may it be taken now, by whoever asks? All when absent
+   */
+  first(open?: (type: string) => boolean): T | undefined {
+    if (open === undefined) return this.#start.first()?.head
+    let best: Board<T> | undefined
+    for (const board of this.#start.items()) {
+      if ((best === undefined || sooner(board, best)) && open(board.type)) best = board
+    }
+    return best?.head
+  }
+
+  /** Keys of which something of this type may run, its limits aside. Costs a walk over the groups of the type. */
+  standing(type: string): number {
+    let lanes = 0
+    for (const line of this.#boards.get(type)?.lines.items() ?? []) lanes += line.lanes.size
+    return lanes
   }
 
   /** Nothing of this key is offered until it is released. */

@@ -40,9 +40,10 @@ class Model {
     this.limits = limits
   }
 
-  best(): Item | undefined {
+  best(open: (type: string) => boolean = () => true): Item | undefined {
     const heads = this.items.filter(each => !this.items.some(other => other.key === each.key && precedes(other, each)))
-    return heads.filter(head => this.#mayRun(head)).sort((a, b) => (precedes(a, b) ? -1 : 1))[0]
+    const able = heads.filter(head => open(head.demand.type) && this.#mayRun(head))
+    return able.sort((a, b) => (precedes(a, b) ? -1 : 1))[0]
   }
 
   #mayRun({ key, demand }: Item): boolean {
@@ -58,6 +59,8 @@ class Model {
 }
 
 const precedes = (a: Item, b: Item): boolean => a.rank < b.rank || (a.rank === b.rank && a.order < b.order)
+
+const isWide = (type: string): boolean => type === 'wide'
 
 const demand: fc.Arbitrary<Demand> = fc
   .record({
@@ -130,6 +133,7 @@ test('with limits, the queue always gives what a plain search would, and counts 
       for (const step of script) {
         perform(step, queue, model)
         assert.equal(queue.first(), model.best())
+        assert.equal(queue.first(isWide), model.best(isWide))
         assert.equal(queue.size, model.items.length)
         for (const [type, { queued, running }] of queue.types) {
           assert.equal(queued, model.items.filter(each => each.demand.type === type).length)
