@@ -33,8 +33,9 @@ export interface LimitsConfig {
   readonly groupConcurrency: Readonly<Record<string, number>>
 }
 
-const limitIn = (named: Readonly<Record<string, number>>, name: string): number =>
-  Object.hasOwn(named, name) ? (named[name] as number) : Number.POSITIVE_INFINITY
+/** @param named undefined in what an earlier version recorded of itself */
+const limitIn = (named: Readonly<Record<string, number>> | undefined, name: string): number =>
+  named !== undefined && Object.hasOwn(named, name) ? (named[name] as number) : Number.POSITIVE_INFINITY
 
 /**
  * @param types what this node has executors for; undefined: nobody has said, so it tries everything
