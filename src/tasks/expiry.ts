@@ -17,6 +17,7 @@ import { reportDead } from './reports.ts'
 import { leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
 import type { Entry, Table } from './table.ts'
+import type { Takeover } from './takeover.ts'
 import type { View } from './view.ts'
 
 /** Looked at in one step at most; about 5 ms of work. */
@@ -29,6 +30,7 @@ export interface ExpiryParts {
   readonly table: Table
   readonly schedule: Schedule
   readonly records: Records
+  readonly takeover: Takeover
   readonly right: Right
   readonly counters: Counters
 }
@@ -60,9 +62,8 @@ export class Expiry {
   takes(entry: Entry, step: Step): boolean {
     const { spec, state } = entry.record
     if (spec.expiresAt === undefined || isSettled(entry.record) || state === 'running') return false
-    const mayAct = leaveNow(this.#parts.right, entry.key, step.now.mono) !== undefined
     const over = isOver(spec, step.now.wall)
-    if (over && mayAct) {
+    if (over && this.#mayAct(entry, step)) {
       this.#end(entry, step)
       return true
     }
@@ -80,12 +81,18 @@ export class Expiry {
       if (table.get(entry.id) !== entry || entry.owner !== view.self || isSettled(entry.record)) continue
       // What runs, here or elsewhere, or waits for a takeover is looked at when it is put somewhere again.
       if (entry.place !== 'queued' && entry.place !== 'delayed') continue
-      const mayAct = leaveNow(this.#parts.right, entry.key, step.now.mono) !== undefined
-      if (mayAct && isOver(entry.record.spec, step.now.wall)) {
+      const placed = entry.epoch === view.epoch
+      if (placed && isOver(entry.record.spec, step.now.wall) && this.#mayAct(entry, step)) {
         schedule.clear(entry)
         this.#end(entry, step)
       } else this.#watch(entry, after(step.now.mono, AGAIN_MS))
     }
+  }
+
+  /** Who does not know yet how far it got elsewhere may not end it. */
+  #mayAct({ key }: Entry, step: Step): boolean {
+    const { right, takeover } = this.#parts
+    return leaveNow(right, key, step.now.mono) !== undefined && !takeover.gates(key)
   }
 
   #end(entry: Entry, step: Step): void {

@@ -108,7 +108,7 @@ export class Tasks {
     this.#records = new Records(view, table, replication, this.#handoffs)
     const changes = { records: this.#records, kept, handoffs: this.#handoffs }
     const execution = new Execution({ ...shared, ...changes, random: random.fork() })
-    const expiry = new Expiry({ ...shared, ...changes })
+    const expiry = new Expiry({ ...shared, ...changes, takeover })
     const work = new Work({ ...shared, ...changes, takeover, execution, expiry, sawEnd })
     this.#view = view
     this.#table = table
