@@ -10,6 +10,7 @@
  * attempts left, before it takes down every node in turn. They are counted in the record, so wherever they ran.
  */
 import type { Random } from '../base/random.ts'
+import type { WallMs } from '../base/time.ts'
 import { lastNumber } from './merge.ts'
 import type { Attempt, TaskRecord, TaskSpec } from './task.ts'
 
@@ -43,4 +44,11 @@ export function backoffMs(spec: TaskSpec, tries: number, random: Random): number
 export function exhausted(record: TaskRecord): 'attempts-used-up' | 'poison' | undefined {
   if (crashesOf(record) >= LOST_MAX) return 'poison'
   return triesOf(record) >= record.spec.maxAttempts ? 'attempts-used-up' : undefined
+}
+
+/** How long it has to wait, in ms. A pause is bounded, since the clock of the node that began it may be ahead. */
+export function pauseMsOf({ state, spec, notBefore }: TaskRecord, wall: WallMs): number {
+  const pauseMs =
+    state === 'scheduled' ? (spec.runAt ?? 0) - wall : Math.min((notBefore ?? 0) - wall, spec.backoffMsMax)
+  return Math.max(0, pauseMs)
 }

@@ -31,6 +31,7 @@ import { Inventories } from './inventory.ts'
 import { Kept } from './kept.ts'
 import { limitsOf } from './limits.ts'
 import { Lists } from './lists.ts'
+import { Losses } from './losses.ts'
 import type { InventoryReply, TaskLinkMessage, TaskRequest } from './messages.ts'
 import { Missing } from './missing.ts'
 import { openRight } from './open-right.ts'
@@ -109,7 +110,8 @@ export class Tasks {
     const changes = { records: this.#records, kept, handoffs: this.#handoffs }
     const execution = new Execution({ ...shared, ...changes, random: random.fork() })
     const expiry = new Expiry({ ...shared, ...changes, takeover })
-    const work = new Work({ ...shared, ...changes, takeover, execution, expiry, sawEnd })
+    const losses = new Losses({ ...shared, ...changes, takeover, sawEnd })
+    const work = new Work({ ...shared, ...changes, takeover, execution, expiry, losses })
     this.#view = view
     this.#table = table
     this.#schedule = schedule

@@ -6,25 +6,25 @@
  * and never at what they were; so it does not matter in which order or how often it is called.
  */
 import type { NodeId, TaskId } from '../base/ids.ts'
-import { after, type WallMs } from '../base/time.ts'
-import { type Fate, loseAttempts } from './attempts.ts'
+import { after } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { type Execution, FENCE_MS } from './execution.ts'
 import type { Expiry } from './expiry.ts'
 import type { Handoffs } from './handoffs.ts'
-import { isSettled, lastNumber, mergeRecords } from './merge.ts'
+import type { Losses } from './losses.ts'
+import { isSettled, mergeRecords } from './merge.ts'
 import { overlaps } from './overlap.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
-import { reportDead } from './reports.ts'
+import { pauseMsOf } from './retry.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
 import { sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
-import type { Attempt, Outcome, TaskRecord, TaskSpec } from './task.ts'
+import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { freshRecord, transition } from './transition.ts'
 import type { View } from './view.ts'
 
@@ -48,8 +48,7 @@ export interface WorkParts {
   readonly handoffs: Handoffs
   readonly right: Right
   readonly expiry: Expiry
-  /** Did this node see that the process of another one ended, and is it still gone? */
-  readonly sawEnd: (node: NodeId) => boolean
+  readonly losses: Losses
 }
 
 export class Work {
@@ -145,7 +144,7 @@ export class Work {
       const open = entry.record.attempts.filter(attempt => attempt.outcome === undefined)
       if (entry.record.state !== 'running' || entry.place === 'here') continue
       if (open.some(attempt => attempt.node === self) && open.every(attempt => attempt.node === self)) {
-        this.#lose(entry, step)
+        this.#parts.losses.lose(entry, step)
       }
     }
   }
@@ -242,7 +241,7 @@ export class Work {
     const node = this.#runsAt(entry, step)
     if (node !== undefined) this.#parts.schedule.awaitFrom(entry, node)
     else {
-      this.#lose(entry, step)
+      this.#parts.losses.lose(entry, step)
       this.#schedule(entry, step)
     }
   }
@@ -296,45 +295,6 @@ export class Work {
     return true
   }
 
-  #lose(entry: Entry, step: Step): void {
-    const { counters, records } = this.#parts
-    const open = entry.record.attempts.filter(attempt => attempt.outcome === undefined)
-    const fateOf = this.#fates(entry, step)
-    const isLost = (attempt: Attempt): boolean => ['crashed', 'away'].includes(fateOf(attempt))
-    const lost = open.filter(isLost)
-    const record = loseAttempts(entry.record, fateOf, step.now.wall, records.holders(entry.key))
-    records.change(entry, record, step)
-    const of = (attempts: readonly Attempt[]) => ({
-      task: entry.id,
-      key: entry.key,
-      attempt: lastNumber(record),
-      nodes: attempts.map(({ node }) => node),
-    })
-    counters.add('attempts_lost', lost.length)
-    if (lost.length > 0 || open.length === 0) step.log('warn', 'task-lost', of(lost))
-    if (lost.length < open.length) {
-      const fields = of(open.filter(attempt => !isLost(attempt)))
-      step.log('warn', 'task-fenced', { ...fields, reason: 'key-moved' })
-    }
-    if (record.state === 'dead') reportDead(entry, counters, step)
-  }
-
-  /**
-   * What became of the open attempts? In quorum mode the right to act says that another's were stopped, also of a node that
-   * only went silent: what counts against the task is what is known of a crash. Without it silence is all there is.
-   */
-  #fates(entry: Entry, step: Step): (attempt: Attempt) => Fate {
-    const { view, takeover, sawEnd } = this.#parts
-    const leave = this.#leave(entry, step)
-    const lent = leave !== undefined && isLoan(leave)
-    return ({ node }) => {
-      if (node === view.self || sawEnd(node)) return 'crashed'
-      if (!lent) return 'away'
-      if (!view.live.has(node)) return 'stopped-away'
-      return takeover.runsAt(node, entry.id) === false ? 'away' : 'stopped'
-    }
-  }
-
   #merge(entry: Entry, record: TaskRecord, from: NodeId, step: Step): void {
     const { view, replication } = this.#parts
     const merged = mergeRecords(entry.record, record)
@@ -369,11 +329,4 @@ export class Work {
     step.log('warn', 'task-conflict', { task: known.id, key: known.key, otherKey: record.spec.key, from })
     return otherKey
   }
-}
-
-/** How long it has to wait, in ms. A pause is bounded, since the clock of the node that began it may be ahead. */
-function pauseMsOf({ state, spec, notBefore }: TaskRecord, wall: WallMs): number {
-  const pauseMs =
-    state === 'scheduled' ? (spec.runAt ?? 0) - wall : Math.min((notBefore ?? 0) - wall, spec.backoffMsMax)
-  return Math.max(0, pauseMs)
 }
