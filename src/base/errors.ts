@@ -109,6 +109,16 @@ export const ERRORS = {
     'The owner of the key may not act for it at the moment.',
     'Nothing new was stored. Retry later with the same id.',
   ],
+  TAKEOVER_INCOMPLETE: [
+    503,
+    'Not all nodes that may hold records of the key have answered yet.',
+    'Nothing new was stored. Retry later with the same id.',
+  ],
+  TOO_FEW_COPIES: [
+    503,
+    'Too few of the nodes that hold records of the key had this one in time.',
+    'Unknown. Retry with the same id.',
+  ],
   RIGHT_ENDED: [
     503,
     'The right to act for the key ended while the task was being stored.',

@@ -3,9 +3,10 @@ import { existsSync, statSync } from 'node:fs'
 import { type DataDirectory, STORE_FILE } from '../adapters/storage/data-directory.ts'
 import { openStore, type SqliteStore } from '../adapters/storage/store.ts'
 import type { Config } from '../config/config.ts'
-import type { VoterList } from '../grants/messages.ts'
+import type { StoredNotes, VoterList } from '../grants/messages.ts'
 import type { NodeInit } from '../node/init.ts'
 import type { Logger } from '../runtime/ports.ts'
+import { fencesOf } from '../tasks/fences.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import { checkVoters } from './voters-check.ts'
 
@@ -56,10 +57,15 @@ export function sayLost(
 export async function storedIn(
   store: SqliteStore | undefined,
   { grants, dataDir }: Config,
-): Promise<Pick<NodeInit, 'records' | 'voter'>> {
-  const voter = voterOf((await store?.load('grants')) ?? [])
+): Promise<Pick<NodeInit, 'records' | 'voter' | 'fences'>> {
+  const kept = (await store?.load('grants')) ?? []
+  const voter = voterOf(kept)
   checkVoters(grants, voter.voters, dataDir)
-  return { records: ((await store?.load('tasks')) ?? []).map(row => row.value as TaskRecord), voter }
+  return {
+    records: ((await store?.load('tasks')) ?? []).map(row => row.value as TaskRecord),
+    voter,
+    fences: fencesOf(kept),
+  }
 }
 
 /** What a voter may never forget. */
@@ -69,5 +75,7 @@ function voterOf(rows: readonly { readonly key: string; readonly value: unknown 
     top: value('top') as number | undefined,
     voters: value('voters') as VoterList | undefined,
     promiseMs: value('promiseMs') as number | undefined,
+    notes: value('notes') as StoredNotes | undefined,
+    disk: value('disk') as string | undefined,
   }
 }

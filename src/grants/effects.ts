@@ -1,12 +1,15 @@
 /** What this room asks of the world outside. */
 import type { NodeId, PeerId } from '../base/ids.ts'
-import type { GrantsLinkMessage, StoredVoters } from './messages.ts'
+import type { GrantsLinkMessage, StoredNotes, StoredVoters } from './messages.ts'
 
 /** The rows of this room on disk: what a voter may never forget. */
 export type GrantsWrite =
   | { readonly table: 'grants'; readonly key: 'top'; readonly value: number }
   /** The longest promise of this voter, in ms: for so long it is silent after its next boot. */
   | { readonly table: 'grants'; readonly key: 'promiseMs'; readonly value: number }
+  /** The name of this disk. */
+  | { readonly table: 'grants'; readonly key: 'disk'; readonly value: string }
+  | { readonly table: 'grants'; readonly key: 'notes'; readonly value: StoredNotes }
   | { readonly table: 'grants'; readonly key: 'voters'; readonly value: StoredVoters | undefined }
 
 export type GrantsEffect =

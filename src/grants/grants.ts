@@ -20,14 +20,17 @@ import type { Ring, RingMember } from '../ring/ring.ts'
 import type { GrantsConfig } from './config.ts'
 import type { GrantsEffect } from './effects.ts'
 import { exceptionsOf } from './holdings.ts'
-import { Member, type MemberParts } from './member.ts'
+import type { Ledger } from './ledger.ts'
+import { type GrantedLeave, Member, type MemberParts } from './member.ts'
 import {
   type Grant,
   type GrantRefused,
   type GrantsLinkMessage,
   NO_RING,
+  type StoredNotes,
   type StoredVoters,
 } from './messages.ts'
+import { Notes } from './notes.ts'
 import { Rings } from './rings.ts'
 import type { GrantsStanding } from './standing.ts'
 import { Top } from './top.ts'
@@ -40,6 +43,10 @@ export interface StoredVoter {
   readonly voters: StoredVoters | undefined
   /** The longest W, in ms, that it ever promised for. */
   readonly promiseMs?: number | undefined
+  /** Under which rings anybody may have written, and on which disks. */
+  readonly notes?: StoredNotes | undefined
+  /** The name that this disk got when the store was made. */
+  readonly disk?: string | undefined
 }
 
 export interface GrantsParts {
@@ -54,11 +61,14 @@ export interface GrantsParts {
 }
 
 export class Grants {
+  /** The name of this node's disk; made with it, so a disk that was lost never comes back under its name. */
+  readonly disk: string
   readonly #parts: GrantsParts
   readonly #rings: Rings
   readonly #book: VoterBook
   readonly #top: Top
   readonly #voting: Voting
+  readonly #notes: Notes
   readonly #member: Member
   #effects: GrantsEffect[] = []
   #now: Now
@@ -71,6 +81,11 @@ export class Grants {
     this.#now = now
     const { self, session, config, stored, random } = parts
     const out = { push: (effect: GrantsEffect) => this.#effects.push(effect) }
+    this.disk = stored.disk ?? diskName(random)
+    if (stored.disk === undefined) {
+      const writes = [{ table: 'grants', key: 'disk', value: this.disk }] as const
+      out.push({ kind: 'persist', writes, then: [] })
+    }
     const nextMark = (): number => ++this.#marks
     const rings = new Rings(parts.buildRing)
     const [topOf, promiseMs] = [() => this.#top, () => this.#voting.promiseMsMax]
@@ -85,10 +100,12 @@ export class Grants {
     this.#rings = rings
     this.#book = voters
     this.#top = top
-    this.#member = new Member({ self, session, config, random, rings, voters, log })
+    this.#member = new Member({ self, session, disk: this.disk, config, random, rings, voters, log })
     // The list may be on the disk, and the term that it forbids to fall below not yet.
     top.raise(stored.voters?.floor ?? 0)
-    this.#voting = new Voting({ self, config, rings, voters, top, nextMark, reply, out }, stored, now)
+    const notes = new Notes({ stored: stored.notes, rings, voters, nextMark, out }, now)
+    this.#notes = notes
+    this.#voting = new Voting({ self, config, rings, voters, top, notes, nextMark, reply, out }, stored, now)
   }
 
   /** Before every input: what ran out is gone before anything else happens. A pause never moves these clocks. */
@@ -173,8 +190,28 @@ export class Grants {
   }
 
   /** May this node act for the key, until when unless renewed, and under which term? */
-  leaveFor(key: string): { readonly until: Instant; readonly term: number } | undefined {
+  leaveFor(key: string): GrantedLeave | undefined {
     return this.#member.leaveFor(key)
+  }
+
+  /** What voters noted of rings and disks. */
+  get ledger(): Ledger {
+    return this.#member.ledger
+  }
+
+  /** The terms under which this node may act for keys. */
+  get terms(): Member['terms'] {
+    return this.#member.terms
+  }
+
+  /** All that this node owns under the ring is complete and lies on its holders: the voters are told soon. Undefined: not so. */
+  done(ring: string | undefined): void {
+    this.#member.done(ring, this.#now)
+  }
+
+  /** Another node acted under this term for a key that this one believes to be its own. */
+  outranked(term: number): void {
+    this.#member.outranked(term, this.#now)
   }
 
   /** Changes whenever some key may have become one to act for. */
@@ -220,6 +257,8 @@ export class Grants {
     this.#top.tick(now)
     this.#listChanged(now)
     for (const [node, ring] of this.#voting.unknownRings()) this.#askFor(node, ring, now)
+    for (const [ring, voter] of this.ledger.wanted) this.#askFor(voter, ring, now)
+    this.ledger.wanted.clear()
     this.#voting.tick(now)
     this.#member.tick(now)
   }
@@ -267,6 +306,9 @@ export class Grants {
       tenures: this.#member.terms.size,
       termsChosen: this.#member.terms.chosen,
       voterConflicts: this.#book.conflicts,
+      ...this.#notes.counts,
+      notes: this.#notes.size,
+      notesLost: Number(this.#notes.lost),
     }
   }
 
@@ -309,3 +351,7 @@ export class Grants {
     this.#effects.push({ kind: 'log', level: 'info', event, fields })
   }
 }
+
+/** 64 bits: two disks of one node have one name once in four thousand million losses. */
+const diskName = (random: Random): string =>
+  [random.uint32(), random.uint32()].map(part => part.toString(16).padStart(8, '0')).join('')

@@ -87,6 +87,15 @@ export class Leases {
     return request
   }
 
+  /**
+   * A voter says that no promise of its stood when it got this request. A grant that counts here until now came from one,
+   * and clocks that run end the grant first: so this machine's clock stood still.
+   */
+  contradicts(voter: NodeId, { seq, fresh }: Grant, now: Now): boolean {
+    const { grant } = this.#lease(voter)
+    return fresh === true && grant !== undefined && grant.seq < seq && grant.until > now.mono
+  }
+
   /** True when a grant ran out. */
   expire(now: Now): boolean {
     const next = this.nextEnd

@@ -12,6 +12,7 @@ import type { GrantsConfig } from './config.ts'
 import type { GrantsEffect } from './effects.ts'
 import { quorumUntil, singleOf } from './holdings.ts'
 import { type Holding, Leases } from './leases.ts'
+import { Ledger } from './ledger.ts'
 import {
   type Grant,
   type GrantRefused,
@@ -42,6 +43,8 @@ export interface MemberParts {
   readonly self: NodeId
   /** Boot number. */
   readonly session: number
+  /** Name of this node's disk; absent: no copy here counts. */
+  readonly disk?: string | undefined
   readonly config: GrantsConfig
   readonly random: Random
   readonly rings: Rings
@@ -54,6 +57,13 @@ interface Lease {
   readonly holdings: readonly Holding[]
   readonly list: VoterList | undefined
   readonly until: Instant | undefined
+}
+
+/** May act, until when unless renewed; `term` orders owners, `latest` is the one under which is written now. */
+export interface GrantedLeave {
+  readonly until: Instant
+  readonly term: number
+  readonly latest: number
 }
 
 export class Member {
@@ -74,22 +84,26 @@ export class Member {
   /** The latest answer to `leaseUntil`, which is asked for after every step. */
   #lease: Lease | undefined
   #single: { readonly holding: Holding; readonly until: Instant } | undefined
-  readonly counts = { requests: 0, grantsLate: 0, fenced: 0, overflows: 0 }
+  readonly ledger: Ledger
+  readonly counts = { requests: 0, grantsLate: 0, fenced: 0, overflows: 0, clockStops: 0, outranked: 0 }
 
   constructor(parts: MemberParts) {
     this.#parts = parts
     this.#conditions = new Conditions(parts.self, parts.rings)
     this.#leases = new Leases(this.#conditions)
     this.#terms = new Terms(this.#conditions, parts.random.fork())
+    const { self, disk, rings, voters } = parts
+    this.ledger = new Ledger({ self, disk, rings, voters })
   }
 
   // ---- what it may do
 
-  leaveFor(key: string): { readonly until: Instant; readonly term: number } | undefined {
+  leaveFor(key: string): GrantedLeave | undefined {
     const until = this.#grantedUntil(key)
     if (until === undefined) return undefined
     const term = this.#terms.termFor(key)
-    return term === undefined ? undefined : { until, term }
+    if (term === undefined) return undefined
+    return { until, term, latest: this.#terms.latestFor(key) ?? term }
   }
 
   /** Live grants, the one that counts longest first. */
@@ -106,7 +120,7 @@ export class Member {
   }
 
   get version(): number {
-    return this.#changes + this.#leases.changes + this.#terms.changes
+    return this.#changes + this.#leases.changes + this.#terms.changes + this.ledger.changes
   }
 
   get moves(): number {
@@ -117,7 +131,7 @@ export class Member {
     return this.#keeps
   }
 
-  get terms(): Pick<Terms, 'last' | 'size' | 'chosen'> {
+  get terms(): Pick<Terms, 'last' | 'size' | 'chosen' | 'held' | 'tenure' | 'hasUnder'> {
     return this.#terms
   }
 
@@ -159,14 +173,38 @@ export class Member {
   /** A ring that was unknown has its members. */
   learned(ring: string, now: Now): void {
     this.#terms.learned(ring)
+    this.ledger.learned()
     this.#changes++
     this.#settle(now)
   }
 
   listChanged(names: readonly NodeId[], now: Now): void {
     this.#leases.keepOnly(names)
+    this.ledger.keepOnly(names)
     this.#renewals.keepOnly(names)
     this.#changes++
+    this.#settle(now)
+  }
+
+  /**
+   * Another node has acted under a higher term for a key that this one believes to be its own. Its clock must have stood
+   * still, or it would know: all is given up and asked for again.
+   */
+  outranked(term: number, now: Now): void {
+    this.counts.outranked++
+    this.#parts.log('outranked', { term, held: this.#terms.last })
+    this.#giveUp(term, now)
+  }
+
+  done(ring: string | undefined, now: Now): void {
+    if (!this.ledger.setDone(ring) || ring === undefined) return
+    for (const voter of this.#parts.voters.names) this.#renewals.hasten(voter, 0, now)
+  }
+
+  #giveUp(below: number, now: Now): void {
+    this.#leases.drop()
+    this.#terms.outranked(below)
+    for (const voter of this.#parts.voters.names) this.#renewals.hasten(voter, 0, now)
     this.#settle(now)
   }
 
@@ -203,7 +241,8 @@ export class Member {
     const { rings, config, session } = this.#parts
     const times = timesFor(rings.get(scope.ring)?.members.length ?? 0, config)
     const { seq, term } = this.#leases.asked(voter, scope, this.#terms.asked, times.leaseMs, now)
-    const renew = { type: 'renew', session, seq, scope, voters, term } as const
+    const said = this.ledger.said(voter, scope.ring)
+    const renew = { type: 'renew', session, seq, scope, voters, term, ...said } as const
     this.#renewals.asked(voter, renew, times, now)
     this.counts.requests++
     return renew
@@ -228,11 +267,18 @@ export class Member {
   }
 
   #granted(from: NodeId, grant: Grant, now: Now): void {
+    if (this.#leases.contradicts(from, grant, now)) {
+      this.counts.clockStops++
+      this.#parts.log('clock-stood-still', { voter: from })
+      this.#giveUp(0, now)
+      return
+    }
     const request = this.#leases.granted(from, grant, now)
     if (request === undefined) {
       this.counts.grantsLate++
       return
     }
+    this.ledger.heard(from, grant.notes, request.scope.ring, request.term)
     if (this.#leases.isLimited(from)) this.#renewals.hasten(from, AGAIN_MS.exceptions, now)
     const { term } = request
     if (term > 0 && grant.termTaken && this.#terms.took(from, term, this.#parts.voters))

@@ -37,6 +37,54 @@ export interface Renew {
   readonly voters: VotersName
   /** The highest term the session holds or asks for; 0 when it asks for none. */
   readonly term: number
+  /** Name of the sender's disk: its records lie there, and on no other. */
+  readonly disk?: string
+  /** `NotesTell.seq` of what this voter told last; absent when it told nothing yet. */
+  readonly known?: number
+  /** Equal to `known`: all that the sender owns under the ring of `scope` is complete and lies on its new holders. */
+  readonly done?: number
+}
+
+/** Rings noted at once: with the rings of promises they fit what `Rings` remembers. Beyond it the voter is `lost`. */
+export const NOTES_MAX = 12
+/** Disks noted at once: twice the members of the largest cluster. */
+export const DISKS_MAX = 2_048
+
+/** A ring under which somebody may have written. `seq` orders a voter's notes; a ring may be noted anew. */
+export interface RingNote {
+  readonly seq: number
+  readonly ring: string
+}
+
+/** Whose disk is which, since when. */
+export interface DiskNote {
+  readonly node: NodeId
+  readonly disk: string
+  readonly seq: number
+  /** The first disk of this node that the voter ever heard of, and it has forgotten none. */
+  readonly born: boolean
+}
+
+/** What a voter has on its disk of rings and disks; see `notes.ts`. */
+export interface NotesTell {
+  /** Rises with every change. */
+  readonly seq: number
+  /** Of the disks only those noted after it are told; absent: all of them are. */
+  readonly since?: number
+  /** There may have been notes that this voter does not have. */
+  readonly lost: boolean
+  readonly rings: readonly RingNote[]
+  readonly disks: readonly DiskNote[]
+}
+
+/** The notes as they lie on a voter's disk. */
+export interface StoredNotes {
+  readonly seq: number
+  readonly lost: boolean
+  /** Name of the voter list under which they were made. */
+  readonly list: string
+  readonly rings: readonly (RingNote & { readonly members: readonly RingMember[] })[]
+  readonly disks: readonly DiskNote[]
 }
 
 /** A voter's leave to act, which counts from the sending of the request. */
@@ -54,6 +102,10 @@ export interface Grant {
   readonly top: number
   /** True when the request's term is on this voter's disk as this session's. */
   readonly termTaken: boolean
+  /** No promise to this session stood when it asked. */
+  readonly fresh?: boolean
+  /** Present when it is not what the request said that it knows. */
+  readonly notes?: NotesTell
 }
 
 /**

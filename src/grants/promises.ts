@@ -24,6 +24,8 @@ export const NARROWED_MAX = 8
 export interface Granted {
   readonly scope: Scope
   readonly exceptions: readonly Exception[]
+  /** No promise to this session stood. */
+  readonly fresh: boolean
 }
 
 interface Promised {
@@ -95,7 +97,11 @@ export class Promises {
       return { kind: 'refused', reason: 'ring' }
     }
     if (!old && this.#promised.size >= PROMISES_MAX) return { kind: 'refused', reason: 'silent' }
-    const granted = { scope: this.#grantable(from, renew.scope, old), exceptions: this.#others(from, ring) }
+    const granted = {
+      scope: this.#grantable(from, renew.scope, old),
+      exceptions: this.#others(from, ring),
+      fresh: old === undefined,
+    }
     const until = later(after(now.mono, promiseMs), old?.until ?? now.mono)
     this.#nextEnd = Math.min(this.#nextEnd, until)
     this.#promised.set(from, {

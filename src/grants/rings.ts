@@ -20,6 +20,8 @@ export class Rings implements KnownRings {
   readonly #known = new Map<string, Ring>()
   readonly #asked = new Map<string, Instant>()
   #own: string | undefined
+  /** Noted ones, which somebody may have to find records by. */
+  #pinned: ReadonlySet<string> = new Set()
   /** Tells that were not what they said, or were not asked for. */
   refused = 0
 
@@ -39,6 +41,18 @@ export class Rings implements KnownRings {
   own(ring: Ring): boolean {
     this.#own = ring.checksum
     return this.add(ring)
+  }
+
+  /** These are not forgotten while there is any other to forget. */
+  pin(checksums: ReadonlySet<string>): void {
+    this.#pinned = checksums
+  }
+
+  /** Takes members for those of a ring without being told its checksum: they come from this node's own disk. */
+  build(members: readonly RingMember[]): Ring {
+    const ring = this.#build(members)
+    this.add(ring)
+    return ring
   }
 
   /** True when it was not known. */
@@ -79,7 +93,8 @@ export class Rings implements KnownRings {
   }
 
   #forget(): void {
-    const oldest = [...this.#known.keys()].find(checksum => checksum !== this.#own)
+    const others = [...this.#known.keys()].filter(checksum => checksum !== this.#own)
+    const oldest = others.find(checksum => !this.#pinned.has(checksum)) ?? others[0]
     if (oldest !== undefined) this.#known.delete(oldest)
   }
 }

@@ -43,6 +43,16 @@ interface Tenure {
   taken: boolean
 }
 
+/** The tenure under which keys were gained last, as it stands now. */
+export interface LastTenure {
+  readonly term: number
+  /**
+   * Keys that others keep, which are not among those of the tenure. Undefined while promises under other rings stand in
+   * the way: then a later tenure will have these keys.
+   */
+  readonly without: readonly string[] | undefined
+}
+
 export class Terms {
   readonly #conditions: Conditions
   readonly #random: Random
@@ -80,6 +90,45 @@ export class Terms {
   termFor(key: string): number | undefined {
     return this.#tenures.find(({ taken, conditions }) => taken && this.#conditions.hold(conditions, key))
       ?.term
+  }
+
+  /** The latest term that has the key: what is written now is written under it. */
+  latestFor(key: string): number | undefined {
+    return this.#tenures.findLast(({ taken, conditions }) => taken && this.#conditions.hold(conditions, key))
+      ?.term
+  }
+
+  /** Does one of these terms still have the key, without a break since it was chosen? */
+  hasUnder(key: string, terms: ReadonlySet<number>): boolean {
+    return this.#tenures.some(
+      ({ term, taken, conditions }) => taken && terms.has(term) && this.#conditions.hold(conditions, key),
+    )
+  }
+
+  /** Terms that are held. */
+  get held(): readonly number[] {
+    return this.#tenures.filter(({ taken }) => taken).map(({ term }) => term)
+  }
+
+  /** Undefined while none is held, or the newest is not taken yet. */
+  get tenure(): LastTenure | undefined {
+    const last = this.#tenures.at(-1)
+    if (last === undefined || !last.taken) return undefined
+    const without: string[] = []
+    for (const condition of last.conditions) {
+      if (condition.kind === 'claimed') continue
+      // A promise covers what all of its scopes do; one that leaves covers nothing but its keeps.
+      const kept = condition.exception.scopes.find(({ leaving }) => leaving)
+      if (kept === undefined) return { term: last.term, without: undefined }
+      without.push(...kept.keeps)
+    }
+    return { term: last.term, without }
+  }
+
+  /** Somebody acts, or acted, under this one. Whatever is held below it is given up by the caller. */
+  outranked(by: number): void {
+    this.#highest = Math.max(this.#highest, by)
+    this.#keep(() => false)
   }
 
   /** The live grants changed (or some ran out): what is not granted by a quorum any more leaves every tenure. */

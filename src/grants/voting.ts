@@ -5,6 +5,7 @@ import type { Ring } from '../ring/ring.ts'
 import type { GrantsConfig } from './config.ts'
 import type { GrantsEffect } from './effects.ts'
 import type { Grant, GrantRefused, Renew } from './messages.ts'
+import type { Notes } from './notes.ts'
 import { PROMISES_MAX, Promises } from './promises.ts'
 import type { Rings } from './rings.ts'
 import { timesFor } from './times.ts'
@@ -29,6 +30,7 @@ export interface VotingParts {
   readonly rings: Rings
   readonly voters: Voters
   readonly top: VotedTop
+  readonly notes: Notes
   /** A number that no other `persisted` effect of this node has. */
   readonly nextMark: () => number
   readonly reply: (to: Asker, message: Grant | GrantRefused, now: Now) => void
@@ -44,6 +46,15 @@ export interface Asker {
 interface Taken {
   readonly session: number
   readonly term: number
+}
+
+/** A grant that goes out once more when the disk has what it is to say. */
+interface Waiting {
+  readonly to: Asker
+  readonly renew: Renew
+  readonly grant: Grant
+  /** The term that is on its way to the disk, if one is. */
+  readonly term: number | undefined
 }
 
 export class Voting {
@@ -62,7 +73,7 @@ export class Voting {
   readonly #promiseMarks = new Map<number, number>()
   /** The term that each node's session has here. */
   readonly #terms = new Map<NodeId, Taken>()
-  readonly #waiting = new Map<number, { readonly to: Asker; readonly grant: Grant; readonly top: number }>()
+  readonly #waiting = new Map<number, Waiting>()
   /** The highest term that is surely on disk. */
   #onDisk: number
   #ring: Ring | undefined
@@ -103,6 +114,7 @@ export class Voting {
 
   viewChanged(ring: Ring): void {
     this.#ring = ring
+    this.#parts.notes.viewChanged(ring)
     const { promiseMs } = timesFor(ring.members.length, this.#parts.config)
     if (!this.#remembers) this.#silenceMs = Math.max(this.#silenceMs, promiseMs)
     this.#lengthen(promiseMs)
@@ -185,10 +197,11 @@ export class Voting {
     this.#parts.reply(to, { type: 'grant-refused', session, seq, reason, ring }, now)
   }
 
-  /** The lease must not wait for the disk; only the term does, and then the same grant goes out once more with it. */
+  /** The lease must not wait for the disk; only term and notes do, and then the same grant goes out once more with them. */
   #grant(to: Asker, renew: Renew, given: Omit<Grant, 'top' | 'termTaken'>, now: Now): void {
     this.counts.granted++
-    const { top } = this.#parts
+    const { top, notes } = this.#parts
+    notes.heard(to.node, renew)
     const fresh = renew.term > top.value
     if (fresh) this.#take(to.node, { session: renew.session, term: renew.term })
     const taken = this.#terms.get(to.node)
@@ -197,12 +210,13 @@ export class Voting {
     // A term of its own that is under way to the disk must not look to the member like somebody else's.
     const known = own ? Math.min(top.value, renew.term - 1) : top.value
     const grant: Grant = { ...given, top: onDisk ? this.#onDisk : known, termTaken: onDisk }
-    this.#parts.reply(to, grant, now)
-    if (!own || onDisk) return
+    this.#parts.reply(to, { ...grant, ...notes.told(renew) }, now)
+    const term = own && !onDisk ? renew.term : undefined
+    if (term === undefined && !notes.pending) return
     const mark = this.#parts.nextMark()
-    this.#waiting.set(mark, { to, grant, top: renew.term })
+    this.#waiting.set(mark, { to, renew, grant, term })
     if (this.#waiting.size > WAITING_MAX) this.#waiting.delete(this.#waiting.keys().next().value as number)
-    top.raise(renew.term, [{ kind: 'persisted', mark }])
+    top.raise(term ?? 0, [{ kind: 'persisted', mark }])
   }
 
   #take(node: NodeId, taken: Taken): void {
@@ -212,14 +226,18 @@ export class Voting {
   }
 
   persisted(mark: number, now: Now): void {
+    if (this.#parts.notes.persisted(mark)) return
     const promiseMs = this.#promiseMarks.get(mark)
     if (promiseMs !== undefined) this.#promiseOnDisk = promiseMs
     this.#promiseMarks.delete(mark)
     const waiting = this.#waiting.get(mark)
     if (!waiting) return
     this.#waiting.delete(mark)
-    this.#onDisk = Math.max(this.#onDisk, waiting.top)
-    this.#parts.reply(waiting.to, { ...waiting.grant, top: this.#onDisk, termTaken: true }, now)
+    const { to, renew, grant, term } = waiting
+    if (term !== undefined) this.#onDisk = Math.max(this.#onDisk, term)
+    const taken = term === undefined ? {} : { top: this.#onDisk, termTaken: true }
+    // Promised long since: this is no first grant.
+    this.#parts.reply(to, { ...grant, fresh: false, ...taken, ...this.#parts.notes.told(renew) }, now)
   }
 
   /** Rings that stand in promises and are unknown here. */

@@ -7,6 +7,7 @@ import type { GrantsConfig, Mode } from '../grants/config.ts'
 import type { Grants } from '../grants/grants.ts'
 import { tokenOf } from '../grants/token.ts'
 import type { Leave, Right } from '../tasks/right.ts'
+import { NodeEpochs } from './epochs.ts'
 
 /** Longer texts of modes are told as a hash, in characters. */
 const MODES_CHARS_MAX = 100
@@ -25,6 +26,8 @@ export class Acting implements Right {
   readonly #prefixes: GrantsConfig['modes']
   readonly #grants: Grants | undefined
   readonly #open: Right
+  /** Absent when nothing runs in quorum mode. */
+  readonly epochs?: NodeEpochs
 
   /**
    * @param grants absent when nothing runs in quorum mode
@@ -35,6 +38,9 @@ export class Acting implements Right {
     this.#prefixes = [...config.modes].sort((a, b) => b.prefix.length - a.prefix.length)
     this.#grants = grants
     this.#open = open
+    if (grants === undefined) return
+    const only = config.mode === 'quorum' && config.modes.every(({ mode }) => mode === 'quorum')
+    this.epochs = new NodeEpochs(grants, only, key => only || this.modeOf(key) === 'quorum')
   }
 
   /** Does any key need leave? */
@@ -50,7 +56,7 @@ export class Acting implements Right {
     if (this.#grants === undefined || this.modeOf(key) === 'available') return this.#open.leaveFor(key)
     const leave = this.#grants.leaveFor(key)
     if (leave === undefined) return undefined
-    return { until: leave.until, token: { value: tokenOf(leave.term), safe: true } }
+    return { until: leave.until, token: { value: tokenOf(leave.term), safe: true }, term: leave.latest }
   }
 
   /** In available mode nothing ever comes to be allowed that was not. */

@@ -6,6 +6,7 @@ import type { StoredVoter } from '../grants/grants.ts'
 import type { MembershipConfig } from '../membership/config.ts'
 import type { RingConfig } from '../ring/config.ts'
 import type { TasksConfig } from '../tasks/config.ts'
+import type { Fence } from '../tasks/fences.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 
 export interface NodeInit {
@@ -36,6 +37,8 @@ export interface NodeInit {
   readonly types?: readonly string[]
   /** What the store held at boot. */
   readonly records: readonly TaskRecord[]
+  /** What the store held of refusals at boot; none when absent. */
+  readonly fences?: readonly Fence[]
   /** Seed of every random choice the core makes. */
   readonly seed: number
 }

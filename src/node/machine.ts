@@ -4,8 +4,9 @@
  */
 import type { LinkId, NodeId, PeerId, RequestId, TaskId } from '../base/ids.ts'
 import type { Instant, Now } from '../base/time.ts'
-import type { GrantsLinkMessage, VoterList } from '../grants/messages.ts'
+import type { GrantsLinkMessage, StoredNotes, VoterList } from '../grants/messages.ts'
 import type { MembershipGossip, MembershipLinkMessage } from '../membership/messages.ts'
+import type { Fence } from '../tasks/fences.ts'
 import type { TaskLinkMessage, TaskReply, TaskRequest } from '../tasks/messages.ts'
 import type { Token } from '../tasks/right.ts'
 import type { Json, Outcome, TaskRecord, TaskSpec } from '../tasks/task.ts'
@@ -127,7 +128,7 @@ export type LogFields = Readonly<Record<string, Json | undefined>>
 export interface Write {
   readonly table: 'tasks' | 'grants'
   readonly key: string
-  readonly value: Json | TaskRecord | VoterList | undefined
+  readonly value: Json | TaskRecord | VoterList | StoredNotes | Fence | undefined
 }
 
 /** What an executor gets to run one attempt. */

@@ -70,11 +70,13 @@ export class Node implements Machine {
       now,
     )
     this.crowd = new Crowd(this.membership, () => this.#ring, { running: 0, queued: 0 }, now.mono)
+    this.granting.acting.epochs?.setRoster(this.membership.roster)
     this.tasks = new Tasks({
       self: init.nodeId,
       config: init.tasks,
       replicas: init.ring.replicas,
       records: init.records,
+      fences: init.fences ?? [],
       check: init.check,
       random: random.fork(),
       right: this.granting.acting,

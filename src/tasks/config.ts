@@ -13,6 +13,11 @@ export interface TasksConfig extends LimitsConfig {
   readonly groupConcurrency: LimitsConfig['groupConcurrency']
   /** How the node of a task without key and id is chosen, when the task does not say. */
   readonly placement: Placement
+  /**
+   * Disks that must have a change in quorum mode before it counts, of the three nodes that hold a record; all of them
+   * where there are fewer. The same on all nodes. One less may be lost at once.
+   */
+  readonly durability: number
   /** No task starts before this many members are alive, this node included. */
   readonly minMembers: number
   /** No task starts before the view has been still for this long, in ms, once after boot. */
@@ -44,6 +49,7 @@ export const tasksDefaults = (cores: number): TasksConfig => ({
   typeConcurrency: {},
   groupConcurrency: {},
   placement: 'ring',
+  durability: 2,
   minMembers: 1,
   stillMs: 500,
   maxAttempts: 4,

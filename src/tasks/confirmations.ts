@@ -65,7 +65,7 @@ export class Confirmations {
   }
 }
 
-const RIGHT_ENDED: Failure = {
+export const RIGHT_ENDED: Failure = {
   code: 'RIGHT_ENDED',
   detail: 'the task may be known or not; it runs once however often it is sent',
   retryAfterS: 1,

@@ -57,6 +57,13 @@ const COUNTERS = {
   results_cut: 'Results cut to the configured size.',
   settled_dropped: 'Settled records dropped, oldest first, to keep within the bound.',
   strays_dropped: 'Records dropped once two that should hold them confirmed that they have them.',
+  copies_refused: 'Records of others that were refused here, because a higher term stands against them.',
+  copies_uncounted: 'Batches of copies that a holder did not count, mostly since its ring was another yet.',
+  writes_outranked: 'Writes of this node that a holder refused, because another node had taken the key over.',
+  submits_short: 'Submissions stored and not confirmed, because too few holders had them in time.',
+  starts_short: 'Attempts given up before they began, because too few holders knew of them in time.',
+  takeovers_forgetting: 'Takeovers that went on without a forgotten member: accepted tasks may have been lost.',
+  fences_overflowed: 'Refusals forgotten because there were too many.',
   task_conflicts: 'Copies or list entries that gave a known id another content.',
   task_overlaps_seen:
     'Tasks whose copies met here and show attempts of two nodes at one time, by the clocks of those nodes.',

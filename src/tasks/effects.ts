@@ -6,6 +6,7 @@
  */
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import type { Instant, Now } from '../base/time.ts'
+import type { Fence } from './fences.ts'
 import type { TaskLinkMessage, TaskReply } from './messages.ts'
 import type { Token } from './right.ts'
 import type { Json, TaskRecord } from './task.ts'
@@ -27,11 +28,10 @@ export type TasksEffect =
   /** To a member; dropped when no link leads there, so whoever sends also keeps a time limit. */
   | { readonly kind: 'send'; readonly to: NodeId; readonly message: TaskLinkMessage }
 
-export interface TaskWrite {
-  readonly table: 'tasks'
-  readonly key: string
-  readonly value: TaskRecord | undefined
-}
+export type TaskWrite =
+  | { readonly table: 'tasks'; readonly key: string; readonly value: TaskRecord | undefined }
+  /** Beside the notes of the voter, which it rests on. */
+  | { readonly table: 'grants'; readonly key: string; readonly value: Fence | undefined }
 
 export interface AttemptOrder {
   readonly task: TaskId
@@ -54,6 +54,7 @@ export class Step {
   readonly now: Now
   readonly #atOnce: TasksEffect[] = []
   readonly #writes = new Map<TaskId, TaskRecord | undefined>()
+  readonly #fences = new Map<string, Fence | undefined>()
   readonly #cancels: TasksEffect[] = []
   readonly #sends: TasksEffect[] = []
   readonly #orders: TasksEffect[] = []
@@ -71,6 +72,10 @@ export class Step {
 
   erase(task: TaskId): void {
     this.#writes.set(task, undefined)
+  }
+
+  writeFence(row: string, fence: Fence | undefined): void {
+    this.#fences.set(row, fence)
   }
 
   log(level: Level, event: string, fields: Fields): void {
@@ -124,8 +129,9 @@ export class Step {
   effects(): TasksEffect[] {
     const marks: TasksEffect[] = this.#mark === undefined ? [] : [{ kind: 'persisted', mark: this.#mark }]
     const then = [...this.#cancels, ...this.#sends, ...this.#orders, ...this.#replies, ...marks]
-    if (this.#writes.size === 0 && then.length === 0) return this.#atOnce
+    if (this.#writes.size === 0 && this.#fences.size === 0 && then.length === 0) return this.#atOnce
     const writes: TaskWrite[] = []
+    for (const [key, value] of this.#fences) writes.push({ table: 'grants', key, value })
     for (const [key, value] of this.#writes) writes.push({ table: 'tasks', key, value })
     return [...this.#atOnce, { kind: 'persist', writes, then }]
   }

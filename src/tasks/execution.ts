@@ -13,8 +13,9 @@ import type { Random } from '../base/random.ts'
 import { after, type Instant, NEVER, type WallMs, wallOf } from '../base/time.ts'
 import { beginAttempt, endAttempt, fenceAttempt, takeBackAttempt } from './attempts.ts'
 import type { TasksConfig } from './config.ts'
+import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
-import type { Step } from './effects.ts'
+import type { AttemptOrder, Step } from './effects.ts'
 import { cutJson } from './json.ts'
 import { KEPT_KEYS_MAX, type Kept } from './kept.ts'
 import { lastNumber } from './merge.ts'
@@ -35,7 +36,7 @@ export const EXTEND_MS = 200
 const BROKEN = Number.NEGATIVE_INFINITY as Instant
 
 /** Why an attempt was stopped, as logged. */
-type Reason = 'no-leave' | 'leave-ends' | 'too-many-kept' | 'deadline' | 'ended-late'
+type Reason = 'no-leave' | 'leave-ends' | 'too-many-kept' | 'deadline' | 'ended-late' | 'too-few-copies'
 
 export interface ExecutionParts {
   readonly view: View
@@ -46,6 +47,8 @@ export interface ExecutionParts {
   readonly counters: Counters
   readonly config: TasksConfig
   readonly random: Random
+  /** Where copies are counted in quorum mode. */
+  readonly copies?: Copies | undefined
 }
 
 export class Execution {
@@ -70,13 +73,38 @@ export class Execution {
     const beginning = { node, at: step.now.wall, token: token.value, holders: records.holders(key) }
     const record = beginAttempt(entry.record, beginning)
     const attempt = record.attempts.at(-1) as Attempt
-    schedule.run(entry, attempt, until)
+    const copies = this.#parts.right.epochs?.isQuorum(key) === true ? this.#parts.copies : undefined
+    schedule.run(entry, attempt, until, copies === undefined)
     this.#fenceAt = Math.min(this.#fenceAt, after(until, -FENCE_MS)) as Instant
     records.change(entry, record, step)
     const order = { task, key, type, payload, attempt: attempt.number, node, timeoutMs, token }
-    step.execute(until === NEVER ? order : { ...order, until })
+    if (copies === undefined) step.execute(until === NEVER ? order : { ...order, until })
+    else {
+      // Until then nobody but this node may know of the attempt, and another could begin the same one.
+      const failed = (later: Step) => this.#giveUp(entry, attempt, later)
+      copies.when(entry, { durable: (_, later) => this.#order(entry, order, later), failed }, step)
+    }
     counters.add('attempts_started')
     step.log('info', 'task-started', { task, key, attempt: attempt.number, token: token.value })
+  }
+
+  /** Enough holders know of the attempt. Without the right by now it is stopped by `fence`, as any other. */
+  #order(entry: Entry, order: Omit<AttemptOrder, 'until'>, step: Step): void {
+    const running = this.#parts.schedule.here.get(entry.id)
+    if (running?.attempt.number !== order.attempt || running.ordered || running.abandoned) return
+    const leave = leaveNow(this.#parts.right, entry.key, step.now.mono)
+    if (leave === undefined || leave.until <= after(step.now.mono, FENCE_MS)) return
+    running.ordered = true
+    running.until = leave.until
+    running.told = leave.until
+    step.execute({ ...order, until: leave.until })
+  }
+
+  #giveUp(entry: Entry, attempt: Attempt, step: Step): void {
+    const running = this.#parts.schedule.here.get(entry.id)
+    if (running === undefined || running.attempt.number !== attempt.number || running.ordered) return
+    this.#parts.counters.add('starts_short')
+    this.#stop(running, 'too-few-copies', step)
   }
 
   /** Returns the task, which is nowhere then; undefined when no such attempt runs here. */
@@ -106,13 +134,15 @@ export class Execution {
     for (const running of schedule.here.values()) {
       if (running.abandoned) continue
       const { entry, attempt } = running
-      step.cancel(entry.id, attempt.number)
+      if (running.ordered) step.cancel(entry.id, attempt.number)
       running.abandoned = true
       counters.add('attempts_taken_back')
       step.log('warn', 'task-taken-back', { task: entry.id, key: entry.key, attempt: attempt.number })
-      if (entry.record.state !== 'running' || lastNumber(entry.record) !== attempt.number) continue
-      const holders = records.holders(entry.key)
-      records.change(entry, takeBackAttempt(entry.record, attempt, step.now.wall, holders), step)
+      if (entry.record.state === 'running' && lastNumber(entry.record) === attempt.number) {
+        const holders = records.holders(entry.key)
+        records.change(entry, takeBackAttempt(entry.record, attempt, step.now.wall, holders), step)
+      }
+      if (!running.ordered) this.#putBack(entry)
     }
   }
 
@@ -158,6 +188,10 @@ export class Execution {
       return false
     }
     if (running.abandoned) return false
+    if (!running.ordered && this.#parts.kept.lost(running)) {
+      this.#stop(running, 'no-leave', step)
+      return false
+    }
     if (leave.until <= after(step.now.mono, FENCE_MS)) {
       this.#stop(running, 'leave-ends', step)
       return false
@@ -193,9 +227,17 @@ export class Execution {
 
   #stop(running: Running, reason: Reason, step: Step): void {
     const { entry, attempt } = running
-    step.cancelNow(entry.id, attempt.number)
+    if (running.ordered) step.cancelNow(entry.id, attempt.number)
     running.abandoned = true
     this.#fenced(running, reason, step)
+    if (!running.ordered) this.#putBack(entry)
+  }
+
+  /** It was never executed, so nothing will say that it has ended. */
+  #putBack(entry: Entry): void {
+    const { schedule, view } = this.#parts
+    schedule.clear(entry)
+    if (entry.owner === view.self && entry.record.state === 'ready') schedule.enqueue(entry)
   }
 
   /** Ended, at the latest, with its right: its executor ends it then, though this node may have stood still until now. */

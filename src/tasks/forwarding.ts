@@ -61,10 +61,19 @@ export class Forwarding {
   readonly #pending = new Map<RequestId, Submission | Question>()
   readonly #deadlines = new Heap<Submission | Question>((a, b) => a.deadline < b.deadline)
   readonly #prefix: string
+  /** Of keys in quorum mode only the owner says that a task has ended: copies may know before it counts. */
+  readonly #isCounted: (key: string) => boolean
   #numbers = 0
 
   /** @param random makes ids that an answer to an earlier life of this node does not match */
-  constructor(view: View, counters: Counters, forwardMs: number, random: Random) {
+  constructor(
+    view: View,
+    counters: Counters,
+    forwardMs: number,
+    random: Random,
+    isCounted: (key: string) => boolean = () => false,
+  ) {
+    this.#isCounted = isCounted
     this.#view = view
     this.#counters = counters
     this.#forwardMs = forwardMs
@@ -205,8 +214,15 @@ export class Forwarding {
     }
     entry.best = entry.best === undefined ? reply.record : mergeRecords(entry.best, reply.record)
     // A holder may be a moment behind; the owner is not, and what is settled stays so.
-    if (isSettled(entry.best) || fromOwner) this.#conclude(entry, step)
+    const ended = isSettled(entry.best) && !this.#isCounted(entry.best.spec.key)
+    if (fromOwner) this.#finish(entry, { ...reply, record: this.#better(entry.best, reply.record) }, step)
+    else if (ended) this.#conclude(entry, step)
     else this.#concludeWhenAll(entry, step)
+  }
+
+  /** What copies add to the owner's word. */
+  #better(best: TaskRecord, owners: TaskRecord): TaskRecord {
+    return this.#isCounted(owners.spec.key) ? owners : best
   }
 
   #concludeWhenAll(entry: Question, step: Step): void {
@@ -214,8 +230,11 @@ export class Forwarding {
   }
 
   #conclude(entry: Question, step: Step): void {
-    const { task, unreachable, waiting } = entry
-    const best = entry.best ?? (unreachable ? undefined : entry.listed)
+    const { task, waiting } = entry
+    const unsure = entry.best !== undefined && isSettled(entry.best) && this.#isCounted(entry.best.spec.key)
+    const unreachable = entry.unreachable || unsure
+    const known = unsure ? undefined : entry.best
+    const best = known ?? (unreachable ? undefined : entry.listed)
     if (best !== undefined) {
       this.#finish(
         entry,

@@ -3,6 +3,7 @@ import type { NodeId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import type { Now } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
+import type { Fence } from './fences.ts'
 import type { Right } from './right.ts'
 import type { TaskRecord } from './task.ts'
 
@@ -14,6 +15,8 @@ export interface TasksInit {
   readonly replicas: number
   /** What the store held at boot. */
   readonly records: readonly TaskRecord[]
+  /** What it held of refusals. */
+  readonly fences?: readonly Fence[]
   /** Would this node's executors take such a task? Undefined when they would. */
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** The types that this node has executors for. Default: it tries everything. */

@@ -1,9 +1,12 @@
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, type Instant, NEVER } from '../base/time.ts'
 import type { Step } from './effects.ts'
+import type { Fences } from './fences.ts'
 import { jsonBytes } from './json.ts'
 import type { Inventory } from './messages.ts'
 import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX } from './replication.ts'
+import type { Epochs } from './right.ts'
+import type { Ring } from '../ring/ring.ts'
 import type { Schedule } from './schedule.ts'
 import type { Entry, Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
@@ -19,6 +22,8 @@ interface Answer {
   readonly entries: MapIterator<Entry>
   /** What ran when it was asked, as far as it is still to be told. */
   readonly running: TaskId[]
+  /** What the asker owned under all of these is not told. */
+  readonly since: readonly Ring[]
   /** The entry that did not fit into the page before. */
   next: Entry | undefined
   dueAt: Instant
@@ -30,27 +35,45 @@ export class Inventories {
   readonly #table: Table
   readonly #schedule: Schedule
   readonly #answers = new Map<NodeId, Answer>()
+  readonly #counted: { readonly epochs: Epochs; readonly fences: Fences } | undefined
 
-  constructor(view: View, table: Table, schedule: Schedule) {
+  /** @param counted where copies are counted in quorum mode */
+  constructor(
+    view: View,
+    table: Table,
+    schedule: Schedule,
+    counted?: { readonly epochs: Epochs; readonly fences: Fences },
+  ) {
+    this.#counted = counted
     this.#view = view
     this.#table = table
     this.#schedule = schedule
   }
 
   /** @param settled whether this node knows the owner of each of its records under the current ring */
-  asked(from: NodeId, { id, ringChecksum }: Inventory, settled: boolean, step: Step): void {
+  asked(from: NodeId, question: Inventory, settled: boolean, step: Step): void {
+    const { id, ringChecksum, term, without = [] } = question
     if (!settled || this.#view.ring?.checksum !== ringChecksum) {
       this.#answers.delete(from)
       disagree(from, id, step)
       return
     }
     const { epoch } = this.#view
+    // Behind this on the disk, and so after it, goes the first page.
+    if (term !== undefined) this.#counted?.fences.note({ ring: ringChecksum, owner: from, term, without }, step)
     const under = this.#answers.get(from)
     if (under?.id === id && under.epoch === epoch) return
     const running: TaskId[] = []
     for (const [task, { entry }] of this.#schedule.here) if (entry.owner === from) running.push(task)
     const entries = this.#table.entries()
-    this.#answers.set(from, { id, epoch, entries, running, next: undefined, dueAt: step.now.mono })
+    const since = this.#ringsOf(question.since ?? [])
+    this.#answers.set(from, { id, epoch, entries, running, since, next: undefined, dueAt: step.now.mono })
+  }
+
+  /** None when one of them is unknown here: then everything is told. */
+  #ringsOf(checksums: readonly string[]): readonly Ring[] {
+    const rings = checksums.map(checksum => this.#counted?.epochs.ring(checksum))
+    return rings.every(ring => ring !== undefined) ? rings : []
   }
 
   /** Sends the pages that are due. */
@@ -75,7 +98,9 @@ export class Inventories {
     while (left > 0) {
       const { running, records, bytes, done } = nextPage(from, answer)
       left -= bytes
-      step.send(from, { type: 'inventory-reply', id: answer.id, agreed: true, records, running, done })
+      const page = { type: 'inventory-reply', id: answer.id, agreed: true, records, running, done } as const
+      const disk = done ? this.#counted?.epochs.disk : undefined
+      step.send(from, disk === undefined ? page : { ...page, disk })
       if (!done) continue
       this.#answers.delete(from)
       return
@@ -113,6 +138,8 @@ function nextPage(owner: NodeId, answer: Answer): Page {
     if (entry === undefined) return { ...page, done: true }
     const { record } = entry
     if (entry.owner !== owner || record.revision === 0) continue
+    const { since } = answer
+    if (since.length > 0 && since.every(ring => ring.owner(entry.key) === owner)) continue
     const size = jsonBytes(record) + 1
     if (page.bytes > 0 && page.bytes + size > BATCH_BYTES_MAX) {
       answer.next = entry

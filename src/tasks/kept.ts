@@ -2,6 +2,7 @@ import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, type Instant, NEVER } from '../base/time.ts'
 import type { Replication } from './replication.ts'
 import type { Running, Schedule } from './schedule.ts'
+import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
 /** Keys that are kept at once; attempts beyond that are stopped, the youngest first. */
@@ -64,9 +65,10 @@ export class Kept {
   }
 
   /** `from` has these records on its disk. */
-  acknowledged(from: NodeId, copies: readonly (readonly [TaskId, number])[]): void {
+  acknowledged(from: NodeId, copies: readonly TaskRecord[]): void {
     if (this.#unconfirmed.size === 0) return
-    for (const [task, revision] of copies) {
+    for (const { spec, revision } of copies) {
+      const task = spec.id
       const found = this.#unconfirmed.get(task)
       if (found === undefined || revision < found.revision || this.#view.owner(found.key) !== from) continue
       this.#unconfirmed.delete(task)

@@ -4,6 +4,8 @@
  * Intuition: the copy that got further is right about where the task stands, and both are right about what was tried.
  * Rule: a settled copy beats an unsettled one; succeeded beats dead beats cancelled; among unsettled copies the higher
  * attempt number counts, then the revision; what is left is decided by the text, so that everybody decides alike.
+ * In quorum mode the higher term counts before all of that, and then the revision: one owner at a time writes, each under a
+ * term of its own and in order, and whoever follows has seen all that counted before.
  * Attempts are united by (number, start, node), so a task that ran twice still shows it after the merge.
  * The merge is commutative, associative and idempotent: in whatever order and however often copies meet, all holders
  * end with the same record, and no node needs to be asked who is right.
@@ -44,6 +46,9 @@ export const lastNumber = (record: TaskRecord): number => record.attempts.at(-1)
 
 /** Which of two copies is right about where the task stands. Ignores attempts of settled copies (see above). */
 function compareRecords(a: TaskRecord, b: TaskRecord): number {
+  const terms = (a.term ?? 0) - (b.term ?? 0)
+  if (terms !== 0) return terms
+  if (a.term !== undefined && a.revision !== b.revision) return a.revision - b.revision
   const rank = SETTLED_RANK[a.state] - SETTLED_RANK[b.state]
   if (rank !== 0) return rank
   if (!isSettled(a) && lastNumber(a) !== lastNumber(b)) return lastNumber(a) - lastNumber(b)
@@ -91,6 +96,7 @@ const coreText = (record: TaskRecord): string =>
     record.holders,
     optional(record.uncounted),
     optional(record.crashes),
+    optional(record.term),
   ])
 
 export const compareAttempts = (a: Attempt, b: Attempt): number =>

@@ -23,12 +23,20 @@ export interface Replicate {
   readonly type: 'replicate'
   readonly batch: number
   readonly records: readonly TaskRecord[]
+  /** Where copies are counted: checksum of the ring whose holders they are meant for. */
+  readonly ring?: string
+  /** For each record the term under which the sender may act for its key; 0 where it may not: that is no write, but news. */
+  readonly terms?: readonly number[]
 }
 
 /** The batch is on the holder's disk. */
 export interface Replicated {
   readonly type: 'replicated'
   readonly batch: number
+  /** False: it is there, but by another ring or on a disk that the voters do not know yet, so it does not count. */
+  readonly counted?: boolean
+  /** Records that were not taken as they are, each by its place in the batch, with the term that stands against it, or 0. */
+  readonly refused?: readonly (readonly [place: number, term: number])[]
 }
 
 /** "I own these keys now: what do you hold of them?" Sent to all members on gaining keys. */
@@ -37,6 +45,12 @@ export interface Inventory {
   readonly id: number
   /** The asker's ring; the one asked selects records whose owner under its own equal ring is the asker. */
   readonly ringChecksum: string
+  /** The asker's term: the one asked refuses what is written under a lower one from now on. */
+  readonly term?: number
+  /** Keys to which that does not apply, since others still keep them. */
+  readonly without?: readonly string[]
+  /** Keys that the asker owned under all of these rings need not be told; empty: all must. */
+  readonly since?: readonly string[]
 }
 
 /** One page of what is held; `done` on the last. */
@@ -49,6 +63,8 @@ export interface InventoryReply {
   /** Tasks of these keys that ran on the answering node when it began to answer; the first pages tell them. */
   readonly running: readonly TaskId[]
   readonly done: boolean
+  /** Name of the disk that it comes from, on the last page. */
+  readonly disk?: string
 }
 
 export type TaskLinkMessage = Forward | ForwardReply | Replicate | Replicated | Inventory | InventoryReply

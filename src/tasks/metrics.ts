@@ -1,5 +1,6 @@
 import type { Confirmations } from './confirmations.ts'
 import { type Counters, gauge, type Metric } from './counts.ts'
+import type { Durability } from './durability.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { Handoffs } from './handoffs.ts'
 import type { Kept } from './kept.ts'
@@ -20,6 +21,7 @@ export interface MetricsParts {
   readonly kept: Kept
   readonly handoffs: Handoffs
   readonly counters: Counters
+  readonly durability: Durability | undefined
 }
 
 export function taskMetrics(parts: MetricsParts): Metric[] {
@@ -49,8 +51,20 @@ export function taskMetrics(parts: MetricsParts): Metric[] {
       parts.confirmations.size,
     ),
     gauge('takeover_active', '1 while gained keys wait.', Number(parts.takeover.active)),
+    ...durabilityMetrics(parts.durability),
     ...parts.handoffs.metrics(),
     ...parts.records.overlaps.metrics(),
     ...parts.counters.metrics(),
+  ]
+}
+
+function durabilityMetrics(durability: Durability | undefined): Metric[] {
+  if (durability === undefined) return []
+  const { copies, fences, completeness } = durability
+  return [
+    gauge('changes_uncounted', 'Tasks with a change that waits for enough disks.', copies.waiting),
+    gauge('records_short', 'Own records that lie on too few of their holders.', copies.short),
+    gauge('fences', 'Notes of which writes are refused here.', fences.size),
+    gauge('takeover_missing', 'Members whose answer a takeover may still need.', completeness.missing.length),
   ]
 }

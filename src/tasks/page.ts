@@ -1,6 +1,6 @@
 import type { NodeId } from '../base/ids.ts'
 import type { TaskQuery } from './counts.ts'
-import type { Entry, Table } from './table.ts'
+import { type Entry, shownOf, type Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 
 export interface TaskPage {
@@ -20,7 +20,7 @@ export function pageOf(table: Table, self: NodeId, query: TaskQuery): TaskPage {
     const entry = table.get(ids[i] as (typeof ids)[number])
     if (entry === undefined || !matches(entry, self, query)) continue
     if (tasks.length === limit) return { tasks, next: tasks.at(-1)?.spec.id as string }
-    tasks.push(entry.record)
+    tasks.push(shownOf(entry))
   }
   return { tasks }
 }

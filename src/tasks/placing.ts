@@ -29,6 +29,9 @@ export class Placing {
   #scan: MapIterator<Entry> | undefined
   /** The takeover is over, and this many gained tasks have gone on so far. */
   #releasing: { readonly gained: number; readonly unanswered: readonly NodeId[] } | undefined
+  /** What waits is looked through: some of it may go on although the takeover is not over. */
+  #sweep: Iterator<Entry> | undefined
+  #heard = 0
 
   constructor(parts: PlacingParts) {
     this.#parts = parts
@@ -46,7 +49,7 @@ export class Placing {
 
   /** Is there more to do than one step could? */
   get unfinished(): boolean {
-    return this.releasing || (this.scanning && this.#parts.view.ring !== undefined)
+    return this.releasing || this.#sweep !== undefined || (this.scanning && this.#parts.view.ring !== undefined)
   }
 
   newRing(before: Ring | undefined, ring: Ring, step: Step): void {
@@ -85,20 +88,70 @@ export class Placing {
     }
   }
 
-  /** Ends the takeover if it may end. */
+  /** Everything is placed again under the same ring. */
+  again(step: Step): void {
+    this.#parts.view.renew()
+    this.rescan()
+    this.scanSome(step)
+  }
+
+  /** Begins what a new term asks for, and ends the takeover if it may end. */
   advance(step: Step): void {
+    this.#followTerm(step)
     this.#endTakeover(step)
     this.#releaseSome(step)
+    this.#sweepSome(step)
+  }
+
+  #followTerm(step: Step): void {
+    const { takeover, phase } = this.#parts
+    const { quorum } = takeover
+    if (quorum === undefined || phase() === 'closed') return
+    if (quorum.follow(step.now.mono)) this.beginTakeover(step)
+    else takeover.include(step.now.mono)
+    takeover.ask(step)
+  }
+
+  /** In quorum mode: all keys of the term are complete. */
+  #concludeTerm(step: Step): boolean {
+    const { takeover, counters, schedule } = this.#parts
+    const { quorum } = takeover
+    if (quorum === undefined || this.scanning) return false
+    const losses = quorum.conclude()
+    if (losses === undefined) {
+      if (quorum.heard !== this.#heard) this.#sweep = schedule.gated.values()
+      this.#heard = quorum.heard
+      return false
+    }
+    for (const { term, ring, forgotten } of losses) {
+      counters.add('takeovers_forgetting')
+      step.log('error', 'may-have-lost', { term, ring: ring.checksum, forgotten })
+    }
+    // What may not be started yet is offered again: it is known now how far it got.
+    schedule.recall()
+    return true
+  }
+
+  #sweepSome(step: Step): void {
+    const { takeover, work } = this.#parts
+    for (let looks = 0; this.#sweep !== undefined && looks < SCAN_MAX; looks++) {
+      const next = this.#sweep.next()
+      if (next.done) this.#sweep = undefined
+      else if (!takeover.gates(next.value.key)) work.releaseOne(next.value, step)
+    }
   }
 
   /** Once everybody has answered and every task knows its owner, gained keys go on. */
   #endTakeover(step: Step): void {
     const { takeover, counters, view, phase } = this.#parts
     if (phase() === 'closed' || this.scanning || view.ring === undefined) return
-    if (!takeover.complete(step.now.mono)) return
+    const concluded = this.#concludeTerm(step)
     const { unanswered } = takeover
-    if (unanswered.length > 0) counters.add('takeovers_timed_out')
-    takeover.release()
+    if (takeover.complete(step.now.mono)) {
+      if (unanswered.length > 0) counters.add('takeovers_timed_out')
+      takeover.release()
+    } else if (!concluded) return
+    this.#sweep = undefined
     this.#releasing = { gained: 0, unanswered }
   }
 
@@ -106,10 +159,12 @@ export class Placing {
   #releaseSome(step: Step): void {
     if (this.#releasing === undefined) return
     const { takeover, schedule, work } = this.#parts
-    const gained = this.#releasing.gained + work.release(SCAN_MAX, step)
+    const released = work.release(SCAN_MAX, step)
+    const gained = this.#releasing.gained + released
     const { unanswered } = this.#releasing
     this.#releasing = { gained, unanswered }
-    if (schedule.gated.size > 0) return
+    // What is left then waits for more than this takeover.
+    if (released === SCAN_MAX && schedule.gated.size > 0) return
     this.#releasing = undefined
     takeover.forgetAnswers()
     const ms = Math.round(elapsedMs(takeover.startedAt, step.now.mono))

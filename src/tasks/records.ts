@@ -1,4 +1,5 @@
 import type { NodeId } from '../base/ids.ts'
+import type { Copies } from './copies.ts'
 import type { Step } from './effects.ts'
 import type { Handoffs } from './handoffs.ts'
 import { isSettled } from './merge.ts'
@@ -9,6 +10,14 @@ import type { Entry, Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
+/** Counts copies, and knows under which term this node may write a key. */
+export interface Counted {
+  readonly copies: Copies
+  isQuorum(key: string): boolean
+  /** Undefined while it may not. */
+  termOf(key: string): number | undefined
+}
+
 /** Every change made here goes this way: memory, disk and the other holders learn of it together. */
 export class Records {
   readonly overlaps = new Overlaps()
@@ -17,8 +26,11 @@ export class Records {
   readonly #table: Table
   readonly #replication: Replication
   readonly #handoffs: Handoffs
+  readonly #counted: Counted | undefined
 
-  constructor(view: View, table: Table, replication: Replication, handoffs: Handoffs) {
+  /** @param counted where copies are counted in quorum mode */
+  constructor(view: View, table: Table, replication: Replication, handoffs: Handoffs, counted?: Counted) {
+    this.#counted = counted
     this.#view = view
     this.#table = table
     this.#replication = replication
@@ -31,14 +43,26 @@ export class Records {
     return holders.length > 0 ? holders : [this.#view.self]
   }
 
-  change(entry: Entry, record: TaskRecord, step: Step): void {
+  change(entry: Entry, changed: TaskRecord, step: Step): void {
+    const counted = this.#counted?.isQuorum(entry.key) === true ? this.#counted : undefined
+    const term = counted?.termOf(entry.key)
+    const record = term === undefined || term === changed.term ? changed : { ...changed, term }
+    // Who asks is told what it was before, until the end is on enough disks.
+    if (counted !== undefined && isSettled(record)) entry.shown ??= isSettled(entry.record) ? undefined : entry.record
     this.put(entry, record)
     step.write(record)
+    counted?.copies.wrote(entry, [], step)
     entry.copies = record.holders
     this.#replication.changed(
       record,
       record.holders.filter(node => node !== this.#view.self),
     )
+  }
+
+  /** Taken as it came from another node, which may have it on its disk (`safeAt`). */
+  took(entry: Entry, safeAt: readonly NodeId[], step: Step): void {
+    step.write(entry.record)
+    if (this.#counted?.isQuorum(entry.key) === true) this.#counted.copies.wrote(entry, safeAt, step)
   }
 
   /** In memory only: for what came from another holder. */
@@ -53,6 +77,7 @@ export class Records {
     this.#handoffs.ended(entry.key, entry.id)
     this.#replication.forget(entry.id)
     this.strays.forget(entry.id)
+    this.#counted?.copies.forget(entry, step)
     step.erase(entry.id)
   }
 }

@@ -30,12 +30,32 @@ const WINDOW_BYTES_MAX = 4 * 1024 * 1024
 const RESEND_MS_MIN = 1_000
 const RESEND_MS_MAX = 5_000
 
-type Copy = readonly [task: TaskId, revision: number]
+/** A batch that was not counted is sent again after this, in ms: views converge within milliseconds. */
+const UNCOUNTED_MS = 60
 
 interface Flight {
   readonly sentAt: Instant
-  readonly copies: readonly Copy[]
+  /** As they were sent. */
+  readonly records: readonly TaskRecord[]
+  /** For each the term under which it was a write; 0 where it was none. */
+  readonly terms: readonly number[] | undefined
   readonly bytes: number
+}
+
+/** What a holder says of a batch. */
+export interface Acknowledged {
+  readonly records: readonly TaskRecord[]
+  readonly terms: readonly number[] | undefined
+}
+
+/** Where copies are counted: under which ring, and as what. */
+export interface Stamps {
+  readonly ring: string | undefined
+  /** No record is of a key in available mode, so nothing has to wait for this node's own disk. */
+  readonly atOnce: boolean
+  isCounted(key: string): boolean
+  /** The term under which this node may write the key; 0 when it may not. */
+  termOf(key: string): number
 }
 
 interface Outbox {
@@ -44,20 +64,25 @@ interface Outbox {
   readonly flights: Map<number, Flight>
   bytes: number
   resendMs: number
+  /** Nothing is sent before. */
+  notBefore: Instant
 }
 
 export class Replication {
   readonly #table: Table
   readonly #counters: Counters
+  readonly #stamps: Stamps | undefined
   readonly #outboxes = new Map<NodeId, Outbox>()
   /** Changed here and not yet known to be on another disk. */
   readonly #unsafe = new Map<TaskId, number>()
   #batches: number
+  #flushedAt: Instant = 0 as Instant
 
   /** @param firstBatch a random number, so that acknowledgements of an earlier life match nothing */
-  constructor(table: Table, counters: Counters, firstBatch: number) {
+  constructor(table: Table, counters: Counters, firstBatch: number, stamps?: Stamps) {
     this.#table = table
     this.#counters = counters
+    this.#stamps = stamps
     this.#batches = firstBatch
   }
 
@@ -75,7 +100,7 @@ export class Replication {
     let pending = 0
     for (const { urgent, bulk, flights } of this.#outboxes.values()) {
       pending += urgent.size + bulk.size
-      for (const flight of flights.values()) pending += flight.copies.length
+      for (const flight of flights.values()) pending += flight.records.length
     }
     return pending
   }
@@ -106,29 +131,53 @@ export class Replication {
     this.#unsafe.delete(task)
   }
 
-  /** Fills frames as far as the windows allow. They leave when this step is durable. */
+  /** As many of its holders have it as must. */
+  settled(task: TaskId): void {
+    this.#unsafe.delete(task)
+  }
+
+  /**
+   * Fills frames as far as the windows allow. They leave when this step is durable; where copies are counted, at once: the
+   * disks of all holders work side by side, and after a crash this node comes back under another term.
+   */
   flush(step: Step): void {
+    this.#flushedAt = step.now.mono
+    const stamps = this.#stamps
     for (const [peer, outbox] of this.#outboxes) {
-      while (this.#mayUseWindow(outbox)) {
-        const message = this.#fill(outbox, step.now.mono)
-        if (message.length > 0) step.send(peer, { type: 'replicate', batch: this.#batches, records: message })
+      while (this.#mayUseWindow(outbox, step.now.mono)) {
+        const flight = this.#fill(outbox, step.now.mono)
+        if (flight === undefined) continue
+        const { records, terms } = flight
+        const batch = { type: 'replicate', batch: this.#batches, records } as const
+        if (stamps?.ring === undefined || terms === undefined) step.send(peer, batch)
+        else if (stamps.atOnce) step.sendAtOnce(peer, { ...batch, ring: stamps.ring, terms })
+        else step.send(peer, { ...batch, ring: stamps.ring, terms })
       }
     }
   }
 
   /** What the peer has on its disk now; undefined when nothing is known of such a batch. */
-  acknowledged(from: NodeId, batch: number): readonly Copy[] | undefined {
+  acknowledged(from: NodeId, batch: number): Acknowledged | undefined {
     const outbox = this.#outboxes.get(from)
     const flight = outbox?.flights.get(batch)
     if (outbox === undefined || flight === undefined) return undefined
     outbox.flights.delete(batch)
     outbox.bytes -= flight.bytes
     outbox.resendMs = RESEND_MS_MIN
-    for (const [task, revision] of flight.copies) {
-      const changed = this.#unsafe.get(task)
-      if (changed !== undefined && revision >= changed) this.#unsafe.delete(task)
+    for (const { spec, revision } of flight.records) {
+      if (this.#stamps?.isCounted(spec.key) === true) continue
+      const changed = this.#unsafe.get(spec.id)
+      if (changed !== undefined && revision >= changed) this.#unsafe.delete(spec.id)
     }
-    return flight.copies
+    return flight
+  }
+
+  /** These did not count there: they are sent again, in a moment. */
+  again(to: NodeId, records: readonly TaskRecord[], now: Instant): void {
+    const outbox = this.#outboxes.get(to)
+    if (outbox === undefined || records.length === 0) return
+    for (const { spec } of records) outbox.urgent.add(spec.id)
+    outbox.notBefore = after(now, UNCOUNTED_MS)
   }
 
   /** Gives late batches back to the outbox. */
@@ -139,8 +188,8 @@ export class Replication {
         if (after(flight.sentAt, outbox.resendMs) > now) break
         outbox.flights.delete(batch)
         outbox.bytes -= flight.bytes
-        for (const [task] of flight.copies) outbox.urgent.add(task)
-        this.#counters.add('replicas_resent', flight.copies.length)
+        for (const { spec } of flight.records) outbox.urgent.add(spec.id)
+        this.#counters.add('replicas_resent', flight.records.length)
         late = true
       }
       if (late) outbox.resendMs = Math.min(RESEND_MS_MAX, outbox.resendMs * 2)
@@ -155,7 +204,8 @@ export class Replication {
 
   nextWake(): Instant {
     let wake = NEVER
-    for (const { flights, resendMs } of this.#outboxes.values()) {
+    for (const { flights, resendMs, urgent, bulk, notBefore } of this.#outboxes.values()) {
+      if (urgent.size + bulk.size > 0 && notBefore > this.#flushedAt) wake = Math.min(wake, notBefore) as Instant
       const first = flights.values().next().value
       if (first !== undefined) wake = Math.min(wake, after(first.sentAt, resendMs)) as Instant
     }
@@ -165,19 +215,26 @@ export class Replication {
   #outbox(peer: NodeId): Outbox {
     let outbox = this.#outboxes.get(peer)
     if (outbox === undefined) {
-      outbox = { urgent: new Set(), bulk: new Set(), flights: new Map(), bytes: 0, resendMs: RESEND_MS_MIN }
+      outbox = {
+        urgent: new Set(),
+        bulk: new Set(),
+        flights: new Map(),
+        bytes: 0,
+        resendMs: RESEND_MS_MIN,
+        notBefore: 0 as Instant,
+      }
       this.#outboxes.set(peer, outbox)
     }
     return outbox
   }
 
-  #mayUseWindow({ urgent, bulk, flights, bytes }: Outbox): boolean {
-    if (bytes >= WINDOW_BYTES_MAX) return false
+  #mayUseWindow({ urgent, bulk, flights, bytes, notBefore }: Outbox, now: Instant): boolean {
+    if (bytes >= WINDOW_BYTES_MAX || notBefore > now) return false
     return (urgent.size > 0 && flights.size < WINDOW_MAX) || (bulk.size > 0 && flights.size < WINDOW_BULK_MAX)
   }
 
   /** Takes the next batch out of the outbox, urgent ones first. */
-  #fill(outbox: Outbox, now: Instant): readonly TaskRecord[] {
+  #fill(outbox: Outbox, now: Instant): Flight | undefined {
     const records: TaskRecord[] = []
     let bytes = 0
     for (const due of [outbox.urgent, outbox.bulk]) {
@@ -193,10 +250,12 @@ export class Replication {
         bytes += size
       }
     }
-    if (records.length === 0) return records
-    const copies = records.map(record => [record.spec.id, record.revision] as const)
-    outbox.flights.set(++this.#batches, { sentAt: now, copies, bytes })
+    if (records.length === 0) return undefined
+    const stamps = this.#stamps
+    const terms = stamps && records.map(({ spec }) => (stamps.isCounted(spec.key) ? stamps.termOf(spec.key) : 0))
+    const flight = { sentAt: now, records, terms, bytes }
+    outbox.flights.set(++this.#batches, flight)
     outbox.bytes += bytes
-    return records
+    return flight
   }
 }

@@ -1,16 +1,20 @@
 import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import type { TasksConfig } from './config.ts'
-import { CONFIRMATIONS_MAX, type Confirmations } from './confirmations.ts'
+import { CONFIRMATIONS_MAX, type Confirmations, RIGHT_ENDED } from './confirmations.ts'
+import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
-import { answer, type Forwarding, HOPS_MAX, type Origin, refuse, unknownTask } from './forwarding.ts'
+import { answer, answerAtOnce, type Forwarding, HOPS_MAX, type Origin, refuse, unknownTask } from './forwarding.ts'
 import { isSettled } from './merge.ts'
 import type { Forward, TaskReply, TaskRequest } from './messages.ts'
+import type { Records } from './records.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import { refusalOfSpec, sameSpec } from './spec.ts'
-import type { Entry, Table } from './table.ts'
+import { type Entry, shownOf, type Table } from './table.ts'
+import type { Takeover } from './takeover.ts'
 import type { TaskSpec } from './task.ts'
+import { revise } from './transition.ts'
 import type { View } from './view.ts'
 import type { Work } from './work.ts'
 
@@ -23,6 +27,10 @@ export interface RequestsParts {
   readonly right: Right
   readonly counters: Counters
   readonly config: TasksConfig
+  readonly takeover: Takeover
+  readonly records: Records
+  /** Where copies are counted in quorum mode. */
+  readonly copies?: Copies | undefined
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** Living nodes that have an executor for the type. */
   readonly serving: (type: string) => readonly NodeId[]
@@ -55,8 +63,12 @@ export class Requests {
       this.#submit(origin, request.spec, hops, step)
       return
     }
-    const entry = this.#parts.table.get(request.task)
-    if (entry === undefined) refuse(origin, unknownTask(request.task), step)
+    const { table, takeover, view } = this.#parts
+    const entry = table.get(request.task)
+    if (entry === undefined) {
+      const incomplete = takeover.quorum?.active === true
+      refuse(origin, incomplete ? INCOMPLETE : unknownTask(request.task), step)
+    } else if (entry.owner === view.self && this.#isCounted(entry)) this.#show(origin, entry, step)
     else answerWith(origin, entry, true, step)
   }
 
@@ -100,6 +112,11 @@ export class Requests {
       this.#refuse(origin, NOT_ACTING, step)
       return
     }
+    if (this.#parts.right.epochs?.isQuorum(spec.key) === true && this.#parts.takeover.gates(spec.key)) {
+      counters.add('submits_not_acting')
+      this.#refuse(origin, INCOMPLETE, step)
+      return
+    }
     const unacceptable = known === undefined ? this.#unacceptable(spec, 'node' in origin) : undefined
     const failure = unacceptable ?? this.#unconfirmable(leave)
     if (failure !== undefined) this.#refuse(origin, failure, step)
@@ -109,12 +126,59 @@ export class Requests {
   /** In quorum mode the right is looked at again when the task is durable. */
   #confirm(origin: Origin, entry: Entry, existed: boolean, leave: Leave, step: Step): void {
     if (!isLoan(leave)) answerWith(origin, entry, existed, step)
-    else this.#parts.confirmations.add({ origin, key: entry.key, reply: replyOf(entry, existed) }, step)
+    else if (this.#parts.copies !== undefined && this.#isCounted(entry)) {
+      this.#confirmCounted(origin, entry, existed, step)
+    } else this.#parts.confirmations.add({ origin, key: entry.key, reply: replyOf(entry, existed) }, step)
+  }
+
+  #isCounted({ key }: Entry): boolean {
+    return this.#parts.right.epochs?.isQuorum(key) === true
+  }
+
+  /** Once enough holders have it, and this node may still act then. */
+  #confirmCounted(origin: Origin, entry: Entry, existed: boolean, step: Step): void {
+    const { copies, counters, right } = this.#parts
+    this.#ownWords(entry, step)
+    const durable = (count: number, later: Step): void => {
+      if (leaveNow(right, entry.key, later.now.mono) === undefined) {
+        counters.add('submits_unconfirmed')
+        refuse(origin, RIGHT_ENDED, later)
+      } else answerAtOnce(origin, replyOf(entry, existed, count), later)
+    }
+    const failed = (later: Step): void => {
+      counters.add('submits_short')
+      refuse(origin, TOO_FEW_COPIES, later)
+    }
+    copies?.when(entry, { durable, failed }, step)
+  }
+
+  /** What another owner wrote last is written again under a term of this one before it is told that it ended. */
+  #ownWords(entry: Entry, step: Step): void {
+    const { records, right } = this.#parts
+    const { record } = entry
+    if (!isSettled(record) || record.revision === 0 || entry.final === record) return
+    if (record.term !== undefined && right.epochs?.held.includes(record.term) === true) return
+    if (leaveNow(right, entry.key, step.now.mono) === undefined) return
+    records.change(entry, revise(record, { holders: records.holders(entry.key) }), step)
+  }
+
+  /** As its owner, where copies are counted. */
+  #show(origin: Origin, entry: Entry, step: Step): void {
+    const { takeover, right } = this.#parts
+    const acting = leaveNow(right, entry.key, step.now.mono) !== undefined
+    const ended = isSettled(shownOf(entry))
+    if (ended && entry.final === entry.record) answerWith(origin, entry, true, step)
+    else if (!acting) refuse(origin, NOT_ACTING, step)
+    else if (takeover.gates(entry.key)) refuse(origin, INCOMPLETE, step)
+    else if (!ended) answerWith(origin, entry, true, step)
+    else this.#confirmCounted(origin, entry, true, step)
   }
 
   #unconfirmable(leave: Leave): Failure | undefined {
-    if (!isLoan(leave) || !this.#parts.confirmations.full) return undefined
-    const detail = `${CONFIRMATIONS_MAX} submissions of this node wait for its disk`
+    const { confirmations, copies } = this.#parts
+    const full = confirmations.full || (copies?.waiting ?? 0) >= CONFIRMATIONS_MAX
+    if (!isLoan(leave) || !full) return undefined
+    const detail = `${CONFIRMATIONS_MAX} submissions of this node wait for disks`
     return { code: 'OVERLOADED', detail, retryAfterS: 1 }
   }
 
@@ -141,13 +205,17 @@ export class Requests {
     const { table, view, forwarding, phase } = this.#parts
     const entry = table.get(task)
     const others = view.others()
-    if (entry !== undefined) {
+    if (entry !== undefined && entry.owner === view.self && this.#isCounted(entry)) {
+      this.#show(origin, entry, step)
+    } else if (entry !== undefined) {
       const owner = entry.owner
+      const ended = isSettled(entry.record) && !this.#isCounted(entry)
       const askOwner =
-        owner !== undefined && owner !== view.self && !isSettled(entry.record) && view.live.has(owner)
+        owner !== undefined && owner !== view.self && !ended && view.live.has(owner)
       if (!askOwner) answerWith(origin, entry, true, step)
       else forwarding.get(origin, task, [owner], entry.record, step)
     } else if (phase() === 'closed') this.#refuse(origin, NOT_READY, step)
+    else if (this.#parts.takeover.quorum?.active === true) this.#refuse(origin, INCOMPLETE, step)
     else forwarding.get(origin, task, others, undefined, step)
   }
 
@@ -175,17 +243,28 @@ const NOT_ACTING: Failure = {
   retryAfterS: 1,
 }
 
+const INCOMPLETE: Failure = {
+  code: 'TAKEOVER_INCOMPLETE',
+  detail: 'its new owner asks the nodes that may hold its records; one that is down must come back, or be forgotten',
+  retryAfterS: 1,
+}
+
+const TOO_FEW_COPIES: Failure = {
+  code: 'TOO_FEW_COPIES',
+  detail: 'the task may be known or not; it runs once however often it is sent',
+  retryAfterS: 1,
+}
+
 const conflict = (spec: TaskSpec, known: Entry): Failure => ({
   code: 'TASK_CONFLICT',
   detail: `task ${spec.id} is there with another content, under key ${JSON.stringify(known.key)}`,
 })
 
-const replyOf = ({ record }: Entry, existed: boolean): TaskReply => ({
-  ok: true,
-  record,
-  existed,
-  durableCopies: record.revision > 0 ? 1 : 0,
-})
+const replyOf = (
+  entry: Entry,
+  existed: boolean,
+  durableCopies = entry.record.revision > 0 ? 1 : 0,
+): TaskReply => ({ ok: true, record: shownOf(entry), existed, durableCopies })
 
 const answerWith = (origin: Origin, entry: Entry, existed: boolean, step: Step): void =>
   answer(origin, replyOf(entry, existed), step)

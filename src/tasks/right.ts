@@ -1,4 +1,6 @@
+import type { NodeId } from '../base/ids.ts'
 import { type Instant, NEVER } from '../base/time.ts'
+import type { Ring } from '../ring/ring.ts'
 
 /** What orders attempts of different owners of a key; `safe` is false where two sides may both act. */
 export interface Token {
@@ -11,6 +13,55 @@ export interface Leave {
   /** `NEVER` in available mode. */
   readonly until: Instant
   readonly token: Token
+  /** The term under which is written now: that of the token, or a later one that has the key too. Absent without `epochs`. */
+  readonly term?: number
+}
+
+/** A ring under which somebody may have written, and whose answers tell what was held when it was noted. */
+export interface NotedRing {
+  readonly ring: Ring
+  counts(node: NodeId, disk: string): boolean
+}
+
+/**
+ * What the voters know that durability rests on (`grants/notes.ts`, `grants/ledger.ts`), for keys in quorum mode. The rules
+ * that use it stand in `durability.ts`.
+ */
+export interface Epochs {
+  /** Rises whenever a voter tells what was not known. */
+  readonly changes: number
+  /** Is no key in available mode? */
+  readonly only: boolean
+  isQuorum(key: string): boolean
+  /** The newest term, once it is taken; `without` are keys that others keep, undefined while others may act for more. */
+  readonly tenure: { readonly term: number; readonly without: readonly string[] | undefined } | undefined
+  /** All terms that are held. */
+  readonly held: readonly number[]
+  /** Does one of these terms still have the key, without a break? */
+  hasUnder(key: string, terms: ReadonlySet<number>): boolean
+  /** This node's disk, and whether a quorum of voters has noted it. */
+  readonly disk: string
+  readonly enrolled: boolean
+  /** Has a quorum of voters noted the ring, asked by this node under it? */
+  noted(ring: string): boolean
+  /** Rings under which somebody may have written before the term was chosen. */
+  ringsBefore(term: number): readonly NotedRing[] | 'lost' | 'unknown'
+  /** Every ring that a voter has a note of, as far as was told. */
+  readonly checksums: ReadonlySet<string>
+  /** The newest disk of each node. */
+  readonly disks: ReadonlyMap<NodeId, string>
+  /** A ring by its checksum, while it is known. */
+  ring(checksum: string): Ring | undefined
+  /** Does a voter have a note of a ring with this node in it? */
+  names(node: NodeId): boolean
+  /** Somebody wrote under this term what this node believes to be its own: it gives up what it holds below. */
+  outranked(term: number): void
+  /** All that this node owns under the ring is complete and lies on its holders; undefined: not so. */
+  setDone(ring: string | undefined): void
+  /** Has an operator said that the member will not come back? */
+  forgotten(node: NodeId): boolean
+  /** All members that are known and neither forgotten nor gone in good order, this node included. */
+  known(): readonly NodeId[]
 }
 
 /**
@@ -32,6 +83,8 @@ export interface Right {
    * runs is looked at again then; without it, in every step.
    */
   readonly moves?: number
+  /** Present where copies are counted in quorum mode. */
+  readonly epochs?: Epochs
 }
 
 /** The leave for the key, unless its time is up. */

@@ -15,6 +15,8 @@ export interface Running {
   until: Instant
   /** What the executor was told of that. */
   told: Instant
+  /** The executor was told to begin; until then nothing runs, and only the place is taken. */
+  ordered: boolean
   /** Its end was ordered and is in the record, because this node leaves or the right has ended. */
   abandoned: boolean
 }
@@ -128,9 +130,9 @@ export class Schedule {
   }
 
   /** It runs here, and may until then. */
-  run(entry: Entry, attempt: Attempt, until: Instant): void {
+  run(entry: Entry, attempt: Attempt, until: Instant, ordered = true): void {
     this.#settle(entry, 'here')
-    this.#here.set(entry.id, { entry, attempt, until, told: until, abandoned: false })
+    this.#here.set(entry.id, { entry, attempt, until, told: until, ordered, abandoned: false })
     this.#hereVersion++
     this.#queue.block(entry.key, entry.demand)
   }

@@ -22,6 +22,14 @@ export interface Entry extends Slotted {
   epoch: number
   /** Nodes that have the record as it is, or are being sent it. */
   copies: readonly NodeId[]
+  /** In quorum mode: nodes whose disks are known to have the record as it is, or as `tracked` says. */
+  safe: readonly NodeId[]
+  /** What was written last, where the record has changed in memory only since. */
+  tracked: TaskRecord | undefined
+  /** In quorum mode: what is told to those who ask while an end is on too few disks. */
+  shown: TaskRecord | undefined
+  /** In quorum mode: the end that was, or may be, told. It stays as it is. */
+  final: TaskRecord | undefined
   /** Names of the loaded shared lists that contain it. */
   lists: readonly string[]
   place: Place
@@ -31,6 +39,9 @@ export interface Entry extends Slotted {
   /** What it takes up while it runs: of the spec that it came with. */
   readonly demand: Demand
 }
+
+/** What is told to those who ask: an end that is on too few disks yet is nobody's business. */
+export const shownOf = ({ shown, record }: Entry): TaskRecord => shown ?? record
 
 const noneOwned = (): Record<TaskState, number> => ({
   scheduled: 0,
@@ -116,6 +127,10 @@ export class Table {
       owner: undefined,
       epoch: -1,
       copies: record.holders,
+      safe: [],
+      tracked: undefined,
+      shown: undefined,
+      final: undefined,
       lists: [],
       place: 'nowhere',
       dueAt: 0 as Instant,

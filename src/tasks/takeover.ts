@@ -6,6 +6,8 @@
  * keeps silent for `inventoryMs` is not waited for any longer (but asked on: a late answer still corrects what can be
  * corrected). Only gained keys wait: a key is free when this node owned it under every ring since the last complete
  * takeover.
+ * Keys in quorum mode do not wait for a time: who must have answered for them is said by `Completeness`, and whoever is gone
+ * is asked when it is back.
  * An answer counts only between nodes with the same ring, because each answers from its own view of what the asker owns;
  * others are asked again shortly, since views converge within milliseconds.
  * Not taken: asking only the previous owner and holders. With rings that followed each other quickly there are several
@@ -16,6 +18,7 @@ import type { NodeId, TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { after, type Instant, later, NEVER } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
+import type { Completeness } from './completeness.ts'
 import type { Step } from './effects.ts'
 import type { InventoryReply } from './messages.ts'
 import type { View } from './view.ts'
@@ -44,16 +47,20 @@ export class Takeover {
   readonly #view: View
   readonly #random: Random
   readonly #inventoryMs: number
+  /** Of keys in quorum mode; absent where copies are not counted. */
+  readonly quorum: Completeness | undefined
   /** Under all of these the key must have been this node's to be free; undefined: none is. */
   #since: readonly Ring[] | undefined
-  #active = true
+  #active: boolean
   #startedAt: Instant = 0 as Instant
   #id: number
   readonly #questions = new Map<NodeId, Question>()
   /** What runs on those who have answered. */
   readonly #answers = new Map<NodeId, ReadonlySet<TaskId>>()
 
-  constructor(view: View, random: Random, inventoryMs: number) {
+  constructor(view: View, random: Random, inventoryMs: number, quorum?: Completeness) {
+    this.quorum = quorum
+    this.#active = quorum?.only !== true
     this.#view = view
     this.#random = random
     this.#inventoryMs = inventoryMs
@@ -62,6 +69,11 @@ export class Takeover {
 
   /** Are there keys that wait? */
   get active(): boolean {
+    return this.#active || this.quorum?.active === true
+  }
+
+  /** Are there keys in available mode that wait? */
+  get awaited(): boolean {
     return this.#active
   }
 
@@ -76,6 +88,7 @@ export class Takeover {
 
   /** Must this key of this node wait? */
   gates(key: string): boolean {
+    if (this.quorum?.isQuorum(key) === true) return this.quorum.gates(key)
     if (!this.#active) return false
     return this.#since === undefined || !this.#since.every(ring => ring.owner(key) === this.#view.self)
   }
@@ -87,6 +100,8 @@ export class Takeover {
 
   /** The ring has changed. True when keys wait now and members must be asked. */
   ringChanged(before: Ring | undefined, next: Ring): boolean {
+    this.quorum?.ringChanged(next)
+    if (this.quorum?.only === true) return false
     const gained = before === undefined || mayGain(before, next, this.#view.self)
     if (!gained && !this.#active) {
       this.#since = [next]
@@ -101,7 +116,7 @@ export class Takeover {
   /** Asks all live members, from the beginning. */
   begin(now: Instant): void {
     this.#id = (this.#id + 1) >>> 0
-    this.#active = true
+    this.#active = this.quorum?.only !== true
     this.#startedAt = now
     this.#answers.clear()
     this.#questions.clear()
@@ -116,6 +131,15 @@ export class Takeover {
     this.#questions.set(node, { askAt: after(now, INQUIRE_MS), heardAt: now, running: new Set() })
   }
 
+  /** Whoever is back, and has not answered what is still asked. */
+  include(now: Instant): void {
+    if (this.quorum?.question === undefined) return
+    for (const node of this.#view.others()) {
+      if (this.#questions.has(node) || this.quorum.hasAnswered(node)) continue
+      this.#questions.set(node, { askAt: now, heardAt: now, running: new Set() })
+    }
+  }
+
   /** Those who are gone drop out. */
   keepOnly(live: ReadonlySet<NodeId>): void {
     for (const node of this.#questions.keys()) if (!live.has(node)) this.#questions.delete(node)
@@ -128,7 +152,8 @@ export class Takeover {
     for (const [node, question] of this.#questions) {
       if (question.askAt > step.now.mono) continue
       question.askAt = after(step.now.mono, ASK_SILENT_MS)
-      step.sendAtOnce(node, { type: 'inventory', id: this.#id, ringChecksum: ring.checksum })
+      const more = this.quorum?.question
+      step.sendAtOnce(node, { type: 'inventory', id: this.#id, ringChecksum: ring.checksum, ...more })
     }
   }
 
@@ -148,6 +173,7 @@ export class Takeover {
     }
     this.#questions.delete(from)
     this.#answers.set(from, question.running)
+    this.quorum?.answered(from, reply.disk)
     return 'answered'
   }
 

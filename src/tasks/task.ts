@@ -136,6 +136,8 @@ export interface TaskRecord {
   readonly holders: readonly NodeId[]
   /** Rises with every change of this record at its owner; with the attempt count it orders two copies. */
   readonly revision: number
+  /** In quorum mode: the term under which its owner changed it last. A higher one is right, whatever else it says. */
+  readonly term?: number
 }
 
 export const ATTEMPTS_KEPT = 16

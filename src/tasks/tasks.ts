@@ -14,25 +14,26 @@
  * act (`Right`) is asked for by key, not by task: in quorum mode one node at most starts tasks of a key; in available mode
  * two sides of a partition may both run a task, and the merge of their records shows it.
  */
-import { unreachable } from '../base/assert.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import type { Instant, Now, WallMs } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
 import { Account, type TaskLoad } from './account.ts'
 import { Confirmations } from './confirmations.ts'
 import { Counters, type Metric, type TaskCounts, type TaskQuery } from './counts.ts'
+import { Durability, stampsOf } from './durability.ts'
 import { Step, type TasksEffect } from './effects.ts'
 import { Execution } from './execution.ts'
 import { Expiry } from './expiry.ts'
 import { Forwarding } from './forwarding.ts'
 import { Handoffs } from './handoffs.ts'
+import { Hearing } from './hearing.ts'
 import type { TasksInit } from './init.ts'
 import { Inventories } from './inventory.ts'
 import { Kept } from './kept.ts'
 import { limitsOf } from './limits.ts'
 import { Lists } from './lists.ts'
 import { Losses } from './losses.ts'
-import type { InventoryReply, TaskLinkMessage, TaskRequest } from './messages.ts'
+import type { TaskLinkMessage, TaskRequest } from './messages.ts'
 import { Missing } from './missing.ts'
 import { openRight } from './open-right.ts'
 import { pageOf, type TaskPage } from './page.ts'
@@ -42,7 +43,7 @@ import { Replication } from './replication.ts'
 import { Requests } from './requests.ts'
 import type { Right } from './right.ts'
 import { Schedule } from './schedule.ts'
-import { type Entry, Table } from './table.ts'
+import { type Entry, shownOf, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { View } from './view.ts'
@@ -64,6 +65,8 @@ export class Tasks {
   readonly #handoffs = new Handoffs()
   readonly #right: Right
   readonly #replication: Replication
+  /** Absent where nothing is in quorum mode. */
+  readonly #durability: Durability | undefined
   readonly #confirmations: Confirmations
   readonly #kept: Kept
   readonly #execution: Execution
@@ -77,6 +80,7 @@ export class Tasks {
   readonly #expiry: Expiry
   readonly #missing: Missing
   readonly #account: Account
+  readonly #hearing: Hearing
   /** Pauses have ended that this step could not get to. */
   #dueLeft = false
   /** There may be more settled records to drop than this step could. */
@@ -100,13 +104,18 @@ export class Tasks {
     const counters = this.#counters
     this.#wall = now.wall
     const right = init.right ?? openRight(() => this.#wall)
-    const replication = new Replication(table, counters, random.uint32())
-    const takeover = new Takeover(view, random.fork(), config.inventoryMs)
-    const forwarding = new Forwarding(view, counters, config.forwardMs, random)
+    const replication = new Replication(table, counters, random.uint32(), stampsOf(view, right))
+    const { epochs } = right
+    const counting = { view, table, replication, counters, config, right, fences: init.fences ?? [] }
+    const durability = epochs && new Durability({ ...counting, epochs })
+    const takeover = new Takeover(view, random.fork(), config.inventoryMs, durability?.completeness)
+    const isCounted = (key: string) => epochs?.isQuorum(key) === true
+    const forwarding = new Forwarding(view, counters, config.forwardMs, random, isCounted)
     const confirmations = new Confirmations(right, counters)
     const kept = new Kept(view, schedule, replication)
-    const shared = { view, table, schedule, replication, counters, config, right }
-    this.#records = new Records(view, table, replication, this.#handoffs)
+    const copies = durability?.copies
+    const shared = { view, table, schedule, replication, counters, config, right, copies }
+    this.#records = new Records(view, table, replication, this.#handoffs, durability)
     const changes = { records: this.#records, kept, handoffs: this.#handoffs }
     const execution = new Execution({ ...shared, ...changes, random: random.fork() })
     const expiry = new Expiry({ ...shared, ...changes, takeover })
@@ -119,20 +128,31 @@ export class Tasks {
     this.#missing = new Missing(schedule, limits, serving)
     this.#right = right
     this.#replication = replication
+    this.#durability = durability
     this.#takeover = takeover
     this.#forwarding = forwarding
     this.#confirmations = confirmations
     this.#kept = kept
     this.#execution = execution
     this.#work = work
-    this.#inventories = new Inventories(view, table, schedule)
+    const noting = epochs && durability && { epochs, fences: durability.fences }
+    this.#inventories = new Inventories(view, table, schedule, noting)
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
-    const asked = { work, forwarding, confirmations, takeover, expiry, limits, types, serving, phase }
-    this.#requests = new Requests({ ...shared, ...asked, check })
-    this.#account = new Account({ ...shared, ...changes, ...asked })
+    const answering = { takeover, records: this.#records, work, forwarding, confirmations, check, serving, phase }
+    this.#requests = new Requests({ ...shared, ...answering })
+    const asked = { takeover, inventories: this.#inventories, placing: this.#placing, durability }
+    this.#hearing = new Hearing({ ...shared, ...asked, work, forwarding, kept, requests: this.#requests })
+    const told = { forwarding, confirmations, takeover, durability, expiry, limits, types, serving, phase }
+    this.#account = new Account({ ...shared, ...changes, ...told })
     this.#inherited = records.map(record => table.add(record))
+    for (const entry of this.#inherited) {
+      if (!isCounted(entry.key)) continue
+      // That others have it is known when they say so.
+      entry.safe = [view.self]
+      entry.copies = []
+    }
   }
 
   /**
@@ -185,7 +205,7 @@ export class Tasks {
 
   message(from: NodeId, message: TaskLinkMessage, now: Now): TasksEffect[] {
     const step = this.#begin(now)
-    this.#hear(from, message, step)
+    this.#hearing.hear(from, message, step)
     return this.#finish(step)
   }
 
@@ -199,6 +219,7 @@ export class Tasks {
   persisted(mark: number, now: Now): TasksEffect[] {
     const step = this.#begin(now)
     this.#confirmations.persisted(mark, step)
+    this.#durability?.copies.persisted(mark, step)
     return this.#finish(step)
   }
 
@@ -234,7 +255,10 @@ export class Tasks {
 
   /** Nothing runs here any more, and every change made here is on another disk, if there is another. */
   drained(): boolean {
-    return this.#schedule.running === 0 && this.#replication.unsafe === 0 && !this.#placing.scanning
+    const handedOver = this.#durability?.released !== false
+    return (
+      this.#schedule.running === 0 && this.#replication.unsafe === 0 && !this.#placing.scanning && handedOver
+    )
   }
 
   /** Changed records that no other disk is known to have. */
@@ -257,6 +281,7 @@ export class Tasks {
     this.#missing.tell(step)
     this.#replication.tick(now.mono)
     this.#forwarding.tick(step)
+    this.#durability?.copies.tick(step)
     return this.#finish(step)
   }
 
@@ -277,12 +302,18 @@ export class Tasks {
   }
 
   get(id: TaskId): TaskRecord | undefined {
-    return this.#table.get(id)?.record
+    const entry = this.#table.get(id)
+    return entry && shownOf(entry)
+  }
+
+  /** The end of a task, where this node may tell it for good; in quorum mode only. */
+  final(id: TaskId): TaskRecord | undefined {
+    return this.#table.get(id)?.final
   }
 
   /** At most 100. */
   ofKey(key: string): readonly TaskRecord[] {
-    return this.#table.ofKey(key, SHOWN_OF_KEY_MAX).map(entry => entry.record)
+    return this.#table.ofKey(key, SHOWN_OF_KEY_MAX).map(shownOf)
   }
 
   page(query: TaskQuery): TaskPage {
@@ -312,51 +343,6 @@ export class Tasks {
     return new Step(now)
   }
 
-  #hear(from: NodeId, message: TaskLinkMessage, step: Step): void {
-    switch (message.type) {
-      case 'forward':
-        this.#requests.forwarded(from, message, step)
-        break
-      case 'forward-reply':
-        this.#forwarding.replied(from, message.id, message.reply, step)
-        break
-      case 'replicate':
-        for (const record of message.records) this.#work.learn(record, from, step)
-        step.send(from, { type: 'replicated', batch: message.batch })
-        break
-      case 'replicated':
-        this.#acknowledged(from, message.batch, step)
-        break
-      case 'inventory':
-        this.#inventories.asked(from, message, !this.#placing.scanning, step)
-        break
-      case 'inventory-reply':
-        this.#inventoryReplied(from, message, step)
-        break
-      default:
-        unreachable(message)
-    }
-  }
-
-  #acknowledged(from: NodeId, batch: number, step: Step): void {
-    const copies = this.#replication.acknowledged(from, batch)
-    if (copies === undefined) this.#counters.add('replies_unknown')
-    else {
-      this.#work.acknowledged(from, copies, step)
-      this.#kept.acknowledged(from, copies)
-    }
-  }
-
-  #inventoryReplied(from: NodeId, reply: InventoryReply, step: Step): void {
-    const kind = this.#takeover.answer(from, reply, step.now.mono)
-    if (kind === 'stale') this.#counters.add('replies_unknown')
-    // Also a late page tells the truth; only what runs is a matter of the moment.
-    for (const record of reply.records) this.#work.learn(record, from, step)
-    if (kind !== 'answered' || this.#takeover.active) return
-    this.#work.recheckElsewhere(node => node === from, step)
-    if (!this.#placing.releasing) this.#takeover.forgetAnswers()
-  }
-
   /** This node may act for more keys than before: what waited for that is looked at again. */
   #renewed(step: Step): void {
     if (this.#right.version === this.#rightVersion) return
@@ -372,7 +358,8 @@ export class Tasks {
     this.#renewed(step)
     const offersLeft = this.#schedule.release(LOOKS_MAX)
     const looksLeft = this.#phase === 'open' && this.#work.start(step)
-    this.#startsLeft = looksLeft || offersLeft
+    const countsLeft = this.#durability?.follow(this.#placing, step) === true
+    this.#startsLeft = looksLeft || offersLeft || countsLeft
     this.#surplusLeft = this.#work.trim(step)
     this.#inventories.flush(step)
     this.#replication.flush(step)

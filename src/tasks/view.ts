@@ -4,14 +4,15 @@ import type { Ring } from '../ring/ring.ts'
 /** Whom this node sees at the moment, and what the ring made of it. The parts of the room share one. */
 export class View {
   readonly self: NodeId
-  readonly #replicas: number
+  /** Holders of a key, where there are so many members. */
+  readonly replicas: number
   #ring: Ring | undefined
   #live: ReadonlySet<NodeId>
   #epoch = 0
 
   constructor(self: NodeId, replicas: number) {
     this.self = self
-    this.#replicas = replicas
+    this.replicas = replicas
     this.#live = new Set([self])
   }
 
@@ -38,13 +39,18 @@ export class View {
     return true
   }
 
+  /** Everything is to be placed anew, although the ring is the same. */
+  renew(): void {
+    this.#epoch++
+  }
+
   owner(key: string): NodeId | undefined {
     return this.#ring?.owner(key)
   }
 
   /** Who should hold the key's records, owner first. */
   holders(key: string): readonly NodeId[] {
-    return this.#ring?.preferenceList(key, this.#replicas) ?? []
+    return this.#ring?.preferenceList(key, this.replicas) ?? []
   }
 
   /** Everybody else one can talk to. */

@@ -8,6 +8,7 @@
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
+import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { type Execution, FENCE_MS } from './execution.ts'
@@ -49,6 +50,8 @@ export interface WorkParts {
   readonly right: Right
   readonly expiry: Expiry
   readonly losses: Losses
+  /** Where copies are counted in quorum mode. */
+  readonly copies?: Copies | undefined
 }
 
 export class Work {
@@ -65,6 +68,7 @@ export class Work {
     const owner = holders === undefined ? view.owner(entry.key) : holders[0]
     this.#time(entry, owner, step)
     table.assign(entry, owner, view.epoch)
+    if (owner !== view.self) this.#parts.copies?.give(entry, step)
     if (entry.place !== 'here' && owner === view.self && takeover.gates(entry.key)) {
       if (entry.place === 'gated') return
       schedule.clear(entry)
@@ -72,7 +76,7 @@ export class Work {
       schedule.gate(entry)
       return
     }
-    this.#cover(entry)
+    this.#cover(entry, step)
     this.#schedule(entry, step)
   }
 
@@ -87,14 +91,18 @@ export class Work {
     return entry
   }
 
-  /** A copy that another node has sent. */
-  learn(record: TaskRecord, from: NodeId, step: Step): void {
+  /**
+   * A copy that another node has sent.
+   *
+   * @param onDisk it is on that node's disk
+   */
+  learn(record: TaskRecord, from: NodeId, step: Step, onDisk = false): void {
     const { table, view } = this.#parts
     const known = table.get(record.spec.id)
     if (known === undefined) {
       this.#parts.records.overlaps.note(undefined, record)
       const entry = table.add(record)
-      step.write(record)
+      this.#parts.records.took(entry, onDisk ? [from] : [], step)
       entry.copies = view.owner(entry.key) === view.self ? [from] : [...record.holders, from]
       this.place(entry, step)
       if (entry.place === 'gated') entry.copies = [from]
@@ -102,7 +110,7 @@ export class Work {
     }
     if (known.epoch !== view.epoch) this.place(known, step)
     if (this.#conflicts(known, record, from, step)) return
-    this.#merge(known, record, from, step)
+    this.#merge(known, record, from, onDisk, step)
   }
 
   /** Fills the free slots with what is ready and may be acted for. True when there may be more to look at. */
@@ -143,6 +151,8 @@ export class Work {
     for (const entry of entries) {
       const open = entry.record.attempts.filter(attempt => attempt.outcome === undefined)
       if (entry.record.state !== 'running' || entry.place === 'here') continue
+      // Only its owner says so, under a term of its own.
+      if (this.#isCounted(entry)) continue
       if (open.some(attempt => attempt.node === self) && open.every(attempt => attempt.node === self)) {
         this.#parts.losses.lose(entry, step)
       }
@@ -151,16 +161,21 @@ export class Work {
 
   /** The takeover is complete: what waited for it goes on, at most `max` tasks now. Returns how many did. */
   release(max: number, step: Step): number {
-    const { schedule } = this.#parts
+    const { schedule, takeover } = this.#parts
     let released = 0
     for (const entry of schedule.gated) {
       if (released === max) break
-      schedule.clear(entry)
-      this.#cover(entry)
-      this.#schedule(entry, step)
+      if (takeover.gates(entry.key)) continue
+      this.releaseOne(entry, step)
       released++
     }
     return released
+  }
+
+  releaseOne(entry: Entry, step: Step): void {
+    this.#parts.schedule.clear(entry)
+    this.#cover(entry, step)
+    this.#schedule(entry, step)
   }
 
   /** Looks again at what these nodes are said to run. */
@@ -170,15 +185,22 @@ export class Work {
   }
 
   /** `from` has these records on its disk. Those that this node should not hold may go once enough of those who should do. */
-  acknowledged(from: NodeId, copies: readonly (readonly [TaskId, number])[], step: Step): void {
-    const { view, counters, records } = this.#parts
+  acknowledged(from: NodeId, copies: readonly TaskRecord[], step: Step): void {
+    const { view, counters, records, replication, right } = this.#parts
     if (view.ring?.has(view.self) !== true) return
-    for (const [task, revision] of copies) {
+    for (const copied of copies) {
+      const { revision } = copied
+      const task = copied.spec.id
       const entry = this.#parts.table.get(task)
       if (entry === undefined || entry.epoch !== view.epoch) continue
       if (entry.place !== 'nowhere' || entry.lists.length > 0 || entry.record.revision !== revision) continue
       const holders = view.holders(entry.key)
       if (holders.includes(view.self)) continue
+      // A ring of which nobody would be told must not be the only one that has it.
+      if (this.#isCounted(entry) && right.epochs?.noted(view.ring.checksum) !== true) {
+        replication.again(from, [copied], step.now.mono)
+        continue
+      }
       const copy = { task, revision, epoch: view.epoch }
       if (!records.strays.confirmed(copy, from, records.strays.heirsOf(holders))) continue
       records.erase(entry, step)
@@ -191,7 +213,7 @@ export class Work {
     const { table, config, counters } = this.#parts
     let dropped = 0
     for (const entry of table.surplus(config.settledMax, TRIM_MAX)) {
-      if (entry.place !== 'nowhere') continue
+      if (entry.place !== 'nowhere' || this.#isOwed(entry)) continue
       this.#parts.records.erase(entry, step)
       dropped++
     }
@@ -204,10 +226,11 @@ export class Work {
    * Sees to it that those who should hold the record get it: as owner all holders, as another holder the owner, as none
    * of them the heirs. Who is gone no longer counts as having it, since what was under way to it was dropped.
    */
-  #cover(entry: Entry): void {
+  #cover(entry: Entry, step: Step): void {
     const { view, replication, records } = this.#parts
     const { record } = entry
     if (record.revision === 0) return
+    if (this.#isCounted(entry)) this.#parts.copies?.check(entry, step)
     const holders = view.holders(entry.key)
     const [owner] = holders
     if (owner === undefined) return
@@ -237,7 +260,22 @@ export class Work {
     else schedule.delay(entry, after(step.now.mono, pauseMsOf(record, step.now.wall)))
   }
 
+  #isCounted({ key }: Entry): boolean {
+    return this.#parts.right.epochs?.isQuorum(key) === true
+  }
+
+  /** Where copies are counted, an end is kept until all who may have an older copy have it. */
+  #isOwed(entry: Entry): boolean {
+    const { view, copies } = this.#parts
+    if (copies === undefined || entry.owner !== view.self || !this.#isCounted(entry)) return false
+    return copies.count(entry) < view.holders(entry.key).length
+  }
+
   #awaitOrLose(entry: Entry, step: Step): void {
+    if (this.#isCounted(entry) && this.#parts.takeover.gates(entry.key)) {
+      this.#parts.schedule.gate(entry)
+      return
+    }
     const node = this.#runsAt(entry, step)
     if (node !== undefined) this.#parts.schedule.awaitFrom(entry, node)
     else {
@@ -284,7 +322,8 @@ export class Work {
   #begin(entry: Entry, step: Step): boolean {
     const { schedule, execution, handoffs } = this.#parts
     const leave = this.#leave(entry, step)
-    if (leave === undefined) schedule.withhold(entry.key)
+    const gated = leave !== undefined && this.#isCounted(entry) && this.#parts.takeover.gates(entry.key)
+    if (leave === undefined || gated) schedule.withhold(entry.key)
     else if (leave.until <= after(step.now.mono, FENCE_MS)) return false
     else {
       schedule.clear(entry)
@@ -295,23 +334,23 @@ export class Work {
     return true
   }
 
-  #merge(entry: Entry, record: TaskRecord, from: NodeId, step: Step): void {
-    const { view, replication } = this.#parts
+  #merge(entry: Entry, record: TaskRecord, from: NodeId, onDisk: boolean, step: Step): void {
+    const { view, replication, records, copies } = this.#parts
     const merged = mergeRecords(entry.record, record)
     const news = merged !== entry.record
     const theirsIsWhole = mergeRecords(record, entry.record) === record
     if (news) {
       if (overlaps(merged.attempts) && !overlaps(entry.record.attempts)) this.#sawOverlap(merged, step)
-      this.#parts.records.put(entry, merged)
-      step.write(merged)
-    }
+      records.put(entry, merged)
+      records.took(entry, theirsIsWhole && onDisk ? [from] : [], step)
+    } else if (theirsIsWhole && onDisk && this.#isCounted(entry)) copies?.found(from, entry, step)
     if (news || theirsIsWhole) replication.merged(merged, theirsIsWhole)
     // As owner, who had the copy of before has not got the one of now.
     const known = entry.owner !== view.self ? merged.holders : news ? [] : entry.copies
     const others = known.filter(node => node !== from)
     entry.copies = theirsIsWhole ? [...others, from] : others
     if (entry.place === 'gated') return
-    this.#cover(entry)
+    this.#cover(entry, step)
     if (news) this.#schedule(entry, step)
   }
 

@@ -8,7 +8,7 @@ import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
 import type { Now } from '../../src/base/time.ts'
 import { CLOCK_RATE_MARGIN, type GrantsConfig, grantsDefaults } from '../../src/grants/config.ts'
-import type { VoterList } from '../../src/grants/messages.ts'
+import type { StoredNotes, VoterList } from '../../src/grants/messages.ts'
 import { type MembershipConfig, membershipDefaults } from '../../src/membership/config.ts'
 import type { MemberRecord } from '../../src/membership/member.ts'
 import type { ControlRequest } from '../../src/node/control.ts'
@@ -16,6 +16,7 @@ import type { NodeInit } from '../../src/node/init.ts'
 import { Node } from '../../src/node/node.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
 import { tasksDefaults } from '../../src/tasks/config.ts'
+import { fencesOf } from '../../src/tasks/fences.ts'
 import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import type { ClockOptions } from './clock.ts'
 import { REAP_MS_MAX } from './executor.ts'
@@ -131,7 +132,10 @@ export class Cluster {
           top: kept.get('top') as number | undefined,
           voters: kept.get('voters') as VoterList | undefined,
           promiseMs: kept.get('promiseMs') as number | undefined,
+          notes: kept.get('notes') as StoredNotes | undefined,
+          disk: kept.get('disk') as string | undefined,
         },
+        fences: fencesOf([...kept].map(([key, value]) => ({ key, value }))),
         check: () => undefined,
         records: [...rows.keys()].sort().map(key => rows.get(key) as TaskRecord),
         seed: this.#random.uint32(),

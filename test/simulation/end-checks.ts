@@ -58,6 +58,7 @@ export class EndChecks {
 
   check(): void {
     const running = this.#cluster.world.hosts.filter(host => host.process !== undefined)
+    if (this.#schedule.mode === 'quorum') this.#checkKept(running)
     for (const host of running) this.#checkView(host, running)
     this.#checkRings(running)
     for (const farewell of this.#farewells) this.#checkFarewell(farewell)
@@ -100,6 +101,33 @@ export class EndChecks {
     this.#findings.fail('a leave is a leave', host.name, `has ${leaver.name} as ${record.status}`)
   }
 
+  /** Disks lost in the whole run. */
+  get #wipes(): number {
+    return this.#cluster.world.hosts.reduce((sum, { disk }) => sum + disk.wipes, 0)
+  }
+
+  /** Hosts that did not leave for good. */
+  get #present(): number {
+    return this.#cluster.world.hosts.filter(host => !host.left).length
+  }
+
+  /** What two disks had is on one at least, and whoever owns it knows it. */
+  #checkKept(running: readonly Host[]): void {
+    const { hosts } = this.#cluster.world
+    if (this.#wipes > 1) return
+    for (const task of this.#accepted.keys()) {
+      if (hosts.some(({ disk }) => disk.rows('tasks').has(task))) continue
+      this.#findings.fail('nothing accepted is forgotten', undefined, `${task} is on no disk`)
+    }
+    if (running.length < this.#present) return
+    for (const host of running) {
+      const node = this.#cluster.nodeOf(host)
+      if (node?.phase !== 'ready' || !node.tasks.counts().takingOver) continue
+      const missing = node.tasks.metrics().find(({ name }) => name === 'takeover_missing')?.samples[0]?.value
+      this.#findings.fail('takeovers end', host.name, `it still asks, ${missing} may be missing`)
+    }
+  }
+
   #checkTasks(running: readonly Host[]): void {
     if (running.length === 0) return
     const tasks = new Set<string>()
@@ -121,7 +149,9 @@ export class EndChecks {
     }
     for (const [id, { disks, wipes }] of this.#accepted) {
       const survivors = disks.filter((host, i) => host.disk.wipes === wipes[i] && host.process !== undefined)
-      if (survivors.length < disks.length) continue
+      // In quorum mode it lies on two disks, of which one may be lost; but all that are left must be there to be asked.
+      const counted = this.#schedule.mode === 'quorum' && this.#wipes <= 1 && running.length === this.#present
+      if (survivors.length < disks.length && !counted) continue
       const states = stateOf(id)
       if (!states.includes('succeeded') && !this.#isExcused(id, states)) {
         this.#findings.fail(

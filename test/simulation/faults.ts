@@ -225,9 +225,11 @@ export class Faults {
   /** Without a quorum of voters nobody would act, and before there is a list all that are expected have to make it. */
   #revive(): void {
     const { revived, expectedNodes } = this.#schedule.voters
+    // In quorum mode only whoever has heard from nearly all goes on with what it took over.
+    const counted = this.#schedule.mode === 'quorum'
     const everyone = expectedNodes !== undefined && !this.#hasVoterList()
     for (const host of this.#world.hosts) {
-      if (!everyone && !revived.includes(host.index)) continue
+      if (!everyone && !(counted && !host.left) && !revived.includes(host.index)) continue
       if (host.process === undefined && !host.startWaits) this.#world.start(host)
     }
   }

@@ -23,6 +23,13 @@ export const INVARIANTS = {
   'accepted is on a disk': 'When a submission is answered, some disk has its record.',
   'nothing accepted is lost':
     'A record that was accepted is on a live disk at the end, if its disks survive.',
+  'as many disks as were told':
+    'In quorum mode an accepted task lies on as many disks as the answer says, and on two where there are two.',
+  'nothing accepted is forgotten':
+    'In quorum mode some disk has every accepted task at the end, if one disk at most was lost.',
+  'an end that was told stays':
+    'In quorum mode whatever a node may tell of the end of a task, all that tell it later say the same.',
+  'takeovers end': 'In quorum mode, once all nodes are back, every key of a node comes to be complete.',
   'every listed task succeeds': 'At the end every task of the shared list has a succeeded record.',
   'calm runs each task once': 'Without faults no task runs to success twice.',
   'one node executes for a key': 'In quorum mode no two nodes execute for one key at one moment.',

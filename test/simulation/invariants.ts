@@ -2,7 +2,7 @@
  * Holds a run to what must hold. Safety is checked while it goes on: after every effect or step where that is cheap, else
  * four times a virtual second. Liveness is checked at the end, after a quiet period (`end-checks.ts`).
  */
-import type { NodeId, RequestId } from '../../src/base/ids.ts'
+import { asTaskId, type NodeId, type RequestId } from '../../src/base/ids.ts'
 import { membershipDefaults } from '../../src/membership/config.ts'
 import type { MemberRecord } from '../../src/membership/member.ts'
 import type { Claim } from '../../src/membership/messages.ts'
@@ -47,6 +47,8 @@ interface Rate {
   dials: number
 }
 
+type Reply = Extract<Effect, { kind: 'reply' }>['reply']
+
 export class Invariants implements WorldProbe {
   readonly #cluster: Cluster
   readonly #schedule: Schedule
@@ -63,6 +65,9 @@ export class Invariants implements WorldProbe {
   readonly #leaves = new Map<Process, { host: Host; awakeMs: number }>()
   /** Accusations that were right when first made; they may be said again, late, by one who stood still meanwhile. */
   readonly #accusations = new Set<string>()
+
+  /** The end of each task, as some node might tell it first. */
+  readonly #ends = new Map<string, string>()
 
   /** Who wrongly takes whom for dead, as was counted. */
   readonly #wrong = new Set<string>()
@@ -273,7 +278,37 @@ export class Invariants implements WorldProbe {
     const disks = this.#cluster.world.hosts.filter(host => host.disk.rows('tasks').has(task))
     if (disks.length === 0)
       this.#fail('accepted is on a disk', process, `${task} was accepted and no disk has it`)
+    if (this.#schedule.mode === 'quorum') this.#checkCopies(process, task, effect.reply, disks)
     this.#end.accepted(task, disks)
+  }
+
+  /** A disk that was lost meanwhile is excused. */
+  #checkCopies(by: Process, task: string, reply: Reply, disks: readonly Host[]): void {
+    const { hosts } = this.#cluster.world
+    if (!reply.ok || !('durableCopies' in reply) || hosts.some(({ disk }) => disk.wipes > 0)) return
+    const least = Math.min(2, this.#cluster.nodeIn(by)?.ring.members.length ?? 0)
+    if (disks.length >= Math.max(least, reply.durableCopies)) return
+    const names = disks.map(({ name }) => name).join(', ')
+    const told = `told of ${reply.durableCopies} copies`
+    this.#fail('as many disks as were told', by, `${task} was accepted, ${told}, and is on ${names}`)
+  }
+
+  /** Whatever may be told of the end of a task is the same, whoever tells it and when. */
+  #checkEnds(): void {
+    const { hosts } = this.#cluster.world
+    for (const host of hosts) {
+      const node = this.#cluster.nodeOf(host)
+      if (node === undefined) continue
+      for (const task of host.disk.rows('tasks').keys()) {
+        const final = node.tasks.final(asTaskId(task))
+        if (final === undefined) continue
+        const { state, settledAt, result } = final
+        const end = JSON.stringify([state, settledAt, result])
+        const told = this.#ends.get(task)
+        if (told === undefined) this.#ends.set(task, end)
+        else if (told !== end) this.#fail('an end that was told stays', host, `${task}: ${told}, then ${end}`)
+      }
+    }
   }
 
   #poll(): void {
@@ -291,6 +326,7 @@ export class Invariants implements WorldProbe {
     this.#cluster.world.collector.lookAgain()
     this.#checkLeaves()
     this.#checkMinorities()
+    if (this.#schedule.mode === 'quorum') this.#checkEnds()
     if (now >= this.#schedule.quietAt && this.#acting !== undefined) {
       const gapMs = this.#acting.longestGap(this.#schedule.quietAt)
       this.#tally.worst('ms without an actor in the quiet', gapMs)

@@ -44,7 +44,7 @@ test('a change goes out behind the disk, once, and is safe when it is acknowledg
   const sent = flush(0)
   assert.equal(sent.length, 1)
   assert.deepEqual(flush(10), [])
-  assert.deepEqual(replication.acknowledged(peer, sent[0]?.batch as number), [['t0', 1]])
+  assert.deepEqual(replication.acknowledged(peer, sent[0]?.batch as number)?.records, records)
   assert.equal(replication.unsafe, 0)
   assert.equal(replication.pending, 0)
 })

@@ -27,6 +27,10 @@ export const CONTROL_ERRORS: readonly ErrorCode[] = ASKED
 export const LOOKUP_ERRORS: readonly ErrorCode[] = [
   'TASK_UNKNOWN',
   'NOT_READY',
+  'NOT_ACTING',
+  'TAKEOVER_INCOMPLETE',
+  'TOO_FEW_COPIES',
+  'RIGHT_ENDED',
   'OWNER_UNREACHABLE',
   ...ASKED,
 ]
@@ -41,6 +45,8 @@ export const SUBMIT_ERRORS: readonly ErrorCode[] = [
   'NOT_READY',
   'NO_OWNER',
   'NOT_ACTING',
+  'TAKEOVER_INCOMPLETE',
+  'TOO_FEW_COPIES',
   'RIGHT_ENDED',
   'OWNER_UNREACHABLE',
   'TOO_MANY_HOPS',

@@ -84,6 +84,9 @@ export const RUNNING_MAX = 20_000
 export const PROBLEMS_MAX = 1_000
 export const EXCEPTIONS_MAX = 1_000
 export const SCOPES_MAX = 8
+/** Kept keys that a takeover leaves out: those of 64 members that keep as many as one may. */
+export const WITHOUT_MAX = 16_384
+export const SINCE_MAX = 16
 export const VOTER_NAMES_MAX = 64
 
 /** Weight of a ring member. */

@@ -9,26 +9,25 @@
  */
 import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../../base/errors.ts'
-import {
-  KEY_BYTES_MAX,
-  NODE_ID_PATTERN,
-  type NodeId,
-  type PeerId,
-  type RequestId,
-  TASK_ID_PATTERN,
-  type TaskId,
-} from '../../base/ids.ts'
-import type { WallMs } from '../../base/time.ts'
-import { KEEPS_MAX } from '../../grants/messages.ts'
 import { SUMMARY_BUCKETS, TYPES_MAX } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
 import { ATTEMPTS_KEPT, type Json, PLACEMENTS } from '../../tasks/task.ts'
 import {
+  grant,
+  grantRefused,
+  renew,
+  ringAsk,
+  ringTell,
+  topAsk,
+  topTell,
+  votersPrepare,
+  votersPromise,
+  votersTell,
+} from './grants-schema.ts'
+import {
   ADDRESS_CHARS_MAX,
   ADDRESSES_MAX,
   CLAIMS_MAX,
-  DETAIL_CHARS_MAX,
-  EXCEPTIONS_MAX,
   HOLDERS_MAX,
   INCARNATION_MAX,
   JSON_DEPTH_MAX,
@@ -36,32 +35,11 @@ import {
   PROBLEMS_MAX,
   RECORDS_MAX,
   RUNNING_MAX,
-  SCOPES_MAX,
-  SHORT_CHARS_MAX,
-  VOTER_NAMES_MAX,
-  WEIGHT_MAX,
+  SINCE_MAX,
+  WITHOUT_MAX,
 } from './limits.ts'
+import { count, detail, key, nodeId, peerId, requestId, short, taskId, wallMs } from './schema-parts.ts'
 
-/** A checked text under the name that the core gives it. */
-const named = <T extends string>(schema: z.ZodType<string>) => schema as unknown as z.ZodType<T>
-
-const nodeId = named<NodeId>(z.string().max(SHORT_CHARS_MAX).regex(NODE_ID_PATTERN))
-const peerId = named<PeerId>(
-  z
-    .string()
-    .max(SHORT_CHARS_MAX)
-    .regex(/^[1-9A-HJ-NP-Za-km-z]{20,}$/),
-)
-const taskId = named<TaskId>(z.string().regex(TASK_ID_PATTERN))
-const requestId = named<RequestId>(z.string().min(1).max(SHORT_CHARS_MAX))
-const wallMs = z.number().nonnegative() as unknown as z.ZodType<WallMs>
-const key = z
-  .string()
-  .max(KEY_BYTES_MAX)
-  .refine(text => Buffer.byteLength(text) <= KEY_BYTES_MAX)
-const short = z.string().max(SHORT_CHARS_MAX)
-const detail = z.string().max(DETAIL_CHARS_MAX)
-const count = z.int().nonnegative()
 const share = z.number().min(0).max(1)
 const incarnation = count.max(INCARNATION_MAX)
 const json = z.custom<Json>(value => value !== undefined && isShallow(value, JSON_DEPTH_MAX))
@@ -232,6 +210,7 @@ const record = z.object({
   error: attemptError.exactOptional(),
   holders: z.array(nodeId).max(HOLDERS_MAX),
   revision: count,
+  term: count.exactOptional(),
 })
 const records = z.array(record).max(RECORDS_MAX)
 
@@ -254,9 +233,30 @@ const reply = z.discriminatedUnion('ok', [
 ])
 const forward = z.object({ type: z.literal('forward'), id: requestId, hops: count, request })
 const forwardReply = z.object({ type: z.literal('forward-reply'), id: requestId, reply })
-const replicate = z.object({ type: z.literal('replicate'), batch: count, records })
-const replicated = z.object({ type: z.literal('replicated'), batch: count })
-const inventory = z.object({ type: z.literal('inventory'), id: count, ringChecksum: short })
+const replicate = z.object({
+  type: z.literal('replicate'),
+  batch: count,
+  records,
+  ring: short.exactOptional(),
+  terms: z.array(count).max(RECORDS_MAX).exactOptional(),
+})
+const replicated = z.object({
+  type: z.literal('replicated'),
+  batch: count,
+  counted: z.boolean().exactOptional(),
+  refused: z
+    .array(z.tuple([count, count]))
+    .max(RECORDS_MAX)
+    .exactOptional(),
+})
+const inventory = z.object({
+  type: z.literal('inventory'),
+  id: count,
+  ringChecksum: short,
+  term: count.exactOptional(),
+  without: z.array(key).max(WITHOUT_MAX).exactOptional(),
+  since: z.array(short).max(SINCE_MAX).exactOptional(),
+})
 const inventoryReply = z.object({
   type: z.literal('inventory-reply'),
   id: count,
@@ -264,81 +264,7 @@ const inventoryReply = z.object({
   records,
   running: z.array(taskId).max(RUNNING_MAX),
   done: z.boolean(),
-})
-
-const ringName = short
-const scope = z.object({ ring: ringName, leaving: z.boolean(), keeps: z.array(key).max(KEEPS_MAX) })
-/** So that a token fits 64 bits: the year 6429. One above it would be nobody's to overtake. */
-const term = count.max(2 ** 47 - 1)
-const renew = z.object({
-  type: z.literal('renew'),
-  session: count,
-  seq: count,
-  scope,
-  voters: z.object({ version: count, hash: short }),
-  term,
-})
-const grant = z.object({
-  type: z.literal('grant'),
-  session: count,
-  seq: count,
-  scope,
-  exceptions: z
-    .array(z.object({ node: nodeId.optional(), scopes: z.array(scope).max(SCOPES_MAX) }))
-    .max(EXCEPTIONS_MAX),
-  promiseMs: z.number().positive(),
-  top: term,
-  termTaken: z.boolean(),
-})
-const grantRefused = z.object({
-  type: z.literal('grant-refused'),
-  session: count,
-  seq: count,
-  reason: z.enum(['ring', 'voters', 'session', 'silent', 'not-a-voter']),
-  ring: ringName,
-})
-const ringAsk = z.object({ type: z.literal('ring-ask'), checksum: ringName })
-const ringTell = z.object({
-  type: z.literal('ring-tell'),
-  checksum: ringName,
-  members: z.array(z.object({ id: nodeId, weight: z.number().positive().max(WEIGHT_MAX) })).max(MEMBERS_MAX),
-})
-const names = z.array(nodeId).max(VOTER_NAMES_MAX)
-const ballot = z.object({ round: count, by: nodeId })
-const voterList = z.object({
-  version: count,
-  names,
-  previous: names.optional(),
-  fixed: z.boolean(),
-  root: short.exactOptional(),
-  ballot: ballot.exactOptional(),
-  floor: term.exactOptional(),
-})
-const votersTell = z.object({
-  type: z.literal('voters'),
-  list: voterList.optional(),
-  firm: z.boolean(),
-  top: term,
-  promiseMs: z.number().positive(),
-})
-const votersPrepare = z.object({
-  type: z.literal('voters-prepare'),
-  version: count,
-  root: short,
-  ballot,
-})
-const votersPromise = z.object({
-  type: z.literal('voters-promise'),
-  ballot,
-  promised: ballot,
-  accepted: voterList.optional(),
-})
-const topAsk = z.object({ type: z.literal('top-ask') })
-const topTell = z.object({
-  type: z.literal('top-tell'),
-  top: term,
-  known: z.boolean(),
-  voters: z.object({ version: count, hash: short }).optional(),
+  disk: short.exactOptional(),
 })
 
 /** Everything that may come over a link. */

@@ -47,6 +47,11 @@ export function tasksOptions(cores: number): readonly Option[] {
       'How the node of a task without key and id is chosen when the task does not say; see Tasks.',
     ),
     option(
+      'durability',
+      whole(1, 3),
+      'Disks that must have a change in quorum mode before it counts, of the three nodes that hold a record. One less may be lost at once and nothing accepted is. Set the same on all nodes.',
+    ),
+    option(
       'minMembers',
       whole(1, 10_000),
       'No task starts before this many members are alive, this node included. Raise it so that the first node up does not run everything.',

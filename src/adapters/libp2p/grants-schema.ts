@@ -1,0 +1,94 @@
+/** The shape of what nodes say to each other about the right to act; see `schema.ts`. */
+import { z } from 'zod'
+import { DISKS_MAX, KEEPS_MAX, NOTES_MAX } from '../../grants/messages.ts'
+import { EXCEPTIONS_MAX, MEMBERS_MAX, SCOPES_MAX, VOTER_NAMES_MAX, WEIGHT_MAX } from './limits.ts'
+import { count, key, nodeId, short } from './schema-parts.ts'
+
+const ringName = short
+const scope = z.object({ ring: ringName, leaving: z.boolean(), keeps: z.array(key).max(KEEPS_MAX) })
+/** So that a token fits 64 bits: the year 6429. One above it would be nobody's to overtake. */
+const term = count.max(2 ** 47 - 1)
+export const renew = z.object({
+  type: z.literal('renew'),
+  session: count,
+  seq: count,
+  scope,
+  voters: z.object({ version: count, hash: short }),
+  term,
+  disk: short.exactOptional(),
+  known: count.exactOptional(),
+  done: count.exactOptional(),
+})
+const notes = z.object({
+  seq: count,
+  since: count.exactOptional(),
+  lost: z.boolean(),
+  rings: z.array(z.object({ seq: count, ring: ringName })).max(NOTES_MAX),
+  disks: z
+    .array(z.object({ node: nodeId, disk: short, seq: count, born: z.boolean() }))
+    .max(DISKS_MAX),
+})
+export const grant = z.object({
+  type: z.literal('grant'),
+  session: count,
+  seq: count,
+  scope,
+  exceptions: z
+    .array(z.object({ node: nodeId.optional(), scopes: z.array(scope).max(SCOPES_MAX) }))
+    .max(EXCEPTIONS_MAX),
+  promiseMs: z.number().positive(),
+  top: term,
+  termTaken: z.boolean(),
+  fresh: z.boolean().exactOptional(),
+  notes: notes.exactOptional(),
+})
+export const grantRefused = z.object({
+  type: z.literal('grant-refused'),
+  session: count,
+  seq: count,
+  reason: z.enum(['ring', 'voters', 'session', 'silent', 'not-a-voter']),
+  ring: ringName,
+})
+export const ringAsk = z.object({ type: z.literal('ring-ask'), checksum: ringName })
+export const ringTell = z.object({
+  type: z.literal('ring-tell'),
+  checksum: ringName,
+  members: z.array(z.object({ id: nodeId, weight: z.number().positive().max(WEIGHT_MAX) })).max(MEMBERS_MAX),
+})
+const names = z.array(nodeId).max(VOTER_NAMES_MAX)
+const ballot = z.object({ round: count, by: nodeId })
+const voterList = z.object({
+  version: count,
+  names,
+  previous: names.optional(),
+  fixed: z.boolean(),
+  root: short.exactOptional(),
+  ballot: ballot.exactOptional(),
+  floor: term.exactOptional(),
+})
+export const votersTell = z.object({
+  type: z.literal('voters'),
+  list: voterList.optional(),
+  firm: z.boolean(),
+  top: term,
+  promiseMs: z.number().positive(),
+})
+export const votersPrepare = z.object({
+  type: z.literal('voters-prepare'),
+  version: count,
+  root: short,
+  ballot,
+})
+export const votersPromise = z.object({
+  type: z.literal('voters-promise'),
+  ballot,
+  promised: ballot,
+  accepted: voterList.optional(),
+})
+export const topAsk = z.object({ type: z.literal('top-ask') })
+export const topTell = z.object({
+  type: z.literal('top-tell'),
+  top: term,
+  known: z.boolean(),
+  voters: z.object({ version: count, hash: short }).optional(),
+})

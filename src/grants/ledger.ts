@@ -1,0 +1,215 @@
+/**
+ * The member's side of the voters' notes: which rings may have written what this node takes over, and whose answers count.
+ *
+ * Why it may rest on what a quorum tells: somebody counted a copy under a ring only once a quorum had noted it (`noted`).
+ * This node chose its term after that one's right had ended, and reads only what voters said to requests that asked for
+ * this term or a later one. The two quorums share a voter, so the ring is among what is read, unless it was settled since.
+ */
+import type { NodeId } from '../base/ids.ts'
+import type { Ring } from '../ring/ring.ts'
+import type { DiskNote, NotesTell, RingNote } from './messages.ts'
+import type { Rings } from './rings.ts'
+import type { Voters } from './voters.ts'
+
+interface Told {
+  readonly seq: number
+  readonly lost: boolean
+  readonly rings: readonly RingNote[]
+  readonly disks: ReadonlyMap<NodeId, DiskNote>
+  /** Ring and term of the latest request that was granted on it. */
+  under: string
+  term: number
+}
+
+/** A ring as one voter noted it, and whose answers say something about it. */
+export interface NotedRing {
+  readonly ring: Ring
+  /** Does an answer of this node, from this disk, tell what the node held when the ring was noted? */
+  counts(node: NodeId, disk: string): boolean
+}
+
+/**
+ * `lost`: no quorum knows of every ring; then all known members must be asked. `unknown`: not told yet, or the members of
+ * a ring are still asked for.
+ */
+export type NotedRings = readonly NotedRing[] | 'lost' | 'unknown'
+
+export interface LedgerParts {
+  readonly self: NodeId
+  /** Name of this node's disk. */
+  readonly disk: string | undefined
+  readonly rings: Rings
+  readonly voters: Voters
+}
+
+export class Ledger {
+  readonly #parts: LedgerParts
+  readonly #told = new Map<NodeId, Told>()
+  /** The ring under which all is done, as of everything told by now. */
+  #done: string | undefined
+  /** Rises whenever something is told that was not known. */
+  changes = 0
+  /** Checksums of rings that are named and unknown here, with the voter to ask. */
+  readonly wanted = new Map<string, NodeId>()
+  #found: { readonly changes: number; readonly term: number; readonly rings: NotedRings } | undefined
+
+  constructor(parts: LedgerParts) {
+    this.#parts = parts
+  }
+
+  knownOf(voter: NodeId): number | undefined {
+    return this.#told.get(voter)?.seq
+  }
+
+  /** What the next request to this voter says of it. */
+  said(voter: NodeId, ring: string): { disk?: string; known?: number; done?: number } {
+    const known = this.knownOf(voter)
+    const { disk } = this.#parts
+    return {
+      ...(disk !== undefined && { disk }),
+      ...(known !== undefined && { known }),
+      ...(known !== undefined && this.#done === ring && { done: known }),
+    }
+  }
+
+  /** A request for this term, under this ring, was granted. */
+  heard(voter: NodeId, notes: NotesTell | undefined, ring: string, term: number): void {
+    const before = this.#told.get(voter)
+    if (notes !== undefined && (before === undefined || notes.seq > before.seq)) {
+      const { since } = notes
+      // A part of the disks is of use only beside the rest.
+      if (since !== undefined && (before === undefined || before.seq < since)) return
+      const disks = new Map(since === undefined ? [] : before?.disks)
+      for (const note of notes.disks) disks.set(note.node, note)
+      const { seq, lost, rings } = notes
+      this.#told.set(voter, { seq, lost, rings, disks, under: ring, term })
+      this.#changed()
+      return
+    }
+    if (before === undefined) return
+    if (before.under !== ring || before.term < term) this.changes++
+    before.under = ring
+    before.term = Math.max(before.term, term)
+  }
+
+  keepOnly(voters: readonly NodeId[]): void {
+    for (const voter of this.#told.keys()) if (!voters.includes(voter)) this.#told.delete(voter)
+    this.#changed()
+  }
+
+  /** A ring that was unknown has its members. */
+  learned(): void {
+    this.#found = undefined
+    this.changes++
+  }
+
+  /**
+   * All that this node owns under the ring is complete and lies on its new holders; undefined: not (any more). True when
+   * that was not said before.
+   */
+  setDone(ring: string | undefined): boolean {
+    const changed = this.#done !== ring
+    this.#done = ring
+    return changed
+  }
+
+  /** Has a quorum noted the ring, in answer to requests of this node under it? */
+  noted(ring: string): boolean {
+    return this.#quorumOf(told => told.under === ring && told.rings.some(note => note.ring === ring))
+  }
+
+  /** Has a quorum noted this node's disk? */
+  get enrolled(): boolean {
+    const { self, disk } = this.#parts
+    return disk !== undefined && this.#quorumOf(told => told.disks.get(self)?.disk === disk)
+  }
+
+  /** Do voters still have a note of a ring with this node in it? */
+  names(node: NodeId): boolean {
+    for (const { rings } of this.#told.values())
+      for (const { ring } of rings) if (this.#parts.rings.get(ring)?.has(node) !== false) return true
+    return false
+  }
+
+  /** Every ring that some voter has a note of. */
+  get checksums(): ReadonlySet<string> {
+    const all = new Set<string>()
+    for (const { rings } of this.#told.values()) for (const { ring } of rings) all.add(ring)
+    return all
+  }
+
+  /** The disk that voters noted for each node last, where they agree. */
+  get disks(): ReadonlyMap<NodeId, string> {
+    const newest = new Map<NodeId, DiskNote>()
+    for (const { disks } of this.#told.values())
+      for (const note of disks.values()) {
+        const known = newest.get(note.node)
+        if (known === undefined || known.seq < note.seq) newest.set(note.node, note)
+      }
+    return new Map([...newest].map(([node, { disk }]) => [node, disk]))
+  }
+
+  /** Under which rings may anybody have written before this term was chosen? */
+  ringsBefore(term: number): NotedRings {
+    if (this.#found?.changes === this.changes && this.#found.term === term) return this.#found.rings
+    const rings = this.#ringsBefore(term)
+    this.#found = { changes: this.changes, term, rings }
+    return rings
+  }
+
+  #ringsBefore(term: number): NotedRings {
+    const asked = [...this.#told].filter(([, told]) => told.term >= term)
+    const { voters } = this.#parts
+    if (!voters.isQuorum(new Set(asked.map(([voter]) => voter)))) return 'unknown'
+    const sure = asked.filter(([, { lost }]) => !lost)
+    if (!voters.isQuorum(new Set(sure.map(([voter]) => voter)))) return 'lost'
+    const tellers = sure.map(([, told]) => told)
+    const tests = new Map<Ring, NotedRing['counts'][]>()
+    let known = true
+    for (const [voter, told] of sure) {
+      for (const note of told.rings) {
+        const ring = this.#parts.rings.get(note.ring)
+        if (ring === undefined) this.wanted.set(note.ring, voter)
+        if (ring === undefined) known = false
+        else {
+          const test = (node: NodeId, disk: string) => counts(node, disk, note, told, tellers)
+          tests.set(ring, [...(tests.get(ring) ?? []), test])
+        }
+      }
+    }
+    if (!known) return 'unknown'
+    return [...tests].map(([ring, all]) => ({
+      ring,
+      counts: (node, disk) => all.every(test => test(node, disk)),
+    }))
+  }
+
+  #quorumOf(fits: (told: Told) => boolean): boolean {
+    const fitting = new Set<NodeId>()
+    for (const [voter, told] of this.#told) if (fits(told)) fitting.add(voter)
+    return this.#parts.voters.isQuorum(fitting)
+  }
+
+  #changed(): void {
+    this.changes++
+    this.#found = undefined
+    // What was told since may call for work; whoever does it says when it is done.
+    this.#done = undefined
+    this.#parts.rings.pin(this.checksums)
+  }
+}
+
+/**
+ * Every voter that knows a disk of the node must know this one, and have it either as the first, or the ring noted after
+ * it. One that lost its disk enrolled the new one with a quorum, which shares a voter with those that tell.
+ */
+function counts(node: NodeId, disk: string, note: RingNote, by: Told, tellers: readonly Told[]): boolean {
+  return tellers.every(told => {
+    const known = told.disks.get(node)
+    if (known === undefined) return true
+    if (known.disk !== disk) return false
+    if (known.born) return true
+    if (told === by) return note.seq > known.seq
+    return told.rings.some(({ ring, seq }) => ring === note.ring && seq > known.seq)
+  })
+}

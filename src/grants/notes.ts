@@ -1,0 +1,173 @@
+/**
+ * The voter's side of finding records again: under which rings may anybody have written, and on which disks?
+ *
+ * The intuition: a record lies on the holders that its writer's ring named. Whoever takes the key over later can only ask
+ * the right nodes when it knows that ring. Members forget rings; so the voters, whom everybody asks anyway, note each ring
+ * on their disks before anybody counts a copy under it. A quorum that noted and a quorum that is asked share a voter.
+ *
+ * The rules:
+ *   1. A voter that grants a request notes its ring, if it has no note of it, and the sender's disk, if that is another
+ *      than it knows. `seq` counts both, so that it says which came first.
+ *   2. A disk that replaces another, or whose predecessors this voter may have forgotten, is not `born`: the answers of its
+ *      node say nothing of rings noted before it. The present ring is noted anew after it.
+ *   3. A member that has all that it owns under the present ring, complete and on its new holders, says so with the `seq` of
+ *      the notes that it knows. When all members of the ring say so of the newest notes, the others may go.
+ *   4. Notes that were made under another voter list, or lost with a disk, or dropped because there were too many, leave the
+ *      voter `lost`: it may not know of every ring. Rule 3 mends that as well, since it rests on no older note.
+ *
+ * Road not taken: noting a ring when a term is taken under it. A tenure outlives its ring: when another node joins, the
+ * owner of a key goes on under the term that it has, with other holders, and nobody would ever be told of that ring.
+ */
+import type { NodeId } from '../base/ids.ts'
+import type { Now } from '../base/time.ts'
+import type { Ring } from '../ring/ring.ts'
+import type { GrantsEffect } from './effects.ts'
+import { type DiskNote, DISKS_MAX, NOTES_MAX, type NotesTell, type Renew, type StoredNotes } from './messages.ts'
+import type { Rings } from './rings.ts'
+import type { Voters } from './voters.ts'
+
+export interface NotesParts {
+  readonly stored: StoredNotes | undefined
+  readonly rings: Rings
+  readonly voters: Voters
+  readonly nextMark: () => number
+  readonly out: { push(effect: GrantsEffect): unknown }
+}
+
+export class Notes {
+  readonly #parts: NotesParts
+  readonly #disks = new Map<NodeId, DiskNote>()
+  /** What was decided last; it may be on its way to the disk. */
+  #row: StoredNotes
+  #onDisk: StoredNotes | undefined
+  readonly #marks = new Map<number, StoredNotes>()
+  /** What members of the present ring say that they are done with. */
+  readonly #done = new Map<NodeId, number>()
+  #ring: Ring | undefined
+  /** Times that notes were settled, and that some had to be dropped. */
+  readonly counts = { notesSettled: 0, notesOverflowed: 0 }
+
+  constructor(parts: NotesParts, now: Now) {
+    this.#parts = parts
+    this.#onDisk = parts.stored
+    // The clock's part is for a voter that lost its disk: a number that it told once is never another set of notes.
+    this.#row = parts.stored ?? { seq: Math.floor(now.wall), lost: true, list: '', rings: [], disks: [] }
+    for (const note of this.#row.disks) this.#disks.set(note.node, note)
+    for (const { members } of this.#row.rings) parts.rings.build(members)
+  }
+
+  get size(): number {
+    return this.#row.rings.length
+  }
+
+  /** May there have been notes that this voter does not have? */
+  get lost(): boolean {
+    return this.#row.lost
+  }
+
+  /** Is something on its way to the disk? */
+  get pending(): boolean {
+    return this.#row !== this.#onDisk
+  }
+
+  get checksums(): readonly string[] {
+    return this.#row.rings.map(({ ring }) => ring)
+  }
+
+  viewChanged(ring: Ring): void {
+    if (this.#ring?.checksum !== ring.checksum) this.#done.clear()
+    this.#ring = ring
+  }
+
+  /** A request that is granted, so its ring is the voter's own. */
+  heard(from: NodeId, renew: Renew): void {
+    const ring = this.#ring
+    if (ring === undefined) return
+    if (renew.done !== undefined) this.#done.set(from, renew.done)
+    else this.#done.delete(from)
+    const before = this.#row
+    this.#listed()
+    const anew = this.#enrol(from, renew.disk)
+    if (anew || !this.#row.rings.some(note => note.ring === ring.checksum)) this.#note(ring)
+    this.#settle(ring)
+    if (this.#row !== before) this.#write()
+  }
+
+  /** What the sender of this request is to be told, of what is on the disk. */
+  told({ known }: Renew): { readonly notes?: NotesTell } {
+    const row = this.#onDisk
+    if (row === undefined || known === row.seq) return {}
+    const { seq, lost } = row
+    const rings = row.rings.map(note => ({ seq: note.seq, ring: note.ring }))
+    if (known === undefined || known > seq) return { notes: { seq, lost, rings, disks: row.disks } }
+    const disks = row.disks.filter(note => note.seq > known)
+    return { notes: { seq, since: known, lost, rings, disks } }
+  }
+
+  /** True when the mark was one of these. */
+  persisted(mark: number): boolean {
+    const row = this.#marks.get(mark)
+    if (row === undefined) return false
+    this.#marks.delete(mark)
+    this.#onDisk = row
+    return true
+  }
+
+  /** Another list may have had quorums of which this voter knows nothing. */
+  #listed(): void {
+    const { name } = this.#parts.voters
+    const list = name === undefined ? '' : `${name.version} ${name.hash}`
+    if (list !== this.#row.list) this.#row = { ...this.#row, seq: this.#row.seq + 1, list, lost: true }
+  }
+
+  /** True when the present ring must be noted after this disk. */
+  #enrol(node: NodeId, disk: string | undefined): boolean {
+    const known = this.#disks.get(node)
+    if (disk === undefined || known?.disk === disk) return false
+    const born = known === undefined && !this.#row.lost
+    const seq = this.#row.seq + 1
+    this.#disks.delete(node)
+    this.#disks.set(node, { node, disk, seq, born })
+    let { lost } = this.#row
+    if (this.#disks.size > DISKS_MAX) {
+      this.#disks.delete(this.#disks.keys().next().value as NodeId)
+      lost = true
+      this.counts.notesOverflowed++
+    }
+    this.#row = { ...this.#row, seq, lost, disks: [...this.#disks.values()] }
+    return !born
+  }
+
+  #note(ring: Ring): void {
+    const { checksum, members } = ring
+    const seq = this.#row.seq + 1
+    // Of what is lost anyway one note of each ring is enough.
+    const others = this.#row.lost
+      ? this.#row.rings.filter(note => note.ring !== checksum)
+      : this.#row.rings
+    const note = { seq, ring: checksum, members }
+    const fits = others.length < NOTES_MAX
+    if (!fits) this.counts.notesOverflowed++
+    this.#row = { ...this.#row, seq, rings: fits ? [...others, note] : [note], lost: this.#row.lost || !fits }
+  }
+
+  /** Rule 3. */
+  #settle(ring: Ring): void {
+    const { seq, rings, lost } = this.#row
+    if (this.pending || (rings.length === 1 && !lost)) return
+    if (this.#done.size < ring.members.length) return
+    if (!ring.members.every(({ id }) => this.#done.get(id) === seq)) return
+    const last = rings.findLast(note => note.ring === ring.checksum)
+    if (last === undefined) return
+    this.counts.notesSettled++
+    this.#row = { ...this.#row, seq: seq + 1, rings: [last], lost: false }
+  }
+
+  #write(): void {
+    const mark = this.#parts.nextMark()
+    const row = this.#row
+    this.#marks.set(mark, row)
+    const writes = [{ table: 'grants', key: 'notes', value: row }] as const
+    this.#parts.out.push({ kind: 'persist', writes, then: [{ kind: 'persisted', mark }] })
+  }
+}

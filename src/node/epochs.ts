@@ -1,0 +1,96 @@
+import type { NodeId } from '../base/ids.ts'
+import type { Grants } from '../grants/grants.ts'
+import type { RosterView } from '../membership/roster.ts'
+import type { Ring } from '../ring/ring.ts'
+import type { Epochs, NotedRing } from '../tasks/right.ts'
+
+/** What the voters know of rings, terms and disks, as the tasks use it; and which members an operator has given up. */
+export class NodeEpochs implements Epochs {
+  readonly only: boolean
+  readonly #grants: Grants
+  readonly #isQuorum: (key: string) => boolean
+  #roster: RosterView | undefined
+
+  /** @param only whether no key is in available mode */
+  constructor(grants: Grants, only: boolean, isQuorum: (key: string) => boolean) {
+    this.only = only
+    this.#grants = grants
+    this.#isQuorum = isQuorum
+  }
+
+  /** The roster is made later than the right to act. */
+  setRoster(roster: RosterView): void {
+    this.#roster = roster
+  }
+
+  get changes(): number {
+    return this.#grants.ledger.changes
+  }
+
+  isQuorum(key: string): boolean {
+    return this.#isQuorum(key)
+  }
+
+  get tenure(): Epochs['tenure'] {
+    return this.#grants.terms.tenure
+  }
+
+  get held(): readonly number[] {
+    return this.#grants.terms.held
+  }
+
+  hasUnder(key: string, terms: ReadonlySet<number>): boolean {
+    return terms.size > 0 && this.#grants.terms.hasUnder(key, terms)
+  }
+
+  get disk(): string {
+    return this.#grants.disk
+  }
+
+  get enrolled(): boolean {
+    return this.#grants.ledger.enrolled
+  }
+
+  noted(ring: string): boolean {
+    return this.#grants.ledger.noted(ring)
+  }
+
+  ringsBefore(term: number): readonly NotedRing[] | 'lost' | 'unknown' {
+    return this.#grants.ledger.ringsBefore(term)
+  }
+
+  get checksums(): ReadonlySet<string> {
+    return this.#grants.ledger.checksums
+  }
+
+  get disks(): ReadonlyMap<NodeId, string> {
+    return this.#grants.ledger.disks
+  }
+
+  ring(checksum: string): Ring | undefined {
+    return this.#grants.ring(checksum)
+  }
+
+  names(node: NodeId): boolean {
+    return this.#grants.ledger.names(node)
+  }
+
+  outranked(term: number): void {
+    this.#grants.outranked(term)
+  }
+
+  setDone(ring: string | undefined): void {
+    this.#grants.done(ring)
+  }
+
+  forgotten(node: NodeId): boolean {
+    return this.#roster?.get(node)?.record.forgotten === true
+  }
+
+  known(): readonly NodeId[] {
+    const known: NodeId[] = []
+    for (const { record } of this.#roster?.all() ?? [])
+      if (record.forgotten !== true && record.status !== 'left') known.push(record.id)
+    return known
+  }
+}

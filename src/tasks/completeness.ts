@@ -1,0 +1,226 @@
+/**
+ * For which keys does this node know everything that anybody was ever told is stored?
+ *
+ * The intuition: a record that counted lies on all but (copies - 1) of the holders that its writer's ring named. Whoever
+ * has heard from all but (copies - 1) of the holders of every ring that may have written, has heard of it. Neither age
+ * nor silence ever stands for an answer: only an operator, who says that a member will not come back (`forget`).
+ *
+ * The rule: completeness is of a term. Its keys have been this node's without a break since the term was chosen (see
+ * `grants/terms.ts`), so once they are complete nobody else can have written, and they stay complete for as long as the
+ * term has them. A new term is asked about; what an earlier complete one still has does not close.
+ *
+ * Road not taken: closing all of a node's keys at every change of the ring and reading everything again. Most keys stay
+ * where they are, and a busy cluster would read itself to a standstill.
+ */
+import type { NodeId } from '../base/ids.ts'
+import type { Instant } from '../base/time.ts'
+import type { Ring } from '../ring/ring.ts'
+import type { TasksConfig } from './config.ts'
+import type { Inventory } from './messages.ts'
+import type { Epochs, NotedRing } from './right.ts'
+import type { View } from './view.ts'
+
+/** Rings remembered since all was complete last; with more, everything is asked for. */
+const RINGS_MAX = 8
+/** Takeovers that went on without a forgotten member, remembered for those who ask about a key. */
+const LOSSES_MAX = 16
+
+interface Round {
+  readonly term: number
+  /** The same, as a set. */
+  readonly terms: ReadonlySet<number>
+  readonly without: readonly string[]
+  readonly startedAt: Instant
+  /** Who has answered, from which disk. */
+  readonly answers: Map<NodeId, string>
+  /** Rises with each answer. */
+  heard: number
+}
+
+/** A takeover that went on because members were forgotten. */
+export interface Loss {
+  readonly term: number
+  readonly ring: Ring
+  readonly forgotten: readonly NodeId[]
+}
+
+export class Completeness {
+  readonly #view: View
+  readonly #epochs: Epochs
+  readonly #config: TasksConfig
+  #complete = new Set<number>()
+  #round: Round | undefined
+  /** Under all of these a key must have been this node's to be complete already; undefined: none is. */
+  #since: readonly Ring[] | undefined
+  #losses: readonly Loss[] = []
+
+  constructor(view: View, epochs: Epochs, config: TasksConfig) {
+    this.#view = view
+    this.#epochs = epochs
+    this.#config = config
+  }
+
+  /** Is no key in available mode? */
+  get only(): boolean {
+    return this.#epochs.only
+  }
+
+  isQuorum(key: string): boolean {
+    return this.#epochs.isQuorum(key)
+  }
+
+  /** May there be keys of this node that are not complete? */
+  get active(): boolean {
+    if (this.#view.ring?.has(this.#view.self) !== true) return false
+    const { tenure } = this.#epochs
+    return tenure?.without?.length !== 0 || !this.#complete.has(tenure.term)
+  }
+
+  get startedAt(): Instant | undefined {
+    return this.#round?.startedAt
+  }
+
+  /** Rises with each answer that may let keys go on. */
+  get heard(): number {
+    return this.#round?.heard ?? 0
+  }
+
+  get losses(): readonly Loss[] {
+    return this.#losses
+  }
+
+  /** Must this key wait? */
+  gates(key: string): boolean {
+    if (this.#epochs.hasUnder(key, this.#complete)) return false
+    const round = this.#round
+    if (round === undefined || !this.#epochs.hasUnder(key, round.terms)) return true
+    return !this.#isKeyComplete(key, round)
+  }
+
+  ringChanged(ring: Ring): void {
+    const since = this.#since === undefined ? undefined : [...this.#since, ring]
+    this.#since = since !== undefined && since.length > RINGS_MAX ? undefined : since
+  }
+
+  /** True when there is a term to ask everybody about. */
+  follow(now: Instant): boolean {
+    this.#forgetLapsed()
+    const { tenure, disk, enrolled } = this.#epochs
+    if (tenure?.without === undefined || !enrolled) return false
+    const { term, without } = tenure
+    if (this.#complete.has(term) || this.#round?.term === term) return false
+    const answers = new Map([[this.#view.self, disk]])
+    this.#round = { term, terms: new Set([term]), without, startedAt: now, answers, heard: 1 }
+    return true
+  }
+
+  /** What is asked of everybody; undefined while there is nothing to ask. */
+  get question(): Pick<Inventory, 'term' | 'without' | 'since'> | undefined {
+    const round = this.#round
+    if (round === undefined) return undefined
+    const { term, without } = round
+    return { term, without, since: (this.#since ?? []).map(({ checksum }) => checksum) }
+  }
+
+  answered(node: NodeId, disk: string | undefined): void {
+    if (this.#round === undefined || disk === undefined) return
+    this.#round.answers.set(node, disk)
+    this.#round.heard++
+  }
+
+  hasAnswered(node: NodeId): boolean {
+    return this.#round?.answers.has(node) ?? false
+  }
+
+  /** Ends the round if all its keys are complete. Returns what may have been lost by that, and undefined while it goes on. */
+  conclude(): readonly Loss[] | undefined {
+    const round = this.#round
+    const { ring } = this.#view
+    if (round === undefined || ring === undefined) return undefined
+    const noted = this.#epochs.ringsBefore(round.term)
+    if (noted === 'unknown') return undefined
+    const all = noted === 'lost' ? [this.#everybody(ring)] : noted
+    if (!all.every(each => this.#isRingComplete(each, round))) return undefined
+    const losses = all.flatMap(each => this.#lossOf(each, round))
+    this.#losses = [...this.#losses, ...losses].slice(-LOSSES_MAX)
+    this.#complete.add(round.term)
+    this.#round = undefined
+    if (round.without.length === 0) this.#since = [ring]
+    return losses
+  }
+
+  /** Of which members is an answer missing that is needed for some key? */
+  get missing(): readonly NodeId[] {
+    const round = this.#round
+    const { ring } = this.#view
+    if (round === undefined || ring === undefined) return []
+    const noted = this.#epochs.ringsBefore(round.term)
+    if (noted === 'unknown') return []
+    const all = noted === 'lost' ? [this.#everybody(ring)] : noted
+    return [...new Set(all.flatMap(each => this.#missingOf(each, membersOf(each), round)))]
+  }
+
+  /** A term that is not held any more says nothing: another may have acted since. */
+  #forgetLapsed(): void {
+    const { held } = this.#epochs
+    for (const term of this.#complete) {
+      if (held.includes(term)) continue
+      this.#complete.delete(term)
+      this.#since = undefined
+    }
+    if (this.#round !== undefined && !held.includes(this.#round.term)) this.#round = undefined
+  }
+
+  #isKeyComplete(key: string, round: Round): boolean {
+    const noted = this.#epochs.ringsBefore(round.term)
+    const { ring } = this.#view
+    if (noted === 'unknown' || ring === undefined) return false
+    if (noted === 'lost') return this.#isRingComplete(this.#everybody(ring), round)
+    return noted.every(each => {
+      const holders = each.ring.preferenceList(key, this.#view.replicas)
+      return this.#missingOf(each, holders, round).length <= this.#spare(holders.length)
+    })
+  }
+
+  /** Whatever the key. */
+  #isRingComplete(noted: NotedRing, round: Round): boolean {
+    const members = membersOf(noted)
+    const missing = this.#missingOf(noted, members, round)
+    return missing.length <= this.#spare(Math.min(members.length, this.#view.replicas))
+  }
+
+  #missingOf(noted: NotedRing, nodes: readonly NodeId[], { answers }: Round): NodeId[] {
+    return nodes.filter(node => {
+      if (this.#epochs.forgotten(node)) return false
+      const disk = answers.get(node)
+      return disk === undefined || !noted.counts(node, disk)
+    })
+  }
+
+  /** So many holders of so many may be missing. */
+  #spare(holders: number): number {
+    return Math.max(0, Math.min(this.#config.durability, holders) - 1)
+  }
+
+  /** Where no quorum of voters knows of every ring: all members that are known stand for one ring whose holders they are. */
+  #everybody(ring: Ring): NotedRing & { readonly members: readonly NodeId[] } {
+    const known = this.#epochs.known()
+    const { disks } = this.#epochs
+    const counts = (node: NodeId, disk: string) => (disks.get(node) ?? disk) === disk
+    return { ring, members: known, counts }
+  }
+
+  /** Would it have gone on if nobody had been forgotten? */
+  #lossOf(noted: NotedRing, round: Round): Loss[] {
+    const members = membersOf(noted)
+    const forgotten = members.filter(
+      node => !round.answers.has(node) && this.#epochs.forgotten(node),
+    )
+    const missing = this.#missingOf(noted, members, round).length + forgotten.length
+    if (forgotten.length === 0 || missing <= this.#spare(Math.min(members.length, this.#view.replicas))) return []
+    return [{ term: round.term, ring: noted.ring, forgotten }]
+  }
+}
+
+const membersOf = (noted: NotedRing & { readonly members?: readonly NodeId[] }): readonly NodeId[] =>
+  noted.members ?? noted.ring.members.map(({ id }) => id)

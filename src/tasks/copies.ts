@@ -1,0 +1,220 @@
+/**
+ * Which of the nodes that should hold a record have it on their disks, and what waits until enough of them do.
+ *
+ * An entry names those that are known to have its record as it is (`safe`). Every change begins with nobody; this node's own
+ * disk and the acknowledgements of others fill it. What is to be said or done only when the change is durable waits
+ * here: a confirmed submission, the start of an attempt, an end that is shown.
+ * In available mode nothing of this is used: there one disk is enough, and copies follow when they can.
+ */
+import type { NodeId, TaskId } from '../base/ids.ts'
+import { after, type Instant } from '../base/time.ts'
+import type { TasksConfig } from './config.ts'
+import type { Step } from './effects.ts'
+import { isSettled } from './merge.ts'
+import type { Replication } from './replication.ts'
+import type { Epochs } from './right.ts'
+import type { Entry, Table } from './table.ts'
+import type { TaskRecord } from './task.ts'
+import type { View } from './view.ts'
+
+/** Looked at again in one step at most, after a change of the ring: about 5 ms. */
+const RECHECKS_MAX = 1_000
+const NOBODY: readonly NodeId[] = []
+
+/** Exactly one of both happens, once. */
+export interface Wait {
+  /** @param copies disks that are known to have it */
+  durable(copies: number, step: Step): void
+  /** It took too long, or the record has gone another way. */
+  failed(step: Step): void
+}
+
+interface Waiting {
+  readonly entry: Entry
+  readonly waits: Wait[]
+  readonly since: Instant
+}
+
+export interface CopiesParts {
+  readonly view: View
+  readonly table: Table
+  readonly replication: Replication
+  readonly config: TasksConfig
+  readonly epochs: Epochs
+}
+
+export class Copies {
+  readonly #parts: CopiesParts
+  readonly #waiting = new Map<TaskId, Waiting>()
+  /** Records of this node that lie on too few of their holders. */
+  readonly #short = new Set<TaskId>()
+  /** Writes of this node on their way to its own disk. */
+  readonly #writes = new Map<number, (readonly [Entry, TaskRecord])[]>()
+  #step: Step | undefined
+  #marks = 0
+  #recheck: MapIterator<Waiting> | undefined
+  /** Does anything count, as of this. */
+  #counting = { as: '', counts: false }
+
+  constructor(parts: CopiesParts) {
+    this.#parts = parts
+  }
+
+  /** Tasks for which something waits. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** Records of this node that lie on too few of their holders, as far as it knows. */
+  get short(): number {
+    return this.#short.size
+  }
+
+  /** The record was changed here, or came as news, and goes to the disk with this step. */
+  wrote(entry: Entry, safeAt: readonly NodeId[], step: Step): void {
+    entry.safe = safeAt
+    entry.tracked = entry.record
+    if (step !== this.#step) {
+      this.#step = step
+      step.mark(--this.#marks)
+      this.#writes.set(this.#marks, [])
+    }
+    this.#writes.get(this.#marks)?.push([entry, entry.record])
+  }
+
+  /** This node's disk has what was written under the mark. */
+  persisted(mark: number, step: Step): void {
+    const writes = this.#writes.get(mark)
+    if (writes === undefined) return
+    this.#writes.delete(mark)
+    const { self } = this.#parts.view
+    for (const [entry, record] of writes) this.#has(self, entry, record, step)
+  }
+
+  /** A holder has these on its disk, and counts itself one. */
+  acknowledged(from: NodeId, records: readonly TaskRecord[], step: Step): void {
+    for (const record of records) {
+      const entry = this.#parts.table.get(record.spec.id)
+      if (entry !== undefined) this.#has(from, entry, record, step)
+    }
+  }
+
+  /** It was found there as it is here. */
+  found(from: NodeId, entry: Entry, step: Step): void {
+    this.#has(from, entry, entry.record, step)
+  }
+
+  /** Does, once the record as it is now is durable, what is to be done then. May happen at once. */
+  when(entry: Entry, wait: Wait, step: Step): void {
+    const known = this.#waiting.get(entry.id)
+    if (known === undefined) this.#waiting.set(entry.id, { entry, waits: [wait], since: step.now.mono })
+    else known.waits.push(wait)
+    this.check(entry, step)
+  }
+
+  /** Disks of holders that have it, as far as is known. */
+  count({ key, safe }: Entry): number {
+    let count = 0
+    for (const holder of this.#parts.view.holders(key)) if (safe.includes(holder)) count++
+    return count
+  }
+
+  isDurable(entry: Entry): boolean {
+    if (!this.#counts()) return false
+    const { view, config } = this.#parts
+    const holders = view.holders(entry.key)
+    let count = 0
+    for (const holder of holders) if (entry.safe.includes(holder)) count++
+    return count >= Math.min(config.durability, holders.length)
+  }
+
+  /** Not while a quorum of voters has noted neither the ring nor this node's disk. */
+  #counts(): boolean {
+    const { view, epochs } = this.#parts
+    const { ring } = view
+    if (ring === undefined) return false
+    const as = `${epochs.changes} ${ring.checksum}`
+    if (as !== this.#counting.as) this.#counting = { as, counts: epochs.enrolled && epochs.noted(ring.checksum) }
+    return this.#counting.counts
+  }
+
+  /** Keeps account of a record whose holders may have changed. */
+  check(entry: Entry, step: Step): void {
+    const { view, replication, epochs } = this.#parts
+    if (entry.record.revision === 0) return
+    if (!this.isDurable(entry)) {
+      if (entry.owner === view.self) this.#short.add(entry.id)
+      else this.#short.delete(entry.id)
+      return
+    }
+    this.#short.delete(entry.id)
+    replication.settled(entry.id)
+    entry.shown = undefined
+    const { record } = entry
+    // Written by another owner, it may not be the last word yet: somebody may have a copy of a later one.
+    if (isSettled(record) && record.term !== undefined && epochs.held.includes(record.term)) entry.final = record
+    const found = this.#waiting.get(entry.id)
+    if (found === undefined) return
+    this.#waiting.delete(entry.id)
+    const copies = this.count(entry)
+    for (const wait of found.waits) wait.durable(copies, step)
+  }
+
+  /** Nothing of it is counted here any more. */
+  forget(entry: Entry, step: Step): void {
+    this.#short.delete(entry.id)
+    this.#fail(entry.id, step)
+  }
+
+  /** What waits for it can no longer happen as it was meant. */
+  give(entry: Entry, step: Step): void {
+    this.#fail(entry.id, step)
+  }
+
+  /** What was counted under another ring is counted anew. */
+  ringChanged(): void {
+    this.#recheck = this.#waiting.values()
+  }
+
+  /** True when there is more to look at. */
+  advance(step: Step): boolean {
+    for (let looks = 0; this.#recheck !== undefined; looks++) {
+      if (looks === RECHECKS_MAX) return true
+      const next = this.#recheck.next()
+      if (next.done) this.#recheck = undefined
+      else this.check(next.value.entry, step)
+    }
+    return false
+  }
+
+  /** Whoever waits for longer than a forwarded request does is told so. */
+  tick(step: Step): void {
+    const { forwardMs } = this.#parts.config
+    for (const [task, { since }] of this.#waiting) {
+      if (after(since, forwardMs) > step.now.mono) return
+      this.#fail(task, step)
+    }
+  }
+
+  /** These nodes have lost their disks: what they had they have no more. */
+  lost(nodes: ReadonlySet<NodeId>): void {
+    for (const entry of this.#parts.table.entries()) {
+      if (entry.safe.some(node => nodes.has(node))) entry.safe = entry.safe.filter(node => !nodes.has(node))
+      if (entry.copies.some(node => nodes.has(node)))
+        entry.copies = entry.copies.filter(node => !nodes.has(node))
+    }
+  }
+
+  #has(node: NodeId, entry: Entry, record: TaskRecord, step: Step): void {
+    if (record !== entry.record && record !== entry.tracked) return
+    if (!entry.safe.includes(node)) entry.safe = entry.safe === NOBODY ? [node] : [...entry.safe, node]
+    this.check(entry, step)
+  }
+
+  #fail(task: TaskId, step: Step): void {
+    const found = this.#waiting.get(task)
+    if (found === undefined) return
+    this.#waiting.delete(task)
+    for (const wait of found.waits) wait.failed(step)
+  }
+}

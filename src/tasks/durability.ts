@@ -1,0 +1,239 @@
+/**
+ * No accepted task is ever lost: what that rests on, for keys in quorum mode. (In available mode the owner's own disk is
+ * enough for an answer, and copies follow when they can.)
+ *
+ * State. Each node's disk has a name, made with it. The voters note, on their disks, every ring under which a node asked
+ * for leave, and every node's disk (`grants/notes.ts`). A holder notes which terms it refuses (`fences.ts`). A record
+ * carries the term of its last change. Copies = min(`tasks.durability`, holders); holders are the first three of the ring.
+ *
+ * The rules:
+ *   1. A change counts once as many holders as copies say have it on disk (`copies.ts`). Only then is a submission answered,
+ *      an attempt executed, an end shown. A holder counts itself only when its ring is the writer's and its disk is noted
+ *      by a quorum of voters; the writer counts anybody only when its ring is.
+ *   2. A holder refuses a write under a term below one that was asked about the key, or that its copy of the record has. The
+ *      refused writer learns the term that stands, and gives up what it holds below.
+ *   3. A new owner asks everybody under its new term. A key is complete when for each noted ring all but (copies - 1) of the
+ *      holders have answered, each from the disk that it had when the ring was noted (`completeness.ts`). Until then there
+ *      is no start, no new task and no 404 for the key.
+ *   4. Among copies of a record the higher term is right, then the higher revision. A settled record that was found is
+ *      written anew under the owner's own term before it is shown.
+ *   5. A node has done its part under a ring when its keys are complete and its records lie on enough holders of that ring.
+ *      When all members have, the voters forget older rings. Who left is waited for until none of them names it.
+ *
+ * Why nothing is lost. What counted lies on `copies` holders of a noted ring R. Whoever takes over heard from all but
+ * (copies - 1) of R's holders, so from one of these, unless (copies - 1) disks at most were lost. It chose its term after
+ * the right of all before it had ended, so R was noted before it read the notes. A writer that believes itself to be
+ * acting all the same (suspended with its clocks) needs as many holders, one of which has noted the new term.
+ *
+ * Where this is not what was first written down: rings were to be noted when a term is taken under them. But a term outlives
+ * its ring: when a node joins, an owner goes on under the term that it has, with other holders, under a ring of which nobody
+ * would have been told. So the ring of every grant is noted, and nothing counts before.
+ */
+import type { NodeId } from '../base/ids.ts'
+import { Completeness } from './completeness.ts'
+import type { TasksConfig } from './config.ts'
+import { Copies } from './copies.ts'
+import type { Counters } from './counts.ts'
+import type { Step } from './effects.ts'
+import { type Fence, Fences } from './fences.ts'
+import type { Replicate, Replicated } from './messages.ts'
+import type { Acknowledged, Replication, Stamps } from './replication.ts'
+import type { Epochs, Right } from './right.ts'
+import type { Table } from './table.ts'
+import type { TaskRecord } from './task.ts'
+import type { View } from './view.ts'
+
+export interface DurabilityParts {
+  readonly view: View
+  readonly table: Table
+  readonly replication: Replication
+  readonly counters: Counters
+  readonly config: TasksConfig
+  readonly right: Right
+  readonly epochs: Epochs
+  /** What the store held at boot. */
+  readonly fences: readonly Fence[]
+}
+
+/** What of the placing of tasks says whether all is done. */
+interface Placed {
+  readonly scanning: boolean
+  readonly unfinished: boolean
+  again(step: Step): void
+}
+
+/** What each batch of copies says of itself. */
+export function stampsOf(view: View, right: Right): Stamps | undefined {
+  const { epochs } = right
+  if (epochs === undefined) return undefined
+  return {
+    get ring() {
+      return view.ring?.checksum
+    },
+    atOnce: epochs.only,
+    isCounted: key => epochs.isQuorum(key),
+    termOf: key => right.leaveFor(key)?.term ?? 0,
+  }
+}
+
+export class Durability {
+  readonly copies: Copies
+  readonly fences: Fences
+  readonly completeness: Completeness
+  readonly #parts: DurabilityParts
+  /** What was followed last. */
+  #seen = ''
+  #disks: ReadonlyMap<NodeId, string> = new Map()
+
+  constructor(parts: DurabilityParts) {
+    const { view, epochs, config, counters } = parts
+    this.#parts = parts
+    this.copies = new Copies(parts)
+    this.fences = new Fences(parts.fences, checksum => epochs.ring(checksum), counters)
+    this.completeness = new Completeness(view, epochs, config)
+  }
+
+  isQuorum(key: string): boolean {
+    return this.#parts.epochs.isQuorum(key)
+  }
+
+  /** The term under which this node may write the key now. */
+  termOf(key: string): number | undefined {
+    return this.#parts.right.leaveFor(key)?.term
+  }
+
+  /**
+   * Copies from another node: takes what does not stand against a higher term, and says what counts.
+   *
+   * @param settled whether this node knows the owner of each of its records
+   * @param learn takes one
+   */
+  received(
+    from: NodeId,
+    { batch, records, ring, terms = [] }: Replicate,
+    settled: boolean,
+    learn: (record: TaskRecord) => void,
+    step: Step,
+  ): void {
+    const { view, epochs, counters } = this.#parts
+    let counted = settled && epochs.enrolled && ring === view.ring?.checksum
+    const refused: (readonly [number, number])[] = []
+    records.forEach((record, place) => {
+      const standing = this.#standing(record, terms[place] ?? 0)
+      if (standing === 'unknown') counted = false
+      else if (standing !== undefined) refused.push([place, standing])
+      else {
+        learn(record)
+        if (!this.#isAsThere(record)) refused.push([place, 0])
+      }
+    })
+    if (refused.length > 0) counters.add('copies_refused', refused.length)
+    step.send(from, { type: 'replicated', batch, counted, ...(refused.length > 0 && { refused }) })
+  }
+
+  /** What a holder says of copies from here. Returns those that it has on its disk, or has newer. */
+  acknowledged(from: NodeId, said: Replicated, sent: Acknowledged, step: Step): readonly TaskRecord[] {
+    const { replication, counters } = this.#parts
+    const { records } = sent
+    if (said.counted !== true) {
+      counters.add('copies_uncounted')
+      const again = records.filter(({ spec }) => this.isQuorum(spec.key))
+      replication.again(from, again, step.now.mono)
+      return again.length === records.length ? [] : records.filter(({ spec }) => !this.isQuorum(spec.key))
+    }
+    const refused = new Map(said.refused ?? [])
+    this.copies.acknowledged(from, refused.size === 0 ? records : records.filter((_, place) => !refused.has(place)), step)
+    this.#refusedBy(from, records, refused, step)
+    return records.filter((_, place) => (refused.get(place) ?? 0) === 0)
+  }
+
+  /** After all that happened in a step. True when there is more to do than this step could. */
+  follow(placing: Placed, step: Step): boolean {
+    const { view, epochs } = this.#parts
+    const ring = view.ring?.checksum
+    const noted = ring !== undefined && epochs.noted(ring)
+    const seen = `${epochs.changes} ${view.epoch} ${noted}`
+    if (seen !== this.#seen) {
+      this.#seen = seen
+      this.#followDisks(placing, step)
+      this.#followRings(ring, step)
+      this.copies.ringChanged()
+    }
+    const more = this.copies.advance(step)
+    const done =
+      noted &&
+      epochs.enrolled &&
+      !more &&
+      !placing.unfinished &&
+      !placing.scanning &&
+      !this.completeness.active &&
+      this.copies.short === 0
+    epochs.setDone(done ? ring : undefined)
+    return more
+  }
+
+  /** Does nobody need this node to find records any more? */
+  get released(): boolean {
+    const { epochs, view } = this.#parts
+    return !epochs.names(view.self)
+  }
+
+  #standing({ spec: { id, key } }: TaskRecord, term: number): number | 'unknown' | undefined {
+    if (term === 0) return undefined
+    const standing = this.fences.standing(key, term)
+    if (standing !== undefined) return standing
+    const known = this.#parts.table.get(id)?.record.term ?? 0
+    return known > term ? known : undefined
+  }
+
+  /** Is it here as it came, or as the same owner made it since? */
+  #isAsThere({ spec: { id }, term = 0, revision }: TaskRecord): boolean {
+    const here = this.#parts.table.get(id)?.record
+    return here !== undefined && (here.term ?? 0) === term && here.revision >= revision
+  }
+
+  /** A higher term than one's own says that another took over; a lower one only that this was sent before one's own rose. */
+  #refusedBy(
+    from: NodeId,
+    records: readonly TaskRecord[],
+    refused: ReadonlyMap<number, number>,
+    step: Step,
+  ): void {
+    const { right, epochs, counters, replication } = this.#parts
+    let outranked = 0
+    const again: TaskRecord[] = []
+    for (const [place, term] of refused) {
+      const record = records[place]
+      const own = record && right.leaveFor(record.spec.key)?.term
+      if (record === undefined || own === undefined || term === 0) continue
+      if (term > own) outranked = Math.max(outranked, term)
+      else again.push(record)
+    }
+    if (again.length > 0) replication.again(from, again, step.now.mono)
+    if (outranked === 0) return
+    counters.add('writes_outranked')
+    epochs.outranked(outranked)
+  }
+
+  /** Who has another disk than before has nothing any more of what it acknowledged. */
+  #followDisks(placing: Placed, step: Step): void {
+    const { epochs, view } = this.#parts
+    const { disks } = epochs
+    const lost = new Set<NodeId>()
+    for (const [node, disk] of disks) {
+      const before = this.#disks.get(node)
+      if (before !== undefined && before !== disk && node !== view.self) lost.add(node)
+    }
+    this.#disks = disks
+    if (lost.size === 0) return
+    step.log('warn', 'disks-lost', { nodes: [...lost] })
+    this.copies.lost(lost)
+    placing.again(step)
+  }
+
+  #followRings(own: string | undefined, step: Step): void {
+    const { checksums } = this.#parts.epochs
+    if (checksums.size === 0 || own === undefined) return
+    this.fences.keepOnly(new Set([...checksums, own]), step)
+  }
+}

@@ -1,0 +1,98 @@
+import { unreachable } from '../base/assert.ts'
+import type { NodeId } from '../base/ids.ts'
+import type { Counters } from './counts.ts'
+import type { Durability } from './durability.ts'
+import type { Step } from './effects.ts'
+import type { Forwarding } from './forwarding.ts'
+import type { Inventories } from './inventory.ts'
+import type { Kept } from './kept.ts'
+import type { InventoryReply, Replicate, Replicated, TaskLinkMessage } from './messages.ts'
+import type { Placing } from './placing.ts'
+import type { Replication } from './replication.ts'
+import type { Requests } from './requests.ts'
+import type { Takeover } from './takeover.ts'
+import type { TaskRecord } from './task.ts'
+import type { Work } from './work.ts'
+
+export interface HearingParts {
+  readonly requests: Requests
+  readonly forwarding: Forwarding
+  readonly work: Work
+  readonly kept: Kept
+  readonly replication: Replication
+  readonly inventories: Inventories
+  readonly takeover: Takeover
+  readonly placing: Placing
+  readonly counters: Counters
+  /** Absent where nothing is in quorum mode. */
+  readonly durability: Durability | undefined
+}
+
+/** Takes what other nodes say to whom it concerns. */
+export class Hearing {
+  readonly #parts: HearingParts
+
+  constructor(parts: HearingParts) {
+    this.#parts = parts
+  }
+
+  hear(from: NodeId, message: TaskLinkMessage, step: Step): void {
+    const { requests, forwarding, inventories, placing } = this.#parts
+    switch (message.type) {
+      case 'forward':
+        requests.forwarded(from, message, step)
+        break
+      case 'forward-reply':
+        forwarding.replied(from, message.id, message.reply, step)
+        break
+      case 'replicate':
+        this.#copied(from, message, step)
+        break
+      case 'replicated':
+        this.#acknowledged(from, message, step)
+        break
+      case 'inventory':
+        inventories.asked(from, message, !placing.scanning, step)
+        break
+      case 'inventory-reply':
+        this.#inventoryReplied(from, message, step)
+        break
+      default:
+        unreachable(message)
+    }
+  }
+
+  #copied(from: NodeId, message: Replicate, step: Step): void {
+    const { work, durability, placing } = this.#parts
+    const learn = (record: TaskRecord): void => work.learn(record, from, step)
+    if (message.ring !== undefined && durability !== undefined) {
+      durability.received(from, message, !placing.scanning, learn, step)
+      return
+    }
+    for (const record of message.records) learn(record)
+    step.send(from, { type: 'replicated', batch: message.batch })
+  }
+
+  #acknowledged(from: NodeId, message: Replicated, step: Step): void {
+    const { replication, counters, durability, work, kept } = this.#parts
+    const sent = replication.acknowledged(from, message.batch)
+    if (sent === undefined) {
+      counters.add('replies_unknown')
+      return
+    }
+    const there = durability?.acknowledged(from, message, sent, step) ?? sent.records
+    work.acknowledged(from, there, step)
+    kept.acknowledged(from, there)
+  }
+
+  #inventoryReplied(from: NodeId, reply: InventoryReply, step: Step): void {
+    const { takeover, counters, work, placing } = this.#parts
+    const kind = takeover.answer(from, reply, step.now.mono)
+    if (kind === 'stale') counters.add('replies_unknown')
+    // Also a late page tells the truth; only what runs is a matter of the moment.
+    for (const record of reply.records) work.learn(record, from, step, true)
+    if (kind !== 'answered' || takeover.active) return
+    work.recheckElsewhere(node => node === from, step)
+    if (!placing.releasing) takeover.forgetAnswers()
+  }
+}
