@@ -209,7 +209,7 @@ export class Node implements Machine {
       case 'control':
         return [...this.#operator.control(input.id, input.request, now)]
       case 'vitals':
-        this.#vitals = { cpu: input.cpu, memory: input.memory }
+        this.#vitals = { cpu: input.vitals.cpu, memory: input.vitals.memory }
         return []
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
