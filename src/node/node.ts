@@ -79,7 +79,7 @@ export class Node implements Machine {
       random: random.fork(),
       right: this.granting.acting,
       now,
-      ...(init.types && { types: new Set(init.types.slice(0, TYPES_MAX)) }),
+      ...(init.types && { types: new Set(init.types) }),
       serving: type => this.crowd.serving(type),
       sawEnd: id => this.crowd.sawEnd(id),
     })
@@ -151,7 +151,8 @@ export class Node implements Machine {
 
   /** What this node says of its load. */
   load(): Load {
-    return { ...this.tasks.load(), ...this.#vitals }
+    const { types, ...load } = this.tasks.load()
+    return { ...load, ...this.#vitals, ...(types && { types: types.slice(0, TYPES_MAX) }) }
   }
 
   /** What the start gate sees now. */
