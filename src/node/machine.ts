@@ -53,7 +53,7 @@ export type Input =
   /** These are the seeds from now on: the configuration was read again. */
   | { readonly kind: 'seeds'; readonly seeds: readonly string[] }
   /** Shares of CPU time and memory in use, 0 to 1, about once a second. */
-  | { readonly kind: 'vitals'; readonly cpu: number; readonly memory: number }
+  | { readonly kind: 'vitals'; readonly vitals: { readonly cpu: number; readonly memory: number } }
   /** Drain and go; `left` when done. */
   | { readonly kind: 'leave'; readonly deadlineMs: number }
 

@@ -81,7 +81,7 @@ export class Node implements Machine {
       random: random.fork(),
       right: this.granting.acting,
       now,
-      ...(init.types && { types: new Set(init.types.slice(0, TYPES_MAX)) }),
+      ...(init.types && { types: new Set(init.types) }),
       serving: type => this.crowd.serving(type),
       sawEnd: id => this.crowd.sawEnd(id),
     })
@@ -153,7 +153,8 @@ export class Node implements Machine {
 
   /** What this node says of its load. */
   load(): Load {
-    return { ...this.tasks.load(), ...this.#vitals }
+    const { types, ...load } = this.tasks.load()
+    return { ...load, ...this.#vitals, ...(types && { types: types.slice(0, TYPES_MAX) }) }
   }
 
   /** What the start gate sees now. */
@@ -211,7 +212,7 @@ export class Node implements Machine {
       case 'control':
         return [...this.#operator.control(input.id, input.request, now)]
       case 'vitals':
-        this.#vitals = { cpu: input.cpu, memory: input.memory }
+        this.#vitals = { cpu: input.vitals.cpu, memory: input.vitals.memory }
         return []
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))

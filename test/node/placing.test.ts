@@ -35,7 +35,7 @@ function started() {
 test('heartbeats tell load, slots, CPU, memory and executors, and this node knows its own at once', () => {
   const { hosts, nodeOf, run } = started()
   const [n1, n2] = hosts
-  n2.process?.receive({ kind: 'vitals', cpu: 0.75, memory: 0.5 })
+  n2.process?.receive({ kind: 'vitals', vitals: { cpu: 0.75, memory: 0.5 } })
   run(2_500)
   const [own, other, third] = nodeOf(n1).crowd.candidates()
   assert.deepEqual([own?.id, own?.types, own?.slots, own?.cpu], ['n1', ['echo'], 2, undefined])

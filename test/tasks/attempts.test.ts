@@ -190,7 +190,10 @@ test('crashes are counted across nodes, kept attempts or not, and what was fence
   assert.deepEqual([record.state, record.crashes], ['ready', LOST_MAX - 1])
   const dead = lose(begin(record, here, 100), 'crashed')
   assert.deepEqual([dead.state, dead.error?.code], ['dead', 'POISON'])
-  assert.match(dead.error?.message ?? '', /^3 attempts took their node or runner down with them: .* on n1 \(NODE_CRASHED\)/)
+  assert.match(
+    dead.error?.message ?? '',
+    /^3 attempts took their node or runner down with them: .* on n1 \(NODE_CRASHED\)/,
+  )
 })
 
 test('a runner that is lost three times is poison, whatever attempts are left', () => {

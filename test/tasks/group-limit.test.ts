@@ -49,7 +49,10 @@ test('as many of a group run as its limit says, on one node', () => {
 })
 
 test('no more of a group run in the whole cluster, whatever dies and comes back', () => {
-  const happening = fc.record({ what: fc.constantFrom('kill', 'kill', 'boot', 'wait'), which: fc.nat({ max: 200 }) })
+  const happening = fc.record({
+    what: fc.constantFrom('kill', 'kill', 'boot', 'wait'),
+    which: fc.nat({ max: 200 }),
+  })
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 3 }),

@@ -41,7 +41,9 @@ class Model {
   }
 
   best(open: (type: string) => boolean = () => true): Item | undefined {
-    const heads = this.items.filter(each => !this.items.some(other => other.key === each.key && precedes(other, each)))
+    const heads = this.items.filter(
+      each => !this.items.some(other => other.key === each.key && precedes(other, each)),
+    )
     const able = heads.filter(head => open(head.demand.type) && this.#mayRun(head))
     return able.sort((a, b) => (precedes(a, b) ? -1 : 1))[0]
   }
@@ -54,7 +56,9 @@ class Model {
     if (ofType >= this.limits.ofType(demand.type)) return false
     if (demand.group === undefined) return true
     const ofGroup = this.runs.filter(run => run.item.demand.group === demand.group).length
-    return ofGroup < Math.min(this.limits.ofGroup(demand.group), demand.groupLimit ?? Number.POSITIVE_INFINITY)
+    return (
+      ofGroup < Math.min(this.limits.ofGroup(demand.group), demand.groupLimit ?? Number.POSITIVE_INFINITY)
+    )
   }
 }
 
@@ -78,7 +82,18 @@ const demand: fc.Arbitrary<Demand> = fc
 
 const steps = fc.array(
   fc.record({
-    kind: fc.constantFrom('add', 'add', 'add', 'take', 'take', 'remove', 'elsewhere', 'end', 'withhold', 'release'),
+    kind: fc.constantFrom(
+      'add',
+      'add',
+      'add',
+      'take',
+      'take',
+      'remove',
+      'elsewhere',
+      'end',
+      'withhold',
+      'release',
+    ),
     key: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
     rank: fc.nat({ max: 20 }),
     demand,
@@ -86,7 +101,7 @@ const steps = fc.array(
   { maxLength: 150 },
 )
 
-type StepOf = (typeof steps) extends fc.Arbitrary<readonly (infer S)[]> ? S : never
+type StepOf = typeof steps extends fc.Arbitrary<readonly (infer S)[]> ? S : never
 
 function perform({ kind, key, rank, demand: wanted }: StepOf, queue: Queue<Item>, model: Model): void {
   const { items, runs, withheld } = model
@@ -121,7 +136,8 @@ function perform({ kind, key, rank, demand: wanted }: StepOf, queue: Queue<Item>
   }
   // A lane that is empty and free is forgotten, and whether it was withheld with it.
   for (const each of withheld) {
-    if (!items.some(known => known.key === each) && !runs.some(run => run.item.key === each)) withheld.delete(each)
+    if (!items.some(known => known.key === each) && !runs.some(run => run.item.key === each))
+      withheld.delete(each)
   }
 }
 
@@ -162,27 +178,26 @@ test('what keeps a task waiting is named', () => {
   const withheld = item('d', 5, { type: 'free' })
   for (const each of [unknown, first, second, other, grouped, withheld]) queue.add(each)
   queue.withhold('d')
-  assert.deepEqual([unknown, first, second, withheld].map(each => queue.obstacle(each)), [
-    'executor',
-    'slot',
-    'key-order',
-    'leave',
-  ])
+  assert.deepEqual(
+    [unknown, first, second, withheld].map(each => queue.obstacle(each)),
+    ['executor', 'slot', 'key-order', 'leave'],
+  )
   assert.equal(queue.take(), first)
   queue.block('a', first.demand)
   queue.block('elsewhere', { type: 'free', group: 'g' }, false)
-  assert.deepEqual([second, other, grouped].map(each => queue.obstacle(each)), [
-    'key-busy',
-    'type-limit',
-    'group-limit',
-  ])
+  assert.deepEqual(
+    [second, other, grouped].map(each => queue.obstacle(each)),
+    ['key-busy', 'type-limit', 'group-limit'],
+  )
 })
 
 /** For so many aging intervals twice as much comes as can be done. */
 const FLOOD = 20
 
 /** Returns the longest wait of each priority, of all that came early enough to be overtaken in the flood. */
-function overload(seed: readonly { readonly priority: Priority; readonly key: number }[]): Map<Priority, number> {
+function overload(
+  seed: readonly { readonly priority: Priority; readonly key: number }[],
+): Map<Priority, number> {
   const queue = new Queue<Item & { readonly at: number; readonly priority: Priority }>()
   const worst = new Map<Priority, number>()
   const serveMs = 1_000
@@ -228,7 +243,8 @@ test('a hundred thousand tasks of a full type, and of full groups, cost those th
   }
   const queue = new Queue<Item>(LIMITS)
   for (let i = 0; i < 50_000; i++) queue.add(counted(`n${i}`, i, { type: 'narrow' }))
-  for (let i = 0; i < 50_000; i++) queue.add(counted(`g${i}`, i, { type: 'wide', group: `g${i % 500}`, groupLimit: 1 }))
+  for (let i = 0; i < 50_000; i++)
+    queue.add(counted(`g${i}`, i, { type: 'wide', group: `g${i % 500}`, groupLimit: 1 }))
   queue.block('x', { type: 'narrow' })
   for (let i = 0; i < 500; i++) queue.block(`y${i}`, { type: 'free', group: `g${i}` }, false)
   assert.equal(queue.first(), undefined)

@@ -26,7 +26,12 @@ function placerOf(candidates: () => readonly Candidate[], seed = 1) {
   const random = new Random(seed)
   const ring = ringOf(candidates().map(({ id }) => id))
   const ids = new Uuids(random.fork())
-  const placer = new Placer({ random, candidates, owner: key => ring.owner(key), newId: () => ids.next(wallOf(1)) })
+  const placer = new Placer({
+    random,
+    candidates,
+    owner: key => ring.owner(key),
+    newId: () => ids.next(wallOf(1)),
+  })
   const place = (placement: Placement, type = 'echo'): NodeId => {
     const owner = ring.owner(placer.idFor({ type, placement }))
     assert.ok(owner)
@@ -71,7 +76,11 @@ test('random and weighted hit the nodes alike, and by their weights', () => {
 
 test('nodes without the executor are passed over, whatever the rule, and it is counted', () => {
   const types = ['echo', 'exec'] as const
-  const node = fc.record({ types: fc.subarray([...types]), queued: fc.nat({ max: 50 }), cpu: fc.constantFrom(0, 1) })
+  const node = fc.record({
+    types: fc.subarray([...types]),
+    queued: fc.nat({ max: 50 }),
+    cpu: fc.constantFrom(0, 1),
+  })
   const rules = fc.constantFrom<Placement>('ring', 'round_robin', 'random', 'least_load', 'weighted')
   fc.assert(
     fc.property(fc.array(node, { minLength: 2, maxLength: 9 }), rules, (nodes, rule) => {
@@ -92,8 +101,14 @@ test('those who have said nothing are chosen only when nobody says that it has t
   const quiet = candidate('n1', { types: undefined })
   const other = candidate('n2', { types: ['other'] })
   const able = candidate('n3')
-  assert.deepEqual([...countsOf(50, placerOf(() => [quiet, other, able]).place.bind(null, 'random')).keys()], ['n3'])
-  assert.deepEqual([...countsOf(50, placerOf(() => [quiet, other]).place.bind(null, 'random')).keys()], ['n1'])
+  assert.deepEqual(
+    [...countsOf(50, placerOf(() => [quiet, other, able]).place.bind(null, 'random')).keys()],
+    ['n3'],
+  )
+  assert.deepEqual(
+    [...countsOf(50, placerOf(() => [quiet, other]).place.bind(null, 'random')).keys()],
+    ['n1'],
+  )
 })
 
 test('least load gives nothing to whom has more than the bound allows, and evens out what it gives', () => {

@@ -23,7 +23,10 @@ test('a task whose type its owner has no executor for waits, visibly, and keeps 
   solo.pass(500)
   assert.deepEqual(started(solo), ['c'])
   assert.deepEqual([solo.record('a').state, waiting(solo, 'a')], ['ready', 'no-executor'])
-  assert.match(solo.tasks.waiting(asTaskId('a'))?.detail ?? '', /no executor of type exec; these have one: n7$/)
+  assert.match(
+    solo.tasks.waiting(asTaskId('a'))?.detail ?? '',
+    /no executor of type exec; these have one: n7$/,
+  )
   assert.deepEqual(
     solo.logged('executor-missing').map(({ fields }) => fields),
     [{ taskType: 'exec', queued: 2, servedBy: ['n7'] }],

@@ -91,7 +91,9 @@ test('what cannot be promised together is refused', () => {
   assert.deepEqual(problemsOf({ type: 'echo', runAt: 20, expiresAt: 20 }), ['expiresAt'])
   assert.deepEqual(problemsOf({ type: 'echo', placement: 'random', key: 'k' }), ['placement'])
   assert.deepEqual(problemsOf({ type: 'echo', placement: 'random', id: 'x' }), ['placement'])
-  assert.deepEqual(problemsOf({ type: 'echo', placement: 'random', group: 'g', groupLimit: 1 }), ['placement'])
+  assert.deepEqual(problemsOf({ type: 'echo', placement: 'random', group: 'g', groupLimit: 1 }), [
+    'placement',
+  ])
   assert.deepEqual(problemsOf({ type: 'echo', placement: 'nearest', backoff: 'linear', concurrent: 1 }), [
     'concurrent',
     'backoff',

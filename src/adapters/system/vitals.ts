@@ -102,7 +102,7 @@ export function watchVitals(
     const times = await source.cpuTimes()
     const cpu = before && shareOf(before, times)
     before = times
-    if (cpu !== undefined && !stopped) enqueue({ kind: 'vitals', cpu, memory: source.memory() })
+    if (cpu !== undefined && !stopped) enqueue({ kind: 'vitals', vitals: { cpu, memory: source.memory() } })
   }
   const timer = setInterval(() => {
     looking = looking.then(look)

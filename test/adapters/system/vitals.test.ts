@@ -54,7 +54,7 @@ test('the core is told from the second look on, and nothing any more after the e
   clearInterval(alive)
   await stop()
   const count = told.length
-  assert.deepEqual(told[0], { kind: 'vitals', cpu: 0.25, memory: 0.5 })
+  assert.deepEqual(told[0], { kind: 'vitals', vitals: { cpu: 0.25, memory: 0.5 } })
   assert.ok(looks > count)
   await stop()
   assert.equal(told.length, count)
