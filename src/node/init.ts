@@ -32,6 +32,8 @@ export interface NodeInit {
   readonly voter: StoredVoter
   /** Would this node's executors take such a task? Undefined when they would. Pure. */
   readonly check: (type: string, payload: unknown) => Failure | undefined
+  /** Types of tasks that clients of this node carry out, by claim. None when absent. */
+  readonly claimTypes?: readonly string[]
   /** What the store held at boot. */
   readonly records: readonly TaskRecord[]
   /** Seed of every random choice the core makes. */

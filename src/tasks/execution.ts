@@ -18,12 +18,13 @@ import type { Step } from './effects.ts'
 import { cutJson } from './json.ts'
 import { KEPT_KEYS_MAX, type Kept } from './kept.ts'
 import { lastNumber } from './merge.ts'
+import type { Offers } from './offers.ts'
 import type { Records } from './records.ts'
 import { reportEnd } from './reports.ts'
 import { type Leave, leaveNow, type Right } from './right.ts'
 import type { Running, Schedule } from './schedule.ts'
 import type { Entry } from './table.ts'
-import type { Attempt, Outcome } from './task.ts'
+import type { Attempt, AttemptError, Outcome } from './task.ts'
 import type { View } from './view.ts'
 
 /** An attempt is stopped when its right ends within this, in ms: time to kill it, and to be late. */
@@ -46,6 +47,8 @@ export interface ExecutionParts {
   readonly counters: Counters
   readonly config: TasksConfig
   readonly random: Random
+  /** What clients offer; without it nothing is carried out by clients. */
+  readonly offers?: Offers
 }
 
 export class Execution {
@@ -62,7 +65,7 @@ export class Execution {
   }
 
   begin(entry: Entry, leave: Leave, step: Step): void {
-    const { schedule, view, counters, records } = this.#parts
+    const { schedule, view, counters, records, offers } = this.#parts
     const { id: task, key, type, payload, timeoutMs } = entry.record.spec
     const { token, until } = leave
     const node = view.self
@@ -73,7 +76,8 @@ export class Execution {
     this.#fenceAt = Math.min(this.#fenceAt, after(until, -FENCE_MS)) as Instant
     records.change(entry, record, step)
     const order = { task, key, type, payload, attempt: attempt.number, node, timeoutMs, token }
-    step.execute(until === NEVER ? order : { ...order, until })
+    const offer = offers?.take(type)
+    step.execute({ ...order, ...(until !== NEVER && { until }), ...(offer !== undefined && { offer }) })
     counters.add('attempts_started')
     step.log('info', 'task-started', { task, key, attempt: attempt.number, token: token.value })
   }
@@ -91,12 +95,23 @@ export class Execution {
     const inTime = this.#inTime(running, step.now.mono)
     schedule.clear(entry)
     if (outcome.ok && !inTime) counters.add('results_refused')
-    if (inTime && !isFenced(outcome)) {
+    if (!running.abandoned && isUnclaimed(outcome)) this.#notTaken(running, outcome.error, step)
+    else if (inTime && !isFenced(outcome)) {
       // What was taken back is in the record already; but a success that came first is a success.
       if (!running.abandoned || outcome.ok) this.#commit(running, outcome, step)
     } else if (!running.abandoned) this.#fenced(running, isFenced(outcome) ? 'deadline' : 'ended-late', step)
     kept.ended(running, step.now.mono)
     return entry
+  }
+
+  /** The client that it was begun for had gone, and no other came: it was never carried out. */
+  #notTaken({ entry, attempt }: Running, error: AttemptError, step: Step): void {
+    const { counters, records } = this.#parts
+    counters.add('attempts_unclaimed')
+    step.log('info', 'task-unclaimed', { task: entry.id, key: entry.key, attempt: attempt.number })
+    if (entry.record.state !== 'running' || lastNumber(entry.record) !== attempt.number) return
+    const holders = records.holders(entry.key)
+    records.change(entry, takeBackAttempt(entry.record, attempt, step.now.wall, holders, error), step)
   }
 
   /** This node's time is up: orders the end of everything that runs here and gives it back. */
@@ -237,5 +252,8 @@ export class Execution {
     return { ok: true, result: value }
   }
 }
+
+const isUnclaimed = (outcome: Outcome): outcome is Extract<Outcome, { ok: false }> =>
+  !outcome.ok && outcome.error.code === 'UNCLAIMED'
 
 const isFenced = (outcome: Outcome): boolean => !outcome.ok && outcome.error.code === 'FENCED'

@@ -1,8 +1,9 @@
 import type { Confirmations } from './confirmations.ts'
-import { type Counters, gauge, type Metric } from './counts.ts'
+import { type Counters, gauge, type Metric, type TaskCounts } from './counts.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { Handoffs } from './handoffs.ts'
 import type { Kept } from './kept.ts'
+import type { Offers } from './offers.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
 import type { Schedule } from './schedule.ts'
@@ -20,7 +21,19 @@ export interface MetricsParts {
   readonly kept: Kept
   readonly handoffs: Handoffs
   readonly counters: Counters
+  readonly offers: Offers
 }
+
+export const taskCounts = ({ table, counters }: MetricsParts, takingOver: boolean): TaskCounts => ({
+  owned: table.owned,
+  held: table.held,
+  started: counters.of('attempts_started'),
+  succeeded: counters.of('tasks_succeeded'),
+  failedAttempts: counters.of('attempts_failed') + counters.of('attempts_lost'),
+  retried: counters.of('tasks_retried'),
+  forwarded: counters.of('requests_forwarded'),
+  takingOver,
+})
 
 export function taskMetrics(parts: MetricsParts): Metric[] {
   const { table, schedule, replication } = parts
@@ -39,6 +52,14 @@ export function taskMetrics(parts: MetricsParts): Metric[] {
     gauge('tasks_gated', 'Gained tasks that wait for the takeover.', schedule.gated.size),
     gauge('tasks_elsewhere', 'Own tasks that another node still runs.', schedule.elsewhere.size),
     gauge('tasks_running', 'Attempts that run here.', schedule.occupied),
+    gauge('tasks_claimed', 'Of these, attempts that clients carry out.', schedule.claimed),
+    gauge('claim_places_free', 'Tasks that waiting clients would take now.', parts.offers.free),
+    {
+      name: 'keys_awaiting_claim',
+      help: 'Keys whose next task waits for a client that claims it, by type.',
+      type: 'gauge',
+      samples: parts.offers.served.map(type => ({ labels: { type }, value: schedule.awaitingClaim(type) })),
+    },
     gauge('keys_kept', 'Lost keys that this node is not done with.', parts.kept.keys().length),
     gauge('replicas_pending', 'Record copies waiting or under way to other holders.', replication.pending),
     gauge('records_unsafe', 'Changed records that no other disk is known to have.', replication.unsafe),

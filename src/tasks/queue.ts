@@ -21,6 +21,8 @@ interface Lane<T> extends Slotted {
   busy: number
   /** The key may not be acted for. */
   withheld: boolean
+  /** The starting line on which it stands. */
+  line: Heap<Lane<T>> | undefined
 }
 
 /**
@@ -38,13 +40,24 @@ const before = (a: Queued, b: Queued): boolean => a.rank < b.rank || (a.rank ===
  * well. Taking, adding, removing and freeing a lane cost O(log n), even when 100,000 tasks share one key: with a
  * single heap every take would have to step over all tasks of the busy keys. A lane whose key may not be acted for is
  * withheld as a whole, and not looked at again before it is released.
+ *
+ * There is a line for each class of things, and whoever takes says which lines are open: however many things wait for a
+ * hand of one class, they are not stepped over to find one of another. The head of a lane decides its class, so what
+ * stands behind it in its key waits with it.
  */
 export class Queue<T extends Queued> {
   readonly #lanes = new Map<string, Lane<T>>()
-  readonly #line = new Heap<Lane<T>>((a, b) => before(a.items.first() as T, b.items.first() as T))
+  /** By class. */
+  readonly #lines = new Map<string, Heap<Lane<T>>>()
+  readonly #classOf: (item: T) => string
   #withheld = new Set<Lane<T>>()
   #releasing = new Set<Lane<T>>()
   #size = 0
+
+  /** @param classOf few in number; the same for one item as long as it is queued */
+  constructor(classOf: (item: T) => string = () => '') {
+    this.#classOf = classOf
+  }
 
   get size(): number {
     return this.#size
@@ -69,15 +82,25 @@ export class Queue<T extends Queued> {
     assert(item.slot >= 0, 'an item that is removed is queued', { key: item.key })
     const head = lane.items.first() === item
     // The line compares heads, so a lane leaves it before its head may become undefined.
-    if (head && lane.slot >= 0) this.#line.remove(lane)
+    if (head) this.#stepOff(lane)
     lane.items.remove(item)
     this.#size--
     this.#align(lane)
   }
 
-  /** The best task whose key is free; it stays. */
-  first(): T | undefined {
-    return this.#line.first()?.items.first()
+  /** The best task whose key is free, of the classes that are open; it stays. */
+  first(open: (name: string) => boolean = () => true): T | undefined {
+    let best: T | undefined
+    for (const [name, line] of this.#lines) {
+      const item = line.first()?.items.first()
+      if (item !== undefined && (best === undefined || before(item, best)) && open(name)) best = item
+    }
+    return best
+  }
+
+  /** Keys that are free and whose best task is of this class. */
+  standing(name: string): number {
+    return this.#lines.get(name)?.size ?? 0
   }
 
   /** Nothing of this key is offered until it is released. */
@@ -132,7 +155,7 @@ export class Queue<T extends Queued> {
   #lane(key: string): Lane<T> {
     let lane = this.#lanes.get(key)
     if (lane === undefined) {
-      lane = { key, items: new Heap<T>(before), busy: 0, withheld: false, slot: -1 }
+      lane = { key, items: new Heap<T>(before), busy: 0, withheld: false, line: undefined, slot: -1 }
       this.#lanes.set(key, lane)
     }
     return lane
@@ -140,14 +163,34 @@ export class Queue<T extends Queued> {
 
   /** Puts the lane where it belongs: on the line, off it, or away when it is empty and free. */
   #align(lane: Lane<T>): void {
-    const stands = lane.slot >= 0
-    const should = lane.busy === 0 && lane.items.size > 0 && !lane.withheld
-    if (stands && should) this.#line.moved(lane)
-    else if (stands) this.#line.remove(lane)
-    else if (should) this.#line.add(lane)
+    const head = lane.busy === 0 && !lane.withheld ? lane.items.first() : undefined
+    if (head === undefined) this.#stepOff(lane)
+    else this.#stepOn(lane, this.#classOf(head))
     if (lane.busy > 0 || lane.items.size > 0) return
     this.#lanes.delete(lane.key)
     this.#withheld.delete(lane)
     this.#releasing.delete(lane)
+  }
+
+  #stepOn(lane: Lane<T>, name: string): void {
+    const line = this.#lines.get(name) ?? this.#newLine(name)
+    if (lane.line === line) {
+      line.moved(lane)
+      return
+    }
+    this.#stepOff(lane)
+    line.add(lane)
+    lane.line = line
+  }
+
+  #stepOff(lane: Lane<T>): void {
+    lane.line?.remove(lane)
+    lane.line = undefined
+  }
+
+  #newLine(name: string): Heap<Lane<T>> {
+    const line = new Heap<Lane<T>>((a, b) => before(a.items.first() as T, b.items.first() as T))
+    this.#lines.set(name, line)
+    return line
   }
 }

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { type Instant, NEVER } from '../base/time.ts'
 import { Heap } from './heap.ts'
+import type { Offers } from './offers.ts'
 import { Queue } from './queue.ts'
 import type { Entry } from './table.ts'
 import type { Attempt } from './task.ts'
@@ -18,6 +19,9 @@ export interface Running {
   abandoned: boolean
 }
 
+/** What this node carries out by itself, as a class of the queue; what is served by claim has its type for one. */
+const OWN = ''
+
 /**
  * Where each unfinished task of this node waits. An entry is in exactly one place:
  *   gated      gained, and the takeover is still asking who knows what
@@ -28,13 +32,20 @@ export interface Running {
  */
 export class Schedule {
   readonly #gated = new Set<Entry>()
-  readonly #queue = new Queue<Entry>()
+  readonly #offers: Offers | undefined
+  readonly #queue = new Queue<Entry>(entry => this.#classOf(entry))
   readonly #delayed = new Heap<Entry>(
     (a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order),
   )
   readonly #elsewhere = new Map<Entry, NodeId>()
   readonly #here = new Map<TaskId, Running>()
   #hereVersion = 0
+  #claimed = 0
+
+  /** @param offers what clients offer; without it this node carries out everything by itself */
+  constructor(offers?: Offers) {
+    this.#offers = offers
+  }
 
   get queued(): number {
     return this.#queue.size
@@ -50,6 +61,11 @@ export class Schedule {
   /** Slots in use: what was given up still runs until it says that it ended. */
   get occupied(): number {
     return this.#here.size
+  }
+
+  /** Of these, carried out by clients, and not by hands of this node. */
+  get claimed(): number {
+    return this.#claimed
   }
 
   get gated(): ReadonlySet<Entry> {
@@ -106,12 +122,29 @@ export class Schedule {
     this.#settle(entry, 'here')
     this.#here.set(entry.id, { entry, attempt, until, told: until, abandoned: false })
     this.#hereVersion++
+    if (this.#classOf(entry) !== OWN) this.#claimed++
     this.#queue.block(entry.key)
   }
 
-  /** The best task whose key is free and not withheld. */
-  first(): Entry | undefined {
-    return this.#queue.first()
+  /**
+   * The best task whose key is free and not withheld, and for which there is a hand: a client that waits for its type, or
+   * one of this node.
+   *
+   * @param ownFree has this node a hand free?
+   */
+  first(ownFree: boolean): Entry | undefined {
+    return this.#queue.first(name => (name === OWN ? ownFree : this.#offers?.has(name) === true))
+  }
+
+  /** Keys whose best task is of this type, and waits for a client of those that carry out the type. */
+  awaitingClaim(type: string): number {
+    return this.#queue.standing(type)
+  }
+
+  /** Is this task ready, with nobody waiting for its type? */
+  unclaimed(entry: Entry): boolean {
+    const name = this.#classOf(entry)
+    return name !== OWN && entry.place === 'queued' && this.#offers?.has(name) === false
   }
 
   /** The key may not be acted for: nothing of it is offered until it is released. */
@@ -150,8 +183,13 @@ export class Schedule {
     } else if (place === 'here') {
       this.#here.delete(entry.id)
       this.#hereVersion++
+      if (this.#classOf(entry) !== OWN) this.#claimed--
       this.#queue.unblock(entry.key)
     }
+  }
+
+  #classOf({ record }: Entry): string {
+    return this.#offers?.serves(record.spec.type) === true ? record.spec.type : OWN
   }
 
   #settle(entry: Entry, place: Entry['place']): void {

@@ -31,7 +31,8 @@ import { Inventories } from './inventory.ts'
 import { Kept } from './kept.ts'
 import { Lists } from './lists.ts'
 import type { InventoryReply, TaskLinkMessage, TaskRequest } from './messages.ts'
-import { taskMetrics } from './metrics.ts'
+import { type MetricsParts, taskCounts, taskMetrics } from './metrics.ts'
+import { Offers } from './offers.ts'
 import { openRight } from './open-right.ts'
 import { pageOf, type TaskPage } from './page.ts'
 import { Placing } from './placing.ts'
@@ -63,12 +64,15 @@ export interface TasksInit {
   readonly now: Now
   /** Who may act for which key. Default: available mode, everybody for every key. */
   readonly right?: Right
+  /** Types of tasks that clients carry out, by claim. */
+  readonly claimTypes?: readonly string[]
 }
 
 export class Tasks {
   readonly #view: View
   readonly #table: Table
-  readonly #schedule = new Schedule()
+  readonly #offers: Offers
+  readonly #schedule: Schedule
   readonly #counters = new Counters()
   readonly #records: Records
   readonly #handoffs = new Handoffs()
@@ -84,6 +88,7 @@ export class Tasks {
   readonly #work: Work
   readonly #requests: Requests
   readonly #placing: Placing
+  readonly #shown: MetricsParts
   /** Pauses have ended that this step could not get to. */
   #dueLeft = false
   /** There may be more settled records to drop than this step could. */
@@ -101,7 +106,10 @@ export class Tasks {
     const { self, config, replicas, records, check, random, now } = init
     const view = new View(self, replicas)
     const table = new Table(self)
-    const schedule = this.#schedule
+    const offers = new Offers(init.claimTypes)
+    const schedule = new Schedule(offers)
+    this.#offers = offers
+    this.#schedule = schedule
     const counters = this.#counters
     this.#wall = now.wall
     const right = init.right ?? openRight(() => this.#wall)
@@ -110,7 +118,7 @@ export class Tasks {
     const forwarding = new Forwarding(view, counters, config.forwardMs, random)
     const confirmations = new Confirmations(right, counters)
     const kept = new Kept(view, schedule, replication)
-    const shared = { view, table, schedule, replication, counters, config, right }
+    const shared = { view, table, schedule, replication, counters, config, right, offers }
     this.#records = new Records(view, table, replication, this.#handoffs)
     const changes = { records: this.#records, kept, handoffs: this.#handoffs }
     const execution = new Execution({ ...shared, ...changes, random: random.fork() })
@@ -130,6 +138,7 @@ export class Tasks {
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
     this.#requests = new Requests({ ...shared, work, forwarding, confirmations, check, phase })
+    this.#shown = { ...shared, ...changes, takeover, forwarding, confirmations }
     this.#inherited = records.map(record => table.add(record))
   }
 
@@ -191,6 +200,18 @@ export class Tasks {
     const step = this.#begin(now)
     this.#work.end(task, attempt, outcome, step)
     return this.#finish(step)
+  }
+
+  /** A client waits for tasks of these types: attempts of them may begin, one for each place. */
+  offer(offer: number, types: readonly string[], places: number, now: Now): TasksEffect[] {
+    const step = this.#begin(now)
+    this.#offers.add(offer, types, places)
+    return this.#finish(step)
+  }
+
+  /** It waits no more; places that were taken of it stay taken. */
+  withdrawOffer(offer: number): void {
+    this.#offers.withdraw(offer)
   }
 
   /** What was to be told under this mark is durable. */
@@ -280,6 +301,12 @@ export class Tasks {
     return this.#table.ofKey(key, SHOWN_OF_KEY_MAX).map(entry => entry.record)
   }
 
+  /** Is this task ready to start here, if only a client would wait for its type? */
+  unclaimed(id: TaskId): boolean {
+    const entry = this.#table.get(id)
+    return entry !== undefined && this.#schedule.unclaimed(entry)
+  }
+
   page(query: TaskQuery): TaskPage {
     return pageOf(this.#table, this.#view.self, query)
   }
@@ -290,32 +317,11 @@ export class Tasks {
   }
 
   counts(): TaskCounts {
-    const counters = this.#counters
-    return {
-      owned: this.#table.owned,
-      held: this.#table.held,
-      started: counters.of('attempts_started'),
-      succeeded: counters.of('tasks_succeeded'),
-      failedAttempts: counters.of('attempts_failed') + counters.of('attempts_lost'),
-      retried: counters.of('tasks_retried'),
-      forwarded: counters.of('requests_forwarded'),
-      takingOver: this.#phase !== 'closed' && this.#takeover.active,
-    }
+    return taskCounts(this.#shown, this.#phase !== 'closed' && this.#takeover.active)
   }
 
   metrics(): Metric[] {
-    return taskMetrics({
-      table: this.#table,
-      records: this.#records,
-      schedule: this.#schedule,
-      replication: this.#replication,
-      forwarding: this.#forwarding,
-      takeover: this.#takeover,
-      confirmations: this.#confirmations,
-      kept: this.#kept,
-      handoffs: this.#handoffs,
-      counters: this.#counters,
-    })
+    return taskMetrics(this.#shown)
   }
 
   #begin(now: Now): Step {
