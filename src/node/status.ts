@@ -1,7 +1,7 @@
 /** What a node shows of itself: read by the API, the CLI and the metrics. Plain values, safe to keep. */
 
 import type { ErrorCode } from '../base/errors.ts'
-import type { NodeId } from '../base/ids.ts'
+import type { NodeId, TaskId } from '../base/ids.ts'
 import type { Mode } from '../grants/config.ts'
 import type { GrantsStanding } from '../grants/standing.ts'
 import type { MemberRecord, MemberStatus } from '../membership/member.ts'
@@ -134,8 +134,19 @@ export interface Explanation extends KeyPlacement {
     readonly agrees: boolean | undefined
   }[]
   readonly tasks: readonly TaskRecord[]
+  /** Which of the tasks are ready and do not start, and why. */
+  readonly waits: readonly TaskWait[]
   /** What this node has seen of the key's owners since it started. */
   readonly history: KeyHistory
+}
+
+/** Why a task that is ready does not start. */
+export interface TaskWait {
+  readonly task: TaskId
+  /** `no-claimer`: clients carry out tasks of its type, and none waits for one at this node, which owns the key. */
+  readonly reason: 'no-claimer'
+  /** One sentence for people. */
+  readonly detail: string
 }
 
 export interface KeyHistory {

@@ -2,6 +2,7 @@
 import { after, elapsedMs, type Instant, type Now } from '../base/time.ts'
 import type { MemberStatus } from '../membership/member.ts'
 import type { Entry } from '../membership/roster.ts'
+import type { TaskRecord } from '../tasks/task.ts'
 import { newestWord } from './causes.ts'
 import type { Node } from './node.ts'
 import type {
@@ -13,6 +14,7 @@ import type {
   OwnerAnswer,
   Readiness,
   RingView,
+  TaskWait,
   WorkLeft,
 } from './status.ts'
 
@@ -177,15 +179,23 @@ const answerEnd = ({ until }: { readonly until: Instant }): Instant => after(unt
 export function explanationOf(node: Node, key: string): Explanation | undefined {
   if (node.ring.members.length === 0) return undefined
   const placement = node.ring.explain(key, node.init.ring.replicas)
+  const tasks = node.tasks.ofKey(key).slice(0, EXPLAINED_TASKS_MAX)
   return {
     ...placement,
     mine: placement.owner === node.init.nodeId,
     ringChecksum: node.ring.checksum,
     beliefs: node.membership.roster.living().map(({ record }) => beliefOf(node, record.id)),
-    tasks: node.tasks.ofKey(key).slice(0, EXPLAINED_TASKS_MAX),
+    tasks,
+    waits: tasks.filter(({ spec }) => node.tasks.unclaimed(spec.id)).map(waitOf),
     history: node.history.of(key),
   }
 }
+
+const waitOf = ({ spec }: TaskRecord): TaskWait => ({
+  task: spec.id,
+  reason: 'no-claimer',
+  detail: `clients carry out tasks of type ${spec.type}, and none waits for one at this node (POST /v1/claims)`,
+})
 
 /** Share of the other living members whose last heartbeat named this node's ring; 1 when there are none. */
 export function agreementOf(node: Node): number {

@@ -22,7 +22,12 @@ export class Solo {
   readonly #held: Kind<'persist'>[] = []
   #requests = 0
 
-  constructor(right: Right | undefined, config: Partial<TasksConfig> = {}, seen: readonly string[] = ['n1']) {
+  constructor(
+    right: Right | undefined,
+    config: Partial<TasksConfig> = {},
+    seen: readonly string[] = ['n1'],
+    claimTypes: readonly string[] = [],
+  ) {
     this.tasks = new Tasks({
       self: asNodeId('n1'),
       config: { ...tasksDefaults(4), inventoryMs: 50, ...config },
@@ -31,6 +36,7 @@ export class Solo {
       check: () => undefined,
       random: new Random(1),
       now: this.at,
+      claimTypes,
       ...(right && { right }),
     })
     this.see(seen)

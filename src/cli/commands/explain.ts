@@ -62,5 +62,6 @@ function describe(found: Explanation, columns: number): string {
   ])
   const tasks =
     found.tasks.length === 0 ? 'no task of this key is known here\n' : taskTable(found.tasks, columns)
-  return `${head}\n${beliefs}\n${historyText(found.history)}\n${tasks}`
+  const waits = found.waits.map(({ task, detail }) => `${task} waits: ${detail}\n`).join('')
+  return `${head}\n${beliefs}\n${historyText(found.history)}\n${tasks}${waits}`
 }
