@@ -84,7 +84,7 @@ async function claimUntil(
       const claims = await ask(options, api, concurrency - running.size)
       failures = 0
       for (const claim of claims) {
-        const work = start(claim).finally(() => running.delete(work))
+        const work: Promise<void> = start(claim).finally(() => running.delete(work))
         running.add(work)
       }
     } catch (error) {

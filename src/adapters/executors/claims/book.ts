@@ -154,8 +154,9 @@ export class ClaimBook {
     const waiting = this.#waiting.get(number)
     if (waiting === undefined) return []
     this.#waiting.delete(number)
-    for (const order of waiting.got) this.#keep(order, now)
-    this.#passOn(waiting.got)
+    const got = waiting.got.filter(order => this.#knows(order))
+    for (const order of got) this.#keep(order, now)
+    this.#passOn(got)
     return [{ kind: 'withdraw', offer: number }, ...this.flush(now)]
   }
 
@@ -176,8 +177,10 @@ export class ClaimBook {
 
   /** The answer with these claims did not get out. */
   undelivered(ids: readonly string[], now: Now): readonly BookEffect[] {
+    const ended: BookEffect[] = []
     for (const id of ids) {
       const held = this.#held.get(id)
+      if (held?.cancelled === true) ended.push(...this.#end(held, cancelled(), 'cancelled'))
       if (held === undefined || held.cancelled) continue
       this.#held.delete(id)
       const { order, deadline, until } = held
@@ -186,7 +189,7 @@ export class ClaimBook {
       this.#keep(back, now)
       this.#passOn([back])
     }
-    return this.flush(now)
+    return [...ended, ...this.flush(now)]
   }
 
   /** The right to run it lasts until then. */
@@ -282,6 +285,11 @@ export class ClaimBook {
     return this.#limits.claimsMax - offered - this.#held.size
   }
 
+  /** One that was aborted is not in the book any more, though a client that waits may still have it among what it got. */
+  #knows(order: Order): boolean {
+    return this.#orders.get(nameOf(order.order)) === order
+  }
+
   #expect(at: Instant): void {
     this.#nextWake = Math.min(this.#nextWake, at) as Instant
   }
@@ -311,8 +319,7 @@ export class ClaimBook {
 
   #hand(waiting: Waiting, now: Now): readonly BookEffect[] {
     this.#waiting.delete(waiting.number)
-    // One that was aborted meanwhile is with nobody any more, and not in the book.
-    const got = waiting.got.filter(order => this.#orders.get(nameOf(order.order)) === order)
+    const got = waiting.got.filter(order => this.#knows(order))
     const claims = got.map((order): Held => {
       const leaseUntil = after(now.mono, this.#limits.leaseMs)
       const { client } = waiting

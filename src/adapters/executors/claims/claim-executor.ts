@@ -6,6 +6,7 @@
  * one that does not may still be at work: hence the fencing token.
  */
 import { randomUUID } from 'node:crypto'
+import { unreachable } from '../../../base/assert.ts'
 import type { Failure } from '../../../base/errors.ts'
 import { after, elapsedMs, type Instant, instantOf, type Now, wallOf } from '../../../base/time.ts'
 import type { AttemptOrder } from '../../../node/machine.ts'
@@ -20,6 +21,7 @@ import {
   type Claims,
   type ClaimsReply,
   type ClaimsView,
+  type ClaimView,
   type EndingReply,
   type Renewal,
   type RenewalReply,
@@ -27,7 +29,7 @@ import {
 import type { Enqueue, Logger } from '../../../runtime/ports.ts'
 import type { Outcome } from '../../../tasks/task.ts'
 import type { ClaimConfig } from '../config.ts'
-import { cancelled, type Executor } from '../executor.ts'
+import { cancelled as stopped, type Executor } from '../executor.ts'
 import type { Limit } from '../limit.ts'
 import { timerMs } from '../timer.ts'
 import { type BookEffect, ClaimBook, type Held, nameOf, type Verdict } from './book.ts'
@@ -87,7 +89,7 @@ export class ClaimExecutor implements Executor, Claims {
 
   execute(order: AttemptOrder, signal: AbortSignal, limit: Limit): Promise<Outcome> {
     const { promise, resolve } = Promise.withResolvers<Outcome>()
-    if (signal.aborted) return Promise.resolve(cancelled())
+    if (signal.aborted) return Promise.resolve(stopped())
     const attempt = nameOf(order)
     this.#ends.set(attempt, resolve)
     this.#attempts.set(limit, attempt)
@@ -156,14 +158,7 @@ export class ClaimExecutor implements Executor, Claims {
     const { held, waiting } = this.#book
     const { types } = this.#config
     const shown = [...held.values()].slice(0, CLAIMS_SHOWN_MAX)
-    const claims = shown.map(({ id, order, client, cancelled, since, progress, ...rest }) => ({
-      ...{ claim: id, task: order.task, key: order.key, type: order.type, attempt: order.attempt, client },
-      state: cancelled ? ('cancelled' as const) : ('held' as const),
-      claimedAtMs: since.wall,
-      actingUntilMs: this.#acting({ id, order, client, cancelled, since, progress, ...rest }).actingUntilMs,
-      ...(progress !== undefined && { progress }),
-    }))
-    return { types, waiting, held: held.size, claims }
+    return { types, waiting, held: held.size, claims: shown.map(claim => this.#viewOf(claim)) }
   }
 
   metrics(): readonly Metric[] {
@@ -187,7 +182,9 @@ export class ClaimExecutor implements Executor, Claims {
         this.#undelivered,
       ),
       {
-        ...{ name: 'task_claims_ended_total', type: 'counter', help: 'Claims that ended, by how.' },
+        name: 'task_claims_ended_total',
+        type: 'counter',
+        help: 'Claims that ended, by how.',
         samples: [...ended.counts].map(([how, value]) => ({ labels: { how }, value })),
       },
       this.#refusals.metric(),
@@ -199,6 +196,18 @@ export class ClaimExecutor implements Executor, Claims {
     this.#dismissed = true
     this.#run(this.#book.close(now()))
     clearTimeout(this.#timer)
+  }
+
+  #viewOf(held: Held): ClaimView {
+    const { task, key, type, attempt } = held.order
+    const { id: claim, client, cancelled, since, progress } = held
+    return {
+      ...{ claim, task, key, type, attempt, client },
+      state: cancelled ? 'cancelled' : 'held',
+      claimedAtMs: since.wall,
+      actingUntilMs: this.#acting(held).actingUntilMs,
+      ...(progress !== undefined && { progress }),
+    }
   }
 
   #standing(name: ClaimName, verdict: Verdict): RenewalReply {
@@ -287,6 +296,8 @@ export class ClaimExecutor implements Executor, Claims {
         this.#logger.log('warn', 'task-claim-expired', { task, key, attempt, client, leaseMs })
         break
       }
+      default:
+        unreachable(effect)
     }
   }
 
