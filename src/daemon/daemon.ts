@@ -144,6 +144,7 @@ async function open(config: Config, { closing, signals, lines, leaving }: Frame,
   // Opened later, so closed sooner: peers take a closed port for the end of all that this process had started.
   const executors = parts.createExecutors({ config: config.executors, logger, dataDir: directory.path })
   closing.add('executors', () => executors.stop())
+  leaving.onBegin(() => executors.claims.dismiss())
   const { createHttpServer } = parts
   return { clock, lists, events, logger, store, transport, executors, createHttpServer }
 }
@@ -197,6 +198,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   closing.add('directory watch', await watchDisk(directory, driver, fatal, logger))
   early.deliverTo(driver.enqueue)
   closing.add('vitals', watchVitals(driver.enqueue))
+  executors.claims.connect(driver.enqueue)
 
   const { leaveMs } = config
   const face = createFace({ node, driver, clock, transport, store, executors, leaveMs })
@@ -206,7 +208,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   }
   const { http: httpConfig, tasks: defaults } = config
   const http = opened.createHttpServer({
-    ...{ config: httpConfig, node: { ...face, leave }, logger, events, defaults },
+    ...{ config: httpConfig, node: { ...face, leave }, claims: executors.claims, logger, events, defaults },
   })
   closing.add('http', () => http.stop(leaving.shareMs()))
   const { url } = await http.start()
@@ -293,6 +295,7 @@ function nodeInit(
     voter: found.voter,
     check: (type, payload) => found.executors.check(type, payload),
     types: [...found.executors.types],
+    claimTypes: config.executors.claim.types,
     records: found.records,
     seed: randomInt(2 ** 47),
   }

@@ -46,6 +46,15 @@ export type Input =
       readonly attempt: number
       readonly outcome: Outcome
     }
+  /** A client waits for tasks of these types, so many at most. `offer` is a number that no other offer of this life has. */
+  | {
+      readonly kind: 'offer'
+      readonly offer: number
+      readonly types: readonly string[]
+      readonly places: number
+    }
+  /** It waits for no more. */
+  | { readonly kind: 'offer-withdrawn'; readonly offer: number }
   /** What an effect of the same name asked to be told: everything persisted before it is on disk. */
   | { readonly kind: 'persisted'; readonly mark: number }
   /** From an operator; answered by one `reply`. */
@@ -144,6 +153,8 @@ export interface AttemptOrder {
   readonly token: Token
   /** The right to run ends then unless an `extend` says otherwise; undefined in available mode. */
   readonly until?: Instant
+  /** The offer of which it takes a place, where it is carried out by a client that claims it. */
+  readonly offer?: number
 }
 
 /** The longest time between two ticks of a healthy driver, in ms. */

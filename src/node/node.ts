@@ -80,6 +80,7 @@ export class Node implements Machine {
       check: init.check,
       random: random.fork(),
       right: this.granting.acting,
+      claimTypes: init.claimTypes ?? [],
       now,
       ...(init.types && { types: new Set(init.types) }),
       serving: type => this.crowd.serving(type),
@@ -202,6 +203,11 @@ export class Node implements Machine {
         return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
       case 'attempt-ended':
         return this.#mapAll(this.tasks.attemptEnded(input.task, input.attempt, input.outcome, now))
+      case 'offer':
+        return this.#mapAll(this.tasks.offer(input.offer, input.types, input.places, now))
+      case 'offer-withdrawn':
+        this.tasks.withdrawOffer(input.offer)
+        return []
       case 'seeds':
         this.membership.orders.setSeeds(input.seeds, now.mono)
         return []

@@ -107,14 +107,14 @@ export function loseAttempts(
   return transition(record, 'ready', { attempts, holders })
 }
 
-/** Taken back from a node that leaves; counts against nothing. */
+/** Taken back from a node that leaves, or that had nobody to carry it out; counts against nothing. */
 export function takeBackAttempt(
   record: TaskRecord,
   attempt: Attempt,
   at: WallMs,
   holders: readonly NodeId[],
+  error: AttemptError = { code: 'CANCELLED', message: `node ${attempt.node} left before it ended` },
 ): TaskRecord {
-  const error: AttemptError = { code: 'CANCELLED', message: `node ${attempt.node} left before it ended` }
   const taken: Attempt = { ...attempt, endedAt: at, outcome: 'cancelled', error }
   return transition(record, 'ready', { attempts: report(record.attempts, taken), holders })
 }
@@ -196,8 +196,11 @@ function expiredError({ expiresAt }: TaskSpec, last: AttemptError | undefined): 
 function reportOf(attempt: Attempt, outcome: Outcome, at: WallMs): Attempt {
   if (outcome.ok) return { ...attempt, endedAt: at, outcome: 'succeeded' }
   const error = shortened(outcome.error)
-  return { ...attempt, endedAt: at, outcome: error.code === 'RUNNER_LOST' ? 'lost' : 'failed', error }
+  return { ...attempt, endedAt: at, outcome: isLost(error) ? 'lost' : 'failed', error }
 }
+
+/** Did whatever carried it out go away, as far as anybody can tell? */
+export const isLost = ({ code }: AttemptError): boolean => code === 'RUNNER_LOST' || code === 'CLAIM_EXPIRED'
 
 /** Replaces the attempt's entry; one that has been dropped for newer ones stays dropped. */
 function report(attempts: readonly Attempt[], ended: Attempt): readonly Attempt[] {

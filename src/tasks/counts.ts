@@ -44,6 +44,7 @@ const COUNTERS = {
   attempts_failed: 'Attempts on this node that failed.',
   attempts_lost: 'Attempts given up because their node or runner went away.',
   attempts_taken_back: 'Attempts cancelled because this node left.',
+  attempts_unclaimed: 'Attempts begun for a client that had gone; they count against nothing.',
   attempts_fenced: 'Attempts on this node stopped because the right to act for their key ended.',
   results_refused: 'Results of attempts that ended after the right to act for their key.',
   tasks_retried: 'Further attempts planned by this node.',

@@ -23,6 +23,8 @@ export interface TasksInit {
   readonly types?: ReadonlySet<string>
   /** Living nodes that say that they have an executor for the type. Default: nobody says so. */
   readonly serving?: (type: string) => readonly NodeId[]
+  /** Types of tasks that clients carry out, by claim. */
+  readonly claimTypes?: readonly string[]
   /** Did this node see the process of another end, and is that one still gone? Default: it never does. */
   readonly sawEnd?: (node: NodeId) => boolean
   readonly random: Random

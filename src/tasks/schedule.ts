@@ -3,6 +3,7 @@ import type { NodeId, TaskId } from '../base/ids.ts'
 import { type Instant, NEVER } from '../base/time.ts'
 import { Heap } from './heap.ts'
 import { type Limits, NO_LIMITS } from './limits.ts'
+import type { Offers } from './offers.ts'
 import { type Load, type Obstacle, Queue } from './queue.ts'
 import type { Entry } from './table.ts'
 import type { Attempt } from './task.ts'
@@ -21,6 +22,9 @@ export interface Running {
   abandoned: boolean
 }
 
+/** What this node carries out by itself; what is served by claim has its type for a class. */
+const OWN = ''
+
 /**
  * Where each unfinished task of this node waits. An entry is in exactly one place:
  *   gated      gained, and the takeover is still asking who knows what
@@ -32,6 +36,7 @@ export interface Running {
  */
 export class Schedule {
   readonly #gated = new Set<Entry>()
+  readonly #offers: Offers | undefined
   readonly #queue: Queue<Entry>
   readonly #delayed = new Heap<Entry>(
     (a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order),
@@ -39,9 +44,12 @@ export class Schedule {
   readonly #elsewhere = new Map<Entry, NodeId>()
   readonly #here = new Map<TaskId, Running>()
   #hereVersion = 0
+  #claimed = 0
 
-  constructor(limits: Limits = NO_LIMITS) {
+  /** @param offers what clients offer; without it this node carries out everything by itself */
+  constructor(limits: Limits = NO_LIMITS, offers?: Offers) {
     this.#queue = new Queue<Entry>(limits)
+    this.#offers = offers
   }
 
   get queued(): number {
@@ -58,6 +66,11 @@ export class Schedule {
   /** Slots in use: what was given up still runs until it says that it ended. */
   get occupied(): number {
     return this.#here.size
+  }
+
+  /** Of these, carried out by clients, and not by hands of this node. */
+  get claimed(): number {
+    return this.#claimed
   }
 
   get gated(): ReadonlySet<Entry> {
@@ -98,8 +111,10 @@ export class Schedule {
   }
 
   /** Why this one, which is queued, is not taken at this moment. */
-  obstacle(entry: Entry): Obstacle {
-    return this.#queue.obstacle(entry)
+  obstacle(entry: Entry): Obstacle | 'claim' {
+    const obstacle = this.#queue.obstacle(entry)
+    const unclaimed = this.#classOf(entry) !== OWN && this.#offers?.has(entry.demand.type) === false
+    return obstacle === 'slot' && unclaimed ? 'claim' : obstacle
   }
 
   get nextDue(): Instant {
@@ -134,12 +149,23 @@ export class Schedule {
     this.#settle(entry, 'here')
     this.#here.set(entry.id, { entry, attempt, until, told: until, ordered, abandoned: false })
     this.#hereVersion++
+    if (this.#classOf(entry) !== OWN) this.#claimed++
     this.#queue.block(entry.key, entry.demand)
   }
 
-  /** The best task that may run. */
-  first(): Entry | undefined {
-    return this.#queue.first()
+  /**
+   * The best task that may run, and for which there is a hand: a client that waits for its type, or
+   * one of this node.
+   *
+   * @param ownFree has this node a hand free?
+   */
+  first(ownFree: boolean): Entry | undefined {
+    return this.#queue.first(type => (this.#offers?.serves(type) ? this.#offers.has(type) : ownFree))
+  }
+
+  /** Keys whose best task is of this type, and waits for a client of those that carry out the type. */
+  awaitingClaim(type: string): number {
+    return this.#queue.standing(type)
   }
 
   /** The key may not be acted for: nothing of it is offered until it is released. */
@@ -178,8 +204,13 @@ export class Schedule {
     } else if (place === 'here') {
       this.#here.delete(entry.id)
       this.#hereVersion++
+      if (this.#classOf(entry) !== OWN) this.#claimed--
       this.#queue.unblock(entry.key, entry.demand)
     }
+  }
+
+  #classOf({ demand }: Entry): string {
+    return this.#offers?.serves(demand.type) === true ? demand.type : OWN
   }
 
   #settle(entry: Entry, place: Entry['place']): void {

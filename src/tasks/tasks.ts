@@ -35,6 +35,7 @@ import { Lists } from './lists.ts'
 import { Losses } from './losses.ts'
 import type { TaskLinkMessage, TaskRequest } from './messages.ts'
 import { Missing } from './missing.ts'
+import { Offers } from './offers.ts'
 import { openRight } from './open-right.ts'
 import { pageOf, type TaskPage } from './page.ts'
 import { Placing } from './placing.ts'
@@ -59,6 +60,7 @@ export type { TasksInit } from './init.ts'
 export class Tasks {
   readonly #view: View
   readonly #table: Table
+  readonly #offers: Offers
   readonly #schedule: Schedule
   readonly #counters = new Counters()
   readonly #records: Records
@@ -100,7 +102,9 @@ export class Tasks {
     const view = new View(self, replicas)
     const table = new Table(self)
     const limits = limitsOf(config, types)
-    const schedule = new Schedule(limits)
+    const offers = new Offers(init.claimTypes)
+    const schedule = new Schedule(limits, offers)
+    this.#offers = offers
     const counters = this.#counters
     this.#wall = now.wall
     const right = init.right ?? openRight(() => this.#wall)
@@ -114,7 +118,7 @@ export class Tasks {
     const confirmations = new Confirmations(right, counters)
     const kept = new Kept(view, schedule, replication)
     const copies = durability?.copies
-    const shared = { view, table, schedule, replication, counters, config, right, copies }
+    const shared = { view, table, schedule, replication, counters, config, right, copies, offers }
     this.#records = new Records(view, table, replication, this.#handoffs, durability)
     const changes = { records: this.#records, kept, handoffs: this.#handoffs }
     const execution = new Execution({ ...shared, ...changes, random: random.fork() })
@@ -213,6 +217,18 @@ export class Tasks {
     const step = this.#begin(now)
     this.#work.end(task, attempt, outcome, step)
     return this.#finish(step)
+  }
+
+  /** A client waits for tasks of these types: attempts of them may begin, one for each place. */
+  offer(offer: number, types: readonly string[], places: number, now: Now): TasksEffect[] {
+    const step = this.#begin(now)
+    this.#offers.add(offer, types, places)
+    return this.#finish(step)
+  }
+
+  /** It waits no more; places that were taken of it stay taken. */
+  withdrawOffer(offer: number): void {
+    this.#offers.withdraw(offer)
   }
 
   /** What was to be told under this mark is durable. */

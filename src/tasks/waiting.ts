@@ -22,6 +22,7 @@ export interface Waiting {
     | 'key-busy'
     | 'type-limit'
     | 'group-limit'
+    | 'no-claimer'
     | 'slots'
   /** One sentence for people. */
   readonly detail: string
@@ -84,6 +85,8 @@ function whyQueued(entry: Entry, { schedule, limits, config, serving }: WaitingP
     }
     case 'type-limit':
       return said('type-limit', `${limits.ofType(type)} of type ${type} may run here at one time, and do`)
+    case 'claim':
+      return said('no-claimer', `no client waits at this node, its owner, for tasks of type ${type}`)
     case 'slot': {
       const used = `${schedule.occupied} of ${config.concurrency} slots of this node are in use`
       return said('slots', `${used}, and its turn comes`)

@@ -113,17 +113,16 @@ export class Work {
     this.#merge(known, record, from, onDisk, step)
   }
 
-  /** Fills the free slots with what is ready and may be acted for. True when there may be more to look at. */
+  /** Fills the free slots, its own and those that clients offer, with what is ready and may be acted for. True when there may be more to look at. */
   start(step: Step): boolean {
     const { schedule, view, config } = this.#parts
-    for (let looks = 0; schedule.occupied < config.concurrency; looks++) {
-      const entry = schedule.first()
+    for (let looks = 0; ; looks++) {
+      const entry = schedule.first(schedule.occupied - schedule.claimed < config.concurrency)
       if (entry === undefined) return false
       if (looks === LOOKS_MAX) return true
       if (entry.epoch !== view.epoch) this.place(entry, step)
       else if (!this.#begin(entry, step)) return false
     }
-    return false
   }
 
   /** An attempt of this node has ended. */

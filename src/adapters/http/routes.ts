@@ -1,6 +1,7 @@
 /** The table of all routes, and the only one. */
 import { openApi } from './openapi.ts'
 import type { Route } from './route.ts'
+import { claims } from './routes/claims.ts'
 import { cluster } from './routes/cluster.ts'
 import { documents } from './routes/documents.ts'
 import { events } from './routes/events.ts'
@@ -18,6 +19,7 @@ export const ROUTES: readonly Route[] = [
   ...metrics,
   ...cluster,
   ...tasks,
+  ...claims,
   ...leave,
   ...operator,
   ...voters,

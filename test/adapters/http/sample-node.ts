@@ -1,4 +1,6 @@
 /** A node with fixed answers behind the real port, for tests of the face in front of it. */
+import { ClaimExecutor } from '../../../src/adapters/executors/claims/claim-executor.ts'
+import { type ClaimConfig, executorsDefaults } from '../../../src/adapters/executors/config.ts'
 import { type HttpConfig, httpDefaults } from '../../../src/adapters/http/config.ts'
 import type { FaceParts } from '../../../src/adapters/http/face.ts'
 import { asNodeId, asPeerId, asTaskId } from '../../../src/base/ids.ts'
@@ -116,6 +118,8 @@ export function record(spec: Partial<TaskSpec> = {}): TaskRecord {
 
 export interface Sample {
   readonly parts: FaceParts
+  /** The real ones: a test plays the core behind them. */
+  readonly claims: ClaimExecutor
   readonly requests: TaskRequest[]
   readonly queries: TaskQuery[]
   readonly controls: ControlRequest[]
@@ -129,6 +133,7 @@ export interface SampleOptions {
   readonly reply?: (request: TaskRequest) => Promise<TaskReply>
   readonly node?: Partial<NodeFace>
   readonly events?: Partial<EventLimits>
+  readonly claim?: Partial<ClaimConfig>
 }
 
 /** A node that accepts every task, and knows those whose id begins with `t`. */
@@ -196,7 +201,7 @@ export function sample(options: SampleOptions = {}): Sample {
       ringChecksum: checksum,
       beliefs: [{ id: other, ringChecksum: undefined, agrees: undefined }],
       tasks: [record()],
-      waiting: [],
+      waiting: [{ task: asTaskId('t2'), code: 'no-claimer', detail: 'none waits' }],
       history: {
         since: 1_790_000_000_000,
         owners: [
@@ -252,5 +257,6 @@ export function sample(options: SampleOptions = {}): Sample {
   const clock = { now: () => ({ mono: instantOf(0), wall: wallOf(1_790_000_000_000) }) }
   const logger = teeLogger(lines, events, clock)
   const config = { ...httpDefaults(), port: 0, ...options.config }
-  return { ...seen, parts: { config, node, logger, events, defaults: tasksDefaults(2) } }
+  const claims = new ClaimExecutor({ config: { ...executorsDefaults().claim, ...options.claim }, logger })
+  return { ...seen, claims, parts: { config, node, claims, logger, events, defaults: tasksDefaults(2) } }
 }
