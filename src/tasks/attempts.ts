@@ -189,8 +189,12 @@ function poisonError(record: TaskRecord): AttemptError | undefined {
 }
 
 function expiredError({ expiresAt }: TaskSpec, last: AttemptError | undefined): AttemptError {
-  const tried = last === undefined ? 'it was not tried' : `the last attempt ended ${last.code}: ${last.message}`
-  return shortened({ code: 'EXPIRED', message: `it had not succeeded by ${expiresAt} (ms since 1970); ${tried}` })
+  const tried =
+    last === undefined ? 'it was not tried' : `the last attempt ended ${last.code}: ${last.message}`
+  return shortened({
+    code: 'EXPIRED',
+    message: `it had not succeeded by ${expiresAt} (ms since 1970); ${tried}`,
+  })
 }
 
 function reportOf(attempt: Attempt, outcome: Outcome, at: WallMs): Attempt {
