@@ -32,7 +32,8 @@ export class Crowd {
   /** All that may own keys, in the order of their names. */
   candidates(): Candidate[] {
     const { self, heartbeats } = this.#membership
-    return this.#ring().members.map(({ id, weight }): Candidate => {
+    const members = [...this.#ring().members].sort((a, b) => (a.id < b.id ? -1 : 1))
+    return members.map(({ id, weight }): Candidate => {
       const pulse = id === self.id ? { load: this.#own, at: this.#ownAt } : heartbeats.pulse(id)
       const { running = 0, queued = 0, slots, cpu, memory, types } = pulse?.load ?? {}
       return { id, weight, running, queued, slots, cpu, memory, types, saidAt: pulse?.at ?? 0 }

@@ -3,7 +3,7 @@ import type { NodeId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { type WallMs, wallOf } from '../base/time.ts'
 import { compareAttempts, isSettled, lastNumber } from './merge.ts'
-import { backoffMs, crashesOf, exhausted, isCrash, isUncounted, triesOf } from './retry.ts'
+import { backoffMs, crashesOf, exhausted, isCrash, isSilent, isUncounted, triesOf } from './retry.ts'
 import type { Attempt, AttemptError, Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { ATTEMPTS_KEPT } from './task.ts'
 import { type Changes, revise, transition } from './transition.ts'
@@ -181,16 +181,22 @@ const fencedAwayError = (node: NodeId): AttemptError => ({
 /** The evidence, attempt by attempt; undefined while it is not poison. */
 function poisonError(record: TaskRecord): AttemptError | undefined {
   if (exhausted(record) !== 'poison') return undefined
-  const said = record.attempts.filter(isCrash).map(({ number, node, error }) => {
-    return `attempt ${number} on ${node} (${error?.code ?? 'lost'})`
-  })
-  const message = `${crashesOf(record)} attempts took their node or runner down with them: ${said.join(', ')}`
-  return { code: 'POISON', message: message.slice(0, MESSAGE_CHARS_MAX) }
+  const said = record.attempts
+    .filter(attempt => isCrash(attempt) || isSilent(attempt))
+    .map(({ number, node, error }) => `attempt ${number} on ${node} (${error?.code ?? 'lost'})`)
+  const crashes = crashesOf(record)
+  const silent = record.attempts.filter(isSilent).length
+  const what = `${crashes} attempts took their node or runner down with them, the nodes of ${silent} fell silent`
+  return { code: 'POISON', message: `${what}: ${said.join(', ')}`.slice(0, MESSAGE_CHARS_MAX) }
 }
 
 function expiredError({ expiresAt }: TaskSpec, last: AttemptError | undefined): AttemptError {
-  const tried = last === undefined ? 'it was not tried' : `the last attempt ended ${last.code}: ${last.message}`
-  return shortened({ code: 'EXPIRED', message: `it had not succeeded by ${expiresAt} (ms since 1970); ${tried}` })
+  const tried =
+    last === undefined ? 'it was not tried' : `the last attempt ended ${last.code}: ${last.message}`
+  return shortened({
+    code: 'EXPIRED',
+    message: `it had not succeeded by ${expiresAt} (ms since 1970); ${tried}`,
+  })
 }
 
 function reportOf(attempt: Attempt, outcome: Outcome, at: WallMs): Attempt {

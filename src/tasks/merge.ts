@@ -123,7 +123,9 @@ const reportText = ({ error, token }: Attempt): string => JSON.stringify([errorP
 function furtherReport(a: Attempt, b: Attempt): Attempt {
   const ended = (a.endedAt ?? 0) - (b.endedAt ?? 0)
   const order =
-    reportRank(a) - reportRank(b) || (a.outcome === 'lost' ? -ended : ended) || compareText(reportText(a), reportText(b))
+    reportRank(a) - reportRank(b) ||
+    (a.outcome === 'lost' ? -ended : ended) ||
+    compareText(reportText(a), reportText(b))
   return order >= 0 ? a : b
 }
 

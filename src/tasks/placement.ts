@@ -78,7 +78,8 @@ export class Placer {
     this.#placed.set(placement, (this.#placed.get(placement) ?? 0) + 1)
     this.#passedOver += all.length - able.length
     if (able.length === 0 || (placement === 'ring' && able.length === all.length)) return newId()
-    const wanted = placement === 'ring' ? new Set(able.map(({ id }) => id)) : this.#choose(able, type, placement)
+    const wanted =
+      placement === 'ring' ? new Set(able.map(({ id }) => id)) : this.#choose(able, type, placement)
     for (let tries = 1; ; tries++) {
       const id = newId()
       const found = owner(id)
@@ -101,13 +102,19 @@ export class Placer {
     return [
       counter('placements_total', 'Tasks without key and id that this node placed, by rule.', samples),
       counter('placements_passed_over_total', PASSED_OVER_HELP, [{ value: this.#passedOver }]),
-      counter('placements_missed_total', `Of these tasks, those for whose node no id was found in ${TRIES_MAX} tries.`, [
-        { value: this.#missed },
-      ]),
+      counter(
+        'placements_missed_total',
+        `Of these tasks, those for whose node no id was found in ${TRIES_MAX} tries.`,
+        [{ value: this.#missed }],
+      ),
     ]
   }
 
-  #choose(able: readonly Candidate[], type: string, placement: Exclude<Placement, 'ring'>): ReadonlySet<NodeId> {
+  #choose(
+    able: readonly Candidate[],
+    type: string,
+    placement: Exclude<Placement, 'ring'>,
+  ): ReadonlySet<NodeId> {
     const chosen = {
       random: () => this.#any(able),
       weighted: () => this.#byWeight(able),
@@ -122,7 +129,10 @@ export class Placer {
   }
 
   #byWeight(able: readonly Candidate[]): Candidate {
-    let left = this.#parts.random.between(0, sumOf(able, ({ weight }) => weight))
+    let left = this.#parts.random.between(
+      0,
+      sumOf(able, ({ weight }) => weight),
+    )
     for (const candidate of able) {
       left -= candidate.weight
       if (left < 0) return candidate

@@ -35,7 +35,10 @@ export function queueCounts(schedule: Schedule, limits: Limits): QueueCounts {
   }
 }
 
-function fullest(loads: ReadonlyMap<string, Readonly<Load>>, limitOf: (name: string) => number): QueueCount[] {
+function fullest(
+  loads: ReadonlyMap<string, Readonly<Load>>,
+  limitOf: (name: string) => number,
+): QueueCount[] {
   const all = [...loads].filter(([name]) => name !== '')
   all.sort(([a, x], [b, y]) => y.queued + y.running - x.queued - x.running || (a < b ? -1 : 1))
   const shown = all.slice(0, SHOWN_MAX).map(([name, { queued, running }]): QueueCount => {
@@ -44,7 +47,8 @@ function fullest(loads: ReadonlyMap<string, Readonly<Load>>, limitOf: (name: str
   })
   const rest = all.slice(SHOWN_MAX)
   if (rest.length === 0) return shown
-  const sum = (of: (load: Readonly<Load>) => number): number => rest.reduce((sum, [, load]) => sum + of(load), 0)
+  const sum = (of: (load: Readonly<Load>) => number): number =>
+    rest.reduce((sum, [, load]) => sum + of(load), 0)
   return [...shown, { name: OTHERS, queued: sum(load => load.queued), running: sum(load => load.running) }]
 }
 
@@ -60,9 +64,21 @@ export function queueMetrics(schedule: Schedule, limits: Limits): Metric[] {
     samples,
   })
   return [
-    gauge('queue_ready', 'Tasks ready to start here, by type.', by('type', types, each => each.queued)),
-    gauge('queue_running', 'Attempts that run here, by type.', by('type', types, each => each.running)),
-    gauge('queue_group_ready', 'Tasks ready to start here, by group.', by('group', groups, each => each.queued)),
+    gauge(
+      'queue_ready',
+      'Tasks ready to start here, by type.',
+      by('type', types, each => each.queued),
+    ),
+    gauge(
+      'queue_running',
+      'Attempts that run here, by type.',
+      by('type', types, each => each.running),
+    ),
+    gauge(
+      'queue_group_ready',
+      'Tasks ready to start here, by group.',
+      by('group', groups, each => each.queued),
+    ),
     gauge(
       'queue_group_running',
       'Attempts of own tasks that run, here or elsewhere, by group.',

@@ -24,14 +24,7 @@ export interface Load {
 }
 
 /** Why something that waits is not the next to run. `slot`: it only waits for its turn. */
-export type Obstacle =
-  | 'leave'
-  | 'key-order'
-  | 'key-busy'
-  | 'executor'
-  | 'type-limit'
-  | 'group-limit'
-  | 'slot'
+export type Obstacle = 'leave' | 'key-order' | 'key-busy' | 'executor' | 'type-limit' | 'group-limit' | 'slot'
 
 /** What stands in a line is ordered by the best it has to offer. */
 interface Stander<T> extends Slotted {
@@ -327,7 +320,10 @@ export class Queue<T extends Queued> {
   /** Is the group of the line below its limit, as its node and this task set it? */
   #admits({ group }: Line<T>, item: T): boolean {
     if (group.name === '') return true
-    const max = Math.min(this.#limits.ofGroup(group.name), demandOf(item).groupLimit ?? Number.POSITIVE_INFINITY)
+    const max = Math.min(
+      this.#limits.ofGroup(group.name),
+      demandOf(item).groupLimit ?? Number.POSITIVE_INFINITY,
+    )
     return group.running < max
   }
 

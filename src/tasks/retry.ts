@@ -7,7 +7,9 @@
  * node itself says so when it starts again. In available mode nobody can tell a frozen node from a crashed one, and the
  * attempt counts; if the node lives, its own report takes the place of that.
  * A task that took three attempts down with their node or runner is poison and becomes a dead letter even when it has
- * attempts left, before it takes down every node in turn. They are counted in the record, so wherever they ran.
+ * attempts left, before it takes down every node in turn. They are counted in the record, so wherever they ran. A machine
+ * that dies whole looks like one that is cut off; so silence counts as well, but only when ten nodes in turn fell silent
+ * under one task and none of them came back to say how its attempt ended.
  */
 import type { Random } from '../base/random.ts'
 import type { WallMs } from '../base/time.ts'
@@ -16,6 +18,12 @@ import type { Attempt, TaskRecord, TaskSpec } from './task.ts'
 
 /** Attempts that may be lost with their node or runner. */
 export const LOST_MAX = 3
+
+/** Attempts of which nothing is known but that their node fell silent. */
+export const SILENT_MAX = 10
+
+export const isSilent = ({ outcome, error }: Attempt): boolean =>
+  outcome === 'fenced' && error?.code === 'NODE_LOST'
 
 export const isCrash = ({ outcome }: Attempt): boolean => outcome === 'lost'
 
@@ -43,6 +51,7 @@ export function backoffMs(spec: TaskSpec, tries: number, random: Random): number
 /** Why there is no further attempt; `undefined` when there may be one. */
 export function exhausted(record: TaskRecord): 'attempts-used-up' | 'poison' | undefined {
   if (crashesOf(record) >= LOST_MAX) return 'poison'
+  if (record.attempts.filter(isSilent).length >= SILENT_MAX) return 'poison'
   return triesOf(record) >= record.spec.maxAttempts ? 'attempts-used-up' : undefined
 }
 

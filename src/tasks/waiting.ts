@@ -43,14 +43,22 @@ export function whyWaiting(entry: Entry, parts: WaitingParts): Waiting | undefin
   const { record, place, owner } = entry
   if (isSettled(record) || place === 'here') return undefined
   if (owner !== view.self) {
-    return said('not-owner', owner === undefined ? 'no node owns its key now' : `${owner} owns its key: ask there`)
+    return said(
+      'not-owner',
+      owner === undefined ? 'no node owns its key now' : `${owner} owns its key: ask there`,
+    )
   }
   if (phase() !== 'open') return said('node-not-open', `this node starts nothing: it ${STILL[phase()]}`)
-  if (place === 'gated') return said('takeover', 'its key is new here, and who held it before is still being asked')
+  if (place === 'gated')
+    return said('takeover', 'its key is new here, and who held it before is still being asked')
   if (place === 'elsewhere') {
-    return said('runs-elsewhere', `an attempt that began before still runs on ${schedule.elsewhere.get(entry)}`)
+    return said(
+      'runs-elsewhere',
+      `an attempt that began before still runs on ${schedule.elsewhere.get(entry)}`,
+    )
   }
-  if (place === 'delayed') return record.state === 'scheduled' ? runAt(record.spec.runAt) : pause(record.notBefore)
+  if (place === 'delayed')
+    return record.state === 'scheduled' ? runAt(record.spec.runAt) : pause(record.notBefore)
   return place === 'queued' ? whyQueued(entry, parts) : undefined
 }
 
@@ -58,10 +66,14 @@ const STILL = { closed: 'is still joining', open: '', leaving: 'leaves the clust
 
 const said = (code: Waiting['code'], detail: string): Waiting => ({ code, detail })
 
-const runAt = (at: WallMs | undefined): Waiting => said('run-at', `it is to start at ${at} (ms since 1970), no sooner`)
+const runAt = (at: WallMs | undefined): Waiting =>
+  said('run-at', `it is to start at ${at} (ms since 1970), no sooner`)
 
 const pause = (until: WallMs | undefined): Waiting =>
-  said('retry-pause', `its last attempt failed, and the pause before the next ends at ${until} (ms since 1970)`)
+  said(
+    'retry-pause',
+    `its last attempt failed, and the pause before the next ends at ${until} (ms since 1970)`,
+  )
 
 function whyQueued(entry: Entry, { schedule, limits, config, serving }: WaitingParts): Waiting {
   const { key, demand } = entry
@@ -69,7 +81,10 @@ function whyQueued(entry: Entry, { schedule, limits, config, serving }: WaitingP
   const obstacle = schedule.obstacle(entry)
   switch (obstacle) {
     case 'leave':
-      return said('no-leave', 'this node owns its key and waits for leave of a quorum of the voters to act for it')
+      return said(
+        'no-leave',
+        'this node owns its key and waits for leave of a quorum of the voters to act for it',
+      )
     case 'executor': {
       const others = serving(type)
       const who = others.length === 0 ? 'nor has any living node' : `these have one: ${others.join(', ')}`

@@ -12,7 +12,7 @@ import {
   loseAttempts,
   takeBackAttempt,
 } from '../../src/tasks/attempts.ts'
-import { backoffMs, crashesOf, exhausted, LOST_MAX, triesOf } from '../../src/tasks/retry.ts'
+import { backoffMs, crashesOf, exhausted, LOST_MAX, SILENT_MAX, triesOf } from '../../src/tasks/retry.ts'
 import {
   ATTEMPTS_KEPT,
   type Attempt,
@@ -92,7 +92,7 @@ test('an attempt given up for lost is tried again at once, and at the third time
   }
   assert.equal(exhausted(record), 'poison')
   assert.equal(record.error?.code, 'POISON')
-  assert.match(record.error?.message ?? '', /^3 attempts .*: attempt 1 on n2 \(NODE_LOST\), attempt 2 on n2 /)
+  assert.match(record.error?.message ?? '', /^3 attempts took .*: attempt 1 on n2 \(NODE_LOST\), attempt 2 on n2 /)
 })
 
 test('a success that comes after the attempt was given up still counts', () => {
@@ -168,7 +168,7 @@ const lose = (record: TaskRecord, fate: Fate, at = 5) => loseAttempts(record, ()
 test('an attempt of a node that was fenced, seen or concluded, counts neither as an attempt nor as a crash', () => {
   for (const fate of ['stopped', 'stopped-away'] as const) {
     let record: TaskRecord = { ...fresh, spec: { ...fresh.spec, maxAttempts: 1 } }
-    for (let i = 1; i <= 40; i++) record = lose(begin(record, there, i), fate, i)
+    for (let i = 1; i < SILENT_MAX; i++) record = lose(begin(record, there, i), fate, i)
     assert.deepEqual([record.state, triesOf(record), crashesOf(record)], ['ready', 0, 0], fate)
     assert.equal(end(begin(record, here, 50), failed).state, 'dead', fate)
   }
@@ -192,7 +192,7 @@ test('crashes are counted across nodes, kept attempts or not, and what was fence
   assert.deepEqual([dead.state, dead.error?.code], ['dead', 'POISON'])
   assert.match(
     dead.error?.message ?? '',
-    /^3 attempts took their node or runner down with them: .* on n1 \(NODE_CRASHED\)/,
+    /^3 attempts took their node or runner down with them, .* on n1 \(NODE_CRASHED\)/,
   )
 })
 
@@ -228,4 +228,17 @@ test('a task expires from wherever it waits', () => {
     assert.deepEqual([expired.state, expired.settledAt, expired.error?.code], ['dead', 9, 'EXPIRED'])
     assert.match(expired.error?.message ?? '', /it was not tried$/)
   }
+})
+
+test('a task under which ten nodes fell silent, and none of them came back, is poison; one that came back does not count', () => {
+  let record: TaskRecord = { ...fresh, spec: { ...fresh.spec, maxAttempts: 1 } }
+  for (let i = 1; i < SILENT_MAX; i++) record = lose(begin(record, asNodeId(`n${i}`), i), 'stopped-away')
+  const dead = lose(begin(record, there, 50), 'stopped-away')
+  assert.deepEqual([dead.state, dead.error?.code], ['dead', 'POISON'])
+  assert.match(dead.error?.message ?? '', /the nodes of 10 fell silent: attempt 1 on n1 \(NODE_LOST\)/)
+  const [first, ...others] = record.attempts
+  assert.ok(first)
+  const error = { code: 'FENCED', message: 'it says so itself' } as const
+  const told = { ...record, attempts: [{ ...first, error }, ...others] }
+  assert.equal(lose(begin(told, there, 50), 'stopped-away').state, 'ready')
 })

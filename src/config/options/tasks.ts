@@ -8,7 +8,10 @@ const KIB = 1024
 
 const LIMITS_MAX = 1_000
 const limitsExpected = `a mapping of at most ${LIMITS_MAX} names to whole numbers from 1 to 10000`
-const limit = z.int({ error: limitsExpected }).min(1, { error: limitsExpected }).max(10_000, { error: limitsExpected })
+const limit = z
+  .int({ error: limitsExpected })
+  .min(1, { error: limitsExpected })
+  .max(10_000, { error: limitsExpected })
 const limits = structure(
   'mapping of limits',
   limitsExpected,
