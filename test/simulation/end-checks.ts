@@ -106,11 +106,6 @@ export class EndChecks {
     return this.#cluster.world.hosts.reduce((sum, { disk }) => sum + disk.wipes, 0)
   }
 
-  /** Hosts that did not leave for good. */
-  get #present(): number {
-    return this.#cluster.world.hosts.filter(host => !host.left).length
-  }
-
   /** What two disks had is on one at least, and whoever owns it knows it. */
   #checkKept(running: readonly Host[]): void {
     const { hosts } = this.#cluster.world
@@ -119,7 +114,7 @@ export class EndChecks {
       if (hosts.some(({ disk }) => disk.rows('tasks').has(task))) continue
       this.#findings.fail('nothing accepted is forgotten', undefined, `${task} is on no disk`)
     }
-    if (running.length < this.#present) return
+    if (running.length < hosts.length) return
     for (const host of running) {
       const node = this.#cluster.nodeOf(host)
       if (node?.phase !== 'ready' || !node.tasks.counts().takingOver) continue
@@ -150,7 +145,7 @@ export class EndChecks {
     for (const [id, { disks, wipes }] of this.#accepted) {
       const survivors = disks.filter((host, i) => host.disk.wipes === wipes[i] && host.process !== undefined)
       // In quorum mode it lies on two disks, of which one may be lost; but all that are left must be there to be asked.
-      const counted = this.#schedule.mode === 'quorum' && this.#wipes <= 1 && running.length === this.#present
+      const counted = this.#schedule.mode === 'quorum' && this.#wipes <= 1 && running.length === this.#cluster.world.hosts.length
       if (survivors.length < disks.length && !counted) continue
       const states = stateOf(id)
       if (!states.includes('succeeded') && !this.#isExcused(id, states)) {

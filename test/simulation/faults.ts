@@ -229,7 +229,7 @@ export class Faults {
     const counted = this.#schedule.mode === 'quorum'
     const everyone = expectedNodes !== undefined && !this.#hasVoterList()
     for (const host of this.#world.hosts) {
-      if (!everyone && !(counted && !host.left) && !revived.includes(host.index)) continue
+      if (!everyone && !counted && !revived.includes(host.index)) continue
       if (host.process === undefined && !host.startWaits) this.#world.start(host)
     }
   }

@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId, type NodeId } from '../../src/base/ids.ts'
+import { instantOf, wallOf } from '../../src/base/time.ts'
+import type { GrantsEffect } from '../../src/grants/effects.ts'
+import { Ledger } from '../../src/grants/ledger.ts'
+import { NOTES_MAX, type NotesTell, type Renew, type StoredNotes } from '../../src/grants/messages.ts'
+import { Notes } from '../../src/grants/notes.ts'
+import { Rings } from '../../src/grants/rings.ts'
+import type { Voters } from '../../src/grants/voters.ts'
+import { buildRing } from '../../src/ring/build-ring.ts'
+import { ringDefaults } from '../../src/ring/config.ts'
+import type { Ring } from '../../src/ring/ring.ts'
+
+const now = { mono: instantOf(0), wall: wallOf(1_000) }
+const [a, b, c] = ['a', 'b', 'c'].map(asNodeId) as [NodeId, NodeId, NodeId]
+
+const ringOf = (...ids: NodeId[]): Ring =>
+  buildRing(
+    ids.map(id => ({ id, weight: 1 })),
+    ringDefaults(),
+  )
+
+const made = (): Rings => new Rings(members => buildRing(members, ringDefaults()))
+
+/** Three voters, of which two decide. */
+class Three implements Voters {
+  version = 1
+  readonly list = undefined
+  readonly names = [a, b, c]
+
+  get name() {
+    return { version: this.version, hash: 'h' }
+  }
+
+  includes(node: NodeId): boolean {
+    return this.names.includes(node)
+  }
+
+  isQuorum(nodes: ReadonlySet<NodeId>): boolean {
+    return nodes.size >= 2
+  }
+}
+
+class Voter {
+  readonly voters = new Three()
+  readonly #out: GrantsEffect[] = []
+  readonly notes: Notes
+  #marks = 0
+
+  constructor(stored?: StoredNotes) {
+    const nextMark = (): number => ++this.#marks
+    this.notes = new Notes({ stored, rings: made(), voters: this.voters, nextMark, out: this.#out }, now)
+  }
+
+  /** A request that is granted; its notes reach the disk at once. */
+  hear(from: NodeId, ring: Ring, more: Partial<Renew> = {}): NotesTell | undefined {
+    const scope = { ring: ring.checksum, leaving: false, keeps: [] }
+    const renew: Renew = { type: 'renew', session: 1, seq: 1, scope, voters: this.voters.name, term: 0, ...more }
+    this.notes.viewChanged(ring)
+    this.notes.heard(from, renew)
+    for (const effect of this.#out.splice(0))
+      if (effect.kind === 'persist')
+        for (const next of effect.then) if (next.kind === 'persisted') this.notes.persisted(next.mark)
+    return this.notes.told(renew).notes
+  }
+
+  /** All members say that they are done with the newest notes. */
+  settle(ring: Ring): void {
+    for (const { id } of ring.members) this.hear(id, ring, { disk: `disk-${id}` })
+    const seq = this.hear(ring.members[0]?.id as NodeId, ring)?.seq
+    for (const { id } of ring.members) this.hear(id, ring, { disk: `disk-${id}`, done: seq as number })
+  }
+}
+
+test('a voter that has just begun may have forgotten, and says so until all members are done', () => {
+  const voter = new Voter()
+  const ring = ringOf(a, b)
+  assert.equal(voter.hear(a, ring, { disk: 'disk-a' })?.lost, true)
+  voter.settle(ring)
+  const told = voter.hear(a, ring, { disk: 'disk-a' })
+  assert.equal(told?.lost, false)
+  assert.deepEqual(told?.rings.map(note => note.ring), [ring.checksum])
+})
+
+test('a ring is noted with the first request under it, and stays until all members are done under a later one', () => {
+  const voter = new Voter()
+  const [first, second] = [ringOf(a, b), ringOf(a, b, c)]
+  voter.settle(first)
+  const told = voter.hear(a, second, { disk: 'disk-a' })
+  assert.deepEqual(told?.rings.map(({ ring }) => ring), [first.checksum, second.checksum])
+  const seq = voter.hear(c, second, { disk: 'disk-c' })?.seq as number
+  for (const id of [a, b]) voter.hear(id, second, { disk: `disk-${id}`, done: seq })
+  assert.equal(voter.notes.size, 2, 'one of three is not done')
+  voter.hear(c, second, { disk: 'disk-c', done: seq - 1 })
+  assert.equal(voter.notes.size, 2, 'done with notes of before')
+  voter.hear(c, second, { disk: 'disk-c', done: seq })
+  assert.equal(voter.notes.size, 1)
+})
+
+test('what is told is on the disk', () => {
+  const out: GrantsEffect[] = []
+  let marks = 0
+  const parts = { stored: undefined, rings: made(), voters: new Three(), nextMark: () => ++marks, out }
+  const notes = new Notes(parts, now)
+  const ring = ringOf(a)
+  const scope = { ring: ring.checksum, leaving: false, keeps: [] }
+  const renew: Renew = { type: 'renew', session: 1, seq: 1, scope, voters: { version: 1, hash: 'h' }, term: 0 }
+  notes.viewChanged(ring)
+  notes.heard(a, renew)
+  assert.ok(notes.pending)
+  assert.deepEqual(notes.told(renew), {})
+  assert.ok(notes.persisted(marks))
+  assert.equal(notes.told(renew).notes?.rings.length, 1)
+})
+
+test('after another disk of a node the present ring is noted anew', () => {
+  const voter = new Voter()
+  const ring = ringOf(a, b, c)
+  voter.settle(ring)
+  const told = voter.hear(b, ring, { disk: 'another' })
+  assert.equal(told?.rings.length, 2)
+  const disk = told?.disks.find(({ node }) => node === b)
+  const [before, after] = told?.rings ?? []
+  assert.ok(disk && before && after)
+  assert.equal(disk.born, false)
+  assert.ok(before.seq < disk.seq && disk.seq < after.seq)
+})
+
+test('another voter list makes a voter lost, for it may not know what a quorum of the old one knew', () => {
+  const voter = new Voter()
+  const ring = ringOf(a, b)
+  voter.settle(ring)
+  assert.equal(voter.notes.lost, false)
+  voter.voters.version = 2
+  voter.hear(a, ring, { disk: 'disk-a' })
+  assert.equal(voter.notes.lost, true)
+})
+
+test('too many rings are not remembered, and that is said', () => {
+  const voter = new Voter()
+  voter.settle(ringOf(a, b))
+  for (let i = 0; i <= NOTES_MAX; i++) voter.hear(a, ringOf(a, asNodeId(`x${i}`)), { disk: 'disk-a' })
+  assert.ok(voter.notes.size <= NOTES_MAX)
+  assert.equal(voter.notes.lost, true)
+})
+
+test('a voter finds its notes again after a restart', () => {
+  const stored: StoredNotes = {
+    seq: 7,
+    lost: false,
+    list: '1 h',
+    rings: [{ seq: 3, ring: ringOf(a, b).checksum, members: ringOf(a, b).members }],
+    disks: [{ node: a, disk: 'disk-a', seq: 2, born: true }],
+  }
+  const voter = new Voter(stored)
+  const told = voter.hear(a, ringOf(a, b), { disk: 'disk-a' })
+  assert.equal(told?.seq, 7, 'nothing is new')
+  assert.equal(told?.lost, false)
+})
+
+// ---- the member's side
+
+const tell = (seq: number, ring: Ring, disks: NotesTell['disks'] = [], lost = false): NotesTell => ({
+  seq,
+  lost,
+  rings: [{ seq, ring: ring.checksum }],
+  disks,
+})
+
+function ledgerOf(...known: Ring[]) {
+  const rings = made()
+  for (const ring of known) rings.add(ring)
+  return new Ledger({ self: a, disk: 'disk-a', rings, voters: new Three() })
+}
+
+test('a ring counts as noted once a quorum says so to requests under it', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  ledger.heard(a, tell(1, ring), ring.checksum, 5)
+  assert.equal(ledger.noted(ring.checksum), false)
+  ledger.heard(b, tell(1, ring), 'another', 5)
+  assert.equal(ledger.noted(ring.checksum), false, 'it was asked under another ring')
+  ledger.heard(b, undefined, ring.checksum, 5)
+  assert.equal(ledger.noted(ring.checksum), true)
+})
+
+test('notes are read from those only who were asked for the term', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  ledger.heard(a, tell(1, ring), ring.checksum, 9)
+  ledger.heard(b, tell(1, ring), ring.checksum, 8)
+  assert.equal(ledger.ringsBefore(9), 'unknown')
+  ledger.heard(b, undefined, ring.checksum, 9)
+  assert.notEqual(ledger.ringsBefore(9), 'unknown')
+})
+
+test('without a quorum that has forgotten nothing, nothing is known of rings', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  ledger.heard(a, tell(1, ring), ring.checksum, 9)
+  ledger.heard(b, tell(1, ring, [], true), ring.checksum, 9)
+  assert.equal(ledger.ringsBefore(9), 'lost')
+  ledger.heard(c, tell(1, ring), ring.checksum, 9)
+  assert.equal(ledger.ringsBefore(9).length, 1)
+})
+
+test('a ring whose members are not known is asked for', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf()
+  ledger.heard(a, tell(1, ring), ring.checksum, 9)
+  ledger.heard(b, tell(1, ring), ring.checksum, 9)
+  assert.equal(ledger.ringsBefore(9), 'unknown')
+  assert.deepEqual([...ledger.wanted.keys()], [ring.checksum])
+})
+
+test('the answer of another disk does not count for a ring noted before it', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  const born = { node: c, disk: 'one', seq: 0, born: true }
+  const later = { node: c, disk: 'two', seq: 5, born: false }
+  ledger.heard(a, tell(1, ring, [born]), ring.checksum, 9)
+  ledger.heard(b, tell(1, ring, [born]), ring.checksum, 9)
+  const countsBy = (disk: string): boolean | undefined => {
+    const rings = ledger.ringsBefore(9)
+    return typeof rings === 'string' ? undefined : rings[0]?.counts(c, disk)
+  }
+  assert.equal(countsBy('one'), true)
+  assert.equal(countsBy('two'), false, 'nobody has heard of it')
+  // One voter heard of the new disk; for the other it is still the old one.
+  ledger.heard(b, { ...tell(6, ring, [later]), rings: [{ seq: 1, ring: ring.checksum }] }, ring.checksum, 9)
+  assert.equal(countsBy('two'), false)
+  assert.equal(countsBy('one'), false)
+})
+
+test('a new disk counts for the ring that is noted after it', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  const later = { node: c, disk: 'two', seq: 5, born: false }
+  for (const voter of [a, b]) ledger.heard(voter, tell(6, ring, [later]), ring.checksum, 9)
+  const rings = ledger.ringsBefore(9)
+  assert.ok(typeof rings !== 'string')
+  assert.equal(rings[0]?.counts(c, 'two'), true)
+})
+
+test('what was told since is not done', () => {
+  const ring = ringOf(a, b)
+  const ledger = ledgerOf(ring)
+  ledger.heard(b, tell(4, ring), ring.checksum, 9)
+  assert.equal(ledger.setDone(ring.checksum), true)
+  assert.deepEqual(ledger.said(b, ring.checksum), { disk: 'disk-a', known: 4, done: 4 })
+  ledger.heard(b, tell(5, ring), ring.checksum, 9)
+  assert.deepEqual(ledger.said(b, ring.checksum), { disk: 'disk-a', known: 5 })
+})

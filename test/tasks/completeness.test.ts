@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId } from '../../src/base/ids.ts'
+import { instantOf } from '../../src/base/time.ts'
+import { Completeness } from '../../src/tasks/completeness.ts'
+import { tasksDefaults } from '../../src/tasks/config.ts'
+import { View } from '../../src/tasks/view.ts'
+import { KnownEpochs, nodesOf } from './known-epochs.ts'
+import { names, ringOf } from './samples.ts'
+
+const self = asNodeId('n1')
+const six = names(6)
+const ring = ringOf(six)
+
+function made(durability = 2) {
+  const epochs = new KnownEpochs()
+  const view = new View(self, 3)
+  view.change(ring, nodesOf(...six))
+  epochs.members = nodesOf(...six)
+  epochs.note(ring)
+  const completeness = new Completeness(view, epochs, { ...tasksDefaults(2), durability })
+  const hear = (...nodes: string[]) => {
+    for (const node of nodes) completeness.answered(asNodeId(node), `disk-${node}`)
+  }
+  return { epochs, view, completeness, hear }
+}
+
+const begin = ({ completeness }: { completeness: Completeness }): boolean => completeness.follow(instantOf(0))
+
+/** A key whose holders are just these, in any order. */
+function keyHeldBy(...holders: string[]): string {
+  for (let i = 0; i < 100_000; i++) {
+    const found = ring.preferenceList(`k${i}`, 3)
+    if (holders.every(holder => found.includes(asNodeId(holder)))) return `k${i}`
+  }
+  throw new Error(`no key is held by ${holders.join()}`)
+}
+
+test('nothing is complete before a term is asked about', () => {
+  const scene = made()
+  assert.equal(begin(scene), false)
+  assert.equal(scene.completeness.gates('k'), true)
+  scene.epochs.take(5)
+  assert.equal(begin(scene), true)
+  assert.equal(begin(scene), false, 'it is asked about once')
+  assert.equal(scene.completeness.gates('k'), true)
+})
+
+test('all keys are complete when all members but one have answered', () => {
+  const scene = made()
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n3', 'n4')
+  assert.equal(scene.completeness.conclude(), undefined)
+  assert.equal(scene.completeness.active, true)
+  scene.hear('n5')
+  assert.deepEqual(scene.completeness.conclude(), [])
+  assert.equal(scene.completeness.active, false)
+  assert.equal(scene.completeness.gates('k'), false)
+})
+
+test('time stands for no answer', () => {
+  const scene = made()
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n3', 'n4')
+  scene.completeness.follow(instantOf(1e9))
+  assert.equal(scene.completeness.conclude(), undefined)
+  assert.deepEqual(scene.completeness.missing, nodesOf('n5', 'n6'))
+})
+
+test('one key is complete before all are, when two of its holders have answered', () => {
+  const scene = made()
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2')
+  const [near, far] = [keyHeldBy('n1', 'n2'), keyHeldBy('n4', 'n5', 'n6')]
+  assert.equal(scene.completeness.gates(near), false)
+  assert.equal(scene.completeness.gates(far), true)
+})
+
+test('each ring that was noted must be answered for', () => {
+  const scene = made()
+  const before = ringOf([...six, 'n7', 'n8'])
+  scene.epochs.note(ring, before)
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear(...six)
+  assert.equal(scene.completeness.conclude(), undefined, 'n7 and n8 may have what nobody else has')
+  scene.hear('n8')
+  assert.deepEqual(scene.completeness.conclude(), [])
+})
+
+test('an answer from a disk that the ring does not know is none', () => {
+  const scene = made()
+  scene.epochs.rings = [{ ring, counts: (_, disk) => disk !== 'disk-n5' }]
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n3', 'n4', 'n5')
+  assert.equal(scene.completeness.conclude(), undefined)
+  scene.hear('n6')
+  assert.deepEqual(scene.completeness.conclude(), [])
+})
+
+test('three copies let two be missing, one copy none', () => {
+  const three = made(3)
+  three.epochs.take(5)
+  begin(three)
+  three.hear('n2', 'n3', 'n4')
+  assert.deepEqual(three.completeness.conclude(), [])
+  const one = made(1)
+  one.epochs.take(5)
+  begin(one)
+  one.hear('n2', 'n3', 'n4', 'n5')
+  assert.equal(one.completeness.conclude(), undefined)
+  one.hear('n6')
+  assert.deepEqual(one.completeness.conclude(), [])
+})
+
+test('a member that an operator forgot is not waited for, and what that may have cost is said', () => {
+  const scene = made()
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n3', 'n4')
+  scene.epochs.gone.add('n6')
+  const losses = scene.completeness.conclude()
+  assert.deepEqual(
+    losses?.map(({ forgotten }) => forgotten),
+    [nodesOf('n6')],
+  )
+  assert.equal(scene.completeness.active, false)
+})
+
+test('a forgotten member whose answer was not needed costs nothing', () => {
+  const scene = made()
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n3', 'n4', 'n5')
+  scene.epochs.gone.add('n6')
+  assert.deepEqual(scene.completeness.conclude(), [])
+})
+
+test('what is complete under a term stays so while the term is held, and not longer', () => {
+  const scene = made()
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear(...six)
+  scene.completeness.conclude()
+  scene.epochs.notUnder.set(5, new Set(['gained']))
+  scene.epochs.take(9)
+  begin(scene)
+  assert.equal(scene.completeness.gates('k'), false, 'the earlier term has it still')
+  assert.equal(scene.completeness.gates('gained'), true)
+  scene.epochs.held = [9]
+  begin(scene)
+  assert.equal(scene.completeness.gates('k'), true)
+})
+
+test('keys that others keep are asked about later', () => {
+  const scene = made()
+  scene.epochs.take(5, ['kept'])
+  scene.epochs.notUnder.set(5, new Set(['kept']))
+  begin(scene)
+  assert.deepEqual(scene.completeness.question?.without, ['kept'])
+  scene.hear(...six)
+  scene.completeness.conclude()
+  assert.equal(scene.completeness.gates('kept'), true)
+  assert.equal(scene.completeness.gates('k'), false)
+  assert.equal(scene.completeness.active, true)
+  scene.epochs.take(6)
+  assert.equal(begin(scene), true)
+})
+
+test('while others may act for more nobody is asked', () => {
+  const scene = made()
+  scene.epochs.take(5)
+  scene.epochs.tenure = { term: 5, without: undefined }
+  assert.equal(begin(scene), false)
+})
+
+test('where voters have forgotten, all members that are known must answer, but one', () => {
+  const scene = made()
+  scene.epochs.rings = 'lost'
+  scene.epochs.members = nodesOf(...six, 'n7')
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n3', 'n4', 'n5')
+  assert.equal(scene.completeness.conclude(), undefined)
+  scene.hear('n6')
+  assert.deepEqual(scene.completeness.conclude(), [])
+})
+
+test('what was this node’s under every ring since it was complete need not be told again', () => {
+  const scene = made()
+  scene.epochs.take(5)
+  begin(scene)
+  assert.deepEqual(scene.completeness.question?.since, [], 'nothing is known yet')
+  scene.hear(...six)
+  scene.completeness.conclude()
+  const next = ringOf(names(5))
+  scene.view.change(next, nodesOf(...names(5)))
+  scene.completeness.ringChanged(next)
+  scene.epochs.take(6)
+  begin(scene)
+  assert.deepEqual(scene.completeness.question?.since, [ring.checksum, next.checksum])
+})

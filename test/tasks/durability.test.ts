@@ -1,0 +1,320 @@
+/** One owner in quorum mode, whose holders and voters are played by the test. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
+import { wallOf } from '../../src/base/time.ts'
+import type { Inventory, Replicate, TaskLinkMessage } from '../../src/tasks/messages.ts'
+import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
+import { freshRecord } from '../../src/tasks/transition.ts'
+import { CountedRight } from './counted-right.ts'
+import { ringOf, spec } from './samples.ts'
+import { Solo } from './solo.ts'
+
+const THREE = ['n1', 'n2', 'n3']
+const ring = ringOf(THREE)
+const DONE = { ok: true, result: 'done' } as const
+
+/** Of this node. */
+function own(id: string, changes: Partial<TaskSpec> = {}): TaskSpec {
+  for (let i = 0; ; i++) if (ring.owner(`${id}-${i}`) === 'n1') return spec(id, { key: `${id}-${i}`, ...changes })
+}
+
+class Scene {
+  readonly right = new CountedRight()
+  readonly solo: Solo
+
+  constructor(config: { durability?: number } = {}) {
+    this.right.epochs.note(ring)
+    this.right.epochs.members = THREE.map(asNodeId)
+    this.solo = new Solo(this.right, config, THREE)
+  }
+
+  /** What was sent to this node; each message is looked at once. */
+  readonly #seen = new Set<TaskLinkMessage>()
+  sent<T extends TaskLinkMessage['type']>(to: string, type: T): Extract<TaskLinkMessage, { type: T }>[] {
+    const found = this.solo
+      .of('send')
+      .filter(effect => effect.to === to && effect.message.type === type && !this.#seen.has(effect.message))
+      .map(({ message }) => message)
+    for (const message of found) this.#seen.add(message)
+    return found as Extract<TaskLinkMessage, { type: T }>[]
+  }
+
+  take(term = 5): void {
+    this.solo.step(() => {
+      this.right.take(term)
+      return []
+    })
+  }
+
+  /** Answers the latest question. */
+  answer(from: string, records: readonly TaskRecord[] = []): void {
+    const question = this.sent(from, 'inventory').at(-1) as Inventory
+    assert.ok(question, `${from} was asked`)
+    this.solo.hear(from, {
+      type: 'inventory-reply',
+      id: question.id,
+      agreed: true,
+      records,
+      running: [],
+      done: true,
+      disk: `disk-${from}`,
+    })
+  }
+
+  acknowledge(from: string, more: { counted?: boolean; refused?: [number, number][] } = {}): Replicate[] {
+    const batches = this.sent(from, 'replicate')
+    for (const { batch } of batches) this.solo.hear(from, { type: 'replicated', batch, counted: true, ...more })
+    return batches
+  }
+
+  code(id: string): string | undefined {
+    const reply = this.solo.reply(id)
+    return reply === undefined ? undefined : reply.ok ? 'ok' : reply.failure.code
+  }
+
+  get(task: string): string {
+    const id = `get-${this.solo.effects.length}`
+    this.solo.step(() =>
+      this.solo.tasks.request(asRequestId(id), { kind: 'get', task: asTaskId(task) }, this.solo.at),
+    )
+    return id
+  }
+}
+
+/** Its keys are complete. */
+function ready(config: { durability?: number } = {}): Scene {
+  const scene = new Scene(config)
+  scene.take()
+  scene.answer('n2')
+  scene.answer('n3')
+  return scene
+}
+
+test('a submission is answered when a second holder has it, and says how many have', () => {
+  const scene = ready()
+  const id = scene.solo.submit(own('a'))
+  assert.equal(scene.code(id), undefined)
+  scene.acknowledge('n2')
+  const reply = scene.solo.reply(id)
+  assert.ok(reply?.ok && 'durableCopies' in reply)
+  assert.equal(reply.durableCopies, 2)
+})
+
+test('copies leave before this disk has them, and two others are enough', () => {
+  const scene = ready()
+  scene.solo.diskHangs = true
+  const id = scene.solo.submit(own('a'))
+  scene.acknowledge('n2')
+  assert.equal(scene.code(id), undefined, 'one disk has it')
+  scene.acknowledge('n3')
+  assert.equal(scene.code(id), 'ok')
+})
+
+test('with durability 3 all three must have it', () => {
+  const scene = ready({ durability: 3 })
+  const id = scene.solo.submit(own('a'))
+  scene.acknowledge('n2')
+  assert.equal(scene.code(id), undefined)
+  scene.acknowledge('n3')
+  assert.equal(scene.code(id), 'ok')
+})
+
+test('an attempt is executed only when a second holder knows of it', () => {
+  const scene = ready()
+  scene.solo.submit(own('a'))
+  assert.equal(scene.solo.record('a').state, 'running')
+  assert.equal(scene.solo.orders.length, 0)
+  scene.acknowledge('n3')
+  assert.equal(scene.solo.orders.length, 1)
+})
+
+test('an end is told when a second holder has it', () => {
+  const scene = ready()
+  scene.solo.submit(own('a'))
+  scene.acknowledge('n2')
+  scene.solo.end('a', 1, DONE)
+  assert.equal(scene.solo.record('a').state, 'running', 'not yet')
+  assert.equal(scene.solo.tasks.final(asTaskId('a')), undefined)
+  scene.acknowledge('n2')
+  assert.equal(scene.solo.record('a').state, 'succeeded')
+  assert.equal(scene.solo.tasks.final(asTaskId('a'))?.state, 'succeeded')
+})
+
+test('a holder that does not count itself is sent it again', () => {
+  const scene = ready()
+  const id = scene.solo.submit(own('a'))
+  scene.acknowledge('n2', { counted: false })
+  assert.equal(scene.code(id), undefined)
+  scene.solo.pass(200)
+  scene.acknowledge('n2')
+  assert.equal(scene.code(id), 'ok')
+})
+
+test('nothing counts while no quorum has noted the ring', () => {
+  const scene = ready()
+  scene.right.epochs.isNoted = false
+  scene.right.epochs.changes++
+  const id = scene.solo.submit(own('a'))
+  scene.acknowledge('n2')
+  assert.equal(scene.code(id), undefined)
+  scene.solo.step(() => {
+    scene.right.epochs.isNoted = true
+    scene.right.epochs.changes++
+    return []
+  })
+  assert.equal(scene.code(id), 'ok')
+})
+
+test('whoever waits too long for copies is told so', () => {
+  const scene = ready()
+  const id = scene.solo.submit(own('a'))
+  scene.solo.pass(6_000)
+  assert.equal(scene.code(id), 'TOO_FEW_COPIES')
+  assert.equal(scene.solo.orders.length, 0, 'and nothing was executed')
+})
+
+test('until the takeover is complete there is no start, no new task and no 404', () => {
+  const scene = new Scene()
+  scene.take()
+  const task = own('a')
+  const found = freshRecord(own('b'), 'api', wallOf(0), THREE.map(asNodeId), 1)
+  const id = scene.solo.submit(task)
+  assert.equal(scene.code(id), 'TAKEOVER_INCOMPLETE')
+  assert.equal(scene.code(scene.get('unknown')), 'TAKEOVER_INCOMPLETE')
+  scene.solo.pass(20_000)
+  assert.equal(scene.solo.orders.length, 0)
+  scene.answer('n2', [found])
+  scene.acknowledge('n3')
+  assert.equal(scene.solo.orders.length, 1, 'what was found runs')
+  assert.equal(scene.code(scene.solo.submit(task)), undefined, 'and new tasks are taken')
+})
+
+test('the question names the term, and what is written afterwards bears it', () => {
+  const scene = new Scene()
+  scene.take(7)
+  assert.equal(scene.sent('n2', 'inventory').at(-1)?.term, 7)
+  scene.solo.pass(400)
+  scene.answer('n2')
+  scene.solo.submit(own('a'))
+  const [batch] = scene.sent('n2', 'replicate')
+  assert.equal(batch?.ring, ring.checksum)
+  assert.deepEqual(batch?.terms, [7])
+  assert.equal(batch?.records[0]?.term, 7)
+})
+
+test('an end that another owner wrote is written anew before it is told', () => {
+  const scene = new Scene()
+  scene.take(7)
+  const fresh = freshRecord(own('a'), 'api', wallOf(0), THREE.map(asNodeId), 1)
+  const ended: TaskRecord = { ...fresh, state: 'succeeded', settledAt: wallOf(1), result: 'x', revision: 3, term: 6 }
+  scene.answer('n2', [ended])
+  scene.acknowledge('n3')
+  const id = scene.get('a')
+  assert.equal(scene.code(id), undefined)
+  scene.acknowledge('n3')
+  const reply = scene.solo.reply(id)
+  assert.ok(reply?.ok && 'record' in reply)
+  assert.equal(reply.record.term, 7)
+  assert.equal(reply.record.result, 'x')
+})
+
+test('a writer that a higher term stands against gives up what it holds', () => {
+  const scene = ready()
+  const id = scene.solo.submit(own('a'))
+  scene.acknowledge('n2', { refused: [[0, 9]] })
+  assert.deepEqual(scene.right.epochs.outrankedBy, [9])
+  assert.equal(scene.code(id), undefined)
+})
+
+test('a refusal under a term that this node has itself by now only means: again', () => {
+  const scene = ready()
+  const id = scene.solo.submit(own('a'))
+  scene.right.term = 9
+  scene.acknowledge('n2', { refused: [[0, 9]] })
+  assert.deepEqual(scene.right.epochs.outrankedBy, [])
+  scene.solo.pass(200)
+  scene.acknowledge('n2')
+  assert.equal(scene.code(id), 'ok')
+})
+
+test('a new term closes keys until they have been asked for again', () => {
+  const scene = ready()
+  scene.take(8)
+  assert.equal(scene.code(scene.solo.submit(own('a'))), 'TAKEOVER_INCOMPLETE')
+  scene.answer('n3')
+  scene.solo.submit(own('b'))
+  scene.acknowledge('n2')
+  assert.equal(scene.solo.orders.length, 1)
+})
+
+test('it is done when all is complete and lies on enough holders, and not before', () => {
+  const scene = ready()
+  assert.equal(scene.right.epochs.done, ring.checksum)
+  scene.solo.submit(own('a'))
+  scene.acknowledge('n2')
+  scene.take(8)
+  assert.equal(scene.right.epochs.done, undefined)
+})
+
+// ---- as a holder
+
+const written = (changes: Partial<TaskRecord> = {}): TaskRecord => {
+  for (let i = 0; ; i++) {
+    const key = `held-${i}`
+    if (ring.owner(key) !== 'n2') continue
+    const record = freshRecord(spec(key), 'api', wallOf(0), THREE.map(asNodeId), 1)
+    return { ...record, term: 5, ...changes }
+  }
+}
+
+const write = (records: readonly TaskRecord[], term: number, batch = 1): Replicate => ({
+  type: 'replicate',
+  batch,
+  records,
+  ring: ring.checksum,
+  terms: records.map(() => term),
+})
+
+test('a holder says that a copy counts once its disk has it', () => {
+  const { solo, ...scene } = ready()
+  void scene
+  solo.diskHangs = true
+  solo.hear('n2', write([written()], 5))
+  const said = () => solo.of('send').filter(({ message }) => message.type === 'replicated')
+  assert.equal(said().length, 0)
+  solo.diskGoesOn()
+  assert.deepEqual(said()[0]?.message, { type: 'replicated', batch: 1, counted: true })
+})
+
+test('a holder of another ring, or whose disk no quorum knows, does not count itself', () => {
+  const scene = ready()
+  scene.solo.hear('n2', { ...write([written()], 5), ring: 'another' })
+  scene.right.epochs.enrolled = false
+  scene.solo.hear('n2', write([written()], 5, 2))
+  const said = scene.sent('n2', 'replicated')
+  assert.deepEqual(
+    said.map(({ counted }) => counted),
+    [false, false],
+  )
+  assert.ok(scene.solo.record(written().spec.id), 'it has it all the same')
+})
+
+test('whoever was asked under a term refuses what is written under a lower one', () => {
+  const scene = ready()
+  scene.solo.hear('n2', { type: 'inventory', id: 1, ringChecksum: ring.checksum, term: 12, without: [] })
+  assert.equal(scene.sent('n2', 'inventory-reply').at(-1)?.disk, 'disk')
+  scene.solo.hear('n2', write([written()], 11, 2))
+  assert.deepEqual(scene.sent('n2', 'replicated').at(-1)?.refused, [[0, 12]])
+  assert.equal(scene.solo.tasks.get(written().spec.id), undefined)
+  scene.solo.hear('n2', write([written({ term: 12 })], 12, 3))
+  assert.equal(scene.sent('n2', 'replicated').at(-1)?.refused, undefined)
+})
+
+test('a write below the term of the copy that is here is refused', () => {
+  const scene = ready()
+  scene.solo.hear('n2', write([written({ term: 9, revision: 4 })], 9))
+  scene.solo.hear('n2', write([written({ term: 8, revision: 9 })], 8, 2))
+  assert.deepEqual(scene.sent('n2', 'replicated').at(-1)?.refused, [[0, 9]])
+  assert.equal(scene.solo.record(written().spec.id).revision, 4)
+})

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId } from '../../src/base/ids.ts'
+import { instantOf, wallOf } from '../../src/base/time.ts'
+import { Counters } from '../../src/tasks/counts.ts'
+import { Step } from '../../src/tasks/effects.ts'
+import { type Fence, Fences, FENCES_MAX, fencesOf } from '../../src/tasks/fences.ts'
+import { ringOf } from './samples.ts'
+
+const [n1, n2] = [asNodeId('n1'), asNodeId('n2')]
+const ring = ringOf([n1, n2])
+const keyOf = (owner: string): string => {
+  for (let i = 0; ; i++) if (ring.owner(`k${i}`) === owner) return `k${i}`
+}
+const step = (): Step => new Step({ mono: instantOf(0), wall: wallOf(0) })
+const made = (...stored: Fence[]): Fences =>
+  new Fences(stored, checksum => (checksum === ring.checksum ? ring : undefined), new Counters())
+const fence = (term: number, without: string[] = []): Fence => ({
+  ring: ring.checksum,
+  owner: n1,
+  term,
+  without,
+})
+
+test('a write below the term of a takeover is refused, for the keys of the one who asked', () => {
+  const fences = made()
+  fences.note(fence(10), step())
+  assert.equal(fences.standing(keyOf('n1'), 9), 10)
+  assert.equal(fences.standing(keyOf('n1'), 10), undefined)
+  assert.equal(fences.standing(keyOf('n2'), 9), undefined)
+})
+
+test('keys that others still keep are excepted, until a takeover does not name them any more', () => {
+  const fences = made()
+  const key = keyOf('n1')
+  fences.note(fence(10, [key]), step())
+  assert.equal(fences.standing(key, 9), undefined)
+  fences.note(fence(10), step())
+  assert.equal(fences.standing(key, 9), 10)
+})
+
+test('an older question takes nothing back', () => {
+  const fences = made(fence(10))
+  const late = step()
+  fences.note(fence(8), late)
+  assert.deepEqual(late.effects(), [])
+  assert.equal(fences.standing(keyOf('n1'), 9), 10)
+})
+
+test('it is on the disk with the step, and found again', () => {
+  const noted = step()
+  made().note(fence(10), noted)
+  const [effect] = noted.effects()
+  assert.ok(effect?.kind === 'persist')
+  const rows = effect.writes.map(({ key, value }) => ({ key, value: structuredClone(value) as unknown }))
+  const again = made(...fencesOf([{ key: 'top', value: 3 }, ...rows]))
+  assert.equal(again.standing(keyOf('n1'), 9), 10)
+})
+
+test('under a ring that is not known here nobody can say what stands', () => {
+  const fences = made({ ...fence(10), ring: 'another' })
+  assert.equal(fences.standing('k', 9), 'unknown')
+  assert.equal(fences.standing('k', 10), undefined)
+})
+
+test('they go with the rings, and there are never too many', () => {
+  const fences = made(fence(10))
+  const gone = step()
+  fences.keepOnly(new Set(), gone)
+  assert.equal(fences.size, 0)
+  assert.equal(fences.standing(keyOf('n1'), 9), undefined)
+  for (let i = 0; i <= FENCES_MAX; i++) fences.note({ ...fence(i), owner: asNodeId(`x${i}`) }, gone)
+  assert.equal(fences.size, FENCES_MAX)
+})

@@ -1,0 +1,82 @@
+import { asNodeId, type NodeId } from '../../src/base/ids.ts'
+import type { Ring } from '../../src/ring/ring.ts'
+import type { Epochs, NotedRing } from '../../src/tasks/right.ts'
+
+/** What voters would know, as a test says it. All keys are in quorum mode. */
+export class KnownEpochs implements Epochs {
+  changes = 0
+  only = true
+  tenure: Epochs['tenure'] = undefined
+  held: readonly number[] = []
+  /** Keys that a term does not have; all others it has. */
+  readonly notUnder = new Map<number, ReadonlySet<string>>()
+  disk = 'disk'
+  enrolled = true
+  isNoted = true
+  rings: readonly NotedRing[] | 'lost' | 'unknown' = []
+  disks: ReadonlyMap<NodeId, string> = new Map()
+  readonly outrankedBy: number[] = []
+  readonly gone = new Set<string>()
+  members: readonly NodeId[] = []
+  done: string | undefined
+
+  /** All answers count. */
+  note(...rings: Ring[]): void {
+    this.rings = rings.map(ring => ({ ring, counts: () => true }))
+    this.changes++
+  }
+
+  /** A term is taken and held, beside those of before. */
+  take(term: number, without: readonly string[] | undefined = []): void {
+    this.tenure = { term, without }
+    this.held = [...this.held, term]
+    this.changes++
+  }
+
+  isQuorum(): boolean {
+    return true
+  }
+
+  hasUnder(key: string, terms: ReadonlySet<number>): boolean {
+    return this.held.some(term => terms.has(term) && this.notUnder.get(term)?.has(key) !== true)
+  }
+
+  noted(): boolean {
+    return this.isNoted
+  }
+
+  ringsBefore(): readonly NotedRing[] | 'lost' | 'unknown' {
+    return this.rings
+  }
+
+  get checksums(): ReadonlySet<string> {
+    return new Set(typeof this.rings === 'string' ? [] : this.rings.map(({ ring }) => ring.checksum))
+  }
+
+  ring(checksum: string): Ring | undefined {
+    if (typeof this.rings === 'string') return undefined
+    return this.rings.find(({ ring }) => ring.checksum === checksum)?.ring
+  }
+
+  names(): boolean {
+    return false
+  }
+
+  outranked(term: number): void {
+    this.outrankedBy.push(term)
+  }
+
+  setDone(ring: string | undefined): void {
+    this.done = ring
+  }
+
+  forgotten(node: NodeId): boolean {
+    return this.gone.has(node)
+  }
+
+  known(): readonly NodeId[] {
+    return this.members.filter(node => !this.gone.has(node))
+  }
+}
+
+export const nodesOf = (...names: string[]): NodeId[] => names.map(asNodeId)
