@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { ROUTES } from '../../src/adapters/http/routes.ts'
 import { type ClaimHandler, type ClaimOptions, claimTasks } from '../../src/client/claim-tasks.ts'
 import type { ClaimsView } from '../../src/runtime/claims.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
@@ -142,7 +143,7 @@ test('a task waits until a client claims it, and explain says so; then its resul
     [['one', 'no-claimer']],
   )
   await client(node, (claim, { progress }) => {
-    progress({ percent: 50 })
+    progress({ fraction: 0.5 })
     return { twice: 2 * (claim.payload as { n: number }).n, token: claim.token.value }
   })
   const { result, attempts } = await settled(node, 'one')
@@ -243,6 +244,37 @@ test('a node that leaves tells its clients to stop, and the task goes on at anot
   )
 })
 
+test('a cancel from another node reaches the client within a second, and frees the key when it has stopped', timeout, async t => {
+  const cancel = '/v1/tasks/{id}/cancel'
+  if (!ROUTES.some(({ path }) => path === cancel)) {
+    t.skip(`the API has no ${cancel} yet`)
+    return
+  }
+  const [a, b] = await pair()
+  const stopped = Promise.withResolvers<number>()
+  const free = Promise.withResolvers<void>()
+  await client(a, async (claim, context) => {
+    if (claim.task !== 'cancelled') return 'next'
+    await once(context.signal, 'abort')
+    stopped.resolve(performance.now())
+    await free.promise
+    throw context.signal.reason
+  })
+  const key = await ownKey(b, 'a')
+  await post(b, 'tasks', { id: 'cancelled', key, type: 'work' })
+  await held(a)
+  await post(b, 'tasks', { id: 'behind', key, type: 'work' })
+  const from = performance.now()
+  await post(b, 'tasks/cancelled/cancel', {})
+  const tookMs = (await stopped.promise) - from
+  assert.ok(tookMs < 1_000, `${tookMs} ms`)
+  assert.equal((await task(b, 'cancelled')).state, 'cancelled')
+  assert.equal((await task(b, 'behind')).state, 'ready')
+  free.resolve()
+  assert.equal((await settled(b, 'behind')).result, 'next')
+  assert.equal((await task(b, 'cancelled')).state, 'cancelled')
+})
+
 test('a client whose node is gone stops when the time to act is over', timeout, async () => {
   const node = await start('a', { leaseMs: 1_000 })
   const stopped = Promise.withResolvers<number>()
@@ -268,8 +300,8 @@ test('the example in Python carries out tasks, tells its progress, and gives its
   assert.match(String((await settled(node, 'wrong', 'dead')).error?.message), /^AttributeError/)
   await post(node, 'tasks', { id: 'long', type: 'work', payload: { seconds: 600 } })
   const { claim } = await held(node)
-  const percent = async () => (await held(node)).progress as { percent?: number } | undefined
-  await until('it tells its progress', async () => (await percent())?.percent !== undefined)
+  const progress = async () => (await held(node)).progress as { fraction?: number } | undefined
+  await until('it tells its progress', async () => (await progress())?.fraction !== undefined)
   assert.equal((await held(node)).claim, claim)
   child.kill('SIGTERM')
   await once(child, 'exit')

@@ -178,12 +178,12 @@ test('a renewal moves the time to act on, keeps the progress, and is answered at
   const later = after(instantOf(performance.now()), 4_000)
   limit.extend(later)
   claims.extend([limit], later)
-  const answer = await ask(post(`/v1/claims/renew/${id}`, { ...own, progress: { percent: 40 } }))
+  const answer = await ask(post(`/v1/claims/renew/${id}`, { ...own, progress: { fraction: 0.4 } }))
   schemaOf('ClaimStanding').parse(answer.json())
   const { state, actingForMs = 0 } = answer.json<ClaimStanding>()
   assert.equal(state, 'held')
   assert.ok(actingForMs > 2_000 && actingForMs <= 3_900, String(actingForMs))
-  assert.deepEqual((await ask('/v1/claims')).json<ClaimsView>().claims[0]?.progress, { percent: 40 })
+  assert.deepEqual((await ask('/v1/claims')).json<ClaimsView>().claims[0]?.progress, { fraction: 0.4 })
 })
 
 test('a renewal that waits is answered in time for the next one', async () => {
