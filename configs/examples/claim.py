@@ -123,7 +123,7 @@ def handle(task, claim):
     for step in range(steps):
         if claim.stop.wait(seconds / steps):
             raise InterruptedError
-        claim.progress = {"percent": round(100 * (step + 1) / steps)}
+        claim.progress = {"fraction": (step + 1) / steps}
     return {"slept": seconds, "attempt": task["attempt"], "token": task["token"]["value"]}
 
 

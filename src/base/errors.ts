@@ -93,11 +93,7 @@ export const ERRORS = {
   TASK_LIST_UNREADABLE: [400, 'The task list cannot be read.', 'None of its tasks was taken.'],
   EXECUTOR_UNKNOWN: [400, 'No executor has this type.', 'Nothing was stored.'],
   COMMAND_NOT_ALLOWED: [403, 'The command is not in the allow list of this node.', 'Nothing was run.'],
-  CLAIM_TYPE_UNKNOWN: [
-    400,
-    'Clients of this node carry out no tasks of this type.',
-    'No task was claimed.',
-  ],
+  CLAIM_TYPE_UNKNOWN: [400, 'Clients of this node carry out no tasks of this type.', 'No task was claimed.'],
   CLAIMS_FULL: [429, 'This node has no room for another claim.', 'No task was claimed. Retry later.'],
   CLAIM_UNKNOWN: [
     404,

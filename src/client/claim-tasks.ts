@@ -5,7 +5,7 @@
  *     const stop = new AbortController()
  *     process.once('SIGTERM', () => stop.abort())
  *     await claimTasks({ types: ['resize'], concurrency: 4, signal: stop.signal }, async (task, { signal, progress }) => {
- *       progress({ percent: 10 })
+ *       progress({ fraction: 0.1 })
  *       return await resize(task.payload, { signal, fencingToken: task.token.value })
  *     })
  *

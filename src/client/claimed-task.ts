@@ -24,7 +24,10 @@ export interface ClaimContext {
 }
 
 /** Returns the result of the task, any JSON; throws when the attempt failed (with `retryable: false` on it: for good). */
-export type ClaimHandler = (task: Claim, context: ClaimContext) => Promise<Json | undefined> | Json | undefined
+export type ClaimHandler = (
+  task: Claim,
+  context: ClaimContext,
+) => Promise<Json | undefined> | Json | undefined
 
 type Ending =
   | { readonly path: 'complete'; readonly result: Json }
@@ -82,7 +85,11 @@ export class ClaimedTask {
     } catch (error) {
       if (signal.aborted) return { path: 'release' }
       const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-      const retryable = !(typeof error === 'object' && error !== null && Reflect.get(error, 'retryable') === false)
+      const retryable = !(
+        typeof error === 'object' &&
+        error !== null &&
+        Reflect.get(error, 'retryable') === false
+      )
       return { path: 'fail', message: message.slice(0, 4_000) || 'failed', retryable }
     }
   }
@@ -114,7 +121,8 @@ export class ClaimedTask {
 
   /** What passes is tried again, while the claim lasts. */
   #failed(error: unknown): void {
-    const coded = error instanceof CodedError ? error : new CodedError('INTERNAL', String(error), { cause: error })
+    const coded =
+      error instanceof CodedError ? error : new CodedError('INTERNAL', String(error), { cause: error })
     this.#onError(coded)
     if (!mayPass(coded)) this.#lose(coded)
   }
@@ -151,7 +159,8 @@ export class ClaimedTask {
     clearTimeout(this.#watch)
     const leftMs = Math.min(this.#untilWallMs - Date.now(), this.#untilMs - performance.now())
     if (leftMs <= 0) this.#lose(ended('The time to act is over: the node did not renew it in time.'))
-    else if (!this.#done.signal.aborted) this.#watch = setTimeout(() => this.#look(), Math.min(leftMs, LOOK_MS))
+    else if (!this.#done.signal.aborted)
+      this.#watch = setTimeout(() => this.#look(), Math.min(leftMs, LOOK_MS))
   }
 }
 

@@ -41,7 +41,8 @@ export class NodeApi {
       const response = await fetch(`${this.#url}${path}`, request)
       return { status: response.status, answer: (await response.json()) as unknown }
     } catch (cause) {
-      const why = cause instanceof Error ? (cause.cause instanceof Error ? cause.cause : cause).message : cause
+      const why =
+        cause instanceof Error ? (cause.cause instanceof Error ? cause.cause : cause).message : cause
       throw new CodedError('DAEMON_UNREACHABLE', `${this.#url}: ${why}`, { cause })
     }
   }

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { ROUTES } from '../../src/adapters/http/routes.ts'
 import { type ClaimHandler, type ClaimOptions, claimTasks } from '../../src/client/claim-tasks.ts'
 import type { ClaimsView } from '../../src/runtime/claims.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
@@ -44,7 +45,10 @@ async function killed(child: ChildProcess): Promise<void> {
 }
 
 /** A node whose clients carry out tasks of the types `work` and `other`. */
-async function start(nodeId: string, more: { readonly seeds?: readonly string[]; readonly leaseMs?: number } = {}) {
+async function start(
+  nodeId: string,
+  more: { readonly seeds?: readonly string[]; readonly leaseMs?: number } = {},
+) {
   const free = { host: '127.0.0.1', port: 0 }
   const { seeds = [], leaseMs = 5_000 } = more
   const executors = { claim: { types: ['work', 'other'], leaseMs } }
@@ -133,7 +137,7 @@ async function ownKey(daemon: Daemon, owner: string): Promise<string> {
     if ((await get<{ owner: string }>(daemon, `owner/key-${i}`)).owner === owner) return `key-${i}`
 }
 
-test('a task waits until a client claims it, and explain says so; then its result is in the record', timeout, async () => {
+test('a task waits until a client claims it, and explain says so', timeout, async () => {
   const node = await start('a')
   await post(node, 'tasks', { id: 'one', key: 'k', type: 'work', payload: { n: 6 } })
   const { waiting } = await get<{ waiting: { task: string; code: string }[] }>(node, 'explain/k')
@@ -142,7 +146,7 @@ test('a task waits until a client claims it, and explain says so; then its resul
     [['one', 'no-claimer']],
   )
   await client(node, (claim, { progress }) => {
-    progress({ percent: 50 })
+    progress({ fraction: 0.5 })
     return { twice: 2 * (claim.payload as { n: number }).n, token: claim.token.value }
   })
   const { result, attempts } = await settled(node, 'one')
@@ -150,7 +154,7 @@ test('a task waits until a client claims it, and explain says so; then its resul
   assert.deepEqual((await get<{ waiting: unknown[] }>(node, 'explain/k')).waiting, [])
 })
 
-test('many tasks are carried out as many at a time as the client wants, whatever tasks.concurrency says', timeout, async () => {
+test('as many run at a time as the client wants, whatever tasks.concurrency says', timeout, async () => {
   const node = await start('a')
   let running = 0
   let most = 0
@@ -171,7 +175,7 @@ test('many tasks are carried out as many at a time as the client wants, whatever
   assert.equal(most, 20)
 })
 
-test('a handler that throws fails the attempt, which is tried again, or not if it says so', timeout, async () => {
+test('a handler that throws fails the attempt, for good if it says so', timeout, async () => {
   const node = await start('a')
   await client(node, ({ attempt, task: id }) => {
     if (id === 'never') throw Object.assign(new Error('bad payload'), { retryable: false })
@@ -199,7 +203,7 @@ test('a client that ends gives its task back, and another carries it out', timeo
   )
 })
 
-test('kill -9 of a client loses its claim when the lease runs out, and the task is tried again', timeout, async () => {
+test('kill -9 of a client: its lease runs out, and the task is tried again', timeout, async () => {
   const node = await start('a', { leaseMs: 1_000 })
   const { child } = await program(node, 'python3', join(EXAMPLES, 'claim.py'), 'work')
   await post(node, 'tasks', { id: 'killed', type: 'work', payload: { seconds: 600 } })
@@ -218,7 +222,7 @@ test('kill -9 of a client loses its claim when the lease runs out, and the task 
   assert.ok(performance.now() - from < 10_000)
 })
 
-test('a node that leaves tells its clients to stop, and the task goes on at another node', timeout, async () => {
+test('a node that leaves stops its clients, and the task goes on elsewhere', timeout, async () => {
   const [a, b] = await pair()
   const stopped = Promise.withResolvers<number>()
   await client(a, async (claim, context) => {
@@ -243,6 +247,37 @@ test('a node that leaves tells its clients to stop, and the task goes on at anot
   )
 })
 
+test('a cancel from another node reaches the client within a second', timeout, async t => {
+  const cancel = '/v1/tasks/{id}/cancel'
+  if (!ROUTES.some(({ path }) => path === cancel)) {
+    t.skip(`the API has no ${cancel} yet`)
+    return
+  }
+  const [a, b] = await pair()
+  const stopped = Promise.withResolvers<number>()
+  const free = Promise.withResolvers<void>()
+  await client(a, async (claim, context) => {
+    if (claim.task !== 'cancelled') return 'next'
+    await once(context.signal, 'abort')
+    stopped.resolve(performance.now())
+    await free.promise
+    throw context.signal.reason
+  })
+  const key = await ownKey(b, 'a')
+  await post(b, 'tasks', { id: 'cancelled', key, type: 'work' })
+  await held(a)
+  await post(b, 'tasks', { id: 'behind', key, type: 'work' })
+  const from = performance.now()
+  await post(b, 'tasks/cancelled/cancel', {})
+  const tookMs = (await stopped.promise) - from
+  assert.ok(tookMs < 1_000, `${tookMs} ms`)
+  assert.equal((await task(b, 'cancelled')).state, 'cancelled')
+  assert.equal((await task(b, 'behind')).state, 'ready')
+  free.resolve()
+  assert.equal((await settled(b, 'behind')).result, 'next')
+  assert.equal((await task(b, 'cancelled')).state, 'cancelled')
+})
+
 test('a client whose node is gone stops when the time to act is over', timeout, async () => {
   const node = await start('a', { leaseMs: 1_000 })
   const stopped = Promise.withResolvers<number>()
@@ -258,7 +293,7 @@ test('a client whose node is gone stops when the time to act is over', timeout, 
   assert.ok(tookMs < 2_000, `${tookMs} ms`)
 })
 
-test('the example in Python carries out tasks, tells its progress, and gives its task back at SIGTERM', timeout, async () => {
+test('the example in Python: progress, failure, and SIGTERM', timeout, async () => {
   const node = await start('a')
   const { child, said } = await program(node, 'python3', join(EXAMPLES, 'claim.py'), 'work')
   await post(node, 'tasks', { id: 'short', type: 'work', payload: { seconds: 0.1 } })
@@ -268,8 +303,8 @@ test('the example in Python carries out tasks, tells its progress, and gives its
   assert.match(String((await settled(node, 'wrong', 'dead')).error?.message), /^AttributeError/)
   await post(node, 'tasks', { id: 'long', type: 'work', payload: { seconds: 600 } })
   const { claim } = await held(node)
-  const percent = async () => (await held(node)).progress as { percent?: number } | undefined
-  await until('it tells its progress', async () => (await percent())?.percent !== undefined)
+  const progress = async () => (await held(node)).progress as { fraction?: number } | undefined
+  await until('it tells its progress', async () => (await progress())?.fraction !== undefined)
   assert.equal((await held(node)).claim, claim)
   child.kill('SIGTERM')
   await once(child, 'exit')
@@ -278,7 +313,7 @@ test('the example in Python carries out tasks, tells its progress, and gives its
   assert.match(said.text, /done short\n/)
 })
 
-test('the example in shell carries out tasks with a command, and fails them by its exit code', timeout, async () => {
+test('the example in shell: a command, its output, and its exit code', timeout, async () => {
   const node = await start('a')
   const script = join(EXAMPLES, 'claim.sh')
   const command = 'read -r line; [ "$line" != bad ] || exit 3; echo "$TASK_ID $TASK_ATTEMPT $line"'

@@ -155,5 +155,8 @@ test('places are taken of the offer that waits longest, and of none that is not 
     ['x', 'x', 'x', 'x', 'y', 'y'].map(type => offers.take(type)),
     [2, 2, 3, undefined, 1, undefined],
   )
-  assert.deepEqual([offers.has('x'), offers.has('y'), offers.has('not-served'), offers.free], [false, false, false, 0])
+  assert.deepEqual(
+    [offers.has('x'), offers.has('y'), offers.has('not-served'), offers.free],
+    [false, false, false, 0],
+  )
 })

@@ -76,9 +76,7 @@ export const COMPLETE_FIELDS = { ...OWN_FIELDS, result: anyValue('any JSON') } a
 
 export const FAIL_FIELDS = {
   ...OWN_FIELDS,
-  message: required(
-    textLike(/^[^]{1,4000}$/, `what went wrong, in 1 to ${FAILURE_CHARS_MAX} characters`),
-  ),
+  message: required(textLike(/^.{1,4000}$/s, `what went wrong, in 1 to ${FAILURE_CHARS_MAX} characters`)),
   retryable: {
     expected: 'true or false',
     read: (value: unknown) => (typeof value === 'boolean' ? value : undefined),

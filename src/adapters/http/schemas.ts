@@ -349,10 +349,11 @@ export const SCHEMAS = {
     { ...own, progress: { description: 'Any JSON of at most 4 KiB.' }, waitMs: { ...waitMs, default: 0 } },
     ['progress', 'waitMs'],
   ),
-  ClaimStanding: object(
-    { claim: text, state: oneOf('held', 'cancelled', 'lost'), reason: text, ...acting },
-    ['reason', 'actingUntilMs', 'actingForMs'],
-  ),
+  ClaimStanding: object({ claim: text, state: oneOf('held', 'cancelled', 'lost'), reason: text, ...acting }, [
+    'reason',
+    'actingUntilMs',
+    'actingForMs',
+  ]),
   ClaimResult: object({ ...own, result: { description: 'Any JSON; null when absent.' } }, ['result']),
   ClaimFailure: object(
     { ...own, message: { type: 'string', maxLength: 4_000 }, retryable: { ...flag, default: true } },

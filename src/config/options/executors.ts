@@ -1,16 +1,7 @@
 import { z } from 'zod'
 import { type ExecCommand, executorsDefaults, OTHER_TYPES } from '../../adapters/executors/config.ts'
 import type { Option, OptionType } from '../option.ts'
-import {
-  boolean,
-  distinctListOf,
-  duration,
-  listOf,
-  size,
-  structure,
-  text,
-  whole,
-} from '../option-type.ts'
+import { boolean, distinctListOf, duration, listOf, size, structure, text, whole } from '../option-type.ts'
 import { strict } from '../shapes.ts'
 
 const COMMANDS_MAX = 256
@@ -46,8 +37,7 @@ const command = strict({
 
 const claimType = text(
   `a type of task (a letter, then up to 63 of A-Z a-z 0-9 . _ -) other than ${OTHER_TYPES.join(', ')}`,
-  value =>
-    /^[A-Za-z][A-Za-z0-9._-]{0,63}$/.test(value) && !OTHER_TYPES.some(type => type === value),
+  value => /^[A-Za-z][A-Za-z0-9._-]{0,63}$/.test(value) && !OTHER_TYPES.some(type => type === value),
   'type of task',
 )
 

@@ -16,7 +16,11 @@ interface Scene extends Subject {
   readonly offers: Extract<Input, { kind: 'offer' }>[]
   readonly withdrawn: number[]
   /** As the core does it when somebody waits. */
-  begin(some?: Partial<AttemptOrder>): { readonly outcome: Promise<Outcome>; readonly abort: AbortController; readonly limit: Limit }
+  begin(some?: Partial<AttemptOrder>): {
+    readonly outcome: Promise<Outcome>
+    readonly abort: AbortController
+    readonly limit: Limit
+  }
   claim(body?: object): Promise<Claim>
 }
 
@@ -36,7 +40,11 @@ async function scene(claim: Partial<ClaimConfig> = {}, recorded: Partial<TaskRec
     if (input.kind === 'offer-withdrawn') withdrawn.push(input.offer)
   })
   const begin: Scene['begin'] = (some = {}) => {
-    const order = orderOf('x', { hello: 'world' }, { node: nodeId, offer: offers.at(-1)?.offer ?? 0, ...some })
+    const order = orderOf(
+      'x',
+      { hello: 'world' },
+      { node: nodeId, offer: offers.at(-1)?.offer ?? 0, ...some },
+    )
     const abort = new AbortController()
     const limit = new Limit(order.until)
     return { outcome: seen.claims.execute(order, abort.signal, limit), abort, limit }
@@ -56,7 +64,9 @@ async function scene(claim: Partial<ClaimConfig> = {}, recorded: Partial<TaskRec
 }
 
 const attempt = (some: Partial<Attempt> = {}): Partial<TaskRecord> => ({
-  attempts: [{ number: 1, node: nodeId, startedAt: record().acceptedAt, token: '7', outcome: 'succeeded', ...some }],
+  attempts: [
+    { number: 1, node: nodeId, startedAt: record().acceptedAt, token: '7', outcome: 'succeeded', ...some },
+  ],
 })
 
 const own = { attempt: 1, token: '7' }
@@ -134,7 +144,9 @@ test('failing says why, and whether trying again can help', async () => {
   const { ask, begin, claim } = await scene({}, attempt({ outcome: 'failed' }))
   const { outcome } = begin()
   const { claim: id } = await claim()
-  const answer = await ask(post(`/v1/claims/fail/${id}`, { ...own, message: 'no such file', retryable: false }))
+  const answer = await ask(
+    post(`/v1/claims/fail/${id}`, { ...own, message: 'no such file', retryable: false }),
+  )
   assert.equal(answer.statusCode, 200)
   assert.deepEqual(await outcome, {
     ok: false,
@@ -178,12 +190,12 @@ test('a renewal moves the time to act on, keeps the progress, and is answered at
   const later = after(instantOf(performance.now()), 4_000)
   limit.extend(later)
   claims.extend([limit], later)
-  const answer = await ask(post(`/v1/claims/renew/${id}`, { ...own, progress: { percent: 40 } }))
+  const answer = await ask(post(`/v1/claims/renew/${id}`, { ...own, progress: { fraction: 0.4 } }))
   schemaOf('ClaimStanding').parse(answer.json())
   const { state, actingForMs = 0 } = answer.json<ClaimStanding>()
   assert.equal(state, 'held')
   assert.ok(actingForMs > 2_000 && actingForMs <= 3_900, String(actingForMs))
-  assert.deepEqual((await ask('/v1/claims')).json<ClaimsView>().claims[0]?.progress, { percent: 40 })
+  assert.deepEqual((await ask('/v1/claims')).json<ClaimsView>().claims[0]?.progress, { fraction: 0.4 })
 })
 
 test('a renewal that waits is answered in time for the next one', async () => {
@@ -221,7 +233,9 @@ test('a claim that is lost tells a renewal that waits, and every one after it', 
   const { claim: id } = await claim()
   const ended = await outcome
   assert.equal(ended.ok || ended.error.code, 'CLAIM_EXPIRED')
-  const standing = (await ask(post(`/v1/claims/renew/${id}`, { ...own, waitMs: 1_000 }))).json<ClaimStanding>()
+  const standing = (
+    await ask(post(`/v1/claims/renew/${id}`, { ...own, waitMs: 1_000 }))
+  ).json<ClaimStanding>()
   assert.deepEqual([standing.state, standing.reason], ['lost', 'expired'])
   const line = logged.find(({ event }) => event === 'task-claim-expired')
   assert.deepEqual([line?.level, line?.fields?.['task']], ['warn', 'task-1'])
@@ -247,7 +261,10 @@ test('limits are named: types, clients that wait, and claims', async () => {
   const waiting = ask(post('/v1/claims', { types: ['x'], waitMs: 60_000 }))
   await turnUntil(() => offers.length === 1)
   const full = await ask(post('/v1/claims', { types: ['x'] }))
-  assert.match(String(isProblem(full, 'CLAIMS_FULL')['detail']), /1 clients wait already \(executors\.claim\.waitersMax\)/)
+  assert.match(
+    String(isProblem(full, 'CLAIMS_FULL')['detail']),
+    /1 clients wait already \(executors\.claim\.waitersMax\)/,
+  )
   assert.equal(full.headers['retry-after'], '1')
   const refused = claims.metrics().find(({ name }) => name === 'task_claims_refused_total')
   assert.deepEqual(
@@ -293,9 +310,15 @@ test('bad input of every kind is refused with all that is wrong with it', async 
     )
   }
   isProblem(await ask(post('/v1/claims', '{"types":')), 'BAD_REQUEST')
-  isProblem(await ask(post('/v1/claims', { types: ['x'] }, { 'content-type': 'text/plain' })), 'UNSUPPORTED_MEDIA_TYPE')
+  isProblem(
+    await ask(post('/v1/claims', { types: ['x'] }, { 'content-type': 'text/plain' })),
+    'UNSUPPORTED_MEDIA_TYPE',
+  )
   isProblem(await ask({ method: 'DELETE', url: '/v1/claims' }), 'METHOD_NOT_ALLOWED')
-  isProblem(await ask(post('/v1/claims/complete/c', { ...own, result: 'r'.repeat(2 ** 20) })), 'BODY_TOO_LARGE')
+  isProblem(
+    await ask(post('/v1/claims/complete/c', { ...own, result: 'r'.repeat(2 ** 20) })),
+    'BODY_TOO_LARGE',
+  )
 })
 
 test('claiming is writing: it needs the write token, from a page of this server', async () => {

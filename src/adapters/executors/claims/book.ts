@@ -71,7 +71,12 @@ export interface Held extends Order {
 
 export type BookEffect =
   /** To the core: so many tasks of these types would be taken. */
-  | { readonly kind: 'offer'; readonly offer: number; readonly types: readonly string[]; readonly places: number }
+  | {
+      readonly kind: 'offer'
+      readonly offer: number
+      readonly types: readonly string[]
+      readonly places: number
+    }
   | { readonly kind: 'withdraw'; readonly offer: number }
   /** The answer to a client that waits; it waits no more. */
   | { readonly kind: 'hand'; readonly waiter: number; readonly claims: readonly Held[] }

@@ -29,7 +29,7 @@ import {
 import type { Enqueue, Logger } from '../../../runtime/ports.ts'
 import type { Outcome } from '../../../tasks/task.ts'
 import type { ClaimConfig } from '../config.ts'
-import { cancelled as stopped, type Executor } from '../executor.ts'
+import { type Executor, cancelled as stopped } from '../executor.ts'
 import type { Limit } from '../limit.ts'
 import { timerMs } from '../timer.ts'
 import { type BookEffect, ClaimBook, type Held, nameOf, type Verdict } from './book.ts'

@@ -28,7 +28,10 @@ const NAMED: Route['errors'] = ['CLAIM_UNKNOWN', 'CLAIM_STALE', ...CONTROL_ERROR
 const ENDED: Route['errors'] = ['CLAIM_ENDED', ...NAMED]
 
 const ended = {
-  200: { doc: 'The end of the attempt is in the record, and on the disk of this node.', schema: 'ClaimEnded' },
+  200: {
+    doc: 'The end of the attempt is in the record, and on the disk of this node.',
+    schema: 'ClaimEnded',
+  },
   202: { doc: 'It was heard, and the record does not show it yet: ask for the task.', schema: 'ClaimEnded' },
 } as const
 
@@ -137,13 +140,18 @@ async function claim(face: Face, request: FastifyRequest, reply: FastifyReply): 
   const query = { types, max, client, waitMs: rest.waitMs ?? CLAIM_WAIT_MS_DEFAULT }
   const answer = await waited(face, reply, gone => face.claims.claim(query, gone))
   if (!answer.ok) return sendProblem(reply, face.counters, answer.failure)
-  const ids = answer.claims.map(each => each.claim)
-  const back = (): void => {
-    if (!reply.raw.writableFinished) face.claims.undelivered(ids)
-  }
-  if (reply.raw.closed) back()
-  else reply.raw.once('close', back)
+  whenCutOff(reply, () => face.claims.undelivered(answer.claims.map(each => each.claim)))
   return sendJson(reply, { claims: answer.claims })
+}
+
+/** Whoever waited has gone before all of the answer was handed to the system. */
+function whenCutOff({ raw }: FastifyReply, giveBack: () => void): void {
+  if (raw.closed) {
+    giveBack()
+    return
+  }
+  raw.once('close', giveBack)
+  raw.once('finish', () => raw.off('close', giveBack))
 }
 
 async function renew(face: Face, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
