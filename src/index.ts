@@ -3,9 +3,18 @@
  *
  *     const config = parseConfig({ env: process.env, flags: { 'node-id': 'web-1', seeds: ['web-2:7946'] } })
  *     const exitCode = await runDaemon(config)
+ *
+ * Or carry out the tasks of the node beside this program: see `claimTasks`.
  */
 export { CodedError, ERRORS, type ErrorCode, type Failure, type Problem } from './base/errors.ts'
 export { asNodeId, asTaskId, type NodeId, type TaskId } from './base/ids.ts'
+export {
+  type Claim,
+  type ClaimContext,
+  type ClaimHandler,
+  type ClaimOptions,
+  claimTasks,
+} from './client/claim-tasks.ts'
 export type { Config, TaskListConfig } from './config/config.ts'
 export { parseConfig } from './config/parse.ts'
 export { type DaemonOptions, runDaemon } from './daemon/daemon.ts'

@@ -100,6 +100,19 @@ export const ERRORS = {
   TASK_LIST_UNREADABLE: [400, 'The task list cannot be read.', 'None of its tasks was taken.'],
   EXECUTOR_UNKNOWN: [400, 'No executor has this type.', 'Nothing was stored.'],
   COMMAND_NOT_ALLOWED: [403, 'The command is not in the allow list of this node.', 'Nothing was run.'],
+  CLAIM_TYPE_UNKNOWN: [400, 'Clients of this node carry out no tasks of this type.', 'No task was claimed.'],
+  CLAIMS_FULL: [429, 'This node has no room for another claim.', 'No task was claimed. Retry later.'],
+  CLAIM_UNKNOWN: [
+    404,
+    'This node knows no such claim.',
+    'Nothing was recorded. Whoever held it must stop; the task is tried again.',
+  ],
+  CLAIM_STALE: [409, 'The claim is of another attempt or token.', 'Nothing was recorded; the claim goes on.'],
+  CLAIM_ENDED: [
+    409,
+    'The claim has ended.',
+    'Nothing was recorded. Whoever held it must stop; its end is in the record of the task.',
+  ],
   QUEUE_FULL: [429, 'The queue of this node is full.', 'Nothing was stored. Retry later with the same id.'],
   NOT_READY: [
     503,

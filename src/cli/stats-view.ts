@@ -14,8 +14,6 @@ interface Stats {
 
 type Row = Omit<NodeStats, 'node'> & { readonly node: string }
 
-const MIB = 1024 * 1024
-
 const COLUMNS: readonly Column<Row>[] = [
   { title: 'NODE', cell: row => row.node },
   { title: 'TOTAL', cell: row => row.total, right: true },
@@ -28,14 +26,10 @@ const COLUMNS: readonly Column<Row>[] = [
   { title: 'PER S', cell: row => row.drainPerS.toFixed(1), right: true },
   { title: 'CPU', cell: row => percent(row.vitals?.cpu), right: true },
   { title: 'MEMORY', cell: row => percent(row.vitals?.memory), right: true },
-  { title: 'RSS', cell: row => mebibytes(row.vitals?.rssBytes), right: true },
 ]
 
 const percent = (share: number | undefined): string | undefined =>
   share === undefined ? undefined : `${Math.round(share * 100)} %`
-
-const mebibytes = (bytes: number | undefined): string | undefined =>
-  bytes === undefined ? undefined : `${Math.round(bytes / MIB)} MiB`
 
 export async function showStats(call: Call): Promise<number> {
   const stats = await clientOf(call).get<Stats>('/v1/stats')

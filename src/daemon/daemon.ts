@@ -27,7 +27,7 @@ import { Node } from '../node/node.ts'
 import { Driver } from '../runtime/driver.ts'
 import { EventLog, teeLogger } from '../runtime/events.ts'
 import { createFace } from '../runtime/face.ts'
-import type { Logger, Transport } from '../runtime/ports.ts'
+import type { Executors, Logger, Transport } from '../runtime/ports.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import { sayMode, sayOpenCluster } from './announcements.ts'
 import { Closing } from './closing.ts'
@@ -144,6 +144,7 @@ async function open(config: Config, { closing, signals, lines, leaving }: Frame,
   // Opened later, so closed sooner: peers take a closed port for the end of all that this process had started.
   const executors = parts.createExecutors({ config: config.executors, logger, dataDir: directory.path })
   closing.add('executors', () => executors.stop())
+  leaving.onBegin(() => executors.claims.dismiss())
   const { createHttpServer } = parts
   return { clock, lists, events, logger, store, transport, executors, createHttpServer }
 }
@@ -182,7 +183,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
     life,
     addresses,
     ...stored,
-    check: executors.check.bind(executors),
+    executors,
   })
   const bornAt = clock.now()
   const node = new Node(init, bornAt)
@@ -196,8 +197,8 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   closing.add('driver', async () => driver.stop())
   closing.add('directory watch', await watchDisk(directory, driver, fatal, logger))
   early.deliverTo(driver.enqueue)
-  const blind = watchVitals(vitals => driver.enqueue({ kind: 'vitals', vitals }))
-  closing.add('vitals', async () => blind())
+  closing.add('vitals', watchVitals(driver.enqueue))
+  executors.claims.connect(driver.enqueue)
 
   const { leaveMs } = config
   const face = createFace({ node, driver, clock, transport, store, executors, leaveMs })
@@ -207,7 +208,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   }
   const { http: httpConfig, tasks: defaults } = config
   const http = opened.createHttpServer({
-    ...{ config: httpConfig, node: { ...face, leave }, logger, events, defaults },
+    ...{ config: httpConfig, node: { ...face, leave }, claims: executors.claims, logger, events, defaults },
   })
   closing.add('http', () => http.stop(leaving.shareMs()))
   const { url } = await http.start()
@@ -273,7 +274,7 @@ function nodeInit(
     addresses: readonly string[]
     records: readonly TaskRecord[]
     voter: NodeInit['voter']
-    check: NodeInit['check']
+    executors: Pick<Executors, 'check' | 'types'>
   },
 ): NodeInit {
   return {
@@ -292,7 +293,9 @@ function nodeInit(
     tasks: config.tasks,
     grants: config.grants,
     voter: found.voter,
-    check: found.check,
+    check: (type, payload) => found.executors.check(type, payload),
+    types: [...found.executors.types],
+    claimTypes: config.executors.claim.types,
     records: found.records,
     seed: randomInt(2 ** 47),
   }

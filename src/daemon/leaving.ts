@@ -16,10 +16,17 @@ const CLOSING_MS = 700
 export class Leaving {
   /** On the clock of `performance.now()`. */
   #end = Number.POSITIVE_INFINITY
+  #begun: () => void = () => undefined
+
+  /** Is called as soon as a leave begins. */
+  onBegin(listener: () => void): void {
+    this.#begun = listener
+  }
 
   /** Starts the leave; another call can only bring its end forward. */
   begin(driver: Pick<Driver, 'enqueue'>, deadlineMs: number): void {
     this.#end = Math.min(this.#end, performance.now() + deadlineMs)
+    this.#begun()
     // Closing gets half of a short deadline. The node looks at its clock once a tick, so it may be late by one.
     const closingMs = Math.min(CLOSING_MS, deadlineMs / 2) + TICK_MS
     driver.enqueue({ kind: 'leave', deadlineMs: Math.max(0, deadlineMs - closingMs) })

@@ -129,9 +129,21 @@ export interface Heartbeat {
   readonly heard: readonly (readonly [NodeId, number])[]
 }
 
+/** Executors that one heartbeat names. */
+export const TYPES_MAX = 64
+
+/** What a node says of itself for those who choose where work goes. Absent: it does not say (an earlier version). */
 export interface Load {
   readonly running: number
   readonly queued: number
+  /** Attempts that may run there at one time. */
+  readonly slots?: number
+  /** Share of the CPU time that its container or machine has, in use; 0 to 1. */
+  readonly cpu?: number
+  /** The same of memory. */
+  readonly memory?: number
+  /** The types that it has executors for; the first `TYPES_MAX`. */
+  readonly types?: readonly string[]
 }
 
 /**

@@ -33,6 +33,10 @@ export interface NodeInit {
   readonly voter: StoredVoter
   /** Would this node's executors take such a task? Undefined when they would. Pure. */
   readonly check: (type: string, payload: unknown) => Failure | undefined
+  /** The types that its executors are for; absent: it tries everything. */
+  readonly types?: readonly string[]
+  /** Types of tasks that clients of this node carry out, by claim. None when absent. */
+  readonly claimTypes?: readonly string[]
   /** What the store held at boot. */
   readonly records: readonly TaskRecord[]
   /** What the store held of refusals at boot; none when absent. */

@@ -9,7 +9,7 @@ import type { MembershipGossip, MembershipLinkMessage } from '../membership/mess
 import type { Fence } from '../tasks/fences.ts'
 import type { TaskLinkMessage, TaskReply, TaskRequest } from '../tasks/messages.ts'
 import type { Token } from '../tasks/right.ts'
-import type { SurveyQuestion, SurveyReply, Vitals } from '../tasks/survey.ts'
+import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
 import type { Json, Outcome, TaskRecord, TaskSpec } from '../tasks/task.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 
@@ -46,8 +46,6 @@ export type Input =
     }
   /** A question of a face to all living nodes; answered by one `surveyed`. */
   | { readonly kind: 'survey'; readonly id: RequestId; readonly question: SurveyQuestion }
-  /** What this machine was measured to do lately. */
-  | { readonly kind: 'vitals'; readonly vitals: Vitals }
   /** A shared task list was read: these are its tasks, all of them. */
   | { readonly kind: 'task-list'; readonly name: string; readonly specs: readonly TaskSpec[] }
   | {
@@ -56,12 +54,23 @@ export type Input =
       readonly attempt: number
       readonly outcome: Outcome
     }
+  /** A client waits for tasks of these types, so many at most. `offer` is a number that no other offer of this life has. */
+  | {
+      readonly kind: 'offer'
+      readonly offer: number
+      readonly types: readonly string[]
+      readonly places: number
+    }
+  /** It waits for no more. */
+  | { readonly kind: 'offer-withdrawn'; readonly offer: number }
   /** What an effect of the same name asked to be told: everything persisted before it is on disk. */
   | { readonly kind: 'persisted'; readonly mark: number }
   /** From an operator; answered by one `reply`. */
   | { readonly kind: 'control'; readonly id: RequestId; readonly request: ControlRequest }
   /** These are the seeds from now on: the configuration was read again. */
   | { readonly kind: 'seeds'; readonly seeds: readonly string[] }
+  /** Shares of CPU time and memory in use, 0 to 1, about once a second. */
+  | { readonly kind: 'vitals'; readonly vitals: { readonly cpu: number; readonly memory: number } }
   /** Drain and go; `left` when done. */
   | { readonly kind: 'leave'; readonly deadlineMs: number }
 
@@ -153,6 +162,8 @@ export interface AttemptOrder {
   readonly token: Token
   /** The right to run ends then unless an `extend` says otherwise; undefined in available mode. */
   readonly until?: Instant
+  /** The offer of which it takes a place, where it is carried out by a client that claims it. */
+  readonly offer?: number
 }
 
 /** The longest time between two ticks of a healthy driver, in ms. */

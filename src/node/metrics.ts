@@ -65,6 +65,7 @@ export function nodeMetrics(node: Node, now: Now): Metric[] {
     ...divergenceMetrics(node),
     ...grantsMetrics(node, now),
     ...node.history.metrics(),
+    ...node.placer.metrics(),
     ...node.tasks.metrics(),
   ]
 }

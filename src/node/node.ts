@@ -9,20 +9,23 @@ import { assert, unreachable } from '../base/assert.ts'
 import { hash32 } from '../base/hash.ts'
 import type { NodeId } from '../base/ids.ts'
 import { Random } from '../base/random.ts'
-import { elapsedMs, type Instant, type Now } from '../base/time.ts'
+import { elapsedMs, type Instant, type Now, type WallMs } from '../base/time.ts'
 import { Uuids } from '../base/uuid.ts'
 import type { Mode } from '../grants/config.ts'
 import type { GrantsEffect } from '../grants/effects.ts'
 import type { Grants } from '../grants/grants.ts'
 import { Membership } from '../membership/membership.ts'
-import type { RingParameters } from '../membership/messages.ts'
+import { type Load, type RingParameters, TYPES_MAX } from '../membership/messages.ts'
 import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksEffect } from '../tasks/effects.ts'
+import { Placer } from '../tasks/placement.ts'
 import type { Right } from '../tasks/right.ts'
+import type { Wish } from '../tasks/spec.ts'
 import { Tasks } from '../tasks/tasks.ts'
 import { modesText } from './acting.ts'
 import { causesOf } from './causes.ts'
+import { Crowd } from './crowd.ts'
 import { Departing } from './departing.ts'
 import { type GateSight, StartGate } from './gate.ts'
 import { Granting, isGrantsMessage } from './granting.ts'
@@ -39,17 +42,22 @@ export class Node implements Machine {
   readonly tasks: Tasks
   readonly history: History
   readonly gate = new StartGate()
+  readonly crowd: Crowd
+  readonly placer: Placer
   readonly #operator: Operator
   readonly #departing: Departing
   readonly #joining: Joining
   readonly #ids: Uuids
   readonly #startedAt: Now
+  #vitals: { readonly cpu?: number; readonly memory?: number } = {}
   #ring: Ring
   #live = ''
   #rosterVersion = -1
   #viewChangedAt: Instant
   #island = false
   #unsendable = 0
+  /** For ids that are made between two steps. */
+  #wall: WallMs
 
   constructor(init: NodeInit, now: Now) {
     const random = new Random(init.seed)
@@ -61,6 +69,7 @@ export class Node implements Machine {
       { ...membershipInit(init, random.fork()), ...this.granting.eviction() },
       now,
     )
+    this.crowd = new Crowd(this.membership, () => this.#ring, { running: 0, queued: 0 }, now.mono)
     this.granting.acting.epochs?.setRoster(this.membership.roster)
     this.tasks = new Tasks({
       self: init.nodeId,
@@ -71,7 +80,11 @@ export class Node implements Machine {
       check: init.check,
       random: random.fork(),
       right: this.granting.acting,
+      claimTypes: init.claimTypes ?? [],
       now,
+      ...(init.types && { types: new Set(init.types) }),
+      serving: type => this.crowd.serving(type),
+      sawEnd: id => this.crowd.sawEnd(id),
     })
     this.history = new History(init.nodeId, init.ring.vnodesPerWeight, now)
     this.#operator = new Operator(this.membership, (id, request, at) => [
@@ -85,6 +98,13 @@ export class Node implements Machine {
     this.#joining = new Joining(this.membership, init.joinDelayMs ?? 0)
     this.#ring = buildRing([], init.ring)
     this.#ids = new Uuids(random.fork())
+    this.placer = new Placer({
+      random: random.fork(),
+      candidates: () => this.crowd.candidates(),
+      owner: key => this.#ring.owner(key),
+      newId: () => this.#ids.next(this.#wall),
+    })
+    this.#wall = now.wall
   }
 
   step(input: Input, now: Now): readonly Effect[] {
@@ -122,13 +142,20 @@ export class Node implements Machine {
     return this.gate.open ? 'ready' : 'joining'
   }
 
-  /** For a task that comes without an id: in the order of time, and given by no other node. */
-  newTaskId(now: Now): string {
-    return this.#ids.next(now.wall)
+  /** For a task that comes without an id: in the order of time, and given by no other node. Its owner suits the wish. */
+  newTaskId(now: Now, wish?: Wish): string {
+    this.#wall = now.wall
+    return wish === undefined ? this.#ids.next(now.wall) : this.placer.idFor(wish)
   }
 
   uptimeMs(now: Now): number {
     return elapsedMs(this.#startedAt.mono, now.mono)
+  }
+
+  /** What this node says of its load. */
+  load(): Load {
+    const { types, ...load } = this.tasks.load()
+    return { ...load, ...this.#vitals, ...(types && { types: types.slice(0, TYPES_MAX) }) }
   }
 
   /** What the start gate sees now. */
@@ -151,7 +178,8 @@ export class Node implements Machine {
   #handle(input: Input, now: Now): Effect[] {
     switch (input.kind) {
       case 'tick':
-        this.membership.tick(this.#ring.checksum, this.tasks.load(), now)
+        this.crowd.look(this.load(), now.mono)
+        this.membership.tick(this.#ring.checksum, this.load(), now)
         this.grants?.tick(now)
         return this.#mapAll(this.tasks.tick(now))
       case 'link-up':
@@ -175,13 +203,15 @@ export class Node implements Machine {
         return this.#mapAll(this.tasks.requestAll(input.requests, now))
       case 'survey':
         return this.#mapAll(this.tasks.survey(input.id, input.question, now))
-      case 'vitals':
-        this.tasks.measured(input.vitals)
-        return []
       case 'task-list':
         return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
       case 'attempt-ended':
         return this.#mapAll(this.tasks.attemptEnded(input.task, input.attempt, input.outcome, now))
+      case 'offer':
+        return this.#mapAll(this.tasks.offer(input.offer, input.types, input.places, now))
+      case 'offer-withdrawn':
+        this.tasks.withdrawOffer(input.offer)
+        return []
       case 'seeds':
         this.membership.orders.setSeeds(input.seeds, now.mono)
         return []
@@ -191,6 +221,10 @@ export class Node implements Machine {
         return []
       case 'control':
         return [...this.#operator.control(input.id, input.request, now)]
+      case 'vitals':
+        this.#vitals = { cpu: input.vitals.cpu, memory: input.vitals.memory }
+        this.tasks.measured(input.vitals)
+        return []
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
       default:

@@ -1,14 +1,16 @@
 /** What a node shows of itself: read by the API, the CLI and the metrics. Plain values, safe to keep. */
 
 import type { ErrorCode } from '../base/errors.ts'
-import type { NodeId } from '../base/ids.ts'
+import type { NodeId, TaskId } from '../base/ids.ts'
 import type { Mode } from '../grants/config.ts'
 import type { GrantsStanding } from '../grants/standing.ts'
 import type { MemberRecord, MemberStatus } from '../membership/member.ts'
 import type { Claim, Load } from '../membership/messages.ts'
 import type { KeyPlacement, RingMember } from '../ring/ring.ts'
+import type { QueueCounts } from '../tasks/queue-counts.ts'
 import type { Token } from '../tasks/right.ts'
 import type { TaskRecord, TaskState } from '../tasks/task.ts'
+import type { Waiting } from '../tasks/waiting.ts'
 
 export interface NodeStatus {
   readonly nodeId: NodeId
@@ -62,6 +64,8 @@ export interface TaskCounts {
   readonly forwarded: number
   /** Keys gained whose earlier holders are still being asked. */
   readonly takingOver: boolean
+  /** What is ready and what runs, by type and group. */
+  readonly queue: QueueCounts
 }
 
 /** Work that a node still has in its hands. */
@@ -134,6 +138,8 @@ export interface Explanation extends KeyPlacement {
     readonly agrees: boolean | undefined
   }[]
   readonly tasks: readonly TaskRecord[]
+  /** Why those of these tasks that are unfinished and do not run here do not run, as this node sees it. */
+  readonly waiting: readonly (Waiting & { readonly task: TaskId })[]
   /** What this node has seen of the key's owners since it started. */
   readonly history: KeyHistory
 }

@@ -177,12 +177,17 @@ const answerEnd = ({ until }: { readonly until: Instant }): Instant => after(unt
 export function explanationOf(node: Node, key: string): Explanation | undefined {
   if (node.ring.members.length === 0) return undefined
   const placement = node.ring.explain(key, node.init.ring.replicas)
+  const tasks = node.tasks.ofKey(key).slice(0, EXPLAINED_TASKS_MAX)
   return {
     ...placement,
     mine: placement.owner === node.init.nodeId,
     ringChecksum: node.ring.checksum,
     beliefs: node.membership.roster.living().map(({ record }) => beliefOf(node, record.id)),
-    tasks: node.tasks.ofKey(key).slice(0, EXPLAINED_TASKS_MAX),
+    tasks,
+    waiting: tasks.flatMap(({ spec }) => {
+      const why = node.tasks.waiting(spec.id)
+      return why === undefined ? [] : [{ task: spec.id, ...why }]
+    }),
     history: node.history.of(key),
   }
 }
@@ -217,7 +222,7 @@ function memberView(node: Node, entry: Entry, now: Instant): MemberView {
     self,
     modesDiffer: node.membership.heartbeats.modesDiffer(record.id),
     ringChecksum: self ? node.ring.checksum : pulse?.ringChecksum,
-    load: self ? node.tasks.load() : pulse?.load,
+    load: self ? node.load() : pulse?.load,
     why: newestWord(node.membership.ledger.of(record.id)),
   }
 }

@@ -41,7 +41,7 @@ export function createFace(parts: {
     survey: question => driver.survey(question),
     control: request => driver.control(request),
     work: () => workOf(node),
-    newTaskId: () => node.newTaskId(clock.now()),
+    newTaskId: wish => node.newTaskId(clock.now(), wish),
     async leave(deadlineMs = leaveMs) {
       driver.enqueue({ kind: 'leave', deadlineMs })
       await driver.left

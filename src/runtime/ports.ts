@@ -29,6 +29,7 @@ import type {
   WorkLeft,
 } from '../node/status.ts'
 import type { TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type { Wish } from '../tasks/spec.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
 import type { Outcome } from '../tasks/task.ts'
 
@@ -118,8 +119,8 @@ export interface NodeFace {
   work(): WorkLeft
   /** Starts the graceful leave; `done` when the node has left. */
   leave(deadlineMs?: number): Promise<void>
-  /** A new task id that no other node makes, in the order of time. */
-  newTaskId(): string
+  /** A new task id that no other node makes, in the order of time; with a wish, of an owner that suits it. */
+  newTaskId(wish?: Wish): string
   readonly nodeId: NodeId
   metrics(): readonly Metric[]
 }

@@ -3,8 +3,8 @@ import type { NodeId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { type WallMs, wallOf } from '../base/time.ts'
 import { compareAttempts, isSettled, lastNumber } from './merge.ts'
-import { backoffMs, exhausted, isUncounted, triesOf } from './retry.ts'
-import type { Attempt, AttemptError, Outcome, TaskRecord } from './task.ts'
+import { backoffMs, crashesOf, exhausted, isCrash, isSilent, isUncounted, silencesOf, triesOf } from './retry.ts'
+import type { Attempt, AttemptError, Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { ATTEMPTS_KEPT } from './task.ts'
 import { type Changes, revise, transition } from './transition.ts'
 
@@ -24,8 +24,16 @@ export function beginAttempt(record: TaskRecord, { node, at, token, holders }: B
   const attempts = [...record.attempts, attempt]
   const dropped = attempts.slice(0, -ATTEMPTS_KEPT)
   const uncounted = (record.uncounted ?? 0) + dropped.filter(isUncounted).length
+  const since = record.redriven?.after ?? 0
+  const crashed = dropped.filter(each => isCrash(each) && each.number > since)
+  const crashes = (record.crashes ?? 0) + crashed.length
   const kept = attempts.slice(-ATTEMPTS_KEPT)
-  return transition(record, 'running', { attempts: kept, holders, ...(uncounted > 0 && { uncounted }) })
+  return transition(record, 'running', {
+    attempts: kept,
+    holders,
+    ...(uncounted > 0 && { uncounted }),
+    ...(crashes > 0 && { crashes }),
+  })
 }
 
 /** How an attempt that ran here ended, with `result` cut to size by the caller. */
@@ -52,43 +60,63 @@ export function endAttempt(record: TaskRecord, ending: Ending, random: Random): 
   const error = shortened(outcome.error)
   const tried = { ...record, attempts }
   if (!outcome.retryable || exhausted(tried) !== undefined) {
-    return settle(record, 'dead', at, { attempts, holders, error })
+    return settle(record, 'dead', at, { attempts, holders, error: poisonError(tried) ?? error })
   }
   const notBefore = wallOf(at + backoffMs(record.spec, triesOf(tried), random))
+  if (isOver(record.spec, notBefore)) {
+    return settle(record, 'dead', at, { attempts, holders, error: expiredError(record.spec, error) })
+  }
   return transition(record, 'retrying', { attempts, holders, error, notBefore })
 }
 
+/** It may not be started any more, and has not succeeded: a dead letter that says so, with the last error in it. */
+export function expireTask(record: TaskRecord, at: WallMs, holders: readonly NodeId[]): TaskRecord {
+  return settle(record, 'dead', at, { holders, error: expiredError(record.spec, record.error) })
+}
+
+/** Has the time run out in which it may be started? */
+export const isOver = ({ expiresAt }: TaskSpec, at: WallMs): boolean =>
+  expiresAt !== undefined && at >= expiresAt
+
+/** What became of an open attempt: gone with its node, seen or not; stopped there; or stopped for all one can know. */
+export type Fate = 'crashed' | 'away' | 'stopped' | 'stopped-away'
+
 /**
- * The open attempts will never report: the task is tried again, or is a dead letter. Those that are not `lost` with their
+ * The open attempts will never report: the task is tried again, or is a dead letter. Those that did not go away with their
  * node were stopped there for want of the right to act.
  */
 export function loseAttempts(
   record: TaskRecord,
-  lost: (attempt: Attempt) => boolean,
+  fateOf: (attempt: Attempt) => Fate,
   at: WallMs,
   holders: readonly NodeId[],
 ): TaskRecord {
   const attempts = record.attempts.map((attempt): Attempt => {
     if (attempt.outcome !== undefined) return attempt
-    if (!lost(attempt)) return fenced(attempt, at)
-    return { ...attempt, endedAt: at, outcome: 'lost', error: lostError(attempt.node) }
+    const fate = fateOf(attempt)
+    if (fate === 'stopped') return fenced(attempt, at)
+    if (fate === 'stopped-away') {
+      return { ...attempt, endedAt: at, outcome: 'fenced', error: fencedAwayError(attempt.node) }
+    }
+    const error = fate === 'crashed' ? crashedError(attempt.node) : lostError(attempt.node)
+    return { ...attempt, endedAt: at, outcome: 'lost', error }
   })
   const tried = { ...record, attempts }
-  const error = attempts.findLast(attempt => attempt.error !== undefined)?.error
+  const error = poisonError(tried) ?? attempts.findLast(attempt => attempt.error !== undefined)?.error
   if (exhausted(tried) !== undefined) {
     return settle(record, 'dead', at, { attempts, holders, ...(error && { error }) })
   }
   return transition(record, 'ready', { attempts, holders })
 }
 
-/** Taken back from a node that leaves; counts against nothing. */
+/** Taken back from a node that leaves, or that had nobody to carry it out; counts against nothing. */
 export function takeBackAttempt(
   record: TaskRecord,
   attempt: Attempt,
   at: WallMs,
   holders: readonly NodeId[],
+  error: AttemptError = { code: 'CANCELLED', message: `node ${attempt.node} left before it ended` },
 ): TaskRecord {
-  const error: AttemptError = { code: 'CANCELLED', message: `node ${attempt.node} left before it ended` }
   const taken: Attempt = { ...attempt, endedAt: at, outcome: 'cancelled', error }
   return transition(record, 'ready', { attempts: report(record.attempts, taken), holders })
 }
@@ -134,14 +162,15 @@ export function cancelTask(record: TaskRecord, at: WallMs, holders: readonly Nod
 export function redriveTask(record: TaskRecord, at: WallMs, holders: readonly NodeId[]): TaskRecord {
   const after = lastNumber(record)
   const uncounted = after - record.attempts.filter(isUncounted).length
-  const { settledAt: _, error: __, ...rest } = record
+  const { settledAt: _, error: __, crashes: ___, ...rest } = record
   const times = (record.redriven?.times ?? 0) + 1
   return transition(rest, 'ready', { holders, uncounted, redriven: { times, after, at } })
 }
 
 /** Waiting and retrying tasks go the legal way round through `running`. */
 function settle(record: TaskRecord, to: 'succeeded' | 'dead', at: WallMs, changes: Changes): TaskRecord {
-  const ready = record.state === 'retrying' ? transition(record, 'ready') : record
+  const waits = record.state === 'retrying' || record.state === 'scheduled'
+  const ready = waits ? transition(record, 'ready') : record
   const running = ready.state === 'ready' ? transition(ready, 'running') : ready
   const { error: _, ...rest } = running
   return transition(rest, to, { ...changes, settledAt: at })
@@ -160,11 +189,45 @@ const lostError = (node: NodeId): AttemptError => ({
   message: `node ${node} went away while it ran this`,
 })
 
+const crashedError = (node: NodeId): AttemptError => ({
+  code: 'NODE_CRASHED',
+  message: `the process of node ${node} ended while it ran this`,
+})
+
+const fencedAwayError = (node: NodeId): AttemptError => ({
+  code: 'NODE_LOST',
+  message: `node ${node} fell silent while it ran this, and its right to act had ended before another went on`,
+})
+
+/** The evidence, attempt by attempt; undefined while it is not poison. */
+function poisonError(record: TaskRecord): AttemptError | undefined {
+  if (exhausted(record) !== 'poison') return undefined
+  const said = record.attempts
+    .filter(attempt => isCrash(attempt) || isSilent(attempt))
+    .map(({ number, node, error }) => `attempt ${number} on ${node} (${error?.code ?? 'lost'})`)
+  const crashes = crashesOf(record)
+  const silent = silencesOf(record)
+  const what = `${crashes} attempts took their node or runner down with them, the nodes of ${silent} fell silent`
+  return { code: 'POISON', message: `${what}: ${said.join(', ')}`.slice(0, MESSAGE_CHARS_MAX) }
+}
+
+function expiredError({ expiresAt }: TaskSpec, last: AttemptError | undefined): AttemptError {
+  const tried =
+    last === undefined ? 'it was not tried' : `the last attempt ended ${last.code}: ${last.message}`
+  return shortened({
+    code: 'EXPIRED',
+    message: `it had not succeeded by ${expiresAt} (ms since 1970); ${tried}`,
+  })
+}
+
 function reportOf(attempt: Attempt, outcome: Outcome, at: WallMs): Attempt {
   if (outcome.ok) return { ...attempt, endedAt: at, outcome: 'succeeded' }
   const error = shortened(outcome.error)
-  return { ...attempt, endedAt: at, outcome: error.code === 'RUNNER_LOST' ? 'lost' : 'failed', error }
+  return { ...attempt, endedAt: at, outcome: isLost(error) ? 'lost' : 'failed', error }
 }
+
+/** Did whatever carried it out go away, as far as anybody can tell? */
+export const isLost = ({ code }: AttemptError): boolean => code === 'RUNNER_LOST' || code === 'CLAIM_EXPIRED'
 
 /** Replaces the attempt's entry; one that has been dropped for newer ones stays dropped. */
 function report(attempts: readonly Attempt[], ended: Attempt): readonly Attempt[] {

@@ -1,7 +1,18 @@
+import type { LimitsConfig } from './limits.ts'
+import type { Placement } from './task.ts'
+
+export { PLACEMENTS } from './task.ts'
+
 /** Limits and defaults of work on one node. */
-export interface TasksConfig {
+export interface TasksConfig extends LimitsConfig {
   /** Attempts that may run at one time on this node. Default: the number of CPU cores, at least 2. */
   readonly concurrency: number
+  /** Attempts of a type that may run at one time on this node, by type; those not named: as many as `concurrency`. */
+  readonly typeConcurrency: LimitsConfig['typeConcurrency']
+  /** Attempts of a group that may run at one time as far as this node, as owner, knows, by group. */
+  readonly groupConcurrency: LimitsConfig['groupConcurrency']
+  /** How the node of a task without key and id is chosen, when the task does not say. */
+  readonly placement: Placement
   /**
    * Disks that must have a change in quorum mode before it counts, of the three nodes that hold a record; all of them
    * where there are fewer. The same on all nodes. One less may be lost at once.
@@ -35,6 +46,9 @@ export interface TasksConfig {
 /** @param cores number of CPU cores of this machine */
 export const tasksDefaults = (cores: number): TasksConfig => ({
   concurrency: Math.max(2, cores),
+  typeConcurrency: {},
+  groupConcurrency: {},
+  placement: 'ring',
   durability: 2,
   minMembers: 1,
   stillMs: 500,

@@ -1,4 +1,5 @@
 /** What this room counts, in the shape that status and metrics show. */
+import type { QueueCounts } from './queue-counts.ts'
 import type { TaskState } from './task.ts'
 
 export interface TaskCounts {
@@ -10,6 +11,7 @@ export interface TaskCounts {
   readonly retried: number
   readonly forwarded: number
   readonly takingOver: boolean
+  readonly queue: QueueCounts
 }
 
 export interface TaskQuery {
@@ -43,6 +45,7 @@ const COUNTERS = {
   attempts_failed: 'Attempts on this node that failed.',
   attempts_lost: 'Attempts given up because their node or runner went away.',
   attempts_taken_back: 'Attempts cancelled because this node left.',
+  attempts_unclaimed: 'Attempts begun for a client that had gone; they count against nothing.',
   attempts_fenced: 'Attempts on this node stopped because the right to act for their key ended.',
   results_refused: 'Results of attempts that ended after the right to act for their key.',
   tasks_retried: 'Further attempts planned by this node.',
@@ -52,6 +55,8 @@ const COUNTERS = {
   submits_deduped: 'Submissions answered with the task that has their dedupe key already.',
   surveys_unanswered: 'Living nodes that did not answer a question to all in time.',
   tasks_dead: 'Tasks that this node made dead letters.',
+  tasks_expired: 'Of these, tasks whose time was over before they succeeded and while they waited.',
+  tasks_poisoned: 'Of these, tasks that took down their node or runner too often.',
   requests_forwarded: 'Requests sent on to another node.',
   replicas_resent: 'Record copies sent again for want of an acknowledgement.',
   takeovers: 'Takeovers begun.',
@@ -93,24 +98,6 @@ export class Counters {
       type: 'counter',
       samples: [{ value: this.of(name) }],
     }))
-  }
-}
-
-/** What the status shows of a node's tasks. */
-export function countsOf(
-  { owned, held }: { readonly owned: TaskCounts['owned']; readonly held: number },
-  counters: Counters,
-  takingOver: boolean,
-): TaskCounts {
-  return {
-    owned,
-    held,
-    started: counters.of('attempts_started'),
-    succeeded: counters.of('tasks_succeeded'),
-    failedAttempts: counters.of('attempts_failed') + counters.of('attempts_lost'),
-    retried: counters.of('tasks_retried'),
-    forwarded: counters.of('requests_forwarded'),
-    takingOver,
   }
 }
 

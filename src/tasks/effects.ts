@@ -48,6 +48,8 @@ export interface AttemptOrder {
   readonly token: Token
   /** The right to run ends then unless an `extend` says otherwise; absent in available mode. */
   readonly until?: Instant
+  /** The offer of which it takes a place, where it is carried out by a client that claims it. */
+  readonly offer?: number
 }
 
 type Level = 'debug' | 'info' | 'warn' | 'error'

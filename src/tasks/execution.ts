@@ -10,7 +10,7 @@
  */
 import type { TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { after, type Instant, NEVER, wallOf } from '../base/time.ts'
+import { after, type Instant, NEVER, type WallMs, wallOf } from '../base/time.ts'
 import { beginAttempt, endAttempt, fenceAttempt, takeBackAttempt } from './attempts.ts'
 import type { TasksConfig } from './config.ts'
 import type { Copies } from './copies.ts'
@@ -19,12 +19,13 @@ import type { AttemptOrder, Step } from './effects.ts'
 import { cutJson } from './json.ts'
 import { KEPT_KEYS_MAX, type Kept } from './kept.ts'
 import { lastNumber } from './merge.ts'
+import type { Offers } from './offers.ts'
 import type { Records } from './records.ts'
 import { reportEnd } from './reports.ts'
 import { type Leave, leaveNow, type Right } from './right.ts'
 import type { Running, Schedule } from './schedule.ts'
 import type { Entry } from './table.ts'
-import type { Attempt, Outcome } from './task.ts'
+import type { Attempt, AttemptError, Outcome, TaskSpec } from './task.ts'
 import type { View } from './view.ts'
 
 /** An attempt is stopped when its right ends within this, in ms: time to kill it, and to be late. */
@@ -49,6 +50,8 @@ export interface ExecutionParts {
   readonly random: Random
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
+  /** What clients offer; without it nothing is carried out by clients. */
+  readonly offers?: Offers
 }
 
 export class Execution {
@@ -65,8 +68,9 @@ export class Execution {
   }
 
   begin(entry: Entry, leave: Leave, step: Step): void {
-    const { schedule, view, counters, records } = this.#parts
-    const { id: task, key, type, payload, timeoutMs } = entry.record.spec
+    const { schedule, view, counters, records, offers } = this.#parts
+    const { id: task, key, type, payload } = entry.record.spec
+    const timeoutMs = timeLeftMs(entry.record.spec, step.now.wall)
     const { token, until } = leave
     const node = view.self
     const beginning = { node, at: step.now.wall, token: token.value, holders: records.holders(key) }
@@ -76,7 +80,9 @@ export class Execution {
     schedule.run(entry, attempt, until, copies === undefined)
     this.#fenceAt = Math.min(this.#fenceAt, after(until, -FENCE_MS)) as Instant
     records.change(entry, record, step)
-    const order = { task, key, type, payload, attempt: attempt.number, node, timeoutMs, token }
+    const offer = offers?.take(type)
+    const of = { task, key, type, payload, attempt: attempt.number, node, timeoutMs, token }
+    const order = offer === undefined ? of : { ...of, offer }
     if (copies === undefined) step.execute(until === NEVER ? order : { ...order, until })
     else {
       // Until then nobody but this node may know of the attempt, and another could begin the same one.
@@ -119,7 +125,8 @@ export class Execution {
     const inTime = this.#inTime(running, step.now.mono)
     schedule.clear(entry)
     if (outcome.ok && !inTime) counters.add('results_refused')
-    if (inTime && !isFenced(outcome)) {
+    if (!running.abandoned && isUnclaimed(outcome)) this.#notTaken(running, outcome.error, step)
+    else if (inTime && !isFenced(outcome)) {
       // What was taken back is in the record already; but a success that came first is a success.
       if (!running.abandoned || outcome.ok) this.#commit(running, outcome, step)
     } else if (!running.abandoned) this.#fenced(running, isFenced(outcome) ? 'deadline' : 'ended-late', step)
@@ -134,6 +141,16 @@ export class Execution {
     running.abandoned = true
     if (running.ordered) step.cancelNow(entry.id, running.attempt.number)
     else this.#parts.schedule.clear(entry)
+  }
+
+  /** The client that it was begun for had gone, and no other came: it was never carried out. */
+  #notTaken({ entry, attempt }: Running, error: AttemptError, step: Step): void {
+    const { counters, records } = this.#parts
+    counters.add('attempts_unclaimed')
+    step.log('info', 'task-unclaimed', { task: entry.id, key: entry.key, attempt: attempt.number })
+    if (entry.record.state !== 'running' || lastNumber(entry.record) !== attempt.number) return
+    const holders = records.holders(entry.key)
+    records.change(entry, takeBackAttempt(entry.record, attempt, step.now.wall, holders, error), step)
   }
 
   /** This node's time is up: orders the end of everything that runs here and gives it back. */
@@ -288,5 +305,12 @@ export class Execution {
     return { ok: true, result: value }
   }
 }
+
+/** One attempt gets its own time, and not more than is left of the whole. */
+const timeLeftMs = ({ timeoutMs, expiresAt }: TaskSpec, wall: WallMs): number =>
+  expiresAt === undefined ? timeoutMs : Math.max(1, Math.min(timeoutMs, expiresAt - wall))
+
+const isUnclaimed = (outcome: Outcome): outcome is Extract<Outcome, { ok: false }> =>
+  !outcome.ok && outcome.error.code === 'UNCLAIMED'
 
 const isFenced = (outcome: Outcome): boolean => !outcome.ok && outcome.error.code === 'FENCED'

@@ -21,6 +21,11 @@ export class Heap<T extends Slotted> {
     return this.#items[0]
   }
 
+  /** In no order. Nothing may come or go during the walk. */
+  items(): IterableIterator<T> {
+    return this.#items.values()
+  }
+
   add(item: T): void {
     item.slot = this.#items.length
     this.#items.push(item)

@@ -81,6 +81,13 @@ const specParts = (spec: TaskSpec): readonly unknown[] => [
   spec.backoffMsMax,
   spec.timeoutMs,
   spec.dedupe === undefined ? [] : [spec.dedupe.key, spec.dedupe.ttlMs],
+  optional(spec.backoff),
+  optional(spec.concurrent),
+  optional(spec.group),
+  optional(spec.groupLimit),
+  optional(spec.runAt),
+  optional(spec.expiresAt),
+  optional(spec.placement),
 ]
 
 /** Everything but the attempts, in an order that does not depend on how the object was made. */
@@ -97,13 +104,24 @@ const coreText = (record: TaskRecord): string =>
     record.holders,
     optional(record.uncounted),
     record.redriven === undefined ? [] : [record.redriven.after, record.redriven.at],
+    optional(record.crashes),
     optional(record.term),
   ])
 
 export const compareAttempts = (a: Attempt, b: Attempt): number =>
   a.number - b.number || a.startedAt - b.startedAt || compareText(a.node, b.node)
 
-const OUTCOME_RANK = { succeeded: 5, failed: 4, cancelled: 3, fenced: 2, lost: 1 } as const
+const OUTCOME_RANK = { succeeded: 6, failed: 5, cancelled: 4, fenced: 3, lost: 1 } as const
+/** Who saw the process end, or is the one that began again, knows better than who concluded from silence. */
+const CRASH_SEEN_RANK = 2
+const FENCE_CONCLUDED_RANK = 0.5
+
+function reportRank({ outcome, error }: Attempt): number {
+  if (outcome === undefined) return 0
+  if (outcome === 'lost' && error?.code !== 'NODE_LOST') return CRASH_SEEN_RANK
+  if (outcome === 'fenced' && error?.code === 'NODE_LOST') return FENCE_CONCLUDED_RANK
+  return OUTCOME_RANK[outcome]
+}
 
 const reportText = ({ error, token }: Attempt): string => JSON.stringify([errorParts(error), optional(token)])
 
@@ -112,11 +130,11 @@ const reportText = ({ error, token }: Attempt): string => JSON.stringify([errorP
  * first was nearer to its end. (A daemon that was killed gives up its own when it starts again, however late.)
  */
 function furtherReport(a: Attempt, b: Attempt): Attempt {
-  const rank = (attempt: Attempt): number =>
-    attempt.outcome === undefined ? 0 : OUTCOME_RANK[attempt.outcome]
   const ended = (a.endedAt ?? 0) - (b.endedAt ?? 0)
   const order =
-    rank(a) - rank(b) || (a.outcome === 'lost' ? -ended : ended) || compareText(reportText(a), reportText(b))
+    reportRank(a) - reportRank(b) ||
+    (a.outcome === 'lost' ? -ended : ended) ||
+    compareText(reportText(a), reportText(b))
   return order >= 0 ? a : b
 }
 

@@ -3,6 +3,7 @@ import { type Counters, gauge, type Metric } from './counts.ts'
 import type { Durability } from './durability.ts'
 import type { Handoffs } from './handoffs.ts'
 import type { Kept } from './kept.ts'
+import type { Offers } from './offers.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
 import type { Schedule } from './schedule.ts'
@@ -20,6 +21,7 @@ export interface MetricsParts {
   readonly handoffs: Handoffs
   readonly counters: Counters
   readonly durability: Durability | undefined
+  readonly offers: Offers
 }
 
 export function taskMetrics(parts: MetricsParts): Metric[] {
@@ -39,6 +41,14 @@ export function taskMetrics(parts: MetricsParts): Metric[] {
     gauge('tasks_gated', 'Gained tasks that wait for the takeover.', schedule.gated.size),
     gauge('tasks_elsewhere', 'Own tasks that another node still runs.', schedule.elsewhere.size),
     gauge('tasks_running', 'Attempts that run here.', schedule.occupied),
+    gauge('tasks_claimed', 'Of these, attempts that clients carry out.', schedule.claimed),
+    gauge('claim_places_free', 'Tasks that waiting clients would take now.', parts.offers.free),
+    {
+      name: 'keys_awaiting_claim',
+      help: 'Keys whose next task waits for a client that claims it, by type.',
+      type: 'gauge',
+      samples: parts.offers.served.map(type => ({ labels: { type }, value: schedule.awaitingClaim(type) })),
+    },
     gauge('keys_kept', 'Lost keys that this node is not done with.', parts.kept.keys().length),
     gauge('replicas_pending', 'Record copies waiting or under way to other holders.', replication.pending),
     gauge('records_unsafe', 'Changed records that no other disk is known to have.', replication.unsafe),

@@ -72,7 +72,7 @@ function passes({ spec, state, error }: TaskRecord, filter: TaskFilter): boolean
   if (filter.state !== undefined && state !== filter.state) return false
   if (filter.type !== undefined && spec.type !== filter.type) return false
   if (filter.key !== undefined && spec.key !== filter.key) return false
-  if (filter.group !== undefined && Reflect.get(spec, 'group') !== filter.group) return false
+  if (filter.group !== undefined && spec.group !== filter.group) return false
   if (filter.q === undefined) return true
   const wanted = filter.q.toLowerCase()
   const texts = [spec.id, spec.key, spec.type, error?.code, error?.message]

@@ -1,5 +1,6 @@
 /** What is counted and logged about attempts that end, for `Execution` and `Work`. */
 import { wallOf } from '../base/time.ts'
+import { isLost } from './attempts.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { lastNumber } from './merge.ts'
@@ -25,7 +26,7 @@ export function reportEnd(
     step.log('info', 'task-succeeded', fields)
     return
   }
-  counters.add(outcome.error.code === 'RUNNER_LOST' ? 'attempts_lost' : 'attempts_failed')
+  counters.add(isLost(outcome.error) ? 'attempts_lost' : 'attempts_failed')
   const reason = outcome.error.code
   if (record.state === 'dead') reportDead(entry, counters, step)
   else if (record.state === 'retrying') {
@@ -38,6 +39,7 @@ export function reportEnd(
 export function reportDead(entry: Entry, counters: Counters, step: Step): void {
   counters.add('tasks_dead')
   const { error } = entry.record
+  if (error?.code === 'POISON') counters.add('tasks_poisoned')
   step.log('warn', 'task-dead', {
     task: entry.id,
     key: entry.key,

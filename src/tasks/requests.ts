@@ -55,6 +55,8 @@ export interface RequestsParts {
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
   readonly check: (type: string, payload: unknown) => Failure | undefined
+  /** Living nodes that have an executor for the type. */
+  readonly serving: (type: string) => readonly NodeId[]
   /** May this node take work? */
   readonly phase: () => 'closed' | 'open' | 'leaving'
 }
@@ -262,7 +264,7 @@ export class Requests {
 
   /** @param passedOn by another node, which may have other limits, or none; what faces of this node say is checked there */
   #unacceptable(spec: TaskSpec, passedOn: boolean): Failure | undefined {
-    const { view, config, check, phase, takeover } = this.#parts
+    const { view, config, check, serving, phase, takeover } = this.#parts
     if (phase() === 'leaving') return LEAVING
     if (phase() === 'closed') return NOT_READY
     const full = this.#full()
@@ -271,6 +273,8 @@ export class Requests {
     if (spec.dedupe !== undefined && takeover.gates(spec.key)) return INCOMPLETE
     const failure = (passedOn ? refusalOfSpec(spec, config) : undefined) ?? check(spec.type, spec.payload)
     if (failure === undefined) return undefined
+    // It may run once its key goes to one of them, or this node has such an executor. Of a type that nobody knows it is a slip.
+    if (failure.code === 'EXECUTOR_UNKNOWN' && serving(spec.type).length > 0) return undefined
     return { ...failure, detail: `${failure.detail} Said by node ${view.self}, which owns the key.` }
   }
 

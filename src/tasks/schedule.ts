@@ -2,7 +2,9 @@ import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { type Instant, NEVER } from '../base/time.ts'
 import { Heap } from './heap.ts'
-import { Queue } from './queue.ts'
+import { type Limits, NO_LIMITS } from './limits.ts'
+import type { Offers } from './offers.ts'
+import { type Load, type Obstacle, Queue } from './queue.ts'
 import type { Entry } from './table.ts'
 import type { Attempt } from './task.ts'
 
@@ -20,23 +22,35 @@ export interface Running {
   abandoned: boolean
 }
 
+/** What this node carries out by itself; what is served by claim has its type for a class. */
+const OWN = ''
+
 /**
  * Where each unfinished task of this node waits. An entry is in exactly one place:
  *   gated      gained, and the takeover is still asking who knows what
- *   queued     ready; best first, one at a time per key, and withheld while the key may not be acted for
+ *   queued     ready; best first, one at a time per key, within the limits of its type and group, and withheld while the
+ *              key may not be acted for
  *   delayed    pausing before a retry
  *   elsewhere  another live node still runs it; its key is busy
  *   here       runs; its key is busy
  */
 export class Schedule {
   readonly #gated = new Set<Entry>()
-  readonly #queue = new Queue<Entry>()
+  readonly #offers: Offers | undefined
+  readonly #queue: Queue<Entry>
   readonly #delayed = new Heap<Entry>(
     (a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order),
   )
   readonly #elsewhere = new Map<Entry, NodeId>()
   readonly #here = new Map<TaskId, Running>()
   #hereVersion = 0
+  #claimed = 0
+
+  /** @param offers what clients offer; without it this node carries out everything by itself */
+  constructor(limits: Limits = NO_LIMITS, offers?: Offers) {
+    this.#queue = new Queue<Entry>(limits)
+    this.#offers = offers
+  }
 
   get queued(): number {
     return this.#queue.size
@@ -52,6 +66,11 @@ export class Schedule {
   /** Slots in use: what was given up still runs until it says that it ended. */
   get occupied(): number {
     return this.#here.size
+  }
+
+  /** Of these, carried out by clients, and not by hands of this node. */
+  get claimed(): number {
+    return this.#claimed
   }
 
   get gated(): ReadonlySet<Entry> {
@@ -74,6 +93,28 @@ export class Schedule {
   /** Of what is queued: waits for the right to act. */
   get withheld(): number {
     return this.#queue.withheld
+  }
+
+  /** Keys of which something is ready or runs. */
+  get keys(): number {
+    return this.#queue.keys
+  }
+
+  /** What is ready and what runs here, by type. */
+  get types(): ReadonlyMap<string, Readonly<Load>> {
+    return this.#queue.types
+  }
+
+  /** What is ready, and what runs here or elsewhere, by group; '' is what is in none. */
+  get groups(): ReadonlyMap<string, Readonly<Load>> {
+    return this.#queue.groups
+  }
+
+  /** Why this one, which is queued, is not taken at this moment. */
+  obstacle(entry: Entry): Obstacle | 'claim' {
+    const obstacle = this.#queue.obstacle(entry)
+    const unclaimed = this.#classOf(entry) !== OWN && this.#offers?.has(entry.demand.type) === false
+    return obstacle === 'slot' && unclaimed ? 'claim' : obstacle
   }
 
   get nextDue(): Instant {
@@ -100,7 +141,7 @@ export class Schedule {
   awaitFrom(entry: Entry, node: NodeId): void {
     this.#settle(entry, 'elsewhere')
     this.#elsewhere.set(entry, node)
-    this.#queue.block(entry.key)
+    this.#queue.block(entry.key, entry.demand, false)
   }
 
   /** It runs here, and may until then. */
@@ -108,12 +149,23 @@ export class Schedule {
     this.#settle(entry, 'here')
     this.#here.set(entry.id, { entry, attempt, until, told: until, ordered, abandoned: false })
     this.#hereVersion++
-    this.#queue.block(entry.key)
+    if (this.#classOf(entry) !== OWN) this.#claimed++
+    this.#queue.block(entry.key, entry.demand)
   }
 
-  /** The best task whose key is free and not withheld. */
-  first(): Entry | undefined {
-    return this.#queue.first()
+  /**
+   * The best task that may run, and for which there is a hand: a client that waits for its type, or
+   * one of this node.
+   *
+   * @param ownFree has this node a hand free?
+   */
+  first(ownFree: boolean): Entry | undefined {
+    return this.#queue.first(type => (this.#offers?.serves(type) ? this.#offers.has(type) : ownFree))
+  }
+
+  /** Keys whose best task is of this type, and waits for a client of those that carry out the type. */
+  awaitingClaim(type: string): number {
+    return this.#queue.standing(type)
   }
 
   /** The key may not be acted for: nothing of it is offered until it is released. */
@@ -148,12 +200,17 @@ export class Schedule {
     else if (place === 'delayed') this.#delayed.remove(entry)
     else if (place === 'elsewhere') {
       this.#elsewhere.delete(entry)
-      this.#queue.unblock(entry.key)
+      this.#queue.unblock(entry.key, entry.demand, false)
     } else if (place === 'here') {
       this.#here.delete(entry.id)
       this.#hereVersion++
-      this.#queue.unblock(entry.key)
+      if (this.#classOf(entry) !== OWN) this.#claimed--
+      this.#queue.unblock(entry.key, entry.demand)
     }
+  }
+
+  #classOf({ demand }: Entry): string {
+    return this.#offers?.serves(demand.type) === true ? demand.type : OWN
   }
 
   #settle(entry: Entry, place: Entry['place']): void {

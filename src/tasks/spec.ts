@@ -4,9 +4,19 @@
  */
 import type { Failure, Problem } from '../base/errors.ts'
 import { asTaskId, KEY_BYTES_MAX, TASK_ID_PATTERN } from '../base/ids.ts'
+import { wallOf } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import { jsonBytes, PAYLOAD_DEPTH_MAX, problemOfJson, sameJson, utf8Bytes } from './json.ts'
-import type { Dedupe, Json, Priority, TaskSpec } from './task.ts'
+import {
+  BACKOFFS,
+  type Backoff,
+  type Dedupe,
+  type Json,
+  PLACEMENTS,
+  type Placement,
+  type Priority,
+  type TaskSpec,
+} from './task.ts'
 
 export type ParsedSpec =
   | { readonly ok: true; readonly spec: TaskSpec }
@@ -19,6 +29,11 @@ export const TASK_MS_MAX = 24 * 60 * 60 * 1_000
 /** Longest time that a dedupe key is remembered, in ms, and what it is unless the task says: a week, a day. */
 export const DEDUPE_MS_MAX = 7 * TASK_MS_MAX
 export const DEDUPE_MS = TASK_MS_MAX
+/** A group that may run more at one time needs no limit. */
+export const GROUP_LIMIT_MAX = 10_000
+/** The end of the year 9999, in ms. */
+const WALL_MS_MAX = 253_402_300_799_999
+const GROUP_PATTERN = /^[\x21-\x7e]{1,128}$/
 const TYPE_PATTERN = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/
 /** Characters of a value shown in a problem. */
 const SHOWN_MAX = 80
@@ -34,17 +49,39 @@ const FIELDS = [
   'backoffMsMax',
   'timeoutMs',
   'dedupe',
+  'backoff',
+  'concurrent',
+  'group',
+  'groupLimit',
+  'runAt',
+  'expiresAt',
+  'placement',
 ] as const
 
-/** @param newId makes an id for a task without one; undefined where ids must not be made up (shared lists) */
+/** What an id is wanted for: a task without a key is owned by whom the ring gives its id to. */
+export interface Wish {
+  readonly type: string
+  readonly placement: Placement
+}
+
+/** Of tasks of a group with a limit that have no key of their own: one owner counts the group. */
+export const groupKey = (group: string): string => `group/${group}`
+
+/**
+ * @param newId makes an id for a task without one, of a node that suits the wish where the id decides the owner; undefined
+ *   where ids must not be made up (shared lists)
+ * @param placed its id was made for its placement, on the node that passed it on
+ */
 export function parseTaskSpec(
   value: unknown,
   defaults: TasksConfig,
-  newId: (() => string) | undefined,
+  newId: ((wish?: Wish) => string) | undefined,
+  placed = false,
 ): ParsedSpec {
   const fields = new Fields(value)
   const given = fields.text('id', TASK_ID_PATTERN, '1 to 256 printable ASCII characters without spaces')
-  const key = fields.key()
+  const dedupe = fields.dedupe()
+  const own = fields.key() ?? dedupe?.key
   const type = fields.required(
     'type',
     TYPE_PATTERN,
@@ -62,12 +99,17 @@ export function parseTaskSpec(
     ceiling,
   )
   const timeoutMs = fields.whole('timeoutMs', 1, TASK_MS_MAX, defaults.timeoutMs)
-  const dedupe = fields.dedupe()
-  const id = given ?? (newId === undefined ? fields.idOfKey(key) : newId())
+  const limits = limitsOf(fields, own !== undefined)
+  const key = own ?? limits.key
+  const times = timesOf(fields)
+  const mayPlace = placed || (key === undefined && given === undefined && newId !== undefined)
+  const placement = fields.placement(mayPlace) ?? (mayPlace && !placed ? defaults.placement : 'ring')
+  const wish = key === undefined ? { type, placement } : undefined
+  const id = given ?? (newId === undefined ? fields.idOfKey(key) : newId(wish))
   if (fields.problems.length > 0) return { ok: false, problems: fields.problems }
   const spec: TaskSpec = {
     id: asTaskId(id),
-    key: key ?? dedupe?.key ?? id,
+    key: key ?? id,
     type,
     payload,
     priority,
@@ -76,13 +118,45 @@ export function parseTaskSpec(
     backoffMsMax,
     timeoutMs,
     ...(dedupe && { dedupe }),
+    ...times,
+    ...limits.spec,
+    ...(placement !== 'ring' && { placement }),
   }
   return { ok: true, spec }
 }
 
+/** What may run beside it. The tasks of a group that is the key run side by side unless they say otherwise. */
+function limitsOf(fields: Fields, hasKey: boolean) {
+  const group = fields.text('group', GROUP_PATTERN, '1 to 128 printable ASCII characters without spaces')
+  const groupLimit = fields.optional('groupLimit', 1, GROUP_LIMIT_MAX)
+  if (groupLimit !== undefined && group === undefined) fields.miss('group', 'a group beside groupLimit')
+  const key = hasKey || group === undefined || groupLimit === undefined ? undefined : groupKey(group)
+  const concurrent = fields.flag('concurrent') ?? key !== undefined
+  return {
+    key,
+    spec: {
+      ...(concurrent && { concurrent }),
+      ...(group !== undefined && { group }),
+      ...(groupLimit !== undefined && { groupLimit }),
+    },
+  }
+}
+
+/** When it may run, and how retries are spaced. */
+function timesOf(fields: Fields): Pick<TaskSpec, 'backoff' | 'runAt' | 'expiresAt'> {
+  const backoff: Backoff = fields.choice('backoff', BACKOFFS) ?? 'exponential'
+  const runAt = fields.optional('runAt', 0, WALL_MS_MAX)
+  const expiresAt = fields.optional('expiresAt', (runAt ?? 0) + 1, WALL_MS_MAX)
+  return {
+    ...(backoff !== 'exponential' && { backoff }),
+    ...(runAt !== undefined && { runAt: wallOf(runAt) }),
+    ...(expiresAt !== undefined && { expiresAt: wallOf(expiresAt) }),
+  }
+}
+
 /** Why this node would not take such a task from anybody; undefined when it would. For specs that other nodes pass on. */
 export function refusalOfSpec(spec: TaskSpec, limits: TasksConfig): Failure | undefined {
-  const parsed = parseTaskSpec(spec, limits, undefined)
+  const parsed = parseTaskSpec(spec, limits, undefined, true)
   if (parsed.ok) return undefined
   const { problems } = parsed
   const detail = problems.map(({ at, expected, got }) => `${at}: expected ${expected}, got ${got}`).join('; ')
@@ -168,11 +242,43 @@ class Fields {
   }
 
   whole(field: string, min: number, max: number, otherwise: number): number {
+    return this.optional(field, min, max) ?? otherwise
+  }
+
+  optional(field: string, min: number, max: number): number | undefined {
     const value = this.#get(field)
-    if (value === undefined) return otherwise
+    if (value === undefined) return undefined
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
     this.#refuse(field, `a whole number from ${min} to ${max}`, value)
-    return otherwise
+    return undefined
+  }
+
+  choice<T extends string>(field: string, choices: readonly T[]): T | undefined {
+    const value = this.#get(field)
+    if (value === undefined) return undefined
+    const found = choices.find(choice => choice === value)
+    if (found === undefined) this.#refuse(field, `one of ${choices.join(', ')}`, value)
+    return found
+  }
+
+  flag(field: string): boolean | undefined {
+    const value = this.#get(field)
+    if (value === undefined || typeof value === 'boolean') return value
+    this.#refuse(field, 'true or false', value)
+    return undefined
+  }
+
+  /** @param free neither id nor key is given, so a node can be chosen */
+  placement(free: boolean): Placement | undefined {
+    const found = this.choice('placement', PLACEMENTS)
+    if (found === undefined || found === 'ring' || free) return found
+    const expected = 'ring, or a task without id and key: the node is chosen by giving it an id that it owns'
+    this.#refuse('placement', expected, found)
+    return undefined
+  }
+
+  miss(at: string, expected: string): void {
+    this.#refuse(at, expected, this.#get(at))
   }
 
   payload(bytesMax: number): Json {

@@ -28,16 +28,12 @@ export type SurveyQuestion =
   /** Forget these dead letters. */
   | { readonly kind: 'purge'; readonly copies: readonly DeadCopy[] }
 
-/** What a node measures of itself and its machine. */
+/** What a node measures of its container, or its machine. */
 export interface Vitals {
-  /** Share of all cores of the machine in use, 0 to 1. */
+  /** Share of the CPU time in use, 0 to 1. */
   readonly cpu: number
-  /** Cores that the daemon's own process uses. */
-  readonly cpuOwn: number
-  /** Share of the machine's memory in use, 0 to 1. */
+  /** Share of the memory in use, 0 to 1. */
   readonly memory: number
-  /** Memory of the daemon's own process, in bytes. */
-  readonly rssBytes: number
 }
 
 /** Work on one node: what it owns, and what it runs. */
@@ -73,18 +69,23 @@ export interface TaskStanding {
 }
 
 export const WHY_CODES = [
-  'copy',
   'settled',
   'running',
-  'running-elsewhere',
-  'pausing',
-  'taking-over',
-  'not-acting',
-  'not-open',
-  'key-busy',
-  'workers-busy',
-  'executor-missing',
   'next-in-line',
+  'not-owner',
+  'node-not-open',
+  'takeover',
+  'run-at',
+  'retry-pause',
+  'runs-elsewhere',
+  'no-leave',
+  'no-executor',
+  'key-order',
+  'key-busy',
+  'type-limit',
+  'group-limit',
+  'no-claimer',
+  'slots',
 ] as const
 export type WhyCode = (typeof WHY_CODES)[number]
 

@@ -4,6 +4,7 @@ import type { Instant } from '../base/time.ts'
 import { DedupeIndex } from './dedupe-index.ts'
 import { DropOrder } from './drop-order.ts'
 import type { Slotted } from './heap.ts'
+import type { Demand } from './limits.ts'
 import { isSettled } from './merge.ts'
 import { rankOf } from './queue.ts'
 import { SortedIds } from './sorted-ids.ts'
@@ -37,6 +38,8 @@ export interface Entry extends Slotted {
   dueAt: Instant
   readonly rank: number
   readonly order: number
+  /** What it takes up while it runs: of the spec that it came with. */
+  readonly demand: Demand
 }
 
 /** What is told to those who ask: an end that is on too few disks yet is nobody's business. */
@@ -123,7 +126,7 @@ export class Table {
   }
 
   add(record: TaskRecord): Entry {
-    const { id, key, priority } = record.spec
+    const { id, key, priority, runAt } = record.spec
     assert(!this.#entries.has(id), 'a task is added once', { task: id })
     const entry: Entry = {
       id,
@@ -139,9 +142,11 @@ export class Table {
       lists: [],
       place: 'nowhere',
       dueAt: 0 as Instant,
-      rank: rankOf(record.acceptedAt, priority),
+      // One that was to wait begins to age when it may run.
+      rank: rankOf(Math.max(record.acceptedAt, runAt ?? 0), priority),
       order: this.#orders++,
       slot: -1,
+      demand: record.spec,
     }
     this.#entries.set(id, entry)
     this.#sorted.add(id)

@@ -11,10 +11,22 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** 0 runs first. */
 export type Priority = 0 | 1 | 2 | 3
 
+/**
+ * Which node a task without a key goes to. `ring`: the one that the hash of its id names, so each by its weight.
+ * `round_robin`: one after the other. `random`: any, all alike. `weighted`: any, by weight. `least_load`: the less loaded
+ * of two that are not above 1.25 times the mean. Each passes over nodes that have no executor for it.
+ */
+export type Placement = (typeof PLACEMENTS)[number]
+export const PLACEMENTS = ['ring', 'round_robin', 'random', 'least_load', 'weighted'] as const
+
+/** How the pause before a retry grows: doubled each time, less up to half of it at random; the same each time; none. */
+export type Backoff = (typeof BACKOFFS)[number]
+export const BACKOFFS = ['exponential', 'fixed', 'none'] as const
+
 /** What the submitter asks for, with every default filled in. Never changes once accepted. */
 export interface TaskSpec {
   readonly id: TaskId
-  /** Decides the owner, and groups: tasks of one key run one at a time. */
+  /** Decides the owner; tasks of one key run one at a time, unless all of them are `concurrent`. */
   readonly key: string
   /** Which executor runs it: `exec`, `http`, `echo`, `compute`, `unreliable`. */
   readonly type: string
@@ -29,6 +41,23 @@ export interface TaskSpec {
   readonly timeoutMs: number
   /** The same key again within the time gives the first task instead of a second one. */
   readonly dedupe?: Dedupe
+  /** Absent: `exponential`. */
+  readonly backoff?: Exclude<Backoff, 'exponential'>
+  /** Others of its key that are concurrent may run beside it. Absent: nothing of its key does. */
+  readonly concurrent?: true
+  /** Counted together with others of the same group. */
+  readonly group?: string
+  /**
+   * It starts only while fewer of its group run, as far as its owner knows. In the whole cluster where the group is the key
+   * (see `groupKey`), as one owner counts all of it; else on each owner for itself.
+   */
+  readonly groupLimit?: number
+  /** Not to be started before this wall time, in ms. Absent: at once. */
+  readonly runAt?: WallMs
+  /** When it has not succeeded by this wall time, in ms, it is a dead letter. Absent: never. */
+  readonly expiresAt?: WallMs
+  /** How its node was chosen; absent: by the ring, from its key. */
+  readonly placement?: Exclude<Placement, 'ring'>
 }
 
 /** The record of the task is itself the record of its dedupe key: the two cannot part. */
@@ -43,7 +72,7 @@ export type TaskState = 'scheduled' | 'ready' | 'running' | 'succeeded' | 'retry
 
 /** Legal transitions. A settled task leaves its state only when somebody orders another try (`redriven`). */
 export const TRANSITIONS = {
-  scheduled: ['ready', 'cancelled'],
+  scheduled: ['ready', 'cancelled', 'dead'],
   ready: ['running', 'cancelled', 'dead'],
   running: ['succeeded', 'retrying', 'dead', 'cancelled', 'ready'],
   retrying: ['ready', 'cancelled', 'dead'],
@@ -72,9 +101,15 @@ export interface AttemptError {
     | 'HTTP_FAILED'
     | 'THREW'
     | 'RUNNER_LOST'
+    | 'CLAIM_EXPIRED'
+    | 'CLAIM_FAILED'
+    | 'UNCLAIMED'
     | 'NODE_LOST'
+    | 'NODE_CRASHED'
     | 'CANCELLED'
     | 'FENCED'
+    | 'POISON'
+    | 'EXPIRED'
     | Extract<ErrorCode, 'EXECUTOR_UNKNOWN' | 'COMMAND_NOT_ALLOWED' | 'TASK_INVALID'>
   readonly message: string
 }
@@ -108,6 +143,8 @@ export interface TaskRecord {
   readonly uncounted?: number
   /** It was settled and somebody ordered another try. Of two copies the one with more of these is the newer. */
   readonly redriven?: Redriven
+  /** Attempts that went away with their node or runner and are no longer among the kept ones. */
+  readonly crashes?: number
   readonly result?: Json
   readonly error?: AttemptError
   /** The preference list at the time of the last write: who should hold copies. */

@@ -14,27 +14,29 @@
  * act (`Right`) is asked for by key, not by task: in quorum mode one node at most starts tasks of a key; in available mode
  * two sides of a partition may both run a task, and the merge of their records shows it.
  */
-import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
-import type { Random } from '../base/random.ts'
 import type { Instant, Now, WallMs } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
-import type { TasksConfig } from './config.ts'
+import { Account, type TaskLoad } from './account.ts'
 import { Confirmations } from './confirmations.ts'
-import { Counters, countsOf, type Metric, type TaskCounts, type TaskQuery } from './counts.ts'
+import { Counters, type Metric, type TaskCounts, type TaskQuery } from './counts.ts'
 import { Desk } from './desk.ts'
 import { Durability, stampsOf } from './durability.ts'
 import { Step, type TasksEffect } from './effects.ts'
 import { Execution } from './execution.ts'
-import type { Fence } from './fences.ts'
+import { Expiry } from './expiry.ts'
 import { Forwarding } from './forwarding.ts'
 import { Handoffs } from './handoffs.ts'
 import { Hearing } from './hearing.ts'
+import type { TasksInit } from './init.ts'
 import { Inventories } from './inventory.ts'
 import { Kept } from './kept.ts'
+import { limitsOf } from './limits.ts'
 import { Lists } from './lists.ts'
+import { Losses } from './losses.ts'
 import type { TaskLinkMessage, TaskRequest } from './messages.ts'
-import { taskMetrics } from './metrics.ts'
+import { Missing } from './missing.ts'
+import { Offers } from './offers.ts'
 import { openRight } from './open-right.ts'
 import { pageOf, type TaskPage } from './page.ts'
 import { Placing } from './placing.ts'
@@ -47,33 +49,20 @@ import { type Entry, shownOf, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { View } from './view.ts'
+import type { Waiting } from './waiting.ts'
 import { LOOKS_MAX, Work } from './work.ts'
 
 /** Tasks of one key that are shown. */
 const SHOWN_OF_KEY_MAX = 100
 const NOTHING: readonly TasksEffect[] = []
 
-export interface TasksInit {
-  readonly self: NodeId
-  readonly config: TasksConfig
-  /** Length of a preference list: nodes that hold a key's records, the owner included. */
-  readonly replicas: number
-  /** What the store held at boot. */
-  readonly records: readonly TaskRecord[]
-  /** What it held of refusals. */
-  readonly fences?: readonly Fence[]
-  /** Would this node's executors take such a task? Undefined when they would. */
-  readonly check: (type: string, payload: unknown) => Failure | undefined
-  readonly random: Random
-  readonly now: Now
-  /** Who may act for which key. Default: available mode, everybody for every key. */
-  readonly right?: Right
-}
+export type { TasksInit } from './init.ts'
 
 export class Tasks {
   readonly #view: View
   readonly #table: Table
-  readonly #schedule = new Schedule()
+  readonly #offers: Offers
+  readonly #schedule: Schedule
   readonly #counters = new Counters()
   readonly #records: Records
   readonly #handoffs = new Handoffs()
@@ -90,6 +79,9 @@ export class Tasks {
   readonly #work: Work
   readonly #desk: Desk
   readonly #placing: Placing
+  readonly #expiry: Expiry
+  readonly #missing: Missing
+  readonly #account: Account
   readonly #hearing: Hearing
   /** Pauses have ended that this step could not get to. */
   #dueLeft = false
@@ -105,10 +97,14 @@ export class Tasks {
   #phase: 'closed' | 'open' | 'leaving' = 'closed'
 
   constructor(init: TasksInit) {
-    const { self, config, replicas, records, check, random, now } = init
+    const { self, config, replicas, records, check, random, now, types, sawEnd = () => false } = init
+    const { serving = () => [] } = init
     const view = new View(self, replicas)
     const table = new Table(self)
-    const schedule = this.#schedule
+    const limits = limitsOf(config, types)
+    const offers = new Offers(init.claimTypes)
+    const schedule = new Schedule(limits, offers)
+    this.#offers = offers
     const counters = this.#counters
     this.#wall = now.wall
     const right = init.right ?? openRight(() => this.#wall)
@@ -122,13 +118,18 @@ export class Tasks {
     const confirmations = new Confirmations(right, counters)
     const kept = new Kept(view, schedule, replication)
     const copies = durability?.copies
-    const shared = { view, table, schedule, replication, counters, config, right, copies }
+    const shared = { view, table, schedule, replication, counters, config, right, copies, offers }
     this.#records = new Records(view, table, replication, this.#handoffs, durability)
     const changes = { records: this.#records, kept, handoffs: this.#handoffs }
     const execution = new Execution({ ...shared, ...changes, random: random.fork() })
-    const work = new Work({ ...shared, ...changes, takeover, execution })
+    const expiry = new Expiry({ ...shared, ...changes, takeover })
+    const losses = new Losses({ ...shared, ...changes, takeover, sawEnd })
+    const work = new Work({ ...shared, ...changes, takeover, execution, expiry, losses })
     this.#view = view
     this.#table = table
+    this.#schedule = schedule
+    this.#expiry = expiry
+    this.#missing = new Missing(schedule, limits, serving)
     this.#right = right
     this.#replication = replication
     this.#durability = durability
@@ -142,10 +143,12 @@ export class Tasks {
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
-    const serving = { takeover, records: this.#records, execution, work, placing: this.#placing, confirmations }
-    this.#desk = new Desk({ ...shared, ...serving, forwarding, check, phase, random })
+    const serve = { takeover, records: this.#records, work, forwarding, confirmations, check, serving, phase, limits }
+    this.#desk = new Desk({ ...shared, ...serve, execution, placing: this.#placing, random })
     const asked = { takeover, inventories: this.#inventories, placing: this.#placing, durability }
     this.#hearing = new Hearing({ ...shared, ...asked, work, kept, desk: this.#desk })
+    const told = { confirmations, takeover, durability, expiry, limits, types, serving, phase }
+    this.#account = new Account({ ...shared, ...changes, ...told })
     this.#inherited = records.map(record => table.add(record))
     for (const entry of this.#inherited) {
       if (!isCounted(entry.key)) continue
@@ -235,6 +238,18 @@ export class Tasks {
     return this.#finish(step)
   }
 
+  /** A client waits for tasks of these types: attempts of them may begin, one for each place. */
+  offer(offer: number, types: readonly string[], places: number, now: Now): TasksEffect[] {
+    const step = this.#begin(now)
+    this.#offers.add(offer, types, places)
+    return this.#finish(step)
+  }
+
+  /** It waits no more; places that were taken of it stay taken. */
+  withdrawOffer(offer: number): void {
+    this.#offers.withdraw(offer)
+  }
+
   /** What was to be told under this mark is durable. */
   persisted(mark: number, now: Now): TasksEffect[] {
     const step = this.#begin(now)
@@ -297,6 +312,8 @@ export class Tasks {
     const step = this.#begin(now)
     this.#placing.scanSome(step)
     this.#dueLeft = this.#work.wakeDue(step)
+    this.#expiry.tick(step)
+    this.#missing.tell(step)
     this.#replication.tick(now.mono)
     this.#desk.tick(step)
     this.#durability?.copies.tick(step)
@@ -309,6 +326,7 @@ export class Tasks {
       return 0 as Instant
     return Math.min(
       this.#schedule.nextDue,
+      this.#expiry.nextWake(),
       this.#execution.nextWake(),
       this.#kept.nextWake(),
       this.#replication.nextWake(),
@@ -337,29 +355,22 @@ export class Tasks {
     return pageOf(this.#table, this.#view.self, query)
   }
 
-  load(): { readonly running: number; readonly queued: number } {
-    const { ready, retrying, scheduled } = this.#table.owned
-    return { running: this.#schedule.occupied, queued: ready + retrying + scheduled }
+  load(): TaskLoad {
+    return this.#account.load()
+  }
+
+  /** Why it does not run at this moment; undefined: it runs here, is settled, or is not known. */
+  waiting(id: TaskId): Waiting | undefined {
+    const entry = this.#table.get(id)
+    return entry && this.#account.waiting(entry)
   }
 
   counts(): TaskCounts {
-    return countsOf(this.#table, this.#counters, this.#phase !== 'closed' && this.#takeover.active)
+    return this.#account.counts()
   }
 
   metrics(): Metric[] {
-    const metrics = taskMetrics({
-      table: this.#table,
-      records: this.#records,
-      schedule: this.#schedule,
-      replication: this.#replication,
-      takeover: this.#takeover,
-      confirmations: this.#confirmations,
-      kept: this.#kept,
-      handoffs: this.#handoffs,
-      counters: this.#counters,
-      durability: this.#durability,
-    })
-    return [...metrics, ...this.#desk.metrics()]
+    return [...this.#account.metrics(), ...this.#desk.metrics()]
   }
 
   #begin(now: Now): Step {

@@ -17,6 +17,7 @@ export interface Changes {
   readonly attempts?: readonly Attempt[]
   readonly uncounted?: number
   readonly redriven?: Redriven
+  readonly crashes?: number
   readonly settledAt?: WallMs
   readonly notBefore?: WallMs
   readonly result?: Json
@@ -51,4 +52,7 @@ export const freshRecord = (
   acceptedAt: WallMs,
   holders: readonly NodeId[],
   revision: 0 | 1,
-): TaskRecord => ({ spec, source, state: 'ready', acceptedAt, attempts: [], holders, revision })
+): TaskRecord => {
+  const state = spec.runAt !== undefined && spec.runAt > acceptedAt ? 'scheduled' : 'ready'
+  return { spec, source, state, acceptedAt, attempts: [], holders, revision }
+}

@@ -7,24 +7,25 @@
  */
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
-import { loseAttempts } from './attempts.ts'
 import type { TasksConfig } from './config.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { type Execution, FENCE_MS } from './execution.ts'
+import type { Expiry } from './expiry.ts'
 import type { Handoffs } from './handoffs.ts'
-import { isSettled, lastNumber, mergeRecords } from './merge.ts'
+import type { Losses } from './losses.ts'
+import { isSettled, mergeRecords } from './merge.ts'
 import { overlaps } from './overlap.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
-import { reportDead } from './reports.ts'
+import { pauseMsOf } from './retry.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
 import { sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
-import type { Attempt, Outcome, TaskRecord, TaskSpec } from './task.ts'
+import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { freshRecord, transition } from './transition.ts'
 import type { View } from './view.ts'
 
@@ -47,6 +48,8 @@ export interface WorkParts {
   readonly execution: Execution
   readonly handoffs: Handoffs
   readonly right: Right
+  readonly expiry: Expiry
+  readonly losses: Losses
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
 }
@@ -110,17 +113,16 @@ export class Work {
     this.#merge(known, record, from, onDisk, step)
   }
 
-  /** Fills the free slots with what is ready and may be acted for. True when there may be more to look at. */
+  /** Fills the free slots, its own and those that clients offer, with what is ready and may be acted for. True when there may be more to look at. */
   start(step: Step): boolean {
     const { schedule, view, config } = this.#parts
-    for (let looks = 0; schedule.occupied < config.concurrency; looks++) {
-      const entry = schedule.first()
+    for (let looks = 0; ; looks++) {
+      const entry = schedule.first(schedule.occupied - schedule.claimed < config.concurrency)
       if (entry === undefined) return false
       if (looks === LOOKS_MAX) return true
       if (entry.epoch !== view.epoch) this.place(entry, step)
       else if (!this.#begin(entry, step)) return false
     }
-    return false
   }
 
   /** An attempt of this node has ended. */
@@ -151,7 +153,7 @@ export class Work {
       // Only its owner says so, under a term of its own.
       if (this.#isCounted(entry)) continue
       if (open.some(attempt => attempt.node === self) && open.every(attempt => attempt.node === self)) {
-        this.#lose(entry, step)
+        this.#parts.losses.lose(entry, step)
       }
     }
   }
@@ -249,14 +251,12 @@ export class Work {
     const { schedule, view } = this.#parts
     if (entry.place === 'here') return
     schedule.clear(entry)
+    if (entry.owner !== view.self || this.#parts.expiry.takes(entry, step)) return
     const { record } = entry
-    if (entry.owner !== view.self || isSettled(record)) return
+    if (isSettled(record)) return
     if (record.state === 'ready') schedule.enqueue(entry)
     else if (record.state === 'running') this.#awaitOrLose(entry, step)
-    else {
-      const pauseMs = (record.notBefore ?? 0) - step.now.wall
-      schedule.delay(entry, after(step.now.mono, Math.max(0, Math.min(pauseMs, record.spec.backoffMsMax))))
-    }
+    else schedule.delay(entry, after(step.now.mono, pauseMsOf(record, step.now.wall)))
   }
 
   #isCounted({ key }: Entry): boolean {
@@ -278,7 +278,7 @@ export class Work {
     const node = this.#runsAt(entry, step)
     if (node !== undefined) this.#parts.schedule.awaitFrom(entry, node)
     else {
-      this.#lose(entry, step)
+      this.#parts.losses.lose(entry, step)
       this.#schedule(entry, step)
     }
   }
@@ -326,41 +326,11 @@ export class Work {
     else if (leave.until <= after(step.now.mono, FENCE_MS)) return false
     else {
       schedule.clear(entry)
+      if (this.#parts.expiry.takes(entry, step)) return true
       execution.begin(entry, leave, step)
       handoffs.started(entry.key, step.now.mono)
     }
     return true
-  }
-
-  #lose(entry: Entry, step: Step): void {
-    const { counters, records } = this.#parts
-    const open = entry.record.attempts.filter(attempt => attempt.outcome === undefined)
-    const isLost = this.#lostWithNode(entry, step)
-    const record = loseAttempts(entry.record, isLost, step.now.wall, records.holders(entry.key))
-    records.change(entry, record, step)
-    const lost = open.filter(isLost)
-    const of = (attempts: readonly Attempt[]) => ({
-      task: entry.id,
-      key: entry.key,
-      attempt: lastNumber(record),
-      nodes: attempts.map(({ node }) => node),
-    })
-    counters.add('attempts_lost', lost.length)
-    if (lost.length > 0 || open.length === 0) step.log('warn', 'task-lost', of(lost))
-    if (lost.length < open.length) {
-      const fields = of(open.filter(attempt => !isLost(attempt)))
-      step.log('warn', 'task-fenced', { ...fields, reason: 'key-moved' })
-    }
-    if (record.state === 'dead') reportDead(entry, counters, step)
-  }
-
-  /** Which attempts went away with their node? Of those that live, the right to act says that they were stopped. */
-  #lostWithNode(entry: Entry, step: Step): (attempt: Attempt) => boolean {
-    const { view, takeover } = this.#parts
-    const leave = this.#leave(entry, step)
-    if (leave === undefined || !isLoan(leave)) return () => true
-    return ({ node }) =>
-      node === view.self || !view.live.has(node) || takeover.runsAt(node, entry.id) === false
   }
 
   #merge(entry: Entry, record: TaskRecord, from: NodeId, onDisk: boolean, step: Step): void {

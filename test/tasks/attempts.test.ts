@@ -4,8 +4,15 @@ import { AssertionError } from '../../src/base/assert.ts'
 import { asNodeId, type NodeId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
 import { wallOf } from '../../src/base/time.ts'
-import { beginAttempt, endAttempt, loseAttempts, takeBackAttempt } from '../../src/tasks/attempts.ts'
-import { backoffMs, exhausted, LOST_MAX } from '../../src/tasks/retry.ts'
+import {
+  beginAttempt,
+  endAttempt,
+  expireTask,
+  type Fate,
+  loseAttempts,
+  takeBackAttempt,
+} from '../../src/tasks/attempts.ts'
+import { backoffMs, crashesOf, exhausted, LOST_MAX, SILENT_MAX, triesOf } from '../../src/tasks/retry.ts'
 import {
   ATTEMPTS_KEPT,
   type Attempt,
@@ -80,16 +87,17 @@ test('the last attempt that fails, or one that cannot be mended, ends the task',
 test('an attempt given up for lost is tried again at once, and at the third time never', () => {
   let record: TaskRecord = { ...fresh, spec: { ...fresh.spec, maxAttempts: 50 } }
   for (let i = 1; i <= LOST_MAX; i++) {
-    record = loseAttempts(begin(record, there, i), () => true, wallOf(i), holders)
+    record = loseAttempts(begin(record, there, i), () => 'away', wallOf(i), holders)
     assert.equal(record.state, i < LOST_MAX ? 'ready' : 'dead')
   }
   assert.equal(exhausted(record), 'poison')
-  assert.equal(record.error?.code, 'NODE_LOST')
+  assert.equal(record.error?.code, 'POISON')
+  assert.match(record.error?.message ?? '', /^3 attempts took .*: attempt 1 on n2 \(NODE_LOST\), attempt 2 on n2 /)
 })
 
 test('a success that comes after the attempt was given up still counts', () => {
   const running = begin(fresh, here, 1)
-  const lost = loseAttempts(running, () => true, wallOf(2), holders)
+  const lost = loseAttempts(running, () => 'away', wallOf(2), holders)
   const late = end(lost, done, last(running))
   assert.deepEqual([late.state, late.attempts[0]?.outcome], ['succeeded', 'succeeded'])
   const elsewhere = begin(lost, there, 3)
@@ -105,7 +113,7 @@ test('a success that comes after the attempt was given up still counts', () => {
 test('a failure that comes after the attempt was given up is only noted', () => {
   const running = begin(fresh, here, 1)
   const elsewhere = begin(
-    loseAttempts(running, () => true, wallOf(2), holders),
+    loseAttempts(running, () => 'away', wallOf(2), holders),
     there,
     3,
   )
@@ -153,4 +161,84 @@ test('the pause doubles up to its ceiling and is jittered by half', () => {
     assert.ok(pauses.every(pause => pause >= full / 2 && pause <= full))
     assert.ok(Math.max(...pauses) - Math.min(...pauses) > full / 4, 'it is spread')
   }
+})
+
+const lose = (record: TaskRecord, fate: Fate, at = 5) => loseAttempts(record, () => fate, wallOf(at), holders)
+
+test('an attempt of a node that was fenced, seen or concluded, counts neither as an attempt nor as a crash', () => {
+  for (const fate of ['stopped', 'stopped-away'] as const) {
+    let record: TaskRecord = { ...fresh, spec: { ...fresh.spec, maxAttempts: 1 } }
+    for (let i = 1; i < SILENT_MAX; i++) record = lose(begin(record, there, i), fate, i)
+    assert.deepEqual([record.state, triesOf(record), crashesOf(record)], ['ready', 0, 0], fate)
+    assert.equal(end(begin(record, here, 50), failed).state, 'dead', fate)
+  }
+})
+
+test('an attempt whose process ended counts as an attempt and as a crash', () => {
+  const once = { ...fresh, spec: { ...fresh.spec, maxAttempts: 1 } }
+  const dead = lose(begin(once, there, 1), 'crashed')
+  assert.deepEqual([dead.state, dead.error?.code], ['dead', 'NODE_CRASHED'])
+  assert.deepEqual([triesOf(dead), crashesOf(dead)], [1, 1])
+})
+
+test('crashes are counted across nodes, kept attempts or not, and what was fenced between them does not help', () => {
+  let record: TaskRecord = { ...fresh, spec: { ...fresh.spec, maxAttempts: 100 } }
+  for (let i = 1; i < LOST_MAX; i++) {
+    record = lose(begin(record, asNodeId(`n${i}`), i), 'crashed')
+    for (let j = 0; j < ATTEMPTS_KEPT; j++) record = lose(begin(record, there, i), 'stopped')
+  }
+  assert.deepEqual([record.state, record.crashes], ['ready', LOST_MAX - 1])
+  const dead = lose(begin(record, here, 100), 'crashed')
+  assert.deepEqual([dead.state, dead.error?.code], ['dead', 'POISON'])
+  assert.match(
+    dead.error?.message ?? '',
+    /^3 attempts took their node or runner down with them, .* on n1 \(NODE_CRASHED\)/,
+  )
+})
+
+test('a runner that is lost three times is poison, whatever attempts are left', () => {
+  const error = { code: 'RUNNER_LOST', message: 'killed' } as const
+  let record: TaskRecord = { ...fresh, spec: { ...fresh.spec, maxAttempts: 100 } }
+  for (let i = 1; i < LOST_MAX; i++) {
+    record = transition(end(begin(record, here, i), { ok: false, retryable: true, error }), 'ready')
+  }
+  const dead = end(begin(record, here, 9), { ok: false, retryable: true, error })
+  assert.deepEqual([dead.state, dead.error?.code], ['dead', 'POISON'])
+})
+
+test('a fixed pause is always the same, and none is none', () => {
+  for (const tries of [1, 2, 7]) {
+    assert.equal(backoffMs(spec('t', { backoff: 'fixed', backoffMs: 300 }), tries, random), 300)
+    assert.equal(backoffMs(spec('t', { backoff: 'none', backoffMs: 300 }), tries, random), 0)
+  }
+})
+
+test('a retry that would come too late is none, and the dead letter says what failed last', () => {
+  const hasty = { ...fresh, spec: { ...fresh.spec, backoff: 'fixed' as const, expiresAt: wallOf(400) } }
+  const dead = end(begin(hasty, here, 1), failed)
+  assert.deepEqual([dead.state, dead.error?.code], ['dead', 'EXPIRED'])
+  assert.match(dead.error?.message ?? '', /by 400 .* the last attempt ended THREW: no$/)
+  const inTime = { ...hasty, spec: { ...hasty.spec, expiresAt: wallOf(1_000) } }
+  assert.equal(end(begin(inTime, here, 1), failed).state, 'retrying')
+})
+
+test('a task expires from wherever it waits', () => {
+  for (const state of ['scheduled', 'ready', 'retrying'] as const) {
+    const expired = expireTask({ ...fresh, state }, wallOf(9), holders)
+    assert.deepEqual([expired.state, expired.settledAt, expired.error?.code], ['dead', 9, 'EXPIRED'])
+    assert.match(expired.error?.message ?? '', /it was not tried$/)
+  }
+})
+
+test('a task under which ten nodes fell silent, and none of them came back, is poison; one that came back does not count', () => {
+  let record: TaskRecord = { ...fresh, spec: { ...fresh.spec, maxAttempts: 1 } }
+  for (let i = 1; i < SILENT_MAX; i++) record = lose(begin(record, asNodeId(`n${i}`), i), 'stopped-away')
+  const dead = lose(begin(record, there, 50), 'stopped-away')
+  assert.deepEqual([dead.state, dead.error?.code], ['dead', 'POISON'])
+  assert.match(dead.error?.message ?? '', /the nodes of 10 fell silent: attempt 1 on n1 \(NODE_LOST\)/)
+  const [first, ...others] = record.attempts
+  assert.ok(first)
+  const error = { code: 'FENCED', message: 'it says so itself' } as const
+  const told = { ...record, attempts: [{ ...first, error }, ...others] }
+  assert.equal(lose(begin(told, there, 50), 'stopped-away').state, 'ready')
 })

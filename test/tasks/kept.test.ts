@@ -4,6 +4,7 @@ import { asNodeId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
 import { KEPT_KEYS_MAX } from '../../src/tasks/kept.ts'
 import type { Outcome, TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
+import type { TasksInit } from '../../src/tasks/tasks.ts'
 import { Lent } from './lent.ts'
 import { ringOf, spec, specs } from './samples.ts'
 import { Solo } from './solo.ts'
@@ -127,13 +128,13 @@ function runsElsewhere(id: string): TaskRecord {
 }
 
 /** One node of three that hears of a task which n2 runs, and owns it. */
-function gaining() {
+function gaining(more: Partial<TasksInit> = {}) {
   const id = specs(50).find(
     ({ key }) => ringOf(three).owner(key) === 'n1' && ringOf(['n1', 'n3']).owner(key) === 'n1',
   )?.id
   assert.ok(id)
   const lent = new Lent()
-  const solo = new Solo(lent, {}, three)
+  const solo = new Solo(lent, {}, three, more)
   solo.hear('n3', { type: 'replicate', batch: 1, records: [runsElsewhere(id)] })
   solo.pass(1_000)
   return { lent, solo, id }
@@ -153,17 +154,20 @@ test('a task that another node may still run waits for the right, and then that 
   assert.deepEqual(solo.logged('task-fenced')[0]?.fields['nodes'], ['n2'])
 })
 
-test('a node that seems dead is waited for as well, and its attempt was lost with it', () => {
-  const { lent, solo, id } = gaining()
-  solo.see(['n1', 'n3'])
-  solo.pass(1_000)
-  assert.equal(solo.metric('tasks_elsewhere'), 1)
-  lent.give([id], solo.now + 2_000)
-  solo.step(() => [])
-  assert.deepEqual(solo.outcomes(id), [
-    ['n2', 'lost'],
-    ['n1', undefined],
-  ])
+test('a node that seems dead is waited for as well; its attempt was fenced, or lost if its end was seen', () => {
+  for (const outcome of ['fenced', 'lost'] as const) {
+    const { lent, solo, id } = gaining({ sawEnd: () => outcome === 'lost' })
+    solo.see(['n1', 'n3'])
+    solo.pass(1_000)
+    assert.equal(solo.metric('tasks_elsewhere'), 1)
+    lent.give([id], solo.now + 2_000)
+    solo.step(() => [])
+    assert.deepEqual(solo.outcomes(id), [
+      ['n2', outcome],
+      ['n1', undefined],
+    ])
+    assert.equal(solo.metric('attempts_lost_total'), outcome === 'lost' ? 1 : 0)
+  }
 })
 
 test('an end that comes from the other node first ends the waiting', () => {

@@ -141,3 +141,45 @@ test('a hundred thousand tasks of one key cost no more per step than of many', (
   // 17 levels, two comparisons each, two or three reads of a rank in each.
   assert.ok(compared / 1_000 < 200, `${compared / 1_000} reads per step`)
 })
+
+const ofType = (type: string, key: string, rank: number): Item => ({ ...item(key, rank), demand: { type } })
+
+test('a type that is closed is passed over at no cost, and the best of the open ones comes first', () => {
+  const queue = new Queue<Item>()
+  const slow = Array.from({ length: 1_000 }, (_, i) => ofType('a', `a${i}`, i))
+  const quick = [ofType('b', 'b1', 5_000), ofType('c', 'c1', 4_000)]
+  for (const each of [...slow, ...quick]) queue.add(each)
+  assert.equal(
+    queue.first(name => name !== 'a'),
+    quick[1],
+  )
+  assert.equal(
+    queue.first(name => name === 'b'),
+    quick[0],
+  )
+  assert.equal(queue.first(), slow[0])
+  assert.equal(
+    queue.first(() => false),
+    undefined,
+  )
+  assert.deepEqual([queue.standing('a'), queue.standing('b'), queue.standing('d')], [1_000, 1, 0])
+})
+
+test('the head of a key decides in which line the key stands', () => {
+  const queue = new Queue<Item>()
+  const behind = ofType('high', 'key', 20)
+  queue.add(behind)
+  const ahead = ofType('low', 'key', 5)
+  queue.add(ahead)
+  assert.deepEqual([queue.standing('low'), queue.standing('high')], [1, 0])
+  assert.equal(
+    queue.first(name => name === 'high'),
+    undefined,
+  )
+  queue.remove(ahead)
+  assert.deepEqual([queue.standing('low'), queue.standing('high')], [0, 1])
+  queue.block('key')
+  assert.equal(queue.standing('high'), 0)
+  queue.unblock('key')
+  assert.equal(queue.take(), behind)
+})

@@ -7,7 +7,7 @@ import type { AttemptOrder, TasksEffect } from '../../src/tasks/effects.ts'
 import type { TaskLinkMessage } from '../../src/tasks/messages.ts'
 import type { Right } from '../../src/tasks/right.ts'
 import type { Outcome, TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
-import { Tasks } from '../../src/tasks/tasks.ts'
+import { Tasks, type TasksInit } from '../../src/tasks/tasks.ts'
 import { ringOf } from './samples.ts'
 
 type Kind<K extends TasksEffect['kind']> = Extract<TasksEffect, { kind: K }>
@@ -22,7 +22,12 @@ export class Solo {
   readonly #held: Kind<'persist'>[] = []
   #requests = 0
 
-  constructor(right: Right | undefined, config: Partial<TasksConfig> = {}, seen: readonly string[] = ['n1']) {
+  constructor(
+    right: Right | undefined,
+    config: Partial<TasksConfig> = {},
+    seen: readonly string[] = ['n1'],
+    more: Partial<TasksInit> = {},
+  ) {
     this.tasks = new Tasks({
       self: asNodeId('n1'),
       config: { ...tasksDefaults(4), inventoryMs: 50, ...config },
@@ -32,6 +37,7 @@ export class Solo {
       random: new Random(1),
       now: this.at,
       ...(right && { right }),
+      ...more,
     })
     this.see(seen)
     this.step(() => this.tasks.open(this.at))

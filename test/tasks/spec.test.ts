@@ -48,6 +48,83 @@ test('what is said is kept', () => {
   assert.deepEqual(parse(all), { ok: true, spec: all })
 })
 
+const NEW = {
+  id: 'x',
+  key: 'k',
+  type: 'echo',
+  backoff: 'fixed',
+  concurrent: true,
+  group: 'g',
+  groupLimit: 3,
+  runAt: 10,
+  expiresAt: 11,
+}
+
+test('what limits it, when it runs and how it is retried is kept, and sameness counts it', () => {
+  const parsed = parse(NEW)
+  assert.ok(parsed.ok)
+  assert.deepEqual({ ...parsed.spec, ...NEW }, parsed.spec)
+  for (const field of ['backoff', 'concurrent', 'group', 'groupLimit', 'runAt', 'expiresAt'] as const) {
+    const { [field]: _, ...less } = NEW
+    const other = parse(field === 'group' ? { ...NEW, group: 'h' } : less)
+    assert.ok(other.ok && !sameSpec(parsed.spec, other.spec), field)
+  }
+  const usual = parse({ id: 'x', key: 'k', type: 'echo', backoff: 'exponential', concurrent: false })
+  assert.ok(usual.ok)
+  assert.deepEqual([usual.spec.backoff, usual.spec.concurrent], [undefined, undefined])
+})
+
+test('a group with a limit is the key of its tasks, which then run side by side', () => {
+  const of = (fields: object) => {
+    const parsed = parse({ type: 'echo', group: 'g', ...fields })
+    assert.ok(parsed.ok)
+    return [parsed.spec.id, parsed.spec.key, parsed.spec.concurrent]
+  }
+  assert.deepEqual(of({ groupLimit: 2 }), ['77', 'group/g', true])
+  assert.deepEqual(of({ groupLimit: 2, concurrent: false }), ['77', 'group/g', undefined])
+  assert.deepEqual(of({ groupLimit: 2, key: 'mine' }), ['77', 'mine', undefined])
+  assert.deepEqual(of({}), ['77', '77', undefined])
+})
+
+test('what cannot be promised together is refused', () => {
+  assert.deepEqual(problemsOf({ type: 'echo', groupLimit: 2 }), ['group'])
+  assert.deepEqual(problemsOf({ type: 'echo', runAt: 20, expiresAt: 20 }), ['expiresAt'])
+  assert.deepEqual(problemsOf({ type: 'echo', placement: 'random', key: 'k' }), ['placement'])
+  assert.deepEqual(problemsOf({ type: 'echo', placement: 'random', id: 'x' }), ['placement'])
+  assert.deepEqual(problemsOf({ type: 'echo', placement: 'random', group: 'g', groupLimit: 1 }), [
+    'placement',
+  ])
+  assert.deepEqual(problemsOf({ type: 'echo', placement: 'nearest', backoff: 'linear', concurrent: 1 }), [
+    'concurrent',
+    'backoff',
+    'placement',
+  ])
+  assert.deepEqual(problemsOf({ id: 'x', type: 'echo', placement: 'random' }, inList), ['placement'])
+  assert.ok(parse({ type: 'echo', placement: 'ring', key: 'k' }).ok)
+})
+
+test('an id is asked for with what it is for, unless a key decides', () => {
+  const wishes: unknown[] = []
+  const asking = (value: unknown, some: Partial<typeof defaults> = {}) =>
+    parseTaskSpec(value, { ...defaults, ...some }, wish => {
+      wishes.push(wish)
+      return 'made'
+    })
+  const placed = asking({ type: 'echo', placement: 'least_load' })
+  assert.ok(placed.ok)
+  assert.deepEqual([placed.spec.id, placed.spec.key, placed.spec.placement], ['made', 'made', 'least_load'])
+  asking({ type: 'echo' })
+  asking({ type: 'echo' }, { placement: 'weighted' })
+  asking({ type: 'echo', key: 'k' }, { placement: 'weighted' })
+  asking({ type: 'echo', id: 'x' }, { placement: 'weighted' })
+  assert.deepEqual(wishes, [
+    { type: 'echo', placement: 'least_load' },
+    { type: 'echo', placement: 'ring' },
+    { type: 'echo', placement: 'weighted' },
+    undefined,
+  ])
+})
+
 test('a first pause above the usual ceiling raises the ceiling', () => {
   const parsed = parse({ type: 'echo', backoffMs: 100_000 })
   assert.ok(parsed.ok)

@@ -139,9 +139,9 @@ test('it is said why a task does not run: its key is busy, its workers are, or i
   }
   cluster.until(() => cluster.runsOf('first').length === 1)
   assert.deepEqual(why('first'), ['running'])
-  assert.deepEqual(why('second'), ['key-busy', 'workers-busy'])
-  assert.deepEqual(why('third'), ['workers-busy'])
-  assert.deepEqual(why('pausing'), ['pausing', 'workers-busy'])
+  assert.deepEqual(why('second'), ['key-busy'])
+  assert.deepEqual(why('third'), ['slots'])
+  assert.deepEqual(why('pausing'), ['retry-pause'])
   assert.equal(why('unknown'), undefined)
 })
 

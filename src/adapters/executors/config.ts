@@ -22,9 +22,25 @@ export interface ExecutorsConfig {
     /** Where `http` tasks may POST: URL prefixes, compared after parsing. Empty: no http tasks on this node. */
     readonly allow: readonly string[]
   }
+  readonly claim: ClaimConfig
   /** The built-in executors for trying out: `echo`, `compute`, `unreliable`. */
   readonly builtin: boolean
 }
+
+/** Tasks that the application beside this node takes by itself, one at a time, and carries out. */
+export interface ClaimConfig {
+  /** Types of tasks that are carried out that way, and no other. The same on all nodes that are to run them. */
+  readonly types: readonly string[]
+  /** A client that has not renewed its claim for this long, in ms, has lost it, and the attempt is lost. */
+  readonly leaseMs: number
+  /** Clients that may wait at one time; more are answered CLAIMS_FULL. Each holds a connection. */
+  readonly waitersMax: number
+  /** Tasks that clients may hold or wait for at one time; more are answered CLAIMS_FULL. */
+  readonly claimsMax: number
+}
+
+/** Types that other executors have. */
+export const OTHER_TYPES = ['exec', 'http', 'module', 'echo', 'compute', 'unreliable'] as const
 
 export interface ExecCommand {
   /** Absolute path, or a name looked up in PATH once at start. */
@@ -41,5 +57,6 @@ export interface ExecCommand {
 export const executorsDefaults = (): ExecutorsConfig => ({
   exec: { commands: {}, outputBytesMax: 64 * 1024 },
   http: { allow: [] },
+  claim: { types: [], leaseMs: 10_000, waitersMax: 256, claimsMax: 1_024 },
   builtin: true,
 })

@@ -12,6 +12,7 @@ import type { AttemptOrder } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
 import type { Executors, Logger } from '../../runtime/ports.ts'
 import type { AttemptError, Outcome } from '../../tasks/task.ts'
+import { ClaimExecutor } from './claims/claim-executor.ts'
 import { compute } from './compute.ts'
 import type { ExecutorsConfig } from './config.ts'
 import { echo } from './echo.ts'
@@ -39,17 +40,21 @@ export interface ExecutorsInit {
 export interface LocalExecutors extends Executors {
   /** Pid of the runner while it runs; it starts with the first `exec` attempt. */
   runnerPid(): number | undefined
+  /** For the faces through which clients claim tasks, and for the daemon that ties it to the core. */
+  readonly claims: ClaimExecutor
 }
 
 /** @throws CodedError CONFIG_INVALID when `config` asks for more than is possible */
 export function createExecutors({ config, logger, dataDir }: ExecutorsInit): LocalExecutors {
   const exec = new ExecExecutor({ config, logger, dataDir })
+  const claims = new ClaimExecutor({ config: config.claim, logger })
   const executors = new Map<string, Executor>([
+    ...config.claim.types.map(type => [type, claims] as const),
     ['exec', exec],
     ['http', new HttpExecutor(config)],
     ...(config.builtin ? BUILTIN : []),
   ])
-  return new Catalogue(executors, logger, () => exec.runnerPid)
+  return new Catalogue(executors, claims, logger, () => exec.runnerPid)
 }
 
 const BUILTIN = [
@@ -66,6 +71,7 @@ interface Running {
 class Catalogue implements LocalExecutors {
   readonly types: ReadonlySet<string>
   readonly runnerPid: () => number | undefined
+  readonly claims: ClaimExecutor
   readonly #executors: ReadonlyMap<string, Executor>
   readonly #logger: Logger
   /** By `attemptName`. */
@@ -79,8 +85,14 @@ class Catalogue implements LocalExecutors {
   #stopping = false
   #stopped: Promise<void> | undefined
 
-  constructor(executors: ReadonlyMap<string, Executor>, logger: Logger, runnerPid: () => number | undefined) {
+  constructor(
+    executors: ReadonlyMap<string, Executor>,
+    claims: ClaimExecutor,
+    logger: Logger,
+    runnerPid: () => number | undefined,
+  ) {
     this.#executors = executors
+    this.claims = claims
     this.#logger = logger
     this.types = new Set(executors.keys())
     this.runnerPid = runnerPid
@@ -124,7 +136,7 @@ class Catalogue implements LocalExecutors {
     return [
       { name: 'attempts_running', help: 'Attempts running on this node.', type: 'gauge', samples: running },
       { name: 'attempts_total', help: 'Attempts ended, by outcome.', type: 'counter', samples: ended },
-      ...[...this.#executors.values()].flatMap(executor => executor.metrics?.() ?? []),
+      ...[...this.#distinct()].flatMap(executor => executor.metrics?.() ?? []),
     ]
   }
 
@@ -137,8 +149,13 @@ class Catalogue implements LocalExecutors {
   async #end(): Promise<void> {
     this.#stopping = true
     for (const abort of this.#aborts) abort.abort()
-    await Promise.all([...this.#executors.values()].map(executor => executor.stop?.()))
+    await Promise.all([...this.#distinct()].map(executor => executor.stop?.()))
     await Promise.all(this.#open)
+  }
+
+  /** One may carry out several types, or at the moment none. */
+  #distinct(): ReadonlySet<Executor> {
+    return new Set([...this.#executors.values(), this.claims])
   }
 
   async #execute(order: AttemptOrder, signal: AbortSignal): Promise<Outcome> {

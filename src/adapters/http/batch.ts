@@ -178,7 +178,7 @@ export function readSpec(face: Face, value: unknown, dedupeKey: string | undefin
     }
   }
   const named = dedupeKey !== undefined && plain ? { ...value, dedupe: { key: dedupeKey } } : value
-  const parsed = parseTaskSpec(named, face.defaults, () => face.node.newTaskId())
+  const parsed = parseTaskSpec(named, face.defaults, wish => face.node.newTaskId(wish))
   if (parsed.ok) return parsed
   const { problems } = parsed
   const detail = problems.map(({ at, expected, got }) => `${at}: expected ${expected}, got ${got}`).join('; ')

@@ -51,7 +51,7 @@ export async function explainTask(face: Face, task: TaskId): Promise<Explained> 
     task: record,
     ...(placed && { placement: placementOf(placed) }),
     why: teller?.why ?? [
-      { code: 'taking-over', text: `${placed?.owner ?? 'its owner'} has not said that it knows the task` },
+      { code: 'takeover', text: `${placed?.owner ?? 'its owner'} has not said that it knows the task` },
     ],
     next: teller?.next ?? 'its owner gets a copy from those who have one',
     nodes,

@@ -1,3 +1,4 @@
+import type { Claims } from '../../runtime/claims.ts'
 import type { EventLog } from '../../runtime/events.ts'
 import type { Logger, NodeFace } from '../../runtime/ports.ts'
 import type { TasksConfig } from '../../tasks/config.ts'
@@ -11,6 +12,8 @@ import type { HttpLimits } from './limits.ts'
 export interface FaceParts {
   readonly config: HttpConfig
   readonly node: NodeFace
+  /** Through which clients carry out tasks. */
+  readonly claims: Claims
   readonly logger: Logger
   /** What happened lately. */
   readonly events: EventLog

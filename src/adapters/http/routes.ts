@@ -1,6 +1,7 @@
 /** The table of all routes, and the only one. */
 import { openApi } from './openapi.ts'
 import type { Route } from './route.ts'
+import { claims } from './routes/claims.ts'
 import { cluster } from './routes/cluster.ts'
 import { dead } from './routes/dead.ts'
 import { documents } from './routes/documents.ts'
@@ -24,6 +25,7 @@ export const ROUTES: readonly Route[] = [
   ...orders,
   ...dead,
   ...stats,
+  ...claims,
   ...leave,
   ...operator,
   ...voters,

@@ -63,7 +63,10 @@ const member = {
   linkFault: flag,
   modesDiffer: flag,
   ringChecksum: text,
-  load: object({ running: whole, queued: whole }),
+  load: object(
+    { running: whole, queued: whole, slots: whole, cpu: number, memory: number, types: listOf(text) },
+    ['slots', 'cpu', 'memory', 'types'],
+  ),
   claims: listOf(anything),
   why: ledgerLine,
 }
@@ -117,6 +120,16 @@ const history = object({
   rights: listOf(object({ from: number, until: number, token: text, tokenMost: text }, ['until', 'token'])),
 })
 
+const queueCounts = listOf(object({ name: text, queued: whole, running: whole, limit: whole }, ['limit']))
+
+const tokenOfClaim: JsonSchema = { type: 'string', pattern: '^\\d{1,20}$' }
+const own = { attempt: { type: 'integer', minimum: 1 }, token: tokenOfClaim }
+const waitMs: JsonSchema = { type: 'integer', minimum: 0, maximum: 60_000 }
+const acting = {
+  actingUntilMs: { ...number, description: 'Wall clock ms by which the client must have stopped.' },
+  actingForMs: { ...number, description: 'The same as a span from the answer on.' },
+}
+
 export const SCHEMAS = {
   Problem: object(
     {
@@ -158,6 +171,7 @@ export const SCHEMAS = {
       retried: whole,
       forwarded: whole,
       takingOver: flag,
+      queue: object({ types: queueCounts, groups: queueCounts, keys: whole }),
     }),
   }),
   Members: object({ members: listOf(ref('Member')) }),
@@ -195,9 +209,81 @@ export const SCHEMAS = {
     ringChecksum: text,
     beliefs: listOf(object({ id: text, ringChecksum: text, agrees: flag }, ['ringChecksum', 'agrees'])),
     tasks: listOf(ref('TaskRecord')),
+    waiting: listOf(object({ task: text, code: text, detail: text })),
     history,
   }),
   ...TASK_SCHEMAS,
+  ClaimQuery: object(
+    {
+      types: { ...listOf(text), minItems: 1, maxItems: 64 },
+      max: { type: 'integer', minimum: 1, maximum: 100, default: 1 },
+      waitMs: { ...waitMs, default: 20_000 },
+      client: { ...text, description: 'Who it is, for people.', default: 'unnamed' },
+    },
+    ['max', 'waitMs', 'client'],
+  ),
+  Claimed: object({ claims: listOf(ref('Claim')) }),
+  Claim: object({
+    claim: text,
+    task: text,
+    key: text,
+    type: text,
+    payload: anything,
+    attempt: whole,
+    node: text,
+    token: object({ value: text, safe: flag }),
+    leaseMs: { ...number, description: 'To be renewed within this time, each time.' },
+    deadlineMs: { ...number, description: 'Wall clock ms at which the time limit of the attempt is over.' },
+    ...acting,
+  }),
+  ClaimOwn: object(own),
+  ClaimRenewal: object(
+    { ...own, progress: { description: 'Any JSON of at most 4 KiB.' }, waitMs: { ...waitMs, default: 0 } },
+    ['progress', 'waitMs'],
+  ),
+  ClaimStanding: object({ claim: text, state: oneOf('held', 'cancelled', 'lost'), reason: text, ...acting }, [
+    'reason',
+    'actingUntilMs',
+    'actingForMs',
+  ]),
+  ClaimResult: object({ ...own, result: { description: 'Any JSON; null when absent.' } }, ['result']),
+  ClaimFailure: object(
+    { ...own, message: { type: 'string', maxLength: 4_000 }, retryable: { ...flag, default: true } },
+    ['retryable'],
+  ),
+  ClaimEnded: object(
+    {
+      claim: text,
+      task: text,
+      attempt: whole,
+      repeated: { ...flag, description: 'The same was said before, and was heard then.' },
+      outcome: oneOf('succeeded', 'failed', 'lost', 'cancelled', 'fenced'),
+      state: oneOf(...TASK_STATES),
+    },
+    ['outcome', 'state'],
+  ),
+  Claims: object({
+    types: listOf(text),
+    waiting: whole,
+    held: whole,
+    claims: listOf(
+      object(
+        {
+          claim: text,
+          task: text,
+          key: text,
+          type: text,
+          attempt: whole,
+          client: text,
+          state: oneOf('held', 'cancelled'),
+          claimedAtMs: number,
+          actingUntilMs: number,
+          progress: anything,
+        },
+        ['progress'],
+      ),
+    ),
+  }),
   Leave: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000 } }, ['deadlineMs']),
   Leaving: object({ nodeId: text, leaving: flag }),
   Nothing: object({}),

@@ -1,5 +1,7 @@
 /** The shapes of tasks and of what is done with them, as JSON schemas. */
+import { GROUP_LIMIT_MAX } from '../../tasks/spec.ts'
 import { WHY_CODES } from '../../tasks/survey.ts'
+import { BACKOFFS, PLACEMENTS } from '../../tasks/task.ts'
 import {
   anything,
   flag,
@@ -31,10 +33,8 @@ const itemOptional = ['id', 'state', 'durableCopies', 'detail', 'retryAfterS']
 const totals = { accepted: whole, existed: whole, refused: whole, unknown: whole }
 
 const vitals = object({
-  cpu: { ...number, description: 'Share of all cores of the machine in use.' },
-  cpuOwn: { ...number, description: 'Cores that the process of the daemon uses.' },
-  memory: { ...number, description: 'Share of the memory in use.' },
-  rssBytes: { ...number, description: 'Memory of the process of the daemon.' },
+  cpu: { ...number, description: 'Share of the CPU time in use, of the container or the machine.' },
+  memory: { ...number, description: 'Share of its memory in use.' },
 })
 const work = {
   total: whole,
@@ -64,6 +64,26 @@ export const TASK_SCHEMAS = {
       backoffMs: { type: 'number', minimum: 0 },
       backoffMsMax: { type: 'number', minimum: 0 },
       timeoutMs: { type: 'number', minimum: 1 },
+      backoff: {
+        ...oneOf(...BACKOFFS),
+        description: 'How the pause before a retry grows: exponential when absent.',
+      },
+      runAt: { type: 'integer', minimum: 0, description: 'Not to be started before; ms since 1970.' },
+      expiresAt: {
+        type: 'integer',
+        minimum: 1,
+        description: 'A dead letter when it has not succeeded by then; ms since 1970.',
+      },
+      concurrent: { ...flag, description: 'Others of its key that say the same may run beside it.' },
+      group: { type: 'string', pattern: '^[\\x21-\\x7e]{1,128}$', description: 'Counted together.' },
+      groupLimit: {
+        type: 'integer',
+        minimum: 1,
+        maximum: GROUP_LIMIT_MAX,
+        description:
+          'It starts only while fewer of its group run: in the whole cluster when it has no key, else on each owner.',
+      },
+      placement: { ...oneOf(...PLACEMENTS), description: 'How its node is chosen, without id and key.' },
       dedupe: {
         type: 'object',
         description: 'The same key again within the time, under the same `key`, gives the first task.',
@@ -111,8 +131,15 @@ export const TASK_SCHEMAS = {
           backoffMsMax: number,
           timeoutMs: number,
           dedupe: object({ key: text, ttlMs: whole }),
+          backoff: text,
+          runAt: number,
+          expiresAt: number,
+          concurrent: flag,
+          group: text,
+          groupLimit: whole,
+          placement: text,
         },
-        ['dedupe'],
+        ['dedupe', 'backoff', 'runAt', 'expiresAt', 'concurrent', 'group', 'groupLimit', 'placement'],
       ),
       source: text,
       state: oneOf(...TASK_STATES),
@@ -133,13 +160,15 @@ export const TASK_SCHEMAS = {
           ['endedAt', 'outcome', 'token', 'error'],
         ),
       ),
+      uncounted: whole,
+      crashes: whole,
       redriven: object({ times: whole, after: whole, at: number }),
       result: anything,
       error: attemptError,
       holders: listOf(text),
       revision: whole,
     },
-    ['settledAt', 'notBefore', 'redriven', 'result', 'error'],
+    ['settledAt', 'notBefore', 'uncounted', 'crashes', 'redriven', 'result', 'error'],
   ),
   Submitted: object({
     record: ref('TaskRecord'),

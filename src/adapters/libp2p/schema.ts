@@ -10,9 +10,9 @@
 import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../../base/errors.ts'
 import { TASK_ID_PATTERN } from '../../base/ids.ts'
-import { SUMMARY_BUCKETS } from '../../membership/messages.ts'
+import { SUMMARY_BUCKETS, TYPES_MAX } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
-import { ATTEMPTS_KEPT, type Json } from '../../tasks/task.ts'
+import { ATTEMPTS_KEPT, type Json, PLACEMENTS } from '../../tasks/task.ts'
 import {
   grant,
   grantRefused,
@@ -43,6 +43,7 @@ import {
 import { count, detail, key, nodeId, peerId, requestId, short, taskId, wallMs } from './schema-parts.ts'
 import { explainAnswer, purgeAnswer, state, statsAnswer, survey } from './survey-schema.ts'
 
+const share = z.number().min(0).max(1)
 const incarnation = count.max(INCARNATION_MAX)
 const json = z.custom<Json>(value => value !== undefined && isShallow(value, JSON_DEPTH_MAX))
 
@@ -126,7 +127,14 @@ const heartbeat = z.object({
   leaving: z.boolean(),
   ringChecksum: short,
   viewDigest: z.number(),
-  load: z.object({ running: count, queued: count }),
+  load: z.object({
+    running: count,
+    queued: count,
+    slots: count.exactOptional(),
+    cpu: share.exactOptional(),
+    memory: share.exactOptional(),
+    types: z.array(short).max(TYPES_MAX).exactOptional(),
+  }),
   modes: short.exactOptional(),
   heard: z.array(z.tuple([nodeId, z.number().nonnegative()])).max(MEMBERS_MAX),
 })
@@ -147,6 +155,13 @@ const spec = z.object({
   backoffMsMax: z.number().nonnegative(),
   timeoutMs: z.number().nonnegative(),
   dedupe: z.object({ key: z.string().regex(TASK_ID_PATTERN), ttlMs: count }).exactOptional(),
+  backoff: z.enum(['fixed', 'none']).exactOptional(),
+  concurrent: z.literal(true).exactOptional(),
+  group: short.exactOptional(),
+  groupLimit: count.exactOptional(),
+  runAt: wallMs.exactOptional(),
+  expiresAt: wallMs.exactOptional(),
+  placement: z.enum(PLACEMENTS).exclude(['ring']).exactOptional(),
 })
 const attemptError = z.object({
   code: z.enum([
@@ -158,9 +173,15 @@ const attemptError = z.object({
     'HTTP_FAILED',
     'THREW',
     'RUNNER_LOST',
+    'CLAIM_EXPIRED',
+    'CLAIM_FAILED',
+    'UNCLAIMED',
     'NODE_LOST',
+    'NODE_CRASHED',
     'CANCELLED',
     'FENCED',
+    'POISON',
+    'EXPIRED',
     'EXECUTOR_UNKNOWN',
     'COMMAND_NOT_ALLOWED',
     'TASK_INVALID',
@@ -192,6 +213,7 @@ const record = z.object({
   attempts: z.array(attempt).max(ATTEMPTS_KEPT),
   uncounted: count.exactOptional(),
   redriven: z.object({ times: count, after: count, at: wallMs }).exactOptional(),
+  crashes: count.exactOptional(),
   result: json.exactOptional(),
   error: attemptError.exactOptional(),
   holders: z.array(nodeId).max(HOLDERS_MAX),

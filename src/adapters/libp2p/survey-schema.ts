@@ -39,7 +39,7 @@ const stats = z.object({
   busy: count,
   drainPerS: amount,
 })
-const vitals = z.object({ cpu: amount, cpuOwn: amount, memory: amount, rssBytes: amount })
+const vitals = z.object({ cpu: amount, memory: amount })
 const standing = z.object({
   owner: nodeId.exactOptional(),
   revision: count,

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CodedError, type Problem } from '../../base/errors.ts'
 import { inexactOf } from '../../base/exact-numbers.ts'
+import { GROUP_LIMIT_MAX } from '../../tasks/spec.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import { usage } from '../arguments.ts'
 import { clientOf, type DaemonClient } from '../client.ts'
@@ -21,6 +22,9 @@ const LOOK_MS = 10_000
 /** First and longest pause between two looks that came to nothing at once, in ms. */
 const POLL_MS = 50
 const POLL_MS_MAX = 1_000
+
+/** With a zone: a time without one means another moment on another machine. */
+const FULL_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/
 
 const WAIT_MS = 300_000
 const DAY_MS = 86_400_000
@@ -147,7 +151,25 @@ function fieldsOf(values: Values, problems: Problem[]): Fields {
   set('maxAttempts', wholeNumber(values, 'max-attempts', { min: 1, max: 1_000 }, problems))
   set('timeoutMs', wholeNumber(values, 'timeout-ms', { min: 1, max: 7 * DAY_MS }, problems))
   set('backoffMs', wholeNumber(values, 'backoff-ms', { min: 0, max: DAY_MS }, problems))
+  set('backoff', text(values, 'backoff'))
+  set('group', text(values, 'group'))
+  set('groupLimit', wholeNumber(values, 'group-limit', { min: 1, max: GROUP_LIMIT_MAX }, problems))
+  if (flag(values, 'concurrent')) set('concurrent', true)
+  set('placement', text(values, 'placement'))
+  set('runAt', timeOf(values, 'run-at', problems))
+  set('expiresAt', timeOf(values, 'expires-at', problems))
   return fields
+}
+
+/** Wall clock ms, of a number of them or of a full time. */
+function timeOf(values: Values, name: string, problems: Problem[]): number | undefined {
+  const given = text(values, name)
+  if (given === undefined) return undefined
+  const ms = /^\d{1,15}$/.test(given) ? Number(given) : FULL_TIME.test(given) ? Date.parse(given) : Number.NaN
+  if (!Number.isNaN(ms)) return ms
+  const expected = 'ms since 1970, or a full time such as 2026-11-22T08:00:00Z'
+  problems.push({ at: `--${name}`, expected, got: JSON.stringify(given) })
+  return undefined
 }
 
 function payloadOf(values: Values, problems: Problem[]): unknown {

@@ -46,6 +46,29 @@ export const WORK_COMMANDS: readonly Command[] = [
       'max-attempts': { type: 'string', value: 'N', help: 'Attempts before it becomes a dead letter.' },
       'timeout-ms': { type: 'string', value: 'MS', help: 'Time limit of one attempt.' },
       'backoff-ms': { type: 'string', value: 'MS', help: 'First pause before a retry.' },
+      backoff: {
+        type: 'string',
+        value: 'RULE',
+        help: 'How it grows: exponential (unless told), fixed, none.',
+      },
+      group: { type: 'string', value: 'NAME', help: 'Counted together with others of this group.' },
+      'group-limit': {
+        type: 'string',
+        value: 'N',
+        help: 'Start only while fewer of the group run; without --key in the whole cluster.',
+      },
+      concurrent: { type: 'boolean', help: 'Others of its key that say the same may run beside it.' },
+      placement: {
+        type: 'string',
+        value: 'RULE',
+        help: 'Without --key and --id: ring, round_robin, random, least_load, weighted.',
+      },
+      'run-at': { type: 'string', value: 'TIME', help: 'Not before: a full time, or ms since 1970.' },
+      'expires-at': {
+        type: 'string',
+        value: 'TIME',
+        help: 'A dead letter when it has not succeeded by then.',
+      },
       wait: {
         type: 'boolean',
         short: 'w',

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { type ExecCommand, executorsDefaults } from '../../adapters/executors/config.ts'
+import { type ExecCommand, executorsDefaults, OTHER_TYPES } from '../../adapters/executors/config.ts'
 import type { Option, OptionType } from '../option.ts'
-import { boolean, listOf, size, structure, text } from '../option-type.ts'
+import { boolean, distinctListOf, duration, listOf, size, structure, text, whole } from '../option-type.ts'
 import { strict } from '../shapes.ts'
 
 const COMMANDS_MAX = 256
@@ -34,6 +34,12 @@ const command = strict({
     .default({}),
   cwd: directory.schema.optional(),
 }).transform((found): ExecCommand => ({ ...found, cwd: found.cwd }) as ExecCommand)
+
+const claimType = text(
+  `a type of task (a letter, then up to 63 of A-Z a-z 0-9 . _ -) other than ${OTHER_TYPES.join(', ')}`,
+  value => /^[A-Za-z][A-Za-z0-9._-]{0,63}$/.test(value) && !OTHER_TYPES.some(type => type === value),
+  'type of task',
+)
 
 const commandsExpected = `a mapping of at most ${COMMANDS_MAX} names to {path, args, taskArgs, env, cwd}`
 const commands: OptionType = structure(
@@ -70,6 +76,30 @@ export function executorsOptions(): readonly Option[] {
       type: listOf(text('an http or https URL without user and password', isUrlPrefix, 'URL'), 256),
       default: defaults.http.allow,
       doc: 'Where `http` tasks may POST to: URL prefixes. Empty: no http tasks on this node.',
+    },
+    {
+      key: 'executors.claim.types',
+      type: distinctListOf(claimType, 64),
+      default: defaults.claim.types,
+      doc: 'Types of tasks that the application beside this node claims and carries out (`POST /v1/claims`). A task of such a type starts only while a client waits for it. The same on all nodes that are to run them.',
+    },
+    {
+      key: 'executors.claim.leaseMs',
+      type: duration(500, 600_000),
+      default: defaults.claim.leaseMs,
+      doc: 'A client that has not renewed its claim for this long has lost it: the attempt is lost and the task tried again. Shorter finds a dead client sooner and asks for more renewals.',
+    },
+    {
+      key: 'executors.claim.waitersMax',
+      type: whole(1, 10_000),
+      default: defaults.claim.waitersMax,
+      doc: 'Clients that may wait for tasks at one time; more are answered CLAIMS_FULL. Each holds a connection.',
+    },
+    {
+      key: 'executors.claim.claimsMax',
+      type: whole(1, 10_000),
+      default: defaults.claim.claimsMax,
+      doc: 'Tasks that clients of this node may hold or wait for at one time; more are answered CLAIMS_FULL. They do not count toward tasks.concurrency.',
     },
     {
       key: 'executors.builtin',

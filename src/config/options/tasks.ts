@@ -1,9 +1,24 @@
-import { tasksDefaults } from '../../tasks/config.ts'
+import { z } from 'zod'
+import { PLACEMENTS, tasksDefaults } from '../../tasks/config.ts'
 import type { Option } from '../option.ts'
-import { duration, size, whole } from '../option-type.ts'
+import { duration, oneOf, size, structure, whole } from '../option-type.ts'
 
 const DAY_MS = 86_400_000
 const KIB = 1024
+
+const LIMITS_MAX = 1_000
+const limitsExpected = `a mapping of at most ${LIMITS_MAX} names to whole numbers from 1 to 10000`
+const limit = z
+  .int({ error: limitsExpected })
+  .min(1, { error: limitsExpected })
+  .max(10_000, { error: limitsExpected })
+const limits = structure(
+  'mapping of limits',
+  limitsExpected,
+  z
+    .record(z.string().min(1).max(128), limit, { error: limitsExpected })
+    .refine(map => Object.keys(map).length <= LIMITS_MAX, { error: limitsExpected }),
+)
 
 /** @param cores number of CPU cores of this machine */
 export function tasksOptions(cores: number): readonly Option[] {
@@ -19,6 +34,21 @@ export function tasksOptions(cores: number): readonly Option[] {
       ...option('concurrency', whole(1, 10_000), 'Attempts that may run at one time on this node.'),
       defaultText: 'the number of CPU cores, at least 2',
     },
+    option(
+      'typeConcurrency',
+      limits,
+      'Of these, attempts of a type that may run at one time on this node, by type. A full type keeps no other waiting.',
+    ),
+    option(
+      'groupConcurrency',
+      limits,
+      'Attempts of a group that may run at one time, by group. Each node counts the tasks that it owns; see `groupLimit` of a task for a limit in the whole cluster.',
+    ),
+    option(
+      'placement',
+      oneOf(PLACEMENTS),
+      'How the node of a task without key and id is chosen when the task does not say; see Tasks.',
+    ),
     option(
       'durability',
       whole(1, 3),

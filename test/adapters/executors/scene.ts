@@ -5,7 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { ExecCommand, ExecutorsConfig } from '../../../src/adapters/executors/config.ts'
+import {
+  type ClaimConfig,
+  type ExecCommand,
+  type ExecutorsConfig,
+  executorsDefaults,
+} from '../../../src/adapters/executors/config.ts'
 import { createExecutors, type LocalExecutors } from '../../../src/adapters/executors/executors.ts'
 import { asNodeId, asTaskId } from '../../../src/base/ids.ts'
 import type { AttemptOrder, LogFields } from '../../../src/node/machine.ts'
@@ -26,6 +31,7 @@ export interface ConfigPatch {
   readonly outputBytesMax?: number
   readonly allow?: readonly string[]
   readonly builtin?: boolean
+  readonly claim?: Partial<ClaimConfig>
 }
 
 export const configOf = (patch: ConfigPatch = {}): ExecutorsConfig => ({
@@ -34,6 +40,7 @@ export const configOf = (patch: ConfigPatch = {}): ExecutorsConfig => ({
     outputBytesMax: patch.outputBytesMax ?? 64 * 1024,
   },
   http: { allow: patch.allow ?? [] },
+  claim: { ...executorsDefaults().claim, ...patch.claim },
   builtin: patch.builtin ?? true,
 })
 

@@ -198,6 +198,21 @@ test('a task is handed on with every default, and accepted with its record and p
   assert.equal(requests[1]?.kind === 'submit' && requests[1].spec.id, 't-new-1')
 })
 
+test('whoever makes the id of a task is told what for, and a placement that an id or key rules out is refused', async () => {
+  const wishes: unknown[] = []
+  const newTaskId = (wish: unknown): string => `made-${wishes.push(wish)}`
+  const { ask, requests } = await subject({ node: { newTaskId } })
+  await ask(post('/v1/tasks', { type: 'exec', placement: 'least_load' }))
+  assert.deepEqual(wishes, [{ type: 'exec', placement: 'least_load' }])
+  const [request] = requests
+  assert.ok(request?.kind === 'submit')
+  assert.deepEqual([request.spec.id, request.spec.key, request.spec.placement], ['made-1', 'made-1', 'least_load'])
+  const refused = await ask(post('/v1/tasks', { type: 'exec', placement: 'random', key: 'k' }))
+  isProblem(refused, 'TASK_INVALID')
+  assert.match(refused.body, /the node is chosen by giving it an id that it owns/)
+  assert.equal(requests.length, 1)
+})
+
 test('a task that was known already is 200, not 202', async () => {
   const { ask } = await subject({
     reply: async () => ({ ok: true, record: record(), existed: true, durableCopies: 1 }),

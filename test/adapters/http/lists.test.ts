@@ -196,7 +196,7 @@ test('an explanation is in the words of the owner, and names who did not answer'
   const copy = {
     ...standing,
     place: 'nowhere',
-    why: [{ code: 'copy', text: 'a copy' }],
+    why: [{ code: 'not-owner', text: 'a copy' }],
     next: 'its owner runs it',
   } as const
   const owner = asNodeId('node-2')
@@ -233,7 +233,7 @@ test('figures are summed over the nodes that answered', async () => {
     busy: 2,
     drainPerS: 1.25,
   }
-  const vitals = { cpu: 0.5, cpuOwn: 0.2, memory: 0.25, rssBytes: 100 }
+  const vitals = { cpu: 0.5, memory: 0.25 }
   const { ask } = await subject({
     survey: async () =>
       survey(

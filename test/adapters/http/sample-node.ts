@@ -1,4 +1,6 @@
 /** A node with fixed answers behind the real port, for tests of the face in front of it. */
+import { ClaimExecutor } from '../../../src/adapters/executors/claims/claim-executor.ts'
+import { type ClaimConfig, executorsDefaults } from '../../../src/adapters/executors/config.ts'
 import { type HttpConfig, httpDefaults } from '../../../src/adapters/http/config.ts'
 import type { FaceParts } from '../../../src/adapters/http/face.ts'
 import { asNodeId, asPeerId, asTaskId } from '../../../src/base/ids.ts'
@@ -54,6 +56,7 @@ const status: NodeStatus = {
     retried: 1,
     forwarded: 2,
     takingOver: false,
+    queue: { types: [{ name: 'echo', queued: 1, running: 1, limit: 4 }], groups: [], keys: 2 },
   },
 }
 
@@ -76,7 +79,7 @@ const member = (id: string, self: boolean): MemberView => ({
   linkFault: false,
   modesDiffer: false,
   ringChecksum: checksum,
-  load: { running: 1, queued: 0 },
+  load: { running: 1, queued: 0, slots: 4, cpu: 0.2, memory: 0.4, types: ['echo'] },
   claims: [],
   why: line,
 })
@@ -116,6 +119,8 @@ export function record(spec: Partial<TaskSpec> = {}): TaskRecord {
 
 export interface Sample {
   readonly parts: FaceParts
+  /** The real ones: a test plays the core behind them. */
+  readonly claims: ClaimExecutor
   readonly requests: TaskRequest[]
   readonly queries: TaskQuery[]
   readonly surveys: SurveyQuestion[]
@@ -133,6 +138,7 @@ export interface SampleOptions {
   readonly survey?: (question: SurveyQuestion) => Promise<SurveyReply>
   readonly node?: Partial<NodeFace>
   readonly events?: Partial<EventLimits>
+  readonly claim?: Partial<ClaimConfig>
 }
 
 /** A node that accepts every task, and knows those whose id begins with `t`. */
@@ -202,6 +208,7 @@ export function sample(options: SampleOptions = {}): Sample {
       ringChecksum: checksum,
       beliefs: [{ id: other, ringChecksum: undefined, agrees: undefined }],
       tasks: [record()],
+      waiting: [{ task: asTaskId('t2'), code: 'no-claimer', detail: 'none waits' }],
       history: {
         since: 1_790_000_000_000,
         owners: [
@@ -268,5 +275,6 @@ export function sample(options: SampleOptions = {}): Sample {
   const clock = { now: () => ({ mono: instantOf(0), wall: wallOf(1_790_000_000_000) }) }
   const logger = teeLogger(lines, events, clock)
   const config = { ...httpDefaults(), port: 0, ...options.config }
-  return { ...seen, parts: { config, node, logger, events, defaults: tasksDefaults(2) } }
+  const claims = new ClaimExecutor({ config: { ...executorsDefaults().claim, ...options.claim }, logger })
+  return { ...seen, claims, parts: { config, node, claims, logger, events, defaults: tasksDefaults(2) } }
 }

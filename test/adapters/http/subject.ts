@@ -15,7 +15,11 @@ import { type Sample, type SampleOptions, sample } from './sample-node.ts'
 const PROBLEM = 'application/problem+json'
 
 const apps: FastifyInstance[] = []
-after(() => Promise.all(apps.map(app => app.close())))
+const samples: Sample[] = []
+after(async () => {
+  await Promise.all(samples.map(({ claims }) => claims.stop()))
+  await Promise.all(apps.map(app => app.close()))
+})
 
 export type Answer = Awaited<ReturnType<FastifyInstance['inject']>>
 
@@ -30,6 +34,7 @@ export async function subject(
   const seen = sample(options)
   const app = await buildApp(seen.parts, limits)
   apps.push(app)
+  samples.push(seen)
   const local = { authority: '127.0.0.1:7373' }
   return {
     ...seen,

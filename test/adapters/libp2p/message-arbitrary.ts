@@ -45,24 +45,36 @@ const claim: fc.Arbitrary<Claim> = fc.record({
 })
 const claims = fc.array(claim, { maxLength: 5 })
 
-const specFields = {
-  id: taskId,
-  key: text,
-  type: fc.string({ maxLength: 20 }),
-  payload: jsonValues,
-  priority: fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const),
-  maxAttempts: count,
-  backoffMs: count,
-  backoffMsMax: count,
-  timeoutMs: count,
-}
 const dedupe = fc.record({ key: taskId, ttlMs: count })
-const spec: fc.Arbitrary<TaskSpec> = fc.oneof(
-  fc.record(specFields),
-  fc.record({ ...specFields, dedupe }),
+const spec: fc.Arbitrary<TaskSpec> = fc.record(
+  {
+    id: taskId,
+    key: text,
+    type: fc.string({ maxLength: 20 }),
+    payload: jsonValues,
+    priority: fc.constantFrom(0, 1, 2, 3),
+    maxAttempts: count,
+    backoffMs: count,
+    backoffMsMax: count,
+    timeoutMs: count,
+    backoff: fc.constantFrom('fixed', 'none'),
+    concurrent: fc.constant(true as const),
+    group: fc.string({ minLength: 1, maxLength: 20 }),
+    groupLimit: count,
+    runAt: wall,
+    expiresAt: wall,
+    placement: fc.constantFrom('random', 'least_load'),
+    dedupe,
+  },
+  {
+    requiredKeys: [
+      ...(['id', 'key', 'type', 'payload', 'priority', 'maxAttempts'] as const),
+      ...(['backoffMs', 'backoffMsMax', 'timeoutMs'] as const),
+    ],
+  },
 )
 const attemptError: fc.Arbitrary<AttemptError> = fc.record({
-  code: fc.constantFrom('EXIT_NONZERO', 'NODE_LOST', 'TASK_INVALID'),
+  code: fc.constantFrom('EXIT_NONZERO', 'NODE_CRASHED', 'POISON', 'EXPIRED'),
   message: text,
 })
 const attempt: fc.Arbitrary<Attempt> = fc.record(
@@ -170,7 +182,7 @@ const answer: fc.Arbitrary<SurveyAnswer> = fc.oneof(
     {
       kind: fc.constant('stats' as const),
       stats: workStats,
-      vitals: fc.record({ cpu: share, cpuOwn: share, memory: share, rssBytes: count }),
+      vitals: fc.record({ cpu: share, memory: share }),
     },
     { requiredKeys: ['kind', 'stats'] },
   ),
@@ -265,7 +277,17 @@ const anyGossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(
     leaving: fc.boolean(),
     ringChecksum: fc.string({ maxLength: 40 }),
     viewDigest: count,
-    load: fc.record({ running: count, queued: count }),
+    load: fc.record(
+      {
+        running: count,
+        queued: count,
+        slots: count,
+        cpu: fc.constantFrom(0, 0.25, 1),
+        memory: fc.constantFrom(0, 0.5, 1),
+        types: fc.array(fc.string({ maxLength: 20 }), { maxLength: 4 }),
+      },
+      { requiredKeys: ['running', 'queued'] },
+    ),
     heard: fc.array(fc.tuple(nodeId, fc.nat()), { maxLength: 8 }),
   }),
   fc.record({ type: fc.constant('claims' as const), claims }),

@@ -82,6 +82,7 @@ function statusOf(counts: Counts, nodes: number, index: number, twist: Twist): N
       retried: 0,
       forwarded: 0,
       takingOver: twist.takingOver ?? false,
+      queue: { types: [], groups: [], keys: 0 },
     },
   }
 }

@@ -39,6 +39,7 @@ const STATUS = {
     retried: 0,
     forwarded: 0,
     takingOver: false,
+    queue: { types: [], groups: [], keys: 0 },
   },
 }
 

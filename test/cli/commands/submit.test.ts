@@ -37,6 +37,29 @@ describe('submit', () => {
     assert.equal(daemon.requests[0]?.headers['content-type'], 'application/json')
   })
 
+  test('passes on what limits it, when it is to run and where, and refuses a time without a zone', async () => {
+    await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 202, body: accepted } })
+    const options = ['--group', 'g', '--group-limit', '2', '--concurrent', '--backoff', 'fixed']
+    const times = ['--run-at', '2026-11-22T08:00:00+01:00', '--expires-at', '1800000000000']
+    const asked = ['--placement', 'ring', '--url', daemon.url]
+    const { code } = await runHere(['submit', 'echo', ...options, ...times, ...asked])
+    assert.equal(code, 0)
+    assert.deepEqual(JSON.parse(daemon.requests[0]?.body ?? ''), {
+      type: 'echo',
+      group: 'g',
+      groupLimit: 2,
+      concurrent: true,
+      backoff: 'fixed',
+      placement: 'ring',
+      runAt: Date.UTC(2026, 10, 22, 7),
+      expiresAt: 1_800_000_000_000,
+    })
+    const wrong = await runHere(['submit', 'echo', '--run-at', '2026-11-22T08:00:00', '--url', daemon.url])
+    assert.notEqual(wrong.code, 0)
+    assert.match(wrong.err, /--run-at: expected ms since 1970, or a full time/)
+    assert.equal(daemon.requests.length, 1)
+  })
+
   test('tells copies that are on disk from those that are to come', async () => {
     const body = { ...accepted, durableCopies: 1 }
     await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 202, body } })

@@ -63,8 +63,6 @@ function vitalsOf(measured: readonly Vitals[]): Vitals {
   const total = (of: (vitals: Vitals) => number): number => measured.reduce((sum, each) => sum + of(each), 0)
   return {
     cpu: total(({ cpu }) => cpu) / measured.length,
-    cpuOwn: total(({ cpuOwn }) => cpuOwn),
     memory: total(({ memory }) => memory) / measured.length,
-    rssBytes: total(({ rssBytes }) => rssBytes),
   }
 }

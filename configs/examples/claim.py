@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Carries out tasks of the roundtable node beside it. Python 3.8 or newer, standard library only.
+
+    executors.claim.types of the node: [sleep]
+    python3 configs/examples/claim.py sleep
+    roundtable submit sleep --key any --payload '{"seconds": 2}'
+
+ROUNDTABLE_URL and ROUNDTABLE_TOKEN say where the node is and how to write to it. SIGTERM ends the program: the task in
+its hands is given back. Replace `handle`, and keep its promise: stop when `claim.stop` is set.
+"""
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+URL = os.environ.get("ROUNDTABLE_URL", "http://127.0.0.1:7373").rstrip("/")
+TOKEN = os.environ.get("ROUNDTABLE_TOKEN")
+WAIT_S = 20
+
+
+class Refused(Exception):
+    """The node said no; `code` is one of its error codes."""
+
+    def __init__(self, status, problem):
+        super().__init__(f"{problem.get('code')}: {problem.get('detail')}")
+        self.status = status
+        self.passes = status >= 500 or status in (408, 429)
+
+
+def post(path, body, timeout_s):
+    headers = {"content-type": "application/json"}
+    if TOKEN:
+        headers["authorization"] = f"Bearer {TOKEN}"
+    request = urllib.request.Request(URL + path, json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise Refused(error.code, json.load(error)) from None
+
+
+class Claim:
+    """One task in our hands. `stop` is set when we may not act for it any longer."""
+
+    def __init__(self, task):
+        self.task = task
+        self.stop = threading.Event()
+        self.progress = None
+        self.done = False
+        self.lost = False
+        self._own = {"attempt": task["attempt"], "token": task["token"]["value"]}
+        self._may_act_until(task)
+        self._renewing = threading.Thread(target=self._renew_all, daemon=True)
+        self._renewing.start()
+
+    def _may_act_until(self, answer):
+        # Two clocks, and the earlier counts: one may be set back, the other does not see how long we stood still.
+        self._until_wall = answer["actingUntilMs"] / 1000
+        self._until = time.monotonic() + answer["actingForMs"] / 1000
+
+    def left_s(self):
+        return min(self._until_wall - time.time(), self._until - time.monotonic())
+
+    def _renew_all(self):
+        wait_ms = self.task["leaseMs"] // 3
+        while not self.done and not self.stop.is_set():
+            if self.left_s() <= 0:
+                return self._lose("the time to act is over")
+            body = {**self._own, "waitMs": wait_ms}
+            if self.progress is not None:
+                body["progress"] = self.progress
+            try:
+                answer = self._say("renew", body)
+            except Refused as refused:
+                if not refused.passes:
+                    return self._lose(str(refused))
+                time.sleep(0.2)
+                continue
+            except OSError:
+                time.sleep(min(0.2, max(0.0, self.left_s())))
+                continue
+            if answer["state"] == "held":
+                self._may_act_until(answer)
+            elif answer["state"] == "cancelled":
+                self.stop.set()
+            else:
+                self._lose(answer.get("reason"))
+
+    def _lose(self, why):
+        if not self.done:
+            print(f"lost {self.task['task']}: {why}", file=sys.stderr, flush=True)
+        self.lost = True
+        self.stop.set()
+
+    def _say(self, what, body):
+        # A request that outlives the time to act would keep us from noticing that it is over.
+        return post(f"/v1/claims/{what}/{self.task['claim']}", body, max(0.05, self.left_s()))
+
+    def end(self, what, **said):
+        """Tells the node how it ended: `complete`, `fail` or `release`. Said again until it is heard, or too late."""
+        while not self.lost and self.left_s() > 0:
+            try:
+                self._say(what, {**self._own, **said})
+                break
+            except Refused as refused:
+                if not refused.passes:
+                    print(f"{self.task['task']}: {refused}", file=sys.stderr, flush=True)
+                    break
+                time.sleep(0.2)
+            except OSError:
+                time.sleep(0.2)
+        self.done = True
+
+
+def handle(task, claim):
+    """The work. Whatever it changes outside should carry the fencing token, or be safe to repeat."""
+    seconds = task["payload"].get("seconds", 0)
+    steps = max(1, round(seconds / 0.05))
+    for step in range(steps):
+        if claim.stop.wait(seconds / steps):
+            raise InterruptedError
+        claim.progress = {"fraction": (step + 1) / steps}
+    return {"slept": seconds, "attempt": task["attempt"], "token": task["token"]["value"]}
+
+
+def carry_out(task, ending):
+    claim = Claim(task)
+    ending.append(claim)
+    try:
+        result = handle(task, claim)
+    except InterruptedError:
+        claim.end("release")
+    except Exception as error:  # whatever the work throws is the end of the attempt, not of this program
+        claim.end("fail", message=f"{type(error).__name__}: {error}"[:4000])
+    else:
+        claim.end("complete", result=result)
+        print(f"done {task['task']}", flush=True)
+    ending.remove(claim)
+
+
+def main(types):
+    ending, over = [], threading.Event()
+
+    def end(*_):
+        over.set()
+        for claim in list(ending):
+            claim.stop.set()
+        if not ending:
+            sys.exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    query = {"types": types, "client": f"claim.py {os.getpid()}", "waitMs": WAIT_S * 1000}
+    while not over.is_set():
+        try:
+            claims = post("/v1/claims", query, WAIT_S + 10)["claims"]
+        except Refused as refused:
+            if not refused.passes:
+                sys.exit(str(refused))
+            time.sleep(1)
+            continue
+        except OSError as error:
+            print(f"{URL}: {error}", file=sys.stderr, flush=True)
+            time.sleep(1)
+            continue
+        for task in claims:
+            carry_out(task, ending)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("usage: claim.py TYPE...")
+    main(sys.argv[1:])

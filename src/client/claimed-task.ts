@@ -1,0 +1,170 @@
+/**
+ * One claim in the hands of its client: the handler runs, the claim is renewed beside it, and a watch stops the handler
+ * when the time to act is over, whether the node answers or not.
+ *
+ * That time is kept on two clocks, and the earlier counts: a span from the answer would be too long when this process
+ * stood still between answer and reading; the wall clock may have been set back meanwhile.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import { CodedError } from '../base/errors.ts'
+import type { Claim, ClaimStanding } from '../runtime/claims.ts'
+import type { Json } from '../tasks/task.ts'
+import { mayPass, type NodeApi } from './node-api.ts'
+
+/** Renewals wait for news this share of the lease; the node answers sooner when the time to act is shorter. */
+const SHARE_WAITED = 1 / 3
+/** Pause before a renewal, or the end, is said again, in ms. */
+const AGAIN_MS = 200
+
+export interface ClaimContext {
+  /** Aborts when the handler must stop: the task was cancelled, the time to act is over, or this program ends. */
+  readonly signal: AbortSignal
+  /** Tells the node how far it is, with the next renewal. Any JSON of at most 4 KiB. */
+  progress(value: Json): void
+}
+
+/** Returns the result of the task, any JSON; throws when the attempt failed (with `retryable: false` on it: for good). */
+export type ClaimHandler = (
+  task: Claim,
+  context: ClaimContext,
+) => Promise<Json | undefined> | Json | undefined
+
+type Ending =
+  | { readonly path: 'complete'; readonly result: Json }
+  | { readonly path: 'fail'; readonly message: string; readonly retryable: boolean }
+  | { readonly path: 'release' }
+
+export class ClaimedTask {
+  readonly #api: NodeApi
+  readonly #claim: Claim
+  readonly #onError: (error: CodedError) => void
+  readonly #stop = new AbortController()
+  readonly #done = new AbortController()
+  readonly #grace: AbortSignal
+  /** Nothing that is said of it counts any more. */
+  #lost = false
+  #progress: Json | undefined
+  #untilWallMs = 0
+  #untilMs = 0
+  #watch: NodeJS.Timeout | undefined
+
+  /** @param grace aborts when the program cannot wait for handlers any longer */
+  constructor(api: NodeApi, claim: Claim, grace: AbortSignal, onError: (error: CodedError) => void) {
+    this.#api = api
+    this.#claim = claim
+    this.#grace = grace
+    this.#onError = onError
+    this.#mayActUntil(claim)
+  }
+
+  /** Resolves when the handler has returned and the node was told, or cannot be. Never rejects. */
+  async run(handler: ClaimHandler): Promise<void> {
+    const leave = (): void => this.#stop.abort(new CodedError('CLAIM_ENDED', 'This program ends.'))
+    if (this.#grace.aborted) leave()
+    else this.#grace.addEventListener('abort', leave, { once: true })
+    const renewing = this.#renewAll()
+    const ending = await this.#handle(handler)
+    await this.#tell(ending)
+    this.#done.abort()
+    this.#grace.removeEventListener('abort', leave)
+    clearTimeout(this.#watch)
+    await renewing
+  }
+
+  async #handle(handler: ClaimHandler): Promise<Ending> {
+    const { signal } = this.#stop
+    const context = {
+      signal,
+      progress: (value: Json) => {
+        this.#progress = value
+      },
+    }
+    try {
+      const result = (await handler(this.#claim, context)) ?? null
+      return { path: 'complete', result }
+    } catch (error) {
+      if (signal.aborted) return { path: 'release' }
+      const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+      const retryable = !(
+        typeof error === 'object' &&
+        error !== null &&
+        Reflect.get(error, 'retryable') === false
+      )
+      return { path: 'fail', message: message.slice(0, 4_000) || 'failed', retryable }
+    }
+  }
+
+  /** Until the handler is done, or nothing is left to renew. */
+  async #renewAll(): Promise<void> {
+    const { claim, attempt, token, leaseMs } = this.#claim
+    const waitMs = Math.floor(leaseMs * SHARE_WAITED)
+    const path = `/v1/claims/renew/${encodeURIComponent(claim)}`
+    while (!this.#done.signal.aborted && !this.#stop.signal.aborted) {
+      const progress = this.#progress
+      const body = { attempt, token: token.value, waitMs, ...(progress !== undefined && { progress }) }
+      try {
+        this.#heard(await this.#api.post<ClaimStanding>(path, body, waitMs, this.#done.signal))
+      } catch (error) {
+        if (this.#done.signal.aborted) return
+        this.#failed(error)
+        // Whatever stops the handler ends the pause, and then this loop.
+        await pause(AGAIN_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  #heard(standing: ClaimStanding): void {
+    if (standing.state === 'held') this.#mayActUntil(standing)
+    else if (standing.state === 'cancelled') this.#stop.abort(ended('The task was cancelled.'))
+    else this.#lose(ended(`The claim is lost: ${standing.reason}.`))
+  }
+
+  /** What passes is tried again, while the claim lasts. */
+  #failed(error: unknown): void {
+    const coded =
+      error instanceof CodedError ? error : new CodedError('INTERNAL', String(error), { cause: error })
+    this.#onError(coded)
+    if (!mayPass(coded)) this.#lose(coded)
+  }
+
+  /** Said again while it may count; what came too late, or was refused, is told to `onError`. */
+  async #tell(ending: Ending): Promise<void> {
+    const { claim, attempt, token } = this.#claim
+    const { path, ...rest } = ending
+    const url = `/v1/claims/${path}/${encodeURIComponent(claim)}`
+    while (!this.#lost) {
+      try {
+        await this.#api.post(url, { attempt, token: token.value, ...rest }, 0)
+        return
+      } catch (error) {
+        this.#failed(error)
+        if (!this.#lost) await pause(AGAIN_MS)
+      }
+    }
+  }
+
+  #lose(reason: CodedError): void {
+    this.#lost = true
+    this.#stop.abort(reason)
+  }
+
+  #mayActUntil({ actingUntilMs = 0, actingForMs = 0 }: Partial<Claim>): void {
+    this.#untilWallMs = actingUntilMs
+    this.#untilMs = performance.now() + actingForMs
+    this.#look()
+  }
+
+  /** The one timer of the claim: looks at both clocks, and again as long as there is time left. */
+  #look(): void {
+    clearTimeout(this.#watch)
+    const leftMs = Math.min(this.#untilWallMs - Date.now(), this.#untilMs - performance.now())
+    if (leftMs <= 0) this.#lose(ended('The time to act is over: the node did not renew it in time.'))
+    else if (!this.#done.signal.aborted)
+      this.#watch = setTimeout(() => this.#look(), Math.min(leftMs, LOOK_MS))
+  }
+}
+
+/** The wall clock may be set while the timer runs: it is looked at so often, in ms. */
+const LOOK_MS = 250
+
+const ended = (detail: string): CodedError => new CodedError('CLAIM_ENDED', detail)

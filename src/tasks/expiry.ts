@@ -1,0 +1,120 @@
+/**
+ * Tasks that must not be started any more after a time (`expiresAt`).
+ *
+ * They are looked at when they are put where they wait, before they start, and when their time comes, wherever they wait
+ * then: behind a busy key, for a full type, or for an executor that nobody has. Only who may act for a key makes one of its
+ * tasks a dead letter; a node that may not asks again a second later. An attempt that runs then has its time cut to it.
+ */
+import type { TaskId } from '../base/ids.ts'
+import { after, type Instant, NEVER } from '../base/time.ts'
+import { expireTask, isOver } from './attempts.ts'
+import type { Counters } from './counts.ts'
+import type { Step } from './effects.ts'
+import { Heap, type Slotted } from './heap.ts'
+import { isSettled } from './merge.ts'
+import type { Records } from './records.ts'
+import { reportDead } from './reports.ts'
+import { leaveNow, type Right } from './right.ts'
+import type { Schedule } from './schedule.ts'
+import type { Entry, Table } from './table.ts'
+import type { Takeover } from './takeover.ts'
+import type { View } from './view.ts'
+
+/** Looked at in one step at most; about 5 ms of work. */
+const EXPIRED_MAX = 500
+/** A task that may not be acted for is looked at again after this, in ms. */
+const AGAIN_MS = 1_000
+
+export interface ExpiryParts {
+  readonly view: View
+  readonly table: Table
+  readonly schedule: Schedule
+  readonly records: Records
+  readonly takeover: Takeover
+  readonly right: Right
+  readonly counters: Counters
+}
+
+interface Watched extends Slotted {
+  readonly entry: Entry
+  readonly at: Instant
+}
+
+export class Expiry {
+  readonly #parts: ExpiryParts
+  readonly #watched = new Map<TaskId, Watched>()
+  readonly #heap = new Heap<Watched>((a, b) => a.at < b.at)
+
+  constructor(parts: ExpiryParts) {
+    this.#parts = parts
+  }
+
+  /** Tasks with a time that this node watches. */
+  get watching(): number {
+    return this.#watched.size
+  }
+
+  nextWake(): Instant {
+    return this.#heap.first()?.at ?? NEVER
+  }
+
+  /** Is its time over, and did that just end it? It waits nowhere; if its time is to come, it is watched from now on. */
+  takes(entry: Entry, step: Step): boolean {
+    const { spec, state } = entry.record
+    if (spec.expiresAt === undefined || isSettled(entry.record) || state === 'running') return false
+    const over = isOver(spec, step.now.wall)
+    if (over && this.#mayAct(entry, step)) {
+      this.#end(entry, step)
+      return true
+    }
+    this.#watch(entry, after(step.now.mono, over ? AGAIN_MS : spec.expiresAt - step.now.wall))
+    return false
+  }
+
+  /** Ends those whose time has come, as many as fit into one step. */
+  tick(step: Step): void {
+    const { table, view, schedule } = this.#parts
+    for (let looks = 0; looks < EXPIRED_MAX && this.nextWake() <= step.now.mono; looks++) {
+      const watched = this.#heap.first() as Watched
+      const { entry } = watched
+      this.#forget(watched)
+      if (table.get(entry.id) !== entry || entry.owner !== view.self || isSettled(entry.record)) continue
+      // What runs, here or elsewhere, or waits for a takeover is looked at when it is put somewhere again.
+      if (entry.place !== 'queued' && entry.place !== 'delayed') continue
+      const placed = entry.epoch === view.epoch
+      if (placed && isOver(entry.record.spec, step.now.wall) && this.#mayAct(entry, step)) {
+        schedule.clear(entry)
+        this.#end(entry, step)
+      } else this.#watch(entry, after(step.now.mono, AGAIN_MS))
+    }
+  }
+
+  /** Who does not know yet how far it got elsewhere may not end it. */
+  #mayAct({ key }: Entry, step: Step): boolean {
+    const { right, takeover } = this.#parts
+    return leaveNow(right, key, step.now.mono) !== undefined && !takeover.gates(key)
+  }
+
+  #end(entry: Entry, step: Step): void {
+    const { records, counters } = this.#parts
+    const holders = records.holders(entry.key)
+    records.change(entry, expireTask(entry.record, step.now.wall, holders), step)
+    counters.add('tasks_expired')
+    reportDead(entry, counters, step)
+    const watched = this.#watched.get(entry.id)
+    if (watched !== undefined) this.#forget(watched)
+  }
+
+  #watch(entry: Entry, at: Instant): void {
+    const known = this.#watched.get(entry.id)
+    if (known !== undefined) this.#forget(known)
+    const watched = { entry, at, slot: -1 }
+    this.#watched.set(entry.id, watched)
+    this.#heap.add(watched)
+  }
+
+  #forget(watched: Watched): void {
+    this.#heap.remove(watched)
+    this.#watched.delete(watched.entry.id)
+  }
+}

@@ -1,0 +1,112 @@
+/** Why an unfinished task does not run at this moment, as the node that is asked sees it. Reads only. */
+import type { NodeId } from '../base/ids.ts'
+import type { WallMs } from '../base/time.ts'
+import type { TasksConfig } from './config.ts'
+import type { Limits } from './limits.ts'
+import { isSettled } from './merge.ts'
+import type { Schedule } from './schedule.ts'
+import type { Entry } from './table.ts'
+import type { View } from './view.ts'
+
+export interface Waiting {
+  readonly code:
+    | 'not-owner'
+    | 'node-not-open'
+    | 'takeover'
+    | 'run-at'
+    | 'retry-pause'
+    | 'runs-elsewhere'
+    | 'no-leave'
+    | 'no-executor'
+    | 'key-order'
+    | 'key-busy'
+    | 'type-limit'
+    | 'group-limit'
+    | 'no-claimer'
+    | 'slots'
+  /** One sentence for people. */
+  readonly detail: string
+}
+
+export interface WaitingParts {
+  readonly view: View
+  readonly schedule: Schedule
+  readonly limits: Limits
+  readonly config: TasksConfig
+  readonly phase: () => 'closed' | 'open' | 'leaving'
+  readonly serving: (type: string) => readonly NodeId[]
+}
+
+/** Undefined: it runs here, or is settled. */
+export function whyWaiting(entry: Entry, parts: WaitingParts): Waiting | undefined {
+  const { view, schedule, phase } = parts
+  const { record, place, owner } = entry
+  if (isSettled(record) || place === 'here') return undefined
+  if (owner !== view.self) {
+    return said(
+      'not-owner',
+      owner === undefined ? 'no node owns its key now' : `${owner} owns its key: ask there`,
+    )
+  }
+  if (phase() !== 'open') return said('node-not-open', `this node starts nothing: it ${STILL[phase()]}`)
+  if (place === 'gated')
+    return said('takeover', 'its key is new here, and who held it before is still being asked')
+  if (place === 'elsewhere') {
+    return said(
+      'runs-elsewhere',
+      `an attempt that began before still runs on ${schedule.elsewhere.get(entry)}`,
+    )
+  }
+  if (place === 'delayed')
+    return record.state === 'scheduled' ? runAt(record.spec.runAt) : pause(record.notBefore)
+  return place === 'queued' ? whyQueued(entry, parts) : undefined
+}
+
+const STILL = { closed: 'is still joining', open: '', leaving: 'leaves the cluster' } as const
+
+const said = (code: Waiting['code'], detail: string): Waiting => ({ code, detail })
+
+const runAt = (at: WallMs | undefined): Waiting =>
+  said('run-at', `it is to start at ${at} (ms since 1970), no sooner`)
+
+const pause = (until: WallMs | undefined): Waiting =>
+  said(
+    'retry-pause',
+    `its last attempt failed, and the pause before the next ends at ${until} (ms since 1970)`,
+  )
+
+function whyQueued(entry: Entry, { schedule, limits, config, serving }: WaitingParts): Waiting {
+  const { key, demand } = entry
+  const { type, group = '', groupLimit } = demand
+  const obstacle = schedule.obstacle(entry)
+  switch (obstacle) {
+    case 'leave':
+      return said(
+        'no-leave',
+        'this node owns its key and waits for leave of a quorum of the voters to act for it',
+      )
+    case 'executor': {
+      const others = serving(type)
+      const who = others.length === 0 ? 'nor has any living node' : `these have one: ${others.join(', ')}`
+      return said('no-executor', `this node owns its key and has no executor of type ${type}; ${who}`)
+    }
+    case 'key-order':
+      return said('key-order', `another task of key ${JSON.stringify(key)} comes first, by priority or age`)
+    case 'key-busy':
+      return said('key-busy', `another task of key ${JSON.stringify(key)} runs`)
+    case 'group-limit': {
+      const max = Math.min(limits.ofGroup(group), groupLimit ?? Number.POSITIVE_INFINITY)
+      return said('group-limit', `${max} of group ${group} may run at one time, and do`)
+    }
+    case 'type-limit':
+      return said('type-limit', `${limits.ofType(type)} of type ${type} may run here at one time, and do`)
+    case 'claim':
+      return said('no-claimer', `no client waits at this node, its owner, for tasks of type ${type}`)
+    case 'slot': {
+      const used = `${schedule.occupied} of ${config.concurrency} slots of this node are in use`
+      return said('slots', `${used}, and its turn comes`)
+    }
+    default:
+      return obstacle satisfies never
+  }
+}

@@ -1,0 +1,417 @@
+/** The book of claims, called by hand on a clock of its own. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import {
+  type BookEffect,
+  type BookLimits,
+  ClaimBook,
+  type Held,
+  HOLD_MS,
+  nameOf,
+  RIGHT_LEAD_MS,
+} from '../../../../src/adapters/executors/claims/book.ts'
+import { ENDED_MAX } from '../../../../src/adapters/executors/claims/ended-claims.ts'
+import { asTaskId } from '../../../../src/base/ids.ts'
+import { type Instant, instantOf, NEVER, type Now, wallOf } from '../../../../src/base/time.ts'
+import type { AttemptOrder } from '../../../../src/node/machine.ts'
+import type { ClaimName } from '../../../../src/runtime/claims.ts'
+import { orderOf } from '../scene.ts'
+
+const LEASE_MS = 10_000
+
+type Kind<K extends BookEffect['kind']> = Extract<BookEffect, { kind: K }>
+
+class Scene {
+  readonly book: ClaimBook
+  readonly effects: BookEffect[] = []
+  now = 0
+  #ids = 0
+
+  constructor(limits: Partial<BookLimits> = {}) {
+    const all = { leaseMs: LEASE_MS, waitersMax: 10, claimsMax: 20, ...limits }
+    this.book = new ClaimBook(all, () => `claim-${++this.#ids}`)
+  }
+
+  get at(): Now {
+    return { mono: instantOf(this.now), wall: wallOf(1_700_000_000_000 + this.now) }
+  }
+
+  wait(types: readonly string[] = ['x'], max = 1, waitMs = 30_000, client = 'worker'): number {
+    const until = instantOf(this.now + waitMs)
+    const { number, effects } = this.book.wait({ types, max, until, client }, this.at)
+    this.effects.push(...effects)
+    return number
+  }
+
+  order(task: string, some: Partial<AttemptOrder> = {}, until: Instant = NEVER): string {
+    const order = orderOf('x', null, { task: asTaskId(task), timeoutMs: 60_000, ...some })
+    this.book.ordered(order, until, this.at)
+    this.do(this.book.flush(this.at))
+    return nameOf(order)
+  }
+
+  do(effects: readonly BookEffect[]): void {
+    this.effects.push(...effects)
+  }
+
+  /** Time goes by, with a look whenever the book wants one. */
+  pass(ms: number): void {
+    for (const end = this.now + ms; this.now < end; ) {
+      this.now = Math.min(end, Math.max(this.now, this.book.nextWake))
+      this.do(this.book.tick(this.at))
+    }
+  }
+
+  of<K extends BookEffect['kind']>(kind: K): Kind<K>[] {
+    return this.effects.filter((effect): effect is Kind<K> => effect.kind === kind)
+  }
+
+  get handed(): readonly Held[] {
+    return this.of('hand').flatMap(({ claims }) => claims)
+  }
+
+  /** Code of the outcome of each attempt that ended; `ok` for a success. */
+  get ends(): readonly (readonly [string, string])[] {
+    return this.of('end').map(({ attempt, outcome }) => [attempt, outcome.ok ? 'ok' : outcome.error.code])
+  }
+
+  finish(name: ClaimName, ending: Parameters<ClaimBook['finish']>[1]): string {
+    const { verdict, effects } = this.book.finish(name, ending, this.at)
+    this.do(effects)
+    return verdict.kind === 'ended' ? `ended:${verdict.how}` : verdict.kind
+  }
+
+  renew(name: ClaimName, progress?: number): string {
+    const { verdict, effects } = this.book.renew(name, progress, this.at)
+    this.do(effects)
+    return verdict.kind === 'ended' ? `ended:${verdict.how}` : verdict.kind
+  }
+}
+
+const nameOfClaim = ({ id, order }: Held): ClaimName => ({
+  claim: id,
+  attempt: order.attempt,
+  token: order.token.value,
+})
+
+/** A client that holds one task. */
+function held(scene: Scene, task = 'a', some: Partial<AttemptOrder> = {}, until: Instant = NEVER): Held {
+  const offer = scene.wait()
+  scene.order(task, { offer, ...some }, until)
+  const claim = scene.handed.at(-1)
+  assert.ok(claim)
+  return claim
+}
+
+const done = { kind: 'complete', result: 1 } as const
+
+test('a client that waits is offered to the core, and gets the task that was begun for it', () => {
+  const scene = new Scene()
+  const number = scene.wait(['x', 'y'], 3)
+  assert.deepEqual(scene.effects, [{ kind: 'offer', offer: number, types: ['x', 'y'], places: 3 }])
+  scene.order('a', { offer: number })
+  assert.deepEqual(scene.of('withdraw'), [{ kind: 'withdraw', offer: number }])
+  assert.deepEqual(
+    scene.handed.map(({ order, client }) => [order.task, client]),
+    [['a', 'worker']],
+  )
+  assert.equal(scene.book.waiting, 0)
+})
+
+test('several tasks of one turn come in one answer, and no more than were asked for', () => {
+  const scene = new Scene()
+  const offer = scene.wait(['x'], 2)
+  for (const task of ['a', 'b', 'c']) {
+    scene.book.ordered(orderOf('x', null, { task: asTaskId(task), offer }), NEVER, scene.at)
+  }
+  scene.do(scene.book.flush(scene.at))
+  assert.deepEqual(
+    scene.of('hand').map(({ claims }) => claims.map(({ order }) => order.task)),
+    [['a', 'b']],
+  )
+  assert.equal(scene.book.unclaimed, 1)
+})
+
+test('who waits in vain is answered with nothing when its time is over', () => {
+  const scene = new Scene()
+  const number = scene.wait(['x'], 1, 500)
+  scene.pass(499)
+  assert.deepEqual(scene.of('hand'), [])
+  scene.pass(1)
+  assert.deepEqual(scene.of('hand'), [{ kind: 'hand', waiter: number, claims: [] }])
+  assert.deepEqual(scene.of('withdraw'), [{ kind: 'withdraw', offer: number }])
+})
+
+test('a task whose client went away goes to another one that waits, or to the next that comes', () => {
+  const scene = new Scene()
+  const gone = scene.wait()
+  scene.do(scene.book.gone(gone, scene.at))
+  scene.order('a', { offer: gone })
+  assert.equal(scene.handed.length, 0)
+  scene.pass(HOLD_MS / 2)
+  scene.wait(['y'])
+  assert.equal(scene.handed.length, 0)
+  scene.wait()
+  assert.equal(scene.handed[0]?.order.task, 'a')
+  scene.wait(['x'], 1, 30_000, 'other')
+  scene.order('b', { offer: gone })
+  assert.equal(scene.handed[1]?.client, 'other')
+})
+
+test('a task that nobody takes is given back after a moment', () => {
+  const scene = new Scene()
+  const attempt = scene.order('a', { offer: 77 })
+  scene.pass(HOLD_MS - 1)
+  assert.deepEqual(scene.ends, [])
+  scene.pass(1)
+  assert.deepEqual(scene.ends, [[attempt, 'UNCLAIMED']])
+  assert.equal(scene.book.nextWake, NEVER)
+})
+
+test('an answer that did not get out leaves the task to others, and its claim is unknown', () => {
+  const scene = new Scene()
+  const claim = held(scene)
+  scene.do(scene.book.undelivered([claim.id, 'never-was'], scene.at))
+  assert.equal(scene.renew(nameOfClaim(claim)), 'unknown')
+  scene.wait(['x'], 1, 30_000, 'other')
+  assert.deepEqual(
+    scene.handed.map(({ id, client }) => [id, client]),
+    [
+      ['claim-1', 'worker'],
+      ['claim-2', 'other'],
+    ],
+  )
+})
+
+test('a claim lives as long as it is renewed, and its attempt is lost when it is not', () => {
+  const scene = new Scene()
+  const claim = held(scene)
+  for (let i = 0; i < 5; i++) {
+    scene.pass(LEASE_MS - 1)
+    assert.equal(scene.renew(nameOfClaim(claim), i), 'held')
+  }
+  assert.equal(scene.book.held.get(claim.id)?.progress, 4)
+  assert.deepEqual(scene.ends, [])
+  scene.pass(LEASE_MS)
+  assert.deepEqual(scene.ends, [['1 a', 'CLAIM_EXPIRED']])
+  assert.equal(scene.of('expired')[0]?.claim.id, claim.id)
+  assert.equal(scene.renew(nameOfClaim(claim)), 'ended:expired')
+  assert.equal(scene.finish(nameOfClaim(claim), done), 'ended:expired')
+  assert.equal(scene.ends.length, 1)
+})
+
+test('a word that comes after the lease has run out is too late, though nobody looked at the clock meanwhile', () => {
+  for (const word of ['renew', 'finish'] as const) {
+    const scene = new Scene()
+    const claim = held(scene)
+    scene.now += LEASE_MS
+    const verdict =
+      word === 'renew' ? scene.renew(nameOfClaim(claim)) : scene.finish(nameOfClaim(claim), done)
+    assert.equal(verdict, 'ended:expired')
+    assert.deepEqual(scene.ends, [['1 a', 'CLAIM_EXPIRED']])
+  }
+})
+
+test('the time limit of the attempt holds however often it is renewed', () => {
+  const scene = new Scene()
+  const claim = held(scene, 'a', { timeoutMs: 15_000 })
+  scene.pass(9_000)
+  scene.renew(nameOfClaim(claim))
+  assert.equal(scene.book.actingUntil(claim), 15_000)
+  scene.pass(6_000)
+  assert.deepEqual(scene.ends, [['1 a', 'TIMEOUT']])
+})
+
+test('a claim ends with the right to act, moves with it, and is fenced', () => {
+  const scene = new Scene()
+  const claim = held(scene, 'a', {}, instantOf(2_000))
+  assert.equal(scene.book.actingUntil(claim), 2_000 - RIGHT_LEAD_MS)
+  scene.book.extend('1 a', instantOf(4_000))
+  scene.book.extend('1 a', instantOf(3_000))
+  scene.book.extend('1 unknown', instantOf(9_000))
+  scene.pass(4_000 - RIGHT_LEAD_MS - 1)
+  assert.deepEqual(scene.ends, [])
+  scene.pass(1)
+  assert.deepEqual(scene.ends, [['1 a', 'FENCED']])
+  assert.deepEqual(scene.of('news'), [{ kind: 'news', claim: claim.id }])
+  assert.equal(scene.finish(nameOfClaim(claim), done), 'ended:fenced')
+})
+
+test('a cancelled claim is told of, waits for its client, and ends when that confirms', () => {
+  const scene = new Scene()
+  const claim = held(scene)
+  scene.do(scene.book.abort('1 a'))
+  scene.do(scene.book.abort('1 a'))
+  assert.deepEqual(scene.of('news'), [{ kind: 'news', claim: claim.id }])
+  assert.deepEqual(scene.ends, [])
+  assert.equal(scene.renew(nameOfClaim(claim)), 'cancelled')
+  assert.equal(scene.finish(nameOfClaim(claim), { kind: 'release' }), 'cancelled')
+  assert.deepEqual(scene.ends, [['1 a', 'CANCELLED']])
+})
+
+test('a cancelled claim whose client says nothing ends with its lease, which is not renewed any more', () => {
+  const scene = new Scene()
+  const claim = held(scene)
+  scene.do(scene.book.abort('1 a'))
+  scene.pass(LEASE_MS - 1)
+  scene.renew(nameOfClaim(claim))
+  scene.pass(1)
+  assert.deepEqual(scene.ends, [['1 a', 'CANCELLED']])
+})
+
+test('a success that comes after the cancellation is told: the core decides what it is worth', () => {
+  const scene = new Scene()
+  const claim = held(scene)
+  scene.do(scene.book.abort('1 a'))
+  scene.finish(nameOfClaim(claim), done)
+  assert.deepEqual(scene.ends, [['1 a', 'ok']])
+})
+
+test('an attempt that is aborted before anybody has it ends at once', () => {
+  const scene = new Scene()
+  scene.order('a', { offer: 9 })
+  scene.do(scene.book.abort('1 a'))
+  scene.do(scene.book.abort('1 a'))
+  assert.deepEqual(scene.ends, [['1 a', 'CANCELLED']])
+  const offer = scene.wait()
+  scene.book.ordered(orderOf('x', null, { task: asTaskId('b'), offer }), NEVER, scene.at)
+  scene.do(scene.book.abort('1 b'))
+  scene.do(scene.book.flush(scene.at))
+  assert.deepEqual(scene.ends.at(-1), ['1 b', 'CANCELLED'])
+  assert.equal(scene.handed.length, 0)
+})
+
+test('a word of another attempt or token is refused, and the claim goes on', () => {
+  const scene = new Scene()
+  const claim = held(scene, 'a', { attempt: 2, token: { value: '70', safe: true } })
+  const name = nameOfClaim(claim)
+  for (const wrong of [
+    { ...name, attempt: 1 },
+    { ...name, token: '69' },
+  ]) {
+    assert.equal(scene.finish(wrong, done), 'stale')
+    assert.equal(scene.renew(wrong), 'stale')
+  }
+  assert.deepEqual(scene.ends, [])
+  assert.equal(scene.finish(name, done), 'held')
+  assert.equal(scene.finish({ ...name, token: '69' }, done), 'stale')
+  assert.equal(scene.finish({ ...name, claim: 'claim-99' }, done), 'unknown')
+})
+
+test('what was said once may be said again, and something else may not', () => {
+  const scene = new Scene()
+  const claim = held(scene)
+  assert.equal(scene.finish(nameOfClaim(claim), done), 'held')
+  assert.equal(scene.finish(nameOfClaim(claim), done), 'ended:complete')
+  assert.deepEqual(scene.ends, [['1 a', 'ok']])
+  const fail = { kind: 'fail', message: 'no', retryable: false } as const
+  const other = held(scene, 'b')
+  scene.finish(nameOfClaim(other), fail)
+  assert.equal(scene.finish(nameOfClaim(other), fail), 'ended:fail')
+  const { outcome } = scene.of('end').at(-1) ?? {}
+  assert.deepEqual(outcome, { ok: false, retryable: false, error: { code: 'CLAIM_FAILED', message: 'no' } })
+})
+
+test('only so many clients may wait, and only so many tasks be held or waited for', () => {
+  const scene = new Scene({ waitersMax: 2, claimsMax: 5 })
+  scene.wait(['x'], 2)
+  assert.equal(scene.book.full(), undefined)
+  scene.wait(['x'], 100)
+  assert.deepEqual(
+    scene.of('offer').map(({ places }) => places),
+    [2, 3],
+  )
+  assert.equal(scene.book.full(), 'waiters')
+  for (const task of ['a', 'b']) scene.order(task, { offer: 1 })
+  assert.equal(scene.handed.length, 2)
+  scene.do(scene.book.dismiss(scene.at))
+  assert.equal(scene.book.full(), undefined)
+  scene.wait(['x'], 100)
+  assert.equal(scene.of('offer').at(-1)?.places, 3)
+  assert.equal(scene.book.full(), 'claims')
+})
+
+test('at its close everybody is answered and everything ended', () => {
+  const scene = new Scene()
+  const claim = held(scene)
+  scene.order('b', { offer: 99 })
+  const waiter = scene.wait(['y'])
+  scene.do(scene.book.close(scene.at))
+  assert.deepEqual(scene.ends, [
+    ['1 a', 'CANCELLED'],
+    ['1 b', 'CANCELLED'],
+  ])
+  assert.deepEqual(scene.of('hand').at(-1), { kind: 'hand', waiter, claims: [] })
+  assert.equal(scene.renew(nameOfClaim(claim)), 'ended:stopped')
+})
+
+test('of claims that ended long ago nobody knows, and memory stays bounded', () => {
+  const scene = new Scene()
+  const first = held(scene, 'first')
+  scene.finish(nameOfClaim(first), done)
+  for (let i = 0; i < ENDED_MAX; i++) {
+    scene.effects.length = 0
+    scene.finish(nameOfClaim(held(scene, `task-${i}`)), done)
+  }
+  assert.equal(scene.finish(nameOfClaim(first), done), 'unknown')
+  assert.equal(scene.book.ended.counts.get('complete'), ENDED_MAX + 1)
+})
+
+const steps = fc.array(
+  fc.record({
+    kind: fc.constantFrom(
+      'wait',
+      'gone',
+      'order',
+      'abort',
+      'renew',
+      'finish',
+      'undelivered',
+      'extend',
+      'pass',
+    ),
+    pick: fc.nat(30),
+    ms: fc.integer({ min: 1, max: 12_000 }),
+  }),
+  { maxLength: 80 },
+)
+
+test('whatever happens, every attempt ends once, every client is answered once, and nothing is left over', () => {
+  fc.assert(
+    fc.property(steps, script => {
+      const scene = new Scene()
+      let tasks = 0
+      const waiters: number[] = []
+      const some = <T>(list: readonly T[], pick: number): T | undefined =>
+        list[pick % Math.max(1, list.length)]
+      for (const { kind, pick, ms } of script) {
+        const claim = some(scene.handed, pick)
+        if (kind === 'wait' && scene.book.full() === undefined)
+          waiters.push(scene.wait(['x'], 1 + (pick % 3), ms))
+        else if (kind === 'gone') scene.do(scene.book.gone(some(waiters, pick) ?? 0, scene.at))
+        else if (kind === 'order') {
+          const until = pick % 2 === 0 ? NEVER : instantOf(scene.now + ms)
+          scene.order(`t${tasks++}`, { offer: some(waiters, pick) ?? 0, timeoutMs: ms * 3 }, until)
+        } else if (kind === 'abort') scene.do(scene.book.abort(`1 t${pick}`))
+        else if (kind === 'extend') scene.book.extend(`1 t${pick}`, instantOf(scene.now + ms))
+        else if (kind === 'pass') scene.pass(ms)
+        else if (claim !== undefined && kind === 'renew') scene.renew(nameOfClaim(claim))
+        else if (claim !== undefined && kind === 'finish') scene.finish(nameOfClaim(claim), done)
+        else if (claim !== undefined && kind === 'undelivered')
+          scene.do(scene.book.undelivered([claim.id], scene.at))
+      }
+      scene.pass(200_000)
+      const ended = scene.ends.map(([attempt]) => attempt)
+      assert.deepEqual([ended.length, new Set(ended).size], [tasks, tasks])
+      const answered = scene.of('hand').map(({ waiter }) => waiter)
+      assert.equal(new Set(answered).size, answered.length)
+      assert.deepEqual([scene.book.waiting, scene.book.held.size, scene.book.unclaimed], [0, 0, 0])
+      const offered = scene.of('offer').map(({ offer }) => offer)
+      const withdrawn = scene.of('withdraw').map(({ offer }) => offer)
+      assert.deepEqual(new Set(withdrawn), new Set(offered))
+      assert.equal(scene.book.nextWake, NEVER)
+    }),
+    { numRuns: 300 },
+  )
+})

@@ -1,0 +1,327 @@
+/** Applications beside real daemons carry out their tasks: the client of this package, and the examples that are shipped. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { ROUTES } from '../../src/adapters/http/routes.ts'
+import { type ClaimHandler, type ClaimOptions, claimTasks } from '../../src/client/claim-tasks.ts'
+import type { ClaimsView } from '../../src/runtime/claims.ts'
+import type { TaskRecord } from '../../src/tasks/task.ts'
+import { Daemon } from '../daemon/subject.ts'
+
+const timeout = { timeout: 120_000 }
+const EXAMPLES = fileURLToPath(new URL('../../configs/examples/', import.meta.url))
+
+let scratch = ''
+let daemons: Daemon[] = []
+let programs: ChildProcess[] = []
+let clients: { readonly stop: AbortController; readonly ended: Promise<void> }[] = []
+
+beforeEach(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'roundtable-claims-'))
+})
+
+afterEach(async () => {
+  for (const { stop } of clients) stop.abort()
+  await Promise.all(clients.map(({ ended }) => ended))
+  await Promise.all(programs.map(killed))
+  await Promise.all(daemons.map(daemon => daemon.kill()))
+  daemons = []
+  programs = []
+  clients = []
+  await rm(scratch, { recursive: true, force: true })
+})
+
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
+
+/** A node whose clients carry out tasks of the types `work` and `other`. */
+async function start(
+  nodeId: string,
+  more: { readonly seeds?: readonly string[]; readonly leaseMs?: number } = {},
+) {
+  const free = { host: '127.0.0.1', port: 0 }
+  const { seeds = [], leaseMs = 5_000 } = more
+  const executors = { claim: { types: ['work', 'other'], leaseMs } }
+  const tasks = { backoffMs: 50 }
+  const config = { nodeId, seeds, executors, tasks, cluster: 'claims', transport: free, http: free }
+  const file = join(scratch, `${nodeId}.json`)
+  await writeFile(file, JSON.stringify({ ...config, dataDir: join(scratch, nodeId) }))
+  const daemon = new Daemon(file)
+  daemons.push(daemon)
+  await daemon.said('ready')
+  return daemon
+}
+
+/** Two nodes that know each other. */
+async function pair(): Promise<readonly [Daemon, Daemon]> {
+  const a = await start('a')
+  const [address] = (await a.said('listening'))['addresses'] as readonly string[]
+  const b = await start('b', { seeds: [String(address)] })
+  await until('both own keys', async () => (await get<{ members: object[] }>(a, 'ring')).members.length === 2)
+  return [a, b]
+}
+
+async function get<T>(daemon: Daemon, path: string): Promise<T> {
+  return (await (await fetch(`${await daemon.url()}/v1/${path}`)).json()) as T
+}
+
+async function post<T>(daemon: Daemon, path: string, body: object): Promise<T> {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+  const answer = await fetch(`${await daemon.url()}/v1/${path}`, init)
+  const text = await answer.text()
+  assert.ok(answer.ok, text)
+  return JSON.parse(text) as T
+}
+
+async function until(claim: string, holds: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 60_000
+  while (!(await holds())) {
+    assert.ok(performance.now() < end, `waited in vain until ${claim}`)
+    await pause(25)
+  }
+}
+
+const task = (daemon: Daemon, id: string) => get<TaskRecord>(daemon, `tasks/${id}`)
+
+async function settled(daemon: Daemon, id: string, state = 'succeeded'): Promise<TaskRecord> {
+  await until(`${id} is ${state}`, async () => (await task(daemon, id)).state === state)
+  return await task(daemon, id)
+}
+
+async function held(daemon: Daemon): Promise<ClaimsView['claims'][number]> {
+  await until('a task is claimed', async () => (await get<ClaimsView>(daemon, 'claims')).held === 1)
+  const [claim] = (await get<ClaimsView>(daemon, 'claims')).claims
+  assert.ok(claim)
+  return claim
+}
+
+async function client(daemon: Daemon, handler: ClaimHandler, options: Partial<ClaimOptions> = {}) {
+  const stop = new AbortController()
+  const url = await daemon.url()
+  const ended = claimTasks({ url, types: ['work'], waitMs: 2_000, signal: stop.signal, ...options }, handler)
+  const one = { stop, ended }
+  clients.push(one)
+  return one
+}
+
+async function program(daemon: Daemon, command: string, ...args: readonly string[]) {
+  const path = `${dirname(process.execPath)}:${process.env['PATH']}`
+  const env = { ...process.env, PATH: path, ROUNDTABLE_URL: await daemon.url() }
+  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  programs.push(child)
+  const said = { text: '' }
+  child.stdout.on('data', chunk => {
+    said.text += chunk
+  })
+  return { child, said }
+}
+
+/** Runs until it is told to stop. */
+const endless: ClaimHandler = async (_, { signal }) => {
+  await once(signal, 'abort')
+  throw signal.reason
+}
+
+async function ownKey(daemon: Daemon, owner: string): Promise<string> {
+  for (let i = 0; ; i++)
+    if ((await get<{ owner: string }>(daemon, `owner/key-${i}`)).owner === owner) return `key-${i}`
+}
+
+test('a task waits until a client claims it, and explain says so', timeout, async () => {
+  const node = await start('a')
+  await post(node, 'tasks', { id: 'one', key: 'k', type: 'work', payload: { n: 6 } })
+  const { waiting } = await get<{ waiting: { task: string; code: string }[] }>(node, 'explain/k')
+  assert.deepEqual(
+    waiting.map(each => [each.task, each.code]),
+    [['one', 'no-claimer']],
+  )
+  await client(node, (claim, { progress }) => {
+    progress({ fraction: 0.5 })
+    return { twice: 2 * (claim.payload as { n: number }).n, token: claim.token.value }
+  })
+  const { result, attempts } = await settled(node, 'one')
+  assert.deepEqual(result, { twice: 12, token: attempts[0]?.token })
+  assert.deepEqual((await get<{ waiting: unknown[] }>(node, 'explain/k')).waiting, [])
+})
+
+test('as many run at a time as the client wants, whatever tasks.concurrency says', timeout, async () => {
+  const node = await start('a')
+  let running = 0
+  let most = 0
+  const all = Promise.withResolvers<void>()
+  await client(
+    node,
+    async () => {
+      most = Math.max(most, ++running)
+      if (running === 20) all.resolve()
+      await all.promise
+      running--
+      return null
+    },
+    { concurrency: 20 },
+  )
+  for (let i = 0; i < 40; i++) await post(node, 'tasks', { id: `t${i}`, type: 'work' })
+  for (let i = 0; i < 40; i++) await settled(node, `t${i}`)
+  assert.equal(most, 20)
+})
+
+test('a handler that throws fails the attempt, for good if it says so', timeout, async () => {
+  const node = await start('a')
+  await client(node, ({ attempt, task: id }) => {
+    if (id === 'never') throw Object.assign(new Error('bad payload'), { retryable: false })
+    if (attempt < 3) throw new Error('not yet')
+    return attempt
+  })
+  for (const id of ['third', 'never']) await post(node, 'tasks', { id, type: 'work' })
+  assert.equal((await settled(node, 'third')).result, 3)
+  const dead = await settled(node, 'never', 'dead')
+  assert.deepEqual([dead.attempts.length, dead.error?.message], [1, 'Error: bad payload'])
+})
+
+test('a client that ends gives its task back, and another carries it out', timeout, async () => {
+  const node = await start('a')
+  const first = await client(node, endless, { graceMs: 0 })
+  await post(node, 'tasks', { id: 'moved', type: 'work' })
+  await held(node)
+  first.stop.abort()
+  await first.ended
+  await client(node, () => 'done')
+  const { attempts } = await settled(node, 'moved')
+  assert.deepEqual(
+    attempts.map(({ outcome }) => outcome),
+    ['cancelled', 'succeeded'],
+  )
+})
+
+test('kill -9 of a client: its lease runs out, and the task is tried again', timeout, async () => {
+  const node = await start('a', { leaseMs: 1_000 })
+  const { child } = await program(node, 'python3', join(EXAMPLES, 'claim.py'), 'work')
+  await post(node, 'tasks', { id: 'killed', type: 'work', payload: { seconds: 600 } })
+  await held(node)
+  await killed(child)
+  const from = performance.now()
+  await client(node, () => 'done')
+  const { attempts } = await settled(node, 'killed')
+  assert.deepEqual(
+    attempts.map(({ outcome, error }) => [outcome, error?.code]),
+    [
+      ['lost', 'CLAIM_EXPIRED'],
+      ['succeeded', undefined],
+    ],
+  )
+  assert.ok(performance.now() - from < 10_000)
+})
+
+test('a node that leaves stops its clients, and the task goes on elsewhere', timeout, async () => {
+  const [a, b] = await pair()
+  const stopped = Promise.withResolvers<number>()
+  await client(a, async (claim, context) => {
+    context.signal.addEventListener('abort', () => stopped.resolve(performance.now()))
+    return await endless(claim, context)
+  })
+  const key = await ownKey(b, 'a')
+  await post(b, 'tasks', { id: 'moves', key, type: 'work' })
+  await held(a)
+  await client(b, () => 'done')
+  const from = performance.now()
+  await post(a, 'leave', { deadlineMs: 3_000 })
+  assert.ok((await stopped.promise) - from < 3_000)
+  assert.deepEqual(await a.exited, [0, null])
+  const { attempts } = await settled(b, 'moves')
+  assert.deepEqual(
+    attempts.map(({ node, outcome }) => [node, outcome]),
+    [
+      ['a', 'cancelled'],
+      ['b', 'succeeded'],
+    ],
+  )
+})
+
+test('a cancel from another node reaches the client within a second', timeout, async t => {
+  const cancel = '/v1/tasks/{id}/cancel'
+  if (!ROUTES.some(({ path }) => path === cancel)) {
+    t.skip(`the API has no ${cancel} yet`)
+    return
+  }
+  const [a, b] = await pair()
+  const stopped = Promise.withResolvers<number>()
+  const free = Promise.withResolvers<void>()
+  await client(a, async (claim, context) => {
+    if (claim.task !== 'cancelled') return 'next'
+    await once(context.signal, 'abort')
+    stopped.resolve(performance.now())
+    await free.promise
+    throw context.signal.reason
+  })
+  const key = await ownKey(b, 'a')
+  await post(b, 'tasks', { id: 'cancelled', key, type: 'work' })
+  await held(a)
+  await post(b, 'tasks', { id: 'behind', key, type: 'work' })
+  const from = performance.now()
+  await post(b, 'tasks/cancelled/cancel', {})
+  const tookMs = (await stopped.promise) - from
+  assert.ok(tookMs < 1_000, `${tookMs} ms`)
+  assert.equal((await task(b, 'cancelled')).state, 'cancelled')
+  assert.equal((await task(b, 'behind')).state, 'ready')
+  free.resolve()
+  assert.equal((await settled(b, 'behind')).result, 'next')
+  assert.equal((await task(b, 'cancelled')).state, 'cancelled')
+})
+
+test('a client whose node is gone stops when the time to act is over', timeout, async () => {
+  const node = await start('a', { leaseMs: 1_000 })
+  const stopped = Promise.withResolvers<number>()
+  await client(node, async (claim, context) => {
+    context.signal.addEventListener('abort', () => stopped.resolve(performance.now()))
+    return await endless(claim, context)
+  })
+  await post(node, 'tasks', { id: 'orphan', type: 'work' })
+  await held(node)
+  const from = performance.now()
+  await node.kill()
+  const tookMs = (await stopped.promise) - from
+  assert.ok(tookMs < 2_000, `${tookMs} ms`)
+})
+
+test('the example in Python: progress, failure, and SIGTERM', timeout, async () => {
+  const node = await start('a')
+  const { child, said } = await program(node, 'python3', join(EXAMPLES, 'claim.py'), 'work')
+  await post(node, 'tasks', { id: 'short', type: 'work', payload: { seconds: 0.1 } })
+  const { result, attempts } = await settled(node, 'short')
+  assert.deepEqual(result, { slept: 0.1, attempt: 1, token: attempts[0]?.token })
+  await post(node, 'tasks', { id: 'wrong', type: 'work', payload: 'no object', maxAttempts: 1 })
+  assert.match(String((await settled(node, 'wrong', 'dead')).error?.message), /^AttributeError/)
+  await post(node, 'tasks', { id: 'long', type: 'work', payload: { seconds: 600 } })
+  const { claim } = await held(node)
+  const progress = async () => (await held(node)).progress as { fraction?: number } | undefined
+  await until('it tells its progress', async () => (await progress())?.fraction !== undefined)
+  assert.equal((await held(node)).claim, claim)
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+  const back = await settled(node, 'long', 'ready')
+  assert.equal(back.attempts[0]?.outcome, 'cancelled')
+  assert.match(said.text, /done short\n/)
+})
+
+test('the example in shell: a command, its output, and its exit code', timeout, async () => {
+  const node = await start('a')
+  const script = join(EXAMPLES, 'claim.sh')
+  const command = 'read -r line; [ "$line" != bad ] || exit 3; echo "$TASK_ID $TASK_ATTEMPT $line"'
+  const { child } = await program(node, script, 'work', 'sh', '-c', command)
+  await post(node, 'tasks', { id: 'good', type: 'work', payload: 'héllo "you"' })
+  assert.equal((await settled(node, 'good')).result, 'good 1 héllo "you"\n')
+  await post(node, 'tasks', { id: 'bad', type: 'work', payload: 'bad', maxAttempts: 2 })
+  const { attempts, error } = await settled(node, 'bad', 'dead')
+  assert.deepEqual([attempts.length, error?.message], [2, 'the command ended with 3'])
+  await killed(child)
+})
