@@ -1,0 +1,50 @@
+/** A worker process of graphile-worker: `node graphile-worker.ts MODULES URL CONCURRENCY`. Begins and stops as it is told. */
+import { load } from './packages.ts'
+import { began, ended, onOrder, ready } from './telling.ts'
+
+interface Runner {
+  stop(): Promise<void>
+}
+interface Graphile {
+  run(options: object): Promise<Runner>
+}
+
+const [modules = '', connectionString, concurrency] = process.argv.slice(2)
+const { run } = load<Graphile>(modules, 'graphile-worker')
+
+const noop = async (payload: unknown): Promise<void> => {
+  began((payload as { readonly at?: number }).at)
+  ended()
+}
+
+/** It says a line for each job otherwise. */
+const silent = { error: console.error, warn: () => undefined, info: () => undefined, debug: () => undefined }
+
+let runner: Runner | undefined
+
+async function begin(): Promise<void> {
+  runner ??= await run({
+    connectionString,
+    concurrency: Number(concurrency),
+    noHandleSignals: true,
+    taskList: { noop },
+    logger: quietLogger(),
+  })
+}
+
+async function stop(): Promise<void> {
+  await runner?.stop()
+  runner = undefined
+}
+
+function quietLogger(): unknown {
+  const { Logger } = load<{ Logger: new (make: () => (level: string, message: string) => void) => unknown }>(
+    modules,
+    'graphile-worker',
+  )
+  return new Logger(() => (level, message) => silent[level === 'error' ? 'error' : 'info']?.(message))
+}
+
+onOrder(order => (order === 'begin' ? begin() : stop()))
+await begin()
+ready()
