@@ -28,6 +28,8 @@ export interface ChaosOptions {
   readonly profile: Profile
   /** Whether anybody can be cut off here. */
   readonly cuts: boolean
+  /** No new task while it is true: under load there is always a copy on its way. */
+  readonly quiet: (quiet: boolean) => void
   readonly say: (text: string) => void
 }
 
@@ -41,13 +43,13 @@ const HOLD_MS = { least: 500, most: 6_000 }
 const READY_MS = 120_000
 const ASKED_MS = 200
 
-/** Copies that are not where they should be yet: while one of these is above 0, no disk more may be lost. */
+/** Metrics of copies that are not where they should be yet: while one is above 0, no disk more may be lost. */
 export const UNSAFE = [
   'records_unsafe',
+  'records_short',
+  'changes_uncounted',
   'replicas_pending',
   'takeover_active',
-  'strays_pending',
-  'records_underreplicated',
 ] as const
 
 const KINDS: Readonly<Record<Profile, readonly Injected[]>> = {
@@ -185,16 +187,21 @@ export class Chaos {
 
   /** Waits until every record is where it should be: a disk more may be lost then. */
   async #replicated(): Promise<void> {
-    const { stations, nodes } = this.#options
+    const { stations, nodes, quiet } = this.#options
     let left: readonly string[] = []
-    await eventually(
-      async () => {
-        const all = await Promise.all(nodes.names.map(name => stations.ask(name, 'GET', '/metrics')))
-        left = all.flatMap(({ body }, i) => unsafeOf(body).map(text => `${nodes.names[i]} ${text}`))
-        return all.every(({ status }) => status === 200) && left.length === 0
-      },
-      () => `every record has its copies; left: ${left.join(', ')}`,
-    )
+    quiet(true)
+    try {
+      await eventually(
+        async () => {
+          const all = await Promise.all(nodes.names.map(name => stations.ask(name, 'GET', '/metrics')))
+          left = all.flatMap(({ body }, i) => unsafeOf(body).map(text => `${nodes.names[i]} ${text}`))
+          return all.every(({ status }) => status === 200) && left.length === 0
+        },
+        () => `every record has its copies; left: ${left.join(', ')}`,
+      )
+    } finally {
+      quiet(false)
+    }
   }
 }
 

@@ -51,17 +51,18 @@ export async function play(options: PlayOptions): Promise<Played> {
   const nodes = new Nodes(where, directory, options.configOf(collector.socket))
   for (const name of nodes.names) nodes.start(name)
   const stations = await Stations.start(where.all, directory, collector.socket)
+  const submitting = new Submitting({ ...options, stations, places: where.all })
   const chaos = new Chaos({
     nodes,
     stations,
     random,
     profile: options.profile,
     cuts: where.hosts !== undefined,
+    quiet: quiet => submitting.quiet(quiet),
     say,
   })
   for (const name of nodes.names) await chaos.ready(name)
   say('all are ready')
-  const submitting = new Submitting({ ...options, stations, places: where.all })
   const submitMs = await throughChaos(chaos, submitting)
   say(`${submitting.accepted.length} tasks accepted in ${(submitMs / 1_000).toFixed(1)} s; all are mended`)
   const settleMs = await settled(nodes, stations)

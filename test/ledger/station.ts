@@ -64,7 +64,10 @@ class Run {
 }
 
 async function perform(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { ms } = JSON.parse(await textOf(request)) as { ms: number }
+  // Who hangs up before it has said what it wants has begun nothing.
+  const asked = await textOf(request).catch(() => undefined)
+  if (asked === undefined) return
+  const { ms } = JSON.parse(asked) as { ms: number }
   const until = Number(request.headers['roundtable-task-acting-until-ms'] ?? Number.POSITIVE_INFINITY)
   const mayAct = (): boolean => Date.now() < until
   const refuse = (why: string): void => void response.writeHead(503).end(why)

@@ -37,6 +37,9 @@ const PATIENCE_MS = 180_000
 /** A run does nothing for so long, ms. */
 const WORK_MS_MAX = 20
 
+/** How often it is asked whether to go on, ms. */
+const QUIET_MS = 20
+
 /** Results are looked at so often while it all goes on, ms. */
 const LOOK_MS = 100
 
@@ -50,18 +53,27 @@ export class Submitting {
   readonly refusals = new Map<string, number>()
   readonly #options: SubmittingOptions
   readonly #underWay = new Set<Promise<void>>()
+  #quiet = false
   #failure: unknown
 
   constructor(options: SubmittingOptions) {
     this.#options = options
   }
 
+  /** Hands in nothing new while it is true. */
+  quiet(quiet: boolean): void {
+    this.#quiet = quiet
+  }
+
   /** Ends when every task has been accepted, or refused for good. @throws when the cluster takes none for too long */
   async run(): Promise<void> {
     const { tasks, perSecond } = this.#options
-    const since = monotonicMs()
+    let due = monotonicMs()
     for (let number = 0; number < tasks && this.#failure === undefined; number++) {
-      await pause(Math.max(0, since + (number * 1_000) / perSecond - monotonicMs()))
+      // What was held up is not made good for by a burst.
+      due = Math.max(due + 1_000 / perSecond, monotonicMs())
+      await pause(due - monotonicMs())
+      while (this.#quiet) await pause(QUIET_MS)
       while (this.#underWay.size >= UNDER_WAY_MAX) await Promise.race(this.#underWay)
       this.#begin(number)
     }

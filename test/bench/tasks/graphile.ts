@@ -15,14 +15,14 @@ interface Pool {
 interface Pg {
   readonly Pool: new (options: object) => Pool
 }
-interface Utilities {
+interface Producer {
   migrate(): Promise<void>
   addJob(task: string, payload: object): Promise<unknown>
   addJobs(jobs: readonly { readonly identifier: string; readonly payload: object }[]): Promise<unknown>
   release(): Promise<void>
 }
 interface Graphile {
-  readonly makeWorkerUtils: (options: object) => Promise<Utilities>
+  readonly makeWorkerUtils: (options: object) => Promise<Producer>
 }
 
 /** Singles come over so many connections. */
@@ -73,7 +73,7 @@ function idsOf(user: string): { readonly uid: number; readonly gid: number } {
   return { uid: id('-u'), gid: id('-g') }
 }
 
-function subjectOf(producer: Utilities, pool: Pool, workers: Workers, server: Started): Subject {
+function subjectOf(producer: Producer, pool: Pool, workers: Workers, server: Started): Subject {
   return {
     name: 'graphile-worker + PostgreSQL',
     add: async () => void (await producer.addJob('noop', {})),
