@@ -2,7 +2,12 @@
 import { ringOf } from '../operations/cluster.ts'
 
 /** So many keys that this member of these owns. */
-export function keysOf(owner: string, members: readonly string[], count: number, prefix: string): readonly string[] {
+export function keysOf(
+  owner: string,
+  members: readonly string[],
+  count: number,
+  prefix: string,
+): readonly string[] {
   const ring = ringOf(members)
   const keys: string[] = []
   for (let i = 0; keys.length < count; i++) {

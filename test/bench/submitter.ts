@@ -76,7 +76,11 @@ export function metricOf(metrics: string, name: string): number {
 }
 
 /** Calls `each` so many times, so many of them at one time. */
-export async function spread(count: number, underWay: number, each: (number: number) => Promise<void>): Promise<void> {
+export async function spread(
+  count: number,
+  underWay: number,
+  each: (number: number) => Promise<void>,
+): Promise<void> {
   let next = 0
   const one = async (): Promise<void> => {
     while (next < count) await each(next++)

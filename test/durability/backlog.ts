@@ -77,16 +77,15 @@ export class Backlog {
   }
 
   /** Tasks that these nodes own, in whatever state, and whether one of them still takes over. Undefined: one is silent. */
-  async owned(nodes: readonly string[]): Promise<{ readonly tasks: number; readonly settled: boolean } | undefined> {
+  async owned(
+    nodes: readonly string[],
+  ): Promise<{ readonly tasks: number; readonly settled: boolean } | undefined> {
     const all = await Promise.all(nodes.map(node => this.#status(node)))
-    if (all.some(status => status === undefined)) return undefined
-    return all.reduce(
-      (sum, status) => ({
-        tasks: sum.tasks + Object.values(status?.tasks.owned ?? {}).reduce((a, b) => a + b, 0),
-        settled: sum.settled && status?.tasks.takingOver === false,
-      }),
-      { tasks: 0, settled: true },
-    )
+    const known = all.filter(status => status !== undefined)
+    if (known.length < all.length) return undefined
+    const counts = known.flatMap(({ tasks }) => Object.values(tasks.owned))
+    const settled = known.every(({ tasks }) => !tasks.takingOver)
+    return { tasks: counts.reduce((a, b) => a + b, 0), settled }
   }
 
   async #status(node: string): Promise<NodeStatus | undefined> {

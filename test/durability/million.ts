@@ -39,7 +39,12 @@ const { values } = parseArgs({
 const count = Number(values.tasks)
 if (!(count >= 8)) throw new Error('--tasks is a number from 8 on')
 
-const task = (i: number) => ({ id: `million-${i}`, key: `million/${i}`, type: 'echo', payload: { number: i } })
+const task = (i: number) => ({
+  id: `million-${i}`,
+  key: `million/${i}`,
+  type: 'echo',
+  payload: { number: i },
+})
 
 /** Memory of a daemon and all below it, in MiB. */
 function residentMib(pid: number): number {
@@ -65,14 +70,19 @@ async function serves(backlog: Backlog, name: string, prefix: string): Promise<v
   const { cluster } = backlog
   await cluster.ready(name)
   const ring = ringOf(cluster.names)
-  const known = Array.from({ length: count }, (_, i) => task(i)).find(({ key }) => ring.owner(key) === name)
+  let number = 0
+  while (ring.owner(task(number).key) !== name) number++
+  const known = task(number)
   const [key = ''] = keysOf(name, cluster.names, 1, prefix)
   const ask = (path: string, init: RequestInit = {}) =>
     fetch(`${cluster.url(name)}${path}`, init).then(
       ({ status }) => status,
       () => undefined,
     )
-  await until(`${name} shows ${known?.id}`, async () => (await ask(`/v1/tasks/${known?.id}`)) === 200 || undefined)
+  await until(
+    `${name} shows ${known.id}`,
+    async () => (await ask(`/v1/tasks/${known.id}`)) === 200 || undefined,
+  )
   const body = JSON.stringify({ id: key, key, type: 'echo', payload: {} })
   const headers = { 'content-type': 'application/json' }
   await until(`${name} takes a task`, async () => {
@@ -93,7 +103,8 @@ async function allRestarted(backlog: Backlog, total: number): Promise<{ servingS
   for (;;) {
     const owned = await backlog.owned(cluster.names)
     if (owned?.settled === true && owned.tasks >= total) break
-    if (Date.now() - startedAt > 300_000) throw new Error(`${owned?.tasks} of ${total} tasks have an owner after 300 s`)
+    if (Date.now() - startedAt > 300_000)
+      throw new Error(`${owned?.tasks} of ${total} tasks have an owner after 300 s`)
     await pause(ASKED_MS)
   }
   return { servingS, ownedS: (Date.now() - startedAt) / 1_000 }
@@ -110,7 +121,8 @@ interface Seen {
 
 async function measure(backlog: Backlog): Promise<Seen> {
   const { cluster } = backlog
-  const resident = (): readonly number[] => cluster.names.map(name => residentMib(cluster.process(name).pid ?? 0))
+  const resident = (): readonly number[] =>
+    cluster.names.map(name => residentMib(cluster.process(name).pid ?? 0))
   await backlog.hold()
   const from = Date.now()
   await backlog.add(count, task)
@@ -134,7 +146,11 @@ function shownOf(seen: Seen): readonly Shown[] {
   const boundMib = Math.ceil(IDLE_MIB + (records * RECORD_KIB) / 1_024)
   const resident = [...seen.residentMib, ...seen.residentAfterMib]
   return [
-    fact(`${count} tasks are queued in eight daemons`, seen.owned >= count, `${seen.owned} owned, added in ${seen.addedS.toFixed(1)} s`),
+    fact(
+      `${count} tasks are queued in eight daemons`,
+      seen.owned >= count,
+      `${seen.owned} owned, added in ${seen.addedS.toFixed(1)} s`,
+    ),
     atMost(
       `memory of a daemon with all below it: ${IDLE_MIB} MiB and ${RECORD_KIB} KiB for each of ${records} records`,
       worst(resident),
@@ -142,7 +158,13 @@ function shownOf(seen: Seen): readonly Shown[] {
       'MiB',
       resident,
     ),
-    atMost('one is killed and started on its disk: from its start to serving', worst(seen.restartsS), SERVING_S, 's', seen.restartsS),
+    atMost(
+      'one is killed and started on its disk: from its start to serving',
+      worst(seen.restartsS),
+      SERVING_S,
+      's',
+      seen.restartsS,
+    ),
     figure(
       'all eight are killed and started at once, on these cores',
       `all serve after ${seen.all.servingS.toFixed(1)} s, every task has its owner after ${seen.all.ownedS.toFixed(1)} s`,

@@ -81,14 +81,20 @@ function loneLines(alone: readonly Lone[], syncs: readonly Sync[]): readonly Sho
   ]
 }
 
-function loadLines(names: readonly string[], syncs: readonly Sync[], before: readonly Counted[], after: readonly Counted[]) {
+function loadLines(
+  names: readonly string[],
+  syncs: readonly Sync[],
+  before: readonly Counted[],
+  after: readonly Counted[],
+) {
   const each = names.map((name, i) => ({
     name,
     syncs: syncs.filter(({ node }) => node === name).length,
     transactions: (after[i]?.transactions ?? 0) - (before[i]?.transactions ?? 0),
     commits: (after[i]?.commits ?? 0) - (before[i]?.commits ?? 0),
   }))
-  const sum = (of: 'syncs' | 'transactions' | 'commits'): number => each.reduce((all, one) => all + one[of], 0)
+  const sum = (of: 'syncs' | 'transactions' | 'commits'): number =>
+    each.reduce((all, one) => all + one[of], 0)
   const short = each.filter(one => one.syncs < one.transactions)
   return [
     figure(
@@ -98,7 +104,9 @@ function loadLines(names: readonly string[], syncs: readonly Sync[], before: rea
     fact(
       'daemons with fewer syncs than transactions they count as durable',
       short.length === 0 && sum('transactions') > 0,
-      short.length === 0 ? '0' : short.map(one => `${one.name} ${one.syncs} < ${one.transactions}`).join(', '),
+      short.length === 0
+        ? '0'
+        : short.map(one => `${one.name} ${one.syncs} < ${one.transactions}`).join(', '),
     ),
   ]
 }
@@ -118,8 +126,16 @@ async function measure(directory: string): Promise<{ shown: readonly Shown[]; ra
     const after = await counted(backlog)
     // A transaction that was counted had synced before, so what is counted now has been seen by then.
     const syncs = await straces.detach()
-    const load = loadLines(names, syncs.filter(({ from }) => from >= loadFrom), before, after)
-    return { shown: [...loneLines(alone, syncs), ...load], raw: { alone, before, after, syncs: syncs.length } }
+    const load = loadLines(
+      names,
+      syncs.filter(({ from }) => from >= loadFrom),
+      before,
+      after,
+    )
+    return {
+      shown: [...loneLines(alone, syncs), ...load],
+      raw: { alone, before, after, syncs: syncs.length },
+    }
   } finally {
     await backlog.close()
   }

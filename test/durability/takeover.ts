@@ -9,9 +9,9 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { keysOf } from '../bench/keys.ts'
-import { readBook } from '../../src/cli/cluster/books.ts'
 import { DaemonClient } from '../../src/cli/client.ts'
+import { readBook } from '../../src/cli/cluster/books.ts'
+import { keysOf } from '../bench/keys.ts'
 import { until } from '../operations/cluster.ts'
 import { publish, reportOf } from '../operations/report.ts'
 import { atMost, fact, figure, type Shown, worst } from '../proof/line.ts'
@@ -52,14 +52,14 @@ async function once(backlog: Backlog, repeat: number): Promise<Taken> {
   const killedAt = Date.now()
   cluster.signal(victim, 'SIGKILL')
   backlog.letGo()
-  let allOwnedS = Number.NaN
   for (;;) {
     const owned = await backlog.owned(survivors)
     if (owned?.settled === true && owned.tasks >= total) break
-    if (Date.now() - killedAt > 60_000) throw new Error(`${owned?.tasks} of ${total} tasks have an owner after 60 s`)
+    if (Date.now() - killedAt > 60_000)
+      throw new Error(`${owned?.tasks} of ${total} tasks have an owner after 60 s`)
     await pause(ASKED_MS)
   }
-  allOwnedS = (Date.now() - killedAt) / 1_000
+  const allOwnedS = (Date.now() - killedAt) / 1_000
   const starts = await ended(backlog, survivors, new Set(keys), killedAt)
   const allEndedS = (Date.now() - killedAt) / 1_000
   cluster.launch(victim)
@@ -81,7 +81,9 @@ async function ended(
     const records = (await Promise.all(clients.map(client => readBook(client, 'owned')))).flat()
     const done = records.filter(({ spec, state }) => keys.has(spec.id) && state === 'succeeded')
     if (done.length < keys.size) return undefined
-    const starts = done.map(({ attempts }) => attempts.find(({ startedAt }) => startedAt >= killedAt)?.startedAt)
+    const starts = done.map(
+      ({ attempts }) => attempts.find(({ startedAt }) => startedAt >= killedAt)?.startedAt,
+    )
     return starts.filter(start => start !== undefined)
   })
 }
@@ -90,7 +92,13 @@ function shownOf(taken: readonly Taken[]): readonly Shown[] {
   const first = taken.map(({ firstStartS }) => firstStartS)
   const owned = taken.map(({ allOwnedS }) => allOwnedS)
   return [
-    atMost(`${count} queued tasks, kill -9 of their owner: the first starts elsewhere`, worst(first), FIRST_START_S, 's', first),
+    atMost(
+      `${count} queued tasks, kill -9 of their owner: the first starts elsewhere`,
+      worst(first),
+      FIRST_START_S,
+      's',
+      first,
+    ),
     atMost('all of them have an owner again', worst(owned), ALL_OWNED_S, 's', owned),
     fact(
       'all of them ran, and succeeded',
@@ -102,7 +110,10 @@ function shownOf(taken: readonly Taken[]): readonly Shown[] {
 }
 
 const report = reportOf('Takeover of queued tasks, eight real daemons, quorum mode, loopback', values)
-const backlog = await Backlog.open({ concurrency: CONCURRENCY, queueMax: Math.max(100_000, 2 * count * repeats) })
+const backlog = await Backlog.open({
+  concurrency: CONCURRENCY,
+  queueMax: Math.max(100_000, 2 * count * repeats),
+})
 const taken: Taken[] = []
 try {
   for (let repeat = 0; repeat < repeats; repeat++) taken.push(await once(backlog, repeat))

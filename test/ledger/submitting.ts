@@ -72,7 +72,7 @@ export class Submitting {
     for (let number = 0; number < tasks && this.#failure === undefined; number++) {
       // What was held up is not made good for by a burst.
       due = Math.max(due + 1_000 / perSecond, monotonicMs())
-      await pause(due - monotonicMs())
+      await pause(Math.max(0, due - monotonicMs()))
       while (this.#quiet) await pause(QUIET_MS)
       while (this.#underWay.size >= UNDER_WAY_MAX) await Promise.race(this.#underWay)
       this.#begin(number)

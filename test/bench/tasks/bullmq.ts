@@ -45,7 +45,9 @@ function subjectOf(queue: Queue, workers: Workers, redis: Started): Subject {
     name: 'BullMQ + Redis, appendfsync always',
     add: async () => void (await queue.add('noop', {}, OPTIONS)),
     addBulk: async jobs =>
-      void (await queue.addBulk(Array.from({ length: jobs }, () => ({ name: 'noop', data: {}, opts: OPTIONS })))),
+      void (await queue.addBulk(
+        Array.from({ length: jobs }, () => ({ name: 'noop', data: {}, opts: OPTIONS })),
+      )),
     hold: () => queue.pause(),
     release: () => queue.resume(),
     done: async () => workers.done,

@@ -56,5 +56,7 @@ test('without BullMQ nothing is claimed against it, and what was left out is sai
   const left = [{ name: 'bullmq', why: 'no redis-server' }]
   const shown = shownOf([round('ours')], left)
   assert.ok(shown.some(({ claim, figure }) => claim === 'bullmq is left out' && figure === 'no redis-server'))
-  assert.ok(shown.filter(({ claim }) => claim.endsWith('over BullMQ')).every(({ holds }) => holds === undefined))
+  assert.ok(
+    shown.filter(({ claim }) => claim.endsWith('over BullMQ')).every(({ holds }) => holds === undefined),
+  )
 })

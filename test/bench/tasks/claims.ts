@@ -11,7 +11,10 @@ const AIMS = { singles: 5_000, bulk: 20_000, drain: 10_000, startP50Ms: 2, start
 
 type Rate = 'singlesPerS' | 'bulkPerS' | 'drainPerS'
 
-export function shownOf(measured: readonly Measured[], left: readonly { name: string; why: string }[]): readonly Shown[] {
+export function shownOf(
+  measured: readonly Measured[],
+  left: readonly { name: string; why: string }[],
+): readonly Shown[] {
   const queues = [...new Set(measured.map(({ queue }) => queue))]
   const of = (queue: string): readonly Measured[] => measured.filter(each => each.queue === queue)
   const mine = of('ours')
@@ -27,7 +30,8 @@ export function shownOf(measured: readonly Measured[], left: readonly { name: st
   ]
 }
 
-const rates = (some: readonly Measured[], rate: Rate): readonly (number | null)[] => some.map(each => each[rate])
+const rates = (some: readonly Measured[], rate: Rate): readonly (number | null)[] =>
+  some.map(each => each[rate])
 
 /** The medians of the rounds are compared: each round has a disk of its own temper. */
 function ratioLine(
@@ -50,7 +54,12 @@ function delayLine(mine: readonly Measured[]): Shown {
   const worst = Math.max(...delays)
   const at = middle(mine.map(({ halfLoadPerS }) => halfLoadPerS ?? null))?.toFixed(0)
   const text = `${worst.toFixed(1)} ms (at most ${DELAY_MS_MAX}), the worst daemon at ${at} /s`
-  return { claim: 'event loop delay p99 at half load', holds: worst <= DELAY_MS_MAX, figure: text, samples: delays }
+  return {
+    claim: 'event loop delay p99 at half load',
+    holds: worst <= DELAY_MS_MAX,
+    figure: text,
+    samples: delays,
+  }
 }
 
 function copiesLine(mine: readonly Measured[]): Shown {
@@ -68,15 +77,24 @@ function figuresOf(some: readonly Measured[]): readonly Shown[] {
     figure(`${name}: processor for each job, ${what}`, `${median(samples)?.toFixed(2)} ms`, samples)
   return [
     rate('single adds, end to end', rates(some, 'singlesPerS')),
-    rate('single adds, until acknowledged', some.map(({ addsPerS }) => addsPerS)),
+    rate(
+      'single adds, until acknowledged',
+      some.map(({ addsPerS }) => addsPerS),
+    ),
     rate('bulk add', rates(some, 'bulkPerS')),
     rate('drain of a backlog', rates(some, 'drainPerS')),
     figure(
       `${name}: add to start, beside the fsync of this disk`,
       `p50 ${at(starts, 0.5)} ms, p99 ${at(starts, 0.99)} ms; fsync p50 ${at(syncs, 0.5)} ms, p99 ${at(syncs, 0.99)} ms`,
     ),
-    cpu('single adds', some.map(({ singleCpuMs }) => singleCpuMs)),
-    cpu('drain', some.map(({ drainCpuMs }) => drainCpuMs)),
+    cpu(
+      'single adds',
+      some.map(({ singleCpuMs }) => singleCpuMs),
+    ),
+    cpu(
+      'drain',
+      some.map(({ drainCpuMs }) => drainCpuMs),
+    ),
     ...(name.startsWith('Roundtable') ? [aimLine(starts)] : []),
   ]
 }

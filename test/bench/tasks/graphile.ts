@@ -30,7 +30,10 @@ const CONNECTIONS = 50
 
 /** Where the programs of PostgreSQL are; undefined when there are none. Debian keeps them off the path. */
 export function postgresDirectory(): string | undefined {
-  const places = [...(process.env['PATH'] ?? '').split(':'), ...globSync('/usr/lib/postgresql/*/bin').toSorted().toReversed()]
+  const places = [
+    ...(process.env['PATH'] ?? '').split(':'),
+    ...globSync('/usr/lib/postgresql/*/bin').toSorted().toReversed(),
+  ]
   return places.find(place => existsSync(join(place, 'initdb')) && existsSync(join(place, 'postgres')))
 }
 
@@ -60,9 +63,29 @@ async function postgres(directory: string, port: number): Promise<Started> {
     if (own === undefined) return [path, args]
     return ['setpriv', [`--reuid=${own.uid}`, `--regid=${own.gid}`, '--clear-groups', path, ...args]]
   }
-  const [command, args] = as('initdb', ['-D', home, '-U', 'postgres', '--auth=trust', '-E', 'UTF8', '--no-locale'])
+  const [command, args] = as('initdb', [
+    '-D',
+    home,
+    '-U',
+    'postgres',
+    '--auth=trust',
+    '-E',
+    'UTF8',
+    '--no-locale',
+  ])
   execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'], cwd: '/' })
-  const flags = ['-D', home, '-p', String(port), '-k', home, '-c', 'listen_addresses=127.0.0.1', '-c', 'max_connections=300']
+  const flags = [
+    '-D',
+    home,
+    '-p',
+    String(port),
+    '-k',
+    home,
+    '-c',
+    'listen_addresses=127.0.0.1',
+    '-c',
+    'max_connections=300',
+  ]
   const server = start(...as('postgres', flags), { log: join(directory, 'postgres.log') })
   await until('PostgreSQL listens', () => accepts(port))
   return server
@@ -78,7 +101,9 @@ function subjectOf(producer: Producer, pool: Pool, workers: Workers, server: Sta
     name: 'graphile-worker + PostgreSQL',
     add: async () => void (await producer.addJob('noop', {})),
     addBulk: async jobs =>
-      void (await producer.addJobs(Array.from({ length: jobs }, () => ({ identifier: 'noop', payload: {} })))),
+      void (await producer.addJobs(
+        Array.from({ length: jobs }, () => ({ identifier: 'noop', payload: {} })),
+      )),
     hold: () => workers.order('stop'),
     release: () => workers.order('begin'),
     done: async () => workers.done,

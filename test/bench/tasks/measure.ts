@@ -59,8 +59,15 @@ export async function measure(subject: Subject, { jobs, singles, halfSeconds }: 
   }
   startMs.sort((a, b) => a - b)
   const half = await halfLoad(subject, single.singlesPerS / 2, halfSeconds)
-  const copies = 'copiesTold' in subject ? { copies: (subject.copiesTold as () => number)() } : {}
-  return { name: subject.name, ...backlog, ...single, startMs, ...half, ...copies }
+  const copies = subject.copiesTold?.()
+  return {
+    name: subject.name,
+    ...backlog,
+    ...single,
+    startMs,
+    ...half,
+    ...(copies !== undefined && { copies }),
+  }
 }
 
 const addSingles = (subject: Subject, jobs: number): Promise<void> =>

@@ -11,12 +11,7 @@ const LOOP_DELAY = 'nodejs_eventloop_lag_p99_seconds'
 /** A task that holds a place may do so for as long as a backlog takes to add, ms. */
 const HELD_MS = 3_600_000
 
-export interface Ours extends Subject {
-  /** Durable copies that a 202 told of, on average. */
-  copiesTold(): number
-}
-
-export async function ours({ concurrency }: SubjectOptions): Promise<Ours> {
+export async function ours({ concurrency }: SubjectOptions): Promise<Subject> {
   const gate = await Gate.start()
   const config = {
     tasks: { concurrency, queueMax: 1_000_000, settledMax: 1_000_000 },
@@ -26,7 +21,7 @@ export async function ours({ concurrency }: SubjectOptions): Promise<Ours> {
   return new OursSubject(cluster, gate, new Submitter(cluster), concurrency)
 }
 
-class OursSubject implements Ours {
+class OursSubject implements Subject {
   readonly name = 'Roundtable, 8 daemons'
   readonly #cluster: Cluster
   readonly #gate: Gate

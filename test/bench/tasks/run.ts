@@ -11,8 +11,9 @@
  * others by npm; one whose server is not installed (Debian's redis-server, postgresql) is left out, and that is said.
  * Exit code 1 when a claim does not hold.
  */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+
 import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -47,7 +48,11 @@ const sizes = {
 }
 const rounds = Number(values.rounds)
 const wanted = values.only.split(',')
-if (![...Object.values(sizes), rounds, Number(values.concurrency)].every(number => Number.isFinite(number) && number >= 1))
+if (
+  ![...Object.values(sizes), rounds, Number(values.concurrency)].every(
+    number => Number.isFinite(number) && number >= 1,
+  )
+)
   throw new Error('--jobs, --rounds, --singles, --concurrency and --half-seconds are numbers from 1 on')
 
 interface Candidate {
@@ -59,7 +64,11 @@ interface Candidate {
 
 const CANDIDATES: readonly Candidate[] = [
   { name: 'bullmq', cannot: () => missing('redis-server', has('redis-server')), start: bullmq },
-  { name: 'graphile', cannot: () => missing('postgresql', postgresDirectory() !== undefined), start: graphile },
+  {
+    name: 'graphile',
+    cannot: () => missing('postgresql', postgresDirectory() !== undefined),
+    start: graphile,
+  },
   { name: 'ours', cannot: () => undefined, start: ours },
 ]
 

@@ -20,6 +20,8 @@ export interface Subject {
   cpuSeconds(): number
   /** The worst p99 of the event loops of those who do the work, since the last call, in ms; where it is known. */
   loopDelayP99Ms?(): Promise<number>
+  /** Durable copies that an acknowledgement told of, on average; where acknowledgements tell. */
+  copiesTold?(): number
   close(): Promise<void>
 }
 
@@ -57,7 +59,12 @@ function ticksOf(pid: number): number {
 }
 
 /** Waits for a condition of other processes. @throws when it does not come in time */
-export async function until(what: string, look: () => Promise<boolean> | boolean, ms = 60_000, everyMs = 5): Promise<void> {
+export async function until(
+  what: string,
+  look: () => Promise<boolean> | boolean,
+  ms = 60_000,
+  everyMs = 5,
+): Promise<void> {
   const end = monotonicMs() + ms
   while (!(await look())) {
     if (monotonicMs() > end) throw new Error(`waited ${ms / 1_000} s in vain until ${what}`)
