@@ -1,12 +1,14 @@
 /** Hands tasks to all daemons of a cluster in turn, one by one or many in a request, and counts what they answer. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Cluster } from '../operations/cluster.ts'
 import { type Answer, Poster } from './poster.ts'
 
 /** Connections to each daemon. */
 const CONNECTIONS = 8
 
-/** Where many tasks go in one request. The first that a daemon knows. */
-const BATCH_PATHS = ['/v1/tasks/batch', '/v1/batch'] as const
+/** Who is told to come back later does so after this, ms, and so often at most. */
+const AGAIN_MS = 50
+const TIMES_MAX = 400
 
 export interface TaskBody {
   readonly id: string
@@ -22,33 +24,36 @@ export class Submitter {
   /** Durable copies that the answers told of, in all. */
   copies = 0
   accepted = 0
+  /** Answers that said to come back later. */
+  refusals = 0
 
   constructor(cluster: Cluster) {
     const ports = cluster.names.map(name => Number(new URL(cluster.url(name)).port))
     this.#posters = ports.map(port => new Poster({ port, connections: CONNECTIONS }))
   }
 
-  /** @throws when it is not accepted */
+  /** Again with the same id as long as it is told to come back later. @throws when it is not accepted */
   async add(task: TaskBody): Promise<void> {
-    const answer = await this.#next().post('/v1/tasks', JSON.stringify(task))
-    if (answer.status !== 202) throw refused(answer)
+    const body = JSON.stringify(task)
+    const answer = await this.#accepted(poster => poster.post('/v1/tasks', body), ({ status }) => status <= 202)
     this.accepted++
     this.copies += (JSON.parse(answer.body) as { durableCopies?: number }).durableCopies ?? 1
   }
 
-  /** The path that takes many at once, as this build's own description of its API names it; undefined when it has none. */
-  async batchPath(): Promise<string | undefined> {
+  /** Does this build take a list of tasks in one request? Its own description of its API says so. */
+  async takesLists(): Promise<boolean> {
     const { body } = await this.#next().get('/openapi.json')
-    const { paths } = JSON.parse(body) as { paths: Record<string, { post?: unknown }> }
-    return BATCH_PATHS.find(path => paths[path]?.post !== undefined)
+    const { paths } = JSON.parse(body) as { paths: Record<string, { post?: { responses: object } }> }
+    return Object.hasOwn(paths['/v1/tasks']?.post?.responses ?? {}, '207')
   }
 
-  /** @throws when one of them is not stored */
-  async addMany(path: string, tasks: readonly TaskBody[]): Promise<void> {
-    const answer = await this.#next().post(path, JSON.stringify(tasks))
-    const stored = answer.body.split('"stored":"yes"').length - 1
-    if (answer.status >= 300 || stored !== tasks.length) throw refused(answer)
+  /** All of them, again with the same ids until each is stored. @throws when one of them is not */
+  async addMany(tasks: readonly TaskBody[]): Promise<void> {
+    const body = JSON.stringify(tasks)
+    const whole = ({ body: said }: Answer): boolean => said.split('"stored":"yes"').length - 1 === tasks.length
+    const answer = await this.#accepted(poster => poster.post('/v1/tasks', body), whole)
     this.accepted += tasks.length
+    for (const [, copies] of answer.body.matchAll(/"durableCopies":(\d+)/g)) this.copies += Number(copies)
   }
 
   /** The same request to every daemon, in the order of their names. */
@@ -61,6 +66,21 @@ export class Submitter {
 
   close(): void {
     for (const poster of this.#posters) poster.close()
+  }
+
+  async #accepted(
+    ask: (poster: Poster) => Promise<Answer>,
+    accepts: (answer: Answer) => boolean,
+  ): Promise<Answer> {
+    for (let times = 1; ; times++) {
+      const answer = await ask(this.#next())
+      if (answer.status < 300 && accepts(answer)) return answer
+      // Wrong is wrong; full, changing hands and half a batch are for now.
+      const passing = answer.status < 300 || answer.status === 429 || answer.status === 503
+      if (!passing || times === TIMES_MAX) throw refused(answer)
+      this.refusals++
+      await pause(AGAIN_MS)
+    }
   }
 
   #next(): Poster {

@@ -68,11 +68,11 @@ export class Backlog {
 
   /** Many at once where this build can do that, one by one otherwise. */
   async add(count: number, task: (number: number) => TaskBody): Promise<void> {
-    const path = await this.submitter.batchPath()
-    if (path === undefined) return await spread(count, SINGLES_UNDER_WAY, i => this.submitter.add(task(i)))
+    if (!(await this.submitter.takesLists()))
+      return await spread(count, SINGLES_UNDER_WAY, i => this.submitter.add(task(i)))
     await spread(Math.ceil(count / BATCH), BATCHES_UNDER_WAY, async i => {
       const some = Array.from({ length: Math.min(BATCH, count - i * BATCH) }, (_, k) => task(i * BATCH + k))
-      await this.submitter.addMany(path, some)
+      await this.submitter.addMany(some)
     })
   }
 

@@ -1,5 +1,5 @@
 /** A worker process of graphile-worker: `node graphile-worker.ts MODULES URL CONCURRENCY`. Begins and stops as it is told. */
-import { load } from './packages.ts'
+import { load, quietLogger } from './packages.ts'
 import { began, ended, onOrder, ready } from './telling.ts'
 
 interface Runner {
@@ -17,9 +17,6 @@ const noop = async (payload: unknown): Promise<void> => {
   ended()
 }
 
-/** It says a line for each job otherwise. */
-const silent = { error: console.error, warn: () => undefined, info: () => undefined, debug: () => undefined }
-
 let runner: Runner | undefined
 
 async function begin(): Promise<void> {
@@ -28,21 +25,13 @@ async function begin(): Promise<void> {
     concurrency: Number(concurrency),
     noHandleSignals: true,
     taskList: { noop },
-    logger: quietLogger(),
+    logger: quietLogger(modules),
   })
 }
 
 async function stop(): Promise<void> {
   await runner?.stop()
   runner = undefined
-}
-
-function quietLogger(): unknown {
-  const { Logger } = load<{ Logger: new (make: () => (level: string, message: string) => void) => unknown }>(
-    modules,
-    'graphile-worker',
-  )
-  return new Logger(() => (level, message) => silent[level === 'error' ? 'error' : 'info']?.(message))
 }
 
 onOrder(order => (order === 'begin' ? begin() : stop()))

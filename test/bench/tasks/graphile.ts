@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { freePorts } from '../../../src/cli/cluster/ports.ts'
 import { type Started, start } from '../../faults/started.ts'
 import { accepts } from './bullmq.ts'
-import { GRAPHILE, installed, load } from './packages.ts'
+import { GRAPHILE, installed, load, quietLogger } from './packages.ts'
 import { cpuSecondsOf, monotonicMs, type Subject, type SubjectOptions, until } from './subject.ts'
 import { Workers } from './workers.ts'
 
@@ -21,9 +21,7 @@ interface Producer {
   addJobs(jobs: readonly { readonly identifier: string; readonly payload: object }[]): Promise<unknown>
   release(): Promise<void>
 }
-interface Graphile {
-  readonly makeWorkerUtils: (options: object) => Promise<Producer>
-}
+type Graphile = Readonly<Record<'makeWorkerUtils', (options: object) => Promise<Producer>>>
 
 /** Singles come over so many connections. */
 const CONNECTIONS = 50
@@ -44,7 +42,10 @@ export async function graphile({ directory, workers: count, concurrency }: Subje
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   const { Pool } = load<Pg>(modules, 'pg')
   const pool = new Pool({ connectionString: url, max: CONNECTIONS })
-  const producer = await load<Graphile>(modules, 'graphile-worker').makeWorkerUtils({ pgPool: pool })
+  const producer = await load<Graphile>(modules, 'graphile-worker').makeWorkerUtils({
+    pgPool: pool,
+    logger: quietLogger(modules),
+  })
   await producer.migrate()
   const workers = new Workers('./graphile-worker.ts', [modules, url, String(concurrency)], count)
   await workers.ready()
@@ -74,18 +75,8 @@ async function postgres(directory: string, port: number): Promise<Started> {
     '--no-locale',
   ])
   execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'], cwd: '/' })
-  const flags = [
-    '-D',
-    home,
-    '-p',
-    String(port),
-    '-k',
-    home,
-    '-c',
-    'listen_addresses=127.0.0.1',
-    '-c',
-    'max_connections=300',
-  ]
+  const listening = ['-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=']
+  const flags = ['-D', home, ...listening, '-c', 'max_connections=300']
   const server = start(...as('postgres', flags), { log: join(directory, 'postgres.log') })
   await until('PostgreSQL listens', () => accepts(port))
   return server

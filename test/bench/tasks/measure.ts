@@ -116,12 +116,18 @@ async function halfLoad(subject: Subject, perS: number, seconds: number) {
   await subject.loopDelayP99Ms() // From here on.
   const from = monotonicMs()
   const added: Promise<void>[] = []
+  let failure: unknown
+  const add = (): Promise<void> =>
+    subject.add().catch(error => {
+      failure ??= error
+    })
   while (monotonicMs() - from < seconds * 1_000) {
     const due = ((monotonicMs() - from) * perS) / 1_000
-    while (added.length < due) added.push(subject.add())
+    while (added.length < due) added.push(add())
     await pause(BURST_MS)
   }
   await Promise.all(added)
+  if (failure !== undefined) throw failure
   const halfLoadPerS = perSecond(added.length, from)
   return { halfLoadDelayMs: await subject.loopDelayP99Ms(), halfLoadPerS }
 }

@@ -28,3 +28,15 @@ export function installed(packages: readonly string[]): string {
 /** A package out of such a directory. */
 export const load = <T>(directory: string, name: string): T =>
   createRequire(join(directory, 'bench.js'))(name) as T
+
+interface Logging {
+  readonly Logger: new (make: () => (level: string, message: string) => void) => object
+}
+
+/** graphile-worker says a line for each job otherwise, on standard output. Its errors are told. */
+export function quietLogger(directory: string): object {
+  const { Logger } = load<Logging>(directory, 'graphile-worker')
+  return new Logger(() => (level, message) => {
+    if (level === 'error') console.error(message)
+  })
+}

@@ -23,7 +23,8 @@ export class Workers {
   constructor(file: string, args: readonly string[], count: number) {
     const path = fileURLToPath(new URL(file, import.meta.url))
     this.#children = Array.from({ length: count }, () => {
-      const child = fork(path, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+      // Standard output is for the result of the bench.
+      const child = fork(path, args, { stdio: ['ignore', 2, 2, 'ipc'] })
       child.on('message', told => this.#told(told as Told))
       return child
     })
