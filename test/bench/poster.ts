@@ -37,10 +37,10 @@ export class Poster {
   }
 
   /** Rejects when the connection breaks or nothing comes in time: whether the daemon took it is unknown then. */
-  async post(path: string, body: string, type = 'application/json'): Promise<Answer> {
+  async post(path: string, body: string): Promise<Answer> {
     const length = Buffer.byteLength(body)
     return await this.#send(
-      `POST ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n${body}`,
+      `POST ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`,
     )
   }
 

@@ -109,6 +109,13 @@ export function judge(history: History): Judgement {
   }
 }
 
+/** A daemon that woke from a freeze in the middle of a request says 408; a full one 429. */
+const PASSING: ReadonlySet<number> = new Set([408, 429])
+
+/** Does the answer say that the task is wrong? To ask again cannot help then. */
+export const refusedForGood = (status: number | null): boolean =>
+  status !== null && status >= 400 && status < 500 && !PASSING.has(status)
+
 const finding = (wrong: Wrong, task: string, text: string): Finding => ({ wrong, task, text })
 
 const hasSucceeded = ({ state }: Copy): boolean => state === 'succeeded'
@@ -156,9 +163,7 @@ function findingsOf(task: TaskHistory): readonly Finding[] {
   const elsewhere = runs.find(run => key !== undefined && run.key !== key)
   if (elsewhere !== undefined)
     found.push(finding('wrong-key', id, `handed in for ${key}, ran for ${elsewhere.key}`))
-  const refusal = answers.find(
-    ({ status }) => status !== null && status >= 400 && status < 500 && status !== 429,
-  )
+  const refusal = answers.find(({ status }) => refusedForGood(status))
   if (refusal !== undefined)
     found.push(finding('refused-for-good', id, `${refusal.status} ${refusal.code ?? ''}`))
   return isAccepted(task) ? [...found, ...endOf(task)] : found

@@ -67,7 +67,7 @@ function configOf(register: string): object {
   const applications = [...new Set(where.all.map(({ application }) => `http://127.0.0.1:${application}/`))]
   const durability = profile === 'two-lost' ? { durability: 3 } : {}
   return {
-    tasks: { concurrency: 16, ...durability },
+    tasks: { concurrency: 16, settledMax: 10_000_000, ...durability },
     executors: {
       exec: { commands: { act: { path: 'perl', args: [ACTOR, register], taskArgs: true } } },
       http: { allow: applications },

@@ -4,6 +4,7 @@ import type { Random } from '../../src/base/random.ts'
 import { monotonicMs } from '../faults/started.ts'
 import { copyOf } from './copies.ts'
 import type { Answer, Shown } from './history.ts'
+import { refusedForGood } from './judge.ts'
 import type { Place } from './places.ts'
 import type { Answered, Stations } from './stations.ts'
 
@@ -129,9 +130,8 @@ export class Submitting {
       if (accepts(answer)) return void this.accepted.push(task.id)
       const why = `${answer.status ?? 'no answer'} ${code ?? ''}`.trim()
       this.refusals.set(why, (this.refusals.get(why) ?? 0) + 1)
-      const { status } = answer
-      // Said to be wrong: to ask again cannot help, and the judge will say so.
-      if (status !== null && status >= 400 && status < 500 && status !== 429) return
+      // The judge will say so.
+      if (refusedForGood(answer.status)) return
       if (monotonicMs() > end)
         throw new Error(`${task.id} was not taken within ${PATIENCE_MS / 1_000} s: ${why}`)
       await pause(random.between(AGAIN_MS.least, AGAIN_MS.most))
