@@ -87,7 +87,7 @@ async function throughChaos(chaos: Chaos, submitting: Submitting): Promise<numbe
   const looking = submitting.look(() => going)
   try {
     // Who waits for a daemon that does not come back would wait for ever.
-    await Promise.race([submitting.run(), breaking])
+    await Promise.race([submitting.run(), breaking, looking])
   } finally {
     going = false
     chaos.stop()
