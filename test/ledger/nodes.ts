@@ -100,7 +100,8 @@ export class Nodes {
 
   /** Takes everything that it wrote. It must not run. */
   loseDisk(name: string): void {
-    rmSync(this.#node(name).directory, { recursive: true, force: true })
+    // Its runner may be about to end.
+    rmSync(this.#node(name).directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
 
   /** The daemon and all below it, at once: what runs beside it goes on. */

@@ -23,6 +23,8 @@ async function begin(): Promise<void> {
   runner ??= await run({
     connectionString,
     concurrency: Number(concurrency),
+    // Its own default is less than what it works on at one time.
+    maxPoolSize: Number(concurrency) + 2,
     noHandleSignals: true,
     taskList: { noop },
     logger: quietLogger(modules),
