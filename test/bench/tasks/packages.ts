@@ -8,8 +8,8 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-export const BULLMQ = ['bullmq@6.7.0', 'ioredis@5'] as const
-export const GRAPHILE = ['graphile-worker@0.18.0', 'pg@8'] as const
+export const BULLMQ = ['bullmq@6.7.0', 'ioredis@5.11.1'] as const
+export const GRAPHILE = ['graphile-worker@0.18.0', 'pg@8.23.1'] as const
 
 /** Where they are, installed. @throws when npm cannot */
 export function installed(packages: readonly string[]): string {
