@@ -21,6 +21,11 @@ const node = process.execPath
 const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
 const isRoot = process.getuid?.() === 0
 
+/** Tasks of each run of the ledger, of the takeover and of the queue; LEDGER, TAKEOVER and QUEUED override them. */
+const LEDGER = process.env['LEDGER'] ?? '100000'
+const TAKEOVER = process.env['TAKEOVER'] ?? '10000'
+const QUEUED = process.env['QUEUED'] ?? '1000000'
+
 /** Seeds of the long simulation; SEEDS overrides it. What an earlier sitting finished of this code is not run again. */
 const SEEDS = process.env['SEEDS'] ?? '10000'
 /** Kills, joins, leaves and restarts. */
@@ -199,6 +204,14 @@ const hosts = () =>
     ? undefined
     : 'needs root and Debian’s iproute2, nftables, iptables, python3 and serf'
 
+const ledger = (profile: string): Section =>
+  reported(
+    `ledger-${profile}`,
+    ['test/ledger/run.ts', `--profile=${profile}`, `--tasks=${LEDGER}`, '--json'],
+    7_200,
+    () => (has('perl') ? undefined : 'needs perl'),
+  )
+
 export const SECTIONS: readonly Section[] = [
   { name: 'main-job', cannot: anywhere, run: () => mainJob(false) },
   { name: 'chaos', cannot: anywhere, run: () => mainJob(true) },
@@ -213,6 +226,15 @@ export const SECTIONS: readonly Section[] = [
   reported('rolling', ['test/operations/rolling.ts', '--json'], 900),
   reported('scale', ['test/scale/run.ts', '--json'], 3_000),
   reported('processes', ['test/scale/processes.ts', '--json'], 1_800),
+  ...['disk-kept', 'disk-lost', 'two-lost'].map(ledger),
+  reported('tasks', ['test/bench/tasks/run.ts', '--json'], 3_600, () =>
+    has('redis-server') ? undefined : 'needs Debian’s redis-server',
+  ),
+  reported('takeover', ['test/durability/takeover.ts', `--tasks=${TAKEOVER}`, '--json'], 900),
+  reported('million', ['test/durability/million.ts', `--tasks=${QUEUED}`, '--json'], 3_600),
+  reported('syncs', ['test/durability/syncs.ts', '--json'], 600, () =>
+    isRoot && has('strace') ? undefined : 'needs root and Debian’s strace',
+  ),
   { name: 'breakages', cannot: anywhere, run: () => tests('test/simulation/breakages.test.ts', 900) },
   { name: 'traces', cannot: anywhere, run: () => tests('test/simulation/replay.test.ts', 300) },
   {

@@ -1,0 +1,109 @@
+/** Hands tasks to all daemons of a cluster in turn, one by one or many in a request, and counts what they answer. */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Cluster } from '../operations/cluster.ts'
+import { type Answer, Poster } from './poster.ts'
+
+/** Connections to each daemon. */
+const CONNECTIONS = 8
+
+/** Who is told to come back later does so after this, ms, and so often at most. */
+const AGAIN_MS = 50
+const TIMES_MAX = 400
+
+export interface TaskBody {
+  readonly id: string
+  readonly key: string
+  readonly type: string
+  readonly payload?: unknown
+  readonly [field: string]: unknown
+}
+
+export class Submitter {
+  readonly #posters: readonly Poster[]
+  #turn = 0
+  /** Durable copies that the answers told of, in all. */
+  copies = 0
+  accepted = 0
+  /** Answers that said to come back later. */
+  refusals = 0
+
+  constructor(cluster: Cluster) {
+    const ports = cluster.names.map(name => Number(new URL(cluster.url(name)).port))
+    this.#posters = ports.map(port => new Poster({ port, connections: CONNECTIONS }))
+  }
+
+  /** Again with the same id as long as it is told to come back later. @throws when it is not accepted */
+  async add(task: TaskBody): Promise<void> {
+    const body = JSON.stringify(task)
+    const answer = await this.#accepted(poster => poster.post('/v1/tasks', body), ({ status }) => status <= 202)
+    this.accepted++
+    this.copies += (JSON.parse(answer.body) as { durableCopies?: number }).durableCopies ?? 1
+  }
+
+  /** Does this build take a list of tasks in one request? Its own description of its API says so. */
+  async takesLists(): Promise<boolean> {
+    const { body } = await this.#next().get('/openapi.json')
+    const { paths } = JSON.parse(body) as { paths: Record<string, { post?: { responses: object } }> }
+    return Object.hasOwn(paths['/v1/tasks']?.post?.responses ?? {}, '207')
+  }
+
+  /** All of them, again with the same ids until each is stored. @throws when one of them is not */
+  async addMany(tasks: readonly TaskBody[]): Promise<void> {
+    const body = JSON.stringify(tasks)
+    const whole = ({ body: said }: Answer): boolean => said.split('"stored":"yes"').length - 1 === tasks.length
+    const answer = await this.#accepted(poster => poster.post('/v1/tasks', body), whole)
+    this.accepted += tasks.length
+    for (const [, copies] of answer.body.matchAll(/"durableCopies":(\d+)/g)) this.copies += Number(copies)
+  }
+
+  /** The same request to every daemon, in the order of their names. */
+  async getAll(path: string): Promise<readonly string[]> {
+    const answers = await Promise.all(this.#posters.map(poster => poster.get(path)))
+    const wrong = answers.find(({ status }) => status !== 200)
+    if (wrong !== undefined) throw refused(wrong)
+    return answers.map(({ body }) => body)
+  }
+
+  close(): void {
+    for (const poster of this.#posters) poster.close()
+  }
+
+  async #accepted(
+    ask: (poster: Poster) => Promise<Answer>,
+    accepts: (answer: Answer) => boolean,
+  ): Promise<Answer> {
+    for (let times = 1; ; times++) {
+      const answer = await ask(this.#next())
+      if (answer.status < 300 && accepts(answer)) return answer
+      // Wrong is wrong; full, changing hands and half a batch are for now.
+      const passing = answer.status < 300 || answer.status === 429 || answer.status === 503
+      if (!passing || times === TIMES_MAX) throw refused(answer)
+      this.refusals++
+      await pause(AGAIN_MS)
+    }
+  }
+
+  #next(): Poster {
+    return this.#posters[this.#turn++ % this.#posters.length] as Poster
+  }
+}
+
+const refused = ({ status, body }: Answer): Error => new Error(`answered ${status}: ${body.slice(0, 300)}`)
+
+/** The value of a metric without labels; 0 when the daemon does not have it. */
+export function metricOf(metrics: string, name: string): number {
+  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(metrics)?.[1] ?? 0)
+}
+
+/** Calls `each` so many times, so many of them at one time. */
+export async function spread(
+  count: number,
+  underWay: number,
+  each: (number: number) => Promise<void>,
+): Promise<void> {
+  let next = 0
+  const one = async (): Promise<void> => {
+    while (next < count) await each(next++)
+  }
+  await Promise.all(Array.from({ length: Math.min(underWay, count) }, one))
+}
