@@ -94,6 +94,16 @@ export const ERRORS = {
   EXECUTOR_UNKNOWN: [400, 'No executor has this type.', 'Nothing was stored.'],
   COMMAND_NOT_ALLOWED: [403, 'The command is not in the allow list of this node.', 'Nothing was run.'],
   QUEUE_FULL: [429, 'The queue of this node is full.', 'Nothing was stored. Retry later with the same id.'],
+  STORE_FULL: [
+    507,
+    'The disk of the owner of the key is full.',
+    'Nothing was stored. Retry later with the same id.',
+  ],
+  STORE_READ_ONLY: [
+    503,
+    'The disk of the owner of the key cannot be written.',
+    'Nothing was stored. Retry later with the same id.',
+  ],
   NOT_READY: [
     503,
     'This node is not ready to take work.',

@@ -11,10 +11,8 @@ import {
   type DataDirectory,
   LASTING_FILES,
   openDataDirectory,
-  STORE_FILE,
 } from '../adapters/storage/data-directory.ts'
 import { watchDirectory } from '../adapters/storage/directory-watch.ts'
-import { openStore } from '../adapters/storage/store.ts'
 import { createClock } from '../adapters/system/clock.ts'
 import { createLogger, type DaemonLogger } from '../adapters/system/logger.ts'
 import { type HeldSignals, holdSignals } from '../adapters/system/signals.ts'
@@ -22,6 +20,7 @@ import { CodedError } from '../base/errors.ts'
 import type { Now } from '../base/time.ts'
 import type { Config } from '../config/config.ts'
 import type { NodeInit } from '../node/init.ts'
+import type { Disk } from '../node/machine.ts'
 import { Node } from '../node/node.ts'
 import { Driver } from '../runtime/driver.ts'
 import { EventLog, teeLogger } from '../runtime/events.ts'
@@ -32,7 +31,7 @@ import { sayMode, sayOpenCluster } from './announcements.ts'
 import { Closing } from './closing.ts'
 import { earlyInputs } from './early-inputs.ts'
 import { markOf } from './file-watch.ts'
-import { openKept, sayLost, storedIn } from './found.ts'
+import { countLife, openKept, sayLost, storedIn, storeOf } from './found.ts'
 import { Leaving } from './leaving.ts'
 import { sayOpenDirectory, sayOpenSecrets } from './permissions.ts'
 import { Reload, type ReloadParts, type ReloadSource } from './reload.ts'
@@ -114,7 +113,7 @@ async function look(config: Config, { closing, signals, lines }: Frame) {
   await parts.clearLeftovers({ directory: directory.path, logger: lines })
   const kept = await openKept(directory, parts.IDENTITY_FILE)
   closing.add('store', async () => kept.store?.close())
-  const stored = await storedIn(kept.store, config)
+  const stored = storedIn(kept, config)
   const identity = await parts.loadIdentity(directory.path)
   goOn(signals)
   return { parts, lists, directory, kept, stored, identity }
@@ -134,7 +133,7 @@ async function open(config: Config, { closing, signals, lines, leaving }: Frame,
   await sayOpenSecrets(config.secretFiles, logger)
   await sayOpenDirectory(directory.path, directory.file(parts.IDENTITY_FILE), logger)
   sayLost(kept, parts.IDENTITY_FILE, boot, logger)
-  const store = kept.store ?? (await openStore(directory.file(STORE_FILE)))
+  const { store, disk } = await storeOf(kept, boot, logger)
   if (kept.store === undefined) closing.add('new store', () => store.close())
   goOn(signals)
   const { transport: peers, cluster } = config
@@ -144,12 +143,12 @@ async function open(config: Config, { closing, signals, lines, leaving }: Frame,
   const executors = parts.createExecutors({ config: config.executors, logger, dataDir: directory.path })
   closing.add('executors', () => executors.stop())
   const { createHttpServer } = parts
-  return { clock, lists, events, logger, store, transport, executors, createHttpServer }
+  return { clock, lists, events, logger, store, disk, transport, executors, createHttpServer }
 }
 
 async function run(config: Config, options: DaemonOptions, frame: Frame): Promise<number> {
   const found = await look(config, frame)
-  const life = await found.directory.countBoot()
+  const life = await countLife(found.kept)
   try {
     return await live(config, options, frame, found, life)
   } catch (error) {
@@ -172,7 +171,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   const { closing, signals, lines, leaving } = frame
   const { directory, stored } = found
   const opened = await open(config, frame, found, life)
-  const { clock, events, logger, store, transport, executors } = opened
+  const { clock, events, logger, store, disk, transport, executors } = opened
   const early = earlyInputs()
   const addresses = await transport.start(early.enqueue)
   logger.log('info', 'listening', { addresses, peerId: transport.peer, boot: life.boot })
@@ -180,6 +179,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
     transport,
     life,
     addresses,
+    disk,
     ...stored,
     check: executors.check.bind(executors),
   })
@@ -195,6 +195,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   closing.add('driver', async () => driver.stop())
   closing.add('directory watch', await watchDisk(directory, driver, fatal, logger))
   early.deliverTo(driver.enqueue)
+  store.watch((condition, detail) => driver.enqueue({ kind: 'store', condition, detail }))
 
   const { leaveMs } = config
   const face = createFace({ node, driver, clock, transport, store, executors, leaveMs })
@@ -268,6 +269,7 @@ function nodeInit(
     transport: Transport
     life: Boot
     addresses: readonly string[]
+    disk: Disk
     records: readonly TaskRecord[]
     voter: NodeInit['voter']
     check: NodeInit['check']
@@ -288,6 +290,7 @@ function nodeInit(
     ring: config.ring,
     tasks: config.tasks,
     grants: config.grants,
+    disk: found.disk,
     voter: found.voter,
     check: found.check,
     records: found.records,

@@ -7,6 +7,7 @@ import type { MembershipConfig } from '../membership/config.ts'
 import type { RingConfig } from '../ring/config.ts'
 import type { TasksConfig } from '../tasks/config.ts'
 import type { TaskRecord } from '../tasks/task.ts'
+import type { Disk } from './machine.ts'
 
 export interface NodeInit {
   readonly nodeId: NodeId
@@ -28,6 +29,8 @@ export interface NodeInit {
   readonly ring: RingConfig
   readonly tasks: TasksConfig
   readonly grants: GrantsConfig
+  /** Absent where there is none (simulated nodes). */
+  readonly disk?: Disk
   /** What the store held of this voter at boot; undefined where it held none. */
   readonly voter: StoredVoter
   /** Would this node's executors take such a task? Undefined when they would. Pure. */

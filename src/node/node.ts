@@ -29,7 +29,14 @@ import { Granting, isGrantsMessage } from './granting.ts'
 import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
-import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
+import {
+  type Effect,
+  type Input,
+  type LinkMessage,
+  type Machine,
+  type StoreCondition,
+  TICK_MS,
+} from './machine.ts'
 import { Operator } from './operator.ts'
 
 export class Node implements Machine {
@@ -50,6 +57,7 @@ export class Node implements Machine {
   #viewChangedAt: Instant
   #island = false
   #unsendable = 0
+  #store: StoreSight = { condition: 'ok', detail: '' }
 
   constructor(init: NodeInit, now: Now) {
     const random = new Random(init.seed)
@@ -182,11 +190,25 @@ export class Node implements Machine {
         return []
       case 'control':
         return [...this.#operator.control(input.id, input.request, now)]
+      case 'store':
+        return this.#storeIs(input)
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
       default:
         return unreachable(input)
     }
+  }
+
+  /** What the disk takes; a leave and what runs go on as far as it lets them. */
+  get store(): StoreSight {
+    return this.#store
+  }
+
+  #storeIs({ condition, detail }: StoreSight): Effect[] {
+    if (condition === this.#store.condition) return []
+    this.#store = { condition, detail }
+    this.tasks.storeIs(condition, detail)
+    return [log(STORE_LEVELS[condition], condition === 'ok' ? 'store-recovered' : `store-${condition}`, { detail })]
   }
 
   #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {
@@ -296,6 +318,14 @@ export class Node implements Machine {
   }
 }
 
+/** What the disk takes, and why. */
+export interface StoreSight {
+  readonly condition: StoreCondition
+  readonly detail: string
+}
+
+const STORE_LEVELS = { ok: 'info', slow: 'warn', full: 'error', 'read-only': 'error' } as const
+
 type RoomEffect = TasksEffect | GrantsEffect
 
 const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
@@ -314,7 +344,7 @@ function isTaskMessage(message: LinkMessage): message is TaskMessage {
 }
 
 function log(
-  level: 'info' | 'warn',
+  level: 'info' | 'warn' | 'error',
   event: string,
   fields: Extract<Effect, { kind: 'log' }>['fields'],
 ): Effect {

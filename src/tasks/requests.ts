@@ -9,6 +9,7 @@ import { isSettled } from './merge.ts'
 import type { Forward, TaskReply, TaskRequest } from './messages.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import { refusalOfSpec, sameSpec } from './spec.ts'
+import type { DiskSight } from './store-failure.ts'
 import type { Entry, Table } from './table.ts'
 import type { TaskSpec } from './task.ts'
 import type { View } from './view.ts'
@@ -24,6 +25,7 @@ export interface RequestsParts {
   readonly counters: Counters
   readonly config: TasksConfig
   readonly check: (type: string, payload: unknown) => Failure | undefined
+  readonly disk: Readonly<DiskSight>
   /** May this node take work? */
   readonly phase: () => 'closed' | 'open' | 'leaving'
 }
@@ -118,9 +120,10 @@ export class Requests {
 
   /** @param passedOn by another node, which may have other limits, or none; what faces of this node say is checked there */
   #unacceptable(spec: TaskSpec, passedOn: boolean): Failure | undefined {
-    const { view, table, config, check, phase } = this.#parts
+    const { view, table, config, check, phase, disk } = this.#parts
     if (phase() === 'leaving') return LEAVING
     if (phase() === 'closed') return NOT_READY
+    if (disk.failure !== undefined) return saidBy(disk.failure, view.self)
     if (table.accepted >= config.queueMax) {
       return {
         code: 'QUEUE_FULL',
@@ -130,7 +133,7 @@ export class Requests {
     }
     const failure = (passedOn ? refusalOfSpec(spec, config) : undefined) ?? check(spec.type, spec.payload)
     if (failure === undefined) return undefined
-    return { ...failure, detail: `${failure.detail} Said by node ${view.self}, which owns the key.` }
+    return saidBy(failure, view.self)
   }
 
   #get(origin: Origin, task: TaskId, step: Step): void {
@@ -152,6 +155,11 @@ export class Requests {
     refuse(origin, failure, step)
   }
 }
+
+const saidBy = (failure: Failure, node: NodeId): Failure => ({
+  ...failure,
+  detail: `${failure.detail} Said by node ${node}, which owns the key.`,
+})
 
 const NOT_READY: Failure = {
   code: 'NOT_READY',

@@ -40,6 +40,7 @@ import { Replication } from './replication.ts'
 import { Requests } from './requests.ts'
 import type { Right } from './right.ts'
 import { Schedule } from './schedule.ts'
+import { type DiskSight, failureOfStore, type StoreCondition } from './store-failure.ts'
 import { type Entry, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
@@ -70,6 +71,7 @@ export class Tasks {
   readonly #table: Table
   readonly #schedule = new Schedule()
   readonly #counters = new Counters()
+  readonly #disk: DiskSight = { failure: undefined }
   readonly #records: Records
   readonly #handoffs = new Handoffs()
   readonly #right: Right
@@ -129,7 +131,7 @@ export class Tasks {
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
-    this.#requests = new Requests({ ...shared, work, forwarding, confirmations, check, phase })
+    this.#requests = new Requests({ ...shared, work, forwarding, confirmations, check, phase, disk: this.#disk })
     this.#inherited = records.map(record => table.add(record))
   }
 
@@ -222,6 +224,11 @@ export class Tasks {
    */
   keptKeys(): readonly string[] {
     return this.#kept.keys()
+  }
+
+  /** What this node's disk takes from now on. While it is not `ok`, no new task is accepted. */
+  storeIs(condition: StoreCondition, detail: string): void {
+    this.#disk.failure = failureOfStore(condition, detail)
   }
 
   /** From now on nothing is started or accepted; what runs may end. */
