@@ -208,7 +208,7 @@ export class Node implements Machine {
     if (condition === this.#store.condition) return []
     this.#store = { condition, detail }
     this.tasks.storeIs(condition, detail)
-    return [log(STORE_LEVELS[condition], condition === 'ok' ? 'store-recovered' : `store-${condition}`, { detail })]
+    return [log(...STORE_EVENTS[condition], { detail })]
   }
 
   #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {
@@ -324,7 +324,12 @@ export interface StoreSight {
   readonly detail: string
 }
 
-const STORE_LEVELS = { ok: 'info', slow: 'warn', full: 'error', 'read-only': 'error' } as const
+const STORE_EVENTS = {
+  ok: ['info', 'store-recovered'],
+  slow: ['warn', 'store-slow'],
+  full: ['error', 'store-full'],
+  'read-only': ['error', 'store-read-only'],
+} as const
 
 type RoomEffect = TasksEffect | GrantsEffect
 

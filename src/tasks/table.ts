@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
-import type { Instant } from '../base/time.ts'
+import type { Instant, WallMs } from '../base/time.ts'
+import type { TasksConfig } from './config.ts'
 import { DropOrder } from './drop-order.ts'
 import type { Slotted } from './heap.ts'
 import { isSettled } from './merge.ts'
@@ -29,6 +30,9 @@ export interface Entry extends Slotted {
   readonly order: number
 }
 
+/** How much of what is settled is kept, and for how long. */
+export type Retention = Pick<TasksConfig, 'settledMax' | 'settledMs' | 'deadMax' | 'deadMs'>
+
 const noneOwned = (): Record<TaskState, number> => ({
   scheduled: 0,
   ready: 0,
@@ -46,7 +50,8 @@ export class Table {
   /** A key mostly has one task, and then no set. */
   readonly #byKey = new Map<string, Entry | Set<Entry>>()
   /** Settled and in no loaded list. */
-  readonly #droppable = new DropOrder<Entry>()
+  readonly #results = new DropOrder<Entry>()
+  readonly #dead = new DropOrder<Entry>()
   readonly #owned = noneOwned()
   #held = 0
   #accepted = 0
@@ -154,16 +159,19 @@ export class Table {
     assert(entry.place === 'nowhere', 'a task that is forgotten waits nowhere', { task: entry.id })
     this.#tally(entry, -1)
     this.#entries.delete(entry.id)
-    this.#droppable.delete(entry)
+    this.#results.delete(entry)
+    this.#dead.delete(entry)
     this.#sorted = undefined
     const found = this.#byKey.get(entry.key)
     if (found instanceof Set && found.size > 1) found.delete(entry)
     else this.#byKey.delete(entry.key)
   }
 
-  /** The entries above the bound that were settled longest ago, at most `limit`. */
-  surplus(settledMax: number, limit: number): Entry[] {
-    return this.#droppable.beyond(settledMax, limit)
+  /** What need not be kept any more: those that were settled longest ago, at most `limit`. */
+  surplus(kept: Retention, now: WallMs, limit: number): Entry[] {
+    const results = this.#results.beyond(kept.settledMax, now - kept.settledMs, limit)
+    const dead = this.#dead.beyond(kept.deadMax, now - kept.deadMs, limit - results.length)
+    return [...results, ...dead]
   }
 
   #index(entry: Entry): void {
@@ -185,8 +193,11 @@ export class Table {
 
   #sort(entry: Entry): void {
     const droppable = entry.lists.length === 0 && isSettled(entry.record)
-    if (droppable) this.#droppable.set(entry)
-    else this.#droppable.delete(entry)
+    const dead = entry.record.state === 'dead'
+    if (droppable && !dead) this.#results.set(entry)
+    else this.#results.delete(entry)
+    if (droppable && dead) this.#dead.set(entry)
+    else this.#dead.delete(entry)
   }
 }
 

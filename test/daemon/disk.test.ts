@@ -202,7 +202,7 @@ function fillUp(path: string): void {
 
 const gauge = async (daemon: Daemon, name: string): Promise<number> => {
   const { body } = await ask(daemon, '/metrics')
-  return Number(new RegExp(`^roundtable_${name}(?:{.*})? (\\d+)`, 'm').exec(String(body['text']))?.[1])
+  return Number(new RegExp(`^roundtable_${name}(?:{.*})? (\\S+)`, 'm').exec(String(body['text']))?.[1])
 }
 
 test('a full disk: new tasks are refused with 507, accepted ones go on, and it ends when there is room', {
@@ -214,7 +214,7 @@ test('a full disk: new tasks are refused with 507, accepted ones go on, and it e
   const daemon = await start({ dataDir, through })
   await daemon.said('ready')
   const ids = await accepted(daemon, 20)
-  await until(async () => (await gauge(daemon, 'store_reserve_bytes')) === 16 * 1024 * 1024 || (await accepted(daemon, 1, `r${ids.length}-${ids.push('')}`)).length === 0)
+  await until(async () => (await gauge(daemon, 'store_reserve_bytes')) === 6 * 1024 * 1024)
   const ballast = join(outside, 'ballast')
   fillUp(ballast)
   const late: string[] = []
@@ -232,7 +232,7 @@ test('a full disk: new tasks are refused with 507, accepted ones go on, and it e
   assert.equal(ready.status, 503)
   assert.match(JSON.stringify(ready.body), /"store-full"/)
   assert.equal(await gauge(daemon, 'store_full'), 1)
-  await succeeded(daemon, [...ids.filter(id => id !== ''), ...late])
+  await succeeded(daemon, [...ids, ...late])
   rmSync(ballast)
   await daemon.said('store-recovered')
   assert.equal((await submit(daemon, 'again')).status, 202)
@@ -240,7 +240,7 @@ test('a full disk: new tasks are refused with 507, accepted ones go on, and it e
   await daemon.kill()
   const next = await start({ dataDir, through })
   await next.said('ready')
-  await succeeded(next, [...ids.filter(id => id !== ''), ...late, 'again'])
+  await succeeded(next, [...ids, ...late, 'again'])
   await end(next)
 })
 

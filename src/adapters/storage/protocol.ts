@@ -48,6 +48,7 @@ export type FromWorker =
   /** The file cannot be used; the worker is gone. */
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly detail: string }
   | { readonly kind: 'committed'; readonly ms: number; readonly file: FileState }
+  | { readonly kind: 'file'; readonly file: FileState }
   /** Nothing of the transaction was written, for a reason that may pass: to be tried again. */
   | { readonly kind: 'held'; readonly detail: string }
   /** A write did not get to the disk; the worker takes no more. */

@@ -6,6 +6,9 @@ import { CONSTRAINED, PRIVATE_FILE, systemCode } from './disk.ts'
 /** Written in one go when the reserve is made: some milliseconds, in which a commit waits. */
 const SLICE_BYTES = 1024 * 1024
 
+/** Of a small disk it takes no more than this. */
+const DISK_SHARE_MAX = 1 / 8
+
 /** The file beside the store that is there to be given up. */
 export const reservePath = (store: string): string => `${store}-reserve`
 
@@ -19,11 +22,15 @@ export class Reserve {
   readonly #path: string
   readonly #bytes: number
 
-  /** @param bytes how much to keep; 0: nothing */
+  /**
+   * Throws what is wrong with the disk.
+   * @param bytes how much to keep, where that is not more than its share of the disk; 0: nothing
+   */
   constructor(store: string, bytes: number) {
+    const { blocks, bsize } = statfsSync(dirname(store))
     this.#store = store
     this.#path = reservePath(store)
-    this.#bytes = bytes
+    this.#bytes = Math.min(bytes, Math.floor(blocks * bsize * DISK_SHARE_MAX))
   }
 
   /** Bytes that are kept now. */

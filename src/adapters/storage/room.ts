@@ -16,6 +16,8 @@ export interface RoomParts {
   readonly pagesReserved: number
   /** Told of every change. */
   readonly say: (condition: Condition, detail: string) => void
+  /** The reserve was made or given up. */
+  readonly reserved: () => void
   /** Something is wrong with the disk that does not pass. */
   readonly fail: (error: unknown) => void
 }
@@ -43,10 +45,7 @@ export class Room {
 
   /** A write could not be done, or somebody else found no room. */
   shortage(trouble: Trouble, detail: string): void {
-    if (trouble === 'full' && this.#condition !== 'full') {
-      this.#parts.reserve.release()
-      this.#limitPages(this.#parts.pagesMax)
-    }
+    if (trouble === 'full' && this.#condition !== 'full') this.#openReserve()
     this.#unwritable = trouble === 'read-only'
     this.#become(trouble, detail)
     if (!this.#unwritable) this.#lookLater(LOOK_MS)
@@ -100,13 +99,21 @@ export class Room {
     const grown = reserve.grow()
     if (grown === 'more') return this.#lookLater(0)
     if (grown === 'no-room') return this.#isFull('the disk has no room for the reserve')
+    this.#parts.reserved()
     this.#limitPages(this.#pagesUsual)
     this.#become('ok', this.#condition === 'full' ? 'there is room again' : 'it can be written again')
   }
 
   #isFull(detail: string): void {
+    if (this.#condition !== 'full') this.#openReserve()
     this.#become('full', detail)
     this.#lookLater(LOOK_MS)
+  }
+
+  #openReserve(): void {
+    this.#parts.reserve.release()
+    this.#parts.reserved()
+    this.#limitPages(this.#parts.pagesMax)
   }
 
   #limitPages(pages: number): void {

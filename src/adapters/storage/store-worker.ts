@@ -55,6 +55,7 @@ class StoreWorker {
       reserve: this.#reserve,
       pagesMax,
       pagesReserved: Math.floor(Math.min(reserveBytes / PAGE_BYTES, pagesMax * RESERVED_SHARE_MAX)),
+      reserved: () => answer({ kind: 'file', file: this.file }),
       say: (condition, detail) => answer({ kind: 'condition', condition, detail }),
       fail,
     })

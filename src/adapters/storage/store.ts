@@ -248,6 +248,9 @@ export class SqliteStore implements Store {
         this.#queue.committed(message.ms)
         this.#pressure.queueIs(this.#queue.fullness)
         break
+      case 'file':
+        this.#file = message.file
+        break
       case 'held':
         this.#queue.held()
         this.#retry = setTimeout(() => this.#queue.retry(), RETRY_MS)
