@@ -213,6 +213,9 @@ export const SECTIONS: readonly Section[] = [
   reported('rolling', ['test/operations/rolling.ts', '--json'], 900),
   reported('scale', ['test/scale/run.ts', '--json'], 3_000),
   reported('processes', ['test/scale/processes.ts', '--json'], 1_800),
+  reported('fsync', ['test/bench/fsyncs.ts', '--json'], 600, () =>
+    isRoot && has('strace') ? undefined : 'needs root and strace',
+  ),
   { name: 'breakages', cannot: anywhere, run: () => tests('test/simulation/breakages.test.ts', 900) },
   { name: 'traces', cannot: anywhere, run: () => tests('test/simulation/replay.test.ts', 300) },
   {

@@ -119,11 +119,12 @@ export class CommitQueue {
     this.#running = []
     this.#state = 'free'
     const counts = this.#counts
+    const rows = batch.reduce((sum, commit) => sum + commit.writes.length, 0)
     this.#counts = {
       ...counts,
       commits: counts.commits + batch.length,
-      rows: counts.rows + batch.reduce((sum, commit) => sum + commit.writes.length, 0),
-      transactions: counts.transactions + 1,
+      rows: counts.rows + rows,
+      transactions: counts.transactions + (rows > 0 ? 1 : 0), // one of barriers alone needs no fsync
       lastBatch: batch.length,
       lastMs: ms,
       maxMs: Math.max(counts.maxMs, ms),
