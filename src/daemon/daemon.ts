@@ -190,6 +190,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   // Awaited at the end of this function; a failure before that must not count as unhandled meanwhile.
   failed.promise.catch(() => undefined)
   const trace = options.traceFile ? openTrace(options.traceFile, init, bornAt, logger, closing) : undefined
+  stored.records.length = 0 // the node has them; this array would keep each as it is now for the life of the process
   const fatal = (error: unknown) => failed.reject(error)
   const driver = new Driver({ machine: node, clock, transport, store, executors, logger, fatal, ...trace })
   closing.add('driver', async () => driver.stop())

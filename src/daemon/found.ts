@@ -24,14 +24,19 @@ export interface Kept {
   readonly store: SqliteStore | undefined
   /** Why the store that is there cannot be used. */
   readonly damage: CodedError | undefined
-  /** All that it holds. */
+  /** All that it holds, until `storedIn` takes the tasks. */
   readonly rows: Readonly<Record<'grants' | 'tasks', Rows>>
   /** There is a store, and the key that its node was known by is gone. */
   readonly lostIdentity: boolean
 }
 
-type Rows = readonly { readonly key: string; readonly value: unknown }[]
-const NO_ROWS: Kept['rows'] = { grants: [], tasks: [] }
+type Rows = { key: string; value: unknown }[]
+
+/** What the core is born with. Whoever has made the core empties `records`, which would else keep each as it was for ever. */
+export interface Stored {
+  readonly records: TaskRecord[]
+  readonly voter: NodeInit['voter']
+}
 
 /**
  * Opens and reads what there is, and makes and changes nothing. Throws as `openStore` does, but for a damaged store.
@@ -39,7 +44,7 @@ const NO_ROWS: Kept['rows'] = { grants: [], tasks: [] }
  */
 export async function openKept(directory: DataDirectory, keyFile: string): Promise<Kept> {
   const path = directory.file(STORE_FILE)
-  const nothing = { directory, store: undefined, damage: undefined, rows: NO_ROWS, lostIdentity: false }
+  const nothing = { directory, store: undefined, damage: undefined, rows: noRows(), lostIdentity: false }
   if (!existsSync(path) && !holdsSomething(`${path}-wal`)) return nothing
   const lostIdentity = !existsSync(directory.file(keyFile))
   let store: SqliteStore | undefined
@@ -95,6 +100,8 @@ export async function countLife({ directory, store }: Kept): Promise<Boot> {
   }
 }
 
+const noRows = (): Kept['rows'] => ({ grants: [], tasks: [] })
+
 /** A log of a store that is not there is damage, which opening it says. */
 const holdsSomething = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
 
@@ -119,10 +126,10 @@ export function sayLost(
 }
 
 /** What the core was told to keep. Throws VOTERS_UNEXPECTED. */
-export function storedIn({ rows }: Kept, { grants, dataDir }: Config): Pick<NodeInit, 'records' | 'voter'> {
+export function storedIn({ rows }: Kept, { grants, dataDir }: Config): Stored {
   const voter = voterOf(rows.grants)
   checkVoters(grants, voter.voters, dataDir)
-  return { records: rows.tasks.map(row => row.value as TaskRecord), voter }
+  return { records: rows.tasks.splice(0).map(row => row.value as TaskRecord), voter }
 }
 
 /** What a voter may never forget. */
