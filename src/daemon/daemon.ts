@@ -133,7 +133,7 @@ async function open(config: Config, { closing, signals, lines, leaving }: Frame,
   await sayOpenSecrets(config.secretFiles, logger)
   await sayOpenDirectory(directory.path, directory.file(parts.IDENTITY_FILE), logger)
   sayLost(kept, parts.IDENTITY_FILE, boot, logger)
-  const { store, disk } = await storeOf(kept, boot, logger)
+  const { store, disk, salvaged } = await storeOf(kept, boot, logger)
   if (kept.store === undefined) closing.add('new store', () => store.close())
   goOn(signals)
   const { transport: peers, cluster } = config
@@ -143,6 +143,7 @@ async function open(config: Config, { closing, signals, lines, leaving }: Frame,
   const executors = parts.createExecutors({ config: config.executors, logger, dataDir: directory.path })
   closing.add('executors', () => executors.stop())
   const { createHttpServer } = parts
+  for (const record of salvaged) found.stored.records.push(record)
   return { clock, lists, events, logger, store, disk, transport, executors, createHttpServer }
 }
 

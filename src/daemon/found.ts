@@ -32,7 +32,7 @@ export interface Kept {
 
 type Rows = { key: string; value: unknown }[]
 
-/** What the core is born with. Whoever has made the core empties `records`, which would else keep each as it was for ever. */
+/** What the core is born with. Whoever has made the core empties `records`: it would keep each as it was for ever. */
 export interface Stored {
   readonly records: TaskRecord[]
   readonly voter: NodeInit['voter']
@@ -59,26 +59,44 @@ export async function openKept(directory: DataDirectory, keyFile: string): Promi
   }
 }
 
+/** The store of this life, what the core is told of its disk, and records that a damaged store before it still had. */
+export interface StoreOfLife {
+  readonly store: SqliteStore
+  readonly disk: Disk
+  readonly salvaged: readonly TaskRecord[]
+}
+
 /**
- * The store of this life, and what the core is told of its disk. One that is not there is made; a damaged one is set
- * aside first, and that is said: what it held is on other nodes, and nowhere else.
+ * A store that is not there is made. A damaged one is set aside first, and that is said. What can be read of its tasks is
+ * copied, as far as it goes: where no other node has them, they are all there is. What a voter had promised is not: half of it
+ * would be worse than knowing that it is lost.
  */
 export async function storeOf(
   { directory, store, damage }: Kept,
   boot: number,
   logger: Logger,
-): Promise<{ readonly store: SqliteStore; readonly disk: Disk }> {
-  if (store !== undefined) return { store, disk: diskOf(store, false) }
+): Promise<StoreOfLife> {
+  if (store !== undefined) return { store, disk: diskOf(store, false), salvaged: [] }
   const path = directory.file(STORE_FILE)
-  if (damage !== undefined) {
-    const aside = setAside(path, boot)
-    const detail =
-      `${damage.detail} It was moved to ${aside}, and an empty store takes its place. What this node had accepted comes back ` +
-      'from the nodes that hold copies; what no other holds is in that file only. Delete it when nothing is missed'
-    logger.log('error', 'store-set-aside', { path, aside, reason: damage.detail, boot, detail })
+  if (damage === undefined) {
+    const made = await openStore(path, { boot })
+    return { store: made, disk: diskOf(made, boot > 1), salvaged: [] }
   }
+  const aside = setAside(path, boot)
+  const detail =
+    `${damage.detail} It was moved to ${aside}, and a new store takes its place. What can still be read is copied, and what is ` +
+    'missing comes back from the nodes that hold copies. Delete the file when nothing is missed'
+  logger.log('error', 'store-set-aside', { path, aside, reason: damage.detail, boot, detail })
   const made = await openStore(path, { boot })
-  return { store: made, disk: diskOf(made, boot > 1) }
+  try {
+    const { rows, left, stopped } = await made.salvage(aside, 'tasks')
+    logger.log('warn', 'store-salvaged', { aside, rows, unreadable: left, stopped })
+    const salvaged = (await made.load('tasks')).map(row => row.value as TaskRecord)
+    return { store: made, disk: diskOf(made, true), salvaged }
+  } catch (error) {
+    await made.close()
+    throw error
+  }
 }
 
 function diskOf({ birth }: SqliteStore, lost: boolean): Disk {

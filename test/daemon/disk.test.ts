@@ -148,6 +148,26 @@ for (const [damage, harm] of Object.entries(damages)) {
   })
 }
 
+for (const [damage, harm] of Object.entries(damages)) {
+  test(`alone, a node with ${damage} in its store still has what can be read`, timeout, async () => {
+    const first = await start()
+    await first.said('ready')
+    const ids = await accepted(first, 200)
+    await succeeded(first, ids)
+    await end(first)
+    harm(storeOf('one'), 't7')
+    const second = await start()
+    const said = await second.said('store-salvaged')
+    await second.said('ready')
+    const rows = Number(said['rows'])
+    assert.ok(Number(said['unreadable']) > 0 && rows < 200, JSON.stringify(said))
+    assert.ok(rows >= (damage.startsWith('a byte') ? 199 : 40), JSON.stringify(said))
+    const answers = await Promise.all(ids.map(id => ask(second, `/v1/tasks/${id}`)))
+    assert.equal(answers.filter(({ status }) => status === 200).length, rows)
+    await end(second)
+  })
+}
+
 test('a store whose log is cut after a kill -9 is set aside, and the copies come back', timeout, async () => {
   const { one, two, seeds } = await pair()
   const ids = await accepted(one, 40)

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../base/errors.ts'
 import type { StoreCondition } from '../../node/machine.ts'
 import type { Store } from '../../runtime/ports.ts'
 import type { Birth } from './meta.ts'
+import type { Salvaged } from './salvage.ts'
 
 export type Write = Parameters<Store['commit']>[0][number]
 export type Table = Write['table']
@@ -38,6 +39,8 @@ export type ToWorker =
     }
   /** The next rows of a table; answered by `rows` or `unreadable`. */
   | { readonly kind: 'read'; readonly id: number; readonly table: Table; readonly after: number | undefined }
+  /** Copies what can be read of a damaged store's table; answered by `salvaged` or `failed`. Before the first write. */
+  | { readonly kind: 'salvage'; readonly path: string; readonly table: Table }
   /** Gives up the reserve: somebody else needs room to write. Answered by `room-made`. */
   | { readonly kind: 'make-room' }
   | { readonly kind: 'close' }
@@ -55,6 +58,7 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly detail: string }
   | { readonly kind: 'condition'; readonly condition: Condition; readonly detail: string }
   | { readonly kind: 'room-made' }
+  | { readonly kind: 'salvaged'; readonly salvaged: Salvaged }
   /** `rows` is key, value, key, value...; `last` is where the next part begins after. */
   | {
       readonly kind: 'rows'

@@ -14,6 +14,7 @@ import { Reserve } from './reserve.ts'
 import { pageCounts, Room } from './room.ts'
 import { RowReader } from './row-reader.ts'
 import { RowWriter } from './row-writer.ts'
+import { salvage } from './salvage.ts'
 import { type OpenedFile, openStoreFile } from './store-file.ts'
 import { PAGE_BYTES } from './tables.ts'
 import { troubleOf } from './trouble.ts'
@@ -83,6 +84,9 @@ class StoreWorker {
         break
       case 'read':
         this.#read(message.id, message.table, message.after)
+        break
+      case 'salvage':
+        this.#salvage(message.path, message.table)
         break
       case 'make-room':
         this.#room.shortage('full', 'room was needed to start')
@@ -156,6 +160,20 @@ class StoreWorker {
     const expected = this.#writer.extent.rows[table]
     if (!done || found === expected) return
     throw new CodedError('STORE_CORRUPT', `${order.path}: expected ${expected} rows of ${table}, found ${found}.`)
+  }
+
+  #salvage(path: string, table: Table): void {
+    try {
+      const salvaged = salvage(path, table, writes => {
+        this.#writer.write(writes)
+        this.#writer.commit()
+        this.#mark.write(this.#writer.extent.transactions)
+      })
+      answer({ kind: 'salvaged', salvaged })
+    } catch (error) {
+      this.#writer.rollBack()
+      this.#fail(error)
+    }
   }
 
   #close(): void {

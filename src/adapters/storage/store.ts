@@ -8,6 +8,7 @@ import type { Birth } from './meta.ts'
 import { storeMetrics } from './metrics.ts'
 import { Pressure } from './pressure.ts'
 import type { Condition, FileState, FromWorker, Table, ToWorker, WorkerOrder, Write } from './protocol.ts'
+import type { Salvaged } from './salvage.ts'
 
 export interface StoreOptions {
   /** Size that the database file may reach, in bytes; beyond it a commit fails as on a full disk. Default 16 GiB. */
@@ -98,6 +99,7 @@ export class SqliteStore implements Store {
   readonly #reads = new Map<number, PromiseWithResolvers<RowsMessage>>()
   readonly #pressure: Pressure
   #roomMade: PromiseWithResolvers<void> | undefined
+  #salvaged: PromiseWithResolvers<Salvaged> | undefined
   #retry: NodeJS.Timeout | undefined
   #birth: Birth | undefined
   #file: FileState = { pages: 0, freePages: 0, reserveBytes: 0 }
@@ -150,6 +152,17 @@ export class SqliteStore implements Store {
     this.#roomMade ??= Promise.withResolvers()
     this.#post({ kind: 'make-room' })
     return this.#roomMade.promise
+  }
+
+  /**
+   * Copies what can still be read of a damaged store that was set aside. To be called before the first commit.
+   * Rejects with STORE_FAILED.
+   * @param path of its main file
+   */
+  salvage(path: string, table: Table): Promise<Salvaged> {
+    this.#salvaged ??= Promise.withResolvers()
+    this.#post({ kind: 'salvage', path, table })
+    return this.#salvaged.promise
   }
 
   /** Rows in no certain order. Rejects with STORE_CORRUPT when one is damaged, or missing. */
@@ -261,6 +274,9 @@ export class SqliteStore implements Store {
       case 'room-made':
         this.#roomMade?.resolve()
         break
+      case 'salvaged':
+        this.#salvaged?.resolve(message.salvaged)
+        break
       case 'failed':
         this.#fail(message.detail)
         break
@@ -288,6 +304,7 @@ export class SqliteStore implements Store {
     for (const read of this.#reads.values()) read.reject(failure)
     this.#reads.clear()
     this.#roomMade?.reject(failure)
+    this.#salvaged?.reject(failure)
   }
 
   #failed(detail: string): CodedError {
