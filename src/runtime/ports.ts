@@ -58,6 +58,9 @@ export interface Transport {
   stop(withinMs?: number): Promise<void>
 }
 
+/** What a node is told of its disk. */
+export type StoreCondition = Extract<Input, { kind: 'store' }>['condition']
+
 export interface Store {
   /** All rows of a table, in no certain order. Once, before the first commit. */
   load(table: Write['table']): Promise<readonly { key: string; value: unknown }[]>

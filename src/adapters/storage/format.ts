@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { CodedError } from '../../base/errors.ts'
-import { type Birth, createMeta } from './meta.ts'
-import type { Table } from './protocol.ts'
+import { createMeta } from './meta.ts'
+import type { Birth, Table } from './protocol.ts'
 import { TABLES, tableOf } from './tables.ts'
 
 /** Version of what lies in the file. Raise it with every change of tables, and say in `MIGRATIONS` how to get there. */

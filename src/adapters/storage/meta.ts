@@ -9,17 +9,9 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { CodedError } from '../../base/errors.ts'
-import type { Table } from './protocol.ts'
+import type { Birth, Table } from './protocol.ts'
 import { sumOf } from './sum.ts'
 import { TABLES, tableOf } from './tables.ts'
-
-/** Given to a store when it is made; it keeps it for life. */
-export interface Birth {
-  /** Random: two stores never have the same, also not two of one node. */
-  readonly diskId: string
-  /** The boot of the node in which it was made; 0 when that is not known (it was made by an older version). */
-  readonly bornBoot: number
-}
 
 /** How much there is, as of the last transaction. */
 export interface Extent {

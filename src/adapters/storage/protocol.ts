@@ -1,9 +1,6 @@
 /** What passes between the store and its worker thread: flat arrays of strings, which clone fastest. */
 import type { ErrorCode } from '../../base/errors.ts'
-import type { StoreCondition } from '../../node/machine.ts'
-import type { Store } from '../../runtime/ports.ts'
-import type { Birth } from './meta.ts'
-import type { Salvaged } from './salvage.ts'
+import type { Store, StoreCondition } from '../../runtime/ports.ts'
 
 export type Write = Parameters<Store['commit']>[0][number]
 export type Table = Write['table']
@@ -11,6 +8,24 @@ export type Condition = StoreCondition
 
 /** One write: table, key, value as JSON (null deletes). */
 export type EncodedWrite = readonly [table: Table, key: string, value: string | null]
+
+/** Given to a store when it is made; it keeps it for life. */
+export interface Birth {
+  /** Random: two stores never have the same, also not two of one node. */
+  readonly diskId: string
+  /** The boot of the node in which it was made; 0 when that is not known (it was made by an older version). */
+  readonly bornBoot: number
+}
+
+/** What came of reading a damaged store. */
+export interface Salvaged {
+  /** Rows that were read whole. */
+  readonly rows: number
+  /** Rows and unreadable places that were left out. A place may have held many rows. */
+  readonly left: number
+  /** What stopped it, where it did not get to the end. */
+  readonly stopped: string | undefined
+}
 
 /** Given to the worker at birth. */
 export interface WorkerOrder {
@@ -46,8 +61,8 @@ export type ToWorker =
   | { readonly kind: 'close' }
 
 export type FromWorker =
-  /** `birth` is that of the store, wherever it was made. `unchecked`: it was too large to look at all of it. */
-  | { readonly kind: 'opened'; readonly birth: Birth; readonly unchecked: boolean; readonly file: FileState }
+  /** `birth` is that of the store, wherever it was made. */
+  | { readonly kind: 'opened'; readonly birth: Birth; readonly file: FileState }
   /** The file cannot be used; the worker is gone. */
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly detail: string }
   | { readonly kind: 'committed'; readonly ms: number; readonly file: FileState }

@@ -1,22 +1,12 @@
 import { DatabaseSync } from 'node:sqlite'
 import { reasonOf } from './disk.ts'
-import type { EncodedWrite, Table } from './protocol.ts'
+import type { EncodedWrite, Salvaged, Table } from './protocol.ts'
 import { sumOf } from './sum.ts'
 
 /** Rows that are copied in one transaction. */
 const COPIED_ROWS = 1_000
 /** Rows that are stepped over one by one behind an unreadable place, before the steps double. A page has some ten. */
 const SINGLE_STEPS = 64
-
-/** What came of it. */
-export interface Salvaged {
-  /** Rows that were read whole. */
-  readonly rows: number
-  /** Rows and unreadable places that were left out. A place may have held many rows. */
-  readonly left: number
-  /** What stopped it, where it did not get to the end. */
-  readonly stopped: string | undefined
-}
 
 /**
  * Copies what can still be read of a damaged store: each row whose checksum is right, in as many transactions as it

@@ -5,8 +5,8 @@ import { CodedError } from '../../base/errors.ts'
 import { makePrivateDirectory, PRIVATE_FILE, reasonOf, syncDirectory } from './disk.ts'
 import { createTables, FORMAT, migrate, readFormat } from './format.ts'
 import { readMark } from './mark.ts'
-import { type Birth, type Extent, readMeta } from './meta.ts'
-import type { WorkerOrder } from './protocol.ts'
+import { type Extent, readMeta } from './meta.ts'
+import type { Birth, WorkerOrder } from './protocol.ts'
 import { PAGE_BYTES } from './tables.ts'
 
 /**
@@ -31,8 +31,6 @@ export interface OpenedFile {
   readonly database: DatabaseSync
   readonly birth: Birth
   readonly extent: Extent
-  /** It was too large to look at all of it. */
-  readonly unchecked: boolean
 }
 
 /**
@@ -49,8 +47,8 @@ export function openStoreFile({ path, birth }: Pick<WorkerOrder, 'path' | 'birth
   try {
     makePrivateDirectory(dirname(path))
     if (!existsSync(path)) create(path, birth)
-    const unchecked = inspect(path)
-    return { ...openForWriting(path, birth), unchecked }
+    inspect(path)
+    return openForWriting(path, birth)
   } catch (error) {
     throw openingError(error, path)
   }
@@ -80,20 +78,18 @@ function create(path: string, birth: Birth): void {
   syncDirectory(dirname(path))
 }
 
-/** Looks without touching: whatever is wrong, every byte stays as it was. True when it was too large to look at all of it. */
-function inspect(path: string): boolean {
+/** Looks without touching: whatever is wrong, every byte stays as it was. */
+function inspect(path: string): void {
   if (sizeOf(path) === 0) {
     throw new CodedError('STORE_CORRUPT', `${path}: expected a SQLite database, found an empty file.`)
   }
   const database = new DatabaseSync(path, { readOnly: true, timeout: 0 })
   try {
-    const unchecked = sizeOf(path) > CHECKED_BYTES_MAX
-    const verdict = unchecked ? 'ok' : single(database, 'PRAGMA quick_check(1)')
+    const verdict = sizeOf(path) > CHECKED_BYTES_MAX ? 'ok' : single(database, 'PRAGMA quick_check(1)')
     if (verdict !== 'ok') {
       throw new CodedError('STORE_CORRUPT', `${path}: expected a sound database, found: ${String(verdict)}`)
     }
     if (readFormat(database, path) === FORMAT) compareWithMark(database, path)
-    return unchecked
   } finally {
     database.close()
   }
@@ -110,7 +106,7 @@ function compareWithMark(database: DatabaseSync, path: string): void {
   throw new CodedError('STORE_CORRUPT', detail)
 }
 
-function openForWriting(path: string, birth: Birth): Omit<OpenedFile, 'unchecked'> {
+function openForWriting(path: string, birth: Birth): OpenedFile {
   const database = new DatabaseSync(path, { timeout: 0 })
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE')

@@ -191,7 +191,7 @@ function start(): void {
   try {
     const worker = new StoreWorker(opened)
     worker.begin()
-    answer({ kind: 'opened', birth: opened.birth, unchecked: opened.unchecked, file: worker.file })
+    answer({ kind: 'opened', birth: opened.birth, file: worker.file })
     port.on('message', (message: ToWorker) => worker.receive(message))
   } catch (error) {
     opened.database.close()

@@ -4,11 +4,19 @@ import { assert, unreachable } from '../../base/assert.ts'
 import { CodedError } from '../../base/errors.ts'
 import type { Store } from '../../runtime/ports.ts'
 import { CommitQueue } from './commit-queue.ts'
-import type { Birth } from './meta.ts'
 import { storeMetrics } from './metrics.ts'
 import { Pressure } from './pressure.ts'
-import type { Condition, FileState, FromWorker, Table, ToWorker, WorkerOrder, Write } from './protocol.ts'
-import type { Salvaged } from './salvage.ts'
+import type {
+  Birth,
+  Condition,
+  FileState,
+  FromWorker,
+  Salvaged,
+  Table,
+  ToWorker,
+  WorkerOrder,
+  Write,
+} from './protocol.ts'
 
 export interface StoreOptions {
   /** Size that the database file may reach, in bytes; beyond it a commit fails as on a full disk. Default 16 GiB. */
@@ -89,8 +97,6 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
  */
 export class SqliteStore implements Store {
   readonly opened: Promise<void>
-  /** Set once, before the first commit. Called at once with what holds by then, if that is not `ok`. */
-  #onCondition: OnCondition | undefined
   readonly #path: string
   readonly #worker: Worker
   readonly #queue: CommitQueue
@@ -98,12 +104,12 @@ export class SqliteStore implements Store {
   readonly #exited = Promise.withResolvers<void>()
   readonly #reads = new Map<number, PromiseWithResolvers<RowsMessage>>()
   readonly #pressure: Pressure
+  #onCondition: OnCondition | undefined
   #roomMade: PromiseWithResolvers<void> | undefined
   #salvaged: PromiseWithResolvers<Salvaged> | undefined
   #retry: NodeJS.Timeout | undefined
   #birth: Birth | undefined
   #file: FileState = { pages: 0, freePages: 0, reserveBytes: 0 }
-  #unchecked = false
   #nextRead = 1
   #closing: Promise<void> | undefined
 
@@ -133,11 +139,6 @@ export class SqliteStore implements Store {
   get birth(): Birth {
     assert(this.#birth !== undefined, 'a store is asked once it is open', { path: this.#path })
     return this.#birth
-  }
-
-  /** The store was too large to look at all of it when it was opened. */
-  get unchecked(): boolean {
-    return this.#unchecked
   }
 
   /** From now on this one is told; at once, when something else than `ok` holds. */
@@ -249,7 +250,6 @@ export class SqliteStore implements Store {
     switch (message.kind) {
       case 'opened':
         this.#birth = message.birth
-        this.#unchecked = message.unchecked
         this.#file = message.file
         this.#opening.resolve()
         break
