@@ -108,9 +108,11 @@ async function pair(): Promise<{ one: Daemon; two: Daemon; seeds: readonly strin
 const damages: Readonly<Record<string, (path: string, id: string) => string>> = {
   'a byte of a record flipped'(path, id) {
     const bytes = readFileSync(path)
-    const at = bytes.indexOf(`"${id}"`)
+    const name = Buffer.from(`"id":"${id}"`)
+    // Also where an older version of the record lies, in space that is free by now.
+    let at = bytes.indexOf(name)
     assert.ok(at > 0, 'the record is in the file')
-    bytes[at + 1] = (bytes[at + 1] ?? 0) ^ 1
+    for (; at > 0; at = bytes.indexOf(name, at)) bytes[at + 6] = (bytes[at + 6] ?? 0) ^ 1
     writeFileSync(path, bytes)
     return 'checksum'
   },
@@ -125,7 +127,6 @@ for (const [damage, harm] of Object.entries(damages)) {
     const { one, two, seeds } = await pair()
     const ids = await accepted(one, 40)
     await succeeded(one, ids)
-    await until(async () => ((await ask(one, '/v1/work')).body['unsafe'] ?? 0) === 0)
     await end(one)
     const path = storeOf('one')
     const reason = harm(path, ids[7] ?? '')
@@ -161,7 +162,7 @@ for (const [damage, harm] of Object.entries(damages)) {
     await second.said('ready')
     const rows = Number(said['rows'])
     assert.ok(Number(said['unreadable']) > 0 && rows < 200, JSON.stringify(said))
-    assert.ok(rows >= (damage.startsWith('a byte') ? 199 : 40), JSON.stringify(said))
+    assert.ok(rows >= (damage.startsWith('a byte') ? 199 : 10), JSON.stringify(said))
     const answers = await Promise.all(ids.map(id => ask(second, `/v1/tasks/${id}`)))
     assert.equal(answers.filter(({ status }) => status === 200).length, rows)
     await end(second)
@@ -187,11 +188,13 @@ test('a store whose log is cut after a kill -9 is set aside, and the copies come
 test('a second daemon on the same data directory is refused and says who holds it; the first goes on', timeout, async () => {
   const first = await start()
   await first.said('ready')
-  const second = await start({ name: 'other', dataDir: join(scratch, 'one') })
-  const errors: string[] = []
-  second.child.stderr?.on('data', chunk => errors.push(String(chunk)))
-  const [code] = await second.exited
-  assert.equal(code, 1)
+  const script = join(import.meta.dirname, 'daemon-process.ts')
+  const { status, stderr } = spawnSync(process.execPath, [script, join(scratch, 'one.json')], {
+    encoding: 'utf8',
+  })
+  assert.equal(status, 1)
+  assert.match(stderr, /DATA_DIR_LOCKED/)
+  assert.match(stderr, new RegExp(`process ${first.child.pid} on host`))
   assert.equal((await submit(first, 'after')).status, 202)
   await end(first)
 })

@@ -14,7 +14,10 @@ import { PAGE_BYTES } from './tables.ts'
  * counted and checked one by one when they are read, as those of a smaller one are too.
  */
 const CHECKED_BYTES_MAX = 4 * 1024 ** 3
-/** Pages in the log before it is copied into the main file: 4 MiB, some 5 ms of a disk's time. */
+/**
+ * Pages in the log before it is copied into the main file: 4 MiB, some 5 ms of a disk's time. SQLite does it after a commit
+ * and keeps silent when it fails; nothing is lost then, since the log stays as it is and is copied again, all of it.
+ */
 const CHECKPOINT_PAGES = 1000
 /** One giant transaction must not leave a giant log behind. */
 const LOG_BYTES_KEPT = 16 * 1024 * 1024
