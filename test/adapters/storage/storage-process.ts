@@ -1,6 +1,6 @@
 /**
- * A process to be killed, locked out or run on a tiny disk: `storage-process.ts hold|commit|fill|start-full|sync-fails|open PATH`. It says
- * what it did as lines of JSON.
+ * A process to be killed, locked out or run on a tiny disk: `storage-process.ts ACTION PATH`; the actions are at the end. It
+ * says what it did as lines of JSON.
  */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -50,7 +50,7 @@ async function fill(path: string): Promise<void> {
   const directory = await bootIn(path)
   const file = directory.file('store.sqlite')
   const ballast = directory.file('ballast')
-  writeFileSync(ballast, Buffer.alloc(1024 * KIB, 1))
+  writeFileSync(ballast, Buffer.alloc(3 * 1024 * KIB, 1))
   const store = await openStore(file, { reserveBytes: 1024 * KIB, boot: directory.boot })
   const conditions: string[] = []
   let changed = Promise.withResolvers<void>()
@@ -77,14 +77,16 @@ async function fill(path: string): Promise<void> {
   const inReserve = acknowledged.length - usual
   let stuck: Promise<void> | undefined
   while (stuck === undefined) {
-    const one = put(100 * KIB)
     const held = gauge('store_held_total') ?? 0
-    const tried = async () => {
-      // Held twice more: not by what was there before this one.
-      while ((gauge('store_held_total') ?? 0) < held + 3) await new Promise(resolve => setTimeout(resolve, 20))
-      return 'stuck'
+    let done = false
+    const one = put(100 * KIB).then(() => {
+      done = true
+    })
+    // Held three times: the reserve is used up as well.
+    while (!done && (gauge('store_held_total') ?? 0) < held + 3) {
+      await new Promise(resolve => setTimeout(resolve, 20))
     }
-    if ((await Promise.race([one.then(() => 'done'), tried()])) === 'stuck') stuck = one
+    if (!done) stuck = one
   }
   const beforeRoom = acknowledged.length
   rmSync(ballast)
@@ -101,7 +103,7 @@ async function fill(path: string): Promise<void> {
   await say({ acknowledged, usual, inReserve, beforeRoom, conditions, found, nextBoot: later.boot })
 }
 
-/** Fills its disk and stays; once it is told to go on, it says that it starts anew on the full disk, and as which boot. */
+/** Lives once, fills its disk, and starts anew on the full disk: says as which boot, and what it found. */
 async function startFull(path: string): Promise<void> {
   const directory = await bootIn(path)
   const file = directory.file('store.sqlite')
@@ -167,5 +169,5 @@ const actions: Readonly<Record<string, (path: string) => Promise<void>>> = {
 }
 const run = actions[action ?? '']
 if (run === undefined || path === undefined)
-  throw new Error('usage: storage-process.ts hold|commit|fill|start-full|open PATH')
+  throw new Error(`usage: storage-process.ts ${Object.keys(actions).join('|')} PATH`)
 await run(path)

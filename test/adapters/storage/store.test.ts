@@ -378,7 +378,7 @@ const underTmpfs = (megabytes: number, action: string, name: string): unknown =>
 const needsMount = { skip: canMount ? false : 'needs root and mount namespaces' }
 
 test('on a full disk what was accepted goes on in the reserve, then waits, and nothing is lost', needsMount, () => {
-  const said = underTmpfs(8, 'fill', 'tiny') as Record<'usual' | 'inReserve' | 'beforeRoom' | 'nextBoot', number> &
+  const said = underTmpfs(10, 'fill', 'tiny') as Record<'usual' | 'inReserve' | 'beforeRoom' | 'nextBoot', number> &
     Record<'acknowledged' | 'found' | 'conditions', string[]>
   assert.ok(said.usual > 20, JSON.stringify(said.usual))
   assert.equal(said.inReserve, 20)
