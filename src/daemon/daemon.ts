@@ -7,11 +7,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { flushCompileCache } from 'node:module'
 import type { Boot } from '../adapters/storage/boot-file.ts'
-import {
-  type DataDirectory,
-  LASTING_FILES,
-  openDataDirectory,
-} from '../adapters/storage/data-directory.ts'
+import { type DataDirectory, LASTING_FILES, openDataDirectory } from '../adapters/storage/data-directory.ts'
 import { watchDirectory } from '../adapters/storage/directory-watch.ts'
 import { createClock } from '../adapters/system/clock.ts'
 import { createLogger, type DaemonLogger } from '../adapters/system/logger.ts'

@@ -208,7 +208,8 @@ export class Node implements Machine {
     if (condition === this.#store.condition) return []
     this.#store = { condition, detail }
     this.tasks.storeIs(condition, detail)
-    return [log(...STORE_EVENTS[condition], { detail })]
+    const [level, event] = STORE_EVENTS[condition]
+    return [log(level, event, { detail })]
   }
 
   #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {

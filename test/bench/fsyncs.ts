@@ -112,11 +112,9 @@ const shown = [
     many.accepted === AT_ONCE && many.fsyncs >= many.transactions,
     text(many),
   ),
-  figure(
-    'group commit: accepted tasks for each fsync',
-    (many.accepted / many.fsyncs).toFixed(1),
-  ),
+  figure('group commit: accepted tasks for each fsync', (many.accepted / many.fsyncs).toFixed(1)),
 ]
 if (values.json) console.log(JSON.stringify({ shown, single, many }))
-else for (const line of shown) console.log(`${line.holds === false ? 'NOT ' : ''}${line.claim}: ${line.figure}`)
+else
+  for (const line of shown) console.log(`${line.holds === false ? 'NOT ' : ''}${line.claim}: ${line.figure}`)
 if (shown.some(({ holds }) => holds === false)) process.exitCode = 1

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -178,29 +186,38 @@ test('a store whose log is cut after a kill -9 is set aside, and the copies come
   assert.ok(existsSync(log))
   truncateSync(log, Math.floor(readFileSync(log).length / 2))
   const again = await start({ name: 'one', seeds })
-  assert.match(String((await again.said('store-set-aside'))['reason']), /expected all transactions to number \d+/)
+  assert.match(
+    String((await again.said('store-set-aside'))['reason']),
+    /expected all transactions to number \d+/,
+  )
   await again.said('ready')
   await succeeded(again, ids)
   await end(again)
   await end(two)
 })
 
-test('a second daemon on the same data directory is refused and says who holds it; the first goes on', timeout, async () => {
-  const first = await start()
-  await first.said('ready')
-  const script = join(import.meta.dirname, 'daemon-process.ts')
-  const { status, stderr } = spawnSync(process.execPath, [script, join(scratch, 'one.json')], {
-    encoding: 'utf8',
-  })
-  assert.equal(status, 1)
-  assert.match(stderr, /DATA_DIR_LOCKED/)
-  assert.match(stderr, new RegExp(`process ${first.child.pid} on host`))
-  assert.equal((await submit(first, 'after')).status, 202)
-  await end(first)
-})
+test(
+  'a second daemon on the same data directory is refused and says who holds it; the first goes on',
+  timeout,
+  async () => {
+    const first = await start()
+    await first.said('ready')
+    const script = join(import.meta.dirname, 'daemon-process.ts')
+    const { status, stderr } = spawnSync(process.execPath, [script, join(scratch, 'one.json')], {
+      encoding: 'utf8',
+    })
+    assert.equal(status, 1)
+    assert.match(stderr, /DATA_DIR_LOCKED/)
+    assert.match(stderr, new RegExp(`process ${first.child.pid} on host`))
+    assert.equal((await submit(first, 'after')).status, 202)
+    await end(first)
+  },
+)
 
 /** A mount namespace with a small disk, for as long as the process lives. */
-async function smallDisk(megabytes: number): Promise<{ path: string; through: readonly string[]; outside: string }> {
+async function smallDisk(
+  megabytes: number,
+): Promise<{ path: string; through: readonly string[]; outside: string }> {
   const path = join(scratch, 'disk')
   mkdirSync(path)
   const mount = 'mount -t tmpfs -o size="$1" none "$2" && echo mounted && exec sleep 600'

@@ -28,7 +28,11 @@ test('what was settled first is dropped first, in whatever order it came', () =>
   const table = new Table(self)
   for (const at of [50, 20, 40, 10, 30]) table.add(settled(`t${at}`, at))
   assert.deepEqual(idsOf(table.surplus(kept(2), wallOf(100), 9)), ['t10', 't20', 't30'])
-  assert.deepEqual(idsOf(table.surplus(kept(2), wallOf(100), 9)), ['t10', 't20', 't30'], 'to be asked is not to be dropped')
+  assert.deepEqual(
+    idsOf(table.surplus(kept(2), wallOf(100), 9)),
+    ['t10', 't20', 't30'],
+    'to be asked is not to be dropped',
+  )
   assert.deepEqual(idsOf(table.surplus(kept(2), wallOf(100), 1)), ['t10'])
   for (const entry of table.surplus(kept(2), wallOf(100), 9)) table.remove(entry)
   assert.deepEqual(table.surplus(kept(2), wallOf(100), 9), [])

@@ -56,12 +56,16 @@ export class Compaction {
 
   #slice(): void {
     const { database, busy, failed } = this.#parts
-    if (busy()) return this.#later(SLICE_MS, () => this.#slice())
+    if (busy()) {
+      this.#later(SLICE_MS, () => this.#slice())
+      return
+    }
     const before = pageCounts(database).freePages
     try {
       database.exec(`PRAGMA incremental_vacuum(${SLICE_PAGES})`)
     } catch (error) {
-      return failed(error)
+      failed(error)
+      return
     }
     const left = pageCounts(database).freePages
     if (left > FREE_PAGES_KEPT && left < before) this.#later(SLICE_MS, () => this.#slice())

@@ -6,11 +6,7 @@ import { PAGE_BYTES } from './tables.ts'
 type Metric = ReturnType<Store['metrics']>[number]
 
 /** What the store shows of itself. */
-export function storeMetrics(
-  queue: CommitQueue,
-  condition: Condition,
-  file: FileState,
-): readonly Metric[] {
+export function storeMetrics(queue: CommitQueue, condition: Condition, file: FileState): readonly Metric[] {
   const is = (one: Condition): number => (condition === one ? 1 : 0)
   const counts = queue.counts
   return [
@@ -26,7 +22,12 @@ export function storeMetrics(
     metric('store_full', 'gauge', '1 while the disk is full and new work is refused.', is('full')),
     metric('store_read_only', 'gauge', '1 while the disk cannot be written.', is('read-only')),
     metric('store_slow', 'gauge', '1 while the disk is so far behind that new work is refused.', is('slow')),
-    metric('store_file_bytes', 'gauge', 'Size of the database, its log not counted.', file.pages * PAGE_BYTES),
+    metric(
+      'store_file_bytes',
+      'gauge',
+      'Size of the database, its log not counted.',
+      file.pages * PAGE_BYTES,
+    ),
     metric('store_free_bytes', 'gauge', 'Of that, what new rows fill first.', file.freePages * PAGE_BYTES),
     metric('store_reserve_bytes', 'gauge', 'Room kept for when the disk is full.', file.reserveBytes),
     metric('store_failed', 'gauge', '1 when the store failed and the daemon stops.', queue.failure ? 1 : 0),

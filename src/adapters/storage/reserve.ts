@@ -1,5 +1,14 @@
 import { randomFillSync } from 'node:crypto'
-import { closeSync, existsSync, ftruncateSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { CONSTRAINED, PRIVATE_FILE, systemCode } from './disk.ts'
 
@@ -69,7 +78,8 @@ export class Reserve {
 function append(path: string, bytes: Buffer, at: number): void {
   const fd = openSync(path, existsSync(path) ? 'r+' : 'wx', PRIVATE_FILE)
   try {
-    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done)
+    for (let done = 0; done < bytes.length; )
+      done += writeSync(fd, bytes, done, bytes.length - done, at + done)
   } catch (error) {
     ftruncateSync(fd, at)
     throw error

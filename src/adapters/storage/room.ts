@@ -82,9 +82,10 @@ export class Room {
     try {
       this.#restore()
     } catch (error) {
-      if (systemCode(error) !== 'EROFS') return this.#parts.fail(error)
-      this.#become('read-only', reasonOf(error))
-      this.#lookLater(LOOK_MS)
+      if (systemCode(error) === 'EROFS') {
+        this.#become('read-only', reasonOf(error))
+        this.#lookLater(LOOK_MS)
+      } else this.#parts.fail(error)
     }
   }
 
@@ -94,14 +95,17 @@ export class Room {
     const pages = used.pages - used.freePages
     const margin = this.#condition === 'full' ? pagesReserved / 2 : 0
     if (pages + margin > this.#pagesUsual) {
-      return this.#isFull(`the store has ${pages} pages of the ${this.#pagesUsual} that it may have`)
+      this.#isFull(`the store has ${pages} pages of the ${this.#pagesUsual} that it may have`)
+      return
     }
     const grown = reserve.grow()
-    if (grown === 'more') return this.#lookLater(0)
-    if (grown === 'no-room') return this.#isFull('the disk has no room for the reserve')
-    this.#parts.reserved()
-    this.#limitPages(this.#pagesUsual)
-    this.#become('ok', this.#condition === 'full' ? 'there is room again' : 'it can be written again')
+    if (grown === 'more') this.#lookLater(0)
+    else if (grown === 'no-room') this.#isFull('the disk has no room for the reserve')
+    else {
+      this.#parts.reserved()
+      this.#limitPages(this.#pagesUsual)
+      this.#become('ok', this.#condition === 'full' ? 'there is room again' : 'it can be written again')
+    }
   }
 
   #isFull(detail: string): void {

@@ -3,8 +3,9 @@ import { reasonOf } from './disk.ts'
 import type { EncodedWrite, Salvaged, Table } from './protocol.ts'
 import { sumOf } from './sum.ts'
 
-/** Rows that are copied in one transaction. */
+/** Rows that are copied in one transaction, and text, in UTF-16 units, from which on it takes no more. */
 const COPIED_ROWS = 1_000
+const COPIED_LENGTH = 1024 * 1024
 /** Rows that are stepped over one by one behind an unreadable place, before the steps double. A page has some ten. */
 const SINGLE_STEPS = 64
 
@@ -15,28 +16,42 @@ const SINGLE_STEPS = 64
  * What is copied was written once, and may be old: the log's end may be gone. So it is worth as much as a copy that
  * some node had once, and is offered as such; nobody may take it for all that this disk had promised to keep.
  *
- * @param write takes the next rows, and makes them durable
+ * @param write takes the next rows, and makes them durable; what it throws, this throws
  */
-export function salvage(path: string, table: Table, write: (writes: readonly EncodedWrite[]) => void): Salvaged {
+export function salvage(
+  path: string,
+  table: Table,
+  write: (writes: readonly EncodedWrite[]) => void,
+): Salvaged {
   let database: DatabaseSync | undefined
-  let [rows, left] = [0, 0]
+  let [rows, left, length, writing] = [0, 0, 0, false]
+  let pending: EncodedWrite[] = []
+  const flush = (): void => {
+    writing = true
+    if (pending.length > 0) write(pending)
+    writing = false
+    rows += pending.length
+    length = 0
+    pending = []
+  }
   try {
-    database = new DatabaseSync(path, { readOnly: true, timeout: 0 })
-    database.exec('PRAGMA writable_schema = ON') // else a file that is shorter than it says is not read at all
-    let pending: EncodedWrite[] = []
-    const flush = (): void => {
-      if (pending.length > 0) write(pending)
-      rows += pending.length
-      pending = []
-    }
+    // A file that is shorter than it says is read only by those who say that they know: `writable_schema` does, though
+    // nothing is written, and `defensive` would forbid it.
+    database = new DatabaseSync(path, { readOnly: true, timeout: 0, defensive: false })
+    database.exec('PRAGMA writable_schema = ON')
     for (const row of readable(database, table)) {
       if (row === undefined || row.sum !== sumOf(row.key, row.value)) left++
-      else pending.push([table, row.key, row.value])
-      if (pending.length === COPIED_ROWS) flush()
+      else {
+        pending.push([table, row.key, row.value])
+        length += row.value.length
+      }
+      if (pending.length >= COPIED_ROWS || length >= COPIED_LENGTH) flush()
     }
     flush()
     return { rows, left, stopped: undefined }
   } catch (error) {
+    if (writing) throw error
+    flush() // what was read before it had to stop
     return { rows, left, stopped: reasonOf(error) }
   } finally {
     database?.close()

@@ -159,7 +159,10 @@ class StoreWorker {
     this.#reading.set(table, found)
     const expected = this.#writer.extent.rows[table]
     if (!done || found === expected) return
-    throw new CodedError('STORE_CORRUPT', `${order.path}: expected ${expected} rows of ${table}, found ${found}.`)
+    throw new CodedError(
+      'STORE_CORRUPT',
+      `${order.path}: expected ${expected} rows of ${table}, found ${found}.`,
+    )
   }
 
   #salvage(path: string, table: Table): void {

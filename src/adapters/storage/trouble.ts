@@ -24,6 +24,8 @@ const IO_ERROR_DIRECTORY_FSYNC = 1290
  * @returns undefined when it is neither
  */
 export function troubleOf(error: unknown, path: string): Trouble | undefined {
+  const system = troubleOfSystem(error)
+  if (system !== undefined) return system
   const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
   const primary = code & 0xff
   if (primary === FULL) return 'full'
@@ -45,9 +47,14 @@ function troubleOfProbe(path: string): Trouble | undefined {
       rmSync(path, { force: true })
     }
   } catch (error) {
-    const code = systemCode(error)
-    if (CONSTRAINED.has(code)) return 'full'
-    return code === 'EROFS' ? 'read-only' : undefined
+    return troubleOfSystem(error)
   }
   return undefined
+}
+
+/** Of an error of the operating system itself. */
+function troubleOfSystem(error: unknown): Trouble | undefined {
+  const code = systemCode(error)
+  if (CONSTRAINED.has(code)) return 'full'
+  return code === 'EROFS' ? 'read-only' : undefined
 }

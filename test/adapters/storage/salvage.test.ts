@@ -12,18 +12,22 @@ const root = mkdtempSync(join(tmpdir(), 'roundtable-salvage-'))
 after(() => rmSync(root, { recursive: true }))
 const whole = join(root, 'store.sqlite')
 const keyOf = (i: number): string => `k${String(i).padStart(6, '0')}`
-const valueOf = (i: number) => ({ i, text: 'y'.repeat(300) })
+const storedOf = (i: number) => ({ i, text: 'y'.repeat(300) })
 
 before(async () => {
   const store = await openStore(whole, { reserveBytes: 0 })
   await store.commit(
-    Array.from({ length: ROWS }, (_, i) => ({ table: 'tasks', key: keyOf(i), value: valueOf(i) })),
+    Array.from({ length: ROWS }, (_, i) => ({ table: 'tasks', key: keyOf(i), value: storedOf(i) })),
   )
   await store.close()
 })
 
 let copies = 0
-function harmed(harm: (path: string) => void): { rows: EncodedWrite[]; left: number; stopped: string | undefined } {
+function harmed(harm: (path: string) => void): {
+  rows: EncodedWrite[]
+  left: number
+  stopped: string | undefined
+} {
   const path = join(root, `harmed-${++copies}`)
   copyFileSync(whole, path)
   harm(path)
@@ -32,7 +36,11 @@ function harmed(harm: (path: string) => void): { rows: EncodedWrite[]; left: num
   assert.equal(said.rows, rows.length)
   for (const [table, key, value] of rows) {
     const i = Number(key.slice(1))
-    assert.deepEqual([table, JSON.parse(String(value))], ['tasks', valueOf(i)], 'nothing is read but what was written')
+    assert.deepEqual(
+      [table, JSON.parse(String(value))],
+      ['tasks', storedOf(i)],
+      'nothing is read but what was written',
+    )
   }
   assert.equal(new Set(rows.map(([, key]) => key)).size, rows.length)
   return { rows, left: said.left, stopped: said.stopped }

@@ -36,8 +36,7 @@ const script = join(import.meta.dirname, 'storage-process.ts')
 const canMount =
   process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', root]).status === 0
 
-const canTrace =
-  process.getuid?.() === 0 && spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
+const canTrace = process.getuid?.() === 0 && spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
 
 type Row = { key: string; value: unknown }
 const row = (i: number): Row => ({
@@ -195,7 +194,11 @@ test('a creation that was interrupted is begun anew', async () => {
   const path = fresh()
   writeFileSync(`${path}.new`, 'half a data')
   assert.deepEqual(await contents(path), [])
-  assert.deepEqual(readdirSync(join(path, '..')), ['store.sqlite', 'store.sqlite-mark', 'store.sqlite-reserve'])
+  assert.deepEqual(readdirSync(join(path, '..')), [
+    'store.sqlite',
+    'store.sqlite-mark',
+    'store.sqlite-reserve',
+  ])
 })
 
 test('a store of a newer version is refused and left as it is', async () => {
@@ -239,9 +242,12 @@ test('a file that may not grow any more takes nothing new until rows are deleted
     if (condition === 'ok') recovered.resolve()
   })
   let rows = 0
-  for (; conditions.length === 0; rows++) await store.commit([{ table: 'tasks', ...row(rows), value: row(rows).value as string }])
+  for (; conditions.length === 0; rows++)
+    await store.commit([{ table: 'tasks', ...row(rows), value: row(rows).value as string }])
   assert.equal(store.metrics().find(metric => metric.name === 'store_full')?.samples[0]?.value, 1)
-  await store.commit(Array.from({ length: rows - 10 }, (_, i) => ({ table: 'tasks', key: row(i).key, value: undefined })))
+  await store.commit(
+    Array.from({ length: rows - 10 }, (_, i) => ({ table: 'tasks', key: row(i).key, value: undefined })),
+  )
   await recovered.promise
   assert.deepEqual(conditions, ['full', 'ok'])
   await store.close()
@@ -277,7 +283,10 @@ test('an older copy of a store in the place of the one that was is damage; witho
   await store.commit([{ table: 'tasks', key: 'newer', value: 1 }])
   await store.close()
   writeFileSync(path, older)
-  await assert.rejects(openStore(path), refusal('STORE_CORRUPT', path, 'expected all transactions to number 2', 'older copy'))
+  await assert.rejects(
+    openStore(path),
+    refusal('STORE_CORRUPT', path, 'expected all transactions to number 2', 'older copy'),
+  )
   rmSync(`${path}-mark`)
   assert.equal((await contents(path)).length, 10)
 })
@@ -297,7 +306,10 @@ test('a row that the file hides is missed', async () => {
   database.exec("DELETE FROM tasks WHERE key = 'k000004'")
   database.close()
   const store = await openStore(path)
-  await assert.rejects(store.load('tasks'), refusal('STORE_CORRUPT', path, 'expected 10 rows of tasks, found 9'))
+  await assert.rejects(
+    store.load('tasks'),
+    refusal('STORE_CORRUPT', path, 'expected 10 rows of tasks, found 9'),
+  )
   await store.close()
 })
 
@@ -352,7 +364,15 @@ test('a failed fsync fails the store for good, though a later one would succeed'
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const said = async (): Promise<unknown> => JSON.parse(String((await lines.next()).value))
   assert.deepEqual(await said(), { acknowledged: 'before' })
-  const inject = ['-f', '-p', String(child.pid), '-e', 'inject=fsync,fdatasync:error=EIO:when=1', '-o', '/dev/null']
+  const inject = [
+    '-f',
+    '-p',
+    String(child.pid),
+    '-e',
+    'inject=fsync,fdatasync:error=EIO:when=1',
+    '-o',
+    '/dev/null',
+  ]
   const tracer = spawn('strace', inject, { stdio: ['ignore', 'ignore', 'pipe'] })
   await once(tracer.stderr, 'data') // attached
   child.stdin.write('go on\n')
@@ -360,7 +380,7 @@ test('a failed fsync fails the store for good, though a later one would succeed'
   tracer.kill('SIGINT')
   await once(child, 'close')
   assert.deepEqual(
-    (await contents(path) as readonly Row[]).map(({ key }) => key).filter(key => key !== 'during'),
+    ((await contents(path)) as readonly Row[]).map(({ key }) => key).filter(key => key !== 'during'),
     ['before'],
   )
 })
@@ -377,16 +397,23 @@ const underTmpfs = (megabytes: number, action: string, name: string): unknown =>
 
 const needsMount = { skip: canMount ? false : 'needs root and mount namespaces' }
 
-test('on a full disk what was accepted goes on in the reserve, then waits, and nothing is lost', needsMount, () => {
-  const said = underTmpfs(10, 'fill', 'tiny') as Record<'usual' | 'inReserve' | 'beforeRoom' | 'nextBoot', number> &
-    Record<'acknowledged' | 'found' | 'conditions', string[]>
-  assert.ok(said.usual > 20, JSON.stringify(said.usual))
-  assert.equal(said.inReserve, 20)
-  assert.ok(said.acknowledged.length > said.beforeRoom, 'what waited for room was written when it came')
-  assert.deepEqual(said.conditions, ['full', 'ok'])
-  assert.deepEqual(said.found, said.acknowledged)
-  assert.equal(said.nextBoot, 2)
-})
+test(
+  'on a full disk what was accepted goes on in the reserve, then waits, and nothing is lost',
+  needsMount,
+  () => {
+    const said = underTmpfs(10, 'fill', 'tiny') as Record<
+      'usual' | 'inReserve' | 'beforeRoom' | 'nextBoot',
+      number
+    > &
+      Record<'acknowledged' | 'found' | 'conditions', string[]>
+    assert.ok(said.usual > 20, JSON.stringify(said.usual))
+    assert.equal(said.inReserve, 20)
+    assert.ok(said.acknowledged.length > said.beforeRoom, 'what waited for room was written when it came')
+    assert.deepEqual(said.conditions, ['full', 'ok'])
+    assert.deepEqual(said.found, said.acknowledged)
+    assert.equal(said.nextBoot, 2)
+  },
+)
 
 test('a node starts on a full disk, in the reserve, and says that it is full', needsMount, () => {
   const said = underTmpfs(4, 'start-full', 'start') as Record<'code' | 'boot', string | number> & {
