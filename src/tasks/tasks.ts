@@ -131,15 +131,8 @@ export class Tasks {
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
-    this.#requests = new Requests({
-      ...shared,
-      work,
-      forwarding,
-      confirmations,
-      check,
-      phase,
-      disk: this.#disk,
-    })
+    const asked = { forwarding, confirmations, check, disk: this.#disk }
+    this.#requests = new Requests({ ...shared, ...asked, work, phase })
     this.#inherited = records.map(record => table.add(record))
   }
 
