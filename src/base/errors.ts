@@ -114,6 +114,16 @@ export const ERRORS = {
     'Nothing was recorded. Whoever held it must stop; its end is in the record of the task.',
   ],
   QUEUE_FULL: [429, 'The queue of this node is full.', 'Nothing was stored. Retry later with the same id.'],
+  STORE_FULL: [
+    507,
+    'The disk of the owner of the key is full.',
+    'Nothing was stored. Retry later with the same id.',
+  ],
+  STORE_READ_ONLY: [
+    503,
+    'The disk of the owner of the key cannot be written.',
+    'Nothing was stored. Retry later with the same id.',
+  ],
   NOT_READY: [
     503,
     'This node is not ready to take work.',

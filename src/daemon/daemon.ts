@@ -7,14 +7,8 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { flushCompileCache } from 'node:module'
 import type { Boot } from '../adapters/storage/boot-file.ts'
-import {
-  type DataDirectory,
-  LASTING_FILES,
-  openDataDirectory,
-  STORE_FILE,
-} from '../adapters/storage/data-directory.ts'
+import { type DataDirectory, LASTING_FILES, openDataDirectory } from '../adapters/storage/data-directory.ts'
 import { watchDirectory } from '../adapters/storage/directory-watch.ts'
-import { openStore } from '../adapters/storage/store.ts'
 import { createClock } from '../adapters/system/clock.ts'
 import { createLogger, type DaemonLogger } from '../adapters/system/logger.ts'
 import { type HeldSignals, holdSignals } from '../adapters/system/signals.ts'
@@ -23,6 +17,7 @@ import { CodedError } from '../base/errors.ts'
 import type { Now } from '../base/time.ts'
 import type { Config } from '../config/config.ts'
 import type { NodeInit } from '../node/init.ts'
+import type { Disk } from '../node/machine.ts'
 import { Node } from '../node/node.ts'
 import { Driver } from '../runtime/driver.ts'
 import { EventLog, teeLogger } from '../runtime/events.ts'
@@ -33,7 +28,7 @@ import { sayMode, sayOpenCluster } from './announcements.ts'
 import { Closing } from './closing.ts'
 import { earlyInputs } from './early-inputs.ts'
 import { markOf } from './file-watch.ts'
-import { openKept, sayLost, storedIn } from './found.ts'
+import { countLife, openKept, sayLost, storedIn, storeOf } from './found.ts'
 import { Leaving } from './leaving.ts'
 import { sayOpenDirectory, sayOpenSecrets } from './permissions.ts'
 import { Reload, type ReloadParts, type ReloadSource } from './reload.ts'
@@ -115,7 +110,7 @@ async function look(config: Config, { closing, signals, lines }: Frame) {
   await parts.clearLeftovers({ directory: directory.path, logger: lines })
   const kept = await openKept(directory, parts.IDENTITY_FILE)
   closing.add('store', async () => kept.store?.close())
-  const stored = await storedIn(kept.store, config)
+  const stored = storedIn(kept, config)
   const identity = await parts.loadIdentity(directory.path)
   goOn(signals)
   return { parts, lists, directory, kept, stored, identity }
@@ -135,7 +130,7 @@ async function open(config: Config, { closing, signals, lines, leaving }: Frame,
   await sayOpenSecrets(config.secretFiles, logger)
   await sayOpenDirectory(directory.path, directory.file(parts.IDENTITY_FILE), logger)
   sayLost(kept, parts.IDENTITY_FILE, boot, logger)
-  const store = kept.store ?? (await openStore(directory.file(STORE_FILE)))
+  const { store, disk, salvaged } = await storeOf(kept, boot, logger)
   if (kept.store === undefined) closing.add('new store', () => store.close())
   goOn(signals)
   const { transport: peers, cluster } = config
@@ -146,12 +141,13 @@ async function open(config: Config, { closing, signals, lines, leaving }: Frame,
   closing.add('executors', () => executors.stop())
   leaving.onBegin(() => executors.claims.dismiss())
   const { createHttpServer } = parts
-  return { clock, lists, events, logger, store, transport, executors, createHttpServer }
+  for (const record of salvaged) found.stored.records.push(record)
+  return { clock, lists, events, logger, store, disk, transport, executors, createHttpServer }
 }
 
 async function run(config: Config, options: DaemonOptions, frame: Frame): Promise<number> {
   const found = await look(config, frame)
-  const life = await found.directory.countBoot()
+  const life = await countLife(found.kept)
   try {
     return await live(config, options, frame, found, life)
   } catch (error) {
@@ -174,7 +170,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   const { closing, signals, lines, leaving } = frame
   const { directory, stored } = found
   const opened = await open(config, frame, found, life)
-  const { clock, events, logger, store, transport, executors } = opened
+  const { clock, events, logger, store, disk, transport, executors } = opened
   const early = earlyInputs()
   const addresses = await transport.start(early.enqueue)
   logger.log('info', 'listening', { addresses, peerId: transport.peer, boot: life.boot })
@@ -182,6 +178,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
     transport,
     life,
     addresses,
+    disk,
     ...stored,
     executors,
   })
@@ -192,6 +189,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   // Awaited at the end of this function; a failure before that must not count as unhandled meanwhile.
   failed.promise.catch(() => undefined)
   const trace = options.traceFile ? openTrace(options.traceFile, init, bornAt, logger, closing) : undefined
+  stored.records.length = 0 // the node has them; this array would keep each as it is now for the life of the process
   const fatal = (error: unknown) => failed.reject(error)
   const driver = new Driver({ machine: node, clock, transport, store, executors, logger, fatal, ...trace })
   closing.add('driver', async () => driver.stop())
@@ -199,6 +197,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   early.deliverTo(driver.enqueue)
   closing.add('vitals', watchVitals(driver.enqueue))
   executors.claims.connect(driver.enqueue)
+  store.watch((condition, detail) => driver.enqueue({ kind: 'store', condition, detail }))
 
   const { leaveMs } = config
   const face = createFace({ node, driver, clock, transport, store, executors, leaveMs })
@@ -272,6 +271,7 @@ function nodeInit(
     transport: Transport
     life: Boot
     addresses: readonly string[]
+    disk: Disk
     records: readonly TaskRecord[]
     voter: NodeInit['voter']
     executors: Pick<Executors, 'check' | 'types'>
@@ -292,6 +292,7 @@ function nodeInit(
     ring: config.ring,
     tasks: config.tasks,
     grants: config.grants,
+    disk: found.disk,
     voter: found.voter,
     check: (type, payload) => found.executors.check(type, payload),
     types: [...found.executors.types],

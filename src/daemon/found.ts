@@ -1,10 +1,15 @@
 /** What the daemon finds on its disk at start, and says aloud when it is not as one would expect. */
 import { existsSync, statSync } from 'node:fs'
+import type { Boot } from '../adapters/storage/boot-file.ts'
 import { type DataDirectory, STORE_FILE } from '../adapters/storage/data-directory.ts'
+import { CONSTRAINED, systemCode } from '../adapters/storage/disk.ts'
+import { setAside } from '../adapters/storage/set-aside.ts'
 import { openStore, type SqliteStore } from '../adapters/storage/store.ts'
+import { CodedError } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
 import type { StoredNotes, VoterList } from '../grants/messages.ts'
 import type { NodeInit } from '../node/init.ts'
+import type { Disk } from '../node/machine.ts'
 import type { Logger } from '../runtime/ports.ts'
 import { fencesOf } from '../tasks/fences.ts'
 import type { TaskRecord } from '../tasks/task.ts'
@@ -13,29 +18,116 @@ import { checkVoters } from './voters-check.ts'
 /** What is looked at before this life of the node is counted: where it is refused, nothing has changed. */
 export interface Kept {
   readonly directory: DataDirectory
-  /** Undefined when none is there: one is made once the boot is counted, for a store without a boot file is refused. */
+  /**
+   * Undefined when none is there, or a damaged one: one is made once the boot is counted, for a store without a boot file
+   * is refused.
+   */
   readonly store: SqliteStore | undefined
+  /** Why the store that is there cannot be used. */
+  readonly damage: CodedError | undefined
+  /** All that it holds, until `storedIn` takes the tasks. */
+  readonly rows: Readonly<Record<'grants' | 'tasks', Rows>>
   /** There is a store, and the key that its node was known by is gone. */
   readonly lostIdentity: boolean
 }
 
+type Rows = { key: string; value: unknown }[]
+
+/** What the core is born with. Whoever has made the core empties `records`: it would keep each as it was for ever. */
+export interface Stored {
+  readonly records: TaskRecord[]
+  readonly voter: NodeInit['voter']
+  readonly fences: NodeInit['fences']
+}
+
 /**
- * Opens what there is, and makes nothing. Throws as `openStore` does.
+ * Opens and reads what there is, and makes and changes nothing. Throws as `openStore` does, but for a damaged store.
  * @param keyFile name of the file that the identity lies in
  */
 export async function openKept(directory: DataDirectory, keyFile: string): Promise<Kept> {
   const path = directory.file(STORE_FILE)
-  if (!existsSync(path) && !holdsSomething(`${path}-wal`))
-    return { directory, store: undefined, lostIdentity: false }
-  return { directory, store: await openStore(path), lostIdentity: !existsSync(directory.file(keyFile)) }
+  const nothing = { directory, store: undefined, damage: undefined, rows: noRows(), lostIdentity: false }
+  if (!existsSync(path) && !holdsSomething(`${path}-wal`)) return nothing
+  const lostIdentity = !existsSync(directory.file(keyFile))
+  let store: SqliteStore | undefined
+  try {
+    store = await openStore(path)
+    const rows = { grants: await store.load('grants'), tasks: await store.load('tasks') }
+    return { directory, store, damage: undefined, rows, lostIdentity }
+  } catch (error) {
+    await store?.close()
+    if (!(error instanceof CodedError) || error.code !== 'STORE_CORRUPT') throw error
+    return { ...nothing, damage: error, lostIdentity }
+  }
 }
+
+/** The store of this life, what the core is told of its disk, and records that a damaged store before it still had. */
+export interface StoreOfLife {
+  readonly store: SqliteStore
+  readonly disk: Disk
+  readonly salvaged: readonly TaskRecord[]
+}
+
+/**
+ * A store that is not there is made. A damaged one is set aside first, and that is said. What can be read of its tasks is
+ * copied, as far as it goes: where no other node has them, they are all there is. What a voter had promised is not: half of it
+ * would be worse than knowing that it is lost.
+ */
+export async function storeOf(
+  { directory, store, damage }: Kept,
+  boot: number,
+  logger: Logger,
+): Promise<StoreOfLife> {
+  if (store !== undefined) return { store, disk: diskOf(store, false), salvaged: [] }
+  const path = directory.file(STORE_FILE)
+  if (damage === undefined) {
+    const made = await openStore(path, { boot })
+    return { store: made, disk: diskOf(made, boot > 1), salvaged: [] }
+  }
+  const aside = setAside(path, boot)
+  const detail =
+    `${damage.detail} It was moved to ${aside}, and a new store takes its place. What can still be read is copied, and what is ` +
+    'missing comes back from the nodes that hold copies. Delete the file when nothing is missed'
+  logger.log('error', 'store-set-aside', { path, aside, reason: damage.detail, boot, detail })
+  const made = await openStore(path, { boot })
+  try {
+    const { rows, left, stopped } = await made.salvage(aside, 'tasks')
+    logger.log('warn', 'store-salvaged', { aside, rows, unreadable: left, stopped })
+    const salvaged = (await made.load('tasks')).map(row => row.value as TaskRecord)
+    return { store: made, disk: diskOf(made, true), salvaged }
+  } catch (error) {
+    await made.close()
+    throw error
+  }
+}
+
+function diskOf({ birth }: SqliteStore, lost: boolean): Disk {
+  return { id: birth.diskId, bornBoot: birth.bornBoot, lost }
+}
+
+/**
+ * Begins a new life of this node. On a full disk the reserve of its store is given up for the few bytes that this takes.
+ * Throws DATA_DIR_UNUSABLE.
+ */
+export async function countLife({ directory, store }: Kept): Promise<Boot> {
+  try {
+    return await directory.countBoot()
+  } catch (error) {
+    const cause = error instanceof CodedError ? error.cause : undefined
+    if (store === undefined || !CONSTRAINED.has(systemCode(cause))) throw error
+    await store.makeRoom()
+    return await directory.countBoot()
+  }
+}
+
+const noRows = (): Kept['rows'] => ({ grants: [], tasks: [] })
 
 /** A log of a store that is not there is damage, which opening it says. */
 const holdsSomething = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
 
 /** To be called before the store is made: says what a node that has lived before has lost. */
 export function sayLost(
-  { directory, store, lostIdentity }: Kept,
+  { directory, store, damage, lostIdentity }: Kept,
   keyFile: string,
   boot: number,
   logger: Logger,
@@ -47,29 +139,22 @@ export function sayLost(
       'it waits outside, and lists of allowed peers do not name it. To be the old one again, stop it and restore the file'
     logger.log('warn', 'identity-missing', { path, boot, detail })
   }
-  if (store === undefined && boot > 1) {
+  if (store === undefined && damage === undefined && boot > 1) {
     const detail = `${directory.file(STORE_FILE)} is gone: what this node had accepted and no other holds is lost`
     logger.log('warn', 'store-missing', { boot, detail })
   }
 }
 
 /** What the core was told to keep. Throws VOTERS_UNEXPECTED. */
-export async function storedIn(
-  store: SqliteStore | undefined,
-  { grants, dataDir }: Config,
-): Promise<Pick<NodeInit, 'records' | 'voter' | 'fences'>> {
-  const kept = (await store?.load('grants')) ?? []
-  const voter = voterOf(kept)
+export function storedIn({ rows }: Kept, { grants, dataDir }: Config): Stored {
+  const voter = voterOf(rows.grants)
   checkVoters(grants, voter.voters, dataDir)
-  return {
-    records: ((await store?.load('tasks')) ?? []).map(row => row.value as TaskRecord),
-    voter,
-    fences: fencesOf(kept),
-  }
+  const records = rows.tasks.splice(0).map(row => row.value as TaskRecord)
+  return { records, voter, fences: fencesOf(rows.grants) }
 }
 
 /** What a voter may never forget. */
-function voterOf(rows: readonly { readonly key: string; readonly value: unknown }[]): NodeInit['voter'] {
+function voterOf(rows: Rows): NodeInit['voter'] {
   const value = (key: string) => rows.find(row => row.key === key)?.value
   return {
     top: value('top') as number | undefined,

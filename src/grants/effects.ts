@@ -18,6 +18,7 @@ export type GrantsEffect =
       readonly kind: 'persist'
       readonly writes: readonly GrantsWrite[]
       readonly then: readonly GrantsEffect[]
+      readonly urgent?: true
     }
   /** Comes back as an input of the same name: "what was asked for before is on disk". */
   | { readonly kind: 'persisted'; readonly mark: number }

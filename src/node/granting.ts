@@ -109,7 +109,8 @@ export class Granting {
     for (const effect of effects)
       if (effect.kind === 'send' && effect.message.type === 'renew')
         if (membership.linkTo(effect.to) === undefined) this.#unasked.add(effect.to)
-    return effects
+    // Somebody's right to act runs out while a voter's word waits for the disk, and no record depends on it.
+    return effects.map(effect => (effect.kind === 'persist' ? { ...effect, urgent: true as const } : effect))
   }
 
   changeVoters(request: VoterRequest, now: Now): ControlReply {

@@ -8,6 +8,7 @@ import type { RingConfig } from '../ring/config.ts'
 import type { TasksConfig } from '../tasks/config.ts'
 import type { Fence } from '../tasks/fences.ts'
 import type { TaskRecord } from '../tasks/task.ts'
+import type { Disk } from './machine.ts'
 
 export interface NodeInit {
   readonly nodeId: NodeId
@@ -29,6 +30,8 @@ export interface NodeInit {
   readonly ring: RingConfig
   readonly tasks: TasksConfig
   readonly grants: GrantsConfig
+  /** Absent where there is none (simulated nodes). */
+  readonly disk?: Disk
   /** What the store held of this voter at boot; undefined where it held none. */
   readonly voter: StoredVoter
   /** Would this node's executors take such a task? Undefined when they would. Pure. */

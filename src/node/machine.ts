@@ -9,10 +9,12 @@ import type { MembershipGossip, MembershipLinkMessage } from '../membership/mess
 import type { Fence } from '../tasks/fences.ts'
 import type { TaskLinkMessage, TaskReply, TaskRequest } from '../tasks/messages.ts'
 import type { Token } from '../tasks/right.ts'
+import type { StoreCondition } from '../tasks/store-failure.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
 import type { Json, Outcome, TaskRecord, TaskSpec } from '../tasks/task.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 
+export type { StoreCondition }
 export type LinkMessage = MembershipLinkMessage | TaskLinkMessage | GrantsLinkMessage
 export type GossipMessage = MembershipGossip
 
@@ -71,8 +73,20 @@ export type Input =
   | { readonly kind: 'seeds'; readonly seeds: readonly string[] }
   /** Shares of CPU time and memory in use, 0 to 1, about once a second. */
   | { readonly kind: 'vitals'; readonly vitals: { readonly cpu: number; readonly memory: number } }
+  /** What the disk of this node takes from now on. */
+  | { readonly kind: 'store'; readonly condition: StoreCondition; readonly detail: string }
   /** Drain and go; `left` when done. */
   | { readonly kind: 'leave'; readonly deadlineMs: number }
+
+/** The disk that this node's store lies on. */
+export interface Disk {
+  /** Random, made with the store: another id is another disk, and says that what the one before held is not here. */
+  readonly id: string
+  /** The boot of the node in which the store was made; 0 when not known. */
+  readonly bornBoot: number
+  /** The store was made in this life of a node that had lived before: what it held is gone, or was set aside as damaged. */
+  readonly lost: boolean
+}
 
 /**
  * `remote`: the other end closed or reset it. `local`: this side closed it (connection limit, refusal, replaced).
@@ -116,9 +130,15 @@ export type Effect =
   | { readonly kind: 'close-link'; readonly link: LinkId; readonly reason: string }
   /**
    * Write, and only once all of it is on disk run `then`, in order. Persists are committed in the order they are asked
-   * for, so an empty one is a barrier: its `then` runs after every earlier write is durable.
+   * for, so an empty one is a barrier: its `then` runs after every earlier write is durable. One that is urgent may
+   * overtake those that are not.
    */
-  | { readonly kind: 'persist'; readonly writes: readonly Write[]; readonly then: readonly Effect[] }
+  | {
+      readonly kind: 'persist'
+      readonly writes: readonly Write[]
+      readonly then: readonly Effect[]
+      readonly urgent?: true
+    }
   | { readonly kind: 'execute'; readonly attempt: AttemptOrder }
   /** Stop an attempt; answered by `attempt-ended` with `CANCELLED` unless it ended before. */
   | { readonly kind: 'cancel-attempt'; readonly task: TaskId; readonly attempt: number }

@@ -32,7 +32,14 @@ import { Granting, isGrantsMessage } from './granting.ts'
 import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
-import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
+import {
+  type Effect,
+  type Input,
+  type LinkMessage,
+  type Machine,
+  type StoreCondition,
+  TICK_MS,
+} from './machine.ts'
 import { Operator } from './operator.ts'
 
 export class Node implements Machine {
@@ -58,6 +65,7 @@ export class Node implements Machine {
   #unsendable = 0
   /** For ids that are made between two steps. */
   #wall: WallMs
+  #store: StoreSight = { condition: 'ok', detail: '' }
 
   constructor(init: NodeInit, now: Now) {
     const random = new Random(init.seed)
@@ -225,11 +233,26 @@ export class Node implements Machine {
         this.#vitals = { cpu: input.vitals.cpu, memory: input.vitals.memory }
         this.tasks.measured(input.vitals)
         return []
+      case 'store':
+        return this.#storeIs(input)
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
       default:
         return unreachable(input)
     }
+  }
+
+  /** What the disk takes; a leave and what runs go on as far as it lets them. */
+  get store(): StoreSight {
+    return this.#store
+  }
+
+  #storeIs({ condition, detail }: StoreSight): Effect[] {
+    if (condition === this.#store.condition) return []
+    this.#store = { condition, detail }
+    this.tasks.storeIs(condition, detail)
+    const [level, event] = STORE_EVENTS[condition]
+    return [log(level, event, { detail })]
   }
 
   #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {
@@ -339,6 +362,19 @@ export class Node implements Machine {
   }
 }
 
+/** What the disk takes, and why. */
+export interface StoreSight {
+  readonly condition: StoreCondition
+  readonly detail: string
+}
+
+const STORE_EVENTS = {
+  ok: ['info', 'store-recovered'],
+  slow: ['warn', 'store-slow'],
+  full: ['error', 'store-full'],
+  'read-only': ['error', 'store-read-only'],
+} as const
+
 type RoomEffect = TasksEffect | GrantsEffect
 
 const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
@@ -361,7 +397,7 @@ function isTaskMessage(message: LinkMessage): message is TaskMessage {
 }
 
 function log(
-  level: 'info' | 'warn',
+  level: 'info' | 'warn' | 'error',
   event: string,
   fields: Extract<Effect, { kind: 'log' }>['fields'],
 ): Effect {

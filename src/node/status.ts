@@ -47,6 +47,9 @@ export interface Readiness {
       | 'no-voters'
       | 'no-lease'
       | 'not-granting'
+      | 'store-full'
+      | 'store-read-only'
+      | 'store-slow'
     readonly detail: string
   }[]
 }

@@ -77,6 +77,11 @@ export function readinessOf(node: Node, now: Now): Readiness {
     reasons.push({ code: 'island', detail: `this node is alone although it has seeds${why}` })
   }
   reasons.push(...rightReasons(grants, node))
+  const { condition, detail } = node.store
+  if (condition !== 'ok') {
+    const refused = `new tasks are refused, what was accepted goes on as far as the disk lets it: ${detail}`
+    reasons.push({ code: `store-${condition}`, detail: refused })
+  }
   return { ready: reasons.length === 0, reasons }
 }
 

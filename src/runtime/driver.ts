@@ -281,7 +281,7 @@ export class Driver {
 
   #persist(effect: Extract<Effect, { kind: 'persist' }>): void {
     void this.#parts.store
-      .commit(effect.writes)
+      .commit(effect.writes, effect.urgent === true)
       .then(() => {
         if (!this.#stopped) this.#run(effect.then)
       })

@@ -60,14 +60,19 @@ export interface Transport {
   stop(withinMs?: number): Promise<void>
 }
 
+/** What a node is told of its disk. */
+export type StoreCondition = Extract<Input, { kind: 'store' }>['condition']
+
 export interface Store {
-  /** All rows of a table, in key order. Once, before the first commit. */
+  /** All rows of a table, in no certain order. Once, before the first commit. */
   load(table: Write['table']): Promise<readonly { key: string; value: unknown }[]>
   /**
    * Resolves when the writes are on disk (fsync). Commits are durable in the order of the calls; calls made while one is
-   * under way share the next transaction. Rejects only with STORE_FAILED, after which the process must end.
+   * under way share the next transaction. On a full or read-only disk it waits until that is over. Rejects only with
+   * STORE_FAILED, after which the process must end.
+   * @param urgent may overtake what is not urgent, and is never overtaken. Default false.
    */
-  commit(writes: readonly Write[]): Promise<void>
+  commit(writes: readonly Write[], urgent?: boolean): Promise<void>
   metrics(): readonly Metric[]
   close(): Promise<void>
 }

@@ -31,8 +31,15 @@ export interface TasksConfig extends LimitsConfig {
   readonly timeoutMs: number
   /** Unsettled tasks this node accepts as owner; more are answered QUEUE_FULL. */
   readonly queueMax: number
-  /** Settled records kept, those settled longest ago dropped first (never those of a shared task list that is still loaded). */
+  /**
+   * Records kept of tasks that succeeded or were cancelled, and for how long after that, in ms. Those settled longest ago
+   * are dropped first (never those of a shared task list that is still loaded).
+   */
   readonly settledMax: number
+  readonly settledMs: number
+  /** The same for dead letters. */
+  readonly deadMax: number
+  readonly deadMs: number
   /** A payload may have this many bytes as JSON. */
   readonly payloadBytesMax: number
   /** A result may have this many bytes as JSON; a larger one is cut and says so. */
@@ -42,6 +49,8 @@ export interface TasksConfig extends LimitsConfig {
   /** On gaining keys: wait at most this long, in ms, for what each live member holds of them. */
   readonly inventoryMs: number
 }
+
+const DAY_MS = 86_400_000
 
 /** @param cores number of CPU cores of this machine */
 export const tasksDefaults = (cores: number): TasksConfig => ({
@@ -58,6 +67,9 @@ export const tasksDefaults = (cores: number): TasksConfig => ({
   timeoutMs: 60_000,
   queueMax: 100_000,
   settledMax: 100_000,
+  settledMs: 7 * DAY_MS,
+  deadMax: 100_000,
+  deadMs: 30 * DAY_MS,
   payloadBytesMax: 256 * 1024,
   resultBytesMax: 64 * 1024,
   forwardMs: 5_000,

@@ -40,11 +40,12 @@ export class DropOrder<T extends { readonly record: TaskRecord }> {
     this.#heap.remove(place)
   }
 
-  /** The first ones beyond `max`, at most `limit`; they stay until they are deleted. */
-  beyond(max: number, limit: number): T[] {
+  /** The first ones beyond `max` or settled before `since`, at most `limit`; they stay until they are deleted. */
+  beyond(max: number, since: number, limit: number): T[] {
     const first: Place<T>[] = []
-    while (this.#heap.size > max && first.length < limit) {
-      const place = this.#heap.first() as Place<T>
+    while (first.length < limit) {
+      const place = this.#heap.first()
+      if (place === undefined || (this.#heap.size <= max && !(place.settledAt < since))) break
       this.#heap.remove(place)
       first.push(place)
     }

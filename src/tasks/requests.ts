@@ -30,6 +30,7 @@ import type { Orders } from './orders.ts'
 import type { Records } from './records.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import { refusalOfSpec, sameSpec, sameWork } from './spec.ts'
+import type { DiskSight } from './store-failure.ts'
 import { type Entry, shownOf, type Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { TaskSpec } from './task.ts'
@@ -57,6 +58,7 @@ export interface RequestsParts {
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** Living nodes that have an executor for the type. */
   readonly serving: (type: string) => readonly NodeId[]
+  readonly disk: Readonly<DiskSight>
   /** May this node take work? */
   readonly phase: () => 'closed' | 'open' | 'leaving'
 }
@@ -264,9 +266,10 @@ export class Requests {
 
   /** @param passedOn by another node, which may have other limits, or none; what faces of this node say is checked there */
   #unacceptable(spec: TaskSpec, passedOn: boolean): Failure | undefined {
-    const { view, config, check, serving, phase, takeover } = this.#parts
+    const { view, config, check, serving, phase, takeover, disk } = this.#parts
     if (phase() === 'leaving') return LEAVING
     if (phase() === 'closed') return NOT_READY
+    if (disk.failure !== undefined) return saidBy(disk.failure, view.self)
     const full = this.#full()
     if (full !== undefined) return full
     // Whoever had the key may hold the task that was first.
@@ -275,7 +278,7 @@ export class Requests {
     if (failure === undefined) return undefined
     // It may run once its key goes to one of them, or this node has such an executor. Of a type that nobody knows it is a slip.
     if (failure.code === 'EXECUTOR_UNKNOWN' && serving(spec.type).length > 0) return undefined
-    return { ...failure, detail: `${failure.detail} Said by node ${view.self}, which owns the key.` }
+    return saidBy(failure, view.self)
   }
 
   #full(): Failure | undefined {
@@ -325,6 +328,11 @@ export class Requests {
     refuse(origin, failure, step)
   }
 }
+
+const saidBy = (failure: Failure, node: NodeId): Failure => ({
+  ...failure,
+  detail: `${failure.detail} Said by node ${node}, which owns the key.`,
+})
 
 const NOT_READY: Failure = {
   code: 'NOT_READY',

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
-import type { Instant } from '../base/time.ts'
+import type { Instant, WallMs } from '../base/time.ts'
+import type { TasksConfig } from './config.ts'
 import { DedupeIndex } from './dedupe-index.ts'
 import { DropOrder } from './drop-order.ts'
 import type { Slotted } from './heap.ts'
@@ -44,6 +45,8 @@ export interface Entry extends Slotted {
 
 /** What is told to those who ask: an end that is on too few disks yet is nobody's business. */
 export const shownOf = ({ shown, record }: Entry): TaskRecord => shown ?? record
+/** How much of what is settled is kept, and for how long. */
+export type Retention = Pick<TasksConfig, 'settledMax' | 'settledMs' | 'deadMax' | 'deadMs'>
 
 const noneOwned = (): Record<TaskState, number> => ({
   scheduled: 0,
@@ -63,7 +66,8 @@ export class Table {
   /** A key mostly has one task, and then no set. */
   readonly #byKey = new Map<string, Entry | Set<Entry>>()
   /** Settled and in no loaded list. */
-  readonly #droppable = new DropOrder<Entry>()
+  readonly #results = new DropOrder<Entry>()
+  readonly #dead = new DropOrder<Entry>()
   readonly #owned = noneOwned()
   #held = 0
   #accepted = 0
@@ -185,7 +189,8 @@ export class Table {
     assert(entry.place === 'nowhere', 'a task that is forgotten waits nowhere', { task: entry.id })
     this.#tally(entry, -1)
     this.#entries.delete(entry.id)
-    this.#droppable.delete(entry)
+    this.#results.delete(entry)
+    this.#dead.delete(entry)
     this.#sorted.removed()
     this.dedupes.remove(entry)
     const found = this.#byKey.get(entry.key)
@@ -193,9 +198,11 @@ export class Table {
     else this.#byKey.delete(entry.key)
   }
 
-  /** The entries above the bound that were settled longest ago, at most `limit`. */
-  surplus(settledMax: number, limit: number): Entry[] {
-    return this.#droppable.beyond(settledMax, limit)
+  /** What need not be kept any more: those that were settled longest ago, at most `limit`. */
+  surplus(kept: Retention, now: WallMs, limit: number): Entry[] {
+    const results = this.#results.beyond(kept.settledMax, now - kept.settledMs, limit)
+    const dead = this.#dead.beyond(kept.deadMax, now - kept.deadMs, limit - results.length)
+    return [...results, ...dead]
   }
 
   #index(entry: Entry): void {
@@ -217,8 +224,11 @@ export class Table {
 
   #sort(entry: Entry): void {
     const droppable = entry.lists.length === 0 && isSettled(entry.record)
-    if (droppable) this.#droppable.set(entry)
-    else this.#droppable.delete(entry)
+    const dead = entry.record.state === 'dead'
+    if (droppable && !dead) this.#results.set(entry)
+    else this.#results.delete(entry)
+    if (droppable && dead) this.#dead.set(entry)
+    else this.#dead.delete(entry)
   }
 }
 

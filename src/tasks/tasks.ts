@@ -44,6 +44,7 @@ import { Records } from './records.ts'
 import { Replication } from './replication.ts'
 import type { Right } from './right.ts'
 import { Schedule } from './schedule.ts'
+import { type DiskSight, failureOfStore, type StoreCondition } from './store-failure.ts'
 import type { SurveyQuestion, Vitals } from './survey.ts'
 import { type Entry, shownOf, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
@@ -64,6 +65,7 @@ export class Tasks {
   readonly #offers: Offers
   readonly #schedule: Schedule
   readonly #counters = new Counters()
+  readonly #disk: DiskSight = { failure: undefined }
   readonly #records: Records
   readonly #handoffs = new Handoffs()
   readonly #right: Right
@@ -143,7 +145,7 @@ export class Tasks {
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
-    const serve = { takeover, records: this.#records, work, forwarding, confirmations, check, serving, phase, limits }
+    const serve = { takeover, records: this.#records, work, forwarding, confirmations, check, serving, phase, limits, disk: this.#disk }
     this.#desk = new Desk({ ...shared, ...serve, execution, placing: this.#placing, random })
     const asked = { takeover, inventories: this.#inventories, placing: this.#placing, durability }
     this.#hearing = new Hearing({ ...shared, ...asked, work, kept, desk: this.#desk })
@@ -280,6 +282,11 @@ export class Tasks {
    */
   keptKeys(): readonly string[] {
     return this.#kept.keys()
+  }
+
+  /** What this node's disk takes from now on. While it is not `ok`, no new task is accepted. */
+  storeIs(condition: StoreCondition, detail: string): void {
+    this.#disk.failure = failureOfStore(condition, detail)
   }
 
   /** From now on nothing is started or accepted; what runs may end. */

@@ -207,11 +207,11 @@ export class Work {
     }
   }
 
-  /** Keeps the number of settled records within its bound. True when there may be more to drop. */
+  /** Keeps settled records within their bounds of number and age. True when there may be more to drop. */
   trim(step: Step): boolean {
     const { table, config, counters } = this.#parts
     let dropped = 0
-    for (const entry of table.surplus(config.settledMax, TRIM_MAX)) {
+    for (const entry of table.surplus(config, step.now.wall, TRIM_MAX)) {
       if (entry.place !== 'nowhere' || this.#isOwed(entry)) continue
       this.#parts.records.erase(entry, step)
       dropped++

@@ -2,7 +2,8 @@
  * How fast the store makes things durable, against the least that any durable store must do: write and fsync a file
  * in the same directory. `node test/bench/store.ts [DIRECTORY] [--seconds=2] [--json]`
  *
- * The ratio counts, not the figures: both sides run in one go on one disk, alternating, best and worst told.
+ * The ratio counts, not the figures: both sides run in one go on one disk, alternating, best and worst told. Then what a start
+ * costs (opening with its check, reading all rows) and what an urgent commit waits while others pour in.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -17,6 +18,8 @@ const { values, positionals } = parseArgs({
 })
 const directory = mkdtempSync(join(positionals[0] ?? tmpdir(), 'roundtable-bench-'))
 const ROUNDS = 3
+/** What a start has to read in a cluster of eight with a million tasks in three copies. */
+const ROWS_READ = 375_000
 const spanMs = (Number(values.seconds) * 1000) / ROUNDS
 const VALUE = { state: 'ready', attempts: [], filler: 'x'.repeat(450) }
 const ROW = Buffer.from(JSON.stringify(VALUE))
@@ -72,16 +75,80 @@ async function round(store: SqliteStore): Promise<Round> {
   }
 }
 
-const store = await openStore(join(directory, 'store.sqlite'))
+/** Longest turn of the event loop while something runs, in ms of this thread's CPU, which other processes do not touch. */
+function busiestTurn(): () => number {
+  let [worst, last] = [0, process.threadCpuUsage()]
+  const look = (): void => {
+    const now = process.threadCpuUsage()
+    worst = Math.max(worst, now.user - last.user + now.system - last.system)
+    last = now
+    next = setImmediate(look)
+  }
+  let next = setImmediate(look)
+  return () => {
+    clearImmediate(next)
+    return worst / 1_000
+  }
+}
+
+interface Waits {
+  readonly urgentMs: number
+  readonly bulkMs: number
+}
+
+/** How long one more commit takes while 20,000 rows wait: as a voter's word, and as one of the crowd. */
+async function waits(store: SqliteStore): Promise<Waits> {
+  const timed = async (urgent: boolean): Promise<number> => {
+    const crowd = Array.from({ length: 200 }, () => store.commit(Array.from({ length: 100 }, write)))
+    await new Promise(resolve => setImmediate(resolve))
+    const from = performance.now()
+    await store.commit([{ table: 'grants', key: 'top', value: key }], urgent)
+    const ms = performance.now() - from
+    await Promise.all(crowd)
+    return ms
+  }
+  return { urgentMs: await timed(true), bulkMs: await timed(false) }
+}
+
+interface Start {
+  readonly rows: number
+  readonly openMs: number
+  readonly loadMs: number
+  readonly rowsPerSecond: number
+  readonly worstTurnMs: number
+}
+
+async function started(path: string): Promise<Start> {
+  const from = performance.now()
+  const store = await openStore(path)
+  const openedAt = performance.now()
+  const worst = busiestTurn()
+  const rows = (await store.load('tasks')).length
+  const loadMs = performance.now() - openedAt
+  const worstTurnMs = worst()
+  await store.close()
+  return { rows, openMs: openedAt - from, loadMs, rowsPerSecond: (rows * 1_000) / loadMs, worstTurnMs }
+}
+
+const path = join(directory, 'store.sqlite')
+const store = await openStore(path)
 const rounds: Round[] = []
+const lanes: Waits[] = []
+let start: Start
 try {
-  for (let i = 0; i < ROUNDS; i++) rounds.push(await round(store))
+  for (let i = 0; i < ROUNDS; i++) {
+    rounds.push(await round(store))
+    lanes.push(await waits(store))
+  }
+  while (key < ROWS_READ) await store.commit(Array.from({ length: 5_000 }, write))
+  await store.close()
+  start = await started(path)
 } finally {
   await store.close()
   rmSync(directory, { recursive: true })
 }
 
-if (values.json) console.log(JSON.stringify({ rounds }))
+if (values.json) console.log(JSON.stringify({ rounds, lanes, start }))
 else {
   console.log('per second              worst    median      best   x bare fsync')
   for (const name of Object.keys(rounds[0] ?? {}) as (keyof Round)[]) {
@@ -91,4 +158,12 @@ else {
     const ratio = ratios[Math.floor(ROUNDS / 2)] ?? 0
     console.log(name.padEnd(20), ...cells.map(n => String(n).padStart(9)), ratio.toFixed(2).padStart(12))
   }
+  const ms = (n: number): string => `${n.toFixed(1)} ms`
+  for (const { urgentMs, bulkMs } of lanes)
+    console.log(`one more commit behind 20,000 rows: urgent ${ms(urgentMs)}, else ${ms(bulkMs)}`)
+  const { rows, openMs, loadMs, rowsPerSecond, worstTurnMs } = start
+  console.log(
+    `start with ${rows} rows: opened in ${ms(openMs)}, read in ${ms(loadMs)} (${Math.round(rowsPerSecond)} rows/s), ` +
+      `longest turn of the event loop ${ms(worstTurnMs)}`,
+  )
 }

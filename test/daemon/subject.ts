@@ -17,10 +17,14 @@ export class Daemon {
   readonly exited: Promise<readonly unknown[]>
   #news = Promise.withResolvers<void>()
 
-  constructor(file: string) {
+  /** @param through a program with arguments that becomes the daemon, such as `nsenter` */
+  constructor(file: string, through: readonly string[] = []) {
     const script = join(import.meta.dirname, 'daemon-process.ts')
-    const args = ['--disable-warning=ExperimentalWarning', script, file]
-    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [program = process.execPath, ...args] = [
+      ...through,
+      ...[process.execPath, '--disable-warning=ExperimentalWarning', script, file],
+    ]
+    this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.exited = once(this.child, 'exit')
     assert.ok(this.child.stdout)
     createInterface({ input: this.child.stdout }).on('line', line => {

@@ -166,3 +166,20 @@ test('what a node shows agrees with itself', () => {
   assert.deepEqual(explanation?.preferenceList[0], answer.owner)
   assert.equal(answer.mine, answer.owner === 'me')
 })
+
+test('a disk that takes nothing new is said once, makes the node not ready, and that ends', () => {
+  const stage = new Stage()
+  stage.runTo(2_000)
+  assert.equal(readinessOf(stage.node, stage.now).ready, true)
+  stage.step({ kind: 'store', condition: 'full', detail: 'no room' })
+  stage.step({ kind: 'store', condition: 'full', detail: 'no room' })
+  const { ready, reasons } = readinessOf(stage.node, stage.now)
+  assert.deepEqual([ready, reasons.map(({ code }) => code)], [false, ['store-full']])
+  assert.match(String(reasons[0]?.detail), /no room/)
+  stage.step({ kind: 'store', condition: 'ok', detail: 'there is room again' })
+  assert.equal(readinessOf(stage.node, stage.now).ready, true)
+  assert.deepEqual(
+    stage.events().filter(event => event.startsWith('store-')),
+    ['store-full', 'store-recovered'],
+  )
+})

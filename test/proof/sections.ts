@@ -234,6 +234,8 @@ export const SECTIONS: readonly Section[] = [
   reported('million', ['test/durability/million.ts', `--tasks=${QUEUED}`, '--json'], 3_600),
   reported('syncs', ['test/durability/syncs.ts', '--json'], 600, () =>
     isRoot && has('strace') ? undefined : 'needs root and Debian’s strace',
+  reported('fsync', ['test/bench/fsyncs.ts', '--json'], 600, () =>
+    isRoot && has('strace') ? undefined : 'needs root and strace',
   ),
   { name: 'breakages', cannot: anywhere, run: () => tests('test/simulation/breakages.test.ts', 900) },
   { name: 'traces', cannot: anywhere, run: () => tests('test/simulation/replay.test.ts', 300) },

@@ -34,7 +34,7 @@ function gaining(config = {}) {
       },
     ],
     holders: three.map(asNodeId),
-    settledAt: wallOf(9),
+    settledAt: wallOf(1_700_000_000_009),
     revision: 4,
   })
   const hear = (id: string) => solo.hear('n2', { type: 'replicate', batch: 9, records: [settled(id)] })

@@ -24,7 +24,7 @@ function made() {
     const payload = 'x'.repeat(bytes)
     const result = 'y'.repeat(bytes / 2)
     const fresh = freshRecord(spec(id, { payload }), 'api', wallOf(0), [asker], 1)
-    const entry = table.add({ ...fresh, state: 'succeeded', settledAt: wallOf(1), result })
+    const entry = table.add({ ...fresh, state: 'succeeded', settledAt: wallOf(1_700_000_000_001), result })
     table.assign(entry, asker, view.epoch)
     return entry
   }

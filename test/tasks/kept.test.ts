@@ -176,7 +176,13 @@ test('an end that comes from the other node first ends the waiting', () => {
   const [attempt] = record.attempts
   assert.ok(attempt)
   const attempts = [{ ...attempt, endedAt: wallOf(9), outcome: 'succeeded' as const }]
-  const settled: TaskRecord = { ...record, state: 'succeeded', attempts, settledAt: wallOf(9), revision: 4 }
+  const settled: TaskRecord = {
+    ...record,
+    state: 'succeeded',
+    attempts,
+    settledAt: wallOf(1_700_000_000_009),
+    revision: 4,
+  }
   solo.hear('n2', { type: 'replicate', batch: 9, records: [settled] })
   assert.equal(solo.metric('tasks_elsewhere'), 0)
   assert.equal(solo.record(id).state, 'succeeded')

@@ -43,6 +43,8 @@ export const SUBMIT_ERRORS: readonly ErrorCode[] = [
   'EXECUTOR_UNKNOWN',
   'COMMAND_NOT_ALLOWED',
   'QUEUE_FULL',
+  'STORE_FULL',
+  'STORE_READ_ONLY',
   'NOT_READY',
   'NO_OWNER',
   'NOT_ACTING',

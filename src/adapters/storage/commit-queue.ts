@@ -2,9 +2,12 @@ import { assert } from '../../base/assert.ts'
 import { CodedError } from '../../base/errors.ts'
 import type { EncodedWrite, Write } from './protocol.ts'
 
-/** A transaction takes whole commits until it has this many rows or this much text; at least one commit. */
-const TRANSACTION_ROWS_MAX = 20_000
-const TRANSACTION_LENGTH_MAX = 8 * 1024 * 1024
+/**
+ * A transaction takes whole commits until it has this many rows or this much text; at least one commit. So long does an
+ * urgent commit wait at most that came just after it began: some 20 ms and an fsync.
+ */
+const TRANSACTION_ROWS_MAX = 5_000
+const TRANSACTION_LENGTH_MAX = 2 * 1024 * 1024
 /** What is handed over in one turn of the event loop: about 2 ms of copying. */
 const SLICE_ROWS_MAX = 1_000
 const SLICE_LENGTH_MAX = 512 * 1024
@@ -13,8 +16,12 @@ const SLICE_LENGTH_MAX = 512 * 1024
 interface Commit {
   readonly writes: readonly EncodedWrite[]
   readonly length: number
+  readonly urgent: boolean
   readonly settled: PromiseWithResolvers<void>
 }
+
+/** Hands a part of a transaction to the disk. The `last` one is answered by `committed`, or any of them by `held`. */
+export type Send = (batch: number, writes: readonly EncodedWrite[], last: boolean) => void
 
 export interface CommitCounts {
   readonly commits: number
@@ -23,30 +30,45 @@ export interface CommitCounts {
   readonly lastBatch: number
   readonly lastMs: number
   readonly maxMs: number
+  /** Transactions that the disk had no room for, or did not let be written, and that were tried again. */
+  readonly held: number
 }
 
 /**
  * Group commit: one transaction runs at a time, and whatever arrives meanwhile shares the next one, so the disk sets
- * the pace and a hundred callers wait for one fsync together. Order is kept: a commit is durable only with or after
- * all before it, and promises settle in the order of the calls.
+ * the pace and a hundred callers wait for one fsync together.
+ *
+ * Two lanes. Order is kept in each: a commit is durable only with or after all before it in its lane, and promises settle
+ * in that order. What is urgent (a voter's word, for which somebody waits whose right to act runs out) goes first, so
+ * it waits for the transaction that runs and not for the backlog behind it. It may overtake what is not urgent; it is
+ * never overtaken, so for a caller that is not urgent everything called before is durable.
+ *
+ * A transaction may be held: nothing of it was written, and it is tried again. Its commits go back to the head of their
+ * lanes, and what is tried first is one commit alone: where there is little room, a small one may still find it.
  *
  * The queue is bounded by `lengthMax`. Its callers have already changed their state when they come here, so turning
  * one write away would leave memory and disk apart for good: a disk that is so far behind counts as a failed one.
  * Callers who can say no to new work watch `fullness` and do it in time.
  */
 export class CommitQueue {
-  readonly #send: (writes: readonly EncodedWrite[], last: boolean) => void
+  readonly #send: Send
   readonly #lengthMax: number
+  #urgent: Commit[] = []
   #waiting: Commit[] = []
   #running: readonly Commit[] = []
+  /** Of the transaction that runs, or ran last. */
+  #batch = 0
+  #state: 'free' | 'held' | 'retrying' = 'free'
   #length = 0
   #scheduled = false
   #failure: CodedError | undefined
   #idle: PromiseWithResolvers<void> | undefined
-  #counts: CommitCounts = { commits: 0, rows: 0, transactions: 0, lastBatch: 0, lastMs: 0, maxMs: 0 }
+  #counts: CommitCounts = {
+    ...{ commits: 0, rows: 0, transactions: 0, lastBatch: 0, lastMs: 0, maxMs: 0 },
+    held: 0,
+  }
 
-  /** @param send hands a part of a transaction to the disk; the one that is `last` is answered by `committed` */
-  constructor(send: (writes: readonly EncodedWrite[], last: boolean) => void, lengthMax: number) {
+  constructor(send: Send, lengthMax: number) {
     this.#send = send
     this.#lengthMax = lengthMax
   }
@@ -57,7 +79,7 @@ export class CommitQueue {
 
   /** Commits that are not durable yet. */
   get depth(): number {
-    return this.#waiting.length + this.#running.length
+    return this.#urgent.length + this.#waiting.length + this.#running.length
   }
 
   /** Text that is not durable yet, in UTF-16 units. */
@@ -75,7 +97,7 @@ export class CommitQueue {
   }
 
   /** Values are read now: what the caller does with them later does not matter. */
-  add(writes: readonly Write[]): Promise<void> {
+  add(writes: readonly Write[], urgent = false): Promise<void> {
     const settled = Promise.withResolvers<void>()
     if (this.#failure === undefined && this.#length >= this.#lengthMax) this.fail(this.#overflow())
     if (this.#failure !== undefined) {
@@ -84,7 +106,8 @@ export class CommitQueue {
     }
     const encoded = writes.map(encode)
     const length = encoded.reduce((sum, write) => sum + lengthOf(write), 0)
-    this.#waiting.push({ writes: encoded, length, settled })
+    const lane = urgent ? this.#urgent : this.#waiting
+    lane.push({ writes: encoded, length, urgent, settled })
     this.#length += length
     this.#schedule()
     return settled.promise
@@ -94,11 +117,14 @@ export class CommitQueue {
   committed(ms: number): void {
     const batch = this.#running
     this.#running = []
+    this.#state = 'free'
     const counts = this.#counts
+    const rows = batch.reduce((sum, commit) => sum + commit.writes.length, 0)
     this.#counts = {
+      ...counts,
       commits: counts.commits + batch.length,
-      rows: counts.rows + batch.reduce((sum, commit) => sum + commit.writes.length, 0),
-      transactions: counts.transactions + 1,
+      rows: counts.rows + rows,
+      transactions: counts.transactions + (rows > 0 ? 1 : 0), // one of barriers alone needs no fsync
       lastBatch: batch.length,
       lastMs: ms,
       maxMs: Math.max(counts.maxMs, ms),
@@ -107,16 +133,35 @@ export class CommitQueue {
       this.#length -= commit.length
       commit.settled.resolve()
     }
-    if (this.#waiting.length > 0) this.#start()
+    if (this.#somethingWaits) this.#start()
     else this.#idle?.resolve()
+  }
+
+  /** Nothing of the running transaction was written; `retry` must follow. Meanwhile nothing is sent. */
+  held(): void {
+    if (this.#failure !== undefined) return
+    this.#urgent = [...this.#running.filter(commit => commit.urgent), ...this.#urgent]
+    this.#waiting = [...this.#running.filter(commit => !commit.urgent), ...this.#waiting]
+    this.#running = []
+    this.#state = 'held'
+    this.#batch++ // the parts that are still to be handed over belong to no transaction any more
+    this.#counts = { ...this.#counts, held: this.#counts.held + 1 }
+  }
+
+  /** Tries again, one commit first. */
+  retry(): void {
+    if (this.#state !== 'held' || this.#failure !== undefined) return
+    this.#state = 'retrying'
+    this.#start()
   }
 
   /** Nothing more gets to the disk: every promise, those to come too, rejects. The first failure is the one told. */
   fail(failure: CodedError): void {
     if (this.#failure !== undefined) return
     this.#failure = failure
-    const lost = [...this.#running, ...this.#waiting]
+    const lost = [...this.#running, ...this.#urgent, ...this.#waiting]
     this.#running = []
+    this.#urgent = []
     this.#waiting = []
     this.#length = 0
     for (const commit of lost) commit.settled.reject(failure)
@@ -130,6 +175,10 @@ export class CommitQueue {
     await this.#idle.promise
   }
 
+  get #somethingWaits(): boolean {
+    return this.#urgent.length + this.#waiting.length > 0
+  }
+
   #overflow(): CodedError {
     const detail = `The disk is too slow: expected at most ${this.#lengthMax} characters waiting for it, got ${this.#length}.`
     return new CodedError('STORE_FAILED', detail)
@@ -137,37 +186,46 @@ export class CommitQueue {
 
   /** Waits for the end of the current job, so that commits made in one go share a transaction. */
   #schedule(): void {
-    if (this.#scheduled || this.#running.length > 0) return
+    if (this.#scheduled || this.#running.length > 0 || this.#state === 'held') return
     this.#scheduled = true
     queueMicrotask(() => {
       this.#scheduled = false
-      if (this.#running.length === 0 && this.#waiting.length > 0) this.#start()
+      if (this.#running.length === 0 && this.#state !== 'held' && this.#somethingWaits) this.#start()
     })
   }
 
   #start(): void {
-    let rows = 0
-    let length = 0
-    let count = 0
-    for (const commit of this.#waiting) {
-      rows += commit.writes.length
-      length += commit.length
-      if (count > 0 && (rows > TRANSACTION_ROWS_MAX || length > TRANSACTION_LENGTH_MAX)) break
-      count++
-    }
-    this.#running = this.#waiting.splice(0, count)
-    this.#sendFrom(
-      this.#running.flatMap(commit => commit.writes),
-      0,
-    )
+    this.#batch++
+    this.#running = this.#next()
+    const writes = this.#running.flatMap(commit => commit.writes)
+    this.#sendFrom(this.#batch, writes, 0)
   }
 
-  #sendFrom(writes: readonly EncodedWrite[], from: number): void {
-    if (this.#failure !== undefined) return
+  /** The commits of the next transaction, urgent ones first. */
+  #next(): readonly Commit[] {
+    const chosen: Commit[] = []
+    const room = { rows: TRANSACTION_ROWS_MAX, length: TRANSACTION_LENGTH_MAX }
+    for (const lane of [this.#urgent, this.#waiting]) {
+      let count = 0
+      for (const commit of lane) {
+        room.rows -= commit.writes.length
+        room.length -= commit.length
+        const full = room.rows < 0 || room.length < 0 || this.#state === 'retrying'
+        if (full && chosen.length > 0) break
+        chosen.push(commit)
+        count++
+      }
+      lane.splice(0, count)
+    }
+    return chosen
+  }
+
+  #sendFrom(batch: number, writes: readonly EncodedWrite[], from: number): void {
+    if (this.#failure !== undefined || batch !== this.#batch) return
     const to = sliceEnd(writes, from)
     const last = to === writes.length
-    this.#send(from === 0 && last ? writes : writes.slice(from, to), last)
-    if (!last) setImmediate(() => this.#sendFrom(writes, to))
+    this.#send(batch, from === 0 && last ? writes : writes.slice(from, to), last)
+    if (!last) setImmediate(() => this.#sendFrom(batch, writes, to))
   }
 }
 

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CodedError } from '../../base/errors.ts'
-import { PRIVATE_FILE, reasonOf, unusable } from './disk.ts'
+import { CONSTRAINED, PRIVATE_FILE, reasonOf, systemCode, unusable } from './disk.ts'
 
 /** SQLite's primary result codes that say somebody else holds the file. */
 const BUSY = new Set([5, 6])
@@ -37,8 +37,11 @@ export function lockDirectory(directory: string, name = 'lock'): DirectoryLock {
   try {
     writeFileSync(note, `${JSON.stringify({ pid: process.pid, host: hostname() })}\n`, { mode: PRIVATE_FILE })
   } catch (error) {
-    release(database)
-    throw unusable(note, 'to write the name of the holder', error)
+    // On a full disk the daemon may go on with what it had accepted; the note is only for people.
+    if (!CONSTRAINED.has(systemCode(error))) {
+      release(database)
+      throw unusable(note, 'to write the name of the holder', error)
+    }
   }
   return {
     release() {

@@ -7,6 +7,9 @@ import { CodedError } from '../../base/errors.ts'
 export const PRIVATE_FILE = 0o600
 export const PRIVATE_DIRECTORY = 0o700
 
+/** What the operating system says when there is no room: of the disk, of a quota, of what this process may write. */
+export const CONSTRAINED: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
 /** Creates the directory and its parents for this user alone. One that is there keeps its mode. */
 export function makePrivateDirectory(path: string): void {
   mkdirSync(path, { recursive: true, mode: PRIVATE_DIRECTORY })
@@ -47,6 +50,10 @@ export function reasonOf(error: unknown): string {
   const code = 'code' in error ? String(error.code) : ''
   return code === '' || error.message.startsWith(code) ? error.message : `${code}: ${error.message}`
 }
+
+/** Of an error of the operating system, such as `ENOSPC`; empty for any other. */
+export const systemCode = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : ''
 
 /** The refusal of a directory or file that the environment, not its content, makes useless. */
 export function unusable(path: string, expected: string, error: unknown): CodedError {

@@ -1,35 +1,39 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { CodedError } from '../../base/errors.ts'
-import type { Table } from './protocol.ts'
+import { createMeta } from './meta.ts'
+import type { Birth, Table } from './protocol.ts'
+import { TABLES, tableOf } from './tables.ts'
 
 /** Version of what lies in the file. Raise it with every change of tables, and say in `MIGRATIONS` how to get there. */
-export const FORMAT = 2
+export const FORMAT = 3
 
-/** One table per `Write['table']`; the type makes a new one impossible to forget. */
-const TABLE_SET: Readonly<Record<Table, true>> = { tasks: true, grants: true }
-export const TABLES = Object.keys(TABLE_SET) as readonly Table[]
-
-/** How to get from one version to the next: the step under N turns a file of version N into one of N + 1. */
-export type Migrations = ReadonlyMap<number, (database: DatabaseSync) => void>
+/**
+ * How to get from one version to the next: the step under N turns a file of version N into one of N + 1. A step is told
+ * of the birth that the store gets where its format did not know of one.
+ */
+export type Migrations = ReadonlyMap<number, (database: DatabaseSync, birth: Birth) => void>
 export const MIGRATIONS: Migrations = new Map([
   // Format 1 had a table of members, which nothing was ever written to.
   [1, database => database.exec(`DROP TABLE members; ${tableOf('grants')}`)],
+  // Format 2 did not know which disk it was on, nor how much of it there must be.
+  [2, (database, birth) => createMeta(database, birth, countRows(database))],
 ])
 
-/**
- * The tables of a new file. `sum` is a checksum of key and value: SQLite's own check sees damaged pages, not a flipped
- * bit inside a text.
- */
-export function createTables(database: DatabaseSync): void {
+/** The tables of a new file. */
+export function createTables(database: DatabaseSync, birth: Birth): void {
   database.exec(`BEGIN;
     CREATE TABLE format (version INTEGER NOT NULL) STRICT;
     INSERT INTO format VALUES (${FORMAT});
-    ${TABLES.map(tableOf).join('\n')}
-    COMMIT;`)
+    ${TABLES.map(tableOf).join('\n')}`)
+  createMeta(database, birth, countRows(database))
+  database.exec('COMMIT')
 }
 
-const tableOf = (table: Table): string =>
-  `CREATE TABLE ${table} (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, sum INTEGER NOT NULL) STRICT;`
+function countRows(database: DatabaseSync): Record<Table, number> {
+  const count = (table: Table): number =>
+    Number(database.prepare(`SELECT count(*) AS rows FROM ${table}`).get()?.['rows'])
+  return Object.fromEntries(TABLES.map(table => [table, count(table)])) as Record<Table, number>
+}
 
 /** The version of an open file. Throws STORE_CORRUPT when it is no store, STORE_TOO_NEW when it is from the future. */
 export function readFormat(database: DatabaseSync, path: string, newest: number = FORMAT): number {
@@ -53,6 +57,7 @@ export function readFormat(database: DatabaseSync, path: string, newest: number 
 export function migrate(
   database: DatabaseSync,
   path: string,
+  birth: Birth,
   steps: Migrations = MIGRATIONS,
   newest: number = FORMAT,
 ): void {
@@ -60,7 +65,7 @@ export function migrate(
   if (found === newest) return
   database.exec('BEGIN IMMEDIATE')
   try {
-    for (let version = found; version < newest; version++) stepFrom(version, steps, path)(database)
+    for (let version = found; version < newest; version++) stepFrom(version, steps, path)(database, birth)
     database.prepare('UPDATE format SET version = ?').run(newest)
     database.exec('COMMIT')
   } catch (error) {
@@ -69,7 +74,11 @@ export function migrate(
   }
 }
 
-function stepFrom(version: number, steps: Migrations, path: string): (database: DatabaseSync) => void {
+function stepFrom(
+  version: number,
+  steps: Migrations,
+  path: string,
+): (database: DatabaseSync, birth: Birth) => void {
   const step = steps.get(version)
   if (step !== undefined) return step
   throw new CodedError(

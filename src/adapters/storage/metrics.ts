@@ -1,10 +1,13 @@
 import type { Store } from '../../runtime/ports.ts'
 import type { CommitQueue } from './commit-queue.ts'
+import type { Condition, FileState } from './protocol.ts'
+import { PAGE_BYTES } from './tables.ts'
 
 type Metric = ReturnType<Store['metrics']>[number]
 
 /** What the store shows of itself. */
-export function storeMetrics(queue: CommitQueue): readonly Metric[] {
+export function storeMetrics(queue: CommitQueue, condition: Condition, file: FileState): readonly Metric[] {
+  const is = (one: Condition): number => (condition === one ? 1 : 0)
   const counts = queue.counts
   return [
     metric('store_commits_total', 'counter', 'Commits made durable.', counts.commits),
@@ -15,6 +18,18 @@ export function storeMetrics(queue: CommitQueue): readonly Metric[] {
     metric('store_commit_seconds_max', 'gauge', 'The slowest transaction since start.', counts.maxMs / 1000),
     metric('store_queue_commits', 'gauge', 'Commits that are not durable yet.', queue.depth),
     metric('store_queue_fullness', 'gauge', 'Used share of the queue; at 1 the store fails.', queue.fullness),
+    metric('store_held_total', 'counter', 'Transactions put off by a full or read-only disk.', counts.held),
+    metric('store_full', 'gauge', '1 while the disk is full and new work is refused.', is('full')),
+    metric('store_read_only', 'gauge', '1 while the disk cannot be written.', is('read-only')),
+    metric('store_slow', 'gauge', '1 while the disk is so far behind that new work is refused.', is('slow')),
+    metric(
+      'store_file_bytes',
+      'gauge',
+      'Size of the database, its log not counted.',
+      file.pages * PAGE_BYTES,
+    ),
+    metric('store_free_bytes', 'gauge', 'Of that, what new rows fill first.', file.freePages * PAGE_BYTES),
+    metric('store_reserve_bytes', 'gauge', 'Room kept for when the disk is full.', file.reserveBytes),
     metric('store_failed', 'gauge', '1 when the store failed and the daemon stops.', queue.failure ? 1 : 0),
   ]
 }

@@ -3,10 +3,21 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CodedError } from '../../base/errors.ts'
 import { makePrivateDirectory, PRIVATE_FILE, reasonOf, syncDirectory } from './disk.ts'
-import { createTables, migrate, readFormat } from './format.ts'
+import { createTables, FORMAT, migrate, readFormat } from './format.ts'
+import { readMark } from './mark.ts'
+import { type Extent, readMeta } from './meta.ts'
+import type { Birth, WorkerOrder } from './protocol.ts'
+import { PAGE_BYTES } from './tables.ts'
 
-const PAGE_BYTES = 4096
-/** Pages in the log before it is copied into the main file: 4 MiB, some 5 ms of a disk's time. */
+/**
+ * A larger store is not looked at as a whole before it is opened, which takes about a second per GiB: its rows are
+ * counted and checked one by one when they are read, as those of a smaller one are too.
+ */
+const CHECKED_BYTES_MAX = 4 * 1024 ** 3
+/**
+ * Pages in the log before it is copied into the main file: 4 MiB, some 5 ms of a disk's time. SQLite does it after a commit
+ * and keeps silent when it fails; nothing is lost then, since the log stays as it is and is copied again, all of it.
+ */
 const CHECKPOINT_PAGES = 1000
 /** One giant transaction must not leave a giant log behind. */
 const LOG_BYTES_KEPT = 16 * 1024 * 1024
@@ -18,6 +29,13 @@ const LOCKED = new Set([5, 6])
 /** 1 is "SQL error": the statements here are right, so the file's header or schema is not. */
 const DAMAGED = new Set([1, 11, 26])
 
+/** A store's file that is open for writing. */
+export interface OpenedFile {
+  readonly database: DatabaseSync
+  readonly birth: Birth
+  readonly extent: Extent
+}
+
 /**
  * Opens the store's file for writing, creating it when it is not there.
  *
@@ -28,18 +46,18 @@ const DAMAGED = new Set([1, 11, 26])
  *
  * Throws STORE_CORRUPT, STORE_TOO_NEW, DATA_DIR_LOCKED, DATA_DIR_UNUSABLE.
  */
-export function openStoreFile(path: string, fileBytesMax: number): DatabaseSync {
+export function openStoreFile({ path, birth }: Pick<WorkerOrder, 'path' | 'birth'>): OpenedFile {
   try {
     makePrivateDirectory(dirname(path))
-    if (!existsSync(path)) create(path)
+    if (!existsSync(path)) create(path, birth)
     inspect(path)
-    return openForWriting(path, fileBytesMax)
+    return openForWriting(path, birth)
   } catch (error) {
     throw openingError(error, path)
   }
 }
 
-function create(path: string): void {
+function create(path: string, birth: Birth): void {
   if (sizeOf(`${path}-wal`) > 0) {
     throw new CodedError(
       'STORE_CORRUPT',
@@ -52,8 +70,9 @@ function create(path: string): void {
   closeSync(openSync(draft, 'wx', PRIVATE_FILE))
   const database = new DatabaseSync(draft)
   try {
-    database.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`)
-    createTables(database)
+    database.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL;
+      PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`)
+    createTables(database, birth)
   } finally {
     database.close() // copies the log into the file and removes it
   }
@@ -69,17 +88,28 @@ function inspect(path: string): void {
   }
   const database = new DatabaseSync(path, { readOnly: true, timeout: 0 })
   try {
-    const verdict = single(database, 'PRAGMA quick_check(1)')
+    const verdict = sizeOf(path) > CHECKED_BYTES_MAX ? 'ok' : single(database, 'PRAGMA quick_check(1)')
     if (verdict !== 'ok') {
       throw new CodedError('STORE_CORRUPT', `${path}: expected a sound database, found: ${String(verdict)}`)
     }
-    readFormat(database, path)
+    if (readFormat(database, path) === FORMAT) compareWithMark(database, path)
   } finally {
     database.close()
   }
 }
 
-function openForWriting(path: string, fileBytesMax: number): DatabaseSync {
+/** SQLite takes a log that was cut off or damaged for one that ends there; only the mark knows how far it went. */
+function compareWithMark(database: DatabaseSync, path: string): void {
+  const { birth, extent } = readMeta(database, path)
+  const marked = readMark(path, birth.diskId)
+  if (marked === undefined || marked <= extent.transactions) return
+  const detail =
+    `${path}: expected all transactions to number ${marked}, which was acknowledged, found those to ` +
+    `${extent.transactions}: its log was cut off or damaged, or an older copy was put in its place.`
+  throw new CodedError('STORE_CORRUPT', detail)
+}
+
+function openForWriting(path: string, birth: Birth): OpenedFile {
   const database = new DatabaseSync(path, { timeout: 0 })
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE')
@@ -88,11 +118,10 @@ function openForWriting(path: string, fileBytesMax: number): DatabaseSync {
     database.exec(`PRAGMA synchronous = FULL;
       PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
       PRAGMA journal_size_limit = ${LOG_BYTES_KEPT};
-      PRAGMA cache_size = -${CACHE_KIB};
-      PRAGMA max_page_count = ${Math.floor(fileBytesMax / PAGE_BYTES)}`)
-    migrate(database, path)
+      PRAGMA cache_size = -${CACHE_KIB}`)
+    migrate(database, path, birth)
     rmSync(`${path}-shm`, { force: true }) // left by the check; under the lock just taken nobody else can use it
-    return database
+    return { database, ...readMeta(database, path) }
   } catch (error) {
     database.close()
     throw error

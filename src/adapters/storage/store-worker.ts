@@ -2,19 +2,25 @@
  * The worker thread that owns the database: SQLite's calls block, so they block here and not the daemon's event loop.
  * It does what it is told in the order it is told; grouping, limits and promises are the main thread's.
  */
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
-import { crc32 } from 'node:zlib'
-import { assert } from '../../base/assert.ts'
+import { assert, unreachable } from '../../base/assert.ts'
 import { CodedError } from '../../base/errors.ts'
-import { reasonOf } from './disk.ts'
-import { TABLES } from './format.ts'
-import type { EncodedWrite, FromWorker, Table, ToWorker, WorkerOrder } from './protocol.ts'
-import { openStoreFile } from './store-file.ts'
+import { Compaction } from './compaction.ts'
+import { reasonOf, unusable } from './disk.ts'
+import { Mark } from './mark.ts'
+import type { FileState, FromWorker, Table, ToWorker, WorkerOrder } from './protocol.ts'
+import { Reserve } from './reserve.ts'
+import { pageCounts, Room } from './room.ts'
+import { RowReader } from './row-reader.ts'
+import { RowWriter } from './row-writer.ts'
+import { salvage } from './salvage.ts'
+import { type OpenedFile, openStoreFile } from './store-file.ts'
+import { PAGE_BYTES } from './tables.ts'
+import { troubleOf } from './trouble.ts'
 
-/** One answer to `read` is so small that unpacking it is a matter of a millisecond. */
-const READ_ROWS_MAX = 512
-const READ_LENGTH_MAX = 256 * 1024
+/** At most this share of the file is kept for when it is full. */
+const RESERVED_SHARE_MAX = 0.25
 
 assert(parentPort !== null, 'the store worker runs in a worker thread')
 const port = parentPort
@@ -22,45 +28,122 @@ const order = workerData as WorkerOrder
 
 const answer = (message: FromWorker): void => port.postMessage(message)
 
-/** Key and value together, so that a value under another's key is seen too. */
-const sumOf = (key: string, value: string): number => crc32(value, crc32(key))
+class StoreWorker {
+  readonly #database: DatabaseSync
+  readonly #writer: RowWriter
+  readonly #reader: RowReader
+  readonly #mark: Mark
+  readonly #reserve: Reserve
+  readonly #room: Room
+  readonly #compaction: Compaction
+  /** Read from the first row on and without a write since, so that its rows can be counted. */
+  readonly #reading = new Map<Table, number>()
+  #heldBatch: number | undefined
+  #busy = false
+  #failed = false
 
-function run(database: DatabaseSync): void {
-  const put = statements(
-    database,
-    table =>
-      `INSERT INTO ${table} VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, sum = excluded.sum`,
-  )
-  const remove = statements(database, table => `DELETE FROM ${table} WHERE key = ?`)
-  let begunAt: number | undefined
-  let failed = false
-
-  function apply([table, key, value]: EncodedWrite): void {
-    if (value === null) remove[table].run(key)
-    else put[table].run(key, value, sumOf(key, value))
+  constructor({ database, birth, extent }: OpenedFile) {
+    const { path, fileBytesMax, reserveBytes } = order
+    const pagesMax = Math.floor(fileBytesMax / PAGE_BYTES)
+    const fail = (error: unknown) => this.#fail(error)
+    this.#database = database
+    this.#writer = new RowWriter(database, extent)
+    this.#reader = new RowReader(database, path)
+    this.#mark = new Mark(path, birth.diskId)
+    this.#reserve = new Reserve(path, reserveBytes)
+    this.#room = new Room({
+      database,
+      reserve: this.#reserve,
+      pagesMax,
+      pagesReserved: Math.floor(Math.min(reserveBytes / PAGE_BYTES, pagesMax * RESERVED_SHARE_MAX)),
+      reserved: () => answer({ kind: 'file', file: this.file }),
+      say: (condition, detail) => answer({ kind: 'condition', condition, detail }),
+      fail,
+    })
+    this.#compaction = new Compaction({
+      database,
+      busy: () => this.#busy,
+      failed: error => this.#shortage(error),
+    })
   }
 
-  function write(writes: readonly EncodedWrite[], last: boolean): void {
-    if (failed) return
-    try {
-      if (begunAt === undefined) {
-        begunAt = performance.now()
-        database.exec('BEGIN IMMEDIATE')
-      }
-      for (const each of writes) apply(each)
-      if (!last) return
-      database.exec('COMMIT')
-      answer({ kind: 'committed', ms: performance.now() - begunAt })
-      begunAt = undefined
-    } catch (error) {
-      failed = true
-      answer({ kind: 'failed', detail: `${order.path}: ${reasonOf(error)}` })
+  /** To be called before the first message is taken. */
+  begin(): void {
+    this.#mark.write(this.#writer.extent.transactions)
+    this.#room.begin()
+  }
+
+  get file(): FileState {
+    return { ...pageCounts(this.#database), reserveBytes: this.#reserve.kept }
+  }
+
+  receive(message: ToWorker): void {
+    switch (message.kind) {
+      case 'write':
+        this.#write(message)
+        break
+      case 'read':
+        this.#read(message.id, message.table, message.after)
+        break
+      case 'salvage':
+        this.#salvage(message.path, message.table)
+        break
+      case 'make-room':
+        this.#room.shortage('full', 'room was needed to start')
+        answer({ kind: 'room-made' })
+        break
+      case 'close':
+        this.#close()
+        break
+      default:
+        unreachable(message)
     }
   }
 
-  function read(id: number, table: Table, after: string | undefined): void {
+  #write({ batch, writes, last }: Extract<ToWorker, { kind: 'write' }>): void {
+    if (this.#failed || batch === this.#heldBatch) return
     try {
-      answer({ kind: 'rows', id, ...rowsAfter(database, table, after) })
+      this.#busy = true
+      if (writes.length > 0) this.#reading.clear()
+      this.#writer.write(writes)
+      if (!last) return
+      const ms = this.#writer.commit()
+      this.#mark.write(this.#writer.extent.transactions)
+      this.#busy = false
+      answer({ kind: 'committed', ms, file: this.file })
+      this.#room.wrote()
+      this.#compaction.wrote()
+    } catch (error) {
+      this.#busy = false
+      this.#heldBatch = batch
+      if (this.#shortage(error)) answer({ kind: 'held', detail: reasonOf(error) })
+    }
+  }
+
+  /** What was under way did not happen. True when it may later; else the store has failed. */
+  #shortage(error: unknown): boolean {
+    const trouble = troubleOf(error, order.path)
+    if (trouble === undefined) {
+      this.#fail(error)
+      return false
+    }
+    this.#writer.rollBack()
+    this.#room.shortage(trouble, `${order.path}: ${reasonOf(error)}`)
+    return true
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return
+    this.#failed = true
+    answer({ kind: 'failed', detail: `${order.path}: ${reasonOf(error)}` })
+  }
+
+  #read(id: number, table: Table, after: number | undefined): void {
+    try {
+      if (after === undefined) this.#reading.set(table, 0)
+      const part = this.#reader.after(table, after)
+      this.#count(table, part.rows.length / 2, part.done)
+      answer({ kind: 'rows', id, ...part })
     } catch (error) {
       const code = error instanceof CodedError ? error.code : 'STORE_CORRUPT'
       const detail = error instanceof CodedError ? error.detail : `${order.path}: ${reasonOf(error)}`
@@ -68,58 +151,59 @@ function run(database: DatabaseSync): void {
     }
   }
 
-  port.on('message', (message: ToWorker) => {
-    if (message.kind === 'write') write(message.writes, message.last)
-    else if (message.kind === 'read') read(message.id, message.table, message.after)
-    else {
-      database.close()
-      port.close()
-    }
-  })
-}
-
-function statements(
-  database: DatabaseSync,
-  sql: (table: Table) => string,
-): Readonly<Record<Table, StatementSync>> {
-  return Object.fromEntries(TABLES.map(table => [table, database.prepare(sql(table))])) as Record<
-    Table,
-    StatementSync
-  >
-}
-
-/** The next rows in key order. Each call is a query of its own, so no long read holds the log back. */
-function rowsAfter(
-  database: DatabaseSync,
-  table: Table,
-  after: string | undefined,
-): { rows: string[]; done: boolean } {
-  const where = after === undefined ? '' : 'WHERE key > ?'
-  const query = database.prepare(`SELECT key, value, sum FROM ${table} ${where} ORDER BY key`)
-  const rows: string[] = []
-  let length = 0
-  for (const row of query.iterate(...(after === undefined ? [] : [after]))) {
-    const { key, value, sum } = row as { key: string; value: string; sum: number }
-    checkSum(table, key, value, sum)
-    rows.push(key, value)
-    length += key.length + value.length
-    if (rows.length >= 2 * READ_ROWS_MAX || length >= READ_LENGTH_MAX) return { rows, done: false }
+  /** A row that a damaged page hides is missed here. Throws STORE_CORRUPT. */
+  #count(table: Table, rows: number, done: boolean): void {
+    const before = this.#reading.get(table)
+    if (before === undefined) return
+    const found = before + rows
+    this.#reading.set(table, found)
+    const expected = this.#writer.extent.rows[table]
+    if (!done || found === expected) return
+    throw new CodedError(
+      'STORE_CORRUPT',
+      `${order.path}: expected ${expected} rows of ${table}, found ${found}.`,
+    )
   }
-  return { rows, done: true }
+
+  #salvage(path: string, table: Table): void {
+    try {
+      const salvaged = salvage(path, table, writes => {
+        this.#writer.write(writes)
+        this.#writer.commit()
+        this.#mark.write(this.#writer.extent.transactions)
+      })
+      answer({ kind: 'salvaged', salvaged })
+    } catch (error) {
+      this.#writer.rollBack()
+      this.#fail(error)
+    }
+  }
+
+  #close(): void {
+    this.#room.stop()
+    this.#compaction.stop()
+    this.#database.close()
+    this.#mark.close()
+    port.close()
+  }
 }
 
-function checkSum(table: Table, key: string, value: string, found: number): void {
-  const expected = sumOf(key, value)
-  if (found === expected) return
-  throw new CodedError(
-    'STORE_CORRUPT',
-    `${order.path}: the row ${JSON.stringify(key)} of ${table} is damaged: expected checksum ${expected}, found ${found}.`,
-  )
+/** Throws STORE_CORRUPT, STORE_TOO_NEW, DATA_DIR_LOCKED, DATA_DIR_UNUSABLE. */
+function start(): void {
+  const opened = openStoreFile(order)
+  try {
+    const worker = new StoreWorker(opened)
+    worker.begin()
+    answer({ kind: 'opened', birth: opened.birth, file: worker.file })
+    port.on('message', (message: ToWorker) => worker.receive(message))
+  } catch (error) {
+    opened.database.close()
+    throw unusable(order.path, 'a store with room for its mark and reserve', error)
+  }
 }
 
 try {
-  run(openStoreFile(order.path, order.fileBytesMax))
-  answer({ kind: 'opened' })
+  start()
 } catch (error) {
   if (!(error instanceof CodedError)) throw error
   answer({ kind: 'refused', code: error.code, detail: error.detail })

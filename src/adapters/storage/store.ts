@@ -1,17 +1,36 @@
+import { randomUUID } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
-import { unreachable } from '../../base/assert.ts'
+import { assert, unreachable } from '../../base/assert.ts'
 import { CodedError } from '../../base/errors.ts'
 import type { Store } from '../../runtime/ports.ts'
 import { CommitQueue } from './commit-queue.ts'
 import { storeMetrics } from './metrics.ts'
-import type { FromWorker, Table, ToWorker, WorkerOrder, Write } from './protocol.ts'
+import { Pressure } from './pressure.ts'
+import type {
+  Birth,
+  Condition,
+  FileState,
+  FromWorker,
+  Salvaged,
+  Table,
+  ToWorker,
+  WorkerOrder,
+  Write,
+} from './protocol.ts'
 
 export interface StoreOptions {
   /** Size that the database file may reach, in bytes; beyond it a commit fails as on a full disk. Default 16 GiB. */
   readonly fileBytesMax?: number
   /** Text that may wait for the disk, in UTF-16 units, before the disk counts as failed. Default 128 Mi. */
   readonly queueLengthMax?: number
+  /** Room on the disk that is kept for when it is full, in bytes. Default 16 MiB. */
+  readonly reserveBytes?: number
+  /** The boot in which this is opened, which is written into a store that is made now. Default 0: not known. */
+  readonly boot?: number
 }
+
+/** Told when new work should be refused, and when it may come again. */
+export type OnCondition = (condition: Condition, detail: string) => void
 
 type Metrics = ReturnType<Store['metrics']>
 type Rows = { key: string; value: unknown }[]
@@ -19,6 +38,10 @@ type RowsMessage = Extract<FromWorker, { kind: 'rows' }>
 
 /** A hundred thousand tasks at their largest payload never fit anyway; at their usual 1 KB this is a tenfold margin. */
 const FILE_BYTES_MAX = 16 * 1024 ** 3
+/** Some ten thousand tasks can start and end in it. */
+const RESERVE_BYTES = 16 * 1024 * 1024
+/** A transaction that was held is tried again after this, in ms. */
+const RETRY_MS = 250
 /** A tenth of a second of a good disk, a minute of a bad one. */
 const QUEUE_LENGTH_MAX = 128 * 1024 * 1024
 /** Unpacking rows gives the event loop back after this many ms. */
@@ -41,7 +64,12 @@ const WORKER_FILE = new URL(
  * @param path of the database file, see `STORE_FILE`
  */
 export async function openStore(path: string, options: StoreOptions = {}): Promise<SqliteStore> {
-  const workerData: WorkerOrder = { path, fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX }
+  const workerData: WorkerOrder = {
+    path,
+    fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX,
+    reserveBytes: options.reserveBytes ?? RESERVE_BYTES,
+    birth: { diskId: randomUUID(), bornBoot: options.boot ?? 0 },
+  }
   const worker = new Worker(WORKER_FILE, {
     workerData,
     name: 'store',
@@ -58,9 +86,11 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
  * The durable store: SQLite (log ahead of the file, synced at every commit) behind a worker thread.
  *
  * A commit resolves when it would survive a power cut, not before; commits share transactions (see `CommitQueue`). When
- * the disk fails once, it is over: after a failed fsync nobody knows what the disk holds (the kernel may have dropped
- * the pages and the next fsync says "fine"), so every later commit rejects with STORE_FAILED and the process must end;
- * what was acknowledged before is read back at the next start.
+ * the disk is full or read-only, commits wait and are tried again until it is not; whoever watches `onCondition` refuses
+ * new work meanwhile, and a reserve lets what was accepted go on (see `Room`). When the disk fails in any other way, it
+ * is over: after a failed fsync nobody knows what the disk holds (the kernel may have dropped the pages and the next
+ * fsync says "fine"), so every later commit rejects with STORE_FAILED and the process must end; what was acknowledged
+ * before is read back at the next start.
  *
  * Roads not taken: a file of our own in append mode (compaction, checksums, recovery: SQLite has twenty years of
  * torn-page tests); SQLite on the main thread (an fsync of 50 ms on a busy disk looks to peers like a dying node).
@@ -73,6 +103,13 @@ export class SqliteStore implements Store {
   readonly #opening = Promise.withResolvers<void>()
   readonly #exited = Promise.withResolvers<void>()
   readonly #reads = new Map<number, PromiseWithResolvers<RowsMessage>>()
+  readonly #pressure: Pressure
+  #onCondition: OnCondition | undefined
+  #roomMade: PromiseWithResolvers<void> | undefined
+  #salvaged: PromiseWithResolvers<Salvaged> | undefined
+  #retry: NodeJS.Timeout | undefined
+  #birth: Birth | undefined
+  #file: FileState = { pages: 0, freePages: 0, reserveBytes: 0 }
   #nextRead = 1
   #closing: Promise<void> | undefined
 
@@ -80,9 +117,10 @@ export class SqliteStore implements Store {
     this.#path = path
     this.#worker = worker
     this.#queue = new CommitQueue(
-      (writes, last) => this.#post({ kind: 'write', writes, last }),
+      (batch, writes, last) => this.#post({ kind: 'write', batch, writes, last }),
       queueLengthMax,
     )
+    this.#pressure = new Pressure((condition, detail) => this.#onCondition?.(condition, detail))
     this.opened = this.#opening.promise
     worker.on('message', (message: FromWorker) => this.#receive(message))
     worker.on('error', error => this.#fail(`The store's thread ended: ${error.message}`))
@@ -92,30 +130,65 @@ export class SqliteStore implements Store {
     })
   }
 
-  /** How much of the commit queue is in use, 0 to 1; at 1 the next commit fails the store. Refuse new work before. */
+  /** How much of the commit queue is in use, 0 to 1; at 1 the next commit fails the store. */
   get fullness(): number {
     return this.#queue.fullness
   }
 
-  /** Rejects with STORE_CORRUPT when a row is damaged. */
-  async load(table: Table): Promise<Rows> {
-    const rows: Rows = []
-    let after: string | undefined
-    for (;;) {
-      const message = await this.#read(table, after)
-      await this.#unpack(message.rows, rows, table)
-      if (message.done) return rows
-      after = rows.at(-1)?.key
-    }
+  /** Which disk this is, and in which boot of the node its store was made. */
+  get birth(): Birth {
+    assert(this.#birth !== undefined, 'a store is asked once it is open', { path: this.#path })
+    return this.#birth
   }
 
-  commit(writes: readonly Write[]): Promise<void> {
+  /** From now on this one is told; at once, when something else than `ok` holds. */
+  watch(onCondition: OnCondition): void {
+    this.#onCondition = onCondition
+    const { condition, detail } = this.#pressure
+    if (condition !== 'ok') onCondition(condition, detail)
+  }
+
+  /** Gives up the reserve, since something else of this daemon needs room on the disk. New work is refused from now on. */
+  makeRoom(): Promise<void> {
+    this.#roomMade ??= Promise.withResolvers()
+    this.#post({ kind: 'make-room' })
+    return this.#roomMade.promise
+  }
+
+  /**
+   * Copies what can still be read of a damaged store that was set aside. To be called before the first commit.
+   * Rejects with STORE_FAILED.
+   * @param path of its main file
+   */
+  salvage(path: string, table: Table): Promise<Salvaged> {
+    this.#salvaged ??= Promise.withResolvers()
+    this.#post({ kind: 'salvage', path, table })
+    return this.#salvaged.promise
+  }
+
+  /** Rows in no certain order. Rejects with STORE_CORRUPT when one is damaged, or missing. */
+  async load(table: Table): Promise<Rows> {
+    const rows: Rows = []
+    let next: Promise<RowsMessage> | undefined = this.#read(table, undefined)
+    while (next !== undefined) {
+      const message: RowsMessage = await next
+      // The worker reads on while this thread unpacks.
+      next = message.done ? undefined : this.#read(table, message.last)
+      next?.catch(() => undefined) // told when it is awaited; unpacking may fail first
+      await this.#unpack(message.rows, rows, table)
+    }
+    return rows
+  }
+
+  commit(writes: readonly Write[], urgent = false): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(this.#failed('The store is closed.'))
-    return this.#queue.add(writes)
+    const done = this.#queue.add(writes, urgent)
+    this.#pressure.queueIs(this.#queue.fullness)
+    return done
   }
 
   metrics(): Metrics {
-    return storeMetrics(this.#queue)
+    return storeMetrics(this.#queue, this.#pressure.condition, this.#file)
   }
 
   /** Waits for what was committed, at most 10 s; then copies the log into the file. */
@@ -128,6 +201,7 @@ export class SqliteStore implements Store {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(() => late.resolve(), CLOSE_MS_MAX)
     await Promise.race([this.#queue.idle(), late.promise])
+    clearTimeout(this.#retry)
     this.#post({ kind: 'close' })
     await Promise.race([this.#exited.promise, late.promise])
     clearTimeout(timer)
@@ -136,7 +210,7 @@ export class SqliteStore implements Store {
     this.#worker.unref() // a thread stuck in the kernel must not keep the process
   }
 
-  #read(table: Table, after: string | undefined): Promise<RowsMessage> {
+  #read(table: Table, after: number | undefined): Promise<RowsMessage> {
     const failure = this.#queue.failure
     if (failure !== undefined || this.#closing !== undefined) {
       return Promise.reject(failure ?? this.#failed('The store is closed.'))
@@ -175,13 +249,33 @@ export class SqliteStore implements Store {
   #receive(message: FromWorker): void {
     switch (message.kind) {
       case 'opened':
+        this.#birth = message.birth
+        this.#file = message.file
         this.#opening.resolve()
         break
       case 'refused':
         this.#opening.reject(new CodedError(message.code, message.detail))
         break
       case 'committed':
+        this.#file = message.file
         this.#queue.committed(message.ms)
+        this.#pressure.queueIs(this.#queue.fullness)
+        break
+      case 'file':
+        this.#file = message.file
+        break
+      case 'held':
+        this.#queue.held()
+        this.#retry = setTimeout(() => this.#queue.retry(), RETRY_MS)
+        break
+      case 'condition':
+        this.#pressure.diskIs(message.condition, message.detail)
+        break
+      case 'room-made':
+        this.#roomMade?.resolve()
+        break
+      case 'salvaged':
+        this.#salvaged?.resolve(message.salvaged)
         break
       case 'failed':
         this.#fail(message.detail)
@@ -209,6 +303,8 @@ export class SqliteStore implements Store {
     this.#queue.fail(failure)
     for (const read of this.#reads.values()) read.reject(failure)
     this.#reads.clear()
+    this.#roomMade?.reject(failure)
+    this.#salvaged?.reject(failure)
   }
 
   #failed(detail: string): CodedError {

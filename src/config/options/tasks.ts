@@ -5,6 +5,8 @@ import { duration, oneOf, size, structure, whole } from '../option-type.ts'
 
 const DAY_MS = 86_400_000
 const KIB = 1024
+/** Ten years: for ever, as far as disks go. */
+const KEPT_MS_MAX = 3_650 * DAY_MS
 
 const LIMITS_MAX = 1_000
 const limitsExpected = `a mapping of at most ${LIMITS_MAX} names to whole numbers from 1 to 10000`
@@ -81,7 +83,14 @@ export function tasksOptions(cores: number): readonly Option[] {
       whole(1, 10_000_000),
       'Unsettled tasks this node accepts as owner; more are answered QUEUE_FULL. About 1 KiB of memory each, and their payloads.',
     ),
-    option('settledMax', whole(0, 10_000_000), 'Settled records kept, oldest dropped first.'),
+    option(
+      'settledMax',
+      whole(0, 10_000_000),
+      'Records kept of tasks that succeeded or were cancelled, oldest dropped first.',
+    ),
+    option('settledMs', duration(0, KEPT_MS_MAX), 'How long they are kept after that at most.'),
+    option('deadMax', whole(0, 10_000_000), 'Dead letters kept, oldest dropped first.'),
+    option('deadMs', duration(0, KEPT_MS_MAX), 'How long a dead letter is kept at most.'),
     option(
       'payloadBytesMax',
       size(1, 512 * KIB),

@@ -7,8 +7,8 @@ import { CodedError } from '../../../src/base/errors.ts'
 
 /** A queue whose disk is this test: `sent` is what was handed over, `turn` lets scheduled work happen. */
 function queueOf(lengthMax = 1_000_000) {
-  const sent: { writes: readonly EncodedWrite[]; last: boolean }[] = []
-  const queue = new CommitQueue((writes, last) => sent.push({ writes, last }), lengthMax)
+  const sent: { batch: number; writes: readonly EncodedWrite[]; last: boolean }[] = []
+  const queue = new CommitQueue((batch, writes, last) => sent.push({ batch, writes, last }), lengthMax)
   return { queue, sent }
 }
 
@@ -43,6 +43,7 @@ test('commits of one job go out together, those made meanwhile wait for the next
     lastBatch: 3,
     lastMs: 7,
     maxMs: 7,
+    held: 0,
   })
   assert.equal(queue.length, 0)
 })
@@ -66,13 +67,13 @@ test('a large commit is handed over in slices over several turns, and only the l
 test('a transaction takes whole commits up to a bound', async () => {
   const { queue, sent } = queueOf(1e9)
   const commits = Array.from({ length: 3 }, (_, c) =>
-    queue.add(Array.from({ length: 9_000 }, (_, i) => put(`${c}-${i}`))),
+    queue.add(Array.from({ length: 2_000 }, (_, i) => put(`${c}-${i}`))),
   )
   while (sent.at(-1)?.last !== true) await turn()
-  assert.equal(sent.flatMap(keysOf).length, 18_000)
+  assert.equal(sent.flatMap(keysOf).length, 4_000)
   queue.committed(1)
   await Promise.all(commits.slice(0, 2))
-  while (sent.flatMap(keysOf).length < 27_000) await turn()
+  while (sent.flatMap(keysOf).length < 6_000) await turn()
   queue.committed(1)
   await Promise.all(commits)
 })
@@ -103,6 +104,79 @@ test('a disk that falls too far behind fails, but one commit alone may be of any
     error.message.includes('at most 100 characters')
   await assert.rejects(big, isOverflow)
   await assert.rejects(next, isOverflow)
+})
+
+test('what is urgent goes before what waits, and is overtaken by nothing', async () => {
+  const { queue, sent } = queueOf(1e9)
+  const order: string[] = []
+  const add = (key: string, urgent: boolean, rows = 1) =>
+    queue
+      .add(
+        Array.from({ length: rows }, (_, i) => put(i === 0 ? key : `${key}-${i}`)),
+        urgent,
+      )
+      .then(() => order.push(key))
+  const all = [add('running', false)]
+  await turn()
+  all.push(add('bulk', false, 4_000), add('more', false, 4_000), add('urgent', true), add('soon', true))
+  for (let transactions = 0; order.length < 5; transactions++) {
+    assert.ok(transactions < 9, String(order))
+    while (sent.at(-1)?.last !== true) await turn()
+    sent.push({ batch: 0, writes: [], last: false })
+    queue.committed(1)
+    await turn()
+  }
+  await Promise.all(all)
+  assert.deepEqual(order, ['running', 'urgent', 'soon', 'bulk', 'more'])
+})
+
+test('a transaction that is held is tried again: one commit alone first, nothing twice, nothing out of order', async () => {
+  const { queue, sent } = queueOf()
+  const order: string[] = []
+  const add = (key: string, urgent = false) => void queue.add([put(key)], urgent).then(() => order.push(key))
+  for (const key of ['a', 'b', 'c']) add(key)
+  await turn()
+  queue.held()
+  add('d')
+  add('word', true)
+  await turn()
+  assert.deepEqual(sent.map(keysOf), [['a', 'b', 'c']], 'nothing is sent while it is held')
+  assert.equal(queue.depth, 5)
+  queue.retry()
+  queue.held()
+  queue.retry()
+  queue.committed(1)
+  queue.committed(1)
+  await turn()
+  assert.deepEqual(sent.map(keysOf), [['a', 'b', 'c'], ['word'], ['word'], ['a', 'b', 'c', 'd']])
+  assert.deepEqual(order, ['word', 'a', 'b', 'c', 'd'])
+  assert.equal(new Set(sent.map(({ batch }) => batch)).size, sent.length, 'each try has its own number')
+  assert.equal(queue.counts.held, 2)
+  assert.equal(queue.length, 0)
+})
+
+test('the parts of a held transaction that were not handed over yet never are', async () => {
+  const { queue, sent } = queueOf()
+  const done = queue.add(Array.from({ length: 2500 }, (_, i) => put(`k${i}`)))
+  await Promise.resolve()
+  assert.equal(sent.length, 1)
+  const [first] = sent
+  queue.held()
+  await turn()
+  await turn()
+  assert.equal(sent.length, 1)
+  queue.retry()
+  while (sent.at(-1)?.last !== true) await turn()
+  assert.deepEqual(
+    sent.slice(1).map(({ batch, writes }) => [batch === first?.batch, writes.length]),
+    [
+      [false, 1000],
+      [false, 1000],
+      [false, 500],
+    ],
+  )
+  queue.committed(1)
+  await done
 })
 
 test('idle waits for what waits', async () => {

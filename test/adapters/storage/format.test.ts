@@ -8,13 +8,15 @@ import {
   migrate,
   readFormat,
 } from '../../../src/adapters/storage/format.ts'
+import { readMeta } from '../../../src/adapters/storage/meta.ts'
 import { CodedError } from '../../../src/base/errors.ts'
 
+const BIRTH = { diskId: 'one', bornBoot: 3 }
 const PATH = '/somewhere/store.sqlite'
 
 function created(): DatabaseSync {
   const database = new DatabaseSync(':memory:')
-  createTables(database)
+  createTables(database, BIRTH)
   return database
 }
 
@@ -28,8 +30,51 @@ const step = (sql: string) => (database: DatabaseSync) => database.exec(sql)
 
 test('a new file has the newest format and needs no migration', () => {
   const database = created()
-  migrate(database, PATH)
+  migrate(database, PATH, BIRTH)
   assert.equal(readFormat(database, PATH), FORMAT)
+})
+
+/** As version 2 wrote it, which is what the first release left on disks. Never to be changed. */
+const FORMAT_2 = `CREATE TABLE format (version INTEGER NOT NULL) STRICT;
+  INSERT INTO format VALUES (2);
+  CREATE TABLE tasks (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, sum INTEGER NOT NULL) STRICT;
+  CREATE TABLE grants (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, sum INTEGER NOT NULL) STRICT;
+  INSERT INTO tasks VALUES ('a', '1', 3003444643), ('b', '{"n":2}', 1);
+  INSERT INTO grants VALUES ('top', '7', 2)`
+
+test('a file of format 2 keeps its rows and learns which disk it is on and how much there is', () => {
+  const database = new DatabaseSync(':memory:')
+  database.exec(FORMAT_2)
+  migrate(database, PATH, BIRTH)
+  assert.equal(readFormat(database, PATH), 3)
+  assert.deepEqual(readMeta(database, PATH), {
+    birth: BIRTH,
+    extent: { transactions: 0, rows: { tasks: 2, grants: 1 } },
+  })
+  const rows = database.prepare('SELECT key, value, sum FROM tasks ORDER BY key').all()
+  assert.deepEqual(
+    rows.map(row => ({ ...row })),
+    [
+      { key: 'a', value: '1', sum: 3003444643 },
+      { key: 'b', value: '{"n":2}', sum: 1 },
+    ],
+  )
+  migrate(database, PATH, { diskId: 'two', bornBoot: 9 })
+  assert.deepEqual(readMeta(database, PATH).birth, BIRTH, 'a disk keeps its id')
+})
+
+test('a store that has lost or changed what it knows of itself is damaged', () => {
+  const broken = [
+    "DELETE FROM meta WHERE key = 'birth'",
+    "DELETE FROM meta WHERE key = 'extent'",
+    "UPDATE meta SET value = replace(value, '3', '4') WHERE key = 'birth'",
+    "UPDATE meta SET sum = sum + 1 WHERE key = 'extent'",
+  ]
+  for (const sql of broken) {
+    const database = created()
+    database.exec(sql)
+    assert.throws(() => readMeta(database, PATH), refusal('STORE_CORRUPT', 'expected a row'), sql)
+  }
 })
 
 test('an older file goes through every step in order, rows and all', () => {
@@ -39,7 +84,7 @@ test('an older file goes through every step in order, rows and all', () => {
     [FORMAT + 1, step('ALTER TABLE tasks RENAME COLUMN second TO third')],
     [FORMAT, step('ALTER TABLE tasks RENAME COLUMN value TO second')],
   ])
-  migrate(database, PATH, steps, FORMAT + 2)
+  migrate(database, PATH, BIRTH, steps, FORMAT + 2)
   assert.equal(readFormat(database, PATH, FORMAT + 2), FORMAT + 2)
   assert.deepEqual({ ...database.prepare('SELECT third FROM tasks').get() }, { third: '1' })
 })
@@ -50,7 +95,7 @@ test('a step that fails leaves the file as it was', () => {
     [FORMAT, step('CREATE TABLE extra (a)')],
     [FORMAT + 1, step('SELECT * FROM nowhere')],
   ])
-  assert.throws(() => migrate(database, PATH, steps, FORMAT + 2), /nowhere/)
+  assert.throws(() => migrate(database, PATH, BIRTH, steps, FORMAT + 2), /nowhere/)
   assert.equal(readFormat(database, PATH), FORMAT)
   const extra = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'extra'").get()
   assert.equal(extra, undefined)
@@ -58,7 +103,7 @@ test('a step that fails leaves the file as it was', () => {
 
 test('a file for which there is no step is refused', () => {
   assert.throws(
-    () => migrate(created(), PATH, new Map(), FORMAT + 1),
+    () => migrate(created(), PATH, BIRTH, new Map(), FORMAT + 1),
     refusal('STORE_CORRUPT', `found ${FORMAT}`),
   )
 })
@@ -67,7 +112,7 @@ test('a file from the future is refused with both versions', () => {
   const database = created()
   database.exec(`UPDATE format SET version = ${FORMAT + 1}`)
   assert.throws(
-    () => migrate(database, PATH),
+    () => migrate(database, PATH, BIRTH),
     refusal('STORE_TOO_NEW', `expected format ${FORMAT} or older, found ${FORMAT + 1}`),
   )
 })

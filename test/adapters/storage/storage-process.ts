@@ -1,11 +1,15 @@
 /**
- * A process to be killed, locked out or run on a tiny disk: `storage-process.ts hold|commit|fill|open PATH`. It says
- * what it did as lines of JSON.
+ * A process to be killed, locked out or run on a tiny disk: `storage-process.ts ACTION PATH`; the actions are at the end. It
+ * says what it did as lines of JSON.
  */
 import { spawn } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { appendFileSync, rmSync, writeFileSync } from 'node:fs'
+import { openDataDirectory } from '../../../src/adapters/storage/data-directory.ts'
 import { openStore } from '../../../src/adapters/storage/store.ts'
 import { CodedError } from '../../../src/base/errors.ts'
+import { countLife, openKept } from '../../../src/daemon/found.ts'
 import { bootIn } from './boot.ts'
 
 const say = (value: unknown): Promise<void> =>
@@ -36,38 +40,114 @@ async function commit(path: string): Promise<void> {
   await Promise.all(Array.from({ length: 16 }, work))
 }
 
+const KIB = 1024
+
 /**
- * Writes until the disk is full; says what was acknowledged, how it ended, how a start on the full disk ends, and what
- * a start finds once there is room again.
+ * Fills its disk (of a few MiB), goes on in the reserve, uses that up too, and gets room again. Says what was
+ * acknowledged in each of these, what it was told of the disk, and what a start finds.
  */
 async function fill(path: string): Promise<void> {
   const directory = await bootIn(path)
   const file = directory.file('store.sqlite')
   const ballast = directory.file('ballast')
-  writeFileSync(ballast, Buffer.alloc(300_000))
-  const store = await openStore(file)
-  const acknowledged: string[] = []
-  let failure: unknown
-  while (failure === undefined) {
-    const key = String(acknowledged.length).padStart(9, '0')
-    try {
-      await store.commit([{ table: 'tasks', key, value: 'x'.repeat(10_000) }])
-      acknowledged.push(key)
-    } catch (error) {
-      failure = error
-    }
+  writeFileSync(ballast, Buffer.alloc(3 * 1024 * KIB, 1))
+  const store = await openStore(file, { reserveBytes: 1024 * KIB, boot: directory.boot })
+  const conditions: string[] = []
+  let changed = Promise.withResolvers<void>()
+  store.watch(condition => {
+    conditions.push(condition)
+    changed.resolve()
+    changed = Promise.withResolvers()
+  })
+  const becomes = async (condition: string): Promise<void> => {
+    while (conditions.at(-1) !== condition) await changed.promise
   }
-  const later = await store.commit([]).then(() => 'resolved', codeOf)
+  let next = 0
+  const acknowledged: string[] = []
+  const put = async (bytes: number): Promise<void> => {
+    const key = String(next++).padStart(9, '0')
+    await store.commit([{ table: 'tasks', key, value: randomBytes(bytes / 2).toString('hex') }])
+    acknowledged.push(key)
+  }
+  const gauge = (name: string) => store.metrics().find(metric => metric.name === name)?.samples[0]?.value
+  while (gauge('store_reserve_bytes') !== 1024 * KIB) await put(1 * KIB)
+  while (conditions.at(-1) !== 'full') await put(20 * KIB)
+  const usual = acknowledged.length
+  for (let i = 0; i < 20; i++) await put(1 * KIB)
+  const inReserve = acknowledged.length - usual
+  let stuck: Promise<void> | undefined
+  while (stuck === undefined) {
+    const held = gauge('store_held_total') ?? 0
+    let done = false
+    const one = put(100 * KIB).then(() => {
+      done = true
+    })
+    // Held three times: the reserve is used up as well.
+    while (!done && (gauge('store_held_total') ?? 0) < held + 3) {
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+    if (!done) stuck = one
+  }
+  const beforeRoom = acknowledged.length
+  rmSync(ballast)
+  await stuck
+  await becomes('ok')
+  await put(1 * KIB)
+  await store.close()
+  const again = await openStore(file, { reserveBytes: 0 })
+  const found = (await again.load('tasks')).map(row => row.key).sort()
+  await again.close()
+  await directory.close()
+  const later = await bootIn(path)
+  await later.close()
+  await say({ acknowledged, usual, inReserve, beforeRoom, conditions, found, nextBoot: later.boot })
+}
+
+/** Lives once, fills its disk, and starts anew on the full disk: says as which boot, and what it found. */
+async function startFull(path: string): Promise<void> {
+  const directory = await bootIn(path)
+  const file = directory.file('store.sqlite')
+  const store = await openStore(file, { reserveBytes: 512 * KIB, boot: directory.boot })
+  await store.commit([{ table: 'tasks', key: 'before', value: 1 }])
+  const gauge = () => store.metrics().find(metric => metric.name === 'store_reserve_bytes')?.samples[0]?.value
+  while (gauge() !== 512 * KIB) await store.commit([{ table: 'tasks', key: 'before', value: 1 }])
   await store.close()
   await directory.close()
-  const whileFull = await bootIn(path).then(() => 'opened', codeOf)
-  rmSync(ballast)
-  const next = await bootIn(path)
-  const again = await openStore(file)
-  const found = (await again.load('tasks')).map(row => row.key)
-  await again.close()
-  await next.close()
-  await say({ acknowledged, code: codeOf(failure), later, whileFull, found, nextBoot: next.boot })
+  const code = fillUp(directory.file('ballast'))
+  const again = await openDataDirectory(path)
+  const kept = await openKept(again, 'identity.key')
+  const life = await countLife(kept)
+  const conditions: string[] = []
+  kept.store?.watch(condition => conditions.push(condition))
+  await kept.store?.commit([{ table: 'tasks', key: 'after', value: 2 }])
+  await kept.store?.close()
+  await say({ code, boot: life.boot, rows: kept.rows.tasks, conditions })
+}
+
+/** Takes all the room that is left. */
+function fillUp(path: string): string {
+  for (let bytes = 64 * KIB; bytes >= 1; ) {
+    try {
+      appendFileSync(path, Buffer.alloc(bytes, 1))
+    } catch (error) {
+      if (bytes === 1) return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+      bytes = Math.max(1, Math.floor(bytes / 8))
+    }
+  }
+  return 'never full'
+}
+
+/** Commits, waits for a line, and commits again twice. */
+async function syncFails(path: string): Promise<void> {
+  const store = await openStore(path, { reserveBytes: 0 })
+  await store.commit([{ table: 'tasks', key: 'before', value: 1 }])
+  await say({ acknowledged: 'before' })
+  await once(process.stdin, 'data')
+  const codes: string[] = []
+  for (const key of ['during', 'after'])
+    codes.push(await store.commit([{ table: 'tasks', key, value: 1 }]).then(() => 'none', codeOf))
+  await say({ codes })
+  process.exit()
 }
 
 /** Says whether directory and store open. */
@@ -82,8 +162,12 @@ async function open(path: string): Promise<void> {
 }
 
 const [action, path] = process.argv.slice(2)
-const actions: Readonly<Record<string, (path: string) => Promise<void>>> = { hold, commit, fill, open }
+const actions: Readonly<Record<string, (path: string) => Promise<void>>> = {
+  ...{ hold, commit, fill, open },
+  'start-full': startFull,
+  'sync-fails': syncFails,
+}
 const run = actions[action ?? '']
 if (run === undefined || path === undefined)
-  throw new Error('usage: storage-process.ts hold|commit|fill|open PATH')
+  throw new Error(`usage: storage-process.ts ${Object.keys(actions).join('|')} PATH`)
 await run(path)

@@ -1,176 +1,20 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
-import { after, test } from 'node:test'
-import fc from 'fast-check'
+import { test } from 'node:test'
+import { crc32 } from 'node:zlib'
 import { openStore, type SqliteStore } from '../../../src/adapters/storage/store.ts'
-import { CodedError } from '../../../src/base/errors.ts'
-
-const root = mkdtempSync(join(tmpdir(), 'roundtable-store-'))
-after(() => rmSync(root, { recursive: true }))
-let count = 0
-function fresh(): string {
-  const path = join(root, `s${++count}`)
-  mkdirSync(path)
-  return join(path, 'store.sqlite')
-}
-
-const script = join(import.meta.dirname, 'storage-process.ts')
-const canMount =
-  process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', root]).status === 0
-
-type Row = { key: string; value: unknown }
-const row = (i: number): Row => ({
-  key: `k${String(i).padStart(6, '0')}`,
-  value: { i, text: 'y'.repeat(300) },
-})
-
-async function filled(rows: number): Promise<string> {
-  const path = fresh()
-  const store = await openStore(path)
-  await put(store, rows)
-  await store.close()
-  return path
-}
-
-const put = (store: SqliteStore, rows: number): Promise<void> =>
-  store.commit(
-    Array.from({ length: rows }, (_, i) => ({
-      table: 'tasks',
-      ...row(i),
-      value: { i, text: 'y'.repeat(300) },
-    })),
-  )
-
-const refusal = (code: CodedError['code'], ...parts: string[]) => {
-  return (error: unknown): boolean => {
-    assert.ok(error instanceof CodedError, String(error))
-    assert.equal(error.code, code, error.message)
-    for (const part of parts) assert.ok(error.message.includes(part), `${part} in ${error.message}`)
-    return true
-  }
-}
-
-/** Opens and reads everything; says what came, or the code of the refusal. */
-async function contents(path: string): Promise<readonly Row[] | string> {
-  let store: SqliteStore | undefined
-  try {
-    store = await openStore(path)
-    return await store.load('tasks')
-  } catch (error) {
-    assert.ok(error instanceof CodedError, String(error))
-    assert.ok(error.message.includes(path), error.message)
-    return error.code
-  } finally {
-    await store?.close()
-  }
-}
-
-test('random bytes, an empty file and a file of another program are damage, and stay as they are', async () => {
-  const foreign = fresh()
-  new DatabaseSync(foreign).exec('CREATE TABLE songs (title); INSERT INTO songs VALUES (1)')
-  const noise = Buffer.from(Array.from({ length: 20_000 }, (_, i) => (i * 7919) % 251))
-  for (const bytes of [noise, Buffer.alloc(0), Buffer.from('SQLite format 3\u0000'), readFileSync(foreign)]) {
-    const path = fresh()
-    writeFileSync(path, bytes)
-    for (let i = 0; i < 2; i++) {
-      await assert.rejects(openStore(path), refusal('STORE_CORRUPT', path, 'expected', 'found'))
-    }
-    assert.ok(readFileSync(path).equals(bytes))
-  }
-})
-
-test('a file cut off anywhere is damage, and stays as it is', async () => {
-  const whole = await filled(2000)
-  const size = statSync(whole).size
-  for (const length of [1, 99, 512, 4095, 4096, 8192, Math.floor(size / 2), size - 4096, size - 1]) {
-    const path = fresh()
-    copyFileSync(whole, path)
-    truncateSync(path, length)
-    const before = readFileSync(path)
-    assert.equal(await contents(path), 'STORE_CORRUPT', `cut at ${length}`)
-    assert.ok(readFileSync(path).equals(before), `cut at ${length}`)
-  }
-})
-
-test('no flipped byte is ever read as something else that was stored', async () => {
-  const whole = await filled(300)
-  const expected = await contents(whole)
-  assert.equal(expected.length, 300)
-  const size = statSync(whole).size
-  const seen = new Map<string, number>()
-  const offset = fc.oneof(fc.integer({ min: 0, max: 99 }), fc.integer({ min: 0, max: size - 1 }))
-  await fc.assert(
-    fc.asyncProperty(offset, fc.integer({ min: 1, max: 255 }), async (at, mask) => {
-      const path = fresh()
-      const bytes = readFileSync(whole)
-      bytes[at] = (bytes[at] ?? 0) ^ mask
-      writeFileSync(path, bytes)
-      const found = await contents(path)
-      if (typeof found !== 'string') assert.deepEqual(found, expected)
-      else assert.match(found, /^(STORE_CORRUPT|STORE_TOO_NEW)$/)
-      const verdict = typeof found === 'string' ? found : 'harmless'
-      seen.set(verdict, (seen.get(verdict) ?? 0) + 1)
-    }),
-    { numRuns: 60 },
-  )
-  assert.ok((seen.get('STORE_CORRUPT') ?? 0) > 0, JSON.stringify([...seen]))
-})
-
-test('a byte flipped inside a value is found when it is read, by table and key', async () => {
-  const path = await filled(10)
-  const bytes = readFileSync(path)
-  const at = bytes.indexOf('{"i":7,')
-  bytes[at + 5] = '8'.charCodeAt(0)
-  writeFileSync(path, bytes)
-  const store = await openStore(path)
-  await assert.rejects(store.load('tasks'), refusal('STORE_CORRUPT', path, '"k000007" of tasks', 'checksum'))
-  await store.close()
-})
-
-test('a damaged file with a log beside it keeps both, byte by byte', async () => {
-  const path = fresh()
-  const store = await openStore(path)
-  await put(store, 500)
-  const copy = fresh()
-  execFileSync('sh', ['-c', 'cp "$0" "$1" && cp "$0-wal" "$1-wal"', path, copy])
-  await store.close()
-  const noise = Buffer.alloc(statSync(copy).size, 'noise')
-  writeFileSync(copy, noise)
-  const log = readFileSync(`${copy}-wal`)
-  assert.equal(await contents(copy), 'STORE_CORRUPT')
-  assert.ok(readFileSync(copy).equals(noise))
-  assert.ok(readFileSync(`${copy}-wal`).equals(log))
-})
-
-test('a log without its database is damage and not a fresh start', async () => {
-  const path = fresh()
-  writeFileSync(`${path}-wal`, 'a log')
-  await assert.rejects(openStore(path), refusal('STORE_CORRUPT', `${path}-wal`))
-  assert.ok(!existsSync(path))
-})
+import { contents, filled, fresh, put, refusal, root, row, script } from './store-subject.ts'
 
 test('a creation that was interrupted is begun anew', async () => {
   const path = fresh()
   writeFileSync(`${path}.new`, 'half a data')
   assert.deepEqual(await contents(path), [])
-  assert.deepEqual(readdirSync(join(path, '..')), ['store.sqlite'])
+  assert.deepEqual(readdirSync(join(path, '..')), ['store.sqlite', 'store.sqlite-mark'])
 })
 
 test('a store of a newer version is refused and left as it is', async () => {
@@ -203,39 +47,47 @@ test('a store in a directory that cannot be is refused as unusable', async () =>
   await assert.rejects(openStore(`${path}-directory`), refusal('DATA_DIR_UNUSABLE', `${path}-directory`))
 })
 
-test('a file that may not grow any more fails the store and keeps what was acknowledged', async () => {
+test('a disk keeps its id and the boot it was made in; a new store has another', async () => {
   const path = fresh()
-  const store = await openStore(path, { fileBytesMax: 256 * 1024 })
-  await put(store, 50)
-  await assert.rejects(put(store, 5000), refusal('STORE_FAILED', path, 'full'))
-  assert.equal(store.metrics().find(metric => metric.name === 'store_failed')?.samples[0]?.value, 1)
-  await store.close()
-  assert.equal((await contents(path)).length, 50)
+  const births: unknown[] = []
+  for (const boot of [4, 5]) {
+    const store = await openStore(path, { boot })
+    births.push(store.birth)
+    await store.close()
+  }
+  const other = await openStore(fresh(), { boot: 6 })
+  assert.deepEqual(births[0], births[1])
+  assert.equal((births[0] as { bornBoot: number }).bornBoot, 4)
+  assert.match(other.birth.diskId, /^[0-9a-f-]{36}$/)
+  assert.notEqual(other.birth.diskId, (births[0] as { diskId: string }).diskId)
+  await other.close()
 })
 
-test('a full disk fails the store, keeps what was acknowledged, and the next start with room can read it', {
-  skip: canMount ? false : 'needs root and mount namespaces',
-}, () => {
-  const path = join(root, 'tiny')
-  mkdirSync(path)
-  const mount = 'mount -t tmpfs -o size=1200k none "$1" && shift && exec "$@"'
-  const args = ['-m', 'sh', '-c', mount, 'sh', path, process.execPath, script, 'fill', join(path, 'd')]
-  const { stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8' })
-  assert.notEqual(stdout, '', stderr)
-  const said = JSON.parse(stdout) as {
-    acknowledged: string[]
-    code: string
-    later: string
-    found: string[]
-    whileFull: string
-    nextBoot: number
+test('a store of format 2 opens, with all its rows, and can be opened again', async () => {
+  const path = fresh()
+  const database = new DatabaseSync(path)
+  database.exec(`PRAGMA journal_mode = WAL;
+    CREATE TABLE format (version INTEGER NOT NULL) STRICT;
+    INSERT INTO format VALUES (2);
+    CREATE TABLE tasks (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, sum INTEGER NOT NULL) STRICT;
+    CREATE TABLE grants (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, sum INTEGER NOT NULL) STRICT`)
+  const insert = database.prepare('INSERT INTO tasks VALUES (?, ?, ?)')
+  for (const [key, value] of [
+    ['a', '{"n":1}'],
+    ['b', '"two"'],
+  ] as const) {
+    insert.run(key, value, crc32(value, crc32(key)))
   }
-  assert.equal(said.code, 'STORE_FAILED')
-  assert.equal(said.later, 'STORE_FAILED')
-  assert.ok(said.acknowledged.length > 10)
-  assert.deepEqual(said.found, said.acknowledged)
-  assert.equal(said.whileFull, 'DATA_DIR_UNUSABLE')
-  assert.equal(said.nextBoot, 2)
+  database.close()
+  for (let i = 0; i < 2; i++) {
+    const store = await openStore(path, { boot: 7 })
+    assert.deepEqual(await store.load('tasks'), [
+      { key: 'a', value: { n: 1 } },
+      { key: 'b', value: 'two' },
+    ])
+    assert.equal(store.birth.bornBoot, 7)
+    await store.close()
+  }
 })
 
 test('kill -9 in the middle of commits loses nothing that was acknowledged', async () => {
@@ -303,6 +155,7 @@ test('the built JavaScript starts its worker too', async () => {
 })
 
 /** Watches the main thread's CPU time from turn to turn, which other processes' load does not touch. */
+
 function busiestTurn(): () => number {
   let worst = 0
   let last = process.threadCpuUsage()

@@ -1,0 +1,104 @@
+import { DatabaseSync } from 'node:sqlite'
+import { reasonOf } from './disk.ts'
+import type { EncodedWrite, Salvaged, Table } from './protocol.ts'
+import { sumOf } from './sum.ts'
+
+/** Rows that are copied in one transaction, and text, in UTF-16 units, from which on it takes no more. */
+const COPIED_ROWS = 1_000
+const COPIED_LENGTH = 1024 * 1024
+/** Rows that are stepped over one by one behind an unreadable place, before the steps double. A page has some ten. */
+const SINGLE_STEPS = 64
+
+/**
+ * Copies what can still be read of a damaged store: each row whose checksum is right, in as many transactions as it
+ * takes. Where a page cannot be read, it goes on behind it.
+ *
+ * What is copied was written once, and may be old: the log's end may be gone. So it is worth as much as a copy that
+ * some node had once, and is offered as such; nobody may take it for all that this disk had promised to keep.
+ *
+ * @param write takes the next rows, and makes them durable; what it throws, this throws
+ */
+export function salvage(
+  path: string,
+  table: Table,
+  write: (writes: readonly EncodedWrite[]) => void,
+): Salvaged {
+  let database: DatabaseSync | undefined
+  let [rows, left, length, writing] = [0, 0, 0, false]
+  let pending: EncodedWrite[] = []
+  const flush = (): void => {
+    writing = true
+    if (pending.length > 0) write(pending)
+    writing = false
+    rows += pending.length
+    length = 0
+    pending = []
+  }
+  try {
+    // A file that is shorter than it says is read only by those who say that they know: `writable_schema` does, though
+    // nothing is written, and `defensive` would forbid it.
+    database = new DatabaseSync(path, { readOnly: true, timeout: 0, defensive: false })
+    database.exec('PRAGMA writable_schema = ON')
+    for (const row of readable(database, table)) {
+      if (row === undefined || row.sum !== sumOf(row.key, row.value)) left++
+      else {
+        pending.push([table, row.key, row.value])
+        length += row.value.length
+      }
+      if (pending.length >= COPIED_ROWS || length >= COPIED_LENGTH) flush()
+    }
+    flush()
+    return { rows, left, stopped: undefined }
+  } catch (error) {
+    if (writing) throw error
+    flush() // what was read before it had to stop
+    return { rows, left, stopped: reasonOf(error) }
+  } finally {
+    database?.close()
+  }
+}
+
+interface Row {
+  readonly rowid: number
+  readonly key: string
+  readonly value: string
+  readonly sum: number
+}
+
+/** All rows in the order in which they lie in the file; undefined for a place that cannot be read. */
+function* readable(database: DatabaseSync, table: Table): Generator<Row | undefined> {
+  const query = database.prepare(`SELECT rowid, key, value, sum FROM ${table} WHERE rowid > ? ORDER BY rowid`)
+  const end = lastRow(database, table)
+  let at = 0
+  let steps = 0
+  while (at < end) {
+    try {
+      for (const row of query.iterate(at)) {
+        steps = 0
+        at = Number(row['rowid'])
+        yield row as unknown as Row
+      }
+      return
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      if (steps === 0) yield undefined
+      steps++
+      at += steps <= SINGLE_STEPS ? 1 : 2 ** Math.min(steps - SINGLE_STEPS, 40)
+    }
+  }
+}
+
+/** Where the last row is cannot be read, any number may be in use. */
+function lastRow(database: DatabaseSync, table: Table): number {
+  try {
+    return Number(database.prepare(`SELECT max(rowid) AS last FROM ${table}`).get()?.['last'] ?? 0)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    return Number.MAX_SAFE_INTEGER
+  }
+}
+
+/** SQLITE_CORRUPT; as a file of another kind (26) or with a broken schema (1) nothing of it can be read. */
+function isDamage(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 11
+}

@@ -1,0 +1,60 @@
+/**
+ * What a failed write means. Room comes back and a disk may be made writable again, so those two are waited out, and
+ * what is not on disk yet waits with them. Everything else ends the store: above all a failed fsync, after which the
+ * kernel may have dropped the pages and the next fsync says "fine".
+ */
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { CONSTRAINED, PRIVATE_FILE, systemCode } from './disk.ts'
+
+export type Trouble = 'full' | 'read-only'
+
+/** SQLite's result codes, as in `sqlite3.h`. */
+const READ_ONLY = 8
+const IO_ERROR = 10
+const FULL = 13
+const CANNOT_OPEN = 14
+const IO_ERROR_FSYNC = 1034
+const IO_ERROR_DIRECTORY_FSYNC = 1290
+
+/**
+ * SQLite says "input/output error" for a write that the system refused, and keeps the system's reason to itself; so a
+ * small file is written beside the store, to hear it again.
+ *
+ * @param path of the store
+ * @returns undefined when it is neither
+ */
+export function troubleOf(error: unknown, path: string): Trouble | undefined {
+  const system = troubleOfSystem(error)
+  if (system !== undefined) return system
+  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
+  const primary = code & 0xff
+  if (primary === FULL) return 'full'
+  if (primary === READ_ONLY) return 'read-only'
+  if (code === IO_ERROR_FSYNC || code === IO_ERROR_DIRECTORY_FSYNC) return undefined
+  return primary === IO_ERROR || primary === CANNOT_OPEN ? troubleOfProbe(`${path}-probe`) : undefined
+}
+
+/** Larger than what a file system keeps inside its own tables. */
+const PROBE_BYTES = 64 * 1024
+
+function troubleOfProbe(path: string): Trouble | undefined {
+  try {
+    const fd = openSync(path, 'w', PRIVATE_FILE)
+    try {
+      writeSync(fd, Buffer.alloc(PROBE_BYTES, 1), 0, PROBE_BYTES, 0)
+    } finally {
+      closeSync(fd)
+      rmSync(path, { force: true })
+    }
+  } catch (error) {
+    return troubleOfSystem(error)
+  }
+  return undefined
+}
+
+/** Of an error of the operating system itself. */
+function troubleOfSystem(error: unknown): Trouble | undefined {
+  const code = systemCode(error)
+  if (CONSTRAINED.has(code)) return 'full'
+  return code === 'EROFS' ? 'read-only' : undefined
+}
