@@ -6,7 +6,15 @@ import type { LinkId, NodeId, PeerId, RequestId, TaskId } from '../base/ids.ts'
 import type { Instant, Now } from '../base/time.ts'
 import type { GrantsLinkMessage, VoterList } from '../grants/messages.ts'
 import type { MembershipGossip, MembershipLinkMessage } from '../membership/messages.ts'
-import type { TaskLinkMessage, TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type {
+  AttemptLook,
+  Look,
+  LookAnswer,
+  LookRequest,
+  TaskLinkMessage,
+  TaskReply,
+  TaskRequest,
+} from '../tasks/messages.ts'
 import type { Token } from '../tasks/right.ts'
 import type { Json, Outcome, TaskRecord, TaskSpec } from '../tasks/task.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
@@ -37,6 +45,15 @@ export type Input =
   | { readonly kind: 'dialled'; readonly dial: number; readonly address: string; readonly result: DialResult }
   /** A request from a face of this node (HTTP, embedding). */
   | { readonly kind: 'request'; readonly id: RequestId; readonly request: TaskRequest }
+  /** A face of this node wants to know how an attempt of another node stands. */
+  | { readonly kind: 'look'; readonly id: RequestId; readonly request: LookRequest }
+  /** What an effect `look` asked for; without `look`: nothing is known of that attempt. */
+  | {
+      readonly kind: 'looked'
+      readonly to: NodeId
+      readonly id: RequestId
+      readonly look?: AttemptLook
+    }
   /** A shared task list was read: these are its tasks, all of them. */
   | { readonly kind: 'task-list'; readonly name: string; readonly specs: readonly TaskSpec[] }
   | {
@@ -114,6 +131,10 @@ export type Effect =
       readonly attempts: readonly { readonly task: TaskId; readonly attempt: number }[]
     }
   | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply | ControlReply }
+  /** Answers an input `look`. */
+  | { readonly kind: 'answer'; readonly id: RequestId; readonly answer: LookAnswer }
+  /** How does this attempt, of this node, stand? Answered by `looked`. */
+  | { readonly kind: 'look'; readonly from: NodeId; readonly look: Look }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly event: string; readonly fields: LogFields }
   /** The leave is complete; the shell may stop everything. */
   | { readonly kind: 'left' }

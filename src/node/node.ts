@@ -169,6 +169,10 @@ export class Node implements Machine {
         return []
       case 'request':
         return this.#mapAll(this.tasks.request(input.id, input.request, now))
+      case 'look':
+        return this.#mapAll(this.tasks.look(input.id, input.request, now))
+      case 'looked':
+        return this.#mapAll(this.tasks.looked(input.to, input.id, input.look, now))
       case 'task-list':
         return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
       case 'attempt-ended':
@@ -305,6 +309,8 @@ const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['typ
   'replicated',
   'inventory',
   'inventory-reply',
+  'look',
+  'look-reply',
 ])
 
 type TaskMessage = Parameters<Tasks['message']>[1]

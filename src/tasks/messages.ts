@@ -1,6 +1,7 @@
 /** What nodes say to each other about work. All of it goes over peer links. */
 import type { Failure } from '../base/errors.ts'
-import type { RequestId, TaskId } from '../base/ids.ts'
+import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
+import type { Progress } from './progress.ts'
 import type { TaskRecord, TaskSpec } from './task.ts'
 
 /** A request on its way to the owner of its key. `hops` counts forwards; at most `HOPS_MAX`. */
@@ -51,11 +52,69 @@ export interface InventoryReply {
   readonly done: boolean
 }
 
-export type TaskLinkMessage = Forward | ForwardReply | Replicate | Replicated | Inventory | InventoryReply
+/** Bytes of each output that an answer to a `look` holds at most. */
+export const LOOK_BYTES_MAX = 16 * 1024
+
+/** "What does this attempt, which runs or ran with you, say?" Answered from memory; nothing is written for it. */
+export interface Look {
+  readonly type: 'look'
+  readonly id: RequestId
+  readonly task: TaskId
+  readonly attempt: number
+  /** Bytes wanted of the end of each of its outputs; 0: none of them. */
+  readonly logBytes: number
+}
+
+/** The answer to a `look`, matched by id. Without `look`: nothing is known of it there (any more). */
+export interface LookReply {
+  readonly type: 'look-reply'
+  readonly id: RequestId
+  readonly look?: AttemptLook
+}
+
+/** What the node that runs or ran an attempt can tell of it from memory. */
+export interface AttemptLook {
+  readonly running: boolean
+  readonly progress?: Progress
+  /** Absent where the executor has no output, or none was asked for. */
+  readonly stdout?: LogTail
+  readonly stderr?: LogTail
+}
+
+/** The end of what an attempt printed. */
+export interface LogTail {
+  /** Bytes that are not UTF-8 are replaced. */
+  readonly text: string
+  /** Bytes printed before that. */
+  readonly cutBytes: number
+}
+
+export type TaskLinkMessage =
+  | Forward
+  | ForwardReply
+  | Replicate
+  | Replicated
+  | Inventory
+  | InventoryReply
+  | Look
+  | LookReply
 
 export type TaskRequest =
   | { readonly kind: 'submit'; readonly spec: TaskSpec }
   | { readonly kind: 'get'; readonly task: TaskId }
+  | CancelRequest
+
+/**
+ * Carried out by the node that runs the task, if one does and it lives, else by the owner of the key. The record says so
+ * when the answer comes; what runs is stopped then, and is gone within a second.
+ */
+export interface CancelRequest {
+  readonly kind: 'cancel'
+  readonly task: TaskId
+  readonly key: string
+  /** Who runs it, as far as whoever asks knows. */
+  readonly runsOn?: NodeId
+}
 
 export type TaskReply =
   | {
@@ -66,4 +125,17 @@ export type TaskReply =
       /** Copies known to be on a disk when this was said. */
       readonly durableCopies: number
     }
+  | { readonly ok: false; readonly failure: Failure }
+
+/** A question of a face of this node about an attempt of another. */
+export interface LookRequest {
+  readonly node: NodeId
+  readonly task: TaskId
+  readonly attempt: number
+  /** As in `Look`. */
+  readonly logBytes: number
+}
+
+export type LookAnswer =
+  | { readonly ok: true; readonly look?: AttemptLook }
   | { readonly ok: false; readonly failure: Failure }

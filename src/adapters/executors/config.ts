@@ -22,6 +22,8 @@ export interface ExecutorsConfig {
     /** Where `http` tasks may POST: URL prefixes, compared after parsing. Empty: no http tasks on this node. */
     readonly allow: readonly string[]
   }
+  /** Types of tasks that run in JavaScript modules: type -> module. Nothing else is ever loaded. */
+  readonly modules: Readonly<Record<string, ModuleConfig>>
   /** The built-in executors for trying out: `echo`, `compute`, `unreliable`. */
   readonly builtin: boolean
 }
@@ -38,8 +40,30 @@ export interface ExecCommand {
   readonly cwd: string | undefined
 }
 
+export interface ModuleConfig {
+  /** Absolute path of the file whose default export runs the tasks. */
+  readonly path: string
+  /** Attempts at one time on this node, each in a thread and process of its own; more wait for their turn. */
+  readonly concurrency: number
+  /** Of the heap of one thread; its process may have 128 MiB beside it. */
+  readonly memoryBytes: number
+  /** Environment of the module; nothing of the daemon's own but PATH, HOME, LANG and TZ is passed on. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** What a module gets where the configuration does not say. */
+export const moduleDefaults = (): Omit<ModuleConfig, 'path'> => ({
+  concurrency: 2,
+  memoryBytes: 128 * 1024 * 1024,
+  env: {},
+})
+
+/** Types that have executors of their own: a module cannot bear these names. */
+export const OWN_TYPES: readonly string[] = ['exec', 'http', 'module', 'claim', 'echo', 'compute', 'unreliable']
+
 export const executorsDefaults = (): ExecutorsConfig => ({
   exec: { commands: {}, outputBytesMax: 64 * 1024 },
   http: { allow: [] },
+  modules: {},
   builtin: true,
 })

@@ -22,6 +22,8 @@ import type { WallMs } from '../../base/time.ts'
 import { KEEPS_MAX } from '../../grants/messages.ts'
 import { SUMMARY_BUCKETS } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
+import { LOOK_BYTES_MAX } from '../../tasks/messages.ts'
+import { NOTE_CHARS_MAX } from '../../tasks/progress.ts'
 import { ATTEMPTS_KEPT, type Json } from '../../tasks/task.ts'
 import {
   ADDRESS_CHARS_MAX,
@@ -176,6 +178,10 @@ const attemptError = z.object({
     'HTTP_FAILED',
     'THREW',
     'RUNNER_LOST',
+    'MODULE_UNLOADABLE',
+    'MODULE_EXITED',
+    'MEMORY_EXCEEDED',
+    'RESULT_INVALID',
     'NODE_LOST',
     'CANCELLED',
     'FENCED',
@@ -228,6 +234,7 @@ const failure = z.object({
 const request = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('submit'), spec }),
   z.object({ kind: z.literal('get'), task: taskId }),
+  z.object({ kind: z.literal('cancel'), task: taskId, key, runsOn: nodeId.exactOptional() }),
 ])
 const reply = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), record, existed: z.boolean(), durableCopies: count }),
@@ -245,6 +252,35 @@ const inventoryReply = z.object({
   records,
   running: z.array(taskId).max(RUNNING_MAX),
   done: z.boolean(),
+})
+
+const look = z.object({
+  type: z.literal('look'),
+  id: requestId,
+  task: taskId,
+  attempt: count,
+  logBytes: count.max(LOOK_BYTES_MAX),
+})
+const progress = z.object({
+  fraction: z.number().min(0).max(1).exactOptional(),
+  done: z.number().nonnegative().exactOptional(),
+  total: z.number().positive().exactOptional(),
+  note: z.string().max(NOTE_CHARS_MAX).exactOptional(),
+  at: wallMs,
+})
+/** A character is at least one byte; what was cut from the middle of one may add three that stand for it. */
+const logTail = z.object({ text: z.string().max(LOOK_BYTES_MAX + 3), cutBytes: count })
+const lookReply = z.object({
+  type: z.literal('look-reply'),
+  id: requestId,
+  look: z
+    .object({
+      running: z.boolean(),
+      progress: progress.exactOptional(),
+      stdout: logTail.exactOptional(),
+      stderr: logTail.exactOptional(),
+    })
+    .exactOptional(),
 })
 
 const ringName = short
@@ -341,6 +377,8 @@ export const linkSchema = z.discriminatedUnion('type', [
   replicated,
   inventory,
   inventoryReply,
+  look,
+  lookReply,
   renew,
   grant,
   grantRefused,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { ExecCommand, ExecutorsConfig } from '../../../src/adapters/executors/config.ts'
+import type { ExecCommand, ExecutorsConfig, ModuleConfig } from '../../../src/adapters/executors/config.ts'
 import { createExecutors, type LocalExecutors } from '../../../src/adapters/executors/executors.ts'
 import { asNodeId, asTaskId } from '../../../src/base/ids.ts'
 import type { AttemptOrder, LogFields } from '../../../src/node/machine.ts'
@@ -26,6 +26,7 @@ export interface ConfigPatch {
   readonly outputBytesMax?: number
   readonly allow?: readonly string[]
   readonly builtin?: boolean
+  readonly modules?: Readonly<Record<string, ModuleConfig>>
 }
 
 export const configOf = (patch: ConfigPatch = {}): ExecutorsConfig => ({
@@ -34,6 +35,7 @@ export const configOf = (patch: ConfigPatch = {}): ExecutorsConfig => ({
     outputBytesMax: patch.outputBytesMax ?? 64 * 1024,
   },
   http: { allow: patch.allow ?? [] },
+  modules: patch.modules ?? {},
   builtin: patch.builtin ?? true,
 })
 
