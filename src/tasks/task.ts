@@ -16,7 +16,7 @@ export interface TaskSpec {
   readonly id: TaskId
   /** Decides the owner, and groups: tasks of one key run one at a time. */
   readonly key: string
-  /** Which executor runs it: `exec`, `http`, `echo`, `compute`, `unreliable`. */
+  /** Which executor runs it: `exec`, `http`, `echo`, `compute`, `unreliable`, or a type of `executors.modules`. */
   readonly type: string
   /** For the executor; its shape is the executor's. */
   readonly payload: Json

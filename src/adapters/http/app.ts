@@ -19,6 +19,7 @@ import { onMalformed } from './malformed.ts'
 import { sendProblem } from './problem.ts'
 import { parametersOf, refuseQuery, unknownAmong } from './query.ts'
 import { RateLimit } from './rate-limit.ts'
+import { patternOf } from './route.ts'
 import { ROUTES } from './routes.ts'
 
 /** @param limits tighter limits than usual, for tests */
@@ -35,10 +36,9 @@ export async function buildApp(parts: FaceParts, limits: Partial<HttpLimits> = {
   const guard = new Guard(face.config)
   admit(app, face, guard)
   for (const route of ROUTES) {
-    const open = route.path.indexOf('{')
     app.route({
       method: route.method,
-      url: open < 0 ? route.path : `${route.path.slice(0, open)}*`,
+      url: patternOf(route),
       onRequest: (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
         const failure = guard.refuses(route.access, request.raw)
         if (failure === undefined) {

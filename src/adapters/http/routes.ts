@@ -1,6 +1,7 @@
 /** The table of all routes, and the only one. */
 import { openApi } from './openapi.ts'
 import type { Route } from './route.ts'
+import { attempts } from './routes/attempts.ts'
 import { cluster } from './routes/cluster.ts'
 import { documents } from './routes/documents.ts'
 import { events } from './routes/events.ts'
@@ -17,6 +18,7 @@ export const ROUTES: readonly Route[] = [
   ...probes,
   ...metrics,
   ...cluster,
+  ...attempts,
   ...tasks,
   ...leave,
   ...operator,

@@ -1,5 +1,6 @@
 /** The shapes of what the API takes and gives, as JSON schemas; a test holds real answers against them. */
 import { EVENT_TYPES } from '../../runtime/events.ts'
+import { NOTE_CHARS_MAX } from '../../tasks/progress.ts'
 
 export type JsonSchema = { readonly [key: string]: unknown }
 
@@ -126,6 +127,19 @@ const history = object({
   rights: listOf(object({ from: number, until: number, token: text, tokenMost: text }, ['until', 'token'])),
 })
 
+const progress = object(
+  {
+    fraction: { ...number, minimum: 0, maximum: 1, description: 'Made from `done` and `total` where absent.' },
+    done: { ...number, minimum: 0 },
+    total: { ...number, exclusiveMinimum: 0 },
+    note: { ...text, description: `Cut after ${NOTE_CHARS_MAX} characters.` },
+    at: { ...number, description: 'When it was heard, in wall clock ms.' },
+  },
+  ['fraction', 'done', 'total', 'note'],
+)
+const { at: _, ...reported } = progress['properties'] as Record<string, JsonSchema>
+const logTail = object({ text, cutBytes: { ...whole, description: 'Printed before that.' } })
+
 const attemptError = object({ code: text, message: text })
 
 export const SCHEMAS = {
@@ -214,7 +228,7 @@ export const SCHEMAS = {
     properties: {
       id: { type: 'string', pattern: '^[\\x21-\\x7e]{1,256}$', description: 'Made here when absent.' },
       key: { ...text, description: 'Decides the owner; the id when absent.' },
-      type: { ...text, description: 'The executor: exec, http, echo, compute, unreliable.' },
+      type: { ...text, description: 'The executor: exec, http, echo, compute, unreliable, or a type of executors.modules.' },
       payload: { description: 'Whatever the executor takes.' },
       priority: { type: 'integer', minimum: 0, maximum: 3 },
       maxAttempts: { type: 'integer', minimum: 1 },
@@ -256,12 +270,22 @@ export const SCHEMAS = {
           ['endedAt', 'outcome', 'token', 'error'],
         ),
       ),
+      progress: { ...progress, description: 'Of the attempt that runs; only where one task is asked for.' },
       result: anything,
       error: attemptError,
       holders: listOf(text),
       revision: whole,
     },
-    ['settledAt', 'notBefore', 'result', 'error'],
+    ['settledAt', 'notBefore', 'progress', 'result', 'error'],
+  ),
+  Progress: {
+    ...object(reported, ['fraction', 'done', 'total', 'note']),
+    minProperties: 1,
+    description: 'What an attempt says of how far it is. The newest word counts.',
+  },
+  TaskLog: object(
+    { task: text, attempt: whole, node: text, running: flag, progress, stdout: logTail, stderr: logTail },
+    ['progress', 'stdout', 'stderr'],
   ),
   Submitted: object({
     record: ref('TaskRecord'),

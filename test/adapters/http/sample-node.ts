@@ -9,7 +9,8 @@ import type { MemberView, NodeStatus, OwnerAnswer, TaskQuery } from '../../../sr
 import { type EventLimits, EventLog, teeLogger } from '../../../src/runtime/events.ts'
 import type { NodeFace } from '../../../src/runtime/ports.ts'
 import { tasksDefaults } from '../../../src/tasks/config.ts'
-import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
+import type { LookAnswer, LookRequest, TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
+import type { ProgressReport } from '../../../src/tasks/progress.ts'
 import type { TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
 
 export const nodeId = asNodeId('node-1')
@@ -118,6 +119,8 @@ export interface Sample {
   readonly requests: TaskRequest[]
   readonly queries: TaskQuery[]
   readonly controls: ControlRequest[]
+  readonly looks: LookRequest[]
+  readonly reports: (readonly [address: string, report: ProgressReport])[]
   readonly leaves: (number | undefined)[]
   readonly logged: { level: LogLevel; event: string; fields: LogFields | undefined }[]
 }
@@ -126,6 +129,7 @@ export interface SampleOptions {
   readonly config?: Partial<HttpConfig>
   readonly status?: Partial<NodeStatus>
   readonly reply?: (request: TaskRequest) => Promise<TaskReply>
+  readonly look?: LookAnswer
   readonly node?: Partial<NodeFace>
   readonly events?: Partial<EventLimits>
 }
@@ -157,6 +161,8 @@ export function sample(options: SampleOptions = {}): Sample {
     requests: [] as TaskRequest[],
     queries: [] as TaskQuery[],
     controls: [] as ControlRequest[],
+    looks: [] as LookRequest[],
+    reports: [] as (readonly [address: string, report: ProgressReport])[],
     leaves: [] as (number | undefined)[],
     logged: [] as Sample['logged'],
   }
@@ -223,6 +229,14 @@ export function sample(options: SampleOptions = {}): Sample {
     request: request => {
       seen.requests.push(request)
       return (options.reply ?? answer)(request)
+    },
+    look: async request => {
+      seen.looks.push(request)
+      return options.look ?? { ok: true }
+    },
+    report: (address, report) => {
+      seen.reports.push([address, report])
+      return address === 'known'
     },
     control: async request => {
       seen.controls.push(request)

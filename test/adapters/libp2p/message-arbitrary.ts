@@ -7,7 +7,13 @@ import type { MemberRecord } from '../../../src/membership/member.ts'
 import type { Claim } from '../../../src/membership/messages.ts'
 import { SUMMARY_BUCKETS } from '../../../src/membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../../src/node/machine.ts'
-import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
+import {
+  type AttemptLook,
+  LOOK_BYTES_MAX,
+  type TaskReply,
+  type TaskRequest,
+} from '../../../src/tasks/messages.ts'
+import { NOTE_CHARS_MAX } from '../../../src/tasks/progress.ts'
 import type { Attempt, AttemptError, Json, TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
 
 /** JSON that survives JSON: no negative zero. */
@@ -94,6 +100,10 @@ const records = fc.array(record, { maxLength: 3 })
 const request: fc.Arbitrary<TaskRequest> = fc.oneof(
   fc.record({ kind: fc.constant('submit' as const), spec }),
   fc.record({ kind: fc.constant('get' as const), task: taskId }),
+  fc.record(
+    { kind: fc.constant('cancel' as const), task: taskId, key: fc.string({ maxLength: 20 }), runsOn: nodeId },
+    { requiredKeys: ['kind', 'task', 'key'] },
+  ),
 )
 const reply: fc.Arbitrary<TaskReply> = fc.oneof(
   fc.record({ ok: fc.constant(true as const), record, existed: fc.boolean(), durableCopies: count }),
@@ -109,6 +119,26 @@ const reply: fc.Arbitrary<TaskReply> = fc.oneof(
       { requiredKeys: ['code', 'detail'] },
     ),
   }),
+)
+
+const logTail = fc.record({ text, cutBytes: count })
+const attemptLook: fc.Arbitrary<AttemptLook> = fc.record(
+  {
+    running: fc.boolean(),
+    progress: fc.record(
+      {
+        fraction: fc.double({ min: 0, max: 1, noNaN: true }).map(Math.abs),
+        done: fc.nat(),
+        total: fc.integer({ min: 1 }),
+        note: fc.string({ maxLength: NOTE_CHARS_MAX }),
+        at: wall,
+      },
+      { requiredKeys: ['at'] },
+    ),
+    stdout: logTail,
+    stderr: logTail,
+  },
+  { requiredKeys: ['running'] },
 )
 
 const rumour = fc.record({ type: fc.constant('rumour' as const), members })
@@ -177,6 +207,17 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
     running: fc.array(taskId, { maxLength: 3 }),
     done: fc.boolean(),
   }),
+  fc.record({
+    type: fc.constant('look' as const),
+    id: requestId,
+    task: taskId,
+    attempt: count,
+    logBytes: fc.nat({ max: LOOK_BYTES_MAX }),
+  }),
+  fc.record(
+    { type: fc.constant('look-reply' as const), id: requestId, look: attemptLook },
+    { requiredKeys: ['type', 'id'] },
+  ),
 )
 
 const anyGossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(

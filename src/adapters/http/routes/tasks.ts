@@ -2,14 +2,17 @@ import type { FastifyReply } from 'fastify'
 import { CodedError } from '../../../base/errors.ts'
 import { asTaskId } from '../../../base/ids.ts'
 import type { TaskReply } from '../../../tasks/messages.ts'
+import type { Progress } from '../../../tasks/progress.ts'
 import { parseTaskSpec } from '../../../tasks/spec.ts'
+import type { TaskRecord } from '../../../tasks/task.ts'
 import type { Face } from '../face.ts'
 import { taskIdOf } from '../path-parameter.ts'
 import { sendProblem } from '../problem.ts'
 import { parameterOf, type Route, sendJson } from '../route.ts'
 import { LOOKUP_ERRORS, SUBMIT_ERRORS } from '../route-errors.ts'
 import { parseTaskQuery, TASK_PAGE_DEFAULT, TASK_PAGE_MAX, TASK_SCOPES, TASK_STATES } from '../task-query.ts'
-import { askOwner } from '../waiting.ts'
+import { askAttempt, askOwner } from '../waiting.ts'
+import { openAttempt } from './attempts.ts'
 
 /** Submitting, and looking at what became of it. */
 export const tasks: readonly Route[] = [
@@ -62,17 +65,28 @@ export const tasks: readonly Route[] = [
     method: 'GET',
     path: '/v1/tasks/{id}',
     access: 'read',
-    summary: 'One task, as its owner knows it.',
+    summary: 'One task, as its owner knows it, with what its attempt says of its progress while one runs.',
     parameter: { name: 'id', doc: 'Its id; slashes may be sent as they are or percent-encoded.' },
     responses: { 200: { doc: 'The record.', schema: 'TaskRecord' } },
     errors: LOOKUP_ERRORS,
     handle: async (face, request, reply) => {
       const task = asTaskId(taskIdOf(parameterOf(request)))
       const answer = await askOwner(face, { kind: 'get', task })
-      return answer.ok ? sendJson(reply, answer.record) : sendProblem(reply, face.counters, answer.failure)
+      if (!answer.ok) return sendProblem(reply, face.counters, answer.failure)
+      return sendJson(reply, { ...answer.record, ...(await progressOf(face, answer.record)) })
     },
   },
 ]
+
+/** Nobody is kept from the record because the node that runs it does not say how far it is. */
+async function progressOf(face: Face, record: TaskRecord): Promise<{ readonly progress?: Progress }> {
+  const open = openAttempt(record)
+  if (open === undefined) return {}
+  const { node, number: attempt } = open
+  const answer = await askAttempt(face, { node, task: record.spec.id, attempt, logBytes: 0 })
+  const progress = answer.ok ? answer.look?.progress : undefined
+  return progress === undefined ? {} : { progress }
+}
 
 function accepted(face: Face, reply: FastifyReply, answer: TaskReply): FastifyReply {
   if (!answer.ok) return sendProblem(reply, face.counters, answer.failure)
