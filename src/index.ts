@@ -4,9 +4,10 @@
  *     const config = parseConfig({ env: process.env, flags: { 'node-id': 'web-1', seeds: ['web-2:7946'] } })
  *     const exitCode = await runDaemon(config)
  */
+
+export type { ModuleContext, ModuleRun, ModuleTask } from './adapters/executors/module-task.ts'
 export { CodedError, ERRORS, type ErrorCode, type Failure, type Problem } from './base/errors.ts'
 export { asNodeId, asTaskId, type NodeId, type TaskId } from './base/ids.ts'
-export type { ModuleContext, ModuleRun, ModuleTask } from './adapters/executors/module-task.ts'
 export type { Config, TaskListConfig } from './config/config.ts'
 export { parseConfig } from './config/parse.ts'
 export { type DaemonOptions, runDaemon } from './daemon/daemon.ts'

@@ -31,7 +31,9 @@ export function logText(log: TaskLog): string {
 function output(name: string, tail: LogTail | undefined): string {
   if (tail === undefined || (tail.text === '' && tail.cutBytes === 0)) return ''
   const cut = tail.cutBytes === 0 ? '' : `, without ${tail.cutBytes} bytes before this`
-  const lines = tail.text.split('\n').map(line => (line === '' ? '' : printable(line.replaceAll('\t', '    '))))
+  const lines = tail.text
+    .split('\n')
+    .map(line => (line === '' ? '' : printable(line.replaceAll('\t', '    '))))
   const text = lines.join('\n')
   return `--- ${name}${cut}\n${text}${text.endsWith('\n') ? '' : '\n'}`
 }

@@ -10,6 +10,7 @@ import type {
   AttemptLook,
   Look,
   LookAnswer,
+  LookReply,
   LookRequest,
   TaskLinkMessage,
   TaskReply,
@@ -19,7 +20,7 @@ import type { Token } from '../tasks/right.ts'
 import type { Json, Outcome, TaskRecord, TaskSpec } from '../tasks/task.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 
-export type LinkMessage = MembershipLinkMessage | TaskLinkMessage | GrantsLinkMessage
+export type LinkMessage = MembershipLinkMessage | TaskLinkMessage | Look | LookReply | GrantsLinkMessage
 export type GossipMessage = MembershipGossip
 
 /** Everything that can happen to a node. */

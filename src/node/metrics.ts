@@ -66,6 +66,7 @@ export function nodeMetrics(node: Node, now: Now): Metric[] {
     ...grantsMetrics(node, now),
     ...node.history.metrics(),
     ...node.tasks.metrics(),
+    ...node.looks.metrics(),
   ]
 }
 

@@ -19,6 +19,8 @@ import type { RingParameters } from '../membership/messages.ts'
 import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksEffect } from '../tasks/effects.ts'
+import { Looks, type LooksEffect } from '../tasks/looks.ts'
+import type { Look, LookReply } from '../tasks/messages.ts'
 import type { Right } from '../tasks/right.ts'
 import { Tasks } from '../tasks/tasks.ts'
 import { modesText } from './acting.ts'
@@ -37,6 +39,7 @@ export class Node implements Machine {
   readonly membership: Membership
   readonly granting: Granting
   readonly tasks: Tasks
+  readonly looks: Looks
   readonly history: History
   readonly gate = new StartGate()
   readonly #operator: Operator
@@ -71,6 +74,7 @@ export class Node implements Machine {
       right: this.granting.acting,
       now,
     })
+    this.looks = new Looks(init.boot)
     this.history = new History(init.nodeId, init.ring.vnodesPerWeight, now)
     this.#operator = new Operator(this.membership, (id, request, at) => [
       { kind: 'reply', id, reply: this.granting.changeVoters(request, at) },
@@ -94,7 +98,8 @@ export class Node implements Machine {
   }
 
   nextWake(): Instant {
-    return Math.min(this.membership.nextWake(), this.tasks.nextWake(), this.granting.nextWake()) as Instant
+    const { membership, tasks, looks, granting } = this
+    return Math.min(membership.nextWake(), tasks.nextWake(), looks.nextWake(), granting.nextWake()) as Instant
   }
 
   /** Who may act, as voter and as member; absent where nothing runs in quorum mode. */
@@ -151,7 +156,7 @@ export class Node implements Machine {
       case 'tick':
         this.membership.tick(this.#ring.checksum, this.tasks.load(), now)
         this.grants?.tick(now)
-        return this.#mapAll(this.tasks.tick(now))
+        return this.#mapAll([...this.tasks.tick(now), ...this.looks.tick(now)])
       case 'link-up':
         this.membership.linkUp(input.link, input.peer, input.dialled, now)
         return []
@@ -170,9 +175,9 @@ export class Node implements Machine {
       case 'request':
         return this.#mapAll(this.tasks.request(input.id, input.request, now))
       case 'look':
-        return this.#mapAll(this.tasks.look(input.id, input.request, now))
+        return this.#mapAll(this.#look(input, now))
       case 'looked':
-        return this.#mapAll(this.tasks.looked(input.to, input.id, input.look, now))
+        return this.#mapAll(this.looks.found(input.to, input.id, input.look))
       case 'task-list':
         return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
       case 'attempt-ended':
@@ -193,14 +198,21 @@ export class Node implements Machine {
     }
   }
 
+  #look({ id, request }: Extract<Input, { kind: 'look' }>, now: Now): readonly LooksEffect[] {
+    const { self, roster } = this.membership
+    const living = roster.living().some(({ record }) => record.id === request.node)
+    return this.looks.ask(id, request, living && request.node !== self.id, now)
+  }
+
   #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {
     const { link, peer, message } = input
-    if (!isTaskMessage(message) && !isGrantsMessage(message)) {
+    if (!isTaskMessage(message) && !isLook(message) && !isGrantsMessage(message)) {
       this.membership.frame(link, peer, message, now)
       return []
     }
     const from = this.membership.touched(link, peer, now, message.type === 'renew')
     if (from === undefined) return []
+    if (isLook(message)) return this.#mapAll(this.looks.message(from, message))
     if (isTaskMessage(message)) return this.#mapAll(this.tasks.message(from, message, now))
     this.granting.message(from, peer, message, now)
     return []
@@ -300,7 +312,7 @@ export class Node implements Machine {
   }
 }
 
-type RoomEffect = TasksEffect | GrantsEffect
+type RoomEffect = TasksEffect | LooksEffect | GrantsEffect
 
 const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
   'forward',
@@ -309,8 +321,6 @@ const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['typ
   'replicated',
   'inventory',
   'inventory-reply',
-  'look',
-  'look-reply',
 ])
 
 type TaskMessage = Parameters<Tasks['message']>[1]
@@ -318,6 +328,9 @@ type TaskMessage = Parameters<Tasks['message']>[1]
 function isTaskMessage(message: LinkMessage): message is TaskMessage {
   return TASK_MESSAGES.has(message.type)
 }
+
+const isLook = (message: LinkMessage): message is Look | LookReply =>
+  message.type === 'look' || message.type === 'look-reply'
 
 function log(
   level: 'info' | 'warn',

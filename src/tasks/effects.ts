@@ -6,7 +6,7 @@
  */
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import type { Instant, Now } from '../base/time.ts'
-import type { Look, LookAnswer, TaskLinkMessage, TaskReply } from './messages.ts'
+import type { TaskLinkMessage, TaskReply } from './messages.ts'
 import type { Token } from './right.ts'
 import type { Json, TaskRecord } from './task.ts'
 
@@ -15,8 +15,6 @@ export type TasksEffect =
   | { readonly kind: 'execute'; readonly attempt: AttemptOrder }
   | { readonly kind: 'cancel-attempt'; readonly task: TaskId; readonly attempt: number }
   | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply }
-  /** The same for a question about an attempt. */
-  | { readonly kind: 'answer'; readonly id: RequestId; readonly answer: LookAnswer }
   /** Comes back by `Tasks.persisted`; always in the `then` of a persist. Below 0, so that no other room's mark is one. */
   | { readonly kind: 'persisted'; readonly mark: number }
   /** The right to run these attempts holds until then. */
@@ -25,8 +23,6 @@ export type TasksEffect =
       readonly until: Instant
       readonly attempts: readonly { readonly task: TaskId; readonly attempt: number }[]
     }
-  /** What is known of this attempt? Comes back by `Tasks.looked`. */
-  | { readonly kind: 'look'; readonly from: NodeId; readonly look: Look }
   | { readonly kind: 'log'; readonly level: Level; readonly event: string; readonly fields: Fields }
   /** To a member; dropped when no link leads there, so whoever sends also keeps a time limit. */
   | { readonly kind: 'send'; readonly to: NodeId; readonly message: TaskLinkMessage }
@@ -118,16 +114,6 @@ export class Step {
 
   reply(id: RequestId, reply: TaskReply): void {
     this.#replies.push({ kind: 'reply', id, reply })
-  }
-
-  /** The node `from` wants to know. */
-  look(from: NodeId, look: Look): void {
-    this.#atOnce.push({ kind: 'look', from, look })
-  }
-
-  /** Rests on nothing that is stored. */
-  answer(id: RequestId, answer: LookAnswer): void {
-    this.#atOnce.push({ kind: 'answer', id, answer })
   }
 
   /** For refusals, which say nothing of a record, and for what is durable already. */

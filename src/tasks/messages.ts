@@ -89,15 +89,8 @@ export interface LogTail {
   readonly cutBytes: number
 }
 
-export type TaskLinkMessage =
-  | Forward
-  | ForwardReply
-  | Replicate
-  | Replicated
-  | Inventory
-  | InventoryReply
-  | Look
-  | LookReply
+/** For `Tasks`. Questions about attempts are for `Looks`. */
+export type TaskLinkMessage = Forward | ForwardReply | Replicate | Replicated | Inventory | InventoryReply
 
 export type TaskRequest =
   | { readonly kind: 'submit'; readonly spec: TaskSpec }

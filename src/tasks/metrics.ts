@@ -3,7 +3,6 @@ import { type Counters, gauge, type Metric } from './counts.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { Handoffs } from './handoffs.ts'
 import type { Kept } from './kept.ts'
-import type { Looks } from './looks.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
 import type { Schedule } from './schedule.ts'
@@ -16,7 +15,6 @@ export interface MetricsParts {
   readonly schedule: Schedule
   readonly replication: Replication
   readonly forwarding: Forwarding
-  readonly looks: Looks
   readonly takeover: Takeover
   readonly confirmations: Confirmations
   readonly kept: Kept
@@ -45,7 +43,6 @@ export function taskMetrics(parts: MetricsParts): Metric[] {
     gauge('replicas_pending', 'Record copies waiting or under way to other holders.', replication.pending),
     gauge('records_unsafe', 'Changed records that no other disk is known to have.', replication.unsafe),
     gauge('requests_in_flight_to_peers', 'Requests that wait for another node.', parts.forwarding.size),
-    gauge('looks_in_flight', 'Questions to other nodes about attempts there.', parts.looks.size),
     gauge(
       'submits_confirming',
       'Submissions that wait for the disk in quorum mode.',

@@ -31,9 +31,14 @@ const FIELDS = ['fraction', 'done', 'total', 'note']
 /** Reads what an attempt says. Everything that is wrong with it is said at once, and nothing of it is taken then. */
 export function readProgress(
   value: unknown,
-): { readonly ok: true; readonly report: ProgressReport } | { readonly ok: false; readonly problems: Problem[] } {
+):
+  | { readonly ok: true; readonly report: ProgressReport }
+  | { readonly ok: false; readonly problems: Problem[] } {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { ok: false, problems: [{ at: 'progress', expected: `an object with ${FIELDS.join(', ')}`, got: shown(value) }] }
+    return {
+      ok: false,
+      problems: [{ at: 'progress', expected: `an object with ${FIELDS.join(', ')}`, got: shown(value) }],
+    }
   }
   const given = new Map<string, unknown>(Object.entries(value).filter(([, field]) => field !== undefined))
   const problems = [...strange(given), ...wrong(given)]
@@ -67,7 +72,9 @@ function wrong(given: ReadonlyMap<string, unknown>): Problem[] {
 }
 
 function reportOf(given: ReadonlyMap<string, unknown>): ProgressReport {
-  const [fraction, done, total] = ['fraction', 'done', 'total'].map(name => given.get(name) as number | undefined)
+  const [fraction, done, total] = ['fraction', 'done', 'total'].map(
+    name => given.get(name) as number | undefined,
+  )
   const note = given.get('note') as string | undefined
   const made = done === undefined || total === undefined ? undefined : Math.min(1, done / total)
   const part = fraction ?? made

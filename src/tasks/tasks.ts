@@ -30,8 +30,7 @@ import { Handoffs } from './handoffs.ts'
 import { Inventories } from './inventory.ts'
 import { Kept } from './kept.ts'
 import { Lists } from './lists.ts'
-import { Looks } from './looks.ts'
-import type { AttemptLook, InventoryReply, LookRequest, TaskLinkMessage, TaskRequest } from './messages.ts'
+import type { InventoryReply, TaskLinkMessage, TaskRequest } from './messages.ts'
 import { taskMetrics } from './metrics.ts'
 import { openRight } from './open-right.ts'
 import { pageOf, type TaskPage } from './page.ts'
@@ -82,7 +81,6 @@ export class Tasks {
   readonly #inventories: Inventories
   readonly #forwarding: Forwarding
   readonly #lists: Lists
-  readonly #looks: Looks
   readonly #work: Work
   readonly #requests: Requests
   readonly #placing: Placing
@@ -133,8 +131,6 @@ export class Tasks {
     this.#placing = new Placing({ ...shared, takeover, work, phase })
     this.#requests = new Requests({ ...shared, work, forwarding, confirmations, check, phase })
     this.#inherited = records.map(record => table.add(record))
-    // Last, as it draws a number: what was drawn before it stays the same.
-    this.#looks = new Looks(view, counters, random)
   }
 
   /**
@@ -183,20 +179,6 @@ export class Tasks {
     const step = this.#begin(now)
     this.#requests.local(id, request, step)
     return this.#finish(step)
-  }
-
-  /** From a face of this node, about an attempt of another; answered by exactly one `reply`. */
-  look(id: RequestId, request: LookRequest, now: Now): TasksEffect[] {
-    const step = this.#begin(now)
-    this.#looks.ask(id, request, step)
-    return step.effects()
-  }
-
-  /** What a `look` found, for the node that asked. */
-  looked(to: NodeId, id: RequestId, look: AttemptLook | undefined, now: Now): TasksEffect[] {
-    const step = this.#begin(now)
-    this.#looks.found(to, id, look, step)
-    return step.effects()
   }
 
   message(from: NodeId, message: TaskLinkMessage, now: Now): TasksEffect[] {
@@ -271,7 +253,6 @@ export class Tasks {
     this.#dueLeft = this.#work.wakeDue(step)
     this.#replication.tick(now.mono)
     this.#forwarding.tick(step)
-    this.#looks.tick(step)
     return this.#finish(step)
   }
 
@@ -287,7 +268,6 @@ export class Tasks {
       this.#takeover.nextWake(),
       this.#inventories.nextWake(),
       this.#forwarding.nextWake(),
-      this.#looks.nextWake(),
     ) as Instant
   }
 
@@ -330,7 +310,6 @@ export class Tasks {
       schedule: this.#schedule,
       replication: this.#replication,
       forwarding: this.#forwarding,
-      looks: this.#looks,
       takeover: this.#takeover,
       confirmations: this.#confirmations,
       kept: this.#kept,
@@ -364,12 +343,6 @@ export class Tasks {
         break
       case 'inventory-reply':
         this.#inventoryReplied(from, message, step)
-        break
-      case 'look':
-        this.#looks.asked(from, message, step)
-        break
-      case 'look-reply':
-        this.#looks.replied(from, message, step)
         break
       default:
         unreachable(message)

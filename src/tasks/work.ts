@@ -123,7 +123,7 @@ export class Work {
 
   /**
    * Ends a task that has not ended, for whoever may act for its key. What runs here is stopped once that is durable; who
-   * runs it elsewhere gets the record, and stops it for that. Its slot and its key stay taken until it says that it ended.
+   * runs it elsewhere gets the record, and stops it for that. What runs here keeps its slot and its key until it has ended.
    */
   cancel(entry: Entry, step: Step): void {
     const { schedule, records, replication, counters, view } = this.#parts

@@ -9,7 +9,10 @@ import { executorsContract } from './executors-contract.ts'
 const directory = mkdtempSync(join(tmpdir(), 'roundtable-contract-'))
 after(() => rmSync(directory, { recursive: true, force: true }))
 const path = join(directory, 'endless.mjs')
-writeFileSync(path, 'export default (_, { progress }) => { progress({ done: 1 }); console.log("begun"); for (;;); }')
+writeFileSync(
+  path,
+  'export default (_, { progress }) => { progress({ done: 1 }); console.log("begun"); for (;;); }',
+)
 
 executorsContract(
   'modules',

@@ -123,7 +123,8 @@ async function start(name: string, seeds: readonly string[]): Promise<Daemon> {
   })
   await until(() => said.has('http-listening') || child.exitCode !== null)
   assert.equal(child.exitCode, null, `${name} has started`)
-  const [address = ''] = said.get('listening')?.['addresses'] as string[]
+  const addresses = said.get('listening')?.['addresses']
+  const address = Array.isArray(addresses) ? String(addresses[0]) : ''
   return { name, child, address, url: String(said.get('http-listening')?.['url']) }
 }
 
@@ -196,7 +197,9 @@ const log = async (through: Daemon, id: string, attempt?: number) =>
   }
 
 describe('attempts, from any node', { timeout: 4 * TEST_MS }, () => {
-  test('a command is watched and cancelled through a node that has nothing to do with it', { timeout: TEST_MS }, async () => {
+  test('a command is watched and cancelled through a node that has nothing to do with it', {
+    timeout: TEST_MS,
+  }, async () => {
     const pidFile = join(scratch, 'exec.pid')
     const script = `trap '' TERM; echo $$ > ${pidFile}; echo hello; echo careful >&2; echo '1/4 pulled' >&3; sleep 600 & wait; sleep 600`
     const { stranger, runner } = await begin('exec/1', 'exec', { command: 'sh', args: [script] })
@@ -214,7 +217,9 @@ describe('attempts, from any node', { timeout: 4 * TEST_MS }, () => {
     assert.equal(again.status, 200, 'it is safe to repeat')
   })
 
-  test('a module is watched and cancelled, also while it blocks its thread', { timeout: TEST_MS }, async () => {
+  test('a module is watched and cancelled, also while it blocks its thread', {
+    timeout: TEST_MS,
+  }, async () => {
     for (const block of [false, true]) {
       const id = `module-${block}`
       const pidFile = join(scratch, `${id}.pid`)
@@ -237,7 +242,9 @@ describe('attempts, from any node', { timeout: 4 * TEST_MS }, () => {
     assert.equal(safe, true)
   })
 
-  test('a request reports to its own node, is seen from another, and is cancelled from there', { timeout: TEST_MS }, async () => {
+  test('a request reports to its own node, is seen from another, and is cancelled from there', {
+    timeout: TEST_MS,
+  }, async () => {
     const { stranger, runner } = await begin('http-1', 'http', { url: appUrl() })
     await until(() => application.progressUrls.length === 1)
     const [url = ''] = application.progressUrls
@@ -247,14 +254,30 @@ describe('attempts, from any node', { timeout: 4 * TEST_MS }, () => {
     assert.equal((await post(url, { fraction: 5 })).status, 400)
     const tookMs = await cancel(stranger, 'http-1', () => application.open === 0)
     assert.ok(tookMs < CANCEL_MS, `${tookMs} ms`)
-    assert.equal((await post(url, { fraction: 0.6 })).status, 404, 'whoever still works for it learns that it is over')
+    assert.equal(
+      (await post(url, { fraction: 0.6 })).status,
+      404,
+      'whoever still works for it learns that it is over',
+    )
   })
 
-  test('one that waits is cancelled before it begins, and one that has ended is not', { timeout: TEST_MS }, async () => {
+  test('one that waits is cancelled before it begins, and one that has ended is not', {
+    timeout: TEST_MS,
+  }, async () => {
     const pidFile = join(scratch, 'first.pid')
-    const { stranger } = await begin('first', 'exec', { command: 'sh', args: [`echo $$ > ${pidFile}; sleep 600`] }, { key: 'one' })
+    const { stranger } = await begin(
+      'first',
+      'exec',
+      { command: 'sh', args: [`echo $$ > ${pidFile}; sleep 600`] },
+      { key: 'one' },
+    )
     const touched = join(scratch, 'touched')
-    const second = { id: 'second', key: 'one', type: 'exec', payload: { command: 'sh', args: [`touch ${touched}`] } }
+    const second = {
+      id: 'second',
+      key: 'one',
+      type: 'exec',
+      payload: { command: 'sh', args: [`touch ${touched}`] },
+    }
     assert.equal((await post(`${stranger.url}/v1/tasks`, second)).status, 202)
     assert.equal((await post(`${taskUrl(stranger, 'second')}/cancel`, {})).status, 200)
     const pid = await pidIn(pidFile)
@@ -264,10 +287,15 @@ describe('attempts, from any node', { timeout: 4 * TEST_MS }, () => {
     await until(async () => (await view(stranger, 'third')).state === 'succeeded')
     assert.equal(existsSync(touched), false)
     const refused = await post(`${taskUrl(stranger, 'third')}/cancel`, {})
-    assert.deepEqual([refused.status, ((await refused.json()) as { code: string }).code], [409, 'TASK_SETTLED'])
+    assert.deepEqual(
+      [refused.status, ((await refused.json()) as { code: string }).code],
+      [409, 'TASK_SETTLED'],
+    )
   })
 
-  test('an attempt over its time limit is killed, and the log of each attempt is its own', { timeout: TEST_MS }, async () => {
+  test('an attempt over its time limit is killed, and the log of each attempt is its own', {
+    timeout: TEST_MS,
+  }, async () => {
     const script = 'echo "attempt $ROUNDTABLE_TASK_ATTEMPT" >&2; sleep 600'
     const limits = { timeoutMs: 500, maxAttempts: 2 }
     await begin('slow', 'exec', { command: 'sh', args: [script] }, limits)
@@ -283,7 +311,9 @@ describe('attempts, from any node', { timeout: 4 * TEST_MS }, () => {
     assert.equal((await log(through, 'slow', 3)).code, 'LOG_UNKNOWN')
   })
 
-  test('a node that leaves waits for what runs; what outlasts its deadline is tried again elsewhere', { timeout: TEST_MS }, async () => {
+  test('a node that leaves waits for what runs; what outlasts its deadline is tried again elsewhere', {
+    timeout: TEST_MS,
+  }, async () => {
     const pidFile = join(scratch, 'long.pid')
     const go = join(scratch, 'long.go')
     const { runner, stranger } = await begin('long', 'work', { pidFile, go })

@@ -47,7 +47,9 @@ for (const face of THREE) {
     const askedAt = cluster.now
     cluster.until(() => cluster.executions[0]?.endedAt !== undefined)
     assert.ok(cluster.now - askedAt < 100)
-    cluster.until(() => [...cluster.hosts.values()].every(({ disk }) => disk.get(task.id)?.state === 'cancelled'))
+    cluster.until(() =>
+      [...cluster.hosts.values()].every(({ disk }) => disk.get(task.id)?.state === 'cancelled'),
+    )
     cluster.until(() => cluster.host('n2').machine.get(task.id)?.attempts[0]?.outcome === 'cancelled')
     assert.equal(metric(cluster.host('n2'), 'attempts_failed_total'), 0)
     assert.equal(metric(cluster.host('n2'), 'tasks_cancelled_total'), 1)
@@ -111,7 +113,10 @@ test('what has ended is not cancelled, what is cancelled may be cancelled again,
 })
 
 test('a result that comes after the cancellation changes nothing', () => {
-  const cluster = new Cluster({ run: () => ({ ms: 30, outcome: { ok: true, result: 'late' } }), commitMs: [40, 40] })
+  const cluster = new Cluster({
+    run: () => ({ ms: 30, outcome: { ok: true, result: 'late' } }),
+    commitMs: [40, 40],
+  })
   cluster.start(['n1'])
   const task = spec('a')
   const submitted = cluster.request('n1', { kind: 'submit', spec: task })
@@ -129,9 +134,7 @@ test('the owner of now cancels what a former owner still runs, though that one h
   const four = names(8)
   const cluster = new Cluster({ run: forever })
   cluster.start(['n1'])
-  const task = specs(800).find(
-    ({ key }) => !ringOf(four).preferenceList(key, 3).includes(asNodeId('n1')),
-  )
+  const task = specs(800).find(({ key }) => !ringOf(four).preferenceList(key, 3).includes(asNodeId('n1')))
   assert.ok(task)
   cluster.ask('n1', { kind: 'submit', spec: task })
   cluster.until(() => cluster.executions.length === 1)
@@ -147,7 +150,11 @@ test('the owner of now cancels what a former owner still runs, though that one h
   cluster.until(() => cluster.executions.every(({ endedAt }) => endedAt !== undefined))
   cluster.pass(2_000)
   assert.equal(cluster.executions.length, 1)
-  assert.ok([...cluster.hosts.values()].every(({ tasks }) => isSettled(tasks?.get(task.id) ?? accepted(cluster.ask(owner.id, { kind: 'get', task: task.id })))))
+  assert.ok(
+    [...cluster.hosts.values()].every(({ tasks }) =>
+      isSettled(tasks?.get(task.id) ?? accepted(cluster.ask(owner.id, { kind: 'get', task: task.id }))),
+    ),
+  )
 })
 
 test('a request to cancel that nobody answers is answered all the same', () => {

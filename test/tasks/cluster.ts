@@ -298,7 +298,7 @@ export class Cluster {
       else if (effect.kind === 'persisted')
         this.#step(host, tasks => tasks.persisted(effect.mark, this.#now()))
       else if (effect.kind === 'log') host.log.push(effect)
-      else if (effect.kind === 'reply') this.replies.get(effect.id)?.push(effect.reply)
+      else this.replies.get(effect.id)?.push(effect.reply)
     }
   }
 

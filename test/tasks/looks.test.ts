@@ -1,64 +1,74 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
-import { LOOK_MS, LOOKS_WAITING_MAX } from '../../src/tasks/looks.ts'
-import { LOOK_BYTES_MAX } from '../../src/tasks/messages.ts'
-import { Solo } from './solo.ts'
+import { instantOf, type Now, wallOf } from '../../src/base/time.ts'
+import { LOOK_MS, LOOKS_WAITING_MAX, Looks, type LooksEffect } from '../../src/tasks/looks.ts'
+import { LOOK_BYTES_MAX, type Look } from '../../src/tasks/messages.ts'
 
-const request = { node: asNodeId('n2'), task: asTaskId('a'), attempt: 2, logBytes: 1_000_000 }
+const [n2, n3] = [asNodeId('n2'), asNodeId('n3')]
+const request = { node: n2, task: asTaskId('a'), attempt: 2, logBytes: 1_000_000 }
+const at = (ms: number): Now => ({ mono: instantOf(ms), wall: wallOf(1_700_000_000_000 + ms) })
+const face = asRequestId('f1')
 
-function asking(): Solo {
-  const solo = new Solo(undefined, {}, ['n1', 'n2', 'n3'])
-  solo.step(() => solo.tasks.look(asRequestId('f1'), request, solo.at))
-  return solo
+function asked(looks: Looks, ms = 0): Look {
+  const [effect] = looks.ask(face, request, true, at(ms))
+  assert.ok(effect?.kind === 'send' && effect.message.type === 'look' && effect.to === n2)
+  return effect.message
 }
 
-const sent = (solo: Solo) =>
-  solo.of('send').flatMap(({ to, message }) => (message.type === 'look' ? [{ to, ...message }] : []))
+const codes = (effects: readonly LooksEffect[]) =>
+  effects.map(effect =>
+    effect.kind === 'answer' && !effect.answer.ok ? effect.answer.failure.code : effect.kind,
+  )
 
-test('the node that has the attempt is asked, for no more than an answer holds, and its answer is handed on', () => {
-  const solo = asking()
-  const [look] = sent(solo)
-  assert.ok(look !== undefined)
-  assert.deepEqual([look.to, look.task, look.attempt, look.logBytes], ['n2', 'a', 2, LOOK_BYTES_MAX])
-  assert.deepEqual(solo.of('answer'), [])
-  const found = { running: true, stdout: { text: 'x', cutBytes: 3 } }
-  solo.hear('n3', { type: 'look-reply', id: look.id, look: { running: false } })
-  assert.deepEqual(solo.of('answer'), [], 'nobody else answers for it')
-  solo.hear('n2', { type: 'look-reply', id: look.id, look: found })
-  assert.deepEqual(solo.of('answer'), [{ kind: 'answer', id: 'f1', answer: { ok: true, look: found } }])
-  solo.hear('n2', { type: 'look-reply', id: look.id, look: found })
-  assert.equal(solo.of('answer').length, 1, 'an answer comes once')
-  assert.equal(solo.metric('looks_in_flight'), 0)
+const gaugeOf = (looks: Looks, name: string) =>
+  looks.metrics().find(each => each.name === name)?.samples[0]?.value
+
+test('the node that has the attempt is asked, for no more than an answer holds, and its answer is handed on once', () => {
+  const looks = new Looks(7)
+  const { id, task, attempt, logBytes } = asked(looks)
+  assert.deepEqual([task, attempt, logBytes], ['a', 2, LOOK_BYTES_MAX])
+  const look = { running: true, stdout: { text: 'x', cutBytes: 3 } }
+  assert.deepEqual(looks.message(n3, { type: 'look-reply', id, look }), [], 'nobody else answers for it')
+  assert.deepEqual(looks.message(n2, { type: 'look-reply', id, look }), [
+    { kind: 'answer', id: face, answer: { ok: true, look } },
+  ])
+  assert.deepEqual(looks.message(n2, { type: 'look-reply', id, look }), [])
+  assert.equal(gaugeOf(looks, 'looks_in_flight'), 0)
+  assert.equal(gaugeOf(looks, 'look_replies_unknown_total'), 2)
+})
+
+test('an answer to an earlier life of the node matches nothing', () => {
+  const { id } = asked(new Looks(7))
+  const later = new Looks(8)
+  asked(later)
+  assert.deepEqual(later.message(n2, { type: 'look-reply', id }), [])
 })
 
 test('who does not answer is not waited for, and who is gone is not asked', () => {
-  const solo = asking()
-  solo.pass(LOOK_MS + 100)
-  const [late] = solo.of('answer')
-  assert.equal(late?.answer.ok === false && late.answer.failure.code, 'NODE_UNREACHABLE')
-  solo.see(['n1', 'n3'])
-  solo.step(() => solo.tasks.look(asRequestId('f2'), request, solo.at))
-  assert.equal(sent(solo).length, 1)
-  assert.equal(solo.of('answer').length, 2)
+  const looks = new Looks(7)
+  asked(looks, 0)
+  asked(looks, 100)
+  assert.equal(looks.nextWake(), LOOK_MS)
+  assert.deepEqual(looks.tick(at(LOOK_MS - 1)), [])
+  assert.deepEqual(codes(looks.tick(at(LOOK_MS))), ['NODE_UNREACHABLE'])
+  assert.equal(looks.nextWake(), LOOK_MS + 100)
+  assert.deepEqual(codes(looks.ask(face, request, false, at(200))), ['NODE_UNREACHABLE'])
 })
 
 test('questions that wait are bounded', () => {
-  const solo = asking()
-  for (let i = 1; i < LOOKS_WAITING_MAX; i++)
-    solo.step(() => solo.tasks.look(asRequestId(`g${i}`), request, solo.at))
-  assert.deepEqual(solo.of('answer'), [])
-  solo.step(() => solo.tasks.look(asRequestId('last'), request, solo.at))
-  const [refused] = solo.of('answer')
-  assert.equal(refused?.answer.ok === false && refused.answer.failure.code, 'OVERLOADED')
+  const looks = new Looks(7)
+  for (let i = 0; i < LOOKS_WAITING_MAX; i++) asked(looks)
+  assert.deepEqual(codes(looks.ask(face, request, true, at(1))), ['OVERLOADED'])
+  assert.equal(looks.tick(at(LOOK_MS)).length, LOOKS_WAITING_MAX)
+  asked(looks, LOOK_MS)
 })
 
 test('a node that is asked looks, and says what it found to who asked', () => {
-  const solo = new Solo(undefined, {}, ['n1', 'n2'])
-  const look = { type: 'look', id: asRequestId('q'), task: asTaskId('a'), attempt: 1, logBytes: 10 } as const
-  solo.hear('n2', look)
-  assert.deepEqual(solo.of('look'), [{ kind: 'look', from: 'n2', look }])
-  solo.step(() => solo.tasks.looked(asNodeId('n2'), look.id, undefined, solo.at))
-  const answers = solo.of('send').filter(({ message }) => message.type === 'look-reply')
-  assert.deepEqual(answers, [{ kind: 'send', to: 'n2', message: { type: 'look-reply', id: 'q' } }])
+  const looks = new Looks(7)
+  const look: Look = { type: 'look', id: asRequestId('q'), task: asTaskId('a'), attempt: 1, logBytes: 10 }
+  assert.deepEqual(looks.message(n2, look), [{ kind: 'look', from: n2, look }])
+  assert.deepEqual(looks.found(n2, look.id, undefined), [
+    { kind: 'send', to: n2, message: { type: 'look-reply', id: 'q' } },
+  ])
 })

@@ -16,7 +16,12 @@ const fault = (value: unknown): string => {
 
 test('what an attempt says is kept as it is, and the fraction is made from done and total', () => {
   assert.deepEqual(taken({ fraction: 0.25 }), { fraction: 0.25 })
-  assert.deepEqual(taken({ done: 3, total: 12, note: 'layers' }), { fraction: 0.25, done: 3, total: 12, note: 'layers' })
+  assert.deepEqual(taken({ done: 3, total: 12, note: 'layers' }), {
+    fraction: 0.25,
+    done: 3,
+    total: 12,
+    note: 'layers',
+  })
   assert.deepEqual(taken({ fraction: 0.9, done: 1, total: 2 }), { fraction: 0.9, done: 1, total: 2 })
   assert.deepEqual(taken({ done: 7 }), { done: 7 })
   assert.deepEqual(taken({ done: 5, total: 4 }), { fraction: 1, done: 5, total: 4 })

@@ -24,7 +24,11 @@ export class AttemptDesk {
   #address: string | undefined
 
   /** @param publish makes of an address here a URL at which others can report, if there is one */
-  constructor(task: TaskId, attempt: number, publish: (address: string) => string | undefined = () => undefined) {
+  constructor(
+    task: TaskId,
+    attempt: number,
+    publish: (address: string) => string | undefined = () => undefined,
+  ) {
     this.task = task
     this.attempt = attempt
     this.#publish = publish
@@ -62,7 +66,8 @@ export class AttemptDesk {
   }
 
   async log(): Promise<AttemptLog | undefined> {
-    return this.#log ?? (await this.#peek?.())
+    const peeked = this.#log === undefined ? await this.#peek?.() : undefined
+    return this.#log ?? peeked // It may have ended meanwhile.
   }
 
   /** Bytes of memory that the log takes, roughly. */

@@ -59,7 +59,15 @@ export const moduleDefaults = (): Omit<ModuleConfig, 'path'> => ({
 })
 
 /** Types that have executors of their own: a module cannot bear these names. */
-export const OWN_TYPES: readonly string[] = ['exec', 'http', 'module', 'claim', 'echo', 'compute', 'unreliable']
+export const OWN_TYPES: readonly string[] = [
+  'exec',
+  'http',
+  'module',
+  'claim',
+  'echo',
+  'compute',
+  'unreliable',
+]
 
 export const executorsDefaults = (): ExecutorsConfig => ({
   exec: { commands: {}, outputBytesMax: 64 * 1024 },

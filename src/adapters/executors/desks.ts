@@ -75,10 +75,30 @@ export class Desks {
   metrics(): readonly Metric[] {
     const gauge = { type: 'gauge' } as const
     return [
-      { ...gauge, name: 'attempt_logs_kept', help: 'Ended attempts that can be looked at.', samples: [{ value: this.#ended.size }] },
-      { ...gauge, name: 'attempt_logs_bytes', help: 'What these printed, as far as it is kept.', samples: [{ value: this.#endedBytes }] },
-      { type: 'counter', name: 'attempt_logs_dropped_total', help: 'Of these, dropped for newer ones.', samples: [{ value: this.#dropped }] },
-      { type: 'counter', name: 'progress_reports_total', help: 'Reports of progress that came over the API.', samples: [{ value: this.#reports }] },
+      {
+        ...gauge,
+        name: 'attempt_logs_kept',
+        help: 'Ended attempts that can be looked at.',
+        samples: [{ value: this.#ended.size }],
+      },
+      {
+        ...gauge,
+        name: 'attempt_logs_bytes',
+        help: 'What these printed, as far as it is kept.',
+        samples: [{ value: this.#endedBytes }],
+      },
+      {
+        type: 'counter',
+        name: 'attempt_logs_dropped_total',
+        help: 'Of these, dropped for newer ones.',
+        samples: [{ value: this.#dropped }],
+      },
+      {
+        type: 'counter',
+        name: 'progress_reports_total',
+        help: 'Reports of progress that came over the API.',
+        samples: [{ value: this.#reports }],
+      },
     ]
   }
 

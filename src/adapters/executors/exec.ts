@@ -11,11 +11,11 @@ import type { AttemptOrder } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
 import type { Logger } from '../../runtime/ports.ts'
 import type { Json, Outcome } from '../../tasks/task.ts'
+import type { AttemptDesk } from './attempt-desk.ts'
 import { type ResolvedCommand, resolveCommands } from './command.ts'
 import type { ExecutorsConfig } from './config.ts'
 import { baseEnvironment } from './environment.ts'
 import { checkExecPayload, type ExecPayload, stdinOf } from './exec-payload.ts'
-import type { AttemptDesk } from './attempt-desk.ts'
 import { cancelled, type Executor, failed, fenced, outcomeOfRunner, succeeded, timedOut } from './executor.ts'
 import type { Limit } from './limit.ts'
 import type { EndCause, EndReport } from './messages.ts'
@@ -69,12 +69,7 @@ export class ExecExecutor implements Executor {
     return checkExecPayload(payload, this.#commands)
   }
 
-  async execute(
-    order: AttemptOrder,
-    signal: AbortSignal,
-    limit: Limit,
-    desk: AttemptDesk,
-  ): Promise<Outcome> {
+  async execute(order: AttemptOrder, signal: AbortSignal, limit: Limit, desk: AttemptDesk): Promise<Outcome> {
     const command = this.#command(order)
     const strange = Object.entries(command.env).find(([, value]) => value.includes('\0'))
     if (strange !== undefined) return failed('TASK_INVALID', `${strange[0]} would hold a NUL byte`, false)

@@ -168,7 +168,10 @@ class Catalogue implements LocalExecutors {
   async #end(): Promise<void> {
     this.#stopping = true
     for (const abort of this.#aborts) abort.abort()
-    await Promise.all([this.#runner.stop(), ...[...this.#executors.values()].map(executor => executor.stop?.())])
+    await Promise.all([
+      this.#runner.stop(),
+      ...[...this.#executors.values()].map(executor => executor.stop?.()),
+    ])
     await Promise.all(this.#open)
   }
 

@@ -19,8 +19,8 @@ import type { Failure } from '../../base/errors.ts'
 import type { AttemptOrder } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
 import type { Outcome } from '../../tasks/task.ts'
-import type { ExecutorsConfig } from './config.ts'
 import type { AttemptDesk } from './attempt-desk.ts'
+import type { ExecutorsConfig } from './config.ts'
 import { cancelled, type Executor, failed, succeeded, timedOut } from './executor.ts'
 import { bodyOf, checkHttpPayload, type HttpPayload, parseAllowed } from './http-payload.ts'
 import type { Limit } from './limit.ts'
@@ -56,12 +56,7 @@ export class HttpExecutor implements Executor {
     return checkHttpPayload(payload, this.#allowed)
   }
 
-  async execute(
-    order: AttemptOrder,
-    signal: AbortSignal,
-    limit: Limit,
-    desk: AttemptDesk,
-  ): Promise<Outcome> {
+  async execute(order: AttemptOrder, signal: AbortSignal, limit: Limit, desk: AttemptDesk): Promise<Outcome> {
     if (signal.aborted) return cancelled()
     const timeout = new AbortController()
     const timer = setTimeout(() => timeout.abort(), timerMs(order.timeoutMs))

@@ -175,7 +175,12 @@ const isStart = ({ path, args, env, cwd, stdin, timeoutMs, outputBytesMax, deadl
   isDeadline(deadlineMs)
 
 const isModule = ({ path, memoryMb, env, task, timeoutMs, deadlineMs }: Fields): boolean =>
-  isText(path) && isCount(memoryMb) && isTexts(env) && isText(task) && isCount(timeoutMs) && isDeadline(deadlineMs)
+  isText(path) &&
+  isCount(memoryMb) &&
+  isTexts(env) &&
+  isText(task) &&
+  isCount(timeoutMs) &&
+  isDeadline(deadlineMs)
 
 function isReport(report: Fields): boolean {
   const { kind, id, pid, startTicks } = report

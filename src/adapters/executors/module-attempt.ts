@@ -97,7 +97,8 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
   }
 
   heard(report: HostReport): void {
-    if (report.kind === 'progress') this.#report({ kind: 'progress', id: this.#order.id, report: report.report })
+    if (report.kind === 'progress')
+      this.#report({ kind: 'progress', id: this.#order.id, report: report.report })
     else if (report.cause === 'stopped') void this.#finish({ ...report, cause: this.#stopped ?? 'killed' })
     else {
       const { cause, result, message, loaded } = report
@@ -130,7 +131,10 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
   #kill(): void {
     this.#host?.kill()
     const message = 'its process does not end'
-    this.#after(KILL_WAIT_MS, () => void this.#finish({ cause: 'killed', result: null, message, loaded: false }))
+    this.#after(
+      KILL_WAIT_MS,
+      () => void this.#finish({ cause: 'killed', result: null, message, loaded: false }),
+    )
   }
 
   /** One that ended after its deadline did what it did without a right: frozen together with us, and first to wake. */
@@ -143,7 +147,15 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
     const strays = byItself ? 0 : await this.#bury()
     const cause = this.#stopped ?? ended.cause
     const result = cause === 'returned' ? ended.result : null
-    this.#report({ kind: 'module-ended', id: this.#order.id, ...ended, cause, result, ...this.#printed(), strays })
+    this.#report({
+      kind: 'module-ended',
+      id: this.#order.id,
+      ...ended,
+      cause,
+      result,
+      ...this.#printed(),
+      strays,
+    })
     if (byItself && this.#host !== undefined) this.#hosts.giveBack(this.#host, this.#order)
   }
 

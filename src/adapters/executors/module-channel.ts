@@ -8,9 +8,7 @@ export type HostOrder =
   /** Stop what runs: it is told, and its thread ended `ABORT_GRACE_MS` later. */
   | { readonly kind: 'abort' }
 
-export type HostReport =
-  | { readonly kind: 'progress'; readonly report: ProgressReport }
-  | HostEnd
+export type HostReport = { readonly kind: 'progress'; readonly report: ProgressReport } | HostEnd
 
 /** What ran has ended. */
 export interface HostEnd {

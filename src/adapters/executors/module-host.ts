@@ -12,7 +12,13 @@ import { Socket } from 'node:net'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { encodeFrame, FrameReader } from './frames.ts'
-import { ABORT_GRACE_MS, type HostEnd, type HostOrder, type HostReport, type ThreadReport } from './module-channel.ts'
+import {
+  ABORT_GRACE_MS,
+  type HostEnd,
+  type HostOrder,
+  type HostReport,
+  type ThreadReport,
+} from './module-channel.ts'
 import { ModuleFiles } from './module-files.ts'
 import { CHANNEL_FD } from './runner-channel.ts'
 
@@ -84,10 +90,11 @@ function hear(from: Thread, report: ThreadReport): void {
   }
 }
 
-function onError(from: Thread, error: Error & { readonly code?: string }): void {
+/** A module may throw anything. */
+function onError(from: Thread, error: (Error & { readonly code?: string }) | null | undefined): void {
   if (from !== thread) return
   from.spent = true
-  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') end('memory', `its heap grew above ${memoryMb} MiB`)
+  if (error?.code === 'ERR_WORKER_OUT_OF_MEMORY') end('memory', `its heap grew above ${memoryMb} MiB`)
   else end('threw', `uncaught: ${error?.stack ?? String(error)}`)
 }
 

@@ -8,8 +8,9 @@
  * variables, such as open connections, is there for the next. It is loaded anew when its file changed, or one that it
  * imports (those under `node_modules` aside).
  */
-import type { Json } from '../../tasks/task.ts'
+
 import type { ProgressReport } from '../../tasks/progress.ts'
+import type { Json } from '../../tasks/task.ts'
 
 /** What is to be done. */
 export interface ModuleTask {

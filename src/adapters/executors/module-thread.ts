@@ -9,8 +9,8 @@ import { registerHooks } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parentPort, workerData } from 'node:worker_threads'
 import { progressFault, readProgress } from '../../tasks/progress.ts'
-import { stampOf } from './module-files.ts'
 import { MESSAGE_CHARS_MAX, RESULT_BYTES_MAX, type ThreadReport } from './module-channel.ts'
+import { stampOf } from './module-files.ts'
 import type { ModuleCall, ModuleContext, ModuleRun } from './module-task.ts'
 import { ProgressPace } from './progress-pace.ts'
 
@@ -38,7 +38,11 @@ parentPort?.on('message', (order: { kind: 'run'; call: string } | { kind: 'abort
 
 async function run({ task, context }: ModuleCall): Promise<void> {
   const pace = new ProgressPace(report => say({ kind: 'progress', report }))
-  const end = (cause: 'returned' | 'threw' | 'unloadable' | 'result' | 'output', message = '', result = ''): void => {
+  const end = (
+    cause: 'returned' | 'threw' | 'unloadable' | 'result' | 'output',
+    message = '',
+    result = '',
+  ): void => {
     pace.flush()
     running = undefined
     const { heapUsed } = process.memoryUsage()
@@ -67,7 +71,9 @@ async function run({ task, context }: ModuleCall): Promise<void> {
 async function load(): Promise<ModuleRun> {
   const { default: run } = (await import(pathToFileURL(path).href)) as { readonly default?: unknown }
   if (typeof run === 'function') return run as ModuleRun
-  throw new Error(`${path}: expected a function as the default export, got ${run === undefined ? 'none' : typeof run}`)
+  throw new Error(
+    `${path}: expected a function as the default export, got ${run === undefined ? 'none' : typeof run}`,
+  )
 }
 
 const said = (pace: ProgressPace): ModuleContext['progress'] => {

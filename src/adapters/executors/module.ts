@@ -79,7 +79,12 @@ export class ModuleExecutor implements Executor {
     return [
       one('gauge', 'module_attempts_waiting', 'Attempts that wait for a free thread.', this.#slots.waiting),
       one('counter', 'module_loads_total', 'Times a module was loaded, at first and anew.', this.#loads),
-      one('counter', 'module_strays_killed_total', 'Processes killed that a module had left behind.', this.#strays),
+      one(
+        'counter',
+        'module_strays_killed_total',
+        'Processes killed that a module had left behind.',
+        this.#strays,
+      ),
     ]
   }
 
@@ -106,7 +111,12 @@ export class ModuleExecutor implements Executor {
     if (end.loaded) {
       this.#loads++
       const { type, module } = this.#init
-      this.#init.logger.log('info', 'module-loaded', { type, path: module.path, task: order.task, ended: end.cause })
+      this.#init.logger.log('info', 'module-loaded', {
+        type,
+        path: module.path,
+        task: order.task,
+        ended: end.cause,
+      })
     }
     return OUTCOMES[end.cause](end, order)
   }

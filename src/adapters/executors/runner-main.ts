@@ -22,7 +22,13 @@ import { lockDirectory } from '../storage/directory-lock.ts'
 import { ChildCommand } from './child-command.ts'
 import { DeadlineWatch } from './deadline-watch.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
-import { asRunnerOrder, type ModuleOrder, type RunnerOrder, type RunnerReport, type StartOrder } from './messages.ts'
+import {
+  asRunnerOrder,
+  type ModuleOrder,
+  type RunnerOrder,
+  type RunnerReport,
+  type StartOrder,
+} from './messages.ts'
 import { ModuleAttempt } from './module-attempt.ts'
 import { ModuleHosts } from './module-hosts.ts'
 import { monotonicMs } from './monotonic-clock.ts'

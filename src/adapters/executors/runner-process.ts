@@ -15,11 +15,11 @@ import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from '../../runtime/ports.ts'
 import { LOOK_BYTES_MAX } from '../../tasks/messages.ts'
+import type { AttemptDesk, AttemptLog } from './attempt-desk.ts'
 import { KILL_WAIT_MS, TERM_GRACE_MS } from './child-command.ts'
 import { DeadlineWatch } from './deadline-watch.ts'
 import { endOf } from './desks.ts'
 import { baseEnvironment } from './environment.ts'
-import type { AttemptDesk, AttemptLog } from './attempt-desk.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
 import {
   asRunnerReport,
@@ -261,7 +261,11 @@ export class RunnerProcess {
   }
 
   #sayRefused({ task, attempt }: AttemptDesk, fault: string): void {
-    this.#init.logger.log('warn', 'progress-refused', { task, attempt, detail: fault.slice(0, FAULT_CHARS_MAX) })
+    this.#init.logger.log('warn', 'progress-refused', {
+      task,
+      attempt,
+      detail: fault.slice(0, FAULT_CHARS_MAX),
+    })
   }
 
   #settle(id: number, end: RunEnd): void {

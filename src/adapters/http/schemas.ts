@@ -129,7 +129,12 @@ const history = object({
 
 const progress = object(
   {
-    fraction: { ...number, minimum: 0, maximum: 1, description: 'Made from `done` and `total` where absent.' },
+    fraction: {
+      ...number,
+      minimum: 0,
+      maximum: 1,
+      description: 'Made from `done` and `total` where absent.',
+    },
     done: { ...number, minimum: 0 },
     total: { ...number, exclusiveMinimum: 0 },
     note: { ...text, description: `Cut after ${NOTE_CHARS_MAX} characters.` },
@@ -228,7 +233,10 @@ export const SCHEMAS = {
     properties: {
       id: { type: 'string', pattern: '^[\\x21-\\x7e]{1,256}$', description: 'Made here when absent.' },
       key: { ...text, description: 'Decides the owner; the id when absent.' },
-      type: { ...text, description: 'The executor: exec, http, echo, compute, unreliable, or a type of executors.modules.' },
+      type: {
+        ...text,
+        description: 'The executor: exec, http, echo, compute, unreliable, or a type of executors.modules.',
+      },
       payload: { description: 'Whatever the executor takes.' },
       priority: { type: 'integer', minimum: 0, maximum: 3 },
       maxAttempts: { type: 'integer', minimum: 1 },

@@ -28,7 +28,10 @@ export async function run(call: Call): Promise<number> {
 function queryOf({ values }: Call): string {
   const problems: Problem[] = []
   const query = new URLSearchParams()
-  for (const [name, max] of [['attempt', ATTEMPT_MAX], ['bytes', BYTES_MAX]] as const) {
+  for (const [name, max] of [
+    ['attempt', ATTEMPT_MAX],
+    ['bytes', BYTES_MAX],
+  ] as const) {
     const given = wholeNumber(values, name, { min: 1, max }, problems)
     if (given !== undefined) query.set(name, String(given))
     if (text(values, name) !== undefined && !flag(values, 'log'))

@@ -88,7 +88,10 @@ export const WORK_COMMANDS: readonly Command[] = [
     arity: [1, 1],
     options: {
       ...CLIENT_OPTIONS,
-      log: { type: 'boolean', help: 'The end of what its last attempt printed, while it runs and for a while after.' },
+      log: {
+        type: 'boolean',
+        help: 'The end of what its last attempt printed, while it runs and for a while after.',
+      },
       attempt: { type: 'string', value: 'N', help: 'With --log: of this attempt.' },
       bytes: { type: 'string', value: 'N', help: 'With --log: at most so many of each output, to 16384.' },
     },
@@ -104,7 +107,9 @@ export const WORK_COMMANDS: readonly Command[] = [
     args: 'ID',
     arity: [1, 1],
     options: { ...CLIENT_OPTIONS },
-    notes: ['What runs is stopped and gone within a second. Safe to repeat; a task that has ended is refused.'],
+    notes: [
+      'What runs is stopped and gone within a second. Safe to repeat; a task that has ended is refused.',
+    ],
     examples: [['roundtable cancel nightly-2026-11-21', 'it is not needed any more']],
     load: () => import('./cancel.ts'),
   },

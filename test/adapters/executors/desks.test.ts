@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Desks, ENDED_KEPT, ENDED_LOG_BYTES_MAX, endOf, REPORT_PATH } from '../../../src/adapters/executors/desks.ts'
+import {
+  Desks,
+  ENDED_KEPT,
+  ENDED_LOG_BYTES_MAX,
+  endOf,
+  REPORT_PATH,
+} from '../../../src/adapters/executors/desks.ts'
 import { asTaskId } from '../../../src/base/ids.ts'
 
 const id = asTaskId('a')
@@ -20,7 +26,10 @@ test('a desk tells of its attempt while it runs and after it, and of no other', 
   desk.printed({ stdout: tail('out, all of it'), stderr: tail('err') })
   desks.close(desk)
   const ended = await desks.look(id, 2, 100)
-  assert.deepEqual([ended?.running, ended?.stdout?.text, ended?.stderr?.text], [false, 'out, all of it', 'err'])
+  assert.deepEqual(
+    [ended?.running, ended?.stdout?.text, ended?.stderr?.text],
+    [false, 'out, all of it', 'err'],
+  )
   assert.equal(ended?.progress?.fraction, 0.5)
 })
 

@@ -38,7 +38,10 @@ test('a command says how far it is on a descriptor of its own, and its result ho
   assert.equal(look.running, true)
   assert.equal(look.progress?.fraction, 0.25)
   assert.ok(Math.abs((look.progress?.at ?? 0) - Date.now()) < 30_000)
-  await stage.executors.execute(orderOf('exec', { command: 'sh', args: ['touch "$1/go"', 'sh', stage.directory] }, { attempt: 2 }), never)
+  await stage.executors.execute(
+    orderOf('exec', { command: 'sh', args: ['touch "$1/go"', 'sh', stage.directory] }, { attempt: 2 }),
+    never,
+  )
   assert.equal(resultOf(await running)['stdout'], 'out\n')
   const after = await stage.executors.look(orderOf('exec', null).task, 1, KIB)
   assert.equal(after?.running, false)
@@ -50,7 +53,9 @@ test('a command says how far it is on a descriptor of its own, and its result ho
 
 test('a word that is no progress is logged once, and harms nothing', async t => {
   const stage = scene(t)
-  const outcome = await stage.sh('for i in 1 2 3; do echo much >&3; done; head -c 1000000 /dev/zero >&3; echo 0.5 >&3')
+  const outcome = await stage.sh(
+    'for i in 1 2 3; do echo much >&3; done; head -c 1000000 /dev/zero >&3; echo 0.5 >&3',
+  )
   assert.ok(outcome.ok)
   assert.equal(stage.log.count('progress-refused'), 1)
   const { fields } = stage.log.lines.find(({ event }) => event === 'progress-refused') ?? {}
@@ -81,11 +86,15 @@ test('the end of what a command prints is seen while it runs, and after it has f
     until [ -e "$1/go" ]; do sleep 0.01; done; echo end >&2; exit 3`
   const running = stage.sh(script)
   const look = await lookUntil(stage, 'all is printed', ({ stderr }) => stderr?.text === 'oops\n')
-  assert.ok(look.stdout !== undefined && look.stdout.text.endsWith('line 2999\n'))
+  assert.ok(look.stdout)
+  assert.ok(look.stdout.text.endsWith('line 2999\n'))
   assert.equal(Buffer.byteLength(look.stdout.text), 16 * KIB)
   const whole = Array.from({ length: 3_000 }, (_, i) => `line ${i}\n`).join('').length
   assert.equal(look.stdout.cutBytes, whole - 16 * KIB)
-  await stage.executors.execute(orderOf('exec', { command: 'sh', args: ['touch "$1/go"', 'sh', stage.directory] }, { attempt: 2 }), never)
+  await stage.executors.execute(
+    orderOf('exec', { command: 'sh', args: ['touch "$1/go"', 'sh', stage.directory] }, { attempt: 2 }),
+    never,
+  )
   assert.equal(failureOf(await running).code, 'EXIT_NONZERO')
   const after = await stage.executors.look(orderOf('exec', null).task, 1, 100)
   assert.equal(after?.stderr?.text, 'oops\nend\n')

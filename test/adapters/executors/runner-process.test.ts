@@ -44,7 +44,9 @@ for (const [what, source] of [
 ] as const) {
   test(`a runner that ${what} is killed, and its command is lost and not left hanging`, async t => {
     const { runner, log } = strangeRunner(t, `${source}\nsetInterval(() => {}, 60_000)`)
-    assert.deepEqual(await runner.run(orderTo('/bin/true'), new AttemptDesk(asTaskId('t'), 1)), { kind: 'lost' })
+    assert.deepEqual(await runner.run(orderTo('/bin/true'), new AttemptDesk(asTaskId('t'), 1)), {
+      kind: 'lost',
+    })
     await runner.gone
     assert.equal(runner.usable, false)
     assert.equal(isAlive(Number(runner.pid)), false)

@@ -20,8 +20,18 @@ const progress = { fraction: 0.3, done: 3, total: 10, note: 'layers', at }
 
 const runningRecord = (id: string): TaskRecord => {
   const { result: _, settledAt: __, ...rest } = record({ id: asTaskId(id) })
-  const first = { number: 1, node: asNodeId('node-1'), startedAt: at, endedAt: at, outcome: 'failed' } as const
-  return { ...rest, state: 'running', attempts: [first, { number: 2, node: asNodeId('node-2'), startedAt: at }] }
+  const first = {
+    number: 1,
+    node: asNodeId('node-1'),
+    startedAt: at,
+    endedAt: at,
+    outcome: 'failed',
+  } as const
+  return {
+    ...rest,
+    state: 'running',
+    attempts: [first, { number: 2, node: asNodeId('node-2'), startedAt: at }],
+  }
 }
 
 const running = async (request: TaskRequest): Promise<TaskReply> => {
@@ -32,7 +42,10 @@ const running = async (request: TaskRequest): Promise<TaskReply> => {
 }
 
 test('a task that runs is shown with what its attempt says of its progress', async () => {
-  const { ask, looks } = await subject({ reply: running, look: { ok: true, look: { running: true, progress } } })
+  const { ask, looks } = await subject({
+    reply: running,
+    look: { ok: true, look: { running: true, progress } },
+  })
   const answer = await ask('/v1/tasks/t1')
   assert.equal(answer.statusCode, 200)
   matches('TaskRecord', answer.json())
@@ -52,7 +65,12 @@ test('nobody is kept from the record because its node does not say how far it is
 })
 
 test('the log of an attempt is that of the last one, or of the one asked for, from the node that has it', async () => {
-  const look = { running: true, progress, stdout: { text: 'out\n', cutBytes: 7 }, stderr: { text: '', cutBytes: 0 } }
+  const look = {
+    running: true,
+    progress,
+    stdout: { text: 'out\n', cutBytes: 7 },
+    stderr: { text: '', cutBytes: 0 },
+  }
   const { ask, looks } = await subject({ reply: running, look: { ok: true, look } })
   const answer = await ask('/v1/tasks/t%2F1/log')
   assert.equal(answer.statusCode, 200)
@@ -68,10 +86,21 @@ test('the log of an attempt is that of the last one, or of the one asked for, fr
 
 test('a log that nobody has is said to be none, and why', async () => {
   const { ask } = await subject({ reply: running })
-  assert.match((await problemOf(ask('/v1/tasks/t1/log'), 'LOG_UNKNOWN')).detail, /node-2 keeps nothing of attempt 2/)
-  assert.match((await problemOf(ask('/v1/tasks/t1/log?attempt=9'), 'LOG_UNKNOWN')).detail, /holds no attempt 9/)
+  assert.match(
+    (await problemOf(ask('/v1/tasks/t1/log'), 'LOG_UNKNOWN')).detail,
+    /node-2 keeps nothing of attempt 2/,
+  )
+  assert.match(
+    (await problemOf(ask('/v1/tasks/t1/log?attempt=9'), 'LOG_UNKNOWN')).detail,
+    /holds no attempt 9/,
+  )
   const untried = await subject({
-    reply: async () => ({ ok: true, record: { ...runningRecord('t1'), attempts: [] }, existed: true, durableCopies: 1 }),
+    reply: async () => ({
+      ok: true,
+      record: { ...runningRecord('t1'), attempts: [] },
+      existed: true,
+      durableCopies: 1,
+    }),
   })
   assert.match((await problemOf(untried.ask('/v1/tasks/t1/log'), 'LOG_UNKNOWN')).detail, /not tried yet/)
   const known = await subject()
@@ -107,7 +136,10 @@ test('a cancellation that cannot be is refused as the owner says; one of nothing
         ? { ok: false, failure: { code: 'TASK_SETTLED', detail: 'task t1 is succeeded' } }
         : { ok: true, record: record(), existed: true, durableCopies: 1 },
   })
-  assert.match((await problemOf(settled.ask(post('/v1/tasks/t1/cancel', {})), 'TASK_SETTLED')).detail, /succeeded/)
+  assert.match(
+    (await problemOf(settled.ask(post('/v1/tasks/t1/cancel', {})), 'TASK_SETTLED')).detail,
+    /succeeded/,
+  )
   const none = await subject()
   await problemOf(none.ask(post('/v1/tasks/unknown/cancel', {})), 'TASK_UNKNOWN')
   assert.equal(none.requests.length, 1)
@@ -124,8 +156,14 @@ test('cancelling needs the token that writes, and reporting progress none', asyn
 
 test('progress that is none is refused, and that of an attempt that is over is told to stop', async () => {
   const { ask, reports } = await subject()
-  const { problems } = await problemOf(ask(post('/v1/progress/known', { fraction: 2, done: -1 })), 'BAD_REQUEST')
-  assert.deepEqual(problems?.map(each => each.at), ['fraction', 'done'])
+  const { problems } = await problemOf(
+    ask(post('/v1/progress/known', { fraction: 2, done: -1 })),
+    'BAD_REQUEST',
+  )
+  assert.deepEqual(
+    problems?.map(each => each.at),
+    ['fraction', 'done'],
+  )
   assert.deepEqual(reports, [])
   const over = await problemOf(ask(post('/v1/progress/other', { fraction: 1 })), 'PROGRESS_UNKNOWN')
   assert.match(over.detail, /should stop/)

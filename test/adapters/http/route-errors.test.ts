@@ -48,7 +48,14 @@ test('every refusal of a task, by this node, its owner or an executor, is in the
   for (const code of ['TASK_UNKNOWN', 'NOT_READY', 'OWNER_UNREACHABLE', 'OVERLOADED', 'LEAVING', 'DEADLINE'])
     assert.ok(lookup.has(code), code)
   const cancel = await documented('post', '/v1/tasks/{id}/cancel')
-  for (const code of ['TASK_SETTLED', 'TASK_UNKNOWN', 'NOT_ACTING', 'RIGHT_ENDED', 'TOO_MANY_HOPS', 'OVERLOADED'])
+  for (const code of [
+    'TASK_SETTLED',
+    'TASK_UNKNOWN',
+    'NOT_ACTING',
+    'RIGHT_ENDED',
+    'TOO_MANY_HOPS',
+    'OVERLOADED',
+  ])
     assert.ok(cancel.has(code), code)
   assert.ok((await documented('get', '/v1/tasks/{id}/log')).has('NODE_UNREACHABLE'))
 })

@@ -39,7 +39,11 @@ describe('task --log', () => {
   })
 
   test('is refused before anything is sent when it cannot be meant', async () => {
-    for (const wrong of [['--attempt', '1'], ['--log', '--bytes', '0'], ['--log', '--bytes', '20000']]) {
+    for (const wrong of [
+      ['--attempt', '1'],
+      ['--log', '--bytes', '0'],
+      ['--log', '--bytes', '20000'],
+    ]) {
       const { code, err } = await runHere(['task', 'a', ...wrong, '--url', 'http://127.0.0.1:9'])
       assert.equal(code, 2, err)
     }
