@@ -127,6 +127,7 @@ test('a result that comes after the cancellation changes nothing', () => {
   const record = cluster.host('n1').machine.get(task.id)
   assert.equal(record?.state, 'cancelled')
   assert.equal(record?.result, undefined)
+  assert.equal(record?.attempts[0]?.outcome, 'succeeded', 'it did come')
   assert.equal(metric(cluster.host('n1'), 'tasks_succeeded_total'), 0)
 })
 

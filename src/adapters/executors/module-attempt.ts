@@ -97,14 +97,14 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
   }
 
   heard(report: HostReport): void {
-    if (report.kind === 'progress')
+    if (report.kind === 'progress') {
       this.#report({ kind: 'progress', id: this.#order.id, report: report.report })
-    else if (report.cause === 'stopped') void this.#finish({ ...report, cause: this.#stopped ?? 'killed' })
-    else {
-      const { cause, result, message, loaded } = report
-      // One turn of the loop: what it printed last lies in the other pipes.
-      setImmediate(() => void this.#finish({ cause, result, message, loaded }))
+      return
     }
+    const { cause, result, message, loaded } = report
+    const ended: Ended = { cause: cause === 'stopped' ? (this.#stopped ?? 'killed') : cause, result, message, loaded }
+    // One turn of the loop: what it printed last lies in the other pipes.
+    setImmediate(() => void this.#finish(ended))
   }
 
   printed(from: 'stdout' | 'stderr', chunk: Buffer): void {
