@@ -12,20 +12,27 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   '/v1/owner/{key}': '/v1/owner/some/key',
   '/v1/explain/{key}': '/v1/explain/some%2Fkey',
   '/v1/tasks/{id}': '/v1/tasks/t1',
+  '/v1/tasks/{id}/log': '/v1/tasks/t1/log',
+  '/v1/tasks/{id}/cancel': '/v1/tasks/t1/cancel',
+  '/v1/progress/{address}': '/v1/progress/known',
   '/v1/forget/{id}': '/v1/forget/node-2',
   '/v1/events': '/v1/events?follow=false',
 }
 
 const BODIES: Readonly<Record<string, object>> = {
   '/v1/tasks': { type: 'echo' },
+  '/v1/progress/{address}': { fraction: 0.5 },
   '/v1/weight': { weight: 2 },
   '/v1/voters/add': { node: 'node-9' },
   '/v1/voters/remove': { node: 'node-2' },
   '/v1/voters/reset': { names: ['node-1'], confirm: 'roundtable' },
 }
 
+const printed = { text: 'x', cutBytes: 0 }
+const LOOK = { ok: true, look: { running: true, stdout: printed, stderr: printed } } as const
+
 test('every route answers as it is documented', async () => {
-  const { ask } = await subject()
+  const { ask } = await subject({ look: LOOK })
   for (const route of ROUTES) {
     const url = EXAMPLES[route.path] ?? route.path
     const answer = await ask(route.method === 'GET' ? url : post(url, BODIES[route.path] ?? {}))
@@ -38,7 +45,7 @@ test('every route answers as it is documented', async () => {
 })
 
 test('the OpenAPI document lists every route and no other, and every reference in it leads somewhere', async () => {
-  const { ask } = await subject()
+  const { ask } = await subject({ look: LOOK })
   const document = (await ask('/openapi.json')).json<{
     paths: Record<string, object>
     components: { schemas: object }
