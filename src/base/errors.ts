@@ -87,7 +87,6 @@ export const ERRORS = {
   VOTERS_UNCHANGED: [409, 'The voter list cannot be changed in this way now.', 'It was not changed.'],
   CONFIRMATION_NEEDED: [400, 'This needs to be confirmed.', 'Nothing was changed.'],
   TASK_UNKNOWN: [404, 'No task has this id.', 'Nothing was changed.'],
-  TASK_SETTLED: [409, 'The task has ended already.', 'It was not changed.'],
   LOG_UNKNOWN: [404, 'Nothing is kept of what the attempt printed.', 'Nothing was changed.'],
   PROGRESS_UNKNOWN: [404, 'No attempt that runs here reports to this address.', 'Nothing was changed.'],
   TASK_CONFLICT: [409, 'Another task has this id.', 'The task that is there was not changed.'],

@@ -43,9 +43,7 @@ export interface Ending {
  */
 export function endAttempt(record: TaskRecord, ending: Ending, random: Random): TaskRecord {
   const { attempt, outcome, at, holders } = ending
-  const ended = reportOf(attempt, outcome, at)
-  const stopped = record.state === 'cancelled' && ended.error?.code === 'CANCELLED'
-  const attempts = report(record.attempts, stopped ? { ...ended, outcome: 'cancelled' } : ended)
+  const attempts = report(record.attempts, reportOf(attempt, outcome, at))
   if (isSettled(record)) return revise(record, { attempts, holders })
   if (outcome.ok) return settle(record, 'succeeded', at, { attempts, holders, result: outcome.result })
   if (record.state !== 'running' || lastNumber(record) !== attempt.number) {
@@ -82,10 +80,6 @@ export function loseAttempts(
   }
   return transition(record, 'ready', { attempts, holders })
 }
-
-/** Wanted no more. What still runs reports its end later, and that changes nothing of this. */
-export const cancelTask = (record: TaskRecord, at: WallMs, holders: readonly NodeId[]): TaskRecord =>
-  transition(record, 'cancelled', { settledAt: at, holders })
 
 /** Taken back from a node that leaves; counts against nothing. */
 export function takeBackAttempt(

@@ -12,7 +12,7 @@ import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { Heap, type Slotted } from './heap.ts'
 import { isSettled, mergeRecords } from './merge.ts'
-import type { CancelRequest, TaskReply, TaskRequest } from './messages.ts'
+import type { TaskReply, TaskRequest } from './messages.ts'
 import type { TaskRecord, TaskSpec } from './task.ts'
 import type { View } from './view.ts'
 
@@ -41,12 +41,6 @@ export interface Submission extends Pending {
   to: NodeId
 }
 
-/** A cancellation under way to the node that can carry it out. */
-interface Cancellation extends Pending {
-  readonly kind: 'cancel'
-  readonly to: NodeId
-}
-
 interface Question extends Pending {
   readonly kind: 'get'
   readonly task: TaskId
@@ -60,14 +54,12 @@ interface Question extends Pending {
   unreachable: boolean
 }
 
-type Request = Submission | Cancellation | Question
-
 export class Forwarding {
   readonly #view: View
   readonly #counters: Counters
   readonly #forwardMs: number
-  readonly #pending = new Map<RequestId, Request>()
-  readonly #deadlines = new Heap<Request>((a, b) => a.deadline < b.deadline)
+  readonly #pending = new Map<RequestId, Submission | Question>()
+  readonly #deadlines = new Heap<Submission | Question>((a, b) => a.deadline < b.deadline)
   readonly #prefix: string
   #numbers = 0
 
@@ -88,12 +80,6 @@ export class Forwarding {
     const entry: Submission = { ...this.#newPending(origin, step), kind: 'submit', spec, hops, to }
     if (!this.#admit(entry, step)) return
     this.#send(entry, step)
-  }
-
-  /** @param hops forwards so far */
-  cancel(origin: Origin, request: CancelRequest, to: NodeId, hops: number, step: Step): void {
-    const entry: Cancellation = { ...this.#newPending(origin, step), kind: 'cancel', to }
-    if (this.#admit(entry, step)) this.#ask(entry.id, to, hops + 1, request, step)
   }
 
   /** @param known what this node has itself, for when nobody knows better */
@@ -136,10 +122,6 @@ export class Forwarding {
         if (!this.#view.live.has(entry.to) && owner !== entry.to && owner !== undefined) lost.push(entry)
         continue
       }
-      if (entry.kind === 'cancel') {
-        if (!this.#view.live.has(entry.to)) this.#giveUp(entry, 'is gone', step)
-        continue
-      }
       for (const node of entry.waiting) {
         if (this.#view.live.has(node)) continue
         entry.waiting.delete(node)
@@ -172,7 +154,8 @@ export class Forwarding {
         this.#conclude(entry, step)
         continue
       }
-      this.#giveUp(entry, `did not answer within ${this.#forwardMs} ms`, step)
+      const detail = `${entry.to}, the owner of the key, did not answer within ${this.#forwardMs} ms`
+      this.#finish(entry, { ok: false, failure: { code: 'OWNER_UNREACHABLE', detail, retryAfterS: 1 } }, step)
     }
   }
 
@@ -185,7 +168,7 @@ export class Forwarding {
     return { id, origin, deadline: after(step.now.mono, this.#forwardMs), slot: -1 }
   }
 
-  #admit(entry: Request, step: Step): boolean {
+  #admit(entry: Submission | Question, step: Step): boolean {
     if (this.#pending.size >= FORWARDS_MAX) {
       const detail = `${FORWARDS_MAX} requests of this node wait for other nodes`
       refuse(entry.origin, { code: 'OVERLOADED', detail, retryAfterS: 1 }, step)
@@ -248,18 +231,12 @@ export class Forwarding {
     }
   }
 
-  #giveUp(entry: Submission | Cancellation, why: string, step: Step): void {
-    const who = entry.kind === 'submit' ? 'the owner of the key' : 'which can cancel the task'
-    const detail = `${entry.to}, ${who}, ${why}`
-    this.#finish(entry, { ok: false, failure: { code: 'OWNER_UNREACHABLE', detail, retryAfterS: 1 } }, step)
-  }
-
-  #finish(entry: Request, reply: TaskReply, step: Step): void {
+  #finish(entry: Submission | Question, reply: TaskReply, step: Step): void {
     this.#forget(entry)
     answer(entry.origin, reply, step)
   }
 
-  #forget(entry: Request): void {
+  #forget(entry: Submission | Question): void {
     this.#pending.delete(entry.id)
     this.#deadlines.remove(entry)
   }

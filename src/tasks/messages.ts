@@ -95,19 +95,6 @@ export type TaskLinkMessage = Forward | ForwardReply | Replicate | Replicated | 
 export type TaskRequest =
   | { readonly kind: 'submit'; readonly spec: TaskSpec }
   | { readonly kind: 'get'; readonly task: TaskId }
-  | CancelRequest
-
-/**
- * Carried out by the node that runs the task, if one does and it lives, else by the owner of the key. The record says so
- * when the answer comes; what runs is stopped then, and is gone within a second.
- */
-export interface CancelRequest {
-  readonly kind: 'cancel'
-  readonly task: TaskId
-  readonly key: string
-  /** Who runs it, as far as whoever asks knows. */
-  readonly runsOn?: NodeId
-}
 
 export type TaskReply =
   | {

@@ -20,11 +20,6 @@ export function reportEnd(
   const { record } = entry
   const ms = Math.max(0, step.now.wall - attempt.startedAt)
   const fields = { task: entry.id, key: entry.key, attempt: attempt.number, ms }
-  if (record.state === 'cancelled') {
-    counters.add('attempts_cancelled')
-    step.log('info', 'attempt-cancelled', { ...fields, ended: outcome.ok ? 'succeeded' : outcome.error.code })
-    return
-  }
   if (outcome.ok) {
     counters.add('tasks_succeeded')
     step.log('info', 'task-succeeded', fields)

@@ -6,7 +6,7 @@ import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { answer, type Forwarding, HOPS_MAX, type Origin, refuse, unknownTask } from './forwarding.ts'
 import { isSettled } from './merge.ts'
-import type { CancelRequest, Forward, TaskReply, TaskRequest } from './messages.ts'
+import type { Forward, TaskReply, TaskRequest } from './messages.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import { refusalOfSpec, sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
@@ -41,9 +41,8 @@ export class Requests {
     const origin: Origin = { face: id }
     const phase = this.#parts.phase()
     if (request.kind === 'get') this.#get(origin, request.task, step)
-    else if (phase === 'leaving' && request.kind !== 'cancel') this.#refuse(origin, LEAVING, step)
+    else if (phase === 'leaving') this.#refuse(origin, LEAVING, step)
     else if (phase === 'closed') this.#refuse(origin, NOT_READY, step)
-    else if (request.kind === 'cancel') this.#cancel(origin, request, 0, step)
     else this.#submit(origin, request.spec, 0, step)
   }
 
@@ -52,10 +51,6 @@ export class Requests {
     const origin: Origin = { node: from, id }
     if (request.kind === 'submit') {
       this.#submit(origin, request.spec, hops, step)
-      return
-    }
-    if (request.kind === 'cancel') {
-      this.#cancel(origin, request, hops, step)
       return
     }
     const entry = this.#parts.table.get(request.task)
@@ -107,44 +102,6 @@ export class Requests {
     const failure = unacceptable ?? this.#unconfirmable(leave)
     if (failure !== undefined) this.#refuse(origin, failure, step)
     else this.#confirm(origin, known ?? work.accept(spec, step), known !== undefined, leave, step)
-  }
-
-  /**
-   * Whoever runs it is asked first: in quorum mode nobody else may act for its key while it runs. A node that has it
-   * neither running nor as the owner passes the request on to who owns it in its view.
-   */
-  #cancel(origin: Origin, request: CancelRequest, hops: number, step: Step): void {
-    const { view, forwarding, table } = this.#parts
-    const here = table.get(request.task)?.place === 'here'
-    const { runsOn = view.self } = request
-    const to = hops === 0 && runsOn !== view.self && view.live.has(runsOn) ? runsOn : view.owner(request.key)
-    if (here || to === view.self) this.#cancelHere(origin, request, step)
-    else if (to === undefined) this.#refuse(origin, NO_OWNER, step)
-    else if (hops >= HOPS_MAX) {
-      const detail = `after ${hops} forwards ${view.self} was asked, and believes that ${to} owns the key`
-      this.#refuse(origin, { code: 'TOO_MANY_HOPS', detail, retryAfterS: 1 }, step)
-    } else forwarding.cancel(origin, request, to, hops, step)
-  }
-
-  #cancelHere(origin: Origin, { task }: CancelRequest, step: Step): void {
-    const { table, work, right } = this.#parts
-    const entry = table.get(task)
-    if (entry === undefined) {
-      refuse(origin, unknownTask(task), step)
-      return
-    }
-    if (entry.record.state === 'cancelled') {
-      answerWith(origin, entry, true, step)
-      return
-    }
-    const leave = leaveNow(right, entry.key, step.now.mono)
-    const failure = leave === undefined ? NOT_ACTING : (settled(entry) ?? this.#unconfirmable(leave))
-    if (failure !== undefined || leave === undefined) {
-      this.#refuse(origin, failure ?? NOT_ACTING, step)
-      return
-    }
-    work.cancel(entry, step)
-    this.#confirm(origin, entry, true, leave, step)
   }
 
   /** In quorum mode the right is looked at again when the task is durable. */
@@ -218,9 +175,6 @@ const conflict = (spec: TaskSpec, known: Entry): Failure => ({
   code: 'TASK_CONFLICT',
   detail: `task ${spec.id} is there with another content, under key ${JSON.stringify(known.key)}`,
 })
-
-const settled = ({ id, record }: Entry): Failure | undefined =>
-  isSettled(record) ? { code: 'TASK_SETTLED', detail: `task ${id} is ${record.state}` } : undefined
 
 const replyOf = ({ record }: Entry, existed: boolean): TaskReply => ({
   ok: true,

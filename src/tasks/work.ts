@@ -7,7 +7,7 @@
  */
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
-import { cancelTask, loseAttempts } from './attempts.ts'
+import { loseAttempts } from './attempts.ts'
 import type { TasksConfig } from './config.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
@@ -119,22 +119,6 @@ export class Work {
   end(task: TaskId, number: number, outcome: Outcome, step: Step): void {
     const entry = this.#parts.execution.end(task, number, outcome, step)
     if (entry !== undefined) this.#schedule(entry, step)
-  }
-
-  /**
-   * Ends a task that has not ended, for whoever may act for its key. What runs here is stopped once that is durable; who
-   * runs it elsewhere gets the record, and stops it for that. What runs here keeps its slot and its key until it has ended.
-   */
-  cancel(entry: Entry, step: Step): void {
-    const { schedule, records, replication, counters, view } = this.#parts
-    const { id: task, key, place } = entry
-    const open = entry.record.attempts.filter(({ outcome, node }) => !outcome && node !== view.self)
-    if (place !== 'here') schedule.clear(entry)
-    records.change(entry, cancelTask(entry.record, step.now.wall, records.holders(key)), step)
-    for (const { node } of open) if (view.live.has(node)) replication.copy(entry.record, node, false)
-    this.#stopCancelled(entry, step)
-    counters.add('tasks_cancelled')
-    step.log('info', 'task-cancelled', { task, key, running: place === 'here' || open.length > 0 })
   }
 
   /** Pauses that are over. True when there may be more. */
@@ -357,13 +341,7 @@ export class Work {
     entry.copies = theirsIsWhole ? [...others, from] : others
     if (entry.place === 'gated') return
     this.#cover(entry)
-    if (news) this.#stopCancelled(entry, step)
     if (news) this.#schedule(entry, step)
-  }
-
-  #stopCancelled({ id, record }: Entry, step: Step): void {
-    const running = this.#parts.schedule.here.get(id)
-    if (running !== undefined && record.state === 'cancelled') step.cancel(id, running.attempt.number)
   }
 
   #sawOverlap({ spec, attempts }: TaskRecord, step: Step): void {

@@ -47,19 +47,6 @@ export const SUBMIT_ERRORS: readonly ErrorCode[] = [
   ...ASKED,
 ]
 
-/** Cancelling one: it is looked for, and then settled by whoever may act for its key. */
-export const CANCEL_ERRORS: readonly ErrorCode[] = [
-  'TASK_UNKNOWN',
-  'TASK_SETTLED',
-  'NOT_READY',
-  'NO_OWNER',
-  'NOT_ACTING',
-  'RIGHT_ENDED',
-  'OWNER_UNREACHABLE',
-  'TOO_MANY_HOPS',
-  ...ASKED,
-]
-
 /** Looking at an attempt: its task is looked for, and then the node asked that runs or ran it. */
 export const LOOK_ERRORS: readonly ErrorCode[] = [...LOOKUP_ERRORS, 'NODE_UNREACHABLE']
 

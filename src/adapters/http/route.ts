@@ -7,10 +7,7 @@ import type { JsonSchema, SchemaName } from './schemas.ts'
 
 export interface Route {
   readonly method: 'GET' | 'POST'
-  /**
-   * `{name}` at the end takes the rest of the path, slashes included, percent-decoded. Before the end it takes one part
-   * between slashes: those of the name must be percent-encoded there.
-   */
+  /** `{name}` at the end takes the rest of the path, slashes included, percent-decoded. */
   readonly path: string
   readonly access: Access
   readonly summary: string
@@ -33,13 +30,8 @@ export interface RouteResponse {
 /** What stood for `{name}` in the path. */
 export function parameterOf(request: FastifyRequest): string {
   const { params } = request
-  const [found] = typeof params === 'object' && params !== null ? Object.values(params) : []
-  return typeof found === 'string' ? found : ''
-}
-
-/** The path as the router writes it. */
-export function patternOf({ path }: Route): string {
-  return path.replace(/\{\w+\}$/, '*').replace(/\{(\w+)\}/, ':$1')
+  const rest = typeof params === 'object' && params !== null ? Reflect.get(params, '*') : undefined
+  return typeof rest === 'string' ? rest : ''
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -56,9 +48,5 @@ export function sendJson(reply: FastifyReply, value: unknown): FastifyReply {
 /** Does the route's path fit this one? */
 export function fits(route: Route, path: string): boolean {
   const open = route.path.indexOf('{')
-  if (open < 0) return path === route.path
-  const [before, after] = [route.path.slice(0, open), route.path.slice(route.path.indexOf('}') + 1)]
-  if (!path.startsWith(before) || !path.endsWith(after)) return false
-  const name = path.slice(before.length, path.length - after.length)
-  return after === '' || (path.length > before.length + after.length && !name.includes('/'))
+  return open < 0 ? path === route.path : path.startsWith(route.path.slice(0, open))
 }

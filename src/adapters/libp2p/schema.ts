@@ -234,7 +234,6 @@ const failure = z.object({
 const request = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('submit'), spec }),
   z.object({ kind: z.literal('get'), task: taskId }),
-  z.object({ kind: z.literal('cancel'), task: taskId, key, runsOn: nodeId.exactOptional() }),
 ])
 const reply = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), record, existed: z.boolean(), durableCopies: count }),

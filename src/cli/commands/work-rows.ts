@@ -101,16 +101,4 @@ export const WORK_COMMANDS: readonly Command[] = [
     ],
     load: () => import('./task.ts'),
   },
-  {
-    name: 'cancel',
-    summary: 'End a task that has not ended, wherever it waits or runs. Any node finds it.',
-    args: 'ID',
-    arity: [1, 1],
-    options: { ...CLIENT_OPTIONS },
-    notes: [
-      'What runs is stopped and gone within a second. Safe to repeat; a task that has ended is refused.',
-    ],
-    examples: [['roundtable cancel nightly-2026-11-21', 'it is not needed any more']],
-    load: () => import('./cancel.ts'),
-  },
 ]

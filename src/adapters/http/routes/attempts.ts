@@ -4,13 +4,12 @@ import { asTaskId } from '../../../base/ids.ts'
 import { LOOK_BYTES_MAX } from '../../../tasks/messages.ts'
 import { progressFault, readProgress } from '../../../tasks/progress.ts'
 import type { Attempt, TaskRecord } from '../../../tasks/task.ts'
-import { readBody } from '../body-fields.ts'
 import type { Face } from '../face.ts'
 import { taskIdOf } from '../path-parameter.ts'
 import { sendProblem } from '../problem.ts'
 import { parametersOf, refuseQuery, unknownAmong, wholeOf } from '../query.ts'
 import { parameterOf, type Route, sendJson } from '../route.ts'
-import { CANCEL_ERRORS, LOOK_ERRORS } from '../route-errors.ts'
+import { LOOK_ERRORS } from '../route-errors.ts'
 import { askAttempt, askOwner } from '../waiting.ts'
 
 /** So many attempts of a task that no record holds more. */
@@ -18,7 +17,7 @@ const ATTEMPT_MAX = 1_000_000
 
 const id = { name: 'id', doc: 'Its id, with slashes percent-encoded.' }
 
-/** What can be done with an attempt while it runs: to see what it prints, to stop it, to say how far it is. */
+/** What can be done with an attempt while it runs: to see what it prints, and to say how far it is. */
 export const attempts: readonly Route[] = [
   {
     method: 'GET',
@@ -40,28 +39,6 @@ export const attempts: readonly Route[] = [
     responses: { 200: { doc: 'What is kept of it.', schema: 'TaskLog' } },
     errors: ['LOG_UNKNOWN', ...LOOK_ERRORS],
     handle: showLog,
-  },
-  {
-    method: 'POST',
-    path: '/v1/tasks/{id}/cancel',
-    access: 'write',
-    summary:
-      'Ends a task that has not ended, wherever it waits or runs. What runs is stopped, and gone within a second. Safe to repeat.',
-    parameter: id,
-    body: { schema: 'Nothing', required: false },
-    responses: { 200: { doc: 'The record: it is cancelled.', schema: 'TaskRecord' } },
-    errors: CANCEL_ERRORS,
-    handle: async (face, request, reply) => {
-      readBody(request.body, {})
-      const task = asTaskId(taskIdOf(parameterOf(request)))
-      const found = await askOwner(face, { kind: 'get', task })
-      if (!found.ok) return sendProblem(reply, face.counters, found.failure)
-      const { record } = found
-      const runsOn = openAttempt(record)?.node
-      const order = { kind: 'cancel', task, key: record.spec.key, ...(runsOn && { runsOn }) } as const
-      const answer = await askOwner(face, order)
-      return answer.ok ? sendJson(reply, answer.record) : sendProblem(reply, face.counters, answer.failure)
-    },
   },
   {
     method: 'POST',
