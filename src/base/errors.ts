@@ -90,6 +90,18 @@ export const ERRORS = {
   LOG_UNKNOWN: [404, 'Nothing is kept of what the attempt printed.', 'Nothing was changed.'],
   PROGRESS_UNKNOWN: [404, 'No attempt that runs here reports to this address.', 'Nothing was changed.'],
   TASK_CONFLICT: [409, 'Another task has this id.', 'The task that is there was not changed.'],
+  DEDUPE_CONFLICT: [
+    409,
+    'Another task has this dedupe key.',
+    'Nothing was stored; the task that is there was not changed.',
+  ],
+  TASK_SETTLED: [409, 'The task has come to its end already.', 'It was not changed.'],
+  TASK_NOT_ENDED: [409, 'The task has not come to its end yet.', 'It was not changed.'],
+  TAKING_OVER: [
+    503,
+    'The owner of the key still asks the others what they know of it.',
+    'Nothing was stored or changed. Retry later with the same id.',
+  ],
   TASK_INVALID: [400, 'The task is not valid.', 'Nothing was stored.'],
   TASK_LIST_INVALID: [400, 'The task list has invalid entries.', 'None of its tasks was taken.'],
   TASK_LIST_UNREADABLE: [400, 'The task list cannot be read.', 'None of its tasks was taken.'],

@@ -3,8 +3,15 @@
  * taken at its word (`src/node/status.ts` has the shapes).
  */
 import { readFileSync } from 'node:fs'
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
+import {
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { CodedError, ERRORS, type ErrorCode, type Problem } from '../base/errors.ts'
 import { type Call, text } from './command.ts'
 
@@ -89,6 +96,32 @@ export class DaemonClient {
       for await (const chunk of response.setEncoding('utf8')) yield String(chunk)
     } catch (error) {
       // A connection that is cut under its reader does not say who cut it.
+      if (this.#signal?.aborted) throw this.#signal.reason
+      if (error instanceof CodedError) throw error
+      throw unreachable(this.url, reason(error), error)
+    }
+  }
+
+  /**
+   * Sends lines as fast as the daemon takes them, and gives the lines that it answers meanwhile.
+   * @throws CodedError what the daemon says is wrong, or `DAEMON_UNREACHABLE`
+   */
+  async *lines(path: string, source: AsyncIterable<string>): AsyncGenerator<string> {
+    const base = new URL(this.url)
+    const options = this.#optionsOf('POST', path, undefined, this.#signal)
+    const headers = { ...options.headers, 'content-type': 'application/x-ndjson' }
+    try {
+      const sent = requester(base)(base, { ...options, headers, agent: false })
+      sent.setTimeout(STREAM_SILENCE_MS, () => sent.destroy(new Error('it has said nothing for too long')))
+      const answered = answerTo(sent)
+      const sending = pipeline(Readable.from(source), sent)
+      // The answer begins before all is sent. When it is a refusal the rest has nowhere to go, and says so here.
+      sending.catch(() => undefined)
+      const response = await answered
+      if (response.statusCode !== 207) throw problemOf(await this.#refusal(response))
+      yield* linesIn(response.setEncoding('utf8'))
+      await sending
+    } catch (error) {
       if (this.#signal?.aborted) throw this.#signal.reason
       if (error instanceof CodedError) throw error
       throw unreachable(this.url, reason(error), error)
@@ -189,6 +222,23 @@ function contentOf(response: IncomingMessage): Promise<Raw> {
       }),
     )
   })
+}
+
+function answerTo(sent: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    sent.once('response', resolve)
+    sent.once('error', reject)
+  })
+}
+
+async function* linesIn(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+  let held = ''
+  for await (const chunk of chunks) {
+    const lines = (held + chunk).split('\n')
+    held = lines.pop() ?? ''
+    yield* lines
+  }
+  if (held !== '') yield held
 }
 
 /** The head of an answer whose content comes for as long as it likes. */

@@ -12,6 +12,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   /** All of standard input as text; `undefined` when it is a terminal, since nobody typed anything. */
   readInput(limitBytes: number): Promise<string | undefined>
+  /** Standard input as it comes; `undefined` when it is a terminal. */
+  openInput(): AsyncIterable<Uint8Array> | undefined
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly interrupted: AbortSignal
   /** Aborted by the second. */
@@ -47,6 +49,7 @@ export function processTerminal(): Terminal {
     err: outputOf(process.stderr, process.env),
     env: process.env,
     readInput: limit => (process.stdin.isTTY ? Promise.resolve(undefined) : readAll(process.stdin, limit)),
+    openInput: () => (process.stdin.isTTY ? undefined : process.stdin),
     get interrupted() {
       return caught().interrupted.signal
     },

@@ -18,6 +18,7 @@ import { openStore } from '../adapters/storage/store.ts'
 import { createClock } from '../adapters/system/clock.ts'
 import { createLogger, type DaemonLogger } from '../adapters/system/logger.ts'
 import { type HeldSignals, holdSignals } from '../adapters/system/signals.ts'
+import { watchVitals } from '../adapters/system/vitals.ts'
 import { CodedError } from '../base/errors.ts'
 import type { Now } from '../base/time.ts'
 import type { Config } from '../config/config.ts'
@@ -195,6 +196,8 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   closing.add('driver', async () => driver.stop())
   closing.add('directory watch', await watchDisk(directory, driver, fatal, logger))
   early.deliverTo(driver.enqueue)
+  const blind = watchVitals(vitals => driver.enqueue({ kind: 'vitals', vitals }))
+  closing.add('vitals', async () => blind())
 
   const { leaveMs } = config
   const face = createFace({ node, driver, clock, transport, store, executors, leaveMs })

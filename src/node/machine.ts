@@ -17,6 +17,7 @@ import type {
   TaskRequest,
 } from '../tasks/messages.ts'
 import type { Token } from '../tasks/right.ts'
+import type { SurveyQuestion, SurveyReply, Vitals } from '../tasks/survey.ts'
 import type { Json, Outcome, TaskRecord, TaskSpec } from '../tasks/task.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 
@@ -55,6 +56,15 @@ export type Input =
       readonly id: RequestId
       readonly look?: AttemptLook
     }
+  /** Several of these at once; each is answered by a reply of its own. */
+  | {
+      readonly kind: 'requests'
+      readonly requests: readonly { readonly id: RequestId; readonly request: TaskRequest }[]
+    }
+  /** A question of a face to all living nodes; answered by one `surveyed`. */
+  | { readonly kind: 'survey'; readonly id: RequestId; readonly question: SurveyQuestion }
+  /** What this machine was measured to do lately. */
+  | { readonly kind: 'vitals'; readonly vitals: Vitals }
   /** A shared task list was read: these are its tasks, all of them. */
   | { readonly kind: 'task-list'; readonly name: string; readonly specs: readonly TaskSpec[] }
   | {
@@ -136,6 +146,7 @@ export type Effect =
   | { readonly kind: 'answer'; readonly id: RequestId; readonly answer: LookAnswer }
   /** How does this attempt, of this node, stand? Answered by `looked`. */
   | { readonly kind: 'look'; readonly from: NodeId; readonly look: Look }
+  | { readonly kind: 'surveyed'; readonly id: RequestId; readonly reply: SurveyReply }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly event: string; readonly fields: LogFields }
   /** The leave is complete; the shell may stop everything. */
   | { readonly kind: 'left' }

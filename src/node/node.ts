@@ -178,6 +178,13 @@ export class Node implements Machine {
         return this.#mapAll(this.#look(input, now))
       case 'looked':
         return this.#mapAll(this.looks.found(input.to, input.id, input.look))
+      case 'requests':
+        return this.#mapAll(this.tasks.requestAll(input.requests, now))
+      case 'survey':
+        return this.#mapAll(this.tasks.survey(input.id, input.question, now))
+      case 'vitals':
+        this.tasks.measured(input.vitals)
+        return []
       case 'task-list':
         return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
       case 'attempt-ended':
@@ -317,6 +324,10 @@ type RoomEffect = TasksEffect | LooksEffect | GrantsEffect
 const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
   'forward',
   'forward-reply',
+  'forwards',
+  'forward-replies',
+  'survey',
+  'survey-reply',
   'replicate',
   'replicated',
   'inventory',

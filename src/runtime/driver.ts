@@ -12,6 +12,7 @@ import type { ControlReply, ControlRequest } from '../node/control.ts'
 import { type AttemptOrder, type Effect, type Input, type Machine, TICK_MS } from '../node/machine.ts'
 import type { Metric } from '../node/status.ts'
 import type { Look, LookAnswer, LookRequest, TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
 import { InputQueue } from './input-queue.ts'
 import type { Clock, Executors, Logger, Store, Transport } from './ports.ts'
 
@@ -19,7 +20,7 @@ import type { Clock, Executors, Logger, Store, Transport } from './ports.ts'
 const SLICE_MS = 8
 /** Requests of this node's faces in flight; more are answered OVERLOADED. */
 export const REQUESTS_MAX = 10_000
-type Reply = Extract<Effect, { kind: 'reply' }>['reply'] | LookAnswer
+type Reply = Extract<Effect, { kind: 'reply' | 'surveyed' }>['reply'] | LookAnswer
 
 /** A step that takes longer blocks probes noticeably and is counted. */
 const SLOW_STEP_MS = 20
@@ -85,22 +86,49 @@ export class Driver {
     return (await this.#ask(id => ({ kind: 'look', id, request }))) as LookAnswer
   }
 
+  /** Many at once, taken in one step; each answer is there as soon as it is known. */
+  requestAll(requests: readonly TaskRequest[]): Promise<TaskReply>[] {
+    const refusal = this.#refusal(requests.length)
+    if (refusal !== undefined) return requests.map(() => Promise.resolve(refusal as TaskReply))
+    const numbered = requests.map(request => ({ id: this.#newId(), request }))
+    const replies = numbered.map(({ id }) => this.#replyTo(id) as Promise<TaskReply>)
+    this.enqueue({ kind: 'requests', requests: numbered })
+    return replies
+  }
+
+  /** Asks all living nodes. */
+  async survey(question: SurveyQuestion): Promise<SurveyReply> {
+    return (await this.#ask(id => ({ kind: 'survey', id, question }))) as SurveyReply
+  }
+
   /** The same for what an operator asks. */
   async control(request: ControlRequest): Promise<ControlReply> {
     return (await this.#ask(id => ({ kind: 'control', id, request }))) as ControlReply
   }
 
   #ask(inputOf: (id: RequestId) => Input): Promise<Reply> {
-    if (this.#stopped || this.#requests.size >= REQUESTS_MAX) {
-      const detail = this.#stopped ? 'the daemon stops' : `${REQUESTS_MAX} requests are in flight`
-      const code = this.#stopped ? 'LEAVING' : 'OVERLOADED'
-      return Promise.resolve({ ok: false, failure: { code, detail, retryAfterS: 1 } })
-    }
-    const id = asRequestId(`local-${++this.#numbers}`)
-    return new Promise(resolve => {
-      this.#requests.set(id, resolve)
-      this.enqueue(inputOf(id))
-    })
+    const refusal = this.#refusal(1)
+    if (refusal !== undefined) return Promise.resolve(refusal)
+    const id = this.#newId()
+    const reply = this.#replyTo(id)
+    this.enqueue(inputOf(id))
+    return reply
+  }
+
+  /** Why so many more requests may not be made now. */
+  #refusal(count: number): Reply | undefined {
+    if (!this.#stopped && this.#requests.size + count <= REQUESTS_MAX) return undefined
+    const detail = this.#stopped ? 'the daemon stops' : `${REQUESTS_MAX} requests are in flight`
+    const code = this.#stopped ? 'LEAVING' : 'OVERLOADED'
+    return { ok: false, failure: { code, detail, retryAfterS: 1 } }
+  }
+
+  #newId(): RequestId {
+    return asRequestId(`local-${++this.#numbers}`)
+  }
+
+  #replyTo(id: RequestId): Promise<Reply> {
+    return new Promise(resolve => this.#requests.set(id, resolve))
   }
 
   /** No step is taken any more; what waits for a reply is told so. Idempotent. */
@@ -240,6 +268,7 @@ export class Driver {
         this.#reply(effect.id, effect.answer)
         break
       case 'reply':
+      case 'surveyed':
         this.#reply(effect.id, effect.reply)
         break
       case 'log':

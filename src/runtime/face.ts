@@ -43,6 +43,8 @@ export function createFace(parts: {
       return { ok: true, ...(look && { look }) }
     },
     report: (address, report) => executors.report(address, report),
+    requestAll: requests => driver.requestAll(requests),
+    survey: question => driver.survey(question),
     control: request => driver.control(request),
     work: () => workOf(node),
     newTaskId: () => node.newTaskId(clock.now()),

@@ -30,6 +30,7 @@ import type {
 } from '../node/status.ts'
 import type { AttemptLook, LookAnswer, LookRequest, TaskReply, TaskRequest } from '../tasks/messages.ts'
 import type { ProgressReport } from '../tasks/progress.ts'
+import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
 import type { Outcome } from '../tasks/task.ts'
 
 export interface Clock {
@@ -120,6 +121,10 @@ export interface NodeFace {
   look(request: LookRequest): Promise<LookAnswer>
   /** See `Executors.report`. */
   report(address: string, report: ProgressReport): boolean
+  /** The same for many in one step: one write, few frames to each owner. Each answer comes as soon as it is known. */
+  requestAll(requests: readonly TaskRequest[]): readonly Promise<TaskReply>[]
+  /** Answered by every living node for itself. */
+  survey(question: SurveyQuestion): Promise<SurveyReply>
   /** Answered by this node. */
   control(request: ControlRequest): Promise<ControlReply>
   /** What keeps this node from being drained. */

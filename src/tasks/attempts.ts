@@ -120,6 +120,25 @@ const fenced = (attempt: Attempt, at: WallMs): Attempt => ({
   },
 })
 
+/** Somebody cancelled the task. What runs of it is stopped; a success that comes all the same is noted and counts no more. */
+export function cancelTask(record: TaskRecord, at: WallMs, holders: readonly NodeId[]): TaskRecord {
+  const error: AttemptError = { code: 'CANCELLED', message: 'the task was cancelled' }
+  const attempts = record.attempts.map(
+    (attempt): Attempt =>
+      attempt.outcome === undefined ? { ...attempt, endedAt: at, outcome: 'cancelled', error } : attempt,
+  )
+  return transition(record, 'cancelled', { attempts, holders, error, settledAt: at })
+}
+
+/** Another try was ordered: what was tried before stays in the record and counts no more. */
+export function redriveTask(record: TaskRecord, at: WallMs, holders: readonly NodeId[]): TaskRecord {
+  const after = lastNumber(record)
+  const uncounted = after - record.attempts.filter(isUncounted).length
+  const { settledAt: _, error: __, ...rest } = record
+  const times = (record.redriven?.times ?? 0) + 1
+  return transition(rest, 'ready', { holders, uncounted, redriven: { times, after, at } })
+}
+
 /** Waiting and retrying tasks go the legal way round through `running`. */
 function settle(record: TaskRecord, to: 'succeeded' | 'dead', at: WallMs, changes: Changes): TaskRecord {
   const ready = record.state === 'retrying' ? transition(record, 'ready') : record

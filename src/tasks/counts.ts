@@ -35,6 +35,7 @@ export interface Metric {
 const COUNTERS = {
   tasks_accepted: 'Tasks accepted as owner through the API.',
   tasks_refused: 'Submissions that were refused, on this node or for another.',
+  submits_queue_full: 'Submissions refused because this node owned as many unsettled tasks as it may.',
   submits_not_acting: 'Submissions refused because this node owns the key but may not act for it.',
   submits_unconfirmed: 'Submissions stored and not confirmed, because the right to act ended meanwhile.',
   attempts_started: 'Attempts started on this node.',
@@ -45,6 +46,11 @@ const COUNTERS = {
   attempts_fenced: 'Attempts on this node stopped because the right to act for their key ended.',
   results_refused: 'Results of attempts that ended after the right to act for their key.',
   tasks_retried: 'Further attempts planned by this node.',
+  tasks_cancelled: 'Tasks that this node cancelled by request.',
+  tasks_redriven: 'Settled tasks that this node was ordered to try again.',
+  tasks_purged: 'Dead letters dropped by order, copies included.',
+  submits_deduped: 'Submissions answered with the task that has their dedupe key already.',
+  surveys_unanswered: 'Living nodes that did not answer a question to all in time.',
   tasks_dead: 'Tasks that this node made dead letters.',
   requests_forwarded: 'Requests sent on to another node.',
   replicas_resent: 'Record copies sent again for want of an acknowledgement.',
@@ -80,6 +86,24 @@ export class Counters {
       type: 'counter',
       samples: [{ value: this.of(name) }],
     }))
+  }
+}
+
+/** What the status shows of a node's tasks. */
+export function countsOf(
+  { owned, held }: { readonly owned: TaskCounts['owned']; readonly held: number },
+  counters: Counters,
+  takingOver: boolean,
+): TaskCounts {
+  return {
+    owned,
+    held,
+    started: counters.of('attempts_started'),
+    succeeded: counters.of('tasks_succeeded'),
+    failedAttempts: counters.of('attempts_failed') + counters.of('attempts_lost'),
+    retried: counters.of('tasks_retried'),
+    forwarded: counters.of('requests_forwarded'),
+    takingOver,
   }
 }
 

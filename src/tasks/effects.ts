@@ -6,8 +6,10 @@
  */
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import type { Instant, Now } from '../base/time.ts'
+import { grouped } from './grouping.ts'
 import type { TaskLinkMessage, TaskReply } from './messages.ts'
 import type { Token } from './right.ts'
+import type { SurveyReply } from './survey.ts'
 import type { Json, TaskRecord } from './task.ts'
 
 export type TasksEffect =
@@ -15,6 +17,8 @@ export type TasksEffect =
   | { readonly kind: 'execute'; readonly attempt: AttemptOrder }
   | { readonly kind: 'cancel-attempt'; readonly task: TaskId; readonly attempt: number }
   | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply }
+  /** To the face that asked all nodes. */
+  | { readonly kind: 'surveyed'; readonly id: RequestId; readonly reply: SurveyReply }
   /** Comes back by `Tasks.persisted`; always in the `then` of a persist. Below 0, so that no other room's mark is one. */
   | { readonly kind: 'persisted'; readonly mark: number }
   /** The right to run these attempts holds until then. */
@@ -121,13 +125,18 @@ export class Step {
     this.#atOnce.push({ kind: 'reply', id, reply })
   }
 
+  surveyed(id: RequestId, reply: SurveyReply): void {
+    this.#replies.push({ kind: 'surveyed', id, reply })
+  }
+
   effects(): TasksEffect[] {
     const marks: TasksEffect[] = this.#mark === undefined ? [] : [{ kind: 'persisted', mark: this.#mark }]
-    const then = [...this.#cancels, ...this.#sends, ...this.#orders, ...this.#replies, ...marks]
-    if (this.#writes.size === 0 && then.length === 0) return this.#atOnce
+    const then = [...this.#cancels, ...grouped(this.#sends), ...this.#orders, ...this.#replies, ...marks]
+    const atOnce = grouped(this.#atOnce)
+    if (this.#writes.size === 0 && then.length === 0) return atOnce
     const writes: TaskWrite[] = []
     for (const [key, value] of this.#writes) writes.push({ table: 'tasks', key, value })
-    return [...this.#atOnce, { kind: 'persist', writes, then }]
+    return [...atOnce, { kind: 'persist', writes, then }]
   }
 
   /** Has a record changed so far? */

@@ -99,6 +99,14 @@ export class Execution {
     return entry
   }
 
+  /** Its task was cancelled, which the record says already: orders the end of what runs here of it. */
+  cancel(entry: Entry, step: Step): void {
+    const running = this.#parts.schedule.here.get(entry.id)
+    if (running === undefined || running.abandoned) return
+    step.cancelNow(entry.id, running.attempt.number)
+    running.abandoned = true
+  }
+
   /** This node's time is up: orders the end of everything that runs here and gives it back. */
   abandon(step: Step): void {
     const { schedule, counters, records } = this.#parts

@@ -12,8 +12,14 @@ import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { Heap, type Slotted } from './heap.ts'
 import { isSettled, mergeRecords } from './merge.ts'
-import type { TaskReply, TaskRequest } from './messages.ts'
-import type { TaskRecord, TaskSpec } from './task.ts'
+import {
+  keyOfRequest,
+  type OwnerRequest,
+  type TaskReply,
+  type TaskRequest,
+  taskOfRequest,
+} from './messages.ts'
+import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
 /** Requests in flight on a node; more are answered OVERLOADED. With 256 KiB payloads never more than the faces let in. */
@@ -33,10 +39,10 @@ interface Pending extends Slotted {
   readonly deadline: Instant
 }
 
-/** A submission under way to the node that owns its key. */
-export interface Submission extends Pending {
-  readonly kind: 'submit'
-  readonly spec: TaskSpec
+/** A submission, or an order about a task, under way to the node that owns its key. */
+export interface Errand extends Pending {
+  readonly kind: 'errand'
+  readonly request: OwnerRequest
   readonly hops: number
   to: NodeId
 }
@@ -58,8 +64,8 @@ export class Forwarding {
   readonly #view: View
   readonly #counters: Counters
   readonly #forwardMs: number
-  readonly #pending = new Map<RequestId, Submission | Question>()
-  readonly #deadlines = new Heap<Submission | Question>((a, b) => a.deadline < b.deadline)
+  readonly #pending = new Map<RequestId, Errand | Question>()
+  readonly #deadlines = new Heap<Errand | Question>((a, b) => a.deadline < b.deadline)
   readonly #prefix: string
   #numbers = 0
 
@@ -76,8 +82,8 @@ export class Forwarding {
   }
 
   /** @param hops forwards so far */
-  submit(origin: Origin, spec: TaskSpec, to: NodeId, hops: number, step: Step): void {
-    const entry: Submission = { ...this.#newPending(origin, step), kind: 'submit', spec, hops, to }
+  send(origin: Origin, request: OwnerRequest, to: NodeId, hops: number, step: Step): void {
+    const entry: Errand = { ...this.#newPending(origin, 0, step), kind: 'errand', request, hops, to }
     if (!this.#admit(entry, step)) return
     this.#send(entry, step)
   }
@@ -85,13 +91,13 @@ export class Forwarding {
   /** @param known what this node has itself, for when nobody knows better */
   get(
     origin: Origin,
-    task: TaskId,
+    { task, waitMs = 0 }: { readonly task: TaskId; readonly waitMs?: number },
     from: readonly NodeId[],
     known: TaskRecord | undefined,
     step: Step,
   ): void {
     const entry: Question = {
-      ...this.#newPending(origin, step),
+      ...this.#newPending(origin, waitMs, step),
       kind: 'get',
       task,
       waiting: new Set(from),
@@ -100,7 +106,8 @@ export class Forwarding {
       unreachable: false,
     }
     if (!this.#admit(entry, step)) return
-    for (const node of from) this.#ask(entry.id, node, 1, { kind: 'get', task }, step)
+    const request = { kind: 'get', task, ...(waitMs > 0 && { waitMs }) } as const
+    for (const node of from) this.#ask(entry.id, node, 1, request, step)
     this.#concludeWhenAll(entry, step)
   }
 
@@ -113,12 +120,12 @@ export class Forwarding {
     else this.#finish(entry, reply.ok ? reply : { ok: false, failure: onward(reply.failure, from) }, step)
   }
 
-  /** The view has changed. Returns submissions whose addressee is gone while another owns the key now. */
-  viewChanged(step: Step): readonly Submission[] {
-    const lost: Submission[] = []
+  /** The view has changed. Returns errands whose addressee is gone while another owns the key now. */
+  viewChanged(step: Step): readonly Errand[] {
+    const lost: Errand[] = []
     for (const entry of this.#pending.values()) {
-      if (entry.kind === 'submit') {
-        const owner = this.#view.owner(entry.spec.key)
+      if (entry.kind === 'errand') {
+        const owner = this.#view.owner(keyOfRequest(entry.request))
         if (!this.#view.live.has(entry.to) && owner !== entry.to && owner !== undefined) lost.push(entry)
         continue
       }
@@ -133,14 +140,14 @@ export class Forwarding {
   }
 
   /** To the owner of now, within the time limit of before. */
-  redirect(entry: Submission, to: NodeId, step: Step): void {
+  redirect(entry: Errand, to: NodeId, step: Step): void {
     entry.origin = { ...entry.origin, lost: entry.to }
     entry.to = to
     this.#send(entry, step)
   }
 
-  /** Takes a submission back, because this node itself is the owner now. Returns who is to be answered. */
-  withdraw(entry: Submission): Origin {
+  /** Takes an errand back, because this node itself is the owner now. Returns who is to be answered. */
+  withdraw(entry: Errand): Origin {
     this.#forget(entry)
     return { ...entry.origin, lost: entry.to }
   }
@@ -163,12 +170,13 @@ export class Forwarding {
     return this.#deadlines.first()?.deadline ?? NEVER
   }
 
-  #newPending(origin: Origin, step: Step): Pending {
+  /** @param waitMs how long whoever answers may wait before */
+  #newPending(origin: Origin, waitMs: number, step: Step): Pending {
     const id = asRequestId(`${this.#prefix}-${++this.#numbers}`)
-    return { id, origin, deadline: after(step.now.mono, this.#forwardMs), slot: -1 }
+    return { id, origin, deadline: after(step.now.mono, this.#forwardMs + waitMs), slot: -1 }
   }
 
-  #admit(entry: Submission | Question, step: Step): boolean {
+  #admit(entry: Errand | Question, step: Step): boolean {
     if (this.#pending.size >= FORWARDS_MAX) {
       const detail = `${FORWARDS_MAX} requests of this node wait for other nodes`
       refuse(entry.origin, { code: 'OVERLOADED', detail, retryAfterS: 1 }, step)
@@ -179,10 +187,11 @@ export class Forwarding {
     return true
   }
 
-  #send(entry: Submission, step: Step): void {
-    const { spec, to, hops } = entry
-    step.log('debug', 'task-forwarded', { task: spec.id, key: spec.key, to, hops: hops + 1 })
-    this.#ask(entry.id, to, hops + 1, { kind: 'submit', spec }, step)
+  #send(entry: Errand, step: Step): void {
+    const { request, to, hops } = entry
+    const [task, key] = [taskOfRequest(request), keyOfRequest(request)]
+    step.log('debug', 'task-forwarded', { task, key, to, hops: hops + 1 })
+    this.#ask(entry.id, to, hops + 1, request, step)
   }
 
   #ask(id: RequestId, to: NodeId, hops: number, request: TaskRequest, step: Step): void {
@@ -231,12 +240,12 @@ export class Forwarding {
     }
   }
 
-  #finish(entry: Submission | Question, reply: TaskReply, step: Step): void {
+  #finish(entry: Errand | Question, reply: TaskReply, step: Step): void {
     this.#forget(entry)
     answer(entry.origin, reply, step)
   }
 
-  #forget(entry: Submission | Question): void {
+  #forget(entry: Errand | Question): void {
     this.#pending.delete(entry.id)
     this.#deadlines.remove(entry)
   }
@@ -268,6 +277,7 @@ export const unknownTask = (task: TaskId): Failure => ({
 /** Refusals that do not say that nothing was stored, or that say what is there. */
 const SAY_NOTHING_OF_THE_STATE: ReadonlySet<string> = new Set([
   'TASK_CONFLICT',
+  'DEDUPE_CONFLICT',
   'OWNER_UNREACHABLE',
   'RIGHT_ENDED',
 ])

@@ -2,13 +2,15 @@
  * Two copies of one record, made by nodes that did not hear each other, become one.
  *
  * Intuition: the copy that got further is right about where the task stands, and both are right about what was tried.
- * Rule: a settled copy beats an unsettled one; succeeded beats dead beats cancelled; among unsettled copies the higher
- * attempt number counts, then the revision; what is left is decided by the text, so that everybody decides alike.
+ * Rule: a copy that was redriven more often is newer. Of the rest a settled copy beats an unsettled one; succeeded beats
+ * dead beats cancelled; among unsettled copies the higher attempt number counts, then the revision; what is left is
+ * decided by the text, so that everybody decides alike.
  * Attempts are united by (number, start, node), so a task that ran twice still shows it after the merge.
  * The merge is commutative, associative and idempotent: in whatever order and however often copies meet, all holders
  * end with the same record, and no node needs to be asked who is right.
  * Not taken: attempt numbers also among settled copies. The united attempts may hold a higher number than the copy
- * that won, so such an order would depend on who merged first.
+ * that won, so such an order would depend on who merged first. For the same reason they do not count among copies that
+ * were redriven: they may have taken over attempts of the round before.
  */
 import {
   ATTEMPTS_KEPT,
@@ -44,12 +46,17 @@ export const lastNumber = (record: TaskRecord): number => record.attempts.at(-1)
 
 /** Which of two copies is right about where the task stands. Ignores attempts of settled copies (see above). */
 function compareRecords(a: TaskRecord, b: TaskRecord): number {
+  const rounds = roundsOf(a) - roundsOf(b)
+  if (rounds !== 0) return rounds
   const rank = SETTLED_RANK[a.state] - SETTLED_RANK[b.state]
   if (rank !== 0) return rank
-  if (!isSettled(a) && lastNumber(a) !== lastNumber(b)) return lastNumber(a) - lastNumber(b)
+  const counted = roundsOf(a) === 0 && !isSettled(a)
+  if (counted && lastNumber(a) !== lastNumber(b)) return lastNumber(a) - lastNumber(b)
   if (a.revision !== b.revision) return a.revision - b.revision
   return compareText(coreText(a), coreText(b))
 }
+
+const roundsOf = ({ redriven }: TaskRecord): number => redriven?.times ?? 0
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
@@ -68,6 +75,7 @@ const specParts = (spec: TaskSpec): readonly unknown[] => [
   spec.backoffMs,
   spec.backoffMsMax,
   spec.timeoutMs,
+  spec.dedupe === undefined ? [] : [spec.dedupe.key, spec.dedupe.ttlMs],
 ]
 
 /** Everything but the attempts, in an order that does not depend on how the object was made. */
@@ -83,6 +91,7 @@ const coreText = (record: TaskRecord): string =>
     errorParts(record.error),
     record.holders,
     optional(record.uncounted),
+    record.redriven === undefined ? [] : [record.redriven.after, record.redriven.at],
   ])
 
 export const compareAttempts = (a: Attempt, b: Attempt): number =>

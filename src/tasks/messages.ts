@@ -2,6 +2,7 @@
 import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import type { Progress } from './progress.ts'
+import type { SurveyAnswer, SurveyQuestion } from './survey.ts'
 import type { TaskRecord, TaskSpec } from './task.ts'
 
 /** A request on its way to the owner of its key. `hops` counts forwards; at most `HOPS_MAX`. */
@@ -17,6 +18,31 @@ export interface ForwardReply {
   readonly type: 'forward-reply'
   readonly id: RequestId
   readonly reply: TaskReply
+}
+
+/** Several of one step, so that a batch costs each owner a few frames and not one each. */
+export interface Forwards {
+  readonly type: 'forwards'
+  readonly forwards: readonly Omit<Forward, 'type'>[]
+}
+
+/** Several answers of one step. */
+export interface ForwardReplies {
+  readonly type: 'forward-replies'
+  readonly replies: readonly Omit<ForwardReply, 'type'>[]
+}
+
+/** A question that every living node answers for itself. */
+export interface Survey {
+  readonly type: 'survey'
+  readonly id: RequestId
+  readonly question: SurveyQuestion
+}
+
+export interface SurveyReplied {
+  readonly type: 'survey-reply'
+  readonly id: RequestId
+  readonly answer: SurveyAnswer
 }
 
 /** Newest copies for the other holders of the keys; resent until acknowledged or no longer needed. */
@@ -90,11 +116,42 @@ export interface LogTail {
 }
 
 /** For `Tasks`. Questions about attempts are for `Looks`. */
-export type TaskLinkMessage = Forward | ForwardReply | Replicate | Replicated | Inventory | InventoryReply
+export type TaskLinkMessage =
+  | Forward
+  | ForwardReply
+  | Forwards
+  | ForwardReplies
+  | Survey
+  | SurveyReplied
+  | Replicate
+  | Replicated
+  | Inventory
+  | InventoryReply
 
-export type TaskRequest =
+/** What only the owner of the key can do, or whoever keeps it while it runs the task. */
+export type OwnerRequest =
   | { readonly kind: 'submit'; readonly spec: TaskSpec }
-  | { readonly kind: 'get'; readonly task: TaskId }
+  /**
+   * Ends it, also while it runs. `runsOn`: who runs it, as far as whoever asks knows; that node is asked first, as in
+   * quorum mode nobody else may act for the key while it is kept.
+   */
+  | { readonly kind: 'cancel'; readonly task: TaskId; readonly key: string; readonly runsOn?: NodeId }
+  /** Another try now: of one that is dead or cancelled, or that pauses before its next attempt. */
+  | { readonly kind: 'retry'; readonly task: TaskId; readonly key: string }
+
+/** Longest wait of one request, in ms; a face asks again when its own is longer. */
+export const WAIT_MS_MAX = 10_000
+
+/** `waitMs`: if it is unsettled, answer when it has come to its end, or after this. */
+export type TaskRequest =
+  | OwnerRequest
+  | { readonly kind: 'get'; readonly task: TaskId; readonly waitMs?: number }
+
+export const keyOfRequest = (request: OwnerRequest): string =>
+  request.kind === 'submit' ? request.spec.key : request.key
+
+export const taskOfRequest = (request: OwnerRequest): TaskId =>
+  request.kind === 'submit' ? request.spec.id : request.task
 
 export type TaskReply =
   | {

@@ -1,6 +1,5 @@
 import type { Confirmations } from './confirmations.ts'
 import { type Counters, gauge, type Metric } from './counts.ts'
-import type { Forwarding } from './forwarding.ts'
 import type { Handoffs } from './handoffs.ts'
 import type { Kept } from './kept.ts'
 import type { Records } from './records.ts'
@@ -14,7 +13,6 @@ export interface MetricsParts {
   readonly records: Records
   readonly schedule: Schedule
   readonly replication: Replication
-  readonly forwarding: Forwarding
   readonly takeover: Takeover
   readonly confirmations: Confirmations
   readonly kept: Kept
@@ -42,7 +40,6 @@ export function taskMetrics(parts: MetricsParts): Metric[] {
     gauge('keys_kept', 'Lost keys that this node is not done with.', parts.kept.keys().length),
     gauge('replicas_pending', 'Record copies waiting or under way to other holders.', replication.pending),
     gauge('records_unsafe', 'Changed records that no other disk is known to have.', replication.unsafe),
-    gauge('requests_in_flight_to_peers', 'Requests that wait for another node.', parts.forwarding.size),
     gauge(
       'submits_confirming',
       'Submissions that wait for the disk in quorum mode.',

@@ -8,11 +8,14 @@ import { Strays } from './strays.ts'
 import type { Entry, Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
+import { Waiters } from './waiters.ts'
 
 /** Every change made here goes this way: memory, disk and the other holders learn of it together. */
 export class Records {
   readonly overlaps = new Overlaps()
   readonly strays = new Strays()
+  /** Who waits here for the end of a task. */
+  readonly waiters = new Waiters()
   readonly #view: View
   readonly #table: Table
   readonly #replication: Replication
@@ -45,13 +48,16 @@ export class Records {
   put(entry: Entry, record: TaskRecord): void {
     this.overlaps.note(entry.record, record)
     this.#table.put(entry, record)
-    if (isSettled(record)) this.#handoffs.ended(entry.key, entry.id)
+    if (!isSettled(record)) return
+    this.#handoffs.ended(entry.key, entry.id)
+    this.waiters.release(entry.id)
   }
 
   erase(entry: Entry, step: Step): void {
     this.#table.remove(entry)
     this.#handoffs.ended(entry.key, entry.id)
     this.#replication.forget(entry.id)
+    this.waiters.release(entry.id)
     this.strays.forget(entry.id)
     step.erase(entry.id)
   }

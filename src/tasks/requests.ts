@@ -1,15 +1,35 @@
 import type { Failure } from '../base/errors.ts'
-import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
+import type { NodeId, RequestId } from '../base/ids.ts'
+import { after } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import { CONFIRMATIONS_MAX, type Confirmations } from './confirmations.ts'
 import type { Counters } from './counts.ts'
+import type { DrainRate } from './drain-rate.ts'
 import type { Step } from './effects.ts'
-import { answer, type Forwarding, HOPS_MAX, type Origin, refuse, unknownTask } from './forwarding.ts'
+import {
+  answer,
+  type Errand,
+  type Forwarding,
+  HOPS_MAX,
+  type Origin,
+  refuse,
+  unknownTask,
+} from './forwarding.ts'
 import { isSettled } from './merge.ts'
-import type { Forward, TaskReply, TaskRequest } from './messages.ts'
+import {
+  type Forward,
+  keyOfRequest,
+  type OwnerRequest,
+  type TaskReply,
+  type TaskRequest,
+  WAIT_MS_MAX,
+} from './messages.ts'
+import type { Orders } from './orders.ts'
+import type { Records } from './records.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
-import { refusalOfSpec, sameSpec } from './spec.ts'
+import { refusalOfSpec, sameSpec, sameWork } from './spec.ts'
 import type { Entry, Table } from './table.ts'
+import type { Takeover } from './takeover.ts'
 import type { TaskSpec } from './task.ts'
 import type { View } from './view.ts'
 import type { Work } from './work.ts'
@@ -18,6 +38,10 @@ export interface RequestsParts {
   readonly view: View
   readonly table: Table
   readonly work: Work
+  readonly orders: Orders
+  readonly records: Records
+  readonly takeover: Takeover
+  readonly drainRate: DrainRate
   readonly forwarding: Forwarding
   readonly confirmations: Confirmations
   readonly right: Right
@@ -40,55 +64,107 @@ export class Requests {
   local(id: RequestId, request: TaskRequest, step: Step): void {
     const origin: Origin = { face: id }
     const phase = this.#parts.phase()
-    if (request.kind === 'get') this.#get(origin, request.task, step)
+    if (request.kind === 'get') this.#get(origin, request, step)
     else if (phase === 'leaving') this.#refuse(origin, LEAVING, step)
     else if (phase === 'closed') this.#refuse(origin, NOT_READY, step)
-    else this.#submit(origin, request.spec, 0, step)
+    else this.#route(origin, request, 0, step)
   }
 
   /** From another node. A question is answered from what is here and goes no further. */
-  forwarded(from: NodeId, { id, hops, request }: Forward, step: Step): void {
+  forwarded(from: NodeId, { id, hops, request }: Omit<Forward, 'type'>, step: Step): void {
     const origin: Origin = { node: from, id }
-    if (request.kind === 'submit') {
-      this.#submit(origin, request.spec, hops, step)
+    if (request.kind !== 'get') {
+      this.#route(origin, request, hops, step)
       return
     }
     const entry = this.#parts.table.get(request.task)
     if (entry === undefined) refuse(origin, unknownTask(request.task), step)
-    else answerWith(origin, entry, true, step)
+    else if (!this.#waits(origin, entry, request.waitMs, step)) answerWith(origin, entry, true, step)
   }
 
-  /** Submissions whose addressee is gone go to the owner of now. */
+  /** Errands whose addressee is gone go to the owner of now; who waits for what this node owned is answered. */
   viewChanged(step: Step): void {
+    const { forwarding, view, records } = this.#parts
+    for (const errand of forwarding.viewChanged(step))
+      this.#again(errand, view.owner(keyOfRequest(errand.request)), step)
+    records.waiters.releaseAll()
+  }
+
+  #again(errand: Errand, owner: NodeId | undefined, step: Step): void {
     const { forwarding, view } = this.#parts
-    for (const submission of forwarding.viewChanged(step)) {
-      const owner = view.owner(submission.spec.key)
-      if (owner === view.self) {
-        this.#own(forwarding.withdraw(submission), submission.spec, step)
-      } else if (owner !== undefined) forwarding.redirect(submission, owner, step)
+    if (owner === view.self) this.#own(forwarding.withdraw(errand), errand.request, step)
+    else if (owner !== undefined) forwarding.redirect(errand, owner, step)
+  }
+
+  /** Answers those whose task has come to its end, or whose time is up. */
+  flush(step: Step): void {
+    const { records, table } = this.#parts
+    for (const { origin, task } of records.waiters.take(step.now.mono)) {
+      const entry = table.get(task)
+      if (entry === undefined) refuse(origin, unknownTask(task), step)
+      else answerWith(origin, entry, true, step)
     }
   }
 
-  #submit(origin: Origin, spec: TaskSpec, hops: number, step: Step): void {
-    const { view, forwarding } = this.#parts
-    const owner = view.owner(spec.key)
-    const known = this.#parts.table.get(spec.id)
-    if (owner === undefined)
-      this.#refuse(origin, this.#parts.phase() === 'closed' ? NOT_READY : NO_OWNER, step)
-    else if (known !== undefined && !sameSpec(known.record.spec, spec)) {
-      this.#refuse(origin, conflict(spec, known), step)
-    } else if (owner === view.self) this.#own(origin, spec, step)
+  /** To the owner of its key, wherever that is; to cancel it, to who runs it. */
+  #route(origin: Origin, request: OwnerRequest, hops: number, step: Step): void {
+    const { view, forwarding, table, phase } = this.#parts
+    const owner = this.#runner(request, hops) ?? view.owner(keyOfRequest(request))
+    const known = request.kind === 'submit' ? table.get(request.spec.id) : undefined
+    if (owner === undefined) this.#refuse(origin, phase() === 'closed' ? NOT_READY : NO_OWNER, step)
+    else if (request.kind === 'submit' && known !== undefined && !sameSpec(known.record.spec, request.spec)) {
+      this.#refuse(origin, conflict(request.spec, known), step)
+    } else if (owner === view.self) this.#own(origin, request, step)
     else if (hops >= HOPS_MAX) {
       const detail = `after ${hops} forwards ${view.self} was asked, and believes that ${owner} owns the key`
       this.#refuse(origin, { code: 'TOO_MANY_HOPS', detail, retryAfterS: 1 }, step)
-    } else forwarding.submit(origin, spec, owner, hops, step)
+    } else forwarding.send(origin, request, owner, hops, step)
+  }
+
+  /** Who is to be asked before the owner. Only once: whoever does not run it after all goes by the ring. */
+  #runner(request: OwnerRequest, hops: number): NodeId | undefined {
+    if (request.kind !== 'cancel') return undefined
+    const { table, view } = this.#parts
+    if (table.get(request.task)?.place === 'here') return view.self
+    const { runsOn = view.self } = request
+    return hops === 0 && runsOn !== view.self && view.live.has(runsOn) ? runsOn : undefined
   }
 
   /** The key is this node's own. */
-  #own(origin: Origin, spec: TaskSpec, step: Step): void {
+  #own(origin: Origin, request: OwnerRequest, step: Step): void {
+    if (request.kind === 'submit') this.#take(origin, request.spec, step)
+    else this.#order(origin, request, step)
+  }
+
+  /** Cancel, or try again. */
+  #order(origin: Origin, request: Exclude<OwnerRequest, { kind: 'submit' }>, step: Step): void {
+    const { table, takeover, right, orders } = this.#parts
+    const entry = table.get(request.task)
+    const leave = leaveNow(right, request.key, step.now.mono)
+    const failure = takeover.gates(request.key)
+      ? TAKING_OVER
+      : entry === undefined || entry.key !== request.key
+        ? unknownTask(request.task)
+        : leave === undefined
+          ? NOT_ACTING
+          : (this.#unconfirmable(leave) ??
+            this.#unwelcome(request, entry) ??
+            orders.obey(request.kind, entry, step))
+    if (failure !== undefined) refuse(origin, failure, step)
+    else if (entry !== undefined && leave !== undefined) this.#confirm(origin, entry, true, leave, step)
+  }
+
+  /** Another try is work like any other: there must be room for it. */
+  #unwelcome({ kind }: OwnerRequest, { record }: Entry): Failure | undefined {
+    if (kind !== 'retry' || !isSettled(record)) return undefined
+    return this.#parts.phase() === 'leaving' ? LEAVING : this.#full()
+  }
+
+  /** A new task, or one that is known. */
+  #take(origin: Origin, spec: TaskSpec, step: Step): void {
     const { table, work, right, counters } = this.#parts
-    const known = table.get(spec.id)
-    if (known !== undefined && !sameSpec(known.record.spec, spec)) {
+    const known = table.get(spec.id) ?? table.dedupes.firstOf(spec, step.now.wall)
+    if (known !== undefined && !this.#isSame(known, spec)) {
       this.#refuse(origin, conflict(spec, known), step)
       return
     }
@@ -100,8 +176,12 @@ export class Requests {
     }
     const unacceptable = known === undefined ? this.#unacceptable(spec, 'node' in origin) : undefined
     const failure = unacceptable ?? this.#unconfirmable(leave)
-    if (failure !== undefined) this.#refuse(origin, failure, step)
-    else this.#confirm(origin, known ?? work.accept(spec, step), known !== undefined, leave, step)
+    if (failure !== undefined) {
+      this.#refuse(origin, failure, step)
+      return
+    }
+    if (known !== undefined && known.id !== spec.id) counters.add('submits_deduped')
+    this.#confirm(origin, known ?? work.accept(spec, step), known !== undefined, leave, step)
   }
 
   /** In quorum mode the right is looked at again when the task is durable. */
@@ -118,33 +198,53 @@ export class Requests {
 
   /** @param passedOn by another node, which may have other limits, or none; what faces of this node say is checked there */
   #unacceptable(spec: TaskSpec, passedOn: boolean): Failure | undefined {
-    const { view, table, config, check, phase } = this.#parts
+    const { view, config, check, phase, takeover } = this.#parts
     if (phase() === 'leaving') return LEAVING
     if (phase() === 'closed') return NOT_READY
-    if (table.accepted >= config.queueMax) {
-      return {
-        code: 'QUEUE_FULL',
-        detail: `${config.queueMax} tasks wait on the owner of the key`,
-        retryAfterS: 2,
-      }
-    }
+    const full = this.#full()
+    if (full !== undefined) return full
+    // Whoever had the key may hold the task that was first.
+    if (spec.dedupe !== undefined && takeover.gates(spec.key)) return TAKING_OVER
     const failure = (passedOn ? refusalOfSpec(spec, config) : undefined) ?? check(spec.type, spec.payload)
     if (failure === undefined) return undefined
     return { ...failure, detail: `${failure.detail} Said by node ${view.self}, which owns the key.` }
   }
 
-  #get(origin: Origin, task: TaskId, step: Step): void {
+  #full(): Failure | undefined {
+    const { table, config, drainRate, counters } = this.#parts
+    if (table.accepted < config.queueMax) return undefined
+    counters.add('submits_queue_full')
+    const rate = drainRate.perSecond
+    const pace = rate === 0 ? 'none of them has ended lately' : `${rate.toFixed(1)} of them end a second`
+    const detail = `${table.accepted} tasks wait on the owner of the key, at most ${config.queueMax} may (tasks.queueMax); ${pace}`
+    return { code: 'QUEUE_FULL', detail, retryAfterS: drainRate.retryAfterS(config.queueMax) }
+  }
+
+  #isSame({ id, record }: Entry, spec: TaskSpec): boolean {
+    return id === spec.id ? sameSpec(record.spec, spec) : sameWork(record.spec, spec)
+  }
+
+  /** True when the answer waits for the end of the task, which only its owner is sure to see. */
+  #waits(origin: Origin, entry: Entry, waitMs: number | undefined, step: Step): boolean {
+    const { view, records } = this.#parts
+    if (waitMs === undefined || isSettled(entry.record) || entry.owner !== view.self) return false
+    if (records.waiters.full) return false
+    records.waiters.add(origin, entry.id, after(step.now.mono, Math.min(waitMs, WAIT_MS_MAX)))
+    return true
+  }
+
+  #get(origin: Origin, request: Extract<TaskRequest, { kind: 'get' }>, step: Step): void {
+    const { task, waitMs } = request
     const { table, view, forwarding, phase } = this.#parts
     const entry = table.get(task)
     const others = view.others()
     if (entry !== undefined) {
       const owner = entry.owner
-      const askOwner =
-        owner !== undefined && owner !== view.self && !isSettled(entry.record) && view.live.has(owner)
-      if (!askOwner) answerWith(origin, entry, true, step)
-      else forwarding.get(origin, task, [owner], entry.record, step)
+      const askOwner = owner !== undefined && owner !== view.self && !isFinal(entry) && view.live.has(owner)
+      if (askOwner) forwarding.get(origin, request, [owner], entry.record, step)
+      else if (!this.#waits(origin, entry, waitMs, step)) answerWith(origin, entry, true, step)
     } else if (phase() === 'closed') this.#refuse(origin, NOT_READY, step)
-    else forwarding.get(origin, task, others, undefined, step)
+    else forwarding.get(origin, request, others, undefined, step)
   }
 
   #refuse(origin: Origin, failure: Failure, step: Step): void {
@@ -171,10 +271,24 @@ const NOT_ACTING: Failure = {
   retryAfterS: 1,
 }
 
-const conflict = (spec: TaskSpec, known: Entry): Failure => ({
-  code: 'TASK_CONFLICT',
-  detail: `task ${spec.id} is there with another content, under key ${JSON.stringify(known.key)}`,
-})
+const TAKING_OVER: Failure = {
+  code: 'TAKING_OVER',
+  detail: 'the owner has just gained the key',
+  retryAfterS: 1,
+}
+
+/** What has succeeded stays so; of anything else that is settled the owner may have ordered another try. */
+const isFinal = ({ record }: Entry): boolean => record.state === 'succeeded'
+
+function conflict(spec: TaskSpec, known: Entry): Failure {
+  if (known.id === spec.id) {
+    const detail = `task ${spec.id} is there with another content, under key ${JSON.stringify(known.key)}`
+    return { code: 'TASK_CONFLICT', detail }
+  }
+  const named = JSON.stringify(spec.dedupe?.key)
+  const detail = `dedupe key ${named} belongs to task ${known.id}, which has another content`
+  return { code: 'DEDUPE_CONFLICT', detail }
+}
 
 const replyOf = ({ record }: Entry, existed: boolean): TaskReply => ({
   ok: true,

@@ -26,8 +26,8 @@ export function backoffMs(spec: TaskSpec, tries: number, random: Random): number
 
 /** Why there is no further attempt; `undefined` when there may be one. */
 export function exhausted(record: TaskRecord): 'attempts-used-up' | 'poison' | undefined {
-  const outcomes = record.attempts.map(attempt => attempt.outcome)
-  const lost = outcomes.filter(outcome => outcome === 'lost').length
+  const since = record.redriven?.after ?? 0
+  const lost = record.attempts.filter(({ number, outcome }) => number > since && outcome === 'lost').length
   if (lost >= LOST_MAX) return 'poison'
   return triesOf(record) >= record.spec.maxAttempts ? 'attempts-used-up' : undefined
 }

@@ -6,7 +6,7 @@ import type { Failure, Problem } from '../base/errors.ts'
 import { asTaskId, KEY_BYTES_MAX, TASK_ID_PATTERN } from '../base/ids.ts'
 import type { TasksConfig } from './config.ts'
 import { jsonBytes, PAYLOAD_DEPTH_MAX, problemOfJson, sameJson, utf8Bytes } from './json.ts'
-import type { Json, Priority, TaskSpec } from './task.ts'
+import type { Dedupe, Json, Priority, TaskSpec } from './task.ts'
 
 export type ParsedSpec =
   | { readonly ok: true; readonly spec: TaskSpec }
@@ -16,6 +16,9 @@ export type ParsedSpec =
 export const ATTEMPTS_ALLOWED_MAX = 100
 /** Longest pause and longest attempt, in ms: a day. */
 export const TASK_MS_MAX = 24 * 60 * 60 * 1_000
+/** Longest time that a dedupe key is remembered, in ms, and what it is unless the task says: a week, a day. */
+export const DEDUPE_MS_MAX = 7 * TASK_MS_MAX
+export const DEDUPE_MS = TASK_MS_MAX
 const TYPE_PATTERN = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/
 /** Characters of a value shown in a problem. */
 const SHOWN_MAX = 80
@@ -30,6 +33,7 @@ const FIELDS = [
   'backoffMs',
   'backoffMsMax',
   'timeoutMs',
+  'dedupe',
 ] as const
 
 /** @param newId makes an id for a task without one; undefined where ids must not be made up (shared lists) */
@@ -58,11 +62,12 @@ export function parseTaskSpec(
     ceiling,
   )
   const timeoutMs = fields.whole('timeoutMs', 1, TASK_MS_MAX, defaults.timeoutMs)
+  const dedupe = fields.dedupe()
   const id = given ?? (newId === undefined ? fields.idOfKey(key) : newId())
   if (fields.problems.length > 0) return { ok: false, problems: fields.problems }
   const spec: TaskSpec = {
     id: asTaskId(id),
-    key: key ?? id,
+    key: key ?? dedupe?.key ?? id,
     type,
     payload,
     priority,
@@ -70,6 +75,7 @@ export function parseTaskSpec(
     backoffMs,
     backoffMsMax,
     timeoutMs,
+    ...(dedupe && { dedupe }),
   }
   return { ok: true, spec }
 }
@@ -86,7 +92,17 @@ export function refusalOfSpec(spec: TaskSpec, limits: TasksConfig): Failure | un
 /** The same task, field by field. */
 export function sameSpec(a: TaskSpec, b: TaskSpec): boolean {
   if (a === b) return true
-  return FIELDS.every(field => sameJson(a[field], b[field]))
+  return FIELDS.every(field => sameAt(field, a, b))
+}
+
+/** The same work under whatever id: what two submissions with one dedupe key must be. */
+export function sameWork(a: TaskSpec, b: TaskSpec): boolean {
+  return FIELDS.every(field => field === 'id' || sameAt(field, a, b))
+}
+
+function sameAt(field: (typeof FIELDS)[number], a: TaskSpec, b: TaskSpec): boolean {
+  if (field !== 'dedupe') return sameJson(a[field], b[field])
+  return a.dedupe?.key === b.dedupe?.key && a.dedupe?.ttlMs === b.dedupe?.ttlMs
 }
 
 /** A value as it is shown in a problem. */
@@ -180,6 +196,23 @@ class Fields {
       })
     }
     return value as Json
+  }
+
+  dedupe(): Dedupe | undefined {
+    const value = this.#get('dedupe')
+    if (value === undefined) return undefined
+    const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
+    const { key, ttlMs = DEDUPE_MS, ...rest } = (plain ? value : {}) as Readonly<Record<string, unknown>>
+    const unknown = Object.keys(rest)[0]
+    if (!plain) this.#refuse('dedupe', 'an object with key and ttlMs', value)
+    else if (unknown !== undefined)
+      this.#refuse(`dedupe.${shown(unknown).slice(1, -1)}`, 'only key and ttlMs', rest[unknown])
+    else if (typeof key !== 'string' || !TASK_ID_PATTERN.test(key))
+      this.#refuse('dedupe.key', '1 to 256 printable ASCII characters without spaces', key)
+    else if (typeof ttlMs !== 'number' || !Number.isInteger(ttlMs) || ttlMs < 1 || ttlMs > DEDUPE_MS_MAX)
+      this.#refuse('dedupe.ttlMs', `a whole number from 1 to ${DEDUPE_MS_MAX}`, ttlMs)
+    else return { key, ttlMs }
+    return undefined
   }
 
   /** Where no id may be made up the key serves as one, if it can. */

@@ -1,10 +1,12 @@
 import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
 import type { Instant } from '../base/time.ts'
+import { DedupeIndex } from './dedupe-index.ts'
 import { DropOrder } from './drop-order.ts'
 import type { Slotted } from './heap.ts'
 import { isSettled } from './merge.ts'
 import { rankOf } from './queue.ts'
+import { SortedIds } from './sorted-ids.ts'
 import type { TaskRecord, TaskState } from './task.ts'
 
 /** Where an entry waits, if anywhere; see `Schedule`. */
@@ -41,6 +43,7 @@ const noneOwned = (): Record<TaskState, number> => ({
 
 /** All tasks that this node knows, owned or held for others, with the counts and indexes that would else need a walk. */
 export class Table {
+  readonly dedupes = new DedupeIndex<Entry>()
   readonly #self: NodeId
   readonly #entries = new Map<TaskId, Entry>()
   /** A key mostly has one task, and then no set. */
@@ -52,7 +55,8 @@ export class Table {
   #accepted = 0
   #listed = 0
   #orders = 0
-  #sorted: readonly TaskId[] | undefined
+  #ended = 0
+  readonly #sorted = new SortedIds()
 
   constructor(self: NodeId) {
     this.#self = self
@@ -76,6 +80,11 @@ export class Table {
     return this.#accepted
   }
 
+  /** Accepted tasks that have come to their end while this node owned them, since boot. */
+  get ended(): number {
+    return this.#ended
+  }
+
   /** Tasks of loaded shared lists. */
   get listed(): number {
     return this.#listed
@@ -97,10 +106,9 @@ export class Table {
     return found instanceof Set ? firstOf(found, limit) : [found]
   }
 
-  /** Sorted ids. Kept until an id comes or goes, since pages are asked for one after the other. */
+  /** Sorted ids. Some of them may be gone. */
   ids(): readonly TaskId[] {
-    this.#sorted ??= [...this.#entries.keys()].sort()
-    return this.#sorted
+    return this.#sorted.read(id => this.#entries.has(id))
   }
 
   add(record: TaskRecord): Entry {
@@ -121,7 +129,8 @@ export class Table {
       slot: -1,
     }
     this.#entries.set(id, entry)
-    this.#sorted = undefined
+    this.#sorted.add(id)
+    this.dedupes.add(entry)
     this.#index(entry)
     this.#tally(entry, 1)
     this.#sort(entry)
@@ -130,9 +139,11 @@ export class Table {
 
   /** The record has changed. */
   put(entry: Entry, record: TaskRecord): void {
+    const accepted = this.#accepted
     this.#tally(entry, -1)
     entry.record = record
     this.#tally(entry, 1)
+    if (this.#accepted < accepted) this.#ended++
     this.#sort(entry)
   }
 
@@ -155,7 +166,8 @@ export class Table {
     this.#tally(entry, -1)
     this.#entries.delete(entry.id)
     this.#droppable.delete(entry)
-    this.#sorted = undefined
+    this.#sorted.removed()
+    this.dedupes.remove(entry)
     const found = this.#byKey.get(entry.key)
     if (found instanceof Set && found.size > 1) found.delete(entry)
     else this.#byKey.delete(entry.key)

@@ -27,19 +27,29 @@ export interface TaskSpec {
   readonly backoffMsMax: number
   /** One attempt may take this long, in ms, then its process group is killed. */
   readonly timeoutMs: number
+  /** The same key again within the time gives the first task instead of a second one. */
+  readonly dedupe?: Dedupe
+}
+
+/** The record of the task is itself the record of its dedupe key: the two cannot part. */
+export interface Dedupe {
+  /** Means something among the tasks of one `key` only, since each key is decided by its owner. */
+  readonly key: string
+  /** From acceptance on, in ms. Ends sooner when the settled record is dropped (`tasks.settledMax`). */
+  readonly ttlMs: number
 }
 
 export type TaskState = 'scheduled' | 'ready' | 'running' | 'succeeded' | 'retrying' | 'dead' | 'cancelled'
 
-/** Legal transitions; a settled state (no successors) is final. */
+/** Legal transitions. A settled task leaves its state only when somebody orders another try (`redriven`). */
 export const TRANSITIONS = {
   scheduled: ['ready', 'cancelled'],
   ready: ['running', 'cancelled', 'dead'],
   running: ['succeeded', 'retrying', 'dead', 'cancelled', 'ready'],
   retrying: ['ready', 'cancelled', 'dead'],
   succeeded: [],
-  dead: [],
-  cancelled: [],
+  dead: ['ready'],
+  cancelled: ['ready'],
 } as const satisfies Record<TaskState, readonly TaskState[]>
 
 /** How one attempt ended. */
@@ -100,12 +110,21 @@ export interface TaskRecord {
   readonly attempts: readonly Attempt[]
   /** Attempts that count against nothing (cancelled, fenced) and are no longer among the kept ones. */
   readonly uncounted?: number
+  /** It was settled and somebody ordered another try. Of two copies the one with more of these is the newer. */
+  readonly redriven?: Redriven
   readonly result?: Json
   readonly error?: AttemptError
   /** The preference list at the time of the last write: who should hold copies. */
   readonly holders: readonly NodeId[]
   /** Rises with every change of this record at its owner; with the attempt count it orders two copies. */
   readonly revision: number
+}
+
+export interface Redriven {
+  readonly times: number
+  /** The last attempt before; only those above it count against the task. */
+  readonly after: number
+  readonly at: WallMs
 }
 
 export const ATTEMPTS_KEPT = 16

@@ -8,13 +8,12 @@
  * reads no clock, waits for nothing, and given the same calls it says the same.
  * The parts: `View` whom we see; `Table` what we know; `Work` what we make of it; `Schedule` where unfinished tasks
  * wait; `Execution` what runs here, under which right; `Kept` lost keys we are not done with; `Replication` who gets
- * copies; `Takeover` and `Inventories` asking and telling when keys change hands; `Forwarding` requests for others.
+ * copies; `Takeover` and `Inventories` asking and telling when keys change hands; `Desk` requests and questions.
  * This file only carries calls to them.
  * Not taken: a leader that assigns tasks, or claims in a shared log. Both need a quorum for every start. Here the right to
  * act (`Right`) is asked for by key, not by task: in quorum mode one node at most starts tasks of a key; in available mode
  * two sides of a partition may both run a task, and the merge of their records shows it.
  */
-import { unreachable } from '../base/assert.ts'
 import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
@@ -22,7 +21,8 @@ import type { Instant, Now, WallMs } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksConfig } from './config.ts'
 import { Confirmations } from './confirmations.ts'
-import { Counters, type Metric, type TaskCounts, type TaskQuery } from './counts.ts'
+import { Counters, countsOf, type Metric, type TaskCounts, type TaskQuery } from './counts.ts'
+import { Desk } from './desk.ts'
 import { Step, type TasksEffect } from './effects.ts'
 import { Execution } from './execution.ts'
 import { Forwarding } from './forwarding.ts'
@@ -37,9 +37,9 @@ import { pageOf, type TaskPage } from './page.ts'
 import { Placing } from './placing.ts'
 import { Records } from './records.ts'
 import { Replication } from './replication.ts'
-import { Requests } from './requests.ts'
 import type { Right } from './right.ts'
 import { Schedule } from './schedule.ts'
+import type { SurveyQuestion, Vitals } from './survey.ts'
 import { type Entry, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
@@ -79,10 +79,9 @@ export class Tasks {
   readonly #execution: Execution
   readonly #takeover: Takeover
   readonly #inventories: Inventories
-  readonly #forwarding: Forwarding
   readonly #lists: Lists
   readonly #work: Work
-  readonly #requests: Requests
+  readonly #desk: Desk
   readonly #placing: Placing
   /** Pauses have ended that this step could not get to. */
   #dueLeft = false
@@ -120,7 +119,6 @@ export class Tasks {
     this.#right = right
     this.#replication = replication
     this.#takeover = takeover
-    this.#forwarding = forwarding
     this.#confirmations = confirmations
     this.#kept = kept
     this.#execution = execution
@@ -129,7 +127,9 @@ export class Tasks {
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
-    this.#requests = new Requests({ ...shared, work, forwarding, confirmations, check, phase })
+    const placing = this.#placing
+    const desk = { ...shared, records: this.#records, takeover, execution, work, placing, confirmations }
+    this.#desk = new Desk({ ...desk, forwarding, check, phase, random })
     this.#inherited = records.map(record => table.add(record))
   }
 
@@ -152,7 +152,7 @@ export class Tasks {
     this.#inherited = []
     this.#placing.scanSome(step)
     this.#work.recheckElsewhere(node => !this.#view.live.has(node), step)
-    this.#requests.viewChanged(step)
+    this.#desk.viewChanged(step)
     return this.#finish(step)
   }
 
@@ -176,9 +176,29 @@ export class Tasks {
 
   /** From a face of this node; answered by exactly one `reply`, now or later. */
   request(id: RequestId, request: TaskRequest, now: Now): TasksEffect[] {
+    return this.requestAll([{ id, request }], now)
+  }
+
+  /** The same for many, in one write and in few frames to each owner. */
+  requestAll(
+    requests: readonly { readonly id: RequestId; readonly request: TaskRequest }[],
+    now: Now,
+  ): TasksEffect[] {
     const step = this.#begin(now)
-    this.#requests.local(id, request, step)
+    for (const { id, request } of requests) this.#desk.request(id, request, step)
     return this.#finish(step)
+  }
+
+  /** From a face of this node to all nodes; answered by exactly one `surveyed`. */
+  survey(id: RequestId, question: SurveyQuestion, now: Now): TasksEffect[] {
+    const step = this.#begin(now)
+    this.#desk.survey(id, question, step)
+    return this.#finish(step)
+  }
+
+  /** What the machine of this node was measured to do lately. */
+  measured(vitals: Vitals): void {
+    this.#desk.measured(vitals)
   }
 
   message(from: NodeId, message: TaskLinkMessage, now: Now): TasksEffect[] {
@@ -252,7 +272,7 @@ export class Tasks {
     this.#placing.scanSome(step)
     this.#dueLeft = this.#work.wakeDue(step)
     this.#replication.tick(now.mono)
-    this.#forwarding.tick(step)
+    this.#desk.tick(step)
     return this.#finish(step)
   }
 
@@ -267,7 +287,7 @@ export class Tasks {
       this.#replication.nextWake(),
       this.#takeover.nextWake(),
       this.#inventories.nextWake(),
-      this.#forwarding.nextWake(),
+      this.#desk.nextWake(),
     ) as Instant
   }
 
@@ -290,32 +310,22 @@ export class Tasks {
   }
 
   counts(): TaskCounts {
-    const counters = this.#counters
-    return {
-      owned: this.#table.owned,
-      held: this.#table.held,
-      started: counters.of('attempts_started'),
-      succeeded: counters.of('tasks_succeeded'),
-      failedAttempts: counters.of('attempts_failed') + counters.of('attempts_lost'),
-      retried: counters.of('tasks_retried'),
-      forwarded: counters.of('requests_forwarded'),
-      takingOver: this.#phase !== 'closed' && this.#takeover.active,
-    }
+    return countsOf(this.#table, this.#counters, this.#phase !== 'closed' && this.#takeover.active)
   }
 
   metrics(): Metric[] {
-    return taskMetrics({
+    const metrics = taskMetrics({
       table: this.#table,
       records: this.#records,
       schedule: this.#schedule,
       replication: this.#replication,
-      forwarding: this.#forwarding,
       takeover: this.#takeover,
       confirmations: this.#confirmations,
       kept: this.#kept,
       handoffs: this.#handoffs,
       counters: this.#counters,
     })
+    return [...metrics, ...this.#desk.metrics()]
   }
 
   #begin(now: Now): Step {
@@ -325,12 +335,6 @@ export class Tasks {
 
   #hear(from: NodeId, message: TaskLinkMessage, step: Step): void {
     switch (message.type) {
-      case 'forward':
-        this.#requests.forwarded(from, message, step)
-        break
-      case 'forward-reply':
-        this.#forwarding.replied(from, message.id, message.reply, step)
-        break
       case 'replicate':
         for (const record of message.records) this.#work.learn(record, from, step)
         step.send(from, { type: 'replicated', batch: message.batch })
@@ -345,7 +349,7 @@ export class Tasks {
         this.#inventoryReplied(from, message, step)
         break
       default:
-        unreachable(message)
+        this.#desk.hear(from, message, step)
     }
   }
 
@@ -385,6 +389,7 @@ export class Tasks {
     const looksLeft = this.#phase === 'open' && this.#work.start(step)
     this.#startsLeft = looksLeft || offersLeft
     this.#surplusLeft = this.#work.trim(step)
+    this.#desk.flush(step)
     this.#inventories.flush(step)
     this.#replication.flush(step)
     return step.effects()

@@ -5,6 +5,7 @@ import {
   type Attempt,
   type AttemptError,
   type Json,
+  type Redriven,
   type TaskRecord,
   type TaskSpec,
   type TaskState,
@@ -15,6 +16,7 @@ import {
 export interface Changes {
   readonly attempts?: readonly Attempt[]
   readonly uncounted?: number
+  readonly redriven?: Redriven
   readonly settledAt?: WallMs
   readonly notBefore?: WallMs
   readonly result?: Json

@@ -1,6 +1,7 @@
 /** What tests of the command line stand on: a terminal that remembers, and an HTTP server that gives recorded answers. */
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import { runProgram } from '../../src/cli/program.ts'
 import type { Output, Terminal } from '../../src/cli/terminal.ts'
 
@@ -44,6 +45,7 @@ export async function runHere(
     err,
     env: options.env ?? {},
     readInput: async () => options.input,
+    openInput: () => (options.input === undefined ? undefined : Readable.from([Buffer.from(options.input)])),
     interrupted: options.interrupted ?? new AbortController().signal,
     killed: new AbortController().signal,
   })

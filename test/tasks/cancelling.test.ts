@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, asTaskId, type NodeId } from '../../src/base/ids.ts'
 import { isSettled } from '../../src/tasks/merge.ts'
-import type { CancelRequest, TaskReply } from '../../src/tasks/messages.ts'
+import type { TaskReply, TaskRequest } from '../../src/tasks/messages.ts'
 import type { TaskSpec } from '../../src/tasks/task.ts'
 import { Arbiter } from './arbiter.ts'
 import { Cluster } from './cluster.ts'
@@ -22,7 +22,7 @@ function ownedBy(node: string, among: readonly string[] = THREE): TaskSpec {
 
 const code = (reply: TaskReply | undefined) => (reply?.ok === false ? reply.failure.code : undefined)
 
-const cancelOf = ({ id, key }: TaskSpec, runsOn?: NodeId): CancelRequest => ({
+const cancelOf = ({ id, key }: TaskSpec, runsOn?: NodeId): Extract<TaskRequest, { kind: 'cancel' }> => ({
   kind: 'cancel',
   task: id,
   key,
@@ -110,25 +110,6 @@ test('what has ended is not cancelled, what is cancelled may be cancelled again,
   again.ask('n1', { kind: 'submit', spec: task })
   const record = accepted(again.ask('n1', cancelOf(task)))
   assert.deepEqual(accepted(again.ask('n3', cancelOf(task))).settledAt, record.settledAt)
-})
-
-test('a result that comes after the cancellation changes nothing', () => {
-  const cluster = new Cluster({
-    run: () => ({ ms: 30, outcome: { ok: true, result: 'late' } }),
-    commitMs: [40, 40],
-  })
-  cluster.start(['n1'])
-  const task = spec('a')
-  const submitted = cluster.request('n1', { kind: 'submit', spec: task })
-  cluster.until(() => cluster.reply(submitted) !== undefined && cluster.executions.length === 1)
-  // Its result is there before the cancellation is on the disk, and is heard after it was decided.
-  accepted(cluster.ask('n1', cancelOf(task)))
-  cluster.pass(200)
-  const record = cluster.host('n1').machine.get(task.id)
-  assert.equal(record?.state, 'cancelled')
-  assert.equal(record?.result, undefined)
-  assert.equal(record?.attempts[0]?.outcome, 'succeeded', 'it did come')
-  assert.equal(metric(cluster.host('n1'), 'tasks_succeeded_total'), 0)
 })
 
 test('the owner of now cancels what a former owner still runs, though that one holds no copy', () => {

@@ -12,6 +12,7 @@ import { type TasksConfig, tasksDefaults } from '../../src/tasks/config.ts'
 import type { AttemptOrder, TasksEffect } from '../../src/tasks/effects.ts'
 import type { TaskLinkMessage, TaskReply, TaskRequest } from '../../src/tasks/messages.ts'
 import type { Right } from '../../src/tasks/right.ts'
+import type { SurveyQuestion, SurveyReply } from '../../src/tasks/survey.ts'
 import type { Outcome, TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import { Tasks } from '../../src/tasks/tasks.ts'
 import { type Execution, Host, metric } from './host.ts'
@@ -44,6 +45,7 @@ export class Cluster {
   readonly hosts = new Map<NodeId, Host>()
   readonly executions: Execution[] = []
   readonly replies = new Map<string, TaskReply[]>()
+  readonly surveyed = new Map<string, SurveyReply[]>()
   readonly config: TasksConfig
   readonly random: Random
   frames = 0
@@ -191,6 +193,23 @@ export class Cluster {
     return this.reply(id) as TaskReply
   }
 
+  requestAll(name: string, requests: readonly TaskRequest[]): readonly string[] {
+    const numbered = requests.map(request => ({ id: asRequestId(`r${++this.#requests}`), request }))
+    for (const { id } of numbered) this.replies.set(id, [])
+    this.#step(this.host(name), tasks => tasks.requestAll(numbered, this.#now()))
+    return numbered.map(({ id }) => id)
+  }
+
+  /** As `ask`, of all nodes. */
+  survey(name: string, question: SurveyQuestion): SurveyReply {
+    const id = `r${++this.#requests}`
+    const replies: SurveyReply[] = []
+    this.surveyed.set(id, replies)
+    this.#step(this.host(name), tasks => tasks.survey(asRequestId(id), question, this.#now()))
+    this.until(() => replies.length > 0)
+    return replies[0] as SurveyReply
+  }
+
   reply(id: string): TaskReply | undefined {
     const replies = this.replies.get(id) ?? []
     assert(replies.length <= 1, 'a request is answered once')
@@ -298,6 +317,7 @@ export class Cluster {
       else if (effect.kind === 'persisted')
         this.#step(host, tasks => tasks.persisted(effect.mark, this.#now()))
       else if (effect.kind === 'log') host.log.push(effect)
+      else if (effect.kind === 'surveyed') this.surveyed.get(effect.id)?.push(effect.reply)
       else this.replies.get(effect.id)?.push(effect.reply)
     }
   }

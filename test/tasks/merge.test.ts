@@ -48,8 +48,10 @@ const record: fc.Arbitrary<TaskRecord> = fc
     settledAt: fc.option(fc.constantFrom(wallOf(5), wallOf(6)), { nil: undefined }),
     payload: fc.constantFrom(null, 1),
     uncounted: fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined }),
+    rounds: fc.integer({ min: 0, max: 2 }),
+    after: fc.integer({ min: 1, max: 2 }),
   })
-  .map(({ state, revision, attempts: list, result, settledAt, payload, uncounted }) => ({
+  .map(({ state, revision, attempts: list, result, settledAt, payload, uncounted, rounds, after }) => ({
     ...fresh,
     spec: { ...fresh.spec, payload },
     state: state as 'ready',
@@ -57,6 +59,7 @@ const record: fc.Arbitrary<TaskRecord> = fc
     attempts: list,
     ...(result !== undefined && { result }),
     ...(uncounted !== undefined && { uncounted }),
+    ...(rounds > 0 && { redriven: { times: rounds, after, at: wallOf(7) } }),
     ...(settledAt !== undefined && { settledAt }),
   }))
 
@@ -150,4 +153,16 @@ test('of two that gave an attempt up the first was nearer to its end', () => {
   })
   assert.equal(mergeRecords(givenUpAt(9), givenUpAt(4)).attempts[0]?.endedAt, 4)
   assert.equal(mergeRecords(givenUpAt(4), givenUpAt(9)).attempts[0]?.endedAt, 4)
+})
+
+test('another try of a dead letter wins over the copies that say dead, whatever they have tried', () => {
+  fc.assert(
+    fc.property(record, record, (a, b) => {
+      const older = { ...a, redriven: { times: 1, after: 1, at: wallOf(7) } }
+      const newer = { ...b, redriven: { times: 2, after: 1, at: wallOf(8) } }
+      assert.equal(mergeRecords(older, newer).state, newer.state)
+      assert.equal(mergeRecords(newer, older).redriven?.times, 2)
+    }),
+    RUNS,
+  )
 })

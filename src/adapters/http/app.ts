@@ -7,7 +7,9 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AssertionError } from '../../base/assert.ts'
-import type { Failure } from '../../base/errors.ts'
+import { CodedError, type Failure } from '../../base/errors.ts'
+import { BatchBudget } from './batch-budget.ts'
+import { limitBodyTime } from './body-time.ts'
 import { HttpCounters } from './counters.ts'
 import { EventStreams } from './event-streams.ts'
 import type { Face, FaceParts } from './face.ts'
@@ -15,6 +17,7 @@ import { answerFailures, knownFailure } from './failures.ts'
 import { Guard } from './guard.ts'
 import { parseJsonBody, refuseOtherCharset } from './json-body.ts'
 import { HTTP_LIMITS, type HttpLimits, PATH_PARAMETER_LENGTH_MAX } from './limits.ts'
+import { isLines } from './lines.ts'
 import { onMalformed } from './malformed.ts'
 import { sendProblem } from './problem.ts'
 import { parametersOf, refuseQuery, unknownAmong } from './query.ts'
@@ -26,7 +29,8 @@ import { ROUTES } from './routes.ts'
 export async function buildApp(parts: FaceParts, limits: Partial<HttpLimits> = {}): Promise<FastifyInstance> {
   const all = { ...HTTP_LIMITS, ...limits }
   const streams = new EventStreams(parts.events, parts.node, all)
-  const face: Face = { ...parts, limits: all, counters: new HttpCounters(), streams }
+  const budget = new BatchBudget(all.batchBytesMax)
+  const face: Face = { ...parts, limits: all, counters: new HttpCounters(), streams, budget }
   const app = await bareApp(face)
   // Before anything waits for answers that are under way: a stream never ends by itself.
   app.addHook('preClose', async () => streams.stop())
@@ -77,7 +81,8 @@ async function bareApp(face: Face): Promise<FastifyInstance> {
     genReqId: () => `${run}-${(++requests).toString(36)}`,
     requestIdHeader: false,
     bodyLimit: config.bodyBytesMax,
-    requestTimeout: limits.requestMs,
+    // For bodies that come line by line; all others are given less, by `limitBodyTime`.
+    requestTimeout: limits.linesMs,
     keepAliveTimeout: limits.keepAliveMs,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -120,6 +125,17 @@ function readBodies(app: FastifyInstance, face: Face): void {
       done(error instanceof Error ? error : new Error(String(error)))
     }
   })
+  // Read by the route, a line at a time.
+  app.addContentTypeParser('application/x-ndjson', (request, body, done) => {
+    try {
+      if (request.routeOptions.url !== '/v1/tasks')
+        throw new CodedError('UNSUPPORTED_MEDIA_TYPE', 'Expected Content-Type: application/json.')
+      refuseOtherCharset(request.headers['content-type'])
+      done(null, body)
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)))
+    }
+  })
 }
 
 /** The one expectation that can be met, found as Node.js finds it. */
@@ -148,6 +164,7 @@ function admit(app: FastifyInstance, face: Face, guard: Guard): void {
     return guard.refusesHost(request.raw)
   }
   app.addHook('onRequest', (request, reply, done) => {
+    if (!isLines(request.headers['content-type'])) limitBodyTime(request.raw, limits.requestMs, app.server)
     const failure = refusal(request)
     if (failure === undefined) return done()
     void sendProblem(reply, counters, failure)

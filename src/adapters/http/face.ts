@@ -1,6 +1,7 @@
 import type { EventLog } from '../../runtime/events.ts'
 import type { Logger, NodeFace } from '../../runtime/ports.ts'
 import type { TasksConfig } from '../../tasks/config.ts'
+import type { BatchBudget } from './batch-budget.ts'
 import type { HttpConfig } from './config.ts'
 import type { HttpCounters } from './counters.ts'
 import type { EventStreams } from './event-streams.ts'
@@ -22,4 +23,5 @@ export interface Face extends FaceParts {
   readonly limits: HttpLimits
   readonly counters: HttpCounters
   readonly streams: EventStreams
+  readonly budget: BatchBudget
 }

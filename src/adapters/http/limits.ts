@@ -17,7 +17,12 @@ export interface HttpLimits {
   /** Time for all headers, and for the whole request, to arrive. */
   readonly headersMs: number
   readonly requestMs: number
-  /** How often those two are looked at. */
+  /** A body of tasks line by line may take this long in all, and stand still for this long at a time. */
+  readonly linesMs: number
+  readonly linesStallMs: number
+  /** Bytes of tasks of batches under way to their owners: half of what a link queues before it is cut off. */
+  readonly batchBytesMax: number
+  /** How often headers and bodies that take too long are looked for. */
   readonly timeoutCheckMs: number
   /** An idle connection is kept this long. */
   readonly keepAliveMs: number
@@ -49,6 +54,9 @@ export const HTTP_LIMITS: HttpLimits = {
   headerBytesMax: 16 * 1024,
   headersMs: 5_000,
   requestMs: 15_000,
+  linesMs: 4 * 3_600_000,
+  linesStallMs: 30_000,
+  batchBytesMax: 4 * 1024 * 1024,
   timeoutCheckMs: 1_000,
   keepAliveMs: 65_000,
   answerMs: 30_000,

@@ -41,26 +41,33 @@ function parametersOf(route: Route): readonly object[] {
     description: inPath?.doc,
     schema: { type: 'string' },
   }
-  const query = Object.entries(route.query ?? {}).map(([name, { schema, doc }]) => ({
-    name,
-    in: 'query',
-    required: false,
-    description: doc,
-    schema,
-  }))
-  return [...(inPath === undefined ? [] : [path]), ...query]
+  const optional = (place: 'query' | 'header', named: Route['query'] = {}) =>
+    Object.entries(named).map(([name, { schema, doc }]) => ({
+      name,
+      in: place,
+      required: false,
+      description: doc,
+      schema,
+    }))
+  const others = [...optional('query', route.query), ...optional('header', route.headers)]
+  return [...(inPath === undefined ? [] : [path]), ...others]
 }
 
 const reference = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
 
 const bodyOf = (body: NonNullable<Route['body']>): object => ({
   required: body.required,
-  content: { 'application/json': { schema: reference(body.schema) } },
+  content: { 'application/json': { schema: reference(body.schema) }, ...linesOf(body.lines) },
 })
 
+/** A body of one JSON value a line: the schema is that of a line. */
+const linesOf = (schema: string | undefined): Record<string, object> =>
+  schema === undefined ? {} : { 'application/x-ndjson': { schema: reference(schema) } }
+
 function successesOf(route: Route): Record<string, object> {
-  const entries = Object.entries(route.responses).map(([status, { doc, schema, type }]) => {
-    const media = { [type ?? 'application/json']: schema === undefined ? {} : { schema: reference(schema) } }
+  const entries = Object.entries(route.responses).map(([status, { doc, schema, type, lines }]) => {
+    const json = { [type ?? 'application/json']: schema === undefined ? {} : { schema: reference(schema) } }
+    const media = { ...json, ...linesOf(lines) }
     return [status, { description: doc, content: media }] as const
   })
   return Object.fromEntries(entries)

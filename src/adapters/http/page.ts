@@ -87,18 +87,27 @@ function showMembers(members, ring) {
     member.addresses.join(', '),
   ]))
 }
-function showTasks(tasks) {
-  rows('tasks', tasks.map(({ spec, state, attempts, error }) => [
+function showTasks(id, tasks) {
+  rows(id, tasks.map(({ spec, state, attempts, error }) => [
     spec.id, spec.key, spec.type, [state, state], [String(attempts.length), 'n'],
     attempts.at(-1)?.node ?? '', error === undefined ? '' : error.code,
   ]))
 }
+function showStats({ cluster, nodes, silent }) {
+  const percent = share => share === undefined ? '' : Math.round(share * 100) + ' %'
+  const row = (name, s) => [name, ...[s.total, s.queued, s.running, s.done, s.failed, s.busy + ' / ' + s.workers, s.drainPerS.toFixed(1),
+    percent(s.vitals?.cpu), percent(s.vitals?.memory), s.vitals === undefined ? '' : Math.round(s.vitals.rssBytes / 1048576) + ' MiB'].map(n => [String(n), 'n'])]
+  rows('work', [...nodes.map(node => row(node.node, node)), row('all', cluster), ...silent.map(name => [[name + ' did not answer', 'suspect']])])
+}
 async function refresh() {
   try {
     showStatus(await ask('/v1/status'))
-    const [{ members }, ring, page] = await Promise.all([ask('/v1/members'), ask('/v1/ring'), ask('/v1/tasks?scope=ran&limit=20')])
+    const [{ members }, ring, page, stats, dead] = await Promise.all([ask('/v1/members'), ask('/v1/ring'),
+      ask('/v1/tasks?scope=ran&limit=20'), ask('/v1/stats'), ask('/v1/dead?limit=20')])
     showMembers(members, ring)
-    showTasks(page.tasks)
+    showTasks('tasks', page.tasks)
+    showTasks('dead', dead.tasks)
+    showStats(stats)
     at('access').hidden = true
   } catch (error) {
     at('state').className = 'gone'
@@ -137,8 +146,10 @@ export function page(): string {
 <form id="access" hidden><label>Token <input id="token" type="password" autocomplete="off"></label> <button>Use</button></form>
 <section id="right" hidden><h2>Right to act</h2><p id="lease"></p>${table('voters', 'voter', 'grants to this node')}</section>
 <h2>Members</h2>${table('members', 'node', 'status', 'round trip', 'running / queued', 'keys', 'share', 'addresses')}
+<h2>Work</h2>${table('work', 'node', 'total', 'queued', 'running', 'done', 'failed', 'workers', 'per s', 'cpu', 'memory', 'rss')}
 <h2>Tasks owned by this node</h2>${table('counts', 'state', 'tasks')}
 <h2>Tasks that ran here</h2>${table('tasks', 'id', 'key', 'type', 'state', 'attempts', 'last on', 'error')}
+<h2>Dead letters of all nodes</h2>${table('dead', 'id', 'key', 'type', 'state', 'attempts', 'last on', 'error')}
 <script>${SCRIPT}</script></body></html>
 `
 }

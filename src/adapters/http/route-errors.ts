@@ -35,6 +35,8 @@ export const LOOKUP_ERRORS: readonly ErrorCode[] = [
 export const SUBMIT_ERRORS: readonly ErrorCode[] = [
   'TASK_INVALID',
   'TASK_CONFLICT',
+  'DEDUPE_CONFLICT',
+  'TAKING_OVER',
   'EXECUTOR_UNKNOWN',
   'COMMAND_NOT_ALLOWED',
   'QUEUE_FULL',
@@ -49,6 +51,25 @@ export const SUBMIT_ERRORS: readonly ErrorCode[] = [
 
 /** Looking at an attempt: its task is looked for, and then the node asked that runs or ran it. */
 export const LOOK_ERRORS: readonly ErrorCode[] = [...LOOKUP_ERRORS, 'NODE_UNREACHABLE']
+
+/** Asking all nodes: by this node; what others say is in the answer. */
+export const SURVEY_ERRORS: readonly ErrorCode[] = ASKED
+
+/** Cancelling a task or ordering another try: by this node, and by the owner of the key. */
+export const ORDER_ERRORS: readonly ErrorCode[] = [
+  'TASK_UNKNOWN',
+  'TASK_SETTLED',
+  'TASK_NOT_ENDED',
+  'TAKING_OVER',
+  'QUEUE_FULL',
+  'NOT_READY',
+  'NO_OWNER',
+  'NOT_ACTING',
+  'RIGHT_ENDED',
+  'OWNER_UNREACHABLE',
+  'TOO_MANY_HOPS',
+  ...ASKED,
+]
 
 /** Every code that this route can answer with, its own and those that all share. */
 export function errorsOf(route: Route): ReadonlySet<ErrorCode> {

@@ -3,12 +3,15 @@ import { openApi } from './openapi.ts'
 import type { Route } from './route.ts'
 import { attempts } from './routes/attempts.ts'
 import { cluster } from './routes/cluster.ts'
+import { dead } from './routes/dead.ts'
 import { documents } from './routes/documents.ts'
 import { events } from './routes/events.ts'
 import { leave } from './routes/leave.ts'
 import { metrics } from './routes/metrics.ts'
 import { operator } from './routes/operator.ts'
+import { orders } from './routes/orders.ts'
 import { probes } from './routes/probes.ts'
+import { stats } from './routes/stats.ts'
 import { tasks } from './routes/tasks.ts'
 import { voters } from './routes/voters.ts'
 
@@ -20,6 +23,9 @@ export const ROUTES: readonly Route[] = [
   ...cluster,
   ...attempts,
   ...tasks,
+  ...orders,
+  ...dead,
+  ...stats,
   ...leave,
   ...operator,
   ...voters,

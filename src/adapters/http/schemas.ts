@@ -1,32 +1,23 @@
 /** The shapes of what the API takes and gives, as JSON schemas; a test holds real answers against them. */
 import { EVENT_TYPES } from '../../runtime/events.ts'
-import { NOTE_CHARS_MAX } from '../../tasks/progress.ts'
+import { ATTEMPT_SCHEMAS } from './attempt-schemas.ts'
+import {
+  anything,
+  countsOf,
+  flag,
+  type JsonSchema,
+  listOf,
+  nullable,
+  number,
+  object,
+  oneOf,
+  ref,
+  text,
+  whole,
+} from './schema-words.ts'
+import { TASK_SCHEMAS } from './task-schemas.ts'
 
-export type JsonSchema = { readonly [key: string]: unknown }
-
-const text: JsonSchema = { type: 'string' }
-const whole: JsonSchema = { type: 'integer' }
-const number: JsonSchema = { type: 'number' }
-const flag: JsonSchema = { type: 'boolean' }
-const anything: JsonSchema = {}
-const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items })
-const oneOf = (...values: readonly string[]): JsonSchema => ({ type: 'string', enum: values })
-const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
-const nullable = (type: string): JsonSchema => ({ type: [type, 'null'] })
-const countsOf = (...names: readonly string[]): JsonSchema =>
-  object(Object.fromEntries(names.map(name => [name, whole])))
-
-/** All fields are required but those named in `optional`. Later versions may add fields. */
-function object(
-  properties: Readonly<Record<string, JsonSchema>>,
-  optional: readonly string[] = [],
-): JsonSchema {
-  return {
-    type: 'object',
-    properties,
-    required: Object.keys(properties).filter(name => !optional.includes(name)),
-  }
-}
+export type { JsonSchema } from './schema-words.ts'
 
 const mode = oneOf('available', 'quorum')
 const MEMBER_STATUSES = ['alive', 'suspect', 'dead', 'left'] as const
@@ -127,26 +118,6 @@ const history = object({
   rights: listOf(object({ from: number, until: number, token: text, tokenMost: text }, ['until', 'token'])),
 })
 
-const progress = object(
-  {
-    fraction: {
-      ...number,
-      minimum: 0,
-      maximum: 1,
-      description: 'Made from `done` and `total` where absent.',
-    },
-    done: { ...number, minimum: 0 },
-    total: { ...number, exclusiveMinimum: 0 },
-    note: { ...text, description: `Cut after ${NOTE_CHARS_MAX} characters.` },
-    at: { ...number, description: 'When it was heard, in wall clock ms.' },
-  },
-  ['fraction', 'done', 'total', 'note'],
-)
-const { at: _, ...reported } = progress['properties'] as Record<string, JsonSchema>
-const logTail = object({ text, cutBytes: { ...whole, description: 'Printed before that.' } })
-
-const attemptError = object({ code: text, message: text })
-
 export const SCHEMAS = {
   Problem: object(
     {
@@ -227,84 +198,8 @@ export const SCHEMAS = {
     tasks: listOf(ref('TaskRecord')),
     history,
   }),
-  Task: {
-    type: 'object',
-    description: 'Only `type` is needed. The same id with the same content may be sent again at any time.',
-    properties: {
-      id: { type: 'string', pattern: '^[\\x21-\\x7e]{1,256}$', description: 'Made here when absent.' },
-      key: { ...text, description: 'Decides the owner; the id when absent.' },
-      type: {
-        ...text,
-        description: 'The executor: exec, http, echo, compute, unreliable, or a type of executors.modules.',
-      },
-      payload: { description: 'Whatever the executor takes.' },
-      priority: { type: 'integer', minimum: 0, maximum: 3 },
-      maxAttempts: { type: 'integer', minimum: 1 },
-      backoffMs: { type: 'number', minimum: 0 },
-      backoffMsMax: { type: 'number', minimum: 0 },
-      timeoutMs: { type: 'number', minimum: 1 },
-    },
-    required: ['type'],
-  },
-  TaskRecord: object(
-    {
-      spec: object({
-        id: text,
-        key: text,
-        type: text,
-        payload: anything,
-        priority: whole,
-        maxAttempts: whole,
-        backoffMs: number,
-        backoffMsMax: number,
-        timeoutMs: number,
-      }),
-      source: text,
-      state: oneOf(...TASK_STATES),
-      acceptedAt: number,
-      settledAt: number,
-      notBefore: number,
-      attempts: listOf(
-        object(
-          {
-            number: whole,
-            node: text,
-            startedAt: number,
-            endedAt: number,
-            outcome: oneOf('succeeded', 'failed', 'lost', 'cancelled', 'fenced'),
-            token: text,
-            error: attemptError,
-          },
-          ['endedAt', 'outcome', 'token', 'error'],
-        ),
-      ),
-      progress: { ...progress, description: 'Of the attempt that runs; only where one task is asked for.' },
-      result: anything,
-      error: attemptError,
-      holders: listOf(text),
-      revision: whole,
-    },
-    ['settledAt', 'notBefore', 'progress', 'result', 'error'],
-  ),
-  Progress: {
-    ...object(reported, ['fraction', 'done', 'total', 'note']),
-    minProperties: 1,
-    description: 'What an attempt says of how far it is. The newest word counts.',
-  },
-  TaskLog: object(
-    { task: text, attempt: whole, node: text, running: flag, progress, stdout: logTail, stderr: logTail },
-    ['progress', 'stdout', 'stderr'],
-  ),
-  Submitted: object({
-    record: ref('TaskRecord'),
-    existed: flag,
-    durableCopies: {
-      ...whole,
-      description:
-        'At least so many copies are on a disk: whoever answers counts its own only. 0: only in a task list.',
-    },
-  }),
-  Tasks: object({ tasks: listOf(ref('TaskRecord')), next: text }, ['next']),
+  ...TASK_SCHEMAS,
+  ...ATTEMPT_SCHEMAS,
   Leave: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000 } }, ['deadlineMs']),
   Leaving: object({ nodeId: text, leaving: flag }),
   Nothing: object({}),

@@ -1,6 +1,7 @@
 import { CodedError, type Failure } from '../../base/errors.ts'
 import type { ControlReply, ControlRequest } from '../../node/control.ts'
 import type { LookAnswer, LookRequest, TaskReply, TaskRequest } from '../../tasks/messages.ts'
+import type { SurveyQuestion, SurveyReply } from '../../tasks/survey.ts'
 import type { Face } from './face.ts'
 
 /** Asks the owner, wherever it is; gives up (DEADLINE) and refuses when too many wait already (OVERLOADED). */
@@ -15,6 +16,34 @@ export async function askAttempt(face: Face, request: LookRequest): Promise<Look
   const failure = tooManyWait(face)
   if (failure !== undefined) return { ok: false, failure }
   return await inTime(face, () => face.node.look(request), 'It is safe to ask again.')
+}
+
+/** The same for many, each to its own owner; all of them wait as one. */
+export async function askOwners(face: Face, requests: readonly TaskRequest[]): Promise<readonly TaskReply[]> {
+  const failure = tooManyWait(face)
+  if (failure !== undefined) return requests.map(() => ({ ok: false, failure }))
+  const { counters, limits, node } = face
+  const late = Promise.withResolvers<TaskReply>()
+  const detail = `There was no answer within ${limits.answerMs / 1_000} s. Ask again with the same id.`
+  const timer = setTimeout(
+    () => late.resolve({ ok: false, failure: { code: 'DEADLINE', detail } }),
+    limits.answerMs,
+  )
+  timer.unref()
+  counters.waiting++
+  try {
+    return await Promise.all(node.requestAll(requests).map(reply => Promise.race([reply, late.promise])))
+  } finally {
+    counters.waiting--
+    clearTimeout(timer)
+  }
+}
+
+/** Asks every living node; who is silent is named. */
+export async function askAll(face: Face, question: SurveyQuestion): Promise<SurveyReply> {
+  const failure = tooManyWait(face)
+  if (failure !== undefined) return { ok: false, failure }
+  return await inTime(face, () => face.node.survey(question), 'It is safe to ask again.')
 }
 
 /** The same for what an operator asks of this node; a change of voters needs the others' answers. */

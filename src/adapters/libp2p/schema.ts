@@ -9,71 +9,42 @@
  */
 import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../../base/errors.ts'
-import {
-  KEY_BYTES_MAX,
-  NODE_ID_PATTERN,
-  type NodeId,
-  type PeerId,
-  type RequestId,
-  TASK_ID_PATTERN,
-  type TaskId,
-} from '../../base/ids.ts'
-import type { WallMs } from '../../base/time.ts'
+import { TASK_ID_PATTERN } from '../../base/ids.ts'
 import { KEEPS_MAX } from '../../grants/messages.ts'
 import { SUMMARY_BUCKETS } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
-import { LOOK_BYTES_MAX } from '../../tasks/messages.ts'
-import { NOTE_CHARS_MAX } from '../../tasks/progress.ts'
 import { ATTEMPTS_KEPT, type Json } from '../../tasks/task.ts'
 import {
   ADDRESS_CHARS_MAX,
   ADDRESSES_MAX,
   CLAIMS_MAX,
-  DETAIL_CHARS_MAX,
   EXCEPTIONS_MAX,
+  FORWARDS_MAX,
   HOLDERS_MAX,
-  INCARNATION_MAX,
-  JSON_DEPTH_MAX,
   MEMBERS_MAX,
   PROBLEMS_MAX,
   RECORDS_MAX,
   RUNNING_MAX,
   SCOPES_MAX,
-  SHORT_CHARS_MAX,
   VOTER_NAMES_MAX,
   WEIGHT_MAX,
 } from './limits.ts'
-
-/** A checked text under the name that the core gives it. */
-const named = <T extends string>(schema: z.ZodType<string>) => schema as unknown as z.ZodType<T>
-
-const nodeId = named<NodeId>(z.string().max(SHORT_CHARS_MAX).regex(NODE_ID_PATTERN))
-const peerId = named<PeerId>(
-  z
-    .string()
-    .max(SHORT_CHARS_MAX)
-    .regex(/^[1-9A-HJ-NP-Za-km-z]{20,}$/),
-)
-const taskId = named<TaskId>(z.string().regex(TASK_ID_PATTERN))
-const requestId = named<RequestId>(z.string().min(1).max(SHORT_CHARS_MAX))
-const wallMs = z.number().nonnegative() as unknown as z.ZodType<WallMs>
-const key = z
-  .string()
-  .max(KEY_BYTES_MAX)
-  .refine(text => Buffer.byteLength(text) <= KEY_BYTES_MAX)
-const short = z.string().max(SHORT_CHARS_MAX)
-const detail = z.string().max(DETAIL_CHARS_MAX)
-const count = z.int().nonnegative()
-const incarnation = count.max(INCARNATION_MAX)
-const json = z.custom<Json>(value => value !== undefined && isShallow(value, JSON_DEPTH_MAX))
-
-/** Is a parsed value nested less deeply than the limit? Recursion itself is bounded by the limit. */
-function isShallow(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return true
-  if (depth === 0) return false
-  for (const inner of Object.values(value)) if (!isShallow(inner, depth - 1)) return false
-  return true
-}
+import { look, lookReply } from './look-schema.ts'
+import {
+  count,
+  detail,
+  incarnation,
+  json,
+  key,
+  nodeId,
+  peerId,
+  requestId,
+  short,
+  state,
+  taskId,
+  wallMs,
+} from './schema-words.ts'
+import { explainAnswer, purgeAnswer, statsAnswer, survey } from './survey-schema.ts'
 
 // membership
 
@@ -167,6 +138,7 @@ const spec = z.object({
   backoffMs: z.number().nonnegative(),
   backoffMsMax: z.number().nonnegative(),
   timeoutMs: z.number().nonnegative(),
+  dedupe: z.object({ key: z.string().regex(TASK_ID_PATTERN), ttlMs: count }).exactOptional(),
 })
 const attemptError = z.object({
   code: z.enum([
@@ -209,12 +181,13 @@ const source = z.custom<'api' | `list:${string}`>(
 const record = z.object({
   spec,
   source,
-  state: z.enum(['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled']),
+  state,
   acceptedAt: wallMs,
   settledAt: wallMs.exactOptional(),
   notBefore: wallMs.exactOptional(),
   attempts: z.array(attempt).max(ATTEMPTS_KEPT),
   uncounted: count.exactOptional(),
+  redriven: z.object({ times: count, after: count, at: wallMs }).exactOptional(),
   result: json.exactOptional(),
   error: attemptError.exactOptional(),
   holders: z.array(nodeId).max(HOLDERS_MAX),
@@ -233,14 +206,37 @@ const failure = z.object({
 })
 const request = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('submit'), spec }),
-  z.object({ kind: z.literal('get'), task: taskId }),
+  z.object({ kind: z.literal('cancel'), task: taskId, key, runsOn: nodeId.exactOptional() }),
+  z.object({ kind: z.literal('retry'), task: taskId, key }),
+  z.object({ kind: z.literal('get'), task: taskId, waitMs: count.exactOptional() }),
 ])
 const reply = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), record, existed: z.boolean(), durableCopies: count }),
   z.object({ ok: z.literal(false), failure }),
 ])
-const forward = z.object({ type: z.literal('forward'), id: requestId, hops: count, request })
-const forwardReply = z.object({ type: z.literal('forward-reply'), id: requestId, reply })
+const forwardFields = { id: requestId, hops: count, request }
+const replyFields = { id: requestId, reply }
+const forward = z.object({ type: z.literal('forward'), ...forwardFields })
+const forwardReply = z.object({ type: z.literal('forward-reply'), ...replyFields })
+const forwards = z.object({
+  type: z.literal('forwards'),
+  forwards: z.array(z.object(forwardFields)).max(FORWARDS_MAX),
+})
+const forwardReplies = z.object({
+  type: z.literal('forward-replies'),
+  replies: z.array(z.object(replyFields)).max(FORWARDS_MAX),
+})
+
+const surveyReply = z.object({
+  type: z.literal('survey-reply'),
+  id: requestId,
+  answer: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('page'), tasks: records, upTo: taskId.exactOptional(), settling: z.boolean() }),
+    statsAnswer,
+    explainAnswer,
+    purgeAnswer,
+  ]),
+})
 const replicate = z.object({ type: z.literal('replicate'), batch: count, records })
 const replicated = z.object({ type: z.literal('replicated'), batch: count })
 const inventory = z.object({ type: z.literal('inventory'), id: count, ringChecksum: short })
@@ -251,35 +247,6 @@ const inventoryReply = z.object({
   records,
   running: z.array(taskId).max(RUNNING_MAX),
   done: z.boolean(),
-})
-
-const look = z.object({
-  type: z.literal('look'),
-  id: requestId,
-  task: taskId,
-  attempt: count,
-  logBytes: count.max(LOOK_BYTES_MAX),
-})
-const progress = z.object({
-  fraction: z.number().min(0).max(1).exactOptional(),
-  done: z.number().nonnegative().exactOptional(),
-  total: z.number().positive().exactOptional(),
-  note: z.string().max(NOTE_CHARS_MAX).exactOptional(),
-  at: wallMs,
-})
-/** A character is at least one byte; what was cut from the middle of one may add three that stand for it. */
-const logTail = z.object({ text: z.string().max(LOOK_BYTES_MAX + 3), cutBytes: count })
-const lookReply = z.object({
-  type: z.literal('look-reply'),
-  id: requestId,
-  look: z
-    .object({
-      running: z.boolean(),
-      progress: progress.exactOptional(),
-      stdout: logTail.exactOptional(),
-      stderr: logTail.exactOptional(),
-    })
-    .exactOptional(),
 })
 
 const ringName = short
@@ -372,6 +339,10 @@ export const linkSchema = z.discriminatedUnion('type', [
   rumour,
   forward,
   forwardReply,
+  forwards,
+  forwardReplies,
+  survey,
+  surveyReply,
   replicate,
   replicated,
   inventory,

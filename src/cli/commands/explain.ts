@@ -1,3 +1,4 @@
+import type { TaskExplanation } from '../../adapters/http/explain-task.ts'
 import type { Explanation } from '../../node/status.ts'
 import { usage } from '../arguments.ts'
 import { clientOf } from '../client.ts'
@@ -8,14 +9,15 @@ import { sheet, table } from '../table.ts'
 import { taskTable } from '../task-view.ts'
 import { showMember } from './members.ts'
 
-/** `explain KEY`, `explain key KEY`, `explain member NODE`: the second form is for keys named `member` or `key`. */
+/** `explain KEY`, `explain key KEY`, `explain member NODE`, `explain task ID`: the second form is for keys with such a name. */
 export async function run(call: Call): Promise<number> {
   const [first = '', second] = call.args
   const at = atOf(call)
   if (second === undefined) return await showKey(call, first, at)
   if (first === 'key') return await showKey(call, second, at)
   if (first === 'member' && at === undefined) return await showMember(call, second)
-  const expected = 'KEY, key KEY or member NODE'
+  if (first === 'task' && at === undefined) return await showTask(call, second)
+  const expected = 'KEY, key KEY, member NODE or task ID'
   throw usage('explain', [{ at: 'explain', expected, got: JSON.stringify(call.args.join(' ')) }])
 }
 
@@ -41,6 +43,34 @@ async function showKey(call: Call, key: string, at: number | undefined): Promise
     json ? `${JSON.stringify({ key, ...then })}\n` : ownerThenText(key, then, found.history.since),
   )
   return then.known && then.owner !== undefined ? EXIT.ok : EXIT.failed
+}
+
+async function showTask(call: Call, id: string): Promise<number> {
+  const { json, terminal } = call
+  const found = await clientOf(call).get<TaskExplanation>(`/v1/explain-task/${encodeURIComponent(id)}`)
+  terminal.out.write(json ? `${JSON.stringify(found)}\n` : describeTask(found))
+  return EXIT.ok
+}
+
+function describeTask({ task, placement, why, next, nodes, silent }: TaskExplanation): string {
+  const head = sheet([
+    ['task', task.spec.id],
+    ['state', task.state],
+    ['key', task.spec.key],
+    ['owner', placement?.owner],
+    ['preference list', placement?.preferenceList.join(', ')],
+    ['why', why.map(({ text, code }) => `${text} (${code})`).join('; ')],
+    ['next', next],
+    ...(silent.length > 0 ? [['did not answer', silent.join(', ')] as const] : []),
+  ])
+  const standings = table(nodes, [
+    { title: 'NODE', cell: each => each.node },
+    { title: 'STATE', cell: each => each.state },
+    { title: 'REVISION', cell: each => each.revision, right: true },
+    { title: 'PLACE', cell: each => each.place },
+    { title: 'WHY', cell: each => each.why.map(({ code }) => code).join(', ') },
+  ])
+  return `${head}\n${standings}`
 }
 
 function describe(found: Explanation, columns: number): string {

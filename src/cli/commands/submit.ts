@@ -1,4 +1,4 @@
-/** Hands in one task, and with --wait follows it to its end. */
+/** Hands in one task, and with --wait follows it to its end; or many. */
 import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CodedError, type Problem } from '../../base/errors.ts'
@@ -8,13 +8,17 @@ import { usage } from '../arguments.ts'
 import { clientOf, type DaemonClient } from '../client.ts'
 import { type Call, flag, text, texts, type Values, wholeNumber } from '../command.ts'
 import { EXIT } from '../exit-code.ts'
+import { linesOfFile, linesOfInput, linesOfList, namesLines } from '../task-source.ts'
 import { taskSheet } from '../task-view.ts'
 import type { Terminal } from '../terminal.ts'
+import { submitMany, type TaskSource } from './submit-many.ts'
 
 /** Bytes of a task that are read; the daemon's own limit (1 MiB unless told) decides. */
 const INPUT_BYTES_MAX = 16 * 1024 * 1024
 
-/** First and longest pause between two looks at a task, in ms. */
+/** One look at a task waits this long for its end, in ms, at the daemon. */
+const LOOK_MS = 10_000
+/** First and longest pause between two looks that came to nothing at once, in ms. */
 const POLL_MS = 50
 const POLL_MS_MAX = 1_000
 
@@ -28,13 +32,17 @@ interface Submitted {
 }
 
 type Fields = Record<string, unknown>
+/** One task, before the options are laid over it, or many. */
+type Given = { readonly one: Fields; readonly many?: never } | { readonly many: TaskSource }
 
 export async function run(call: Call): Promise<number> {
   const problems: Problem[] = []
   const overrides = fieldsOf(call.values, problems)
   const waitMs = wholeNumber(call.values, 'wait-ms', { min: 1, max: DAY_MS }, problems) ?? WAIT_MS
   if (problems.length > 0) refuse(problems)
-  const task = { ...(await baseOf(call)), ...overrides }
+  const given = (await streamOf(call)) ?? (await baseOf(call))
+  if (given.many !== undefined) return await submitMany(call, manyOf(call, given.many), overrides)
+  const task = { ...given.one, ...overrides }
   const client = clientOf(call)
   const submitted = await client.post<Submitted>('/v1/tasks', task)
   if (!flag(call.values, 'wait')) return print(call, submitted)
@@ -60,14 +68,37 @@ function copiesText(durable: number, holders: TaskRecord['holders']): string {
   return durable < holders.length ? `${now} so far; ${names} will hold one each` : `${now}, on ${names}`
 }
 
-/** The task before the options are laid over it. */
-async function baseOf(call: Call): Promise<Fields> {
+/** Tasks line by line, where that is how they come. */
+async function streamOf(call: Call): Promise<Given | undefined> {
+  const [word] = call.args
+  const file = text(call.values, 'file')
+  const many = flag(call.values, 'many')
+  if (word !== undefined || !(many || (file !== undefined && namesLines(file)))) return undefined
+  if (file !== undefined && file !== '-') return { many: await readable(() => linesOfFile(file)) }
+  const input = call.terminal.openInput()
+  if (input === undefined)
+    refuse([{ at: '--many', expected: '--file, or tasks on standard input', got: 'a terminal' }])
+  return { many: linesOfInput(input) }
+}
+
+/** What makes no sense for many tasks is refused. */
+function manyOf({ values }: Call, source: TaskSource): TaskSource {
+  const single = [
+    ...(flag(values, 'wait') ? ['--wait'] : []),
+    ...(text(values, 'id') === undefined ? [] : ['--id']),
+  ]
+  if (single.length > 0)
+    refuse(single.map(at => ({ at, expected: 'one task', got: `several, from ${source.name}` })))
+  return source
+}
+
+async function baseOf(call: Call): Promise<Given> {
   const [word] = call.args
   const file = text(call.values, 'file')
   if (word !== undefined && file !== undefined)
     refuse([{ at: 'submit', expected: 'the task from one place', got: `${JSON.stringify(word)} and --file` }])
   if (word !== undefined)
-    return word.trimStart().startsWith('{') ? parsed(word, 'the argument') : { type: word }
+    return /^\s*[[{]/.test(word) ? parsed(word, 'the argument') : { one: { type: word } }
   if (file !== undefined && file !== '-') return parsed(await contentOf(file), file)
   const input = await call.terminal.readInput(INPUT_BYTES_MAX)
   if (input === undefined || input.trim() === '')
@@ -75,15 +106,17 @@ async function baseOf(call: Call): Promise<Fields> {
   return parsed(input, 'standard input')
 }
 
-async function contentOf(file: string): Promise<string> {
+const contentOf = (file: string): Promise<string> => readable(() => readFile(file, 'utf8'))
+
+async function readable<T>(read: () => Promise<T>): Promise<T> {
   try {
-    return await readFile(file, 'utf8')
+    return await read()
   } catch (error) {
     return refuse([{ at: '--file', expected: 'a file that can be read', got: (error as Error).message }])
   }
 }
 
-function parsed(content: string, at: string): Fields {
+function parsed(content: string, at: string): Given {
   let value: unknown
   try {
     value = JSON.parse(content)
@@ -92,10 +125,9 @@ function parsed(content: string, at: string): Fields {
   }
   const inexact = inexactOf(content)
   if (inexact !== undefined) refuse([inexactAt(at, inexact)])
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
-  return refuse([
-    { at, expected: 'one task, a JSON object', got: Array.isArray(value) ? 'a list' : typeof value },
-  ])
+  if (Array.isArray(value)) return { many: linesOfList(value, at) }
+  if (typeof value === 'object' && value !== null) return { one: value as Fields }
+  return refuse([{ at, expected: 'a task, a JSON object, or a list of them', got: typeof value }])
 }
 
 const inexactAt = (at: string, got: string): Problem => ({
@@ -159,7 +191,8 @@ async function settled(
     if (err.isTerminal && record.state !== shown) err.write(`${record.spec.id}: ${record.state}\n`)
     shown = record.state
     await pause(ms, undefined, { signal: interrupted })
-    record = await client.get<TaskRecord>(`/v1/tasks/${encodeURIComponent(record.spec.id)}`)
+    const path = `/v1/tasks/${encodeURIComponent(record.spec.id)}?waitMs=${Math.min(LOOK_MS, waitMs)}`
+    record = await client.get<TaskRecord>(path)
   }
   return record
 }

@@ -1,10 +1,12 @@
+import type { ClusterPage } from '../../adapters/http/cluster-page.ts'
 import type { Problem } from '../../base/errors.ts'
 import type { TaskPage } from '../../node/status.ts'
 import type { TaskState } from '../../tasks/task.ts'
 import { usage } from '../arguments.ts'
 import { clientOf, type DaemonClient } from '../client.ts'
-import { type Call, flag, text, wholeNumber } from '../command.ts'
+import { type Call, flag, text, type Values, wholeNumber } from '../command.ts'
 import { EXIT } from '../exit-code.ts'
+import { showStats } from '../stats-view.ts'
 import { taskTable } from '../task-view.ts'
 
 const STATES = {
@@ -17,43 +19,76 @@ const STATES = {
   cancelled: true,
 } satisfies Record<TaskState, true>
 
-const SCOPES = ['owned', 'held', 'ran', 'all']
+const SCOPES = ['cluster', 'owned', 'held', 'ran', 'all']
 
 /** The API's largest page. */
 const PAGE_MAX = 1_000
 
+/** Of a node there is no more than `TaskPage`. */
+type Page = TaskPage & Partial<Pick<ClusterPage, 'silent' | 'settling'>>
+
 export async function run(call: Call): Promise<number> {
-  const query = queryOf(call)
+  if (flag(call.values, 'stats')) return await showStats(call)
+  const scope = text(call.values, 'scope')
+  const ofNode = scope !== undefined && scope !== 'cluster'
+  return await listTasks(call, '/v1/tasks', queryOf(call), ofNode ? 'after' : 'cursor')
+}
+
+/** Prints one page, or all of them, and says what may be missing. */
+export async function listTasks(
+  call: Call,
+  path: string,
+  query: URLSearchParams,
+  cursor: 'after' | 'cursor',
+): Promise<number> {
   const client = clientOf(call)
   const { out, err } = call.terminal
   if (!flag(call.values, 'all')) {
-    const page = await pageOf(client, query)
+    const page = await client.get<Page>(`${path}?${query}`)
     if (call.json) out.write(`${JSON.stringify(page)}\n`)
     else out.write(page.tasks.length === 0 ? 'no tasks\n' : taskTable(page.tasks, out.columns))
-    if (!call.json && page.next !== undefined) err.write(`more: --after ${page.next}, or --all\n`)
+    if (!call.json && page.next !== undefined) err.write(`more: --${cursor} ${page.next}, or --all\n`)
+    sayMissing(call, [page])
     return EXIT.ok
   }
   query.set('limit', String(PAGE_MAX))
-  for await (const page of allPages(client, query)) {
+  const incomplete: Page[] = []
+  for await (const page of allPages(client, path, query, cursor)) {
+    if (isIncomplete(page)) incomplete.push({ ...page, tasks: [] })
+    if (page.tasks.length === 0) continue
     if (call.json) out.write(page.tasks.map(task => `${JSON.stringify(task)}\n`).join(''))
     else out.write(taskTable(page.tasks, out.columns))
     if (out.closed) break
   }
+  sayMissing(call, incomplete)
   return EXIT.ok
 }
 
-/** Every page from the query's start to the last. */
-async function* allPages(client: DaemonClient, query: URLSearchParams): AsyncGenerator<TaskPage> {
-  for (;;) {
-    const page = await pageOf(client, query)
-    if (page.tasks.length > 0) yield page
-    if (page.next === undefined) return
-    query.set('after', page.next)
-  }
+const isIncomplete = ({ silent = [], settling = [] }: Page): boolean => silent.length + settling.length > 0
+
+/** A list that misses some must not look like a whole one. */
+function sayMissing({ terminal }: Call, pages: readonly Page[]): void {
+  const silent = new Set(pages.flatMap(page => page.silent ?? []))
+  const settling = new Set(pages.flatMap(page => page.settling ?? []))
+  if (silent.size > 0) terminal.err.write(`incomplete: ${[...silent].join(', ')} did not answer\n`)
+  if (settling.size > 0)
+    terminal.err.write(`incomplete: ${[...settling].join(', ')} is just taking over tasks\n`)
 }
 
-const pageOf = (client: DaemonClient, query: URLSearchParams): Promise<TaskPage> =>
-  client.get<TaskPage>(`/v1/tasks?${query}`)
+/** Every page from the query's start to the last; one of all nodes may be empty though more follow. */
+async function* allPages(
+  client: DaemonClient,
+  path: string,
+  query: URLSearchParams,
+  cursor: 'after' | 'cursor',
+): AsyncGenerator<Page> {
+  for (;;) {
+    const page = await client.get<Page>(`${path}?${query}`)
+    yield page
+    if (page.next === undefined) return
+    query.set(cursor, page.next)
+  }
+}
 
 function queryOf(call: Call): URLSearchParams {
   const problems: Problem[] = []
@@ -67,10 +102,21 @@ function queryOf(call: Call): URLSearchParams {
   }
   choose('state', Object.keys(STATES))
   choose('scope', SCOPES)
-  const limit = wholeNumber(call.values, 'limit', { min: 1, max: PAGE_MAX }, problems)
-  if (limit !== undefined) query.set('limit', String(limit))
+  addFilters(call.values, query, problems)
   const after = text(call.values, 'after')
   if (after !== undefined) query.set('after', after)
   if (problems.length > 0) throw usage('tasks', problems)
   return query
+}
+
+/** What all lists of tasks of all nodes take. */
+export function addFilters(values: Values, query: URLSearchParams, problems: Problem[]): void {
+  for (const name of ['type', 'key', 'group', 'q']) {
+    const given = text(values, name)
+    if (given !== undefined) query.set(name, given)
+  }
+  const limit = wholeNumber(values, 'limit', { min: 1, max: PAGE_MAX }, problems)
+  if (limit !== undefined) query.set('limit', String(limit))
+  const cursor = text(values, 'cursor')
+  if (cursor !== undefined) query.set('cursor', cursor)
 }

@@ -71,8 +71,8 @@ export const VIEW_COMMANDS: readonly Command[] = [
   {
     name: 'explain',
     summary:
-      'Say how the owner of a key was found, who owned it before and why; or why a member is what it is.',
-    args: '[key] KEY | member NODE',
+      'Say how the owner of a key was found, who owned it before and why; why a member is what it is; or why a task does not run.',
+    args: '[key] KEY | member NODE | task ID',
     arity: [1, 2],
     options: {
       ...CLIENT_OPTIONS,
@@ -93,6 +93,7 @@ export const VIEW_COMMANDS: readonly Command[] = [
         'who owned it at that time, and who said that the one before was dead',
       ],
       ['roundtable explain member node-3', 'its ledger: accusations, evidence, verdicts, refutations'],
+      ['roundtable explain task nightly', 'why there, why it does not run, what must happen next'],
     ],
     load: () => import('./explain.ts'),
   },

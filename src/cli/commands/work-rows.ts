@@ -1,11 +1,20 @@
 /** The commands that hand in work and follow it. */
 import { CLIENT_OPTIONS } from '../arguments.ts'
-import type { Command } from '../command.ts'
+import type { Command, OptionTable } from '../command.ts'
+
+/** What lists of tasks of all nodes may be narrowed by. */
+const FILTERS: OptionTable = {
+  type: { type: 'string', value: 'TYPE', help: 'Only tasks of this type.' },
+  key: { type: 'string', value: 'KEY', help: 'Only tasks of this key.' },
+  group: { type: 'string', value: 'GROUP', help: 'Only tasks of this group.' },
+  q: { type: 'string', value: 'TEXT', help: 'Only tasks with this in their id, key, type or error.' },
+  cursor: { type: 'string', value: 'ID', help: 'Go on after this task id.' },
+}
 
 export const WORK_COMMANDS: readonly Command[] = [
   {
     name: 'submit',
-    summary: 'Hand in one task; any node takes it and passes it to the owner of its key.',
+    summary: 'Hand in tasks, one or many; any node takes them and passes each to the owner of its key.',
     args: '[TYPE | JSON]',
     arity: [0, 1],
     options: {
@@ -14,7 +23,11 @@ export const WORK_COMMANDS: readonly Command[] = [
         type: 'string',
         short: 'f',
         value: 'FILE',
-        help: 'Read the task as JSON from there; - is standard input.',
+        help: 'Read the task as JSON from there, or a list; - is standard input. *.ndjson and *.jsonl hold one a line.',
+      },
+      many: {
+        type: 'boolean',
+        help: 'One task a line, from --file or standard input, handed in while it is read.',
       },
       id: {
         type: 'string',
@@ -46,18 +59,22 @@ export const WORK_COMMANDS: readonly Command[] = [
     },
     notes: [
       'A task comes from one place: TYPE with options, JSON, --file, or standard input when nothing else is given. ' +
-        'Options replace the fields of a task given as JSON.',
+        'Options replace the fields of a task given as JSON, and of each one of many.',
+      'Many: each task without an id gets one, and what is refused for now, or lost with a connection, is sent again under ' +
+        'it. Exit code 0 only if all are stored; with --json a line tells what became of each.',
     ],
     examples: [
       ['roundtable submit echo --key k1 --payload \'{"hello":1}\' --wait', 'the smallest task'],
       ['roundtable submit exec --command sha256sum --arg /etc/hostname --wait', 'an allow-listed command'],
       ['roundtable submit --id nightly-2026-11-21 -f task.json', 'safe to repeat'],
+      ['roundtable submit -f tasks.ndjson --priority 2', 'a file with one task a line'],
+      ['make-tasks | roundtable submit --many --json', 'as many as come, in constant memory'],
     ],
     load: () => import('./submit.ts'),
   },
   {
     name: 'tasks',
-    summary: 'List tasks that the node asked knows.',
+    summary: 'List the tasks of all nodes, search them, or show how much work there is.',
     arity: [0, 0],
     options: {
       ...CLIENT_OPTIONS,
@@ -69,14 +86,18 @@ export const WORK_COMMANDS: readonly Command[] = [
       scope: {
         type: 'string',
         value: 'SCOPE',
-        help: 'owned (unless told): what this node owns; held: copies for others; ran: what it ran; all.',
+        help: 'cluster (unless told): all nodes. Of the node asked only: owned, held (copies for others), ran, all.',
       },
-      after: { type: 'string', value: 'ID', help: 'Go on after this task id.' },
+      ...FILTERS,
+      after: { type: 'string', value: 'ID', help: 'The same as --cursor, for the scopes of one node.' },
+      stats: { type: 'boolean', help: 'Tasks, workers, CPU and memory of every node and of all.' },
       limit: { type: 'string', value: 'N', help: 'At most so many, 1 to 1000; 100 unless told.' },
       all: { type: 'boolean', help: 'All pages. With --json: one task per line.' },
     },
     examples: [
-      ['roundtable tasks --state dead', 'what has failed for good'],
+      ['roundtable tasks --state running', 'what runs anywhere'],
+      ['roundtable tasks --q invoice --limit 10', 'search'],
+      ['roundtable tasks --stats', 'how much there is to do, and who does it'],
       ['roundtable tasks --scope ran --all --json', 'everything this node ran, one JSON object per line'],
     ],
     load: () => import('./tasks.ts'),
@@ -100,5 +121,46 @@ export const WORK_COMMANDS: readonly Command[] = [
       ['roundtable task nightly-2026-11-21 --log', 'what it says'],
     ],
     load: () => import('./task.ts'),
+  },
+  {
+    name: 'cancel',
+    summary: 'End tasks, also while they run: an attempt is stopped wherever it is. Any node passes it on.',
+    args: 'ID...',
+    arity: [1, 1_000],
+    options: { ...CLIENT_OPTIONS },
+    examples: [['roundtable cancel nightly-2026-11-21', 'safe to repeat']],
+    load: () => import('./cancel.ts'),
+  },
+  {
+    name: 'retry',
+    summary: 'Try tasks again: dead or cancelled ones with all their attempts; for one that pauses, now.',
+    args: 'ID...',
+    arity: [1, 1_000],
+    options: { ...CLIENT_OPTIONS },
+    examples: [['roundtable retry nightly-2026-11-21', 'after its cause has been mended']],
+    load: () => import('./retry.ts'),
+  },
+  {
+    name: 'dead',
+    summary: 'List the dead letters of all nodes, try many again, or drop them.',
+    args: '[list | redrive [ID...] | purge [ID...]]',
+    arity: [0, 1_000],
+    options: {
+      ...CLIENT_OPTIONS,
+      ...FILTERS,
+      limit: {
+        type: 'string',
+        value: 'N',
+        help: 'List: at most so many, 1 to 1000. Else: act on so many and no more, 1 to 10000.',
+      },
+      all: { type: 'boolean', help: 'List: all pages. Else: all dead letters there are.' },
+      yes: { type: 'boolean', help: 'For purge: what is purged is gone for good.' },
+    },
+    examples: [
+      ['roundtable dead', 'what has failed for good, and why'],
+      ['roundtable dead redrive --type http', 'try those of one type again'],
+      ['roundtable dead purge --q ECONNREFUSED --yes', 'drop those with this error'],
+    ],
+    load: () => import('./dead.ts'),
   },
 ]

@@ -13,8 +13,10 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   '/v1/explain/{key}': '/v1/explain/some%2Fkey',
   '/v1/tasks/{id}': '/v1/tasks/t1',
   '/v1/tasks/{id}/log': '/v1/tasks/t1/log',
-  '/v1/tasks/{id}/cancel': '/v1/tasks/t1/cancel',
   '/v1/progress/{address}': '/v1/progress/known',
+  '/v1/tasks/{id}/cancel': '/v1/tasks/t1/cancel',
+  '/v1/tasks/{id}/retry': '/v1/tasks/t%2Fb/retry',
+  '/v1/explain-task/{id}': '/v1/explain-task/t/1',
   '/v1/forget/{id}': '/v1/forget/node-2',
   '/v1/events': '/v1/events?follow=false',
 }
@@ -23,6 +25,8 @@ const BODIES: Readonly<Record<string, object>> = {
   '/v1/tasks': { type: 'echo' },
   '/v1/progress/{address}': { fraction: 0.5 },
   '/v1/weight': { weight: 2 },
+  '/v1/dead/redrive': { all: true },
+  '/v1/dead/purge': { ids: ['t1'] },
   '/v1/voters/add': { node: 'node-9' },
   '/v1/voters/remove': { node: 'node-2' },
   '/v1/voters/reset': { names: ['node-1'], confirm: 'roundtable' },
@@ -232,11 +236,15 @@ test('an owner that never answers is given up on, and one wait too many is refus
   isProblem(await ask('/v1/tasks/t3'), 'DEADLINE')
 })
 
-test('the task page takes its four parameters and refuses others, all at once', async () => {
-  const { ask, queries } = await subject()
-  await ask('/v1/tasks')
+test('the task page of one node takes its four parameters and refuses others, all at once', async () => {
+  const { ask, queries, surveys } = await subject()
+  await ask('/v1/tasks?scope=owned')
   await ask('/v1/tasks?state=dead&scope=all&after=t9&limit=1000')
-  assert.deepEqual(queries, [{ limit: 100 }, { state: 'dead', scope: 'all', after: 't9', limit: 1_000 }])
+  assert.deepEqual(queries, [
+    { limit: 100, scope: 'owned' },
+    { state: 'dead', scope: 'all', after: 't9', limit: 1_000 },
+  ])
+  assert.deepEqual(surveys, [])
   const problem = isProblem(
     await ask('/v1/tasks?state=x&scope=&after=a%20b&limit=1001&limt=5'),
     'BAD_REQUEST',

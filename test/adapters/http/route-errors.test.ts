@@ -42,9 +42,14 @@ test('every refusal of a task, by this node, its owner or an executor, is in the
   const lookup = await documented('get', '/v1/tasks/{id}')
   assert.deepEqual(
     codes.filter(code => !submit.has(code)),
-    ['NODE_UNREACHABLE', 'TASK_SETTLED', 'TASK_UNKNOWN'],
+    ['NODE_UNREACHABLE', 'TASK_NOT_ENDED', 'TASK_SETTLED', 'TASK_UNKNOWN'],
     'refusals that handing in a task does not document',
   )
+  for (const order of ['cancel', 'retry']) {
+    const known = await documented('post', `/v1/tasks/{id}/${order}`)
+    for (const code of ['TASK_NOT_ENDED', 'TASK_SETTLED', 'TASK_UNKNOWN', 'NOT_ACTING', 'QUEUE_FULL', 'TAKING_OVER'])
+      assert.ok(known.has(code), `${order} ${code}`)
+  }
   for (const code of ['TASK_UNKNOWN', 'NOT_READY', 'OWNER_UNREACHABLE', 'OVERLOADED', 'LEAVING', 'DEADLINE'])
     assert.ok(lookup.has(code), code)
   const cancel = await documented('post', '/v1/tasks/{id}/cancel')

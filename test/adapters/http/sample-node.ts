@@ -11,6 +11,7 @@ import type { NodeFace } from '../../../src/runtime/ports.ts'
 import { tasksDefaults } from '../../../src/tasks/config.ts'
 import type { LookAnswer, LookRequest, TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
 import type { ProgressReport } from '../../../src/tasks/progress.ts'
+import type { SurveyQuestion, SurveyReply } from '../../../src/tasks/survey.ts'
 import type { TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
 
 export const nodeId = asNodeId('node-1')
@@ -118,6 +119,9 @@ export interface Sample {
   readonly parts: FaceParts
   readonly requests: TaskRequest[]
   readonly queries: TaskQuery[]
+  readonly surveys: SurveyQuestion[]
+  /** How many requests came together. */
+  readonly batches: number[]
   readonly controls: ControlRequest[]
   readonly looks: LookRequest[]
   readonly reports: (readonly [address: string, report: ProgressReport])[]
@@ -130,6 +134,7 @@ export interface SampleOptions {
   readonly status?: Partial<NodeStatus>
   readonly reply?: (request: TaskRequest) => Promise<TaskReply>
   readonly look?: LookAnswer
+  readonly survey?: (question: SurveyQuestion) => Promise<SurveyReply>
   readonly node?: Partial<NodeFace>
   readonly events?: Partial<EventLimits>
 }
@@ -138,7 +143,7 @@ export interface SampleOptions {
 const answer = async (request: TaskRequest): Promise<TaskReply> => {
   if (request.kind === 'submit')
     return { ok: true, record: record(request.spec), existed: false, durableCopies: 2 }
-  if (request.task.startsWith('t'))
+  if (request.task.startsWith('t') || request.kind !== 'get')
     return { ok: true, record: record({ id: request.task }), existed: true, durableCopies: 2 }
   return { ok: false, failure: { code: 'TASK_UNKNOWN', detail: 'Its owner node-2 does not know it.' } }
 }
@@ -160,6 +165,8 @@ export function sample(options: SampleOptions = {}): Sample {
   const seen = {
     requests: [] as TaskRequest[],
     queries: [] as TaskQuery[],
+    surveys: [] as SurveyQuestion[],
+    batches: [] as number[],
     controls: [] as ControlRequest[],
     looks: [] as LookRequest[],
     reports: [] as (readonly [address: string, report: ProgressReport])[],
@@ -237,6 +244,17 @@ export function sample(options: SampleOptions = {}): Sample {
     report: (address, report) => {
       seen.reports.push([address, report])
       return address === 'known'
+    },
+    requestAll: requests => {
+      seen.batches.push(requests.length)
+      seen.requests.push(...requests)
+      return requests.map(options.reply ?? answer)
+    },
+    survey: async question => {
+      seen.surveys.push(question)
+      return options.survey === undefined
+        ? { ok: true, answers: [], silent: [] }
+        : await options.survey(question)
     },
     control: async request => {
       seen.controls.push(request)

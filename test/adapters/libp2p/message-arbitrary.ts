@@ -14,6 +14,7 @@ import {
   type TaskRequest,
 } from '../../../src/tasks/messages.ts'
 import { NOTE_CHARS_MAX } from '../../../src/tasks/progress.ts'
+import { type SurveyAnswer, type SurveyQuestion, WHY_CODES } from '../../../src/tasks/survey.ts'
 import type { Attempt, AttemptError, Json, TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
 
 /** JSON that survives JSON: no negative zero. */
@@ -50,17 +51,22 @@ const claim: fc.Arbitrary<Claim> = fc.record({
 })
 const claims = fc.array(claim, { maxLength: 5 })
 
-const spec: fc.Arbitrary<TaskSpec> = fc.record({
+const specFields = {
   id: taskId,
   key: text,
   type: fc.string({ maxLength: 20 }),
   payload: jsonValues,
-  priority: fc.constantFrom(0, 1, 2, 3),
+  priority: fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const),
   maxAttempts: count,
   backoffMs: count,
   backoffMsMax: count,
   timeoutMs: count,
-})
+}
+const dedupe = fc.record({ key: taskId, ttlMs: count })
+const spec: fc.Arbitrary<TaskSpec> = fc.oneof(
+  fc.record(specFields),
+  fc.record({ ...specFields, dedupe }),
+)
 const attemptError: fc.Arbitrary<AttemptError> = fc.record({
   code: fc.constantFrom('EXIT_NONZERO', 'NODE_LOST', 'TASK_INVALID'),
   message: text,
@@ -88,6 +94,7 @@ const record: fc.Arbitrary<TaskRecord> = fc.record(
     settledAt: wall,
     notBefore: wall,
     attempts: fc.array(attempt, { maxLength: 3 }),
+    redriven: fc.record({ times: count, after: count, at: wall }),
     result: jsonValues,
     error: attemptError,
     holders: fc.array(nodeId, { maxLength: 3 }),
@@ -99,9 +106,13 @@ const records = fc.array(record, { maxLength: 3 })
 
 const request: fc.Arbitrary<TaskRequest> = fc.oneof(
   fc.record({ kind: fc.constant('submit' as const), spec }),
-  fc.record({ kind: fc.constant('get' as const), task: taskId }),
   fc.record(
-    { kind: fc.constant('cancel' as const), task: taskId, key: fc.string({ maxLength: 20 }), runsOn: nodeId },
+    { kind: fc.constant('get' as const), task: taskId, waitMs: fc.nat() },
+    { requiredKeys: ['kind', 'task'] },
+  ),
+  fc.record({ kind: fc.constant('retry' as const), task: taskId, key: text }),
+  fc.record(
+    { kind: fc.constant('cancel' as const), task: taskId, key: text, runsOn: nodeId },
     { requiredKeys: ['kind', 'task', 'key'] },
   ),
 )
@@ -139,6 +150,62 @@ const attemptLook: fc.Arbitrary<AttemptLook> = fc.record(
     stderr: logTail,
   },
   { requiredKeys: ['running'] },
+)
+
+const forwardFields = { id: requestId, hops: count, request }
+const replyFields = { id: requestId, reply }
+const states = fc.constantFrom('scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled')
+const filter = fc.record({ state: states, type: text, key: text, group: text, q: text }, { requiredKeys: [] })
+const question: fc.Arbitrary<SurveyQuestion> = fc.oneof(
+  fc.record(
+    { kind: fc.constant('page' as const), filter, after: taskId, limit: fc.integer({ min: 1, max: 1_000 }) },
+    { requiredKeys: ['kind', 'filter', 'limit'] },
+  ),
+  fc.record({ kind: fc.constant('stats' as const) }),
+  fc.record({ kind: fc.constant('explain' as const), task: taskId }),
+  fc.record({
+    kind: fc.constant('purge' as const),
+    copies: fc.array(fc.record({ task: taskId, revision: count }), { maxLength: 3 }),
+  }),
+)
+const share = fc.constantFrom(0, 0.25, 1)
+const standing = fc.record(
+  {
+    owner: nodeId,
+    revision: count,
+    state: states,
+    place: fc.constantFrom('nowhere', 'gated', 'queued', 'delayed', 'elsewhere', 'here'),
+    why: fc.array(fc.record({ code: fc.constantFrom(...WHY_CODES), text }), { maxLength: 3 }),
+    next: text,
+  },
+  { requiredKeys: ['revision', 'state', 'place', 'why', 'next'] },
+)
+const workStats = fc.record({
+  total: count,
+  queued: count,
+  running: count,
+  done: count,
+  failed: count,
+  cancelled: count,
+  workers: count,
+  busy: count,
+  drainPerS: share,
+})
+const answer: fc.Arbitrary<SurveyAnswer> = fc.oneof(
+  fc.record(
+    { kind: fc.constant('page' as const), tasks: records, upTo: taskId, settling: fc.boolean() },
+    { requiredKeys: ['kind', 'tasks', 'settling'] },
+  ),
+  fc.record(
+    {
+      kind: fc.constant('stats' as const),
+      stats: workStats,
+      vitals: fc.record({ cpu: share, cpuOwn: share, memory: share, rssBytes: count }),
+    },
+    { requiredKeys: ['kind', 'stats'] },
+  ),
+  fc.record({ kind: fc.constant('explain' as const), standing }, { requiredKeys: ['kind'] }),
+  fc.record({ kind: fc.constant('purge' as const), purged: count }),
 )
 
 const rumour = fc.record({ type: fc.constant('rumour' as const), members })
@@ -190,8 +257,18 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
   fc.record({ type: fc.constant('leave' as const), member }),
   fc.record({ type: fc.constant('leave-ack' as const), incarnation }),
   rumour,
-  fc.record({ type: fc.constant('forward' as const), id: requestId, hops: count, request }),
-  fc.record({ type: fc.constant('forward-reply' as const), id: requestId, reply }),
+  fc.record({ type: fc.constant('forward' as const), ...forwardFields }),
+  fc.record({ type: fc.constant('forward-reply' as const), ...replyFields }),
+  fc.record({
+    type: fc.constant('forwards' as const),
+    forwards: fc.array(fc.record(forwardFields), { maxLength: 3 }),
+  }),
+  fc.record({
+    type: fc.constant('forward-replies' as const),
+    replies: fc.array(fc.record(replyFields), { maxLength: 3 }),
+  }),
+  fc.record({ type: fc.constant('survey' as const), id: requestId, question }),
+  fc.record({ type: fc.constant('survey-reply' as const), id: requestId, answer }),
   fc.record({ type: fc.constant('replicate' as const), batch: count, records }),
   fc.record({ type: fc.constant('replicated' as const), batch: count }),
   fc.record({

@@ -67,13 +67,3 @@ test('task shows how far the attempt is', async () => {
   const { out } = await runHere(['task', 'a', '--url', daemon.url])
   assert.match(out, /progress +99 % nearly, at 14:13:20/)
 })
-
-test('cancel orders it and shows what became of the task', async () => {
-  const body = record('a/1', { state: 'cancelled' })
-  await using daemon = await recordedDaemon({ 'POST /v1/tasks/a%2F1/cancel': { body } })
-  const { code, out } = await runHere(['cancel', 'a/1', '--url', daemon.url])
-  assert.equal(code, 0)
-  assert.match(out, /state +cancelled/)
-  assert.deepEqual(JSON.parse((await runHere(['cancel', 'a/1', '--json', '--url', daemon.url])).out), body)
-  assert.equal((await runHere(['cancel', '--url', daemon.url])).code, 2)
-})

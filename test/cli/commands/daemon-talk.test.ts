@@ -266,7 +266,7 @@ describe('tasks', () => {
   test('--all --json follows every page, one task a line', async () => {
     await using daemon = await recordedDaemon({
       'GET /v1/tasks?limit=1000': { body: page1 },
-      'GET /v1/tasks?limit=1000&after=b': { body: page2 },
+      'GET /v1/tasks?limit=1000&cursor=b': { body: page2 },
     })
     const { out } = await runHere(['tasks', '--all', '--json', '--url', daemon.url])
     assert.deepEqual(

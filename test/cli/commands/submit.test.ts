@@ -81,7 +81,10 @@ describe('submit', () => {
     const { code, err } = await runHere(['submit', '-f', '/does/not/exist'])
     assert.equal(code, 2)
     assert.match(err, /--file: expected a file that can be read, got ENOENT/)
-    assert.match((await runHere(['submit'], { input: '[1]' })).err, /one task, a JSON object, got a list/)
+    assert.match(
+      (await runHere(['submit'], { input: '1' })).err,
+      /a task, a JSON object, or a list of them, got number/,
+    )
   })
 
   test('refuses a whole number that would be stored as another one', async () => {
@@ -106,7 +109,7 @@ describe('submit', () => {
     ] as const) {
       await using daemon = await recordedDaemon({
         'POST /v1/tasks': { status: 202, body: accepted },
-        'GET /v1/tasks/t': [{ body: running }, { body: record('t', { state }) }],
+        'GET /v1/tasks/t?waitMs=10000': [{ body: running }, { body: record('t', { state }) }],
       })
       const outcome = await runHere(['submit', 'echo', '--wait', '--json', '--url', daemon.url])
       assert.equal(outcome.code, code)
@@ -117,7 +120,7 @@ describe('submit', () => {
   test('--wait gives up with a code of its own', async () => {
     await using daemon = await recordedDaemon({
       'POST /v1/tasks': { status: 202, body: accepted },
-      'GET /v1/tasks/t': { body: record('t', { state: 'running' }) },
+      'GET /v1/tasks/t?waitMs=120': { body: record('t', { state: 'running' }) },
     })
     const { code, err } = await runHere(['submit', 'echo', '--wait', '--wait-ms', '120', '--url', daemon.url])
     assert.equal(code, 4)

@@ -1,18 +1,33 @@
-import type { FastifyReply } from 'fastify'
+import { Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CodedError } from '../../../base/errors.ts'
 import { asTaskId } from '../../../base/ids.ts'
 import type { TaskReply } from '../../../tasks/messages.ts'
 import type { Progress } from '../../../tasks/progress.ts'
-import { parseTaskSpec } from '../../../tasks/spec.ts'
 import type { TaskRecord } from '../../../tasks/task.ts'
+import { type BatchOptions, count, LIST_MAX, noTotals, readSpec, submitLines, submitList } from '../batch.ts'
+import { clusterPage } from '../cluster-page.ts'
+import { endOfTask } from '../end-of-task.ts'
 import type { Face } from '../face.ts'
+import { isLines } from '../lines.ts'
 import { taskIdOf } from '../path-parameter.ts'
 import { sendProblem } from '../problem.ts'
 import { parameterOf, type Route, sendJson } from '../route.ts'
-import { LOOKUP_ERRORS, SUBMIT_ERRORS } from '../route-errors.ts'
-import { parseTaskQuery, TASK_PAGE_DEFAULT, TASK_PAGE_MAX, TASK_SCOPES, TASK_STATES } from '../task-query.ts'
+import { LOOKUP_ERRORS, SUBMIT_ERRORS, SURVEY_ERRORS } from '../route-errors.ts'
+import {
+  FILTER_PARAMETERS,
+  PAGE_PARAMETERS,
+  parseTaskQuery,
+  parseWait,
+  TASK_SCOPES,
+  TASK_STATES,
+  WAIT_MS_MAX,
+} from '../task-query.ts'
 import { askAttempt, askOwner } from '../waiting.ts'
 import { openAttempt } from './attempts.ts'
+
+/** With the line of a batch behind it, it must still be a dedupe key. */
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/
 
 /** Submitting, and looking at what became of it. */
 export const tasks: readonly Route[] = [
@@ -20,58 +35,93 @@ export const tasks: readonly Route[] = [
     method: 'GET',
     path: '/v1/tasks',
     access: 'read',
-    summary: 'The tasks that this node knows, a page at a time.',
+    summary: 'The tasks of all nodes, in the order of their ids, a page at a time; or what one node knows.',
     query: {
       state: { schema: { type: 'string', enum: TASK_STATES }, doc: 'Only tasks in this state.' },
       scope: {
-        schema: { type: 'string', enum: TASK_SCOPES, default: 'owned' },
-        doc: 'Tasks this node owns, copies it holds for others, tasks with an attempt on it, or all.',
+        schema: { type: 'string', enum: TASK_SCOPES, default: 'cluster' },
+        doc: 'All nodes; or what the node asked owns, holds for others, has run an attempt of, or all that it knows.',
       },
-      after: { schema: { type: 'string' }, doc: 'The `next` of the page before.' },
-      limit: {
-        schema: { type: 'integer', minimum: 1, maximum: TASK_PAGE_MAX, default: TASK_PAGE_DEFAULT },
-        doc: 'Tasks on a page.',
+      ...FILTER_PARAMETERS,
+      ...PAGE_PARAMETERS,
+      after: {
+        schema: { type: 'string' },
+        doc: 'With the scope of one node: the `next` of the page before.',
       },
     },
-    responses: { 200: { doc: 'A page.', schema: 'Tasks' } },
-    errors: [],
-    handle: (face, request, reply) => sendJson(reply, face.node.tasks(parseTaskQuery(request.query))),
+    responses: {
+      200: { doc: 'A page. `complete` is false when tasks of some nodes may be missing.', schema: 'Tasks' },
+    },
+    errors: SURVEY_ERRORS,
+    handle: async (face, request, reply) => {
+      const asked = parseTaskQuery(request.query)
+      if (asked.scope === 'node') return sendJson(reply, face.node.tasks(asked.query))
+      const found = await clusterPage(face, asked.query)
+      return found.ok ? sendJson(reply, found.page) : sendProblem(reply, face.counters, found.failure)
+    },
   },
   {
     method: 'POST',
     path: '/v1/tasks',
     access: 'write',
-    summary: 'Hands a task to the owner of its key, from any node. Safe to repeat with the same id.',
-    body: { schema: 'Task', required: true },
+    summary:
+      'Hands a task, a list of tasks, or tasks line by line to the owners of their keys, from any node. Safe to repeat with the same ids.',
+    headers: {
+      'Idempotency-Key': {
+        schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,200}$' },
+        doc: 'The dedupe key of the task, for a day. Of a batch each task gets one of its own, made of this and its line.',
+      },
+    },
+    body: { schema: 'TaskOrTasks', required: true, lines: 'Task' },
     responses: {
       202: { doc: 'Accepted: the record is on the disk of the owner.', schema: 'Submitted' },
-      200: { doc: 'The same task was known already.', schema: 'Submitted' },
+      200: {
+        doc: 'The same task was known already, or the first one under its dedupe key is.',
+        schema: 'Submitted',
+      },
+      207: {
+        doc: 'To a list: what became of each task. To lines: the same a line at a time while they are read, and a summary last.',
+        schema: 'Batch',
+        lines: 'BatchLine',
+      },
     },
     errors: SUBMIT_ERRORS,
     handle: async (face, request, reply) => {
+      const options = batchOptionsOf(request)
       if (request.body === undefined)
         throw new CodedError('BAD_REQUEST', 'Expected a task as JSON, got no body.')
-      const parsed = parseTaskSpec(request.body, face.defaults, () => face.node.newTaskId())
-      if (!parsed.ok) {
-        const detail = parsed.problems
-          .map(each => `${each.at}: expected ${each.expected}, got ${each.got}`)
-          .join('; ')
-        throw new CodedError('TASK_INVALID', `${detail}.`, { problems: parsed.problems })
-      }
-      return accepted(face, reply, await askOwner(face, { kind: 'submit', spec: parsed.spec }))
+      if (isLines(request.headers['content-type']))
+        return sendLines(face, request.body as Readable, options, reply)
+      if (Array.isArray(request.body)) return await sendBatch(face, request.body, options, reply)
+      const read = readSpec(face, request.body, options.idempotencyKey)
+      if (!read.ok)
+        throw new CodedError(read.failure.code, read.failure.detail, {
+          problems: read.failure.problems ?? [],
+        })
+      return accepted(face, reply, await askOwner(face, { kind: 'submit', spec: read.spec }))
     },
   },
   {
     method: 'GET',
     path: '/v1/tasks/{id}',
     access: 'read',
-    summary: 'One task, as its owner knows it, with what its attempt says of its progress while one runs.',
+    summary:
+      'One task, as its owner knows it, with what its attempt says of its progress while one runs; at once, or when it has come to its end.',
     parameter: { name: 'id', doc: 'Its id; slashes may be sent as they are or percent-encoded.' },
+    query: {
+      waitMs: {
+        schema: { type: 'integer', minimum: 0, maximum: WAIT_MS_MAX, default: 0 },
+        doc: 'Answer when it is settled, or after so many ms with how it stands then.',
+      },
+    },
     responses: { 200: { doc: 'The record.', schema: 'TaskRecord' } },
     errors: LOOKUP_ERRORS,
     handle: async (face, request, reply) => {
+      const waitMs = parseWait(request.query)
       const task = asTaskId(taskIdOf(parameterOf(request)))
-      const answer = await askOwner(face, { kind: 'get', task })
+      const gone = new AbortController()
+      reply.raw.once('close', () => gone.abort())
+      const answer = await endOfTask(face, task, waitMs, gone.signal)
       if (!answer.ok) return sendProblem(reply, face.counters, answer.failure)
       return sendJson(reply, { ...answer.record, ...(await progressOf(face, answer.record)) })
     },
@@ -86,6 +136,46 @@ async function progressOf(face: Face, record: TaskRecord): Promise<{ readonly pr
   const answer = await askAttempt(face, { node, task: record.spec.id, attempt, logBytes: 0 })
   const progress = answer.ok ? answer.look?.progress : undefined
   return progress === undefined ? {} : { progress }
+}
+
+/** Throws BAD_REQUEST. */
+function batchOptionsOf(request: FastifyRequest): BatchOptions {
+  const given = request.headers['idempotency-key']
+  if (given === undefined) return {}
+  if (typeof given === 'string' && IDEMPOTENCY_KEY.test(given)) return { idempotencyKey: given }
+  throw new CodedError(
+    'BAD_REQUEST',
+    'Idempotency-Key: expected 1 to 200 printable ASCII characters without spaces, once.',
+  )
+}
+
+async function sendBatch(
+  face: Face,
+  values: readonly unknown[],
+  options: BatchOptions,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  if (values.length === 0 || values.length > LIST_MAX) {
+    const detail = `Expected a list of 1 to ${LIST_MAX} tasks, got ${values.length}; more come line by line (application/x-ndjson).`
+    throw new CodedError('TASK_INVALID', detail)
+  }
+  const results = await submitList(face, values, options)
+  const totals = noTotals()
+  for (const result of results) count(totals, result)
+  return sendJson(reply.code(207), { ...totals, results })
+}
+
+function sendLines(face: Face, body: Readable, options: BatchOptions, reply: FastifyReply): FastifyReply {
+  return (
+    reply
+      .code(207)
+      .header('content-type', 'application/x-ndjson; charset=utf-8')
+      // A body that ended before its end leaves a connection on which nothing else can be said.
+      .header('connection', 'close')
+      .header('cache-control', 'no-store')
+      .header('x-content-type-options', 'nosniff')
+      .send(Readable.from(submitLines(face, body, options), { objectMode: false }))
+  )
 }
 
 function accepted(face: Face, reply: FastifyReply, answer: TaskReply): FastifyReply {

@@ -1,0 +1,220 @@
+/**
+ * What is done to many dead letters at once. They are found page by page on all nodes, so neither memory nor the time of
+ * one step grows with their number; how far it got is said, and it is safe to repeat.
+ */
+
+import { CodedError, type ErrorCode, type Failure } from '../../base/errors.ts'
+import { asTaskId, TASK_ID_PATTERN, type TaskId } from '../../base/ids.ts'
+import type { TaskRequest } from '../../tasks/messages.ts'
+import type { TaskFilter } from '../../tasks/survey.ts'
+import type { TaskRecord } from '../../tasks/task.ts'
+import { type BodyField, readBody } from './body-fields.ts'
+import { clusterPage } from './cluster-page.ts'
+import type { Face } from './face.ts'
+import { askAll, askOwners } from './waiting.ts'
+
+/** Dead letters that one request acts on: at most, and unless it says. */
+export const ACT_MAX = 10_000
+export const ACT_DEFAULT = 1_000
+/** Of these, so many at one time. */
+const STEP_MAX = 250
+/** Refusals that are named. */
+const NAMED_MAX = 100
+
+export interface Selection {
+  readonly ids?: readonly TaskId[]
+  readonly filter: TaskFilter
+  readonly limit: number
+}
+
+export interface Outcome {
+  /** Dead letters that are ready to run again, or gone. */
+  readonly done: number
+  readonly failed: number
+  /** The first of those. */
+  readonly failures: readonly { readonly id: string; readonly code: ErrorCode; readonly detail: string }[]
+  /** There may be more that match: ask again. */
+  readonly more: boolean
+  /** False: some living nodes did not answer, and may hold more. */
+  readonly complete: boolean
+  readonly silent: readonly string[]
+}
+
+const text: BodyField<string, false> = {
+  expected: 'text of 1 to 128 characters',
+  read: value => (typeof value === 'string' && value.length > 0 && value.length <= 128 ? value : undefined),
+  required: false,
+}
+const FIELDS = {
+  ids: {
+    expected: `a list of 1 to ${ACT_MAX} task ids`,
+    read: value => {
+      if (!Array.isArray(value) || value.length === 0 || value.length > ACT_MAX) return undefined
+      const ids = value.filter((id): id is string => typeof id === 'string' && TASK_ID_PATTERN.test(id))
+      return ids.length === value.length ? [...new Set(ids)].map(asTaskId) : undefined
+    },
+    required: false,
+  } satisfies BodyField<readonly TaskId[], false>,
+  type: text,
+  key: { ...text, expected: 'text of 1 to 1024 characters', read: value => keyIn(value) } satisfies BodyField<
+    string,
+    false
+  >,
+  group: text,
+  q: text,
+  all: {
+    expected: 'true',
+    read: value => (value === true ? true : undefined),
+    required: false,
+  } satisfies BodyField<true, false>,
+  limit: {
+    expected: `a whole number from 1 to ${ACT_MAX}`,
+    read: value =>
+      typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= ACT_MAX
+        ? value
+        : undefined,
+    required: false,
+  } satisfies BodyField<number, false>,
+}
+
+const keyIn = (value: unknown): string | undefined =>
+  typeof value === 'string' && value.length > 0 && value.length <= 1_024 ? value : undefined
+
+/** Throws BAD_REQUEST. Nobody acts on all dead letters by forgetting to say which. */
+export function readSelection(body: unknown): Selection {
+  const { ids, all, limit, type, key, group, q } = readBody(body, FIELDS)
+  const filter: TaskFilter = {
+    state: 'dead',
+    ...(type !== undefined && { type }),
+    ...(key !== undefined && { key }),
+    ...(group !== undefined && { group }),
+    ...(q !== undefined && { q }),
+  }
+  const ways = Number(ids !== undefined) + Number(all === true) + Number(Object.keys(filter).length > 1)
+  if (ways !== 1) {
+    const expected = 'either ids, or some of type, key, group and q, or all: true'
+    const got = ways === 0 ? 'none of them' : 'several of them'
+    throw new CodedError('BAD_REQUEST', `Expected ${expected}, got ${got}.`, {
+      problems: [{ at: 'body', expected, got }],
+    })
+  }
+  return { filter, limit: limit ?? ACT_DEFAULT, ...(ids && { ids }) }
+}
+
+type Acted =
+  | { readonly ok: true; readonly outcome: Outcome }
+  | { readonly ok: false; readonly failure: Failure }
+type Refusals = { id: string; code: ErrorCode; detail: string }[]
+
+/** Does one thing to all that are selected. */
+export async function actOnDead(
+  face: Face,
+  { ids, filter, limit }: Selection,
+  act: (face: Face, records: readonly TaskRecord[], refusals: Refusals) => Promise<readonly string[]>,
+): Promise<Acted> {
+  const refusals: Refusals = []
+  const silent = new Set<string>()
+  /** Dead letters acted on, and those of them that it was done to. */
+  let tried = 0
+  let done = 0
+  let more = false
+  let cursor: TaskId | undefined
+  const actOn = async (records: readonly TaskRecord[]): Promise<void> => {
+    for (let from = 0; from < records.length; from += STEP_MAX) {
+      const some = records.slice(from, from + STEP_MAX)
+      const before = refusals.length
+      for (const node of await act(face, some, refusals)) silent.add(node)
+      tried += some.length
+      done += some.length - (refusals.length - before)
+    }
+  }
+  if (ids !== undefined) await actOn(await recordsOf(face, ids, refusals))
+  else {
+    do {
+      const wanted = Math.min(1_000, limit - tried)
+      const found = await clusterPage(face, { filter, limit: wanted, ...(cursor && { cursor }) })
+      // What was done before stays done, and asking again goes on from there.
+      if (!found.ok)
+        return tried === 0 ? found : { ok: true, outcome: outcomeOf(done, refusals, true, silent, false) }
+      for (const node of [...found.page.silent, ...found.page.settling]) silent.add(node)
+      await actOn(found.page.tasks)
+      more = found.page.next !== undefined
+      cursor = more ? asTaskId(found.page.next ?? '') : undefined
+    } while (more && tried < limit)
+  }
+  return { ok: true, outcome: outcomeOf(done, refusals, more, silent, true) }
+}
+
+function outcomeOf(
+  done: number,
+  refusals: Refusals,
+  more: boolean,
+  silent: ReadonlySet<string>,
+  whole: boolean,
+): Outcome {
+  return {
+    done,
+    failed: refusals.length,
+    failures: refusals.slice(0, NAMED_MAX),
+    more,
+    complete: whole && silent.size === 0,
+    silent: [...silent],
+  }
+}
+
+/** The dead letters among these ids; what else there is, or is not, is refused. */
+async function recordsOf(
+  face: Face,
+  ids: readonly TaskId[],
+  refusals: Refusals,
+): Promise<readonly TaskRecord[]> {
+  const records: TaskRecord[] = []
+  for (let from = 0; from < ids.length; from += STEP_MAX) {
+    const some = ids.slice(from, from + STEP_MAX)
+    const replies = await askOwners(
+      face,
+      some.map((task): TaskRequest => ({ kind: 'get', task })),
+    )
+    replies.forEach((reply, i) => {
+      const id = some[i] ?? ''
+      if (!reply.ok) refusals.push({ id, code: reply.failure.code, detail: reply.failure.detail })
+      else if (reply.record.state === 'dead') records.push(reply.record)
+      else
+        refusals.push({
+          id,
+          code: 'TASK_NOT_ENDED',
+          detail: `it is ${reply.record.state}, and no dead letter`,
+        })
+    })
+  }
+  return records
+}
+
+/** Each by the owner of its key. */
+export async function redrive(
+  face: Face,
+  records: readonly TaskRecord[],
+  refusals: Refusals,
+): Promise<readonly string[]> {
+  const requests = records.map(({ spec }): TaskRequest => ({ kind: 'retry', task: spec.id, key: spec.key }))
+  const replies = await askOwners(face, requests)
+  replies.forEach((reply, i) => {
+    if (reply.ok) return
+    refusals.push({ id: records[i]?.spec.id ?? '', code: reply.failure.code, detail: reply.failure.detail })
+  })
+  return []
+}
+
+/** By every node that has a copy. One that is away brings its copies back with it: a dead letter, that never runs. */
+export async function purge(
+  face: Face,
+  records: readonly TaskRecord[],
+  refusals: Refusals,
+): Promise<readonly string[]> {
+  const copies = records.map(({ spec, revision }) => ({ task: spec.id, revision }))
+  const answer = await askAll(face, { kind: 'purge', copies })
+  if (answer.ok) return answer.silent
+  for (const { task } of copies)
+    refusals.push({ id: task, code: answer.failure.code, detail: answer.failure.detail })
+  return []
+}

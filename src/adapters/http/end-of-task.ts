@@ -1,0 +1,36 @@
+/** Waits for a task to come to its end, wherever that is: a long poll. */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { TaskId } from '../../base/ids.ts'
+import { type TaskReply, WAIT_MS_MAX } from '../../tasks/messages.ts'
+import type { Face } from './face.ts'
+import { askOwner } from './waiting.ts'
+
+/** Before the question is asked again, when its answer came at once: no owner holds it just now. */
+const AGAIN_MS = 200
+
+/** Refusals that pass by themselves, while there is time. */
+const PASSING: ReadonlySet<string> = new Set(['OWNER_UNREACHABLE', 'NOT_READY', 'OVERLOADED'])
+
+/**
+ * The record as it stands at its end, or when the time is up. The owner is asked for a while at a time and answers when
+ * there is news; owners change meanwhile, so it is asked again until the time is up.
+ * @param gone aborted when whoever asked has gone
+ */
+export async function endOfTask(
+  face: Face,
+  task: TaskId,
+  waitMs: number,
+  gone: AbortSignal,
+): Promise<TaskReply> {
+  const end = performance.now() + waitMs
+  for (;;) {
+    const asked = performance.now()
+    const left = Math.ceil(end - asked)
+    const wait = Math.min(left, WAIT_MS_MAX)
+    const reply = await askOwner(face, { kind: 'get', task, ...(wait > 0 && { waitMs: wait }) })
+    const passing = reply.ok ? reply.record.settledAt === undefined : PASSING.has(reply.failure.code)
+    if (!passing || performance.now() >= end || gone.aborted) return reply
+    if (performance.now() - asked < AGAIN_MS)
+      await pause(Math.min(AGAIN_MS, Math.max(1, end - performance.now())))
+  }
+}

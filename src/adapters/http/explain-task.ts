@@ -1,0 +1,73 @@
+/** Why a task stands where it stands: what its owner says of it, what the others hold, and how the owner was found. */
+import type { Failure } from '../../base/errors.ts'
+import type { NodeId, TaskId } from '../../base/ids.ts'
+import type { TaskStanding } from '../../tasks/survey.ts'
+import type { TaskRecord } from '../../tasks/task.ts'
+import type { Face } from './face.ts'
+import { askAll, askOwner } from './waiting.ts'
+
+export interface TaskExplanation {
+  readonly task: TaskRecord
+  /** Why here: the ring of the node asked. */
+  readonly placement?: {
+    readonly owner: NodeId
+    readonly preferenceList: readonly NodeId[]
+    readonly hash: number
+    readonly ringChecksum: string
+  }
+  /** Why it does not run, or that it does, in the words of its owner. */
+  readonly why: TaskStanding['why']
+  /** What must happen for it to go on. */
+  readonly next: string
+  /** Everybody who knows it, the owner first. */
+  readonly nodes: readonly (TaskStanding & { readonly node: NodeId })[]
+  /** Living nodes that did not answer. */
+  readonly silent: readonly NodeId[]
+}
+
+type Explained =
+  | { readonly ok: true; readonly explanation: TaskExplanation }
+  | { readonly ok: false; readonly failure: Failure }
+
+export async function explainTask(face: Face, task: TaskId): Promise<Explained> {
+  const [found, survey] = await Promise.all([
+    askOwner(face, { kind: 'get', task }),
+    askAll(face, { kind: 'explain', task }),
+  ])
+  if (!found.ok) return found
+  if (!survey.ok) return survey
+  const { record } = found
+  const standings = survey.answers.flatMap(({ node, answer }) =>
+    answer.kind === 'explain' && answer.standing !== undefined ? [{ node, ...answer.standing }] : [],
+  )
+  const placed = face.node.explain(record.spec.key)
+  const isOwner = (node: NodeId): boolean => node === placed?.owner
+  const nodes = standings.sort(
+    (a, b) => Number(isOwner(b.node)) - Number(isOwner(a.node)) || (a.node < b.node ? -1 : 1),
+  )
+  // An attempt that runs says more than the owner, who may wait for it.
+  const teller = nodes.find(({ place }) => place === 'here') ?? nodes.find(({ node }) => isOwner(node))
+  const explanation: TaskExplanation = {
+    task: record,
+    ...(placed && { placement: placementOf(placed) }),
+    why: teller?.why ?? [
+      { code: 'taking-over', text: `${placed?.owner ?? 'its owner'} has not said that it knows the task` },
+    ],
+    next: teller?.next ?? 'its owner gets a copy from those who have one',
+    nodes,
+    silent: survey.silent,
+  }
+  return { ok: true, explanation }
+}
+
+const placementOf = ({
+  owner,
+  preferenceList,
+  hash,
+  ringChecksum,
+}: NonNullable<TaskExplanation['placement']>): NonNullable<TaskExplanation['placement']> => ({
+  owner,
+  preferenceList,
+  hash,
+  ringChecksum,
+})

@@ -1,0 +1,216 @@
+/** The shapes of tasks and of what is done with them, as JSON schemas. */
+import { WHY_CODES } from '../../tasks/survey.ts'
+import { progress } from './attempt-schemas.ts'
+import {
+  anything,
+  flag,
+  type JsonSchema,
+  listOf,
+  number,
+  object,
+  oneOf,
+  ref,
+  text,
+  whole,
+} from './schema-words.ts'
+
+const TASK_STATES = ['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'] as const
+
+const attemptError = object({ code: text, message: text })
+
+const itemFields = {
+  line: { ...whole, description: 'Line of the body, or place in the list, from 1.' },
+  id: text,
+  code: { ...text, description: 'ACCEPTED, EXISTED, or the code of an error.' },
+  stored: { ...oneOf('yes', 'no', 'unknown'), description: 'Unknown: send the same again with the same id.' },
+  state: oneOf(...TASK_STATES),
+  durableCopies: whole,
+  detail: text,
+  retryAfterS: whole,
+}
+const itemOptional = ['id', 'state', 'durableCopies', 'detail', 'retryAfterS']
+const totals = { accepted: whole, existed: whole, refused: whole, unknown: whole }
+
+const vitals = object({
+  cpu: { ...number, description: 'Share of all cores of the machine in use.' },
+  cpuOwn: { ...number, description: 'Cores that the process of the daemon uses.' },
+  memory: { ...number, description: 'Share of the memory in use.' },
+  rssBytes: { ...number, description: 'Memory of the process of the daemon.' },
+})
+const work = {
+  total: whole,
+  queued: whole,
+  running: whole,
+  done: whole,
+  failed: whole,
+  cancelled: whole,
+  workers: whole,
+  busy: whole,
+  drainPerS: number,
+  vitals,
+}
+const why = listOf(object({ code: oneOf(...WHY_CODES), text }))
+
+export const TASK_SCHEMAS = {
+  Task: {
+    type: 'object',
+    description: 'Only `type` is needed. The same id with the same content may be sent again at any time.',
+    properties: {
+      id: { type: 'string', pattern: '^[\\x21-\\x7e]{1,256}$', description: 'Made here when absent.' },
+      key: { ...text, description: 'Decides the owner; the id when absent.' },
+      type: { ...text, description: 'The executor: exec, http, echo, compute, unreliable, or a type of executors.modules.' },
+      payload: { description: 'Whatever the executor takes.' },
+      priority: { type: 'integer', minimum: 0, maximum: 3 },
+      maxAttempts: { type: 'integer', minimum: 1 },
+      backoffMs: { type: 'number', minimum: 0 },
+      backoffMsMax: { type: 'number', minimum: 0 },
+      timeoutMs: { type: 'number', minimum: 1 },
+      dedupe: {
+        type: 'object',
+        description: 'The same key again within the time, under the same `key`, gives the first task.',
+        properties: {
+          key: text,
+          ttlMs: { type: 'integer', minimum: 1, maximum: 604_800_000, default: 86_400_000 },
+        },
+        required: ['key'],
+      },
+    },
+    required: ['type'],
+  },
+  TaskOrTasks: {
+    oneOf: [ref('Task'), { type: 'array', items: ref('Task'), minItems: 1, maxItems: 10_000 }],
+  },
+  Batch: object({ ...totals, results: listOf(object(itemFields, itemOptional)) }),
+  BatchLine: {
+    oneOf: [
+      object(itemFields, itemOptional),
+      object({
+        summary: object(
+          {
+            ...totals,
+            ended: {
+              type: 'object',
+              description: 'Why the body ended before its end: what stands above was taken.',
+            },
+          },
+          ['ended'],
+        ),
+      }),
+    ],
+  },
+  TaskRecord: object(
+    {
+      spec: object(
+        {
+          id: text,
+          key: text,
+          type: text,
+          payload: anything,
+          priority: whole,
+          maxAttempts: whole,
+          backoffMs: number,
+          backoffMsMax: number,
+          timeoutMs: number,
+          dedupe: object({ key: text, ttlMs: whole }),
+        },
+        ['dedupe'],
+      ),
+      source: text,
+      state: oneOf(...TASK_STATES),
+      acceptedAt: number,
+      settledAt: number,
+      notBefore: number,
+      attempts: listOf(
+        object(
+          {
+            number: whole,
+            node: text,
+            startedAt: number,
+            endedAt: number,
+            outcome: oneOf('succeeded', 'failed', 'lost', 'cancelled', 'fenced'),
+            token: text,
+            error: attemptError,
+          },
+          ['endedAt', 'outcome', 'token', 'error'],
+        ),
+      ),
+      progress: { ...progress, description: 'Of the attempt that runs; only where one task is asked for.' },
+      redriven: object({ times: whole, after: whole, at: number }),
+      result: anything,
+      error: attemptError,
+      holders: listOf(text),
+      revision: whole,
+    },
+    ['settledAt', 'notBefore', 'progress', 'redriven', 'result', 'error'],
+  ),
+  Submitted: object({
+    record: ref('TaskRecord'),
+    existed: flag,
+    durableCopies: {
+      ...whole,
+      description:
+        'At least so many copies are on a disk: whoever answers counts its own only. 0: only in a task list.',
+    },
+  }),
+  Tasks: object(
+    {
+      tasks: listOf(ref('TaskRecord')),
+      next: text,
+      complete: { ...flag, description: 'False: tasks of the nodes named below may be missing.' },
+      silent: { ...listOf(text), description: 'Living nodes that did not answer.' },
+      settling: { ...listOf(text), description: 'Nodes that are just taking over tasks.' },
+    },
+    ['next', 'complete', 'silent', 'settling'],
+  ),
+  TaskExplanation: object(
+    {
+      task: ref('TaskRecord'),
+      placement: object({ owner: text, preferenceList: listOf(text), hash: whole, ringChecksum: text }),
+      why,
+      next: text,
+      nodes: listOf(
+        object(
+          {
+            node: text,
+            owner: text,
+            revision: whole,
+            state: oneOf(...TASK_STATES),
+            place: text,
+            why,
+            next: text,
+          },
+          ['owner'],
+        ),
+      ),
+      silent: listOf(text),
+    },
+    ['placement'],
+  ),
+  Stats: object({
+    cluster: object({ nodes: whole, ...work }, ['vitals']),
+    nodes: listOf(object({ node: text, ...work }, ['vitals'])),
+    complete: flag,
+    silent: listOf(text),
+  }),
+  DeadSelection: {
+    type: 'object',
+    description: 'Either `ids`, or some of the filters, or `all`.',
+    properties: {
+      ids: { ...listOf(text), maxItems: 10_000 },
+      type: text,
+      key: text,
+      group: text,
+      q: text,
+      all: { type: 'boolean', const: true },
+      limit: { type: 'integer', minimum: 1, maximum: 10_000, default: 1_000 },
+    },
+  },
+  DeadOutcome: object({
+    done: whole,
+    failed: whole,
+    failures: listOf(object({ id: text, code: text, detail: text })),
+    more: flag,
+    complete: flag,
+    silent: listOf(text),
+  }),
+} as const satisfies Record<string, JsonSchema>

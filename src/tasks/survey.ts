@@ -1,0 +1,110 @@
+/** Questions to every living node, each of which answers for itself: the words, for the wire and the faces. */
+import type { Failure } from '../base/errors.ts'
+import type { NodeId, TaskId } from '../base/ids.ts'
+import type { Place } from './table.ts'
+import type { TaskRecord, TaskState } from './task.ts'
+
+/** Which tasks are wanted; all conditions together. */
+export interface TaskFilter {
+  readonly state?: TaskState
+  readonly type?: string
+  readonly key?: string
+  readonly group?: string
+  /** Stands somewhere in the id, the key, the type or the error, in whatever case. */
+  readonly q?: string
+}
+
+/** A copy that is to go, if it is still the same dead letter. */
+export interface DeadCopy {
+  readonly task: TaskId
+  readonly revision: number
+}
+
+export type SurveyQuestion =
+  /** The tasks that you own, in the order of their ids, above `after`. */
+  | { readonly kind: 'page'; readonly filter: TaskFilter; readonly after?: TaskId; readonly limit: number }
+  | { readonly kind: 'stats' }
+  | { readonly kind: 'explain'; readonly task: TaskId }
+  /** Forget these dead letters. */
+  | { readonly kind: 'purge'; readonly copies: readonly DeadCopy[] }
+
+/** What a node measures of itself and its machine. */
+export interface Vitals {
+  /** Share of all cores of the machine in use, 0 to 1. */
+  readonly cpu: number
+  /** Cores that the daemon's own process uses. */
+  readonly cpuOwn: number
+  /** Share of the machine's memory in use, 0 to 1. */
+  readonly memory: number
+  /** Memory of the daemon's own process, in bytes. */
+  readonly rssBytes: number
+}
+
+/** Work on one node: what it owns, and what it runs. */
+export interface WorkStats {
+  /** Records of tasks that it owns. */
+  readonly total: number
+  /** Of these: ready, scheduled or between two attempts. */
+  readonly queued: number
+  readonly running: number
+  readonly done: number
+  /** Dead letters. */
+  readonly failed: number
+  readonly cancelled: number
+  /** Attempts that may run here at one time, and how many do. */
+  readonly workers: number
+  readonly busy: number
+  /** Accepted tasks that come to their end here, a second, over the last ten seconds. */
+  readonly drainPerS: number
+}
+
+/** Where one node sees a task. */
+export interface TaskStanding {
+  /** As this node sees it. */
+  readonly owner?: NodeId
+  readonly revision: number
+  readonly state: TaskState
+  /** What the task waits for here; `nowhere` where another owns it. */
+  readonly place: Place
+  /** Why it is where it is, most important first. */
+  readonly why: readonly { readonly code: WhyCode; readonly text: string }[]
+  /** What must happen for it to go on. */
+  readonly next: string
+}
+
+export const WHY_CODES = [
+  'copy',
+  'settled',
+  'running',
+  'running-elsewhere',
+  'pausing',
+  'taking-over',
+  'not-acting',
+  'not-open',
+  'key-busy',
+  'workers-busy',
+  'executor-missing',
+  'next-in-line',
+] as const
+export type WhyCode = (typeof WHY_CODES)[number]
+
+export type SurveyAnswer =
+  /** `upTo`: there may be more above this id. `settling`: which tasks it owns is just changing. */
+  | {
+      readonly kind: 'page'
+      readonly tasks: readonly TaskRecord[]
+      readonly upTo?: TaskId
+      readonly settling: boolean
+    }
+  | { readonly kind: 'stats'; readonly stats: WorkStats; readonly vitals?: Vitals }
+  | { readonly kind: 'explain'; readonly standing?: TaskStanding }
+  | { readonly kind: 'purge'; readonly purged: number }
+
+export type SurveyReply =
+  | {
+      readonly ok: true
+      readonly answers: readonly { readonly node: NodeId; readonly answer: SurveyAnswer }[]
+      /** Living nodes that did not answer in time. */
+      readonly silent: readonly NodeId[]
+    }
+  | { readonly ok: false; readonly failure: Failure }

@@ -1,0 +1,283 @@
+/** What is asked of all nodes, and done with what they say. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { merged } from '../../../src/adapters/http/cluster-page.ts'
+import { asNodeId, asTaskId } from '../../../src/base/ids.ts'
+import type { TaskReply } from '../../../src/tasks/messages.ts'
+import type { SurveyAnswer, SurveyReply } from '../../../src/tasks/survey.ts'
+import type { TaskRecord } from '../../../src/tasks/task.ts'
+import { record } from './sample-node.ts'
+import { isProblem, post, schemaOf, subject } from './subject.ts'
+
+const [n1, n2, n3] = ['n1', 'n2', 'n3'].map(asNodeId) as [
+  ReturnType<typeof asNodeId>,
+  ReturnType<typeof asNodeId>,
+  ReturnType<typeof asNodeId>,
+]
+const of = (...ids: string[]): TaskRecord[] => ids.map(id => record({ id: asTaskId(id) }))
+
+function page(tasks: readonly TaskRecord[], upTo?: string, settling = false): SurveyAnswer {
+  return { kind: 'page', tasks, ...(upTo !== undefined && { upTo: asTaskId(upTo) }), settling }
+}
+
+const survey = (
+  answers: [ReturnType<typeof asNodeId>, SurveyAnswer][],
+  silent: readonly ReturnType<typeof asNodeId>[] = [],
+) =>
+  ({ ok: true, answers: answers.map(([node, answer]) => ({ node, answer })), silent }) satisfies SurveyReply
+
+const idsOf = (tasks: readonly TaskRecord[]) => tasks.map(({ spec }) => spec.id)
+
+test('pages of all nodes are one page in the order of ids, no further than all of them looked', () => {
+  const whole = merged(
+    survey([
+      [n1, page(of('b', 'd'))],
+      [n2, page(of('a', 'e'))],
+    ]),
+    10,
+  )
+  assert.deepEqual([idsOf(whole.tasks), whole.next, whole.complete], [['a', 'b', 'd', 'e'], undefined, true])
+  const short = merged(
+    survey([
+      [n1, page(of('b', 'd'))],
+      [n2, page(of('a', 'e'))],
+    ]),
+    2,
+  )
+  assert.deepEqual([idsOf(short.tasks), short.next], [['a', 'b'], 'b'])
+  const looked = merged(
+    survey([
+      [n1, page(of('b', 'd'), 'c')],
+      [n2, page(of('a', 'e'))],
+    ]),
+    10,
+  )
+  assert.deepEqual([idsOf(looked.tasks), looked.next], [['a', 'b'], 'c'])
+  const empty = merged(
+    survey([
+      [n1, page([], 'k')],
+      [n2, page([])],
+    ]),
+    10,
+  )
+  assert.deepEqual([empty.tasks, empty.next], [[], 'k'])
+})
+
+test('a task that two nodes own for a moment is listed once, as it went further', () => {
+  const [older] = of('a')
+  const newer = { ...(older as TaskRecord), revision: 9 }
+  const found = merged(
+    survey([
+      [n1, page(of('a'))],
+      [n2, page([newer])],
+    ]),
+    10,
+  )
+  assert.deepEqual(
+    found.tasks.map(({ revision }) => revision),
+    [9],
+  )
+})
+
+test('a list that may miss something says so, and of whom', async () => {
+  const reply = survey(
+    [
+      [n1, page(of('a'))],
+      [n2, page([], undefined, true)],
+    ],
+    [n3],
+  )
+  const { ask, surveys } = await subject({ survey: async () => reply })
+  const answer = (await ask('/v1/tasks?state=dead&type=echo&key=k&group=g&q=Err&cursor=a&limit=5')).json()
+  schemaOf('Tasks').parse(answer)
+  assert.deepEqual([answer.complete, answer.silent, answer.settling], [false, ['n3'], ['n2']])
+  const filter = { type: 'echo', key: 'k', group: 'g', q: 'Err', state: 'dead' }
+  assert.deepEqual(surveys, [{ kind: 'page', filter, limit: 5, after: 'a' }])
+})
+
+test('an empty page with more to come is asked on, not handed out', async () => {
+  const pages = [page([], 'c'), page([], 'f'), page(of('g'))]
+  const { ask, surveys } = await subject({
+    survey: async () => survey([[n1, pages.shift() as SurveyAnswer]]),
+  })
+  const answer = (await ask('/v1/tasks?q=rare')).json()
+  assert.deepEqual(idsOf(answer.tasks), ['g'])
+  assert.deepEqual(
+    surveys.map(each => each.kind === 'page' && each.after),
+    [undefined, 'c', 'f'],
+  )
+})
+
+test('filters belong to the list of all nodes, `after` to that of one', async () => {
+  const { ask } = await subject()
+  for (const query of [
+    'scope=owned&q=x',
+    'scope=all&cursor=a',
+    'after=a',
+    'scope=cluster&after=a',
+    'q=',
+    `q=${'x'.repeat(129)}`,
+  ])
+    isProblem(await ask(`/v1/tasks?${query}`), 'BAD_REQUEST')
+})
+
+test('dead letters are listed, tried again and dropped by id, by filter, or all of them, but not by accident', async () => {
+  const answers: Record<string, SurveyAnswer> = {
+    page: page(of('t1', 't2')),
+    purge: { kind: 'purge', purged: 3 },
+  }
+  const reply = async (request: { kind: string; task?: string }): Promise<TaskReply> => {
+    const found = { ...record({ id: asTaskId(request.task ?? '') }), state: 'dead' as const }
+    if (request.task === 't2' && request.kind === 'retry')
+      return { ok: false, failure: { code: 'QUEUE_FULL', detail: 'full' } }
+    return { ok: true, record: found, existed: true, durableCopies: 1 }
+  }
+  const { ask, requests, surveys } = await subject({
+    reply,
+    survey: async ({ kind }) => survey([[n1, answers[kind] as SurveyAnswer]], kind === 'purge' ? [n2] : []),
+  })
+  assert.deepEqual(idsOf((await ask('/v1/dead?type=http')).json().tasks), ['t1', 't2'])
+  assert.deepEqual(surveys[0], { kind: 'page', filter: { type: 'http', state: 'dead' }, limit: 100 })
+  const redriven = (await ask(post('/v1/dead/redrive', { all: true }))).json()
+  schemaOf('DeadOutcome').parse(redriven)
+  assert.deepEqual([redriven.done, redriven.failed, redriven.more, redriven.complete], [1, 1, false, true])
+  assert.deepEqual(redriven.failures, [{ id: 't2', code: 'QUEUE_FULL', detail: 'full' }])
+  assert.deepEqual(
+    requests.map(({ kind }) => kind),
+    ['retry', 'retry'],
+  )
+  const purged = (await ask(post('/v1/dead/purge', { ids: ['t1', 't1'] }))).json()
+  assert.deepEqual([purged.done, purged.complete, purged.silent], [1, false, ['n2']])
+  assert.deepEqual(surveys.at(-1), { kind: 'purge', copies: [{ task: 't1', revision: 4 }] })
+  for (const body of [
+    {},
+    { all: false },
+    { all: true, type: 'echo' },
+    { ids: [] },
+    { ids: ['a b'] },
+    { limit: 5 },
+    { q: '' },
+  ])
+    isProblem(await ask(post('/v1/dead/purge', body)), 'BAD_REQUEST')
+})
+
+test('what is no dead letter is not tried again by its id', async () => {
+  const { ask, requests } = await subject()
+  const outcome = (await ask(post('/v1/dead/redrive', { ids: ['t1', 'nowhere'] }))).json()
+  assert.deepEqual(
+    outcome.failures.map(({ code }: { code: string }) => code),
+    ['TASK_NOT_ENDED', 'TASK_UNKNOWN'],
+  )
+  assert.deepEqual(
+    requests.map(({ kind }) => kind),
+    ['get', 'get'],
+  )
+})
+
+test('an order goes to the owner of the key that the task turns out to have', async () => {
+  const { ask, requests } = await subject()
+  assert.equal((await ask(post('/v1/tasks/t%2F1/cancel', {}))).statusCode, 200)
+  assert.deepEqual(requests, [
+    { kind: 'get', task: 't/1' },
+    { kind: 'cancel', task: 't/1', key: 'k1' },
+  ])
+  isProblem(await ask(post('/v1/tasks/unknown/retry', {})), 'TASK_UNKNOWN')
+  isProblem(await ask(post('/v1/tasks/t1/retry', { now: true })), 'BAD_REQUEST')
+})
+
+test('an explanation is in the words of the owner, and names who did not answer', async () => {
+  const standing = {
+    revision: 3,
+    state: 'ready',
+    place: 'queued',
+    why: [{ code: 'key-busy', text: 'task t0 runs' }],
+    next: 'it ends',
+  } as const
+  const copy = {
+    ...standing,
+    place: 'nowhere',
+    why: [{ code: 'copy', text: 'a copy' }],
+    next: 'its owner runs it',
+  } as const
+  const owner = asNodeId('node-2')
+  const { ask } = await subject({
+    survey: async () =>
+      survey(
+        [
+          [n1, { kind: 'explain', standing: copy }],
+          [owner, { kind: 'explain', standing }],
+          [n2, { kind: 'explain' }],
+        ],
+        [n3],
+      ),
+  })
+  const body = (await ask('/v1/explain-task/t1')).json()
+  schemaOf('TaskExplanation').parse(body)
+  assert.deepEqual([body.why, body.next, body.silent], [standing.why, 'it ends', ['n3']])
+  assert.deepEqual(
+    body.nodes.map(({ node }: { node: string }) => node),
+    ['node-2', 'n1'],
+  )
+  assert.equal(body.placement.owner, 'node-2')
+})
+
+test('figures are summed over the nodes that answered', async () => {
+  const stats = {
+    total: 10,
+    queued: 3,
+    running: 2,
+    done: 4,
+    failed: 1,
+    cancelled: 0,
+    workers: 4,
+    busy: 2,
+    drainPerS: 1.25,
+  }
+  const vitals = { cpu: 0.5, cpuOwn: 0.2, memory: 0.25, rssBytes: 100 }
+  const { ask } = await subject({
+    survey: async () =>
+      survey(
+        [
+          [n2, { kind: 'stats', stats }],
+          [n1, { kind: 'stats', stats, vitals }],
+        ],
+        [n3],
+      ),
+  })
+  const body = (await ask('/v1/stats')).json()
+  schemaOf('Stats').parse(body)
+  assert.deepEqual(
+    [body.cluster.nodes, body.cluster.total, body.cluster.workers, body.cluster.drainPerS],
+    [2, 20, 8, 2.5],
+  )
+  assert.deepEqual(body.cluster.vitals, vitals, 'of those that have measured themselves')
+  assert.deepEqual(
+    body.nodes.map(({ node }: { node: string }) => node),
+    ['n1', 'n2'],
+  )
+  assert.deepEqual([body.complete, body.silent], [false, ['n3']])
+})
+
+test('the end of a task is waited for, and no longer than asked', async () => {
+  const running = { ...record(), state: 'running' as const, settledAt: undefined }
+  const { settledAt: _, ...open } = running
+  const replies: TaskReply[] = [
+    { ok: true, record: open, existed: true, durableCopies: 1 },
+    { ok: false, failure: { code: 'OWNER_UNREACHABLE', detail: 'it is gone' } },
+    { ok: true, record: record(), existed: true, durableCopies: 1 },
+  ]
+  const { ask, requests } = await subject({ reply: async () => replies.shift() as TaskReply })
+  assert.equal((await ask('/v1/tasks/t1?waitMs=5000')).json().state, 'succeeded')
+  assert.equal(requests.length, 3)
+  assert.ok(
+    requests.every(each => each.kind === 'get' && (each.waitMs ?? 0) > 0 && (each.waitMs ?? 0) <= 5_000),
+  )
+  const still = await subject({
+    reply: async () => ({ ok: true, record: open, existed: true, durableCopies: 1 }),
+  })
+  const at = performance.now()
+  assert.equal((await still.ask('/v1/tasks/t1?waitMs=300')).json().state, 'running')
+  assert.ok(performance.now() - at >= 290)
+  for (const bad of ['-1', '300001', 'soon', ''])
+    isProblem(await still.ask(`/v1/tasks/t1?waitMs=${bad}`), 'BAD_REQUEST')
+})

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { describe, test } from 'node:test'
+import { record } from '../records.ts'
+import { recordedDaemon, runHere } from '../scene.ts'
+
+interface Sent {
+  readonly id: string
+  readonly [field: string]: unknown
+}
+
+/** A daemon that takes tasks line by line and answers as it is told. */
+async function lineDaemon(answer: (task: Sent, line: number, round: number) => object | 'break') {
+  const rounds: Sent[][] = []
+  const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
+    const seen: Sent[] = []
+    rounds.push(seen)
+    response.writeHead(207, { 'content-type': 'application/x-ndjson' })
+    response.flushHeaders()
+    let line = 0
+    for await (const text of createInterface({ input: request })) {
+      const task = JSON.parse(text)
+      seen.push(task)
+      const said = answer(task, ++line, rounds.length)
+      if (said === 'break') {
+        request.socket.destroy()
+        return
+      }
+      response.write(`${JSON.stringify({ line, id: task.id, ...said })}\n`)
+    }
+    response.end('{"summary":{}}\n')
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    rounds,
+    [Symbol.asyncDispose]: () =>
+      new Promise<void>(resolve => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  }
+}
+
+const TAKEN = { code: 'ACCEPTED', stored: 'yes', state: 'ready', durableCopies: 1 }
+
+describe('submit, many', () => {
+  test('hands in a list or lines, each with an id and the options over it', async () => {
+    await using daemon = await lineDaemon(() => TAKEN)
+    const directory = await mkdtemp(join(tmpdir(), 'roundtable-test-'))
+    try {
+      const file = join(directory, 'tasks.ndjson')
+      await writeFile(file, '{"type":"echo","id":"a"}\n\n{"type":"echo","priority":3}\n')
+      for (const [argv, input] of [
+        [['--file', file], undefined],
+        [['--many'], '{"type":"echo","id":"a"}\n{"type":"echo"}'],
+        [['[{"type":"echo","id":"a"},{"type":"echo"}]'], undefined],
+        [[], '[{"type":"echo","id":"a"},{"type":"echo"}]'],
+      ] as const) {
+        const rest = ['--priority', '0', '--url', daemon.url]
+        const ran = await runHere(['submit', ...argv, ...rest], input === undefined ? {} : { input })
+        assert.deepEqual(
+          [ran.code, ran.out],
+          [0, '2 accepted, 0 known already, 0 refused, 0 unknown\n'],
+          ran.err,
+        )
+      }
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+    assert.equal(daemon.rounds.length, 4)
+    for (const [first, second] of daemon.rounds) {
+      assert.deepEqual(first, { type: 'echo', id: 'a', priority: 0 })
+      assert.match(String(second?.id), /^[0-9a-f-]{36}$/)
+      assert.equal(second?.['priority'], 0)
+    }
+  })
+
+  test('sends again what was refused for now, under the same id, and not what was refused for good', async () => {
+    await using daemon = await lineDaemon((task, _, round) => {
+      if (task['type'] === 'bad') return { code: 'TASK_INVALID', stored: 'no', detail: 'no such type' }
+      return round === 1 && task.id === 'b'
+        ? { code: 'QUEUE_FULL', stored: 'no', detail: 'full', retryAfterS: 1 }
+        : TAKEN
+    })
+    const input = '{"type":"echo","id":"a"}\n{"type":"echo","id":"b"}\n{"type":"bad","id":"c"}'
+    const { code, out, err } = await runHere(['submit', '--many', '--url', daemon.url], { input })
+    assert.equal(code, 1)
+    assert.equal(out, '2 accepted, 0 known already, 1 refused, 0 unknown\n')
+    assert.match(err, /line 3: c: TASK_INVALID: no such type/)
+    assert.match(err, /1 tasks are sent again in 1 s: QUEUE_FULL/)
+    assert.deepEqual(
+      daemon.rounds.map(round => round.map(({ id }) => id)),
+      [['a', 'b', 'c'], ['b']],
+    )
+  })
+
+  test('goes on after a broken connection with what was not answered, and the rest', async () => {
+    await using daemon = await lineDaemon((_, line, round) =>
+      round === 1 && line === 2 ? 'break' : TAKEN,
+    )
+    const input = Array.from({ length: 5 }, (_, i) => `{"type":"echo","id":"t${i}"}`).join('\n')
+    const { code, out } = await runHere(['submit', '--many', '--json', '--url', daemon.url], { input })
+    assert.equal(code, 0)
+    const results = out
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    assert.deepEqual(results.at(-1), { summary: { accepted: 5, existed: 0, refused: 0, unknown: 0 } })
+    const ids = results.slice(0, -1).map(({ id }) => id)
+    assert.deepEqual([...ids].sort(), ['t0', 't1', 't2', 't3', 't4'])
+  })
+
+  test('refuses what makes sense for one task only', async () => {
+    for (const argv of [
+      ['[{}]', '--wait'],
+      ['--many', '--id', 'x'],
+    ]) {
+      const { code, err } = await runHere(['submit', ...argv], { input: '{}' })
+      assert.equal(code, 2)
+      assert.match(err, /expected one task, got several/)
+    }
+  })
+})
+
+describe('orders', () => {
+  test('cancel and retry say how each task stands, and go on after one that cannot be', async () => {
+    const problem = { code: 'TASK_SETTLED', detail: 'task b is succeeded' }
+    await using daemon = await recordedDaemon({
+      'POST /v1/tasks/a%2F1/cancel': { body: record('a/1', { state: 'cancelled' }) },
+      'POST /v1/tasks/b/cancel': { status: 409, body: problem, type: 'application/problem+json' },
+      'POST /v1/tasks/c/retry': { body: record('c', { state: 'ready' }) },
+    })
+    const both = await runHere(['cancel', 'b', 'a/1', '--url', daemon.url])
+    assert.deepEqual([both.code, both.out], [1, 'a/1: cancelled\n'])
+    assert.match(both.err, /b: TASK_SETTLED: task b is succeeded/)
+    const one = await runHere(['cancel', 'b', '--url', daemon.url])
+    assert.match(one.err, /^roundtable: TASK_SETTLED/)
+    assert.equal((await runHere(['retry', 'c', '--url', daemon.url])).out, 'c: ready\n')
+  })
+
+  test('dead letters are acted on request by request until there are no more', async () => {
+    const outcome = { done: 2, failed: 0, failures: [], more: true, complete: true, silent: [] }
+    await using daemon = await recordedDaemon({
+      'POST /v1/dead/redrive': [{ body: outcome }, { body: { ...outcome, more: false } }],
+      'POST /v1/dead/purge': { body: { ...outcome, more: false, complete: false, silent: ['node-3'] } },
+    })
+    const redriven = await runHere(['dead', 'redrive', '--type', 'http', '--url', daemon.url])
+    assert.deepEqual([redriven.code, redriven.out], [0, '4 dead letters tried again\n'])
+    const purged = await runHere(['dead', 'purge', 'a', 'b', '--yes', '--url', daemon.url])
+    assert.deepEqual([purged.code, purged.out], [1, '2 dead letters dropped\n'])
+    assert.match(purged.err, /incomplete: node-3 did not answer/)
+    assert.deepEqual(
+      daemon.requests.map(({ body }) => JSON.parse(body)),
+      [{ type: 'http' }, { type: 'http' }, { ids: ['a', 'b'] }],
+    )
+    for (const argv of [['redrive'], ['purge', '--all'], ['redrive', 'a', '--all'], ['forget']])
+      assert.equal((await runHere(['dead', ...argv])).code, 2, argv.join(' '))
+  })
+})
+
+describe('lists', () => {
+  test('of all nodes say what may be missing', async () => {
+    const body = { tasks: [record('a')], complete: false, silent: ['node-2'], settling: ['node-3'] }
+    await using daemon = await recordedDaemon({
+      'GET /v1/tasks?scope=cluster&type=echo&q=x&limit=5&cursor=k': { body },
+      'GET /v1/dead?key=k': { body: { ...body, tasks: [], next: 'k' } },
+    })
+    const argv = [
+      'tasks',
+      '--scope',
+      'cluster',
+      '--type',
+      'echo',
+      '--q',
+      'x',
+      '--cursor',
+      'k',
+      '--limit',
+      '5',
+    ]
+    const listed = await runHere([...argv, '--url', daemon.url])
+    assert.match(
+      listed.err,
+      /incomplete: node-2 did not answer\nincomplete: node-3 is just taking over tasks\n/,
+    )
+    const dead = await runHere(['dead', '--key', 'k', '--url', daemon.url])
+    assert.equal(dead.out, 'no tasks\n')
+    assert.match(dead.err, /more: --cursor k/)
+  })
+
+  test('figures are a table with a row for all', async () => {
+    const stats = {
+      total: 10,
+      queued: 3,
+      running: 2,
+      done: 4,
+      failed: 1,
+      cancelled: 0,
+      workers: 4,
+      busy: 2,
+      drainPerS: 1.5,
+    }
+    const vitals = { cpu: 0.504, cpuOwn: 0.2, memory: 0.25, rssBytes: 100 * 1024 * 1024 }
+    const body = {
+      cluster: { nodes: 1, ...stats, vitals },
+      nodes: [{ node: 'n1', ...stats }],
+      complete: false,
+      silent: ['n2'],
+    }
+    await using daemon = await recordedDaemon({ 'GET /v1/stats': { body } })
+    const { out, err } = await runHere(['tasks', '--stats', '--url', daemon.url])
+    assert.match(out, /^n1 +10 +3 +2 +4 +1 +0 +2\/4 +1\.5 +- +- +-$/m)
+    assert.match(out, /^all +10 .* 50 % +25 % +100 MiB$/m)
+    assert.match(err, /incomplete: n2 did not answer/)
+  })
+
+  test('explain task says why, what next, and who knows it', async () => {
+    const why = [{ code: 'key-busy', text: 'task a of the same key runs' }]
+    const body = {
+      task: record('b', { state: 'ready' }),
+      placement: { owner: 'n1', preferenceList: ['n1', 'n2'], hash: 1, ringChecksum: 'x' },
+      why,
+      next: 'the tasks of its key before it end',
+      nodes: [{ node: 'n1', owner: 'n1', revision: 1, state: 'ready', place: 'queued', why, next: '' }],
+      silent: ['n3'],
+    }
+    await using daemon = await recordedDaemon({ 'GET /v1/explain-task/b': { body } })
+    const { out } = await runHere(['explain', 'task', 'b', '--url', daemon.url])
+    assert.match(out, /why +task a of the same key runs \(key-busy\)/)
+    assert.match(out, /did not answer +n3/)
+    assert.match(out, /n1 +ready +1 +queued +key-busy/)
+  })
+})
