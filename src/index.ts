@@ -6,6 +6,8 @@
  *
  * Or carry out the tasks of the node beside this program: see `claimTasks`.
  */
+
+export type { ModuleContext, ModuleRun, ModuleTask } from './adapters/executors/module-task.ts'
 export { CodedError, ERRORS, type ErrorCode, type Failure, type Problem } from './base/errors.ts'
 export { asNodeId, asTaskId, type NodeId, type TaskId } from './base/ids.ts'
 export {

@@ -87,6 +87,8 @@ export const ERRORS = {
   VOTERS_UNCHANGED: [409, 'The voter list cannot be changed in this way now.', 'It was not changed.'],
   CONFIRMATION_NEEDED: [400, 'This needs to be confirmed.', 'Nothing was changed.'],
   TASK_UNKNOWN: [404, 'No task has this id.', 'Nothing was changed.'],
+  LOG_UNKNOWN: [404, 'Nothing is kept of what the attempt printed.', 'Nothing was changed.'],
+  PROGRESS_UNKNOWN: [404, 'No attempt that runs here reports to this address.', 'Nothing was changed.'],
   TASK_CONFLICT: [409, 'Another task has this id.', 'The task that is there was not changed.'],
   DEDUPE_CONFLICT: [
     409,
@@ -159,6 +161,7 @@ export const ERRORS = {
     'The owner of the key did not answer in time.',
     'Unknown. Retry with the same id.',
   ],
+  NODE_UNREACHABLE: [503, 'The node that ran the attempt did not answer in time.', 'Nothing was changed.'],
   TOO_MANY_HOPS: [
     503,
     'The nodes disagree on who owns the key.',

@@ -1,5 +1,7 @@
 /** Task records as tables. */
+import type { Progress } from '../tasks/progress.ts'
 import type { Attempt, TaskRecord } from '../tasks/task.ts'
+import { progressText } from './attempt-view.ts'
 import { cut, duration, sheet, table } from './table.ts'
 
 /** Columns left for a key or id in a list, so that a row of ordinary length stays on one line. */
@@ -22,7 +24,7 @@ export function taskTable(tasks: readonly TaskRecord[], columns: number): string
 }
 
 /** One task from all sides. */
-export function taskSheet(task: TaskRecord): string {
+export function taskSheet(task: TaskRecord & { readonly progress?: Progress }): string {
   const head = sheet([
     ['id', task.spec.id],
     ['state', task.state],
@@ -35,6 +37,7 @@ export function taskSheet(task: TaskRecord): string {
     ...(task.notBefore === undefined
       ? []
       : [['not before', new Date(task.notBefore).toISOString()] as const]),
+    ...(task.progress === undefined ? [] : [['progress', progressText(task.progress)] as const]),
     ['holders', task.holders.join(', ')],
     ['payload', JSON.stringify(task.spec.payload)],
     ...(task.result === undefined ? [] : [['result', JSON.stringify(task.result)] as const]),

@@ -212,6 +212,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   closing.add('http', () => http.stop(leaving.shareMs()))
   const { url } = await http.start()
   logger.log('info', 'http-listening', { url })
+  executors.servedAt(url)
   sayMode(config, logger)
   sayOpenCluster(config, logger)
   driver.start()

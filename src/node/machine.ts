@@ -7,7 +7,16 @@ import type { Instant, Now } from '../base/time.ts'
 import type { GrantsLinkMessage, StoredNotes, VoterList } from '../grants/messages.ts'
 import type { MembershipGossip, MembershipLinkMessage } from '../membership/messages.ts'
 import type { Fence } from '../tasks/fences.ts'
-import type { TaskLinkMessage, TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type {
+  AttemptLook,
+  Look,
+  LookAnswer,
+  LookReply,
+  LookRequest,
+  TaskLinkMessage,
+  TaskReply,
+  TaskRequest,
+} from '../tasks/messages.ts'
 import type { Token } from '../tasks/right.ts'
 import type { StoreCondition } from '../tasks/store-failure.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
@@ -15,7 +24,7 @@ import type { Json, Outcome, TaskRecord, TaskSpec } from '../tasks/task.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 
 export type { StoreCondition }
-export type LinkMessage = MembershipLinkMessage | TaskLinkMessage | GrantsLinkMessage
+export type LinkMessage = MembershipLinkMessage | TaskLinkMessage | Look | LookReply | GrantsLinkMessage
 export type GossipMessage = MembershipGossip
 
 /** Everything that can happen to a node. */
@@ -41,6 +50,15 @@ export type Input =
   | { readonly kind: 'dialled'; readonly dial: number; readonly address: string; readonly result: DialResult }
   /** A request from a face of this node (HTTP, embedding). */
   | { readonly kind: 'request'; readonly id: RequestId; readonly request: TaskRequest }
+  /** A face of this node wants to know how an attempt of another node stands. */
+  | { readonly kind: 'look'; readonly id: RequestId; readonly request: LookRequest }
+  /** What an effect `look` asked for; without `look`: nothing is known of that attempt. */
+  | {
+      readonly kind: 'looked'
+      readonly to: NodeId
+      readonly id: RequestId
+      readonly look?: AttemptLook
+    }
   /** Several of these at once; each is answered by a reply of its own. */
   | {
       readonly kind: 'requests'
@@ -154,6 +172,10 @@ export type Effect =
       readonly attempts: readonly { readonly task: TaskId; readonly attempt: number }[]
     }
   | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply | ControlReply }
+  /** Answers an input `look`. */
+  | { readonly kind: 'answer'; readonly id: RequestId; readonly answer: LookAnswer }
+  /** How does this attempt, of this node, stand? Answered by `looked`. */
+  | { readonly kind: 'look'; readonly from: NodeId; readonly look: Look }
   | { readonly kind: 'surveyed'; readonly id: RequestId; readonly reply: SurveyReply }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly event: string; readonly fields: LogFields }
   /** The leave is complete; the shell may stop everything. */

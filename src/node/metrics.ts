@@ -67,6 +67,7 @@ export function nodeMetrics(node: Node, now: Now): Metric[] {
     ...node.history.metrics(),
     ...node.placer.metrics(),
     ...node.tasks.metrics(),
+    ...node.looks.metrics(),
   ]
 }
 

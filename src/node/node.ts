@@ -19,6 +19,8 @@ import { type Load, type RingParameters, TYPES_MAX } from '../membership/message
 import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksEffect } from '../tasks/effects.ts'
+import { Looks, type LooksEffect } from '../tasks/looks.ts'
+import type { Look, LookReply } from '../tasks/messages.ts'
 import { Placer } from '../tasks/placement.ts'
 import type { Right } from '../tasks/right.ts'
 import type { Wish } from '../tasks/spec.ts'
@@ -47,6 +49,7 @@ export class Node implements Machine {
   readonly membership: Membership
   readonly granting: Granting
   readonly tasks: Tasks
+  readonly looks: Looks
   readonly history: History
   readonly gate = new StartGate()
   readonly crowd: Crowd
@@ -94,6 +97,7 @@ export class Node implements Machine {
       serving: type => this.crowd.serving(type),
       sawEnd: id => this.crowd.sawEnd(id),
     })
+    this.looks = new Looks(init.boot)
     this.history = new History(init.nodeId, init.ring.vnodesPerWeight, now)
     this.#operator = new Operator(this.membership, (id, request, at) => [
       { kind: 'reply', id, reply: this.granting.changeVoters(request, at) },
@@ -124,7 +128,8 @@ export class Node implements Machine {
   }
 
   nextWake(): Instant {
-    return Math.min(this.membership.nextWake(), this.tasks.nextWake(), this.granting.nextWake()) as Instant
+    const { membership, tasks, looks, granting } = this
+    return Math.min(membership.nextWake(), tasks.nextWake(), looks.nextWake(), granting.nextWake()) as Instant
   }
 
   /** Who may act, as voter and as member; absent where nothing runs in quorum mode. */
@@ -189,7 +194,7 @@ export class Node implements Machine {
         this.crowd.look(this.load(), now.mono)
         this.membership.tick(this.#ring.checksum, this.load(), now)
         this.grants?.tick(now)
-        return this.#mapAll(this.tasks.tick(now))
+        return this.#mapAll([...this.tasks.tick(now), ...this.looks.tick(now)])
       case 'link-up':
         this.membership.linkUp(input.link, input.peer, input.dialled, now)
         return []
@@ -207,6 +212,10 @@ export class Node implements Machine {
         return []
       case 'request':
         return this.#mapAll(this.tasks.request(input.id, input.request, now))
+      case 'look':
+        return this.#mapAll(this.#look(input, now))
+      case 'looked':
+        return this.#mapAll(this.looks.found(input.to, input.id, input.look))
       case 'requests':
         return this.#mapAll(this.tasks.requestAll(input.requests, now))
       case 'survey':
@@ -255,14 +264,21 @@ export class Node implements Machine {
     return [log(level, event, { detail })]
   }
 
+  #look({ id, request }: Extract<Input, { kind: 'look' }>, now: Now): readonly LooksEffect[] {
+    const { self, roster } = this.membership
+    const living = roster.living().some(({ record }) => record.id === request.node)
+    return this.looks.ask(id, request, living && request.node !== self.id, now)
+  }
+
   #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {
     const { link, peer, message } = input
-    if (!isTaskMessage(message) && !isGrantsMessage(message)) {
+    if (!isTaskMessage(message) && !isLook(message) && !isGrantsMessage(message)) {
       this.membership.frame(link, peer, message, now)
       return []
     }
     const from = this.membership.touched(link, peer, now, message.type === 'renew')
     if (from === undefined) return []
+    if (isLook(message)) return this.#mapAll(this.looks.message(from, message))
     if (isTaskMessage(message)) return this.#mapAll(this.tasks.message(from, message, now))
     this.granting.message(from, peer, message, now)
     return []
@@ -375,7 +391,7 @@ const STORE_EVENTS = {
   'read-only': ['error', 'store-read-only'],
 } as const
 
-type RoomEffect = TasksEffect | GrantsEffect
+type RoomEffect = TasksEffect | LooksEffect | GrantsEffect
 
 const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
   'forward',
@@ -395,6 +411,9 @@ type TaskMessage = Parameters<Tasks['message']>[1]
 function isTaskMessage(message: LinkMessage): message is TaskMessage {
   return TASK_MESSAGES.has(message.type)
 }
+
+const isLook = (message: LinkMessage): message is Look | LookReply =>
+  message.type === 'look' || message.type === 'look-reply'
 
 function log(
   level: 'info' | 'warn' | 'error',

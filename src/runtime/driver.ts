@@ -6,12 +6,12 @@
  * while a transaction is under way. A failed write ends the process: to go on would be to promise what is not there.
  */
 import { unreachable } from '../base/assert.ts'
-import { asRequestId, type RequestId } from '../base/ids.ts'
+import { asRequestId, type NodeId, type RequestId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant } from '../base/time.ts'
 import type { ControlReply, ControlRequest } from '../node/control.ts'
 import { type AttemptOrder, type Effect, type Input, type Machine, TICK_MS } from '../node/machine.ts'
 import type { Metric } from '../node/status.ts'
-import type { TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type { Look, LookAnswer, LookRequest, TaskReply, TaskRequest } from '../tasks/messages.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
 import { InputQueue } from './input-queue.ts'
 import type { Clock, Executors, Logger, Store, Transport } from './ports.ts'
@@ -20,7 +20,7 @@ import type { Clock, Executors, Logger, Store, Transport } from './ports.ts'
 const SLICE_MS = 8
 /** Requests of this node's faces in flight; more are answered OVERLOADED. */
 export const REQUESTS_MAX = 10_000
-type Reply = Extract<Effect, { kind: 'reply' | 'surveyed' }>['reply']
+type Reply = Extract<Effect, { kind: 'reply' | 'surveyed' }>['reply'] | LookAnswer
 
 /** A step that takes longer blocks probes noticeably and is counted. */
 const SLOW_STEP_MS = 20
@@ -79,6 +79,11 @@ export class Driver {
   /** Hands a request to the machine; resolves with its one reply. */
   async request(request: TaskRequest): Promise<TaskReply> {
     return (await this.#ask(id => ({ kind: 'request', id, request }))) as TaskReply
+  }
+
+  /** The same for a question about an attempt of another node. */
+  async look(request: LookRequest): Promise<LookAnswer> {
+    return (await this.#ask(id => ({ kind: 'look', id, request }))) as LookAnswer
   }
 
   /** Many at once, taken in one step; each answer is there as soon as it is known. */
@@ -256,6 +261,12 @@ export class Driver {
       case 'extend':
         this.#parts.executors.extend(effect.attempts, effect.until)
         break
+      case 'look':
+        this.#look(effect.from, effect.look)
+        break
+      case 'answer':
+        this.#reply(effect.id, effect.answer)
+        break
       case 'reply':
       case 'surveyed':
         this.#reply(effect.id, effect.reply)
@@ -297,6 +308,13 @@ export class Driver {
         this.#attempts.delete(name)
         this.enqueue({ kind: 'attempt-ended', task: order.task, attempt: order.attempt, outcome })
       },
+      error => this.#fail(error),
+    )
+  }
+
+  #look(to: NodeId, { id, task, attempt, logBytes }: Look): void {
+    void this.#parts.executors.look(task, attempt, logBytes).then(
+      look => this.enqueue({ kind: 'looked', to, id, ...(look && { look }) }),
       error => this.#fail(error),
     )
   }

@@ -37,6 +37,12 @@ export function createFace(parts: {
     explain: key => explanationOf(node, key),
     tasks: query => node.tasks.page(query),
     request: request => driver.request(request),
+    look: async request => {
+      if (request.node !== node.init.nodeId) return await driver.look(request)
+      const look = await executors.look(request.task, request.attempt, request.logBytes)
+      return { ok: true, ...(look && { look }) }
+    },
+    report: (address, report) => executors.report(address, report),
     requestAll: requests => driver.requestAll(requests),
     survey: question => driver.survey(question),
     control: request => driver.control(request),

@@ -28,7 +28,8 @@ import type {
   TaskQuery,
   WorkLeft,
 } from '../node/status.ts'
-import type { TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type { AttemptLook, LookAnswer, LookRequest, TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type { ProgressReport } from '../tasks/progress.ts'
 import type { Wish } from '../tasks/spec.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
 import type { Outcome } from '../tasks/task.ts'
@@ -89,6 +90,14 @@ export interface Executors {
    * runner has it, even if this process stands still; it ends as FENCED.
    */
   extend(attempts: readonly { readonly task: TaskId; readonly attempt: number }[], until: Instant): void
+  /**
+   * What is known of an attempt that runs here or has ended here lately: what it said last of its progress, and the end
+   * of what it printed. Undefined when nothing is (any more). Never rejects.
+   * @param logBytes of each output, at most; 0: none
+   */
+  look(task: TaskId, attempt: number, logBytes: number): Promise<AttemptLook | undefined>
+  /** Progress from outside, for the attempt that was given this address (`http`). False when none that runs was. */
+  report(address: string, report: ProgressReport): boolean
   metrics(): readonly Metric[]
   /** Kills what still runs. Idempotent. */
   stop(): Promise<void>
@@ -114,6 +123,10 @@ export interface NodeFace {
   tasks(query: TaskQuery): TaskPage
   /** Answered by the owner of the task's key, wherever it is. */
   request(request: TaskRequest): Promise<TaskReply>
+  /** How an attempt stands, from the node that runs or ran it. */
+  look(request: LookRequest): Promise<LookAnswer>
+  /** See `Executors.report`. */
+  report(address: string, report: ProgressReport): boolean
   /** The same for many in one step: one write, few frames to each owner. Each answer comes as soon as it is known. */
   requestAll(requests: readonly TaskRequest[]): readonly Promise<TaskReply>[]
   /** Answered by every living node for itself. */

@@ -1,6 +1,7 @@
 /** What nodes say to each other about work. All of it goes over peer links. */
 import type { Failure } from '../base/errors.ts'
-import type { RequestId, TaskId } from '../base/ids.ts'
+import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
+import type { Progress } from './progress.ts'
 import type { SurveyAnswer, SurveyQuestion } from './survey.ts'
 import type { TaskRecord, TaskSpec } from './task.ts'
 
@@ -93,6 +94,44 @@ export interface InventoryReply {
   readonly disk?: string
 }
 
+/** Bytes of each output that an answer to a `look` holds at most. */
+export const LOOK_BYTES_MAX = 16 * 1024
+
+/** "What does this attempt, which runs or ran with you, say?" Answered from memory; nothing is written for it. */
+export interface Look {
+  readonly type: 'look'
+  readonly id: RequestId
+  readonly task: TaskId
+  readonly attempt: number
+  /** Bytes wanted of the end of each of its outputs; 0: none of them. */
+  readonly logBytes: number
+}
+
+/** The answer to a `look`, matched by id. Without `look`: nothing is known of it there (any more). */
+export interface LookReply {
+  readonly type: 'look-reply'
+  readonly id: RequestId
+  readonly look?: AttemptLook
+}
+
+/** What the node that runs or ran an attempt can tell of it from memory. */
+export interface AttemptLook {
+  readonly running: boolean
+  readonly progress?: Progress
+  /** Absent where the executor has no output, or none was asked for. */
+  readonly stdout?: LogTail
+  readonly stderr?: LogTail
+}
+
+/** The end of what an attempt printed. */
+export interface LogTail {
+  /** Bytes that are not UTF-8 are replaced. */
+  readonly text: string
+  /** Bytes printed before that. */
+  readonly cutBytes: number
+}
+
+/** For `Tasks`. Questions about attempts are for `Looks`. */
 export type TaskLinkMessage =
   | Forward
   | ForwardReply
@@ -105,11 +144,14 @@ export type TaskLinkMessage =
   | Inventory
   | InventoryReply
 
-/** What only the owner of the key can do. */
+/** What only the owner of the key can do, or whoever keeps it while it runs the task. */
 export type OwnerRequest =
   | { readonly kind: 'submit'; readonly spec: TaskSpec }
-  /** Ends it, also while it runs. */
-  | { readonly kind: 'cancel'; readonly task: TaskId; readonly key: string }
+  /**
+   * Ends it, also while it runs. `runsOn`: who runs it, as far as whoever asks knows; that node is asked first, as in
+   * quorum mode nobody else may act for the key while it is kept.
+   */
+  | { readonly kind: 'cancel'; readonly task: TaskId; readonly key: string; readonly runsOn?: NodeId }
   /** Another try now: of one that is dead or cancelled, or that pauses before its next attempt. */
   | { readonly kind: 'retry'; readonly task: TaskId; readonly key: string }
 
@@ -136,4 +178,17 @@ export type TaskReply =
       /** Copies known to be on a disk when this was said. */
       readonly durableCopies: number
     }
+  | { readonly ok: false; readonly failure: Failure }
+
+/** A question of a face of this node about an attempt of another. */
+export interface LookRequest {
+  readonly node: NodeId
+  readonly task: TaskId
+  readonly attempt: number
+  /** As in `Look`. */
+  readonly logBytes: number
+}
+
+export type LookAnswer =
+  | { readonly ok: true; readonly look?: AttemptLook }
   | { readonly ok: false; readonly failure: Failure }

@@ -131,10 +131,10 @@ export class Requests {
     return entry.record.state === 'succeeded' && !this.#isCounted(entry)
   }
 
-  /** To the owner of its key, wherever that is. */
+  /** To the owner of its key, wherever that is; to cancel it, to who runs it. */
   #route(origin: Origin, request: OwnerRequest, hops: number, step: Step): void {
     const { view, forwarding, table, phase } = this.#parts
-    const owner = view.owner(keyOfRequest(request))
+    const owner = this.#runner(request, hops) ?? view.owner(keyOfRequest(request))
     const known = request.kind === 'submit' ? table.get(request.spec.id) : undefined
     if (owner === undefined) this.#refuse(origin, phase() === 'closed' ? NOT_READY : NO_OWNER, step)
     else if (request.kind === 'submit' && known !== undefined && !sameSpec(known.record.spec, request.spec)) {
@@ -144,6 +144,15 @@ export class Requests {
       const detail = `after ${hops} forwards ${view.self} was asked, and believes that ${owner} owns the key`
       this.#refuse(origin, { code: 'TOO_MANY_HOPS', detail, retryAfterS: 1 }, step)
     } else forwarding.send(origin, request, owner, hops, step)
+  }
+
+  /** Who is to be asked before the owner. Only once: whoever does not run it after all goes by the ring. */
+  #runner(request: OwnerRequest, hops: number): NodeId | undefined {
+    if (request.kind !== 'cancel') return undefined
+    const { table, view } = this.#parts
+    if (table.get(request.task)?.place === 'here') return view.self
+    const { runsOn = view.self } = request
+    return hops === 0 && runsOn !== view.self && view.live.has(runsOn) ? runsOn : undefined
   }
 
   /** The key is this node's own. */

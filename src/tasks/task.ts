@@ -28,7 +28,7 @@ export interface TaskSpec {
   readonly id: TaskId
   /** Decides the owner; tasks of one key run one at a time, unless all of them are `concurrent`. */
   readonly key: string
-  /** Which executor runs it: `exec`, `http`, `echo`, `compute`, `unreliable`. */
+  /** Which executor runs it: `exec`, `http`, `echo`, `compute`, `unreliable`, or a type of `executors.modules`. */
   readonly type: string
   /** For the executor; its shape is the executor's. */
   readonly payload: Json
@@ -104,6 +104,10 @@ export interface AttemptError {
     | 'CLAIM_EXPIRED'
     | 'CLAIM_FAILED'
     | 'UNCLAIMED'
+    | 'MODULE_UNLOADABLE'
+    | 'MODULE_EXITED'
+    | 'MEMORY_EXCEEDED'
+    | 'RESULT_INVALID'
     | 'NODE_LOST'
     | 'NODE_CRASHED'
     | 'CANCELLED'

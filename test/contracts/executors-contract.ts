@@ -91,6 +91,21 @@ export function executorsContract(
     assert.equal(renewed.ok || renewed.error.code, 'FENCED')
   })
 
+  test(`${name}: what runs can be looked at, and what nobody reports on or knows cannot`, async t => {
+    const executors = make()
+    t.after(() => executors.stop())
+    const begun = { ...order(endless.type, endless.payload), attempt: 3 }
+    const stop = new AbortController()
+    const running = executors.execute(begun, stop.signal)
+    assert.equal((await executors.look(begun.task, begun.attempt, 100))?.running, true)
+    assert.equal(await executors.look(begun.task, 4, 100), undefined)
+    assert.equal(await executors.look(asTaskId('another'), begun.attempt, 100), undefined)
+    assert.equal(executors.report('no-such-address', { fraction: 0.5 }), false)
+    stop.abort()
+    await running
+    assert.notEqual((await executors.look(begun.task, begun.attempt, 100))?.running, true)
+  })
+
   test(`${name}: metric names are unique and their values are numbers`, async t => {
     const executors = make()
     t.after(() => executors.stop())

@@ -309,6 +309,9 @@ export class Process implements Party {
       case 'extend':
         executor.extend(effect.attempts, effect.until)
         return
+      case 'look':
+      case 'answer':
+        return // No face looks at attempts here, so no node is asked.
       case 'persisted':
         this.#ground.queue.in(0, () => this.receive({ kind: 'persisted', mark: effect.mark }))
         return

@@ -78,7 +78,7 @@ const TABLE: Readonly<Record<string, Room>> = {
 
 /** The words that cross the ports, with the limits that are declared beside them. */
 const CONTRACT =
-  /^src\/(?:node\/(?:machine|status|control)|membership\/(?:member|messages)|grants\/messages|tasks\/(?:task|messages|spec|survey|task-list))\.ts$/
+  /^src\/(?:node\/(?:machine|status|control)|membership\/(?:member|messages)|grants\/messages|tasks\/(?:task|messages|progress|spec|survey|task-list))\.ts$/
 
 /** Single files that a room may import beside its rooms. */
 const FILES: readonly (readonly [room: RegExp, target: RegExp])[] = [

@@ -8,10 +8,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setPriority } from 'node:os'
 import { performance } from 'node:perf_hooks'
+import type { Duplex } from 'node:stream'
+import { LOOK_BYTES_MAX } from '../../tasks/messages.ts'
 import type { EndCause, EndReport, RunnerReport, StartOrder } from './messages.ts'
 import { monotonicMs } from './monotonic-clock.ts'
 import { OutputHead, OutputTail } from './output.ts'
 import { groupOf, type ProcessGroup, signalGroup } from './process-group.ts'
+import { PROGRESS_FD, ProgressLines } from './progress-lines.ts'
+import { ProgressPace } from './progress-pace.ts'
+import type { RunnerAttempt } from './runner-attempt.ts'
 import { MARK_VARIABLE } from './stray-processes.ts'
 import type { StraySweeps } from './stray-sweeps.ts'
 import { timerMs } from './timer.ts'
@@ -37,7 +42,13 @@ const COMMAND_NICENESS = 10
 /** What a command's standard input may say when nobody reads it (any more): the command's business, no failure. */
 const INPUT_ENDED: ReadonlySet<unknown> = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'])
 
-export class ChildCommand {
+/** From the end of the command to that of its progress, in ms, while somebody still holds that descriptor open. */
+const PROGRESS_GRACE_MS = 50
+
+/** Bytes shown of the end of standard output while it runs. */
+const LOOK_STDOUT_BYTES = LOOK_BYTES_MAX
+
+export class ChildCommand implements RunnerAttempt {
   readonly #order: StartOrder
   readonly #report: (report: RunnerReport) => void
   readonly #sweeps: StraySweeps
@@ -49,6 +60,8 @@ export class ChildCommand {
   #cause: EndCause = 'exit'
   #failure: EndReport['failure'] = null
   #bytes = 0
+  readonly #progress: ProgressPace
+  #refused = false
   /** Processes killed that had left the group. */
   readonly #strays = new Set<number>()
   #swept: Promise<void> | undefined
@@ -63,6 +76,7 @@ export class ChildCommand {
     this.#sweeps = sweeps
     this.#deadlineMs = order.deadlineMs ?? Number.POSITIVE_INFINITY
     this.#stdout = new OutputHead(order.outputBytesMax)
+    this.#progress = new ProgressPace(said => report({ kind: 'progress', id: order.id, report: said }))
   }
 
   /** Spawns it. Every end, that of a failed spawn included, comes as a report. */
@@ -73,7 +87,7 @@ export class ChildCommand {
         env,
         ...(cwd === null ? {} : { cwd }),
         detached: true, // Leads a process group of its own.
-        stdio: [stdin === null ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+        stdio: [stdin === null ? 'ignore' : 'pipe', 'pipe', 'pipe', 'pipe'],
       })
     } catch (error) {
       this.#fail('spawn-failed', error)
@@ -130,10 +144,36 @@ export class ChildCommand {
     this.#after(this.#order.timeoutMs, () => this.stop('timeout'))
     child.stdout?.on('data', (chunk: Buffer) => this.#onOutput(chunk))
     child.stderr?.on('data', (chunk: Buffer) => this.#stderr.append(chunk))
+    this.#followProgress(child)
     child.stdin?.on('error', error => this.#onInputError(error))
     child.stdin?.end(this.#order.stdin ?? '')
     child.on('exit', () => this.#onExit())
     child.on('close', () => void this.#finish())
+  }
+
+  /** What it has printed so far. */
+  look(): void {
+    const printed = { stdout: this.#stdout.end(LOOK_STDOUT_BYTES), stderr: this.#stderr.end() }
+    this.#report({ kind: 'looked', id: this.#order.id, ...printed })
+  }
+
+  /** Whoever still holds the descriptor when the command has ended must not hold up its end: only output may. */
+  #followProgress(child: ChildProcess): void {
+    const source = child.stdio[PROGRESS_FD] as Duplex
+    const lines = new ProgressLines(
+      said => this.#progress.offer(said),
+      fault => this.#refuseProgress(fault),
+    )
+    source.on('data', (chunk: Buffer) => lines.push(chunk))
+    source.on('error', () => source.destroy()) // Reset by a command that died with it unread: nothing is missing.
+    child.on('exit', () => setTimeout(() => source.destroy(), PROGRESS_GRACE_MS))
+  }
+
+  /** Only the first is told of: a command that gets it wrong gets it wrong each time. */
+  #refuseProgress(fault: string): void {
+    if (this.#refused) return
+    this.#refused = true
+    this.#report({ kind: 'progress-refused', id: this.#order.id, fault })
   }
 
   /** One that ended after its deadline did what it did without a right: frozen together with us, and first to wake. */
@@ -197,6 +237,7 @@ export class ChildCommand {
     this.#child?.stderr?.destroy()
     const suspicious = held !== undefined || (this.#cause !== 'exit' && this.#group !== undefined)
     if (suspicious) await this.#killStrays()
+    this.#progress.flush()
     this.#report(this.#end())
   }
 
@@ -235,7 +276,7 @@ export class ChildCommand {
 }
 
 /** What it forks from now on inherits this. One that has ended already has nothing to yield. */
-function yieldToDaemon(pid: number | undefined): void {
+export function yieldToDaemon(pid: number | undefined): void {
   if (pid === undefined) return
   try {
     setPriority(pid, COMMAND_NICENESS)

@@ -23,6 +23,8 @@ export interface ExecutorsConfig {
     readonly allow: readonly string[]
   }
   readonly claim: ClaimConfig
+  /** Types of tasks that run in JavaScript modules: type -> module. Nothing else is ever loaded. */
+  readonly modules: Readonly<Record<string, ModuleConfig>>
   /** The built-in executors for trying out: `echo`, `compute`, `unreliable`. */
   readonly builtin: boolean
 }
@@ -39,8 +41,6 @@ export interface ClaimConfig {
   readonly claimsMax: number
 }
 
-/** Types that other executors have. */
-export const OTHER_TYPES = ['exec', 'http', 'module', 'echo', 'compute', 'unreliable'] as const
 
 export interface ExecCommand {
   /** Absolute path, or a name looked up in PATH once at start. */
@@ -54,9 +54,39 @@ export interface ExecCommand {
   readonly cwd: string | undefined
 }
 
+export interface ModuleConfig {
+  /** Absolute path of the file whose default export runs the tasks. */
+  readonly path: string
+  /** Attempts at one time on this node, each in a thread and process of its own; more wait for their turn. */
+  readonly concurrency: number
+  /** Of the heap of one thread; its process may have 128 MiB beside it. */
+  readonly memoryBytes: number
+  /** Environment of the module; nothing of the daemon's own but PATH, HOME, LANG and TZ is passed on. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** What a module gets where the configuration does not say. */
+export const moduleDefaults = (): Omit<ModuleConfig, 'path'> => ({
+  concurrency: 2,
+  memoryBytes: 128 * 1024 * 1024,
+  env: {},
+})
+
+/** Types that have executors of their own: a module cannot bear these names. */
+export const OWN_TYPES: readonly string[] = [
+  'exec',
+  'http',
+  'module',
+  'claim',
+  'echo',
+  'compute',
+  'unreliable',
+]
+
 export const executorsDefaults = (): ExecutorsConfig => ({
   exec: { commands: {}, outputBytesMax: 64 * 1024 },
   http: { allow: [] },
   claim: { types: [], leaseMs: 10_000, waitersMax: 256, claimsMax: 1_024 },
+  modules: {},
   builtin: true,
 })

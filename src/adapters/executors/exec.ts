@@ -9,15 +9,18 @@ import type { Failure } from '../../base/errors.ts'
 import type { Instant } from '../../base/time.ts'
 import type { AttemptOrder } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
+import type { Logger } from '../../runtime/ports.ts'
 import type { Json, Outcome } from '../../tasks/task.ts'
+import type { AttemptDesk } from './attempt-desk.ts'
 import { type ResolvedCommand, resolveCommands } from './command.ts'
 import type { ExecutorsConfig } from './config.ts'
 import { baseEnvironment } from './environment.ts'
 import { checkExecPayload, type ExecPayload, stdinOf } from './exec-payload.ts'
-import { cancelled, type Executor, failed, fenced, succeeded, timedOut } from './executor.ts'
+import { cancelled, type Executor, failed, fenced, outcomeOfRunner, succeeded, timedOut } from './executor.ts'
 import type { Limit } from './limit.ts'
 import type { EndCause, EndReport } from './messages.ts'
-import { type Command, Runner, type RunnerInit } from './runner.ts'
+import { PROGRESS_FD } from './progress-lines.ts'
+import type { Command, Runner } from './runner.ts'
 
 /** Commands in the runner at one time. The core's concurrency is far below; this holds when it is not. */
 export const RUNNING_MAX = 512
@@ -37,8 +40,10 @@ const KILLING = [
   'stdin-failed',
 ] as const satisfies readonly EndCause[]
 
-export interface ExecInit extends RunnerInit {
+export interface ExecInit {
   readonly config: ExecutorsConfig
+  readonly logger: Logger
+  readonly runner: Runner
 }
 
 export class ExecExecutor implements Executor {
@@ -57,19 +62,14 @@ export class ExecExecutor implements Executor {
     for (const [command, { missing }] of this.#commands) {
       if (missing !== undefined) init.logger.log('warn', 'command-missing', { command, reason: missing })
     }
-    this.#runner = new Runner(init)
-  }
-
-  /** Pid of the runner while it runs. */
-  get runnerPid(): number | undefined {
-    return this.#runner.pid
+    this.#runner = init.runner
   }
 
   check(payload: unknown): Failure | undefined {
     return checkExecPayload(payload, this.#commands)
   }
 
-  async execute(order: AttemptOrder, signal: AbortSignal, limit: Limit): Promise<Outcome> {
+  async execute(order: AttemptOrder, signal: AbortSignal, limit: Limit, desk: AttemptDesk): Promise<Outcome> {
     const command = this.#command(order)
     const strange = Object.entries(command.env).find(([, value]) => value.includes('\0'))
     if (strange !== undefined) return failed('TASK_INVALID', `${strange[0]} would hold a NUL byte`, false)
@@ -77,11 +77,8 @@ export class ExecExecutor implements Executor {
       return failed('THREW', `${RUNNING_MAX} commands run on this node already`)
     this.#running++
     try {
-      const end = await this.#runner.run(command, signal, limit)
-      if (end.kind === 'fenced') return fenced('was stopped')
-      if (end.kind === 'stopped') return cancelled()
-      if (end.kind === 'lost') return failed('RUNNER_LOST', 'the runner died and the command was killed')
-      return this.#outcome(end, order, command)
+      const end = await this.#runner.run(command, signal, limit, desk)
+      return end.kind === 'ended' ? this.#outcome(end, order, command) : outcomeOfRunner(end)
     } finally {
       this.#running--
     }
@@ -94,7 +91,6 @@ export class ExecExecutor implements Executor {
   metrics(): readonly Metric[] {
     const kills = [...this.#kills].map(([reason, value]) => ({ labels: { reason }, value }))
     return [
-      ...this.#runner.metrics(),
       counter('exec_kills_total', 'Commands killed by this node, by reason.', kills),
       counter('exec_strays_killed_total', 'Processes killed that had left the group of their command.', [
         { value: this.#strays },
@@ -105,15 +101,12 @@ export class ExecExecutor implements Executor {
     ]
   }
 
-  stop(): Promise<void> {
-    return this.#runner.stop()
-  }
-
   #command(order: AttemptOrder): Command {
     const payload = order.payload as unknown as ExecPayload
     // `check` let it pass, so it is there and can run.
     const command = this.#commands.get(payload.command) as ResolvedCommand
     return {
+      kind: 'start',
       path: command.program as string,
       args: [...command.args, ...(payload.args ?? [])],
       env: { ...baseEnvironment(), ...command.env, ...taskEnvironment(order) },
@@ -181,6 +174,7 @@ function taskEnvironment(order: AttemptOrder): Readonly<Record<string, string>> 
     ROUNDTABLE_TASK_TOKEN_SAFE: String(order.token.safe),
     ROUNDTABLE_TASK_NODE: order.node,
     ROUNDTABLE_TASK_DEADLINE_MS: String(Date.now() + order.timeoutMs),
+    ROUNDTABLE_TASK_PROGRESS_FD: String(PROGRESS_FD),
   }
 }
 

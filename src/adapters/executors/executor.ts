@@ -4,13 +4,18 @@ import type { Instant } from '../../base/time.ts'
 import type { AttemptOrder } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
 import type { AttemptError, Json, Outcome } from '../../tasks/task.ts'
+import type { AttemptDesk } from './attempt-desk.ts'
 import type { Limit } from './limit.ts'
+import type { RunEnd } from './runner-process.ts'
 
 export interface Executor {
   /** What is wrong with this payload, or undefined. Pure and quick: runs for every submitted task. */
   check(payload: unknown): Failure | undefined
-  /** Only called with a payload that passed `check`. Never rejects for anything a task can do. */
-  execute(order: AttemptOrder, signal: AbortSignal, limit: Limit): Promise<Outcome>
+  /**
+   * Only called with a payload that passed `check`. Never rejects for anything a task can do.
+   * @param desk where to put what the attempt says of its progress, and what it printed
+   */
+  execute(order: AttemptOrder, signal: AbortSignal, limit: Limit, desk: AttemptDesk): Promise<Outcome>
   /**
    * These limits were moved to `until`, or are later already. An executor that has this keeps its limits by itself; one
    * that has not is aborted in time, and what it says after the limit is not believed.
@@ -37,6 +42,13 @@ export const cancelled = (message = 'the attempt was stopped'): Outcome => faile
 
 export const timedOut = (timeoutMs: number, detail = ''): Outcome =>
   failed('TIMEOUT', `not finished after ${timeoutMs} ms${detail}`)
+
+/** Ends that are not of the attempt's own making. A report of another kind than asked for would be none of the runner. */
+export function outcomeOfRunner({ kind }: RunEnd): Outcome {
+  if (kind === 'fenced') return fenced('was stopped')
+  if (kind === 'stopped') return cancelled()
+  return failed('RUNNER_LOST', 'the runner died, and what it ran was killed')
+}
 
 /** Says nothing against the task: another attempt is made by whoever has the right then. */
 export const fenced = (detail: 'was stopped' | 'was not started'): Outcome =>

@@ -11,16 +11,22 @@ import { type Instant, NEVER } from '../../base/time.ts'
 import type { AttemptOrder } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
 import type { Executors, Logger } from '../../runtime/ports.ts'
+import type { AttemptLook } from '../../tasks/messages.ts'
+import type { ProgressReport } from '../../tasks/progress.ts'
 import type { AttemptError, Outcome } from '../../tasks/task.ts'
+import type { AttemptDesk } from './attempt-desk.ts'
 import { ClaimExecutor } from './claims/claim-executor.ts'
 import { compute } from './compute.ts'
 import type { ExecutorsConfig } from './config.ts'
+import { Desks } from './desks.ts'
 import { echo } from './echo.ts'
 import { ExecExecutor } from './exec.ts'
 import { cancelled, type Executor, failed, fenced } from './executor.ts'
 import { HttpExecutor } from './http.ts'
 import { Limit } from './limit.ts'
+import { ModuleExecutor } from './module.ts'
 import { quote } from './payload.ts'
+import { Runner } from './runner.ts'
 import { unreliable } from './unreliable.ts'
 
 /**
@@ -38,23 +44,29 @@ export interface ExecutorsInit {
 
 /** Beyond the port: for those who watch the runner as a process. */
 export interface LocalExecutors extends Executors {
-  /** Pid of the runner while it runs; it starts with the first `exec` attempt. */
+  /** Pid of the runner while it runs; it starts with the first attempt of a command or a module. */
   runnerPid(): number | undefined
   /** For the faces through which clients claim tasks, and for the daemon that ties it to the core. */
   readonly claims: ClaimExecutor
+  /** Where this node's own API is from now on: `http` tasks are told where to report their progress. */
+  servedAt(url: string): void
 }
 
 /** @throws CodedError CONFIG_INVALID when `config` asks for more than is possible */
 export function createExecutors({ config, logger, dataDir }: ExecutorsInit): LocalExecutors {
-  const exec = new ExecExecutor({ config, logger, dataDir })
+  const runner = new Runner({ logger, dataDir })
   const claims = new ClaimExecutor({ config: config.claim, logger })
+  const modules = Object.entries(config.modules).map(
+    ([type, module]) => [type, new ModuleExecutor({ type, module, runner, logger })] as const,
+  )
   const executors = new Map<string, Executor>([
     ...config.claim.types.map(type => [type, claims] as const),
-    ['exec', exec],
+    ['exec', new ExecExecutor({ config, logger, runner })],
     ['http', new HttpExecutor(config)],
     ...(config.builtin ? BUILTIN : []),
+    ...modules,
   ])
-  return new Catalogue(executors, claims, logger, () => exec.runnerPid)
+  return new Catalogue(executors, claims, logger, runner)
 }
 
 const BUILTIN = [
@@ -70,8 +82,9 @@ interface Running {
 
 class Catalogue implements LocalExecutors {
   readonly types: ReadonlySet<string>
-  readonly runnerPid: () => number | undefined
   readonly claims: ClaimExecutor
+  readonly #runner: Runner
+  readonly #desks = new Desks()
   readonly #executors: ReadonlyMap<string, Executor>
   readonly #logger: Logger
   /** By `attemptName`. */
@@ -89,13 +102,29 @@ class Catalogue implements LocalExecutors {
     executors: ReadonlyMap<string, Executor>,
     claims: ClaimExecutor,
     logger: Logger,
-    runnerPid: () => number | undefined,
+    runner: Runner,
   ) {
     this.#executors = executors
     this.claims = claims
     this.#logger = logger
+    this.#runner = runner
     this.types = new Set(executors.keys())
-    this.runnerPid = runnerPid
+  }
+
+  runnerPid(): number | undefined {
+    return this.#runner.pid
+  }
+
+  servedAt(url: string): void {
+    this.#desks.servedAt(url)
+  }
+
+  look(task: TaskId, attempt: number, logBytes: number): Promise<AttemptLook | undefined> {
+    return this.#desks.look(task, attempt, logBytes)
+  }
+
+  report(address: string, report: ProgressReport): boolean {
+    return this.#desks.report(address, report)
   }
 
   check(type: string, payload: unknown): Failure | undefined {
@@ -136,7 +165,9 @@ class Catalogue implements LocalExecutors {
     return [
       { name: 'attempts_running', help: 'Attempts running on this node.', type: 'gauge', samples: running },
       { name: 'attempts_total', help: 'Attempts ended, by outcome.', type: 'counter', samples: ended },
-      ...[...this.#distinct()].flatMap(executor => executor.metrics?.() ?? []),
+      ...this.#runner.metrics(),
+      ...this.#desks.metrics(),
+      ...gathered([...this.#distinct()].flatMap(executor => executor.metrics?.() ?? [])),
     ]
   }
 
@@ -149,7 +180,7 @@ class Catalogue implements LocalExecutors {
   async #end(): Promise<void> {
     this.#stopping = true
     for (const abort of this.#aborts) abort.abort()
-    await Promise.all([...this.#distinct()].map(executor => executor.stop?.()))
+    await Promise.all([this.#runner.stop(), ...[...this.#distinct()].map(executor => executor.stop?.())])
     await Promise.all(this.#open)
   }
 
@@ -180,9 +211,10 @@ class Catalogue implements LocalExecutors {
     this.#count(order.type, 1)
     const name = attemptName(order.task, order.attempt)
     this.#running.set(name, { executor, limit })
+    const desk = this.#desks.open(order.task, order.attempt)
     try {
-      if (executor.extend !== undefined) return await executor.execute(order, abort.signal, limit)
-      return await executeWithin(limit, executor, order, abort)
+      if (executor.extend !== undefined) return await executor.execute(order, abort.signal, limit, desk)
+      return await executeWithin(limit, executor, order, abort, desk)
     } catch (error) {
       const { stack, message } = error as Error
       this.#logger.log('error', 'executor-threw', { type: order.type, task: order.task, stack })
@@ -190,6 +222,7 @@ class Catalogue implements LocalExecutors {
     } finally {
       signal.removeEventListener('abort', forward)
       this.#aborts.delete(abort)
+      this.#desks.close(desk)
       this.#running.delete(name)
       this.#count(order.type, -1)
     }
@@ -208,6 +241,7 @@ async function executeWithin(
   executor: Executor,
   order: AttemptOrder,
   abort: AbortController,
+  desk: AttemptDesk,
 ): Promise<Outcome> {
   let isDue = false
   const unwatch = limit.watch(ABORT_LEAD_MS, () => {
@@ -216,7 +250,7 @@ async function executeWithin(
     abort.abort()
   })
   try {
-    const outcome = await executor.execute(order, abort.signal, limit)
+    const outcome = await executor.execute(order, abort.signal, limit, desk)
     const late = isDue || limit.over
     return late && (outcome.ok || isDue || !abort.signal.aborted) ? fenced('was stopped') : outcome
   } finally {
@@ -227,3 +261,13 @@ async function executeWithin(
 /** `check` gives these three codes only. */
 const refused = (failure: Failure): Outcome =>
   failed(failure.code as AttemptError['code'], failure.detail, false)
+
+/** Executors of one make speak of the same metrics, each with samples of its own. */
+function gathered(metrics: readonly Metric[]): readonly Metric[] {
+  const byName = new Map<string, Metric>()
+  for (const metric of metrics) {
+    const known = byName.get(metric.name)
+    byName.set(metric.name, { ...metric, samples: [...(known?.samples ?? []), ...metric.samples] })
+  }
+  return [...byName.values()]
+}

@@ -2,7 +2,8 @@
  * `http`: one POST to the application beside this daemon. Which task, which attempt and until when is in the headers
  * `roundtable-task-id`, `-key` (percent-encoded), `-attempt`, `-token`, `-token-safe` (`true` or `false`), `-node`,
  * `-deadline-ms` (wall clock) and, where the right to act for the key ends by itself, `-acting-until-ms` (wall clock, as
- * of the request; `owner/KEY` tells a later one).
+ * of the request; `owner/KEY` tells a later one). To the URL in `-progress-url`, which is the attempt's own and needs no
+ * token, the application may POST how far it is: `{"done": 3, "total": 10, "note": "layers"}`.
  *
  * 2xx succeeds. 408, 425, 429, 5xx and network troubles are worth a retry; any other status says that this request is
  * wrong and stays wrong. Redirects are not followed: they would lead around the allow list. Each request has its own
@@ -18,6 +19,7 @@ import type { Failure } from '../../base/errors.ts'
 import type { AttemptOrder } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
 import type { Outcome } from '../../tasks/task.ts'
+import type { AttemptDesk } from './attempt-desk.ts'
 import type { ExecutorsConfig } from './config.ts'
 import { cancelled, type Executor, failed, succeeded, timedOut } from './executor.ts'
 import { bodyOf, checkHttpPayload, type HttpPayload, parseAllowed } from './http-payload.ts'
@@ -32,6 +34,8 @@ export const RESPONSE_BYTES_MAX = 64 * 1024
 const MESSAGE_BODY_MAX = 500
 
 const RETRYABLE_BELOW_500: ReadonlySet<number> = new Set([408, 425, 429])
+
+type Headers = Readonly<Record<string, string>>
 
 interface Response {
   readonly status: number
@@ -52,12 +56,13 @@ export class HttpExecutor implements Executor {
     return checkHttpPayload(payload, this.#allowed)
   }
 
-  async execute(order: AttemptOrder, signal: AbortSignal, limit: Limit): Promise<Outcome> {
+  async execute(order: AttemptOrder, signal: AbortSignal, limit: Limit, desk: AttemptDesk): Promise<Outcome> {
     if (signal.aborted) return cancelled()
     const timeout = new AbortController()
     const timer = setTimeout(() => timeout.abort(), timerMs(order.timeoutMs))
     try {
-      const response = await exchange(order, limit, AbortSignal.any([signal, timeout.signal]))
+      const headers = taskHeaders(order, limit, desk.reportUrl())
+      const response = await exchange(order, headers, AbortSignal.any([signal, timeout.signal]))
       if (response.truncated) this.#truncated++
       return outcomeOf(response)
     } catch (error) {
@@ -84,8 +89,8 @@ function outcomeOf({ status, body, truncated }: Response): Outcome {
 }
 
 /** Rejects on every trouble of the network, and when the signal aborts. */
-async function exchange(order: AttemptOrder, limit: Limit, signal: AbortSignal): Promise<Response> {
-  const request = open(order, limit, signal)
+async function exchange(order: AttemptOrder, headers: Headers, signal: AbortSignal): Promise<Response> {
+  const request = open(order, headers, signal)
   try {
     return await read(await answer(request))
   } finally {
@@ -93,12 +98,12 @@ async function exchange(order: AttemptOrder, limit: Limit, signal: AbortSignal):
   }
 }
 
-function open(order: AttemptOrder, limit: Limit, signal: AbortSignal): ClientRequest {
+function open(order: AttemptOrder, ours: Headers, signal: AbortSignal): ClientRequest {
   const payload = order.payload as unknown as HttpPayload
   const url = new URL(payload.url)
   const { bytes, type } = bodyOf(payload)
   const send = url.protocol === 'https:' ? requestHttps : requestHttp
-  const headers = { 'content-type': type, ...lowerCased(payload.headers), ...taskHeaders(order, limit) }
+  const headers = { 'content-type': type, ...lowerCased(payload.headers), ...ours }
   const request = send(url, {
     method: 'POST',
     agent: false,
@@ -132,7 +137,7 @@ function lowerCased(headers: Readonly<Record<string, string>> = {}): Readonly<Re
 }
 
 /** Ids and keys may hold what a header may not: everything but the plainest characters is percent-encoded. */
-function taskHeaders(order: AttemptOrder, limit: Limit): Readonly<Record<string, string>> {
+function taskHeaders(order: AttemptOrder, limit: Limit, progressUrl: string | undefined): Headers {
   const actingMs = Math.floor(limit.until - performance.now())
   return {
     'roundtable-task-id': encodeURIComponent(order.task),
@@ -142,6 +147,7 @@ function taskHeaders(order: AttemptOrder, limit: Limit): Readonly<Record<string,
     'roundtable-task-token-safe': String(order.token.safe),
     'roundtable-task-node': order.node,
     'roundtable-task-deadline-ms': String(Date.now() + order.timeoutMs),
+    ...(progressUrl !== undefined && { 'roundtable-task-progress-url': progressUrl }),
     ...(Number.isFinite(actingMs) && { 'roundtable-task-acting-until-ms': String(Date.now() + actingMs) }),
   }
 }

@@ -1,4 +1,5 @@
 /** Keeping what a command prints within a limit, however much it prints and in however small pieces. */
+import type { LogTail } from '../../tasks/messages.ts'
 
 /** The first bytes of a stream. */
 export class OutputHead {
@@ -26,6 +27,14 @@ export class OutputHead {
 
   text(): string {
     return decode(this.#kept.subarray(0, this.#length))
+  }
+
+  /** The end of what is kept. */
+  end(bytesMax: number): LogTail {
+    const from = Math.max(0, this.#length - bytesMax)
+    const kept = this.#kept.subarray(from, this.#length)
+    const skipped = from > 0 ? splitCharacter(kept) : 0
+    return { text: decode(kept.subarray(skipped)), cutBytes: from + skipped }
   }
 
   /** One growing buffer, not a list of chunks: a million one-byte chunks would cost a hundred times their size. */
@@ -66,6 +75,11 @@ export class OutputTail {
     const from = Math.max(0, this.#length - this.#bytesMax)
     const kept = this.#kept.subarray(from, this.#length)
     return decode(this.cutBytes > 0 ? kept.subarray(splitCharacter(kept)) : kept)
+  }
+
+  /** The same as `text`, with what is missing before it. */
+  end(): LogTail {
+    return { text: this.text(), cutBytes: this.cutBytes }
   }
 
   /** Makes room: only the last `bytes` stay. */

@@ -1,6 +1,6 @@
 /**
- * The runner: the small process that owns every command this node executes. The daemon starts it with the first
- * command and talks to it over the socket on `CHANNEL_FD`.
+ * The runner: the small process that owns every command and every module this node executes. The daemon starts it with
+ * the first of them and talks to it over the socket on `CHANNEL_FD`.
  *
  * Its purpose is to hold when the daemon does not. Nobody can kill his children after his own `kill -9`; the runner
  * can, because the kernel closes the daemon's end of the socket and the runner sees it. Nobody can keep a deadline
@@ -22,8 +22,17 @@ import { lockDirectory } from '../storage/directory-lock.ts'
 import { ChildCommand } from './child-command.ts'
 import { DeadlineWatch } from './deadline-watch.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
-import { asRunnerOrder, type RunnerOrder, type RunnerReport, type StartOrder } from './messages.ts'
+import {
+  asRunnerOrder,
+  type ModuleOrder,
+  type RunnerOrder,
+  type RunnerReport,
+  type StartOrder,
+} from './messages.ts'
+import { ModuleAttempt } from './module-attempt.ts'
+import { ModuleHosts } from './module-hosts.ts'
 import { monotonicMs } from './monotonic-clock.ts'
+import type { RunnerAttempt } from './runner-attempt.ts'
 import { CHANNEL_FD, RUNNER_LOCK } from './runner-channel.ts'
 import { killStrays } from './stray-processes.ts'
 import { StraySweeps } from './stray-sweeps.ts'
@@ -42,8 +51,9 @@ const GONE_LOOK_MS = 5
 
 /** The mark is what all commands of this runner bear in their environment; the directory is empty when there is none. */
 const [mark = '', lockIn = '', daemon = ''] = process.argv.slice(2)
-const running = new Map<number, ChildCommand>()
+const running = new Map<number, RunnerAttempt>()
 const sweeps = new StraySweeps()
+const hosts = new ModuleHosts(mark)
 const cuts = new DeadlineWatch(KILL_LEAD_MS, id => running.get(id)?.cutOff())
 const stops = new DeadlineWatch(STOP_LEAD_MS, id => running.get(id)?.stop('fenced'))
 const reader = new FrameReader()
@@ -55,7 +65,7 @@ function keepDeadlines(): void {
 }
 
 function report(message: RunnerReport): void {
-  if (message.kind === 'ended') forget(message.id)
+  if (message.kind === 'ended' || message.kind === 'module-ended') forget(message.id)
   if (!ending) channel.write(encodeFrame(message))
 }
 
@@ -68,13 +78,17 @@ function forget(id: number): void {
 function obey(order: RunnerOrder): void {
   if (order.kind === 'stop') end(0)
   else if (order.kind === 'kill') running.get(order.id)?.stop('killed')
+  else if (order.kind === 'look') running.get(order.id)?.look()
   else if (order.kind === 'extend') for (const id of order.ids) extend(id, order.deadlineMs)
   else start(order)
 }
 
-function start(order: StartOrder): void {
+function start(order: StartOrder | ModuleOrder): void {
   const { id, deadlineMs } = order
-  const command = new ChildCommand(order, report, sweeps)
+  const command =
+    order.kind === 'start'
+      ? new ChildCommand(order, report, sweeps)
+      : new ModuleAttempt(order, report, { hosts, sweeps })
   running.set(id, command)
   if (deadlineMs !== null && monotonicMs() >= deadlineMs - STOP_LEAD_MS) {
     command.refuse()
@@ -111,13 +125,14 @@ function end(exitCode: number): void {
   if (ending) return
   ending = true
   for (const command of running.values()) command.destroy()
+  hosts.destroy()
   void allGone().then(() => process.exit(exitCode))
 }
 
 /** Without a limit: as long as something of this life may act, the next one must not begin. */
 async function allGone(): Promise<void> {
   await killStrays([mark], Number.POSITIVE_INFINITY)
-  while ([...running.values()].some(command => command.alive)) await pause(GONE_LOOK_MS)
+  while (hosts.alive || [...running.values()].some(command => command.alive)) await pause(GONE_LOOK_MS)
 }
 
 function fail(error: unknown): void {

@@ -14,13 +14,18 @@ import { extname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from '../../runtime/ports.ts'
+import { LOOK_BYTES_MAX } from '../../tasks/messages.ts'
+import type { AttemptDesk, AttemptLog } from './attempt-desk.ts'
 import { KILL_WAIT_MS, TERM_GRACE_MS } from './child-command.ts'
 import { DeadlineWatch } from './deadline-watch.ts'
+import { endOf } from './desks.ts'
 import { baseEnvironment } from './environment.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
 import {
   asRunnerReport,
   type EndReport,
+  type ModuleEnd,
+  type ModuleOrder,
   type RunnerOrder,
   type RunnerReport,
   type StartOrder,
@@ -69,6 +74,9 @@ const STOP_MS = 1_000
 /** Reading what a dead runner left in its socket may take this long, in ms. */
 const DRAIN_MS = 500
 
+/** Characters that are logged of what is wrong with a report of progress. */
+const FAULT_CHARS_MAX = 200
+
 /** Bytes of a runner's standard error that are logged: it only writes when it crashes. */
 const STDERR_BYTES_MAX = 4 * 1024
 
@@ -78,13 +86,20 @@ const STDERR_BYTES_MAX = 4 * 1024
  */
 export type RunEnd =
   | EndReport
+  | ModuleEnd
   | { readonly kind: 'lost' }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'fenced' }
 
+/** A look at what something printed is given up after this, in ms: the runner stands still. */
+const LOOK_MS = 1_000
+
 interface Running {
   readonly settle: (end: RunEnd) => void
-  /** What it bears in its environment. */
+  readonly desk: AttemptDesk
+  /** Those who look at it at the moment. */
+  readonly lookers: Set<(log: AttemptLog | undefined) => void>
+  /** What it bears in its environment; undefined of a module, whose process has a mark of its own. */
   readonly mark: string | undefined
   group: ProcessGroup | undefined
   overdue: NodeJS.Timeout
@@ -152,14 +167,32 @@ export class RunnerProcess {
     return this.#gone.promise
   }
 
-  run(order: StartOrder): Promise<RunEnd> {
+  run(order: StartOrder | ModuleOrder, desk: AttemptDesk): Promise<RunEnd> {
     const ended = Promise.withResolvers<RunEnd>()
     const overdue = setTimeout(() => this.#onOverdue(order.id), timerMs(order.timeoutMs + OVERDUE_MS))
     const mark = order.env[MARK_VARIABLE]
-    this.#running.set(order.id, { settle: ended.resolve, mark, group: undefined, overdue, fenced: false })
+    const state = { lookers: new Set<() => void>(), group: undefined, overdue, fenced: false }
+    this.#running.set(order.id, { settle: ended.resolve, desk, mark, ...state })
+    desk.peekWith(() => this.#look(order.id))
     this.#deadlines.add(order.id, order.deadlineMs)
     this.#send(order)
     return ended.promise
+  }
+
+  /** What it has printed so far; undefined when it has just ended, or the runner does not answer. */
+  #look(id: number): Promise<AttemptLog | undefined> {
+    const running = this.#running.get(id)
+    if (running === undefined) return Promise.resolve(undefined)
+    const seen = Promise.withResolvers<AttemptLog | undefined>()
+    const impatience = setTimeout(() => seen.resolve(undefined), LOOK_MS)
+    void seen.promise.then(() => {
+      clearTimeout(impatience)
+      running.lookers.delete(seen.resolve)
+    })
+    running.lookers.add(seen.resolve)
+    // One answer serves all who ask while it is under way.
+    if (running.lookers.size === 1) this.#send({ kind: 'look', id })
+    return seen.promise
   }
 
   /** Moves the deadline of these to a later time. What has ended, or is being killed for it already, stays as it is. */
@@ -218,7 +251,21 @@ export class RunnerProcess {
     if (report.kind === 'started') {
       running.group = { pid: report.pid, startTicks: report.startTicks }
       if (running.fenced) signalGroup(running.group, 'SIGKILL')
-    } else this.#settle(report.id, running.fenced && wasSignalled(report) ? { kind: 'fenced' } : report)
+    } else if (report.kind === 'progress') running.desk.report(report.report)
+    else if (report.kind === 'progress-refused') this.#sayRefused(running.desk, report.fault)
+    else if (report.kind === 'looked') for (const looker of running.lookers) looker(report)
+    else {
+      running.desk.printed(logOf(report))
+      this.#settle(report.id, running.fenced && wasSignalled(report) ? { kind: 'fenced' } : report)
+    }
+  }
+
+  #sayRefused({ task, attempt }: AttemptDesk, fault: string): void {
+    this.#init.logger.log('warn', 'progress-refused', {
+      task,
+      attempt,
+      detail: fault.slice(0, FAULT_CHARS_MAX),
+    })
   }
 
   #settle(id: number, end: RunEnd): void {
@@ -227,6 +274,7 @@ export class RunnerProcess {
     clearTimeout(running.overdue)
     this.#deadlines.delete(id)
     this.#running.delete(id)
+    for (const looker of running.lookers) looker(undefined)
     running.settle(end)
   }
 
@@ -296,4 +344,13 @@ export class RunnerProcess {
 }
 
 /** Killed from here, as far as the runner could see: it did not do it. */
-const wasSignalled = ({ cause, signal }: EndReport): boolean => cause === 'exit' && signal !== null
+const wasSignalled = (end: EndReport | ModuleEnd): boolean =>
+  end.kind === 'ended' ? end.cause === 'exit' && end.signal !== null : end.cause === 'exited'
+
+/** The end of what it printed, for whoever looks later. */
+function logOf(end: EndReport | ModuleEnd): AttemptLog {
+  if (end.kind === 'module-ended') return { stdout: end.stdout, stderr: end.stderr }
+  const stdoutCut = Math.max(0, end.bytes - Buffer.byteLength(end.stdout))
+  const stdout = endOf({ text: end.stdout, cutBytes: stdoutCut }, LOOK_BYTES_MAX)
+  return { stdout, stderr: { text: end.stderr, cutBytes: Math.max(0, end.cutBytes - stdoutCut) } }
+}

@@ -1,6 +1,6 @@
 /**
- * The runner as the `exec` executor sees it: always there. It is started with the first command, so that a node that
- * runs none pays nothing, and started anew with the next command after it was lost.
+ * The runner as the executors of commands and modules see it: always there. It is started with the first of them, so that a node that
+ * runs none pays nothing, and started anew with the next one after it was lost.
  */
 import { randomUUID } from 'node:crypto'
 import { extname } from 'node:path'
@@ -8,15 +8,19 @@ import { fileURLToPath } from 'node:url'
 import type { Instant } from '../../base/time.ts'
 import type { Metric } from '../../node/status.ts'
 import type { Logger } from '../../runtime/ports.ts'
+import type { AttemptDesk } from './attempt-desk.ts'
 import { leftoverMark } from './leftovers.ts'
 import type { Limit } from './limit.ts'
-import type { StartOrder } from './messages.ts'
+import type { ModuleOrder, StartOrder } from './messages.ts'
 import { sharedMsOf } from './monotonic-clock.ts'
 import { type RunEnd, RunnerProcess } from './runner-process.ts'
 import { MARK_VARIABLE } from './stray-processes.ts'
 
 /** A command without what the runner fills in. */
-export type Command = Omit<StartOrder, 'kind' | 'id' | 'deadlineMs'>
+export type Command = Omit<StartOrder, 'id' | 'deadlineMs'>
+
+/** An attempt in a module without that. */
+export type ModuleCommand = Omit<ModuleOrder, 'id' | 'deadlineMs'>
 
 export interface RunnerInit {
   readonly logger: Logger
@@ -54,23 +58,35 @@ export class Runner {
   }
 
   /**
-   * Runs a command to its end. Aborting stops it, and then too it resolves once it has ended. It is dead before its
+   * Runs a command, or an attempt in a module, to its end. Aborting stops it, and then too it resolves once it has ended. It is dead before its
    * limit, wherever `extend` has moved that.
    */
-  async run(command: Command, signal: AbortSignal, limit: Limit): Promise<RunEnd> {
+  async run(
+    command: Command | ModuleCommand,
+    signal: AbortSignal,
+    limit: Limit,
+    desk: AttemptDesk,
+  ): Promise<RunEnd> {
     const runner = await this.#usable(signal)
     if (runner === undefined || signal.aborted || this.#stopped) return { kind: 'stopped' }
     const id = ++this.#lastId
-    const env = { ...command.env, [MARK_VARIABLE]: `${this.#mark}.${id}` }
     const abort = (): void => runner.kill(id)
     signal.addEventListener('abort', abort, { once: true })
     this.#ids.set(limit, id)
     try {
-      return await runner.run({ kind: 'start', id, ...command, env, deadlineMs: sharedMsOf(limit.until) })
+      return await runner.run(this.#orderOf(command, id, limit), desk)
     } finally {
       this.#ids.delete(limit)
       signal.removeEventListener('abort', abort)
     }
+  }
+
+  /** A command bears a mark of its own; the processes of modules, which serve many attempts, get theirs from the runner. */
+  #orderOf(command: Command | ModuleCommand, id: number, limit: Limit): StartOrder | ModuleOrder {
+    const deadlineMs = sharedMsOf(limit.until)
+    if (command.kind === 'module') return { ...command, id, deadlineMs }
+    const env = { ...command.env, [MARK_VARIABLE]: `${this.#mark}.${id}` }
+    return { ...command, id, env, deadlineMs }
   }
 
   /** Tells the runner that these limits have moved. */

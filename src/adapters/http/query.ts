@@ -12,6 +12,21 @@ export function unknownAmong(given: ReadonlyMap<string, unknown>, known: readonl
     .map(name => ({ at: name.slice(0, 80), expected, got: 'an unknown parameter' }))
 }
 
+/** A whole number among the parameters, where it is given. */
+export function wholeOf(
+  given: ReadonlyMap<string, unknown>,
+  name: string,
+  min: number,
+  max: number,
+): { readonly value: number | undefined; readonly problems: readonly Problem[] } {
+  const text = given.get(name)
+  if (text === undefined) return { value: undefined, problems: [] }
+  const value = typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+  if (value >= min && value <= max) return { value, problems: [] }
+  const got = typeof text === 'string' ? JSON.stringify(text.slice(0, 80)) : 'it several times'
+  return { value: undefined, problems: [{ at: name, expected: `a whole number from ${min} to ${max}`, got }] }
+}
+
 /** @throws CodedError BAD_REQUEST with all problems, if there are any */
 export function refuseQuery(problems: readonly Problem[]): void {
   if (problems.length === 0) return

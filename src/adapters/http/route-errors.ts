@@ -56,6 +56,9 @@ export const SUBMIT_ERRORS: readonly ErrorCode[] = [
   ...ASKED,
 ]
 
+/** Looking at an attempt: its task is looked for, and then the node asked that runs or ran it. */
+export const LOOK_ERRORS: readonly ErrorCode[] = [...LOOKUP_ERRORS, 'NODE_UNREACHABLE']
+
 /** Asking all nodes: by this node; what others say is in the answer. */
 export const SURVEY_ERRORS: readonly ErrorCode[] = ASKED
 

@@ -1,6 +1,7 @@
 /** The table of all routes, and the only one. */
 import { openApi } from './openapi.ts'
 import type { Route } from './route.ts'
+import { attempts } from './routes/attempts.ts'
 import { claims } from './routes/claims.ts'
 import { cluster } from './routes/cluster.ts'
 import { dead } from './routes/dead.ts'
@@ -21,6 +22,7 @@ export const ROUTES: readonly Route[] = [
   ...probes,
   ...metrics,
   ...cluster,
+  ...attempts,
   ...tasks,
   ...orders,
   ...dead,

@@ -1,5 +1,6 @@
 /** The shapes of what the API takes and gives, as JSON schemas; a test holds real answers against them. */
 import { EVENT_TYPES } from '../../runtime/events.ts'
+import { ATTEMPT_SCHEMAS } from './attempt-schemas.ts'
 import {
   anything,
   countsOf,
@@ -216,6 +217,7 @@ export const SCHEMAS = {
     history,
   }),
   ...TASK_SCHEMAS,
+  ...ATTEMPT_SCHEMAS,
   ClaimQuery: object(
     {
       types: { ...listOf(text), minItems: 1, maxItems: 64 },

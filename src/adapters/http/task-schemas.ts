@@ -2,6 +2,7 @@
 import { GROUP_LIMIT_MAX } from '../../tasks/spec.ts'
 import { WHY_CODES } from '../../tasks/survey.ts'
 import { BACKOFFS, PLACEMENTS } from '../../tasks/task.ts'
+import { progress } from './attempt-schemas.ts'
 import {
   anything,
   flag,
@@ -57,7 +58,7 @@ export const TASK_SCHEMAS = {
     properties: {
       id: { type: 'string', pattern: '^[\\x21-\\x7e]{1,256}$', description: 'Made here when absent.' },
       key: { ...text, description: 'Decides the owner; the id when absent.' },
-      type: { ...text, description: 'The executor: exec, http, echo, compute, unreliable.' },
+      type: { ...text, description: 'The executor: exec, http, echo, compute, unreliable, or a type of executors.modules.' },
       payload: { description: 'Whatever the executor takes.' },
       priority: { type: 'integer', minimum: 0, maximum: 3 },
       maxAttempts: { type: 'integer', minimum: 1 },
@@ -162,13 +163,14 @@ export const TASK_SCHEMAS = {
       ),
       uncounted: whole,
       crashes: whole,
+      progress: { ...progress, description: 'Of the attempt that runs; only where one task is asked for.' },
       redriven: object({ times: whole, after: whole, at: number }),
       result: anything,
       error: attemptError,
       holders: listOf(text),
       revision: whole,
     },
-    ['settledAt', 'notBefore', 'uncounted', 'crashes', 'redriven', 'result', 'error'],
+    ['settledAt', 'notBefore', 'progress', 'uncounted', 'crashes', 'redriven', 'result', 'error'],
   ),
   Submitted: object({
     record: ref('TaskRecord'),

@@ -1,6 +1,6 @@
 import { CodedError, type Failure } from '../../base/errors.ts'
 import type { ControlReply, ControlRequest } from '../../node/control.ts'
-import type { TaskReply, TaskRequest } from '../../tasks/messages.ts'
+import type { LookAnswer, LookRequest, TaskReply, TaskRequest } from '../../tasks/messages.ts'
 import type { SurveyQuestion, SurveyReply } from '../../tasks/survey.ts'
 import type { Face } from './face.ts'
 
@@ -9,6 +9,13 @@ export async function askOwner(face: Face, request: TaskRequest): Promise<TaskRe
   const failure = tooManyWait(face)
   if (failure !== undefined) return { ok: false, failure }
   return await inTime(face, () => face.node.request(request), 'Ask again with the same id.')
+}
+
+/** The same for the node that runs or ran an attempt. */
+export async function askAttempt(face: Face, request: LookRequest): Promise<LookAnswer> {
+  const failure = tooManyWait(face)
+  if (failure !== undefined) return { ok: false, failure }
+  return await inTime(face, () => face.node.look(request), 'It is safe to ask again.')
 }
 
 /** The same for many, each to its own owner; all of them wait as one. */

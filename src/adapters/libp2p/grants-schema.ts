@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { DISKS_MAX, KEEPS_MAX, NOTES_MAX } from '../../grants/messages.ts'
 import { EXCEPTIONS_MAX, MEMBERS_MAX, SCOPES_MAX, VOTER_NAMES_MAX, WEIGHT_MAX } from './limits.ts'
-import { count, key, nodeId, short } from './schema-parts.ts'
+import { count, key, nodeId, short } from './schema-words.ts'
 
 const ringName = short
 const scope = z.object({ ring: ringName, leaving: z.boolean(), keeps: z.array(key).max(KEEPS_MAX) })

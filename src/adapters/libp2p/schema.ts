@@ -40,20 +40,24 @@ import {
   SINCE_MAX,
   WITHOUT_MAX,
 } from './limits.ts'
-import { count, detail, key, nodeId, peerId, requestId, short, taskId, wallMs } from './schema-parts.ts'
-import { explainAnswer, purgeAnswer, state, statsAnswer, survey } from './survey-schema.ts'
+import { look, lookReply } from './look-schema.ts'
+import {
+  count,
+  detail,
+  incarnation,
+  json,
+  key,
+  nodeId,
+  peerId,
+  requestId,
+  short,
+  state,
+  taskId,
+  wallMs,
+} from './schema-words.ts'
+import { explainAnswer, purgeAnswer, statsAnswer, survey } from './survey-schema.ts'
 
 const share = z.number().min(0).max(1)
-const incarnation = count.max(INCARNATION_MAX)
-const json = z.custom<Json>(value => value !== undefined && isShallow(value, JSON_DEPTH_MAX))
-
-/** Is a parsed value nested less deeply than the limit? Recursion itself is bounded by the limit. */
-function isShallow(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return true
-  if (depth === 0) return false
-  for (const inner of Object.values(value)) if (!isShallow(inner, depth - 1)) return false
-  return true
-}
 
 // membership
 
@@ -176,6 +180,10 @@ const attemptError = z.object({
     'CLAIM_EXPIRED',
     'CLAIM_FAILED',
     'UNCLAIMED',
+    'MODULE_UNLOADABLE',
+    'MODULE_EXITED',
+    'MEMORY_EXCEEDED',
+    'RESULT_INVALID',
     'NODE_LOST',
     'NODE_CRASHED',
     'CANCELLED',
@@ -233,7 +241,7 @@ const failure = z.object({
 })
 const request = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('submit'), spec }),
-  z.object({ kind: z.literal('cancel'), task: taskId, key }),
+  z.object({ kind: z.literal('cancel'), task: taskId, key, runsOn: nodeId.exactOptional() }),
   z.object({ kind: z.literal('retry'), task: taskId, key }),
   z.object({ kind: z.literal('get'), task: taskId, waitMs: count.exactOptional() }),
 ])
@@ -321,6 +329,8 @@ export const linkSchema = z.discriminatedUnion('type', [
   replicated,
   inventory,
   inventoryReply,
+  look,
+  lookReply,
   renew,
   grant,
   grantRefused,

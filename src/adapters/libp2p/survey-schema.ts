@@ -2,9 +2,7 @@
 import { z } from 'zod'
 import { WHY_CODES } from '../../tasks/survey.ts'
 import { PURGED_MAX, REASONS_MAX, RECORDS_MAX } from './limits.ts'
-import { count, detail, key, nodeId, requestId, short, taskId } from './schema-parts.ts'
-
-export const state = z.enum(['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'])
+import { count, detail, key, nodeId, requestId, short, state, taskId } from './schema-words.ts'
 
 const filter = z.object({
   state: state.exactOptional(),

@@ -130,8 +130,19 @@ export const WORK_COMMANDS: readonly Command[] = [
     summary: 'Show one task: its state, its attempts, its result. Any node finds it.',
     args: 'ID',
     arity: [1, 1],
-    options: { ...CLIENT_OPTIONS },
-    examples: [['roundtable task nightly-2026-11-21', 'who ran it, when, and how it ended']],
+    options: {
+      ...CLIENT_OPTIONS,
+      log: {
+        type: 'boolean',
+        help: 'The end of what its last attempt printed, while it runs and for a while after.',
+      },
+      attempt: { type: 'string', value: 'N', help: 'With --log: of this attempt.' },
+      bytes: { type: 'string', value: 'N', help: 'With --log: at most so many of each output, to 16384.' },
+    },
+    examples: [
+      ['roundtable task nightly-2026-11-21', 'who ran it, when, and how it ended'],
+      ['roundtable task nightly-2026-11-21 --log', 'what it says'],
+    ],
     load: () => import('./task.ts'),
   },
   {

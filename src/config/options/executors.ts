@@ -1,5 +1,11 @@
 import { z } from 'zod'
-import { type ExecCommand, executorsDefaults, OTHER_TYPES } from '../../adapters/executors/config.ts'
+import {
+  type ExecCommand,
+  executorsDefaults,
+  type ModuleConfig,
+  moduleDefaults,
+  OWN_TYPES,
+} from '../../adapters/executors/config.ts'
 import type { Option, OptionType } from '../option.ts'
 import { boolean, distinctListOf, duration, listOf, size, structure, text, whole } from '../option-type.ts'
 import { strict } from '../shapes.ts'
@@ -36,8 +42,8 @@ const command = strict({
 }).transform((found): ExecCommand => ({ ...found, cwd: found.cwd }) as ExecCommand)
 
 const claimType = text(
-  `a type of task (a letter, then up to 63 of A-Z a-z 0-9 . _ -) other than ${OTHER_TYPES.join(', ')}`,
-  value => /^[A-Za-z][A-Za-z0-9._-]{0,63}$/.test(value) && !OTHER_TYPES.some(type => type === value),
+  `a type of task (a letter, then up to 63 of A-Z a-z 0-9 . _ -) other than ${OWN_TYPES.join(', ')}`,
+  value => /^[A-Za-z][A-Za-z0-9._-]{0,63}$/.test(value) && !OWN_TYPES.some(type => type === value),
   'type of task',
 )
 
@@ -48,6 +54,38 @@ const commands: OptionType = structure(
   z
     .record(name.schema as z.ZodType<string, string>, command, { error: commandsExpected })
     .refine(map => Object.keys(map).length <= COMMANDS_MAX, { error: commandsExpected }),
+)
+
+const MODULES_MAX = 64
+const MIB = 1024 * 1024
+/** A thread with less than this does not get as far as to load a module. */
+const MEMORY_BYTES_MIN = 16 * MIB
+const MEMORY_BYTES_MAX = 64 * 1024 * MIB
+
+const type = text(
+  `a type of letters, digits, ".", "_" and "-" other than ${OWN_TYPES.join(', ')}`,
+  value => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value) && !OWN_TYPES.includes(value),
+)
+const file = text('an absolute path', value => value.startsWith('/') && !value.includes('\0'))
+const usual = moduleDefaults()
+const module = strict({
+  path: file.schema,
+  concurrency: whole(1, 256).schema.default(usual.concurrency),
+  memory: size(MEMORY_BYTES_MIN, MEMORY_BYTES_MAX).schema.default(usual.memoryBytes),
+  env: z
+    .record(variable.schema as z.ZodType<string, string>, argument.schema, {
+      error: 'a mapping of variable names to text',
+    })
+    .default({}),
+}).transform(({ memory, ...found }) => ({ ...found, memoryBytes: memory }) as ModuleConfig)
+
+const modulesExpected = `a mapping of at most ${MODULES_MAX} types to {path, concurrency, memory, env}`
+const modules: OptionType = structure(
+  'mapping of modules',
+  modulesExpected,
+  z
+    .record(type.schema as z.ZodType<string, string>, module, { error: modulesExpected })
+    .refine(map => Object.keys(map).length <= MODULES_MAX, { error: modulesExpected }),
 )
 
 /** An http(s) URL without credentials: those would end up in logs. */
@@ -100,6 +138,12 @@ export function executorsOptions(): readonly Option[] {
       type: whole(1, 10_000),
       default: defaults.claim.claimsMax,
       doc: 'Tasks that clients of this node may hold or wait for at one time; more are answered CLAIMS_FULL. They do not count toward tasks.concurrency.',
+    },
+    {
+      key: 'executors.modules',
+      type: modules,
+      default: defaults.modules,
+      doc: 'Types of tasks that run in JavaScript modules: a type, and the module whose default export runs its tasks. `path` is absolute; `concurrency` (2) is how many run at one time, each in a process of some 40 MB; `memory` (128MiB) is what the heap of one may take; `env` is all it gets beside PATH, HOME, LANG and TZ. A changed file is loaded anew for the next attempt.',
     },
     {
       key: 'executors.builtin',

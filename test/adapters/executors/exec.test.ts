@@ -81,6 +81,7 @@ test('a command sees its attempt and nothing of the daemon’s environment', asy
     ROUNDTABLE_TASK_TOKEN: '7',
     ROUNDTABLE_TASK_TOKEN_SAFE: 'false',
     ROUNDTABLE_TASK_NODE: 'node-1',
+    ROUNDTABLE_TASK_PROGRESS_FD: '3',
   })
   assert.deepEqual(
     [PATH, HOME, LANG, TZ],
@@ -94,8 +95,10 @@ test('a command inherits no file of the daemon or the runner', linux, async t =>
   const { executors, directory } = scene(t, {
     commands: { ls: commandOf('ls', { args: ['/proc/self/fd'] }) },
   })
-  // What whoever started the tests left open on purpose goes to everybody: a plain child shows it.
-  const plain = spawnSync('ls', ['/proc/self/fd'], { encoding: 'utf8' }).stdout
+  // What whoever started the tests left open on purpose goes to everybody: a plain child shows it. The fourth of its own
+  // is that of its progress.
+  const stdio = ['ignore', 'pipe', 'pipe', 'pipe'] as const
+  const plain = spawnSync('ls', ['/proc/self/fd'], { encoding: 'utf8', stdio: [...stdio] }).stdout
   const held = openSync(join(directory, 'held'), 'w')
   t.after(() => closeSync(held))
   const stdout = resultOf(await executors.execute(orderOf('exec', { command: 'ls' }), never))['stdout']

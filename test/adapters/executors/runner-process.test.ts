@@ -6,8 +6,10 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
+import { AttemptDesk } from '../../../src/adapters/executors/attempt-desk.ts'
 import { encodeFrame, FRAME_BYTES_MAX } from '../../../src/adapters/executors/frames.ts'
 import { RunnerProcess } from '../../../src/adapters/executors/runner-process.ts'
+import { asTaskId } from '../../../src/base/ids.ts'
 import { orderTo, rawRunner } from './raw-runner.ts'
 import { isAlive, LogBook, pidIn, scene, untilDead } from './scene.ts'
 
@@ -42,7 +44,9 @@ for (const [what, source] of [
 ] as const) {
   test(`a runner that ${what} is killed, and its command is lost and not left hanging`, async t => {
     const { runner, log } = strangeRunner(t, `${source}\nsetInterval(() => {}, 60_000)`)
-    assert.deepEqual(await runner.run(orderTo('/bin/true')), { kind: 'lost' })
+    assert.deepEqual(await runner.run(orderTo('/bin/true'), new AttemptDesk(asTaskId('t'), 1)), {
+      kind: 'lost',
+    })
     await runner.gone
     assert.equal(runner.usable, false)
     assert.equal(isAlive(Number(runner.pid)), false)
@@ -70,7 +74,7 @@ test('an order that was on its way when the daemon died is not begun: others act
 
 test('a runner that ignores the order to stop is killed', async t => {
   const { runner, log } = strangeRunner(t, `channel.on('data', () => {})`)
-  const end = runner.run(orderTo('/bin/true'))
+  const end = runner.run(orderTo('/bin/true'), new AttemptDesk(asTaskId('t'), 1))
   await runner.stop()
   assert.deepEqual(await end, { kind: 'stopped' })
   assert.equal(isAlive(Number(runner.pid)), false)

@@ -10,6 +10,7 @@ import {
   type ExecCommand,
   type ExecutorsConfig,
   executorsDefaults,
+  type ModuleConfig,
 } from '../../../src/adapters/executors/config.ts'
 import { createExecutors, type LocalExecutors } from '../../../src/adapters/executors/executors.ts'
 import { asNodeId, asTaskId } from '../../../src/base/ids.ts'
@@ -32,6 +33,7 @@ export interface ConfigPatch {
   readonly allow?: readonly string[]
   readonly builtin?: boolean
   readonly claim?: Partial<ClaimConfig>
+  readonly modules?: Readonly<Record<string, ModuleConfig>>
 }
 
 export const configOf = (patch: ConfigPatch = {}): ExecutorsConfig => ({
@@ -41,6 +43,7 @@ export const configOf = (patch: ConfigPatch = {}): ExecutorsConfig => ({
   },
   http: { allow: patch.allow ?? [] },
   claim: { ...executorsDefaults().claim, ...patch.claim },
+  modules: patch.modules ?? {},
   builtin: patch.builtin ?? true,
 })
 

@@ -12,6 +12,8 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   '/v1/owner/{key}': '/v1/owner/some/key',
   '/v1/explain/{key}': '/v1/explain/some%2Fkey',
   '/v1/tasks/{id}': '/v1/tasks/t1',
+  '/v1/tasks/{id}/log': '/v1/tasks/t1/log',
+  '/v1/progress/{address}': '/v1/progress/known',
   '/v1/tasks/{id}/cancel': '/v1/tasks/t1/cancel',
   '/v1/tasks/{id}/retry': '/v1/tasks/t%2Fb/retry',
   '/v1/explain-task/{id}': '/v1/explain-task/t/1',
@@ -21,6 +23,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 
 const BODIES: Readonly<Record<string, object>> = {
   '/v1/tasks': { type: 'echo' },
+  '/v1/progress/{address}': { fraction: 0.5 },
   '/v1/weight': { weight: 2 },
   '/v1/dead/redrive': { all: true },
   '/v1/dead/purge': { ids: ['t1'] },
@@ -29,8 +32,11 @@ const BODIES: Readonly<Record<string, object>> = {
   '/v1/voters/reset': { names: ['node-1'], confirm: 'roundtable' },
 }
 
+const printed = { text: 'x', cutBytes: 0 }
+const LOOK = { ok: true, look: { running: true, stdout: printed, stderr: printed } } as const
+
 test('every route answers as it is documented', async () => {
-  const { ask } = await subject()
+  const { ask } = await subject({ look: LOOK })
   for (const route of ROUTES) {
     const url = EXAMPLES[route.path] ?? route.path
     const answer = await ask(route.method === 'GET' ? url : post(url, BODIES[route.path] ?? {}))
@@ -43,7 +49,7 @@ test('every route answers as it is documented', async () => {
 })
 
 test('the OpenAPI document lists every route and no other, and every reference in it leads somewhere', async () => {
-  const { ask } = await subject()
+  const { ask } = await subject({ look: LOOK })
   const document = (await ask('/openapi.json')).json<{
     paths: Record<string, object>
     components: { schemas: object }

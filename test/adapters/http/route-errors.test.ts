@@ -42,7 +42,7 @@ test('every refusal of a task, by this node, its owner or an executor, is in the
   const lookup = await documented('get', '/v1/tasks/{id}')
   assert.deepEqual(
     codes.filter(code => !submit.has(code)),
-    ['TASK_NOT_ENDED', 'TASK_SETTLED', 'TASK_UNKNOWN'],
+    ['NODE_UNREACHABLE', 'TASK_NOT_ENDED', 'TASK_SETTLED', 'TASK_UNKNOWN'],
     'refusals that handing in a task does not document',
   )
   for (const order of ['cancel', 'retry']) {
@@ -52,6 +52,17 @@ test('every refusal of a task, by this node, its owner or an executor, is in the
   }
   for (const code of ['TASK_UNKNOWN', 'NOT_READY', 'OWNER_UNREACHABLE', 'OVERLOADED', 'LEAVING', 'DEADLINE'])
     assert.ok(lookup.has(code), code)
+  const cancel = await documented('post', '/v1/tasks/{id}/cancel')
+  for (const code of [
+    'TASK_SETTLED',
+    'TASK_UNKNOWN',
+    'NOT_ACTING',
+    'RIGHT_ENDED',
+    'TOO_MANY_HOPS',
+    'OVERLOADED',
+  ])
+    assert.ok(cancel.has(code), code)
+  assert.ok((await documented('get', '/v1/tasks/{id}/log')).has('NODE_UNREACHABLE'))
 })
 
 test('every refusal of an order to the node is in the document', async () => {

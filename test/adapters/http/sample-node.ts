@@ -11,7 +11,8 @@ import type { MemberView, NodeStatus, OwnerAnswer, TaskQuery } from '../../../sr
 import { type EventLimits, EventLog, teeLogger } from '../../../src/runtime/events.ts'
 import type { NodeFace } from '../../../src/runtime/ports.ts'
 import { tasksDefaults } from '../../../src/tasks/config.ts'
-import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
+import type { LookAnswer, LookRequest, TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
+import type { ProgressReport } from '../../../src/tasks/progress.ts'
 import type { SurveyQuestion, SurveyReply } from '../../../src/tasks/survey.ts'
 import type { TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
 
@@ -127,6 +128,8 @@ export interface Sample {
   /** How many requests came together. */
   readonly batches: number[]
   readonly controls: ControlRequest[]
+  readonly looks: LookRequest[]
+  readonly reports: (readonly [address: string, report: ProgressReport])[]
   readonly leaves: (number | undefined)[]
   readonly logged: { level: LogLevel; event: string; fields: LogFields | undefined }[]
 }
@@ -135,6 +138,7 @@ export interface SampleOptions {
   readonly config?: Partial<HttpConfig>
   readonly status?: Partial<NodeStatus>
   readonly reply?: (request: TaskRequest) => Promise<TaskReply>
+  readonly look?: LookAnswer
   readonly survey?: (question: SurveyQuestion) => Promise<SurveyReply>
   readonly node?: Partial<NodeFace>
   readonly events?: Partial<EventLimits>
@@ -170,6 +174,8 @@ export function sample(options: SampleOptions = {}): Sample {
     surveys: [] as SurveyQuestion[],
     batches: [] as number[],
     controls: [] as ControlRequest[],
+    looks: [] as LookRequest[],
+    reports: [] as (readonly [address: string, report: ProgressReport])[],
     leaves: [] as (number | undefined)[],
     logged: [] as Sample['logged'],
   }
@@ -237,6 +243,14 @@ export function sample(options: SampleOptions = {}): Sample {
     request: request => {
       seen.requests.push(request)
       return (options.reply ?? answer)(request)
+    },
+    look: async request => {
+      seen.looks.push(request)
+      return options.look ?? { ok: true }
+    },
+    report: (address, report) => {
+      seen.reports.push([address, report])
+      return address === 'known'
     },
     requestAll: requests => {
       seen.batches.push(requests.length)

@@ -7,7 +7,13 @@ import type { MemberRecord } from '../../../src/membership/member.ts'
 import type { Claim } from '../../../src/membership/messages.ts'
 import { SUMMARY_BUCKETS } from '../../../src/membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../../src/node/machine.ts'
-import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
+import {
+  type AttemptLook,
+  LOOK_BYTES_MAX,
+  type TaskReply,
+  type TaskRequest,
+} from '../../../src/tasks/messages.ts'
+import { NOTE_CHARS_MAX } from '../../../src/tasks/progress.ts'
 import { type SurveyAnswer, type SurveyQuestion, WHY_CODES } from '../../../src/tasks/survey.ts'
 import type { Attempt, AttemptError, Json, TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
 
@@ -116,7 +122,11 @@ const request: fc.Arbitrary<TaskRequest> = fc.oneof(
     { kind: fc.constant('get' as const), task: taskId, waitMs: fc.nat() },
     { requiredKeys: ['kind', 'task'] },
   ),
-  fc.record({ kind: fc.constantFrom('cancel' as const, 'retry' as const), task: taskId, key: text }),
+  fc.record({ kind: fc.constant('retry' as const), task: taskId, key: text }),
+  fc.record(
+    { kind: fc.constant('cancel' as const), task: taskId, key: text, runsOn: nodeId },
+    { requiredKeys: ['kind', 'task', 'key'] },
+  ),
 )
 const reply: fc.Arbitrary<TaskReply> = fc.oneof(
   fc.record({ ok: fc.constant(true as const), record, existed: fc.boolean(), durableCopies: count }),
@@ -132,6 +142,26 @@ const reply: fc.Arbitrary<TaskReply> = fc.oneof(
       { requiredKeys: ['code', 'detail'] },
     ),
   }),
+)
+
+const logTail = fc.record({ text, cutBytes: count })
+const attemptLook: fc.Arbitrary<AttemptLook> = fc.record(
+  {
+    running: fc.boolean(),
+    progress: fc.record(
+      {
+        fraction: fc.double({ min: 0, max: 1, noNaN: true }).map(Math.abs),
+        done: fc.nat(),
+        total: fc.integer({ min: 1 }),
+        note: fc.string({ maxLength: NOTE_CHARS_MAX }),
+        at: wall,
+      },
+      { requiredKeys: ['at'] },
+    ),
+    stdout: logTail,
+    stderr: logTail,
+  },
+  { requiredKeys: ['running'] },
 )
 
 const forwardFields = { id: requestId, hops: count, request }
@@ -266,6 +296,17 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
     running: fc.array(taskId, { maxLength: 3 }),
     done: fc.boolean(),
   }),
+  fc.record({
+    type: fc.constant('look' as const),
+    id: requestId,
+    task: taskId,
+    attempt: count,
+    logBytes: fc.nat({ max: LOOK_BYTES_MAX }),
+  }),
+  fc.record(
+    { type: fc.constant('look-reply' as const), id: requestId, look: attemptLook },
+    { requiredKeys: ['type', 'id'] },
+  ),
 )
 
 const anyGossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(

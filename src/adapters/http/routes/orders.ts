@@ -8,6 +8,7 @@ import { sendProblem } from '../problem.ts'
 import { parameterOf, type Route, sendJson } from '../route.ts'
 import { LOOKUP_ERRORS, ORDER_ERRORS } from '../route-errors.ts'
 import { askOwner } from '../waiting.ts'
+import { openAttempt } from './attempts.ts'
 
 const parameter = { name: 'id', doc: 'Its id, with slashes percent-encoded.' }
 
@@ -61,7 +62,11 @@ export const orders: readonly Route[] = [
 /** First whose key it is, since the key decides the owner; then the order to that one. */
 async function order(face: Face, kind: 'cancel' | 'retry', task: TaskId): Promise<TaskReply> {
   const found = await askOwner(face, { kind: 'get', task })
-  return found.ok ? await askOwner(face, { kind, task, key: found.record.spec.key }) : found
+  if (!found.ok) return found
+  const { key } = found.record.spec
+  if (kind === 'retry') return await askOwner(face, { kind, task, key })
+  const runsOn = openAttempt(found.record)?.node
+  return await askOwner(face, { kind, task, key, ...(runsOn && { runsOn }) })
 }
 
 const carried = (face: Face, reply: Parameters<Route['handle']>[2], answer: TaskReply) =>

@@ -3,6 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CodedError } from '../../../base/errors.ts'
 import { asTaskId } from '../../../base/ids.ts'
 import type { TaskReply } from '../../../tasks/messages.ts'
+import type { Progress } from '../../../tasks/progress.ts'
+import type { TaskRecord } from '../../../tasks/task.ts'
 import { type BatchOptions, count, LIST_MAX, noTotals, readSpec, submitLines, submitList } from '../batch.ts'
 import { clusterPage } from '../cluster-page.ts'
 import { endOfTask } from '../end-of-task.ts'
@@ -21,7 +23,8 @@ import {
   TASK_STATES,
   WAIT_MS_MAX,
 } from '../task-query.ts'
-import { askOwner } from '../waiting.ts'
+import { askAttempt, askOwner } from '../waiting.ts'
+import { openAttempt } from './attempts.ts'
 
 /** With the line of a batch behind it, it must still be a dedupe key. */
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/
@@ -102,7 +105,8 @@ export const tasks: readonly Route[] = [
     method: 'GET',
     path: '/v1/tasks/{id}',
     access: 'read',
-    summary: 'One task, as its owner knows it; at once, or when it has come to its end.',
+    summary:
+      'One task, as its owner knows it, with what its attempt says of its progress while one runs; at once, or when it has come to its end.',
     parameter: { name: 'id', doc: 'Its id; slashes may be sent as they are or percent-encoded.' },
     query: {
       waitMs: {
@@ -118,10 +122,21 @@ export const tasks: readonly Route[] = [
       const gone = new AbortController()
       reply.raw.once('close', () => gone.abort())
       const answer = await endOfTask(face, task, waitMs, gone.signal)
-      return answer.ok ? sendJson(reply, answer.record) : sendProblem(reply, face.counters, answer.failure)
+      if (!answer.ok) return sendProblem(reply, face.counters, answer.failure)
+      return sendJson(reply, { ...answer.record, ...(await progressOf(face, answer.record)) })
     },
   },
 ]
+
+/** Nobody is kept from the record because the node that runs it does not say how far it is. */
+async function progressOf(face: Face, record: TaskRecord): Promise<{ readonly progress?: Progress }> {
+  const open = openAttempt(record)
+  if (open === undefined) return {}
+  const { node, number: attempt } = open
+  const answer = await askAttempt(face, { node, task: record.spec.id, attempt, logBytes: 0 })
+  const progress = answer.ok ? answer.look?.progress : undefined
+  return progress === undefined ? {} : { progress }
+}
 
 /** Throws BAD_REQUEST. */
 function batchOptionsOf(request: FastifyRequest): BatchOptions {

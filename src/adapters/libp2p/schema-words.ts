@@ -1,4 +1,4 @@
-/** What the schemas of all rooms are made of. */
+/** The words that the schemas of messages are made of. */
 import { z } from 'zod'
 import {
   KEY_BYTES_MAX,
@@ -10,7 +10,8 @@ import {
   type TaskId,
 } from '../../base/ids.ts'
 import type { WallMs } from '../../base/time.ts'
-import { DETAIL_CHARS_MAX, SHORT_CHARS_MAX } from './limits.ts'
+import type { Json } from '../../tasks/task.ts'
+import { DETAIL_CHARS_MAX, INCARNATION_MAX, JSON_DEPTH_MAX, SHORT_CHARS_MAX } from './limits.ts'
 
 /** A checked text under the name that the core gives it. */
 const named = <T extends string>(schema: z.ZodType<string>) => schema as unknown as z.ZodType<T>
@@ -32,3 +33,15 @@ export const key = z
 export const short = z.string().max(SHORT_CHARS_MAX)
 export const detail = z.string().max(DETAIL_CHARS_MAX)
 export const count = z.int().nonnegative()
+export const incarnation = count.max(INCARNATION_MAX)
+export const json = z.custom<Json>(value => value !== undefined && isShallow(value, JSON_DEPTH_MAX))
+
+/** Is a parsed value nested less deeply than the limit? Recursion itself is bounded by the limit. */
+function isShallow(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (depth === 0) return false
+  for (const inner of Object.values(value)) if (!isShallow(inner, depth - 1)) return false
+  return true
+}
+
+export const state = z.enum(['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'])
