@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { executorsDefaults, OTHER_TYPES } from '../../src/adapters/executors/config.ts'
+import { executorsDefaults, OWN_TYPES } from '../../src/adapters/executors/config.ts'
 import { parse, places, refusal } from './subject.ts'
 
 test('the types that clients claim are named, as in a file so in a variable; by default there are none', () => {
@@ -14,7 +14,7 @@ test('the types that clients claim are named, as in a file so in a variable; by 
 })
 
 test('a type that another executor has, one named twice, and limits out of range are refused', () => {
-  for (const type of OTHER_TYPES) {
+  for (const type of OWN_TYPES) {
     const error = refusal({ text: `executors: { claim: { types: [resize, ${type}] } }` })
     assert.match(places(error)[0] ?? '', /^executors\.claim\.types/)
   }
