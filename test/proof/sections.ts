@@ -234,6 +234,7 @@ export const SECTIONS: readonly Section[] = [
   reported('million', ['test/durability/million.ts', `--tasks=${QUEUED}`, '--json'], 3_600),
   reported('syncs', ['test/durability/syncs.ts', '--json'], 600, () =>
     isRoot && has('strace') ? undefined : 'needs root and Debian’s strace',
+  ),
   reported('fsync', ['test/bench/fsyncs.ts', '--json'], 600, () =>
     isRoot && has('strace') ? undefined : 'needs root and strace',
   ),
