@@ -29,15 +29,9 @@ import { Granting, isGrantsMessage } from './granting.ts'
 import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
-import {
-  type Effect,
-  type Input,
-  type LinkMessage,
-  type Machine,
-  type StoreCondition,
-  TICK_MS,
-} from './machine.ts'
+import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
 import { Operator } from './operator.ts'
+import { StoreSight } from './store-sight.ts'
 
 export class Node implements Machine {
   readonly init: NodeInit
@@ -46,6 +40,7 @@ export class Node implements Machine {
   readonly tasks: Tasks
   readonly history: History
   readonly gate = new StartGate()
+  readonly store = new StoreSight()
   readonly #operator: Operator
   readonly #departing: Departing
   readonly #joining: Joining
@@ -57,7 +52,6 @@ export class Node implements Machine {
   #viewChangedAt: Instant
   #island = false
   #unsendable = 0
-  #store: StoreSight = { condition: 'ok', detail: '' }
 
   constructor(init: NodeInit, now: Now) {
     const random = new Random(init.seed)
@@ -77,6 +71,7 @@ export class Node implements Machine {
       check: init.check,
       random: random.fork(),
       right: this.granting.acting,
+      disk: this.store,
       now,
     })
     this.history = new History(init.nodeId, init.ring.vnodesPerWeight, now)
@@ -191,25 +186,12 @@ export class Node implements Machine {
       case 'control':
         return [...this.#operator.control(input.id, input.request, now)]
       case 'store':
-        return this.#storeIs(input)
+        return this.store.become(input.condition, input.detail)
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
       default:
         return unreachable(input)
     }
-  }
-
-  /** What the disk takes; a leave and what runs go on as far as it lets them. */
-  get store(): StoreSight {
-    return this.#store
-  }
-
-  #storeIs({ condition, detail }: StoreSight): Effect[] {
-    if (condition === this.#store.condition) return []
-    this.#store = { condition, detail }
-    this.tasks.storeIs(condition, detail)
-    const [level, event] = STORE_EVENTS[condition]
-    return [log(level, event, { detail })]
   }
 
   #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {
@@ -319,19 +301,6 @@ export class Node implements Machine {
   }
 }
 
-/** What the disk takes, and why. */
-export interface StoreSight {
-  readonly condition: StoreCondition
-  readonly detail: string
-}
-
-const STORE_EVENTS = {
-  ok: ['info', 'store-recovered'],
-  slow: ['warn', 'store-slow'],
-  full: ['error', 'store-full'],
-  'read-only': ['error', 'store-read-only'],
-} as const
-
 type RoomEffect = TasksEffect | GrantsEffect
 
 const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
@@ -350,7 +319,7 @@ function isTaskMessage(message: LinkMessage): message is TaskMessage {
 }
 
 function log(
-  level: 'info' | 'warn' | 'error',
+  level: 'info' | 'warn',
   event: string,
   fields: Extract<Effect, { kind: 'log' }>['fields'],
 ): Effect {

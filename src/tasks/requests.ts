@@ -25,7 +25,7 @@ export interface RequestsParts {
   readonly counters: Counters
   readonly config: TasksConfig
   readonly check: (type: string, payload: unknown) => Failure | undefined
-  readonly disk: Readonly<DiskSight>
+  readonly disk?: DiskSight | undefined
   /** May this node take work? */
   readonly phase: () => 'closed' | 'open' | 'leaving'
 }
@@ -123,7 +123,7 @@ export class Requests {
     const { view, table, config, check, phase, disk } = this.#parts
     if (phase() === 'leaving') return LEAVING
     if (phase() === 'closed') return NOT_READY
-    if (disk.failure !== undefined) return saidBy(disk.failure, view.self)
+    if (disk?.failure !== undefined) return saidBy(disk.failure, view.self)
     if (table.accepted >= config.queueMax) {
       return {
         code: 'QUEUE_FULL',

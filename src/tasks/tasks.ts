@@ -40,7 +40,7 @@ import { Replication } from './replication.ts'
 import { Requests } from './requests.ts'
 import type { Right } from './right.ts'
 import { Schedule } from './schedule.ts'
-import { type DiskSight, failureOfStore, type StoreCondition } from './store-failure.ts'
+import type { DiskSight } from './store-failure.ts'
 import { type Entry, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
@@ -62,6 +62,8 @@ export interface TasksInit {
   readonly check: (type: string, payload: unknown) => Failure | undefined
   readonly random: Random
   readonly now: Now
+  /** Whether this node's disk takes new tasks. Default: it does. */
+  readonly disk?: DiskSight | undefined
   /** Who may act for which key. Default: available mode, everybody for every key. */
   readonly right?: Right
 }
@@ -71,7 +73,6 @@ export class Tasks {
   readonly #table: Table
   readonly #schedule = new Schedule()
   readonly #counters = new Counters()
-  readonly #disk: DiskSight = { failure: undefined }
   readonly #records: Records
   readonly #handoffs = new Handoffs()
   readonly #right: Right
@@ -100,7 +101,7 @@ export class Tasks {
   #phase: 'closed' | 'open' | 'leaving' = 'closed'
 
   constructor(init: TasksInit) {
-    const { self, config, replicas, records, check, random, now } = init
+    const { self, config, replicas, records, check, random, now, disk } = init
     const view = new View(self, replicas)
     const table = new Table(self)
     const schedule = this.#schedule
@@ -131,7 +132,7 @@ export class Tasks {
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
-    const asked = { forwarding, confirmations, check, disk: this.#disk }
+    const asked = { forwarding, confirmations, check, disk }
     this.#requests = new Requests({ ...shared, ...asked, work, phase })
     this.#inherited = records.map(record => table.add(record))
   }
@@ -225,11 +226,6 @@ export class Tasks {
    */
   keptKeys(): readonly string[] {
     return this.#kept.keys()
-  }
-
-  /** What this node's disk takes from now on. While it is not `ok`, no new task is accepted. */
-  storeIs(condition: StoreCondition, detail: string): void {
-    this.#disk.failure = failureOfStore(condition, detail)
   }
 
   /** From now on nothing is started or accepted; what runs may end. */
