@@ -34,15 +34,9 @@ import { Granting, isGrantsMessage } from './granting.ts'
 import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
-import {
-  type Effect,
-  type Input,
-  type LinkMessage,
-  type Machine,
-  type StoreCondition,
-  TICK_MS,
-} from './machine.ts'
+import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
 import { Operator } from './operator.ts'
+import { StoreSight } from './store-sight.ts'
 
 export class Node implements Machine {
   readonly init: NodeInit
@@ -54,6 +48,7 @@ export class Node implements Machine {
   readonly gate = new StartGate()
   readonly crowd: Crowd
   readonly placer: Placer
+  readonly store = new StoreSight()
   readonly #operator: Operator
   readonly #departing: Departing
   readonly #joining: Joining
@@ -68,7 +63,6 @@ export class Node implements Machine {
   #unsendable = 0
   /** For ids that are made between two steps. */
   #wall: WallMs
-  #store: StoreSight = { condition: 'ok', detail: '' }
 
   constructor(init: NodeInit, now: Now) {
     const random = new Random(init.seed)
@@ -92,6 +86,7 @@ export class Node implements Machine {
       random: random.fork(),
       right: this.granting.acting,
       claimTypes: init.claimTypes ?? [],
+      disk: this.store,
       now,
       ...(init.types && { types: new Set(init.types) }),
       serving: type => this.crowd.serving(type),
@@ -243,25 +238,12 @@ export class Node implements Machine {
         this.tasks.measured(input.vitals)
         return []
       case 'store':
-        return this.#storeIs(input)
+        return this.store.become(input.condition, input.detail)
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
       default:
         return unreachable(input)
     }
-  }
-
-  /** What the disk takes; a leave and what runs go on as far as it lets them. */
-  get store(): StoreSight {
-    return this.#store
-  }
-
-  #storeIs({ condition, detail }: StoreSight): Effect[] {
-    if (condition === this.#store.condition) return []
-    this.#store = { condition, detail }
-    this.tasks.storeIs(condition, detail)
-    const [level, event] = STORE_EVENTS[condition]
-    return [log(level, event, { detail })]
   }
 
   #look({ id, request }: Extract<Input, { kind: 'look' }>, now: Now): readonly LooksEffect[] {
@@ -378,19 +360,6 @@ export class Node implements Machine {
   }
 }
 
-/** What the disk takes, and why. */
-export interface StoreSight {
-  readonly condition: StoreCondition
-  readonly detail: string
-}
-
-const STORE_EVENTS = {
-  ok: ['info', 'store-recovered'],
-  slow: ['warn', 'store-slow'],
-  full: ['error', 'store-full'],
-  'read-only': ['error', 'store-read-only'],
-} as const
-
 type RoomEffect = TasksEffect | LooksEffect | GrantsEffect
 
 const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
@@ -416,7 +385,7 @@ const isLook = (message: LinkMessage): message is Look | LookReply =>
   message.type === 'look' || message.type === 'look-reply'
 
 function log(
-  level: 'info' | 'warn' | 'error',
+  level: 'info' | 'warn',
   event: string,
   fields: Extract<Effect, { kind: 'log' }>['fields'],
 ): Effect {

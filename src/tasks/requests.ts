@@ -51,14 +51,12 @@ export interface RequestsParts {
   readonly right: Right
   readonly counters: Counters
   readonly config: TasksConfig
-  readonly takeover: Takeover
-  readonly records: Records
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** Living nodes that have an executor for the type. */
   readonly serving: (type: string) => readonly NodeId[]
-  readonly disk: Readonly<DiskSight>
+  readonly disk?: DiskSight | undefined
   /** May this node take work? */
   readonly phase: () => 'closed' | 'open' | 'leaving'
 }
@@ -278,7 +276,7 @@ export class Requests {
     const { view, config, check, serving, phase, takeover, disk } = this.#parts
     if (phase() === 'leaving') return LEAVING
     if (phase() === 'closed') return NOT_READY
-    if (disk.failure !== undefined) return saidBy(disk.failure, view.self)
+    if (disk?.failure !== undefined) return saidBy(disk.failure, view.self)
     const full = this.#full()
     if (full !== undefined) return full
     // Whoever had the key may hold the task that was first.

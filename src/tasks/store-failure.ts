@@ -12,7 +12,7 @@ const CODES = { full: 'STORE_FULL', 'read-only': 'STORE_READ_ONLY', slow: 'OVERL
 
 /** Why this node's disk takes no new task at the moment; undefined while it does. */
 export interface DiskSight {
-  failure: Failure | undefined
+  readonly failure: Failure | undefined
 }
 
 /** Why a disk in this condition takes no new task; undefined when it does. */

@@ -44,7 +44,6 @@ import { Records } from './records.ts'
 import { Replication } from './replication.ts'
 import type { Right } from './right.ts'
 import { Schedule } from './schedule.ts'
-import { type DiskSight, failureOfStore, type StoreCondition } from './store-failure.ts'
 import type { SurveyQuestion, Vitals } from './survey.ts'
 import { type Entry, shownOf, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
@@ -65,7 +64,6 @@ export class Tasks {
   readonly #offers: Offers
   readonly #schedule: Schedule
   readonly #counters = new Counters()
-  readonly #disk: DiskSight = { failure: undefined }
   readonly #records: Records
   readonly #handoffs = new Handoffs()
   readonly #right: Right
@@ -100,7 +98,7 @@ export class Tasks {
 
   constructor(init: TasksInit) {
     const { self, config, replicas, records, check, random, now, types, sawEnd = () => false } = init
-    const { serving = () => [] } = init
+    const { serving = () => [], disk } = init
     const view = new View(self, replicas)
     const table = new Table(self)
     const limits = limitsOf(config, types)
@@ -145,7 +143,8 @@ export class Tasks {
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
-    const serve = { takeover, records: this.#records, work, forwarding, confirmations, check, serving, phase, limits, disk: this.#disk }
+    const accept = { check, serving, phase, limits, disk }
+    const serve = { ...accept, takeover, records: this.#records, work, forwarding, confirmations }
     this.#desk = new Desk({ ...shared, ...serve, execution, placing: this.#placing, random })
     const asked = { takeover, inventories: this.#inventories, placing: this.#placing, durability }
     this.#hearing = new Hearing({ ...shared, ...asked, work, kept, desk: this.#desk })
@@ -282,11 +281,6 @@ export class Tasks {
    */
   keptKeys(): readonly string[] {
     return this.#kept.keys()
-  }
-
-  /** What this node's disk takes from now on. While it is not `ok`, no new task is accepted. */
-  storeIs(condition: StoreCondition, detail: string): void {
-    this.#disk.failure = failureOfStore(condition, detail)
   }
 
   /** From now on nothing is started or accepted; what runs may end. */

@@ -107,6 +107,7 @@ export class Cluster {
       check,
       random,
       now,
+      disk: host.storeSight,
       ...(right && { right }),
     })
     for (const [list, specs] of this.#lists) this.#step(host, tasks => tasks.taskList(list, specs, now))

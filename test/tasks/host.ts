@@ -1,4 +1,5 @@
 /** One node of a `Cluster`: its machine, its disk, and what runs on it. */
+import type { Failure } from '../../src/base/errors.ts'
 import assert from 'node:assert/strict'
 import type { NodeId } from '../../src/base/ids.ts'
 import type { Ring } from '../../src/ring/ring.ts'
@@ -18,6 +19,8 @@ export interface Execution {
 export class Host {
   readonly id: NodeId
   readonly disk = new Map<string, TaskRecord>()
+  /** Why the disk takes nothing new, where a test says so. */
+  readonly storeSight: { failure: Failure | undefined } = { failure: undefined }
   readonly log: { readonly event: string; readonly fields: Readonly<Record<string, unknown>> }[] = []
   readonly attempts = new Map<string, Execution>()
   /** Rises with each life; events of an earlier one do nothing. */

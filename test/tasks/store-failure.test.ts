@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TaskReply } from '../../src/tasks/messages.ts'
+import { failureOfStore } from '../../src/tasks/store-failure.ts'
 import { Cluster } from './cluster.ts'
 import { names, ringOf, spec, specs } from './samples.ts'
 
@@ -19,8 +20,8 @@ for (const [condition, code, retryAfterS] of cases) {
     cluster.start(['n1'])
     const known = spec('known')
     assert.ok(cluster.ask('n1', { kind: 'submit', spec: known }).ok)
-    const { machine } = cluster.host('n1')
-    machine.storeIs(condition, 'the disk says so')
+    const { machine, storeSight } = cluster.host('n1')
+    storeSight.failure = failureOfStore(condition, 'the disk says so')
     const refused = failureOf(cluster.ask('n1', { kind: 'submit', spec: spec('new') }))
     assert.deepEqual([refused?.code, refused?.retryAfterS], [code, retryAfterS])
     assert.match(String(refused?.detail), /the disk says so.* Said by node n1/)
@@ -28,7 +29,7 @@ for (const [condition, code, retryAfterS] of cases) {
     const again = cluster.ask('n1', { kind: 'submit', spec: known })
     assert.ok(again.ok && again.existed, 'what is known is not new')
     cluster.until(() => machine.get(known.id)?.state === 'succeeded')
-    machine.storeIs('ok', 'there is room again')
+    storeSight.failure = failureOfStore('ok', 'there is room again')
     assert.ok(cluster.ask('n1', { kind: 'submit', spec: spec('new') }).ok)
   })
 }
@@ -37,7 +38,7 @@ test('it is the disk of the owner that counts, wherever a task is handed in', ()
   const three = names(3)
   const cluster = new Cluster({ run: () => ({ ms: 600_000, outcome: { ok: true, result: null } }) })
   cluster.start(three)
-  cluster.host('n2').machine.storeIs('full', 'no room')
+  cluster.host('n2').storeSight.failure = failureOfStore('full', 'no room')
   const ring = ringOf(three)
   for (const task of specs(40)) {
     const reply = cluster.ask('n1', { kind: 'submit', spec: task })

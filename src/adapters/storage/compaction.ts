@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { pageCounts } from './room.ts'
 
 /** Empty pages that are left alone: 16 MiB, which new rows fill before the file grows. */
-const FREE_PAGES_KEPT = 4_096
+export const FREE_PAGES_KEPT = 4_096
 /** It begins when this share of the file is empty, so that a file that breathes is not made anew each time. */
 const FREE_SHARE_MIN = 0.25
 /** Pages given back in one transaction: 1 MiB, some milliseconds for which a commit may wait. */
@@ -18,6 +18,8 @@ export interface CompactionParts {
   readonly busy: () => boolean
   /** Nothing was given back; it is tried again after a later commit. */
   readonly failed: (error: unknown) => void
+  /** Default `LOOK_MS`. */
+  readonly lookMs?: number
 }
 
 /**
@@ -35,7 +37,7 @@ export class Compaction {
 
   /** Something may have been deleted. Cheap. */
   wrote(): void {
-    if (this.#timer === undefined) this.#later(LOOK_MS, () => this.#look())
+    if (this.#timer === undefined) this.#later(this.#parts.lookMs ?? LOOK_MS, () => this.#look())
   }
 
   stop(): void {
