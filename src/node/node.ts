@@ -34,6 +34,7 @@ import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
 import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
 import { Operator } from './operator.ts'
+import { isTaskMessage } from './task-messages.ts'
 
 export class Node implements Machine {
   readonly init: NodeInit
@@ -340,25 +341,6 @@ export class Node implements Machine {
 }
 
 type RoomEffect = TasksEffect | GrantsEffect
-
-const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
-  'forward',
-  'forward-reply',
-  'forwards',
-  'forward-replies',
-  'survey',
-  'survey-reply',
-  'replicate',
-  'replicated',
-  'inventory',
-  'inventory-reply',
-])
-
-type TaskMessage = Parameters<Tasks['message']>[1]
-
-function isTaskMessage(message: LinkMessage): message is TaskMessage {
-  return TASK_MESSAGES.has(message.type)
-}
 
 function log(
   level: 'info' | 'warn',
