@@ -343,7 +343,6 @@ export class Tasks {
     return this.#table.get(id)?.final
   }
 
-  /** At most 100. */
   ofKey(key: string): readonly TaskRecord[] {
     return this.#table.ofKey(key, SHOWN_OF_KEY_MAX).map(shownOf)
   }

@@ -73,12 +73,12 @@ export async function submitMany(
   return refused + unknown === 0 ? EXIT.ok : EXIT.failed
 }
 
-/** Sent without an id, and the connection broke: nobody can ask for it. */
+/** Sent without an id, and not answered: nobody can ask for it. */
 const LOST: ItemResult = {
   line: 0,
   code: 'DAEMON_UNREACHABLE',
   stored: 'unknown',
-  detail: 'the connection broke, and it had no id to be sent again under',
+  detail: 'no answer came, and it had no id to be sent again under',
 }
 
 interface Pass {
@@ -154,13 +154,21 @@ async function onePass(
     }
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'DAEMON_UNREACHABLE') throw error
-    const lost = [...open.values()]
-    for (const sent of lost.filter(each => !each.repeatable)) settle(sent, LOST)
-    return { again: [...lost.filter(each => each.repeatable), ...again], retryAfterS, why: error.code, lost: error }
+    return { again: [...unanswered(open, settle), ...again], retryAfterS, why: error.code, lost: error }
   } finally {
     over = true
   }
-  return { again: [...open.values(), ...again], retryAfterS, why: why || 'no answer' }
+  return { again: [...unanswered(open, settle), ...again], retryAfterS, why: why || 'no answer' }
+}
+
+/** What may be sent again of that; of the rest nobody will ever know. */
+function unanswered(
+  open: ReadonlyMap<number, Sent>,
+  settle: (sent: Sent, result: ItemResult) => void,
+): readonly Sent[] {
+  const left = [...open.values()]
+  for (const sent of left) if (!sent.repeatable) settle(sent, LOST)
+  return left.filter(({ repeatable }) => repeatable)
 }
 
 /** Each line as a task with an id, and the fields of the options over it. What is no task goes as it is: the daemon refuses it. */
