@@ -32,7 +32,7 @@ import { Granting, isGrantsMessage } from './granting.ts'
 import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
-import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
+import { type Effect, type Input, type Machine, TICK_MS } from './machine.ts'
 import { Operator } from './operator.ts'
 import { isTaskMessage } from './task-messages.ts'
 
