@@ -34,9 +34,10 @@ import { Granting, isGrantsMessage } from './granting.ts'
 import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
-import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
+import { type Effect, type Input, type Machine, TICK_MS } from './machine.ts'
 import { Operator } from './operator.ts'
 import { StoreSight } from './store-sight.ts'
+import { isTaskMessage } from './task-messages.ts'
 
 export class Node implements Machine {
   readonly init: NodeInit
@@ -361,25 +362,6 @@ export class Node implements Machine {
 }
 
 type RoomEffect = TasksEffect | LooksEffect | GrantsEffect
-
-const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
-  'forward',
-  'forward-reply',
-  'forwards',
-  'forward-replies',
-  'survey',
-  'survey-reply',
-  'replicate',
-  'replicated',
-  'inventory',
-  'inventory-reply',
-])
-
-type TaskMessage = Parameters<Tasks['message']>[1]
-
-function isTaskMessage(message: LinkMessage): message is TaskMessage {
-  return TASK_MESSAGES.has(message.type)
-}
 
 const isLook = (message: LinkMessage): message is Look | LookReply =>
   message.type === 'look' || message.type === 'look-reply'

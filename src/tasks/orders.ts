@@ -4,7 +4,7 @@
  * Both are safe to repeat: cancelling what is cancelled, and retrying what already waits to run, change nothing.
  */
 import type { Failure } from '../base/errors.ts'
-import { cancelTask, redriveTask } from './attempts.ts'
+import { cancelTask, isOver, redriveTask } from './attempts.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import type { Execution } from './execution.ts'
@@ -62,6 +62,8 @@ export class Orders {
     if (state === 'ready') return undefined
     if (state === 'running' || state === 'scheduled')
       return { code: 'TASK_NOT_ENDED', detail: `task ${entry.id} is ${state}` }
+    if (isOver(record.spec, step.now.wall))
+      return { code: 'TASK_SETTLED', detail: `the time of task ${entry.id} (expiresAt) is over` }
     if (state === 'succeeded') return { code: 'TASK_SETTLED', detail: `task ${entry.id} has succeeded` }
     const holders = records.holders(entry.key)
     const next =

@@ -8,8 +8,7 @@
  * reads no clock, waits for nothing, and given the same calls it says the same.
  * The parts: `View` whom we see; `Table` what we know; `Work` what we make of it; `Schedule` where unfinished tasks
  * wait; `Execution` what runs here, under which right; `Kept` lost keys we are not done with; `Replication` who gets
- * copies; `Takeover` and `Inventories` asking and telling when keys change hands; `Desk` requests and questions.
- * This file only carries calls to them.
+ * copies; `Takeover` and `Inventories` what when keys change hands; `Desk` requests. This file only carries calls to them.
  * Not taken: a leader that assigns tasks, or claims in a shared log. Both need a quorum for every start. Here the right to
  * act (`Right`) is asked for by key, not by task: in quorum mode one node at most starts tasks of a key; in available mode
  * two sides of a partition may both run a task, and the merge of their records shows it.
@@ -215,16 +214,15 @@ export class Tasks {
     return this.#finish(step)
   }
 
-  /** From a face of this node to all nodes; answered by exactly one `surveyed`. */
+  measured(vitals: Vitals): void {
+    this.#desk.measured(vitals)
+  }
+
+  /** To all nodes; answered by exactly one `surveyed`. */
   survey(id: RequestId, question: SurveyQuestion, now: Now): TasksEffect[] {
     const step = this.#begin(now)
     this.#desk.survey(id, question, step)
     return this.#finish(step)
-  }
-
-  /** What the machine of this node was measured to do lately. */
-  measured(vitals: Vitals): void {
-    this.#desk.measured(vitals)
   }
 
   message(from: NodeId, message: TaskLinkMessage, now: Now): TasksEffect[] {
@@ -274,10 +272,9 @@ export class Tasks {
   }
 
   /**
-   * Keys in quorum mode that this node does not own (any more) and is not done with: attempts run, or have just ended and
-   * the new owner does not know how. Distinct, and the same array until they change. More than `KEPT_KEYS_MAX` only while
-   * attempts that were stopped for that have not ended: until then, to ask for leave without all of them would be to say
-   * that this node does not act for them.
+   * Keys in quorum mode that this node does not own (any more) and is not done with. Distinct, and the same array until they
+   * change. More than `KEPT_KEYS_MAX` only while attempts that were stopped for that have not ended: until then, to ask for
+   * leave without all of them would be to say that this node does not act for them.
    */
   keptKeys(): readonly string[] {
     return this.#kept.keys()
@@ -347,7 +344,6 @@ export class Tasks {
     return this.#table.get(id)?.final
   }
 
-  /** At most 100. */
   ofKey(key: string): readonly TaskRecord[] {
     return this.#table.ofKey(key, SHOWN_OF_KEY_MAX).map(shownOf)
   }

@@ -32,6 +32,8 @@ export interface TaskSource {
 interface Sent {
   readonly line: number
   readonly text: string
+  /** It has an id or a dedupe key, so that it runs once however often it is sent. */
+  readonly repeatable: boolean
 }
 
 export async function submitMany(
@@ -69,6 +71,14 @@ export async function submitMany(
   const summary = `${accepted} accepted, ${existed} known already, ${refused} refused, ${unknown} unknown\n`
   call.terminal.out.write(call.json ? `${JSON.stringify({ summary: progress.totals })}\n` : summary)
   return refused + unknown === 0 ? EXIT.ok : EXIT.failed
+}
+
+/** Sent without an id, and not answered: nobody can ask for it. */
+const LOST: ItemResult = {
+  line: 0,
+  code: 'DAEMON_UNREACHABLE',
+  stored: 'unknown',
+  detail: 'no answer came, and it had no id to be sent again under',
 }
 
 interface Pass {
@@ -132,7 +142,9 @@ async function onePass(
       const sent = open.get(result.line)
       if (sent === undefined) continue
       open.delete(result.line)
-      const passing = result.stored === 'unknown' || result.retryAfterS !== undefined
+      const passing =
+        (result.stored === 'unknown' && sent.repeatable) ||
+        (result.stored === 'no' && result.retryAfterS !== undefined)
       if (result.stored === 'yes' || !passing || last) settle(sent, result)
       else {
         again.push(sent)
@@ -142,11 +154,21 @@ async function onePass(
     }
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'DAEMON_UNREACHABLE') throw error
-    return { again: [...open.values(), ...again], retryAfterS, why: error.code, lost: error }
+    return { again: [...unanswered(open, settle), ...again], retryAfterS, why: error.code, lost: error }
   } finally {
     over = true
   }
-  return { again: [...open.values(), ...again], retryAfterS, why: why || 'no answer' }
+  return { again: [...unanswered(open, settle), ...again], retryAfterS, why: why || 'no answer' }
+}
+
+/** What may be sent again of that; of the rest nobody will ever know. */
+function unanswered(
+  open: ReadonlyMap<number, Sent>,
+  settle: (sent: Sent, result: ItemResult) => void,
+): readonly Sent[] {
+  const left = [...open.values()]
+  for (const sent of left) if (!sent.repeatable) settle(sent, LOST)
+  return left.filter(({ repeatable }) => repeatable)
 }
 
 /** Each line as a task with an id, and the fields of the options over it. What is no task goes as it is: the daemon refuses it. */
@@ -161,11 +183,14 @@ async function* tasksOf(
     if (text.trim() === '') continue
     progress.sent(text.length + 1)
     const task = taskIn(text)
-    if (task === undefined) yield { line, text }
+    if (task === undefined) yield { line, text, repeatable: true }
     else {
       const given = { ...task, ...overrides }
-      const whole = 'id' in given || 'dedupe' in given ? given : { id: randomUUID(), ...given }
-      yield { line, text: JSON.stringify(whole) }
+      const named = 'id' in given || 'dedupe' in given
+      // What is to be placed gets its id from the node that places it.
+      const placed = !named && 'placement' in given
+      const whole = named || placed ? given : { id: randomUUID(), ...given }
+      yield { line, text: JSON.stringify(whole), repeatable: !placed }
     }
   }
 }
