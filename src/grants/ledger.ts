@@ -138,15 +138,22 @@ export class Ledger {
     return all
   }
 
-  /** The disk that voters noted for each node last, where they agree. */
-  get disks(): ReadonlyMap<NodeId, string> {
-    const newest = new Map<NodeId, DiskNote>()
+  /** The disks that voters have noted for each node: more than one while not all have heard of the newest. */
+  get disks(): ReadonlyMap<NodeId, ReadonlySet<string>> {
+    const all = new Map<NodeId, Set<string>>()
     for (const { disks } of this.#told.values())
-      for (const note of disks.values()) {
-        const known = newest.get(note.node)
-        if (known === undefined || known.seq < note.seq) newest.set(note.node, note)
+      for (const { node, disk } of disks.values()) {
+        const known = all.get(node)
+        if (known === undefined) all.set(node, new Set([disk]))
+        else known.add(disk)
       }
-    return new Map([...newest].map(([node, { disk }]) => [node, disk]))
+    return all
+  }
+
+  /** Does some voter still wait for members to be done? */
+  get unsettled(): boolean {
+    for (const { rings, lost } of this.#told.values()) if (lost || rings.length > 1) return true
+    return false
   }
 
   /** Under which rings may anybody have written before this term was chosen? */

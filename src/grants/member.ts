@@ -197,7 +197,7 @@ export class Member {
   }
 
   done(ring: string | undefined, now: Now): void {
-    if (!this.ledger.setDone(ring) || ring === undefined) return
+    if (!this.ledger.setDone(ring) || ring === undefined || !this.ledger.unsettled) return
     for (const voter of this.#parts.voters.names) this.#renewals.hasten(voter, 0, now)
   }
 

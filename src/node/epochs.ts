@@ -63,7 +63,7 @@ export class NodeEpochs implements Epochs {
     return this.#grants.ledger.checksums
   }
 
-  get disks(): ReadonlyMap<NodeId, string> {
+  get disks(): Epochs['disks'] {
     return this.#grants.ledger.disks
   }
 

@@ -206,7 +206,10 @@ export class Completeness {
   #everybody(ring: Ring): NotedRing & { readonly members: readonly NodeId[] } {
     const known = this.#epochs.known()
     const { disks } = this.#epochs
-    const counts = (node: NodeId, disk: string) => (disks.get(node) ?? disk) === disk
+    const counts = (node: NodeId, disk: string) => {
+      const noted = disks.get(node)
+      return noted === undefined || (noted.size === 1 && noted.has(disk))
+    }
     return { ring, members: known, counts }
   }
 

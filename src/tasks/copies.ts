@@ -46,8 +46,11 @@ export interface CopiesParts {
 export class Copies {
   readonly #parts: CopiesParts
   readonly #waiting = new Map<TaskId, Waiting>()
-  /** Records of this node that lie on too few of their holders. */
+  /** Records of this node that lie on too few of their holders, other than what has just changed. */
   readonly #short = new Set<TaskId>()
+  /** Changed under the ring of this epoch, and on their way to its holders: nothing has to be repaired. */
+  readonly #fresh = new Set<TaskId>()
+  #freshEpoch = -1
   /** Writes of this node on their way to its own disk. */
   readonly #writes = new Map<number, (readonly [Entry, TaskRecord])[]>()
   #step: Step | undefined
@@ -65,12 +68,19 @@ export class Copies {
     return this.#waiting.size
   }
 
-  /** Records of this node that lie on too few of their holders, as far as it knows. */
+  /** Records of this node that lie on too few of their holders, other than what has just changed. */
   get short(): number {
     return this.#short.size
   }
 
-  /** The record was changed here, or came as news, and goes to the disk with this step. */
+  /** The record was changed here and goes to the disk with this step. */
+  changed(entry: Entry, step: Step): void {
+    this.#turn()
+    if (!this.#short.has(entry.id)) this.#fresh.add(entry.id)
+    this.wrote(entry, NOBODY, step)
+  }
+
+  /** The record is another than before, and goes to the disk with this step. */
   wrote(entry: Entry, safeAt: readonly NodeId[], step: Step): void {
     entry.safe = safeAt
     entry.tracked = entry.record
@@ -142,12 +152,16 @@ export class Copies {
   check(entry: Entry, step: Step): void {
     const { view, replication, epochs } = this.#parts
     if (entry.record.revision === 0) return
+    this.#turn()
+    const own = entry.owner === view.self
+    if (!own) this.#short.delete(entry.id)
+    if (!own && !this.#waiting.has(entry.id) && !replication.isUnsafe(entry.id)) return
     if (!this.isDurable(entry)) {
-      if (entry.owner === view.self) this.#short.add(entry.id)
-      else this.#short.delete(entry.id)
+      if (own && !this.#fresh.has(entry.id)) this.#short.add(entry.id)
       return
     }
     this.#short.delete(entry.id)
+    this.#fresh.delete(entry.id)
     replication.settled(entry.id)
     entry.shown = undefined
     const { record } = entry
@@ -163,6 +177,7 @@ export class Copies {
   /** Nothing of it is counted here any more. */
   forget(entry: Entry, step: Step): void {
     this.#short.delete(entry.id)
+    this.#fresh.delete(entry.id)
     this.#fail(entry.id, step)
   }
 
@@ -203,6 +218,14 @@ export class Copies {
       if (entry.copies.some(node => nodes.has(node)))
         entry.copies = entry.copies.filter(node => !nodes.has(node))
     }
+  }
+
+  /** Under another ring what changed before has other holders. */
+  #turn(): void {
+    const { epoch } = this.#parts.view
+    if (epoch === this.#freshEpoch) return
+    this.#freshEpoch = epoch
+    this.#fresh.clear()
   }
 
   #has(node: NodeId, entry: Entry, record: TaskRecord, step: Step): void {

@@ -83,7 +83,7 @@ export class Durability {
   readonly #parts: DurabilityParts
   /** What was followed last. */
   #seen = ''
-  #disks: ReadonlyMap<NodeId, string> = new Map()
+  #disks: Epochs['disks'] = new Map()
 
   constructor(parts: DurabilityParts) {
     const { view, epochs, config, counters } = parts
@@ -175,7 +175,8 @@ export class Durability {
   /** Does nobody need this node to find records any more? */
   get released(): boolean {
     const { epochs, view } = this.#parts
-    return !epochs.names(view.self)
+    // With nobody left to take over there is nothing to wait for.
+    return view.ring === undefined || view.ring.members.length === 0 || !epochs.names(view.self)
   }
 
   #standing({ spec: { id, key } }: TaskRecord, term: number): number | 'unknown' | undefined {
@@ -220,9 +221,10 @@ export class Durability {
     const { epochs, view } = this.#parts
     const { disks } = epochs
     const lost = new Set<NodeId>()
-    for (const [node, disk] of disks) {
+    for (const [node, now] of disks) {
       const before = this.#disks.get(node)
-      if (before !== undefined && before !== disk && node !== view.self) lost.add(node)
+      if (before === undefined || node === view.self) continue
+      for (const disk of now) if (!before.has(disk)) lost.add(node)
     }
     this.#disks = disks
     if (lost.size === 0) return

@@ -48,8 +48,8 @@ export interface Epochs {
   ringsBefore(term: number): readonly NotedRing[] | 'lost' | 'unknown'
   /** Every ring that a voter has a note of, as far as was told. */
   readonly checksums: ReadonlySet<string>
-  /** The newest disk of each node. */
-  readonly disks: ReadonlyMap<NodeId, string>
+  /** Which disks voters have noted for each node; more than one while not all have heard of the newest. */
+  readonly disks: ReadonlyMap<NodeId, ReadonlySet<string>>
   /** A ring by its checksum, while it is known. */
   ring(checksum: string): Ring | undefined
   /** Does a voter have a note of a ring with this node in it? */

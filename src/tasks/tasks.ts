@@ -184,7 +184,8 @@ export class Tasks {
     const step = this.#begin(now)
     if (this.#phase !== 'closed') return []
     this.#phase = 'open'
-    this.#placing.beginTakeover(step)
+    // In quorum mode it begins with a term.
+    if (this.#takeover.quorum?.only !== true) this.#placing.beginTakeover(step)
     return this.#finish(step)
   }
 

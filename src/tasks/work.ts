@@ -236,9 +236,12 @@ export class Work {
     const stray =
       entry.lists.length === 0 && view.ring?.has(view.self) === true && !holders.includes(view.self)
     const to = owner === view.self ? holders : stray ? records.strays.heirsOf(holders) : [owner]
+    // Where copies are counted, who was sent it may have it in memory only.
+    const counted = owner === view.self && this.#isCounted(entry)
     for (const node of to) {
-      if (node === view.self || (copies.includes(node) && !only && !stray)) continue
-      replication.copy(record, node, only)
+      const has = counted ? entry.safe.includes(node) : copies.includes(node) && !only
+      if (node === view.self || (has && !stray)) continue
+      replication.copy(record, node, only || counted)
       copies.push(node)
     }
     entry.copies = copies

@@ -14,7 +14,7 @@ export class KnownEpochs implements Epochs {
   enrolled = true
   isNoted = true
   rings: readonly NotedRing[] | 'lost' | 'unknown' = []
-  disks: ReadonlyMap<NodeId, string> = new Map()
+  disks: Epochs['disks'] = new Map()
   readonly outrankedBy: number[] = []
   readonly gone = new Set<string>()
   members: readonly NodeId[] = []
