@@ -43,6 +43,10 @@ export class NodeEpochs implements Epochs {
     return terms.size > 0 && this.#grants.terms.hasUnder(key, terms)
   }
 
+  get inTouch(): boolean {
+    return this.#grants.leaseUntil !== undefined
+  }
+
   get disk(): string {
     return this.#grants.disk
   }

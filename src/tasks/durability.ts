@@ -175,8 +175,9 @@ export class Durability {
   /** Does nobody need this node to find records any more? */
   get released(): boolean {
     const { epochs, view } = this.#parts
-    // With nobody left to take over there is nothing to wait for.
-    return view.ring === undefined || view.ring.members.length === 0 || !epochs.names(view.self)
+    // With nobody to take over, or out of touch with the voters, nothing would come of waiting.
+    if (view.ring === undefined || view.ring.members.length === 0 || !epochs.inTouch) return true
+    return !epochs.names(view.self)
   }
 
   #standing({ spec: { id, key } }: TaskRecord, term: number): number | 'unknown' | undefined {

@@ -39,6 +39,8 @@ export interface Epochs {
   readonly held: readonly number[]
   /** Does one of these terms still have the key, without a break? */
   hasUnder(key: string, terms: ReadonlySet<number>): boolean
+  /** Does a quorum of voters answer this node? */
+  readonly inTouch: boolean
   /** This node's disk, and whether a quorum of voters has noted it. */
   readonly disk: string
   readonly enrolled: boolean

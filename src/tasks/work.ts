@@ -88,11 +88,7 @@ export class Work {
     return entry
   }
 
-  /**
-   * A copy that another node has sent.
-   *
-   * @param onDisk it is on that node's disk
-   */
+  /** A copy that another node has sent. @param onDisk it is on that node's disk */
   learn(record: TaskRecord, from: NodeId, step: Step, onDisk = false): void {
     const { table, view } = this.#parts
     const known = table.get(record.spec.id)

@@ -11,6 +11,7 @@ export class KnownEpochs implements Epochs {
   /** Keys that a term does not have; all others it has. */
   readonly notUnder = new Map<number, ReadonlySet<string>>()
   disk = 'disk'
+  inTouch = true
   enrolled = true
   isNoted = true
   rings: readonly NotedRing[] | 'lost' | 'unknown' = []
