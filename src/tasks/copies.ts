@@ -148,6 +148,17 @@ export class Copies {
     return this.#counting.counts
   }
 
+  /**
+   * Its holders may be others now. Who is none any more may drop it, and be one again later; what was so under a ring that
+   * this node did not look at is not known.
+   */
+  placed(entry: Entry, holders: readonly NodeId[]): void {
+    const { self, epoch } = this.#parts.view
+    const missed = entry.epoch >= 0 && epoch - entry.epoch > 1
+    const stays = (node: NodeId): boolean => node === self || (!missed && holders.includes(node))
+    if (!entry.safe.every(stays)) entry.safe = entry.safe.filter(stays)
+  }
+
   /** Keeps account of a record whose holders may have changed. */
   check(entry: Entry, step: Step): void {
     const { view, replication, epochs } = this.#parts

@@ -64,6 +64,7 @@ export class Work {
     const holders = entry.record.revision > 0 ? view.holders(entry.key) : undefined
     const owner = holders === undefined ? view.owner(entry.key) : holders[0]
     this.#time(entry, owner, step)
+    if (holders !== undefined) this.#parts.copies?.placed(entry, holders)
     table.assign(entry, owner, view.epoch)
     if (owner !== view.self) this.#parts.copies?.give(entry, step)
     if (entry.place !== 'here' && owner === view.self && takeover.gates(entry.key)) {
