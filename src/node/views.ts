@@ -184,7 +184,13 @@ export function explanationOf(node: Node, key: string): Explanation | undefined 
     beliefs: node.membership.roster.living().map(({ record }) => beliefOf(node, record.id)),
     tasks: node.tasks.ofKey(key).slice(0, EXPLAINED_TASKS_MAX),
     history: node.history.of(key),
+    ...takeoverOf(node, key),
   }
+}
+
+function takeoverOf(node: Node, key: string): Pick<Explanation, 'takeover'> {
+  const takeover = node.ring.owner(key) === node.init.nodeId ? node.tasks.takeoverOf(key) : undefined
+  return takeover === undefined ? {} : { takeover }
 }
 
 /** Share of the other living members whose last heartbeat named this node's ring; 1 when there are none. */

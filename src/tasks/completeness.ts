@@ -85,8 +85,14 @@ export class Completeness {
     return this.#round?.heard ?? 0
   }
 
-  get losses(): readonly Loss[] {
-    return this.#losses
+  /** Members that were forgotten although they may have had what nobody else had of this key. */
+  lostFor(key: string): readonly NodeId[] {
+    const lost = new Set<NodeId>()
+    for (const { ring, forgotten } of this.#losses) {
+      const holders = ring.preferenceList(key, this.#view.replicas)
+      for (const node of forgotten) if (holders.includes(node)) lost.add(node)
+    }
+    return [...lost]
   }
 
   /** Must this key wait? */

@@ -172,6 +172,16 @@ export class Durability {
     return more
   }
 
+  /** Is the key complete, who may be missing for that, and who was forgotten although it may have been needed? */
+  takeoverOf(
+    key: string,
+  ): { complete: boolean; missing: readonly NodeId[]; mayHaveLost: readonly NodeId[] } | undefined {
+    if (!this.isQuorum(key)) return undefined
+    const complete = !this.completeness.gates(key)
+    const missing = complete ? [] : this.completeness.missing
+    return { complete, missing, mayHaveLost: this.completeness.lostFor(key) }
+  }
+
   /** Does nobody need this node to find records any more? */
   get released(): boolean {
     const { epochs, view } = this.#parts

@@ -310,6 +310,11 @@ export class Tasks {
     return this.#table.get(id)?.final
   }
 
+  /** What this node, as the owner of a key in quorum mode, knows of it; undefined in available mode. */
+  takeoverOf(key: string): ReturnType<Durability['takeoverOf']> {
+    return this.#durability?.takeoverOf(key)
+  }
+
   /** At most 100. */
   ofKey(key: string): readonly TaskRecord[] {
     return this.#table.ofKey(key, SHOWN_OF_KEY_MAX).map(shownOf)

@@ -196,7 +196,8 @@ export const SCHEMAS = {
     },
     ['actingUntilMs', 'actingForMs', 'token'],
   ),
-  Explanation: object({
+  Explanation: object(
+    {
     key: text,
     hash: whole,
     token: whole,
@@ -207,7 +208,10 @@ export const SCHEMAS = {
     beliefs: listOf(object({ id: text, ringChecksum: text, agrees: flag }, ['ringChecksum', 'agrees'])),
     tasks: listOf(ref('TaskRecord')),
     history,
-  }),
+    takeover: object({ complete: flag, missing: listOf(text), mayHaveLost: listOf(text) }),
+    },
+    ['takeover'],
+  ),
   Task: {
     type: 'object',
     description: 'Only `type` is needed. The same id with the same content may be sent again at any time.',
@@ -260,8 +264,9 @@ export const SCHEMAS = {
       error: attemptError,
       holders: listOf(text),
       revision: whole,
+      term: whole,
     },
-    ['settledAt', 'notBefore', 'result', 'error'],
+    ['settledAt', 'notBefore', 'result', 'error', 'term'],
   ),
   Submitted: object({
     record: ref('TaskRecord'),
@@ -269,7 +274,7 @@ export const SCHEMAS = {
     durableCopies: {
       ...whole,
       description:
-        'At least so many copies are on a disk: whoever answers counts its own only. 0: only in a task list.',
+        'At least so many copies are on a disk: in available mode whoever answers counts its own only, in quorum mode those of all holders that count. 0: only in a task list.',
     },
   }),
   Tasks: object({ tasks: listOf(ref('TaskRecord')), next: text }, ['next']),

@@ -51,6 +51,7 @@ function describe(found: Explanation, columns: number): string {
     ['owner', `${found.owner}${found.mine ? ' (the node asked)' : ''}`],
     ['preference list', found.preferenceList.join(', ')],
     ['ring', found.ringChecksum],
+    ...takeoverRows(found),
   ])
   const beliefs = table(found.beliefs, [
     { title: 'NODE', cell: belief => belief.id },
@@ -63,4 +64,13 @@ function describe(found: Explanation, columns: number): string {
   const tasks =
     found.tasks.length === 0 ? 'no task of this key is known here\n' : taskTable(found.tasks, columns)
   return `${head}\n${beliefs}\n${historyText(found.history)}\n${tasks}`
+}
+
+function takeoverRows({ takeover }: Explanation): [string, string][] {
+  if (takeover === undefined) return []
+  const { complete, missing, mayHaveLost } = takeover
+  const asked = missing.length === 0 ? 'the others are asked' : `no answer yet from ${missing.join(', ')}`
+  const rows: [string, string][] = [['takeover', complete ? 'complete' : `not complete, ${asked}`]]
+  if (mayHaveLost.length > 0) rows.push(['may have lost', `what only ${mayHaveLost.join(', ')} had, now forgotten`])
+  return rows
 }
