@@ -67,8 +67,12 @@ export class NodeEpochs implements Epochs {
     return this.#grants.ledger.checksums
   }
 
-  get disks(): Epochs['disks'] {
-    return this.#grants.ledger.disks
+  takeReplaced(): ReadonlySet<NodeId> {
+    return this.#grants.ledger.takeReplaced()
+  }
+
+  isDiskOf(node: NodeId, disk: string): boolean {
+    return this.#grants.ledger.isDiskOf(node, disk)
   }
 
   ring(checksum: string): Ring | undefined {

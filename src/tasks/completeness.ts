@@ -211,11 +211,7 @@ export class Completeness {
   /** Where no quorum of voters knows of every ring: all members that are known stand for one ring whose holders they are. */
   #everybody(ring: Ring): NotedRing & { readonly members: readonly NodeId[] } {
     const known = this.#epochs.known()
-    const { disks } = this.#epochs
-    const counts = (node: NodeId, disk: string) => {
-      const noted = disks.get(node)
-      return noted === undefined || (noted.size === 1 && noted.has(disk))
-    }
+    const counts = (node: NodeId, disk: string) => this.#epochs.isDiskOf(node, disk)
     return { ring, members: known, counts }
   }
 

@@ -55,7 +55,9 @@ export class Copies {
   readonly #writes = new Map<number, (readonly [Entry, TaskRecord])[]>()
   #step: Step | undefined
   #marks = 0
-  #recheck: MapIterator<Waiting> | undefined
+  /** Ends that are on enough disks, under a ring that is not noted yet. */
+  readonly #uncounted = new Set<Entry>()
+  #recheck: Entry[] = []
   /** Does anything count, as of this. */
   #counting = { as: '', counts: false }
 
@@ -129,8 +131,8 @@ export class Copies {
     return count
   }
 
-  isDurable(entry: Entry): boolean {
-    if (!this.#counts()) return false
+  /** Do as many holders have it as must, whatever the voters know? */
+  #isHeld(entry: Entry): boolean {
     const { view, config } = this.#parts
     const holders = view.holders(entry.key)
     let count = 0
@@ -167,13 +169,17 @@ export class Copies {
     const own = entry.owner === view.self
     if (!own) this.#short.delete(entry.id)
     if (!own && !this.#waiting.has(entry.id) && !replication.isUnsafe(entry.id)) return
-    if (!this.isDurable(entry)) {
+    if (!this.#isHeld(entry)) {
       if (own && !this.#fresh.has(entry.id)) this.#short.add(entry.id)
       return
     }
     this.#short.delete(entry.id)
     this.#fresh.delete(entry.id)
     replication.settled(entry.id)
+    if (!this.#counts()) {
+      if (entry.shown !== undefined) this.#uncounted.add(entry)
+      return
+    }
     entry.shown = undefined
     const { record } = entry
     // Written by another owner, it may not be the last word yet: somebody may have a copy of a later one.
@@ -189,6 +195,7 @@ export class Copies {
   forget(entry: Entry, step: Step): void {
     this.#short.delete(entry.id)
     this.#fresh.delete(entry.id)
+    this.#uncounted.delete(entry)
     this.#fail(entry.id, step)
   }
 
@@ -199,18 +206,20 @@ export class Copies {
 
   /** What was counted under another ring is counted anew. */
   ringChanged(): void {
-    this.#recheck = this.#waiting.values()
+    const entries = new Set(this.#uncounted)
+    for (const { entry } of this.#waiting.values()) entries.add(entry)
+    this.#uncounted.clear()
+    this.#recheck = [...entries]
   }
 
   /** True when there is more to look at. */
   advance(step: Step): boolean {
-    for (let looks = 0; this.#recheck !== undefined; looks++) {
-      if (looks === RECHECKS_MAX) return true
-      const next = this.#recheck.next()
-      if (next.done) this.#recheck = undefined
-      else this.check(next.value.entry, step)
+    for (let looks = 0; looks < RECHECKS_MAX; looks++) {
+      const entry = this.#recheck.pop()
+      if (entry === undefined) return false
+      this.check(entry, step)
     }
-    return false
+    return this.#recheck.length > 0
   }
 
   /** Whoever waits for longer than a forwarded request does is told so. */

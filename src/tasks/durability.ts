@@ -83,7 +83,6 @@ export class Durability {
   readonly #parts: DurabilityParts
   /** What was followed last. */
   #seen = ''
-  #disks: Epochs['disks'] = new Map()
 
   constructor(parts: DurabilityParts) {
     const { view, epochs, config, counters } = parts
@@ -230,14 +229,8 @@ export class Durability {
   /** Who has another disk than before has nothing any more of what it acknowledged. */
   #followDisks(placing: Placed, step: Step): void {
     const { epochs, view } = this.#parts
-    const { disks } = epochs
-    const lost = new Set<NodeId>()
-    for (const [node, now] of disks) {
-      const before = this.#disks.get(node)
-      if (before === undefined || node === view.self) continue
-      for (const disk of now) if (!before.has(disk)) lost.add(node)
-    }
-    this.#disks = disks
+    const lost = new Set(epochs.takeReplaced())
+    lost.delete(view.self)
     if (lost.size === 0) return
     step.log('warn', 'disks-lost', { nodes: [...lost] })
     this.copies.lost(lost)

@@ -50,8 +50,10 @@ export interface Epochs {
   ringsBefore(term: number): readonly NotedRing[] | 'lost' | 'unknown'
   /** Every ring that a voter has a note of, as far as was told. */
   readonly checksums: ReadonlySet<string>
-  /** Which disks voters have noted for each node; more than one while not all have heard of the newest. */
-  readonly disks: ReadonlyMap<NodeId, ReadonlySet<string>>
+  /** Nodes that came back with another disk, as was told since this was asked last. */
+  takeReplaced(): ReadonlySet<NodeId>
+  /** Does no voter know the node by another disk? */
+  isDiskOf(node: NodeId, disk: string): boolean
   /** A ring by its checksum, while it is known. */
   ring(checksum: string): Ring | undefined
   /** Does a voter have a note of a ring with this node in it? */

@@ -15,7 +15,7 @@ export class KnownEpochs implements Epochs {
   enrolled = true
   isNoted = true
   rings: readonly NotedRing[] | 'lost' | 'unknown' = []
-  disks: Epochs['disks'] = new Map()
+  readonly replaced = new Set<NodeId>()
   readonly outrankedBy: number[] = []
   readonly gone = new Set<string>()
   members: readonly NodeId[] = []
@@ -52,6 +52,16 @@ export class KnownEpochs implements Epochs {
 
   get checksums(): ReadonlySet<string> {
     return new Set(typeof this.rings === 'string' ? [] : this.rings.map(({ ring }) => ring.checksum))
+  }
+
+  takeReplaced(): ReadonlySet<NodeId> {
+    const replaced = new Set(this.replaced)
+    this.replaced.clear()
+    return replaced
+  }
+
+  isDiskOf(): boolean {
+    return true
   }
 
   ring(checksum: string): Ring | undefined {
