@@ -45,6 +45,7 @@ export interface Readiness {
       | 'no-voters'
       | 'no-lease'
       | 'not-granting'
+      | 'taking-over'
     readonly detail: string
   }[]
 }

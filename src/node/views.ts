@@ -81,7 +81,7 @@ export function readinessOf(node: Node, now: Now): Readiness {
 }
 
 /** What keeps this node from acting, or from letting others act. */
-function rightReasons(grants: GrantsStatus, { init, membership }: Node): Readiness['reasons'] {
+function rightReasons(grants: GrantsStatus, { init, membership, tasks }: Node): Readiness['reasons'] {
   if (!grants.enabled) return []
   if (grants.voters === undefined) {
     const { expectedNodes, voters } = init.grants
@@ -96,8 +96,11 @@ function rightReasons(grants: GrantsStatus, { init, membership }: Node): Readine
   return [
     ...(grants.voter && !grants.granting ? [{ code: 'not-granting' as const, detail: silent }] : []),
     ...(grants.leaseForMs === undefined ? [{ code: 'no-lease' as const, detail: held }] : []),
+    ...(tasks.untried ? [{ code: 'taking-over' as const, detail: UNTRIED }] : []),
   ]
 }
+
+const UNTRIED = 'the nodes that may hold records of its keys have not all answered since this node started'
 
 export function workOf({ tasks }: Node): WorkLeft {
   return { running: tasks.load().running, unsafe: tasks.unsafe, drained: tasks.drained() }

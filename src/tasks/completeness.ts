@@ -13,7 +13,6 @@
  * where they are, and a busy cluster would read itself to a standstill.
  */
 import type { NodeId } from '../base/ids.ts'
-import type { Instant } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksConfig } from './config.ts'
 import type { Inventory } from './messages.ts'
@@ -30,7 +29,6 @@ interface Round {
   /** The same, as a set. */
   readonly terms: ReadonlySet<number>
   readonly without: readonly string[]
-  readonly startedAt: Instant
   /** Who has answered, from which disk. */
   readonly answers: Map<NodeId, string>
   /** Rises with each answer. */
@@ -53,6 +51,7 @@ export class Completeness {
   /** Under all of these a key must have been this node's to be complete already; undefined: none is. */
   #since: readonly Ring[] | undefined
   #losses: readonly Loss[] = []
+  #concluded = false
 
   constructor(view: View, epochs: Epochs, config: TasksConfig) {
     this.#view = view
@@ -76,8 +75,9 @@ export class Completeness {
     return tenure?.without?.length !== 0 || !this.#complete.has(tenure.term)
   }
 
-  get startedAt(): Instant | undefined {
-    return this.#round?.startedAt
+  /** Has it been so for no key since this process began, although it owns some? */
+  get untried(): boolean {
+    return this.active && !this.#concluded
   }
 
   /** Rises with each answer that may let keys go on. */
@@ -109,14 +109,14 @@ export class Completeness {
   }
 
   /** True when there is a term to ask everybody about. */
-  follow(now: Instant): boolean {
+  follow(): boolean {
     this.#forgetLapsed()
     const { tenure, disk, enrolled } = this.#epochs
     if (tenure?.without === undefined || !enrolled) return false
     const { term, without } = tenure
     if (this.#complete.has(term) || this.#round?.term === term) return false
     const answers = new Map([[this.#view.self, disk]])
-    this.#round = { term, terms: new Set([term]), without, startedAt: now, answers, heard: 1 }
+    this.#round = { term, terms: new Set([term]), without, answers, heard: 1 }
     return true
   }
 
@@ -150,6 +150,7 @@ export class Completeness {
     const losses = all.flatMap(each => this.#lossOf(each, round))
     this.#losses = [...this.#losses, ...losses].slice(-LOSSES_MAX)
     this.#complete.add(round.term)
+    this.#concluded = true
     this.#round = undefined
     if (round.without.length === 0) this.#since = [ring]
     return losses

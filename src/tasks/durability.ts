@@ -185,8 +185,9 @@ export class Durability {
   get released(): boolean {
     const { epochs, view } = this.#parts
     // With nobody to take over, or out of touch with the voters, nothing would come of waiting.
-    if (view.ring === undefined || view.ring.members.length === 0 || !epochs.inTouch) return true
-    return !epochs.names(view.self)
+    const { ring, self } = view
+    if (ring === undefined || ring.members.length === 0 || ring.has(self) || !epochs.inTouch) return true
+    return !epochs.names(self)
   }
 
   #standing({ spec: { id, key } }: TaskRecord, term: number): number | 'unknown' | undefined {

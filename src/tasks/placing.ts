@@ -111,7 +111,7 @@ export class Placing {
     const { takeover, phase } = this.#parts
     const { quorum } = takeover
     if (quorum === undefined || phase() === 'closed') return
-    if (quorum.follow(step.now.mono)) this.beginTakeover(step)
+    if (quorum.follow()) this.beginTakeover(step)
     else takeover.include(step.now.mono)
     takeover.ask(step)
   }

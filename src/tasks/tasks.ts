@@ -315,6 +315,11 @@ export class Tasks {
     return this.#durability?.takeoverOf(key)
   }
 
+  /** In quorum mode: has this process not yet come to know all that was accepted for any of its keys? */
+  get untried(): boolean {
+    return this.#durability?.completeness.untried === true
+  }
+
   /** At most 100. */
   ofKey(key: string): readonly TaskRecord[] {
     return this.#table.ofKey(key, SHOWN_OF_KEY_MAX).map(shownOf)

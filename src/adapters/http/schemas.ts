@@ -45,6 +45,7 @@ const readiness = object({
         'no-voters',
         'no-lease',
         'not-granting',
+        'taking-over',
       ),
       detail: text,
     }),
