@@ -131,7 +131,7 @@ export class Member {
     return this.#keeps
   }
 
-  get terms(): Pick<Terms, 'last' | 'size' | 'chosen' | 'held' | 'tenure' | 'hasUnder'> {
+  get terms(): Pick<Terms, 'last' | 'size' | 'chosen' | 'held' | 'tenure' | 'hasUnder' | 'claimedUnder'> {
     return this.#terms
   }
 

@@ -105,6 +105,17 @@ export class Terms {
     )
   }
 
+  /** The rings under all of which a key was this node's just if the term has it; undefined where that is not so plain. */
+  claimedUnder(term: number): readonly string[] | undefined {
+    const tenure = this.#tenures.find(each => each.taken && each.term === term)
+    const rings: string[] = []
+    for (const condition of tenure?.conditions ?? []) {
+      if (condition.kind !== 'claimed' || condition.scope.leaving) return undefined
+      rings.push(condition.scope.ring)
+    }
+    return rings.length === 0 ? undefined : rings
+  }
+
   /** Terms that are held. */
   get held(): readonly number[] {
     return this.#tenures.filter(({ taken }) => taken).map(({ term }) => term)

@@ -39,6 +39,10 @@ export class NodeEpochs implements Epochs {
     return this.#grants.terms.held
   }
 
+  claimedUnder(term: number): readonly string[] | undefined {
+    return this.#grants.terms.claimedUnder(term)
+  }
+
   hasUnder(key: string, terms: ReadonlySet<number>): boolean {
     return terms.size > 0 && this.#grants.terms.hasUnder(key, terms)
   }

@@ -19,7 +19,7 @@ import type { Inventory } from './messages.ts'
 import type { Epochs, NotedRing } from './right.ts'
 import type { View } from './view.ts'
 
-/** Rings remembered since all was complete last; with more, everything is asked for. */
+/** Rings named to those who are asked; where it takes more to say what is complete, everything is asked for. */
 const RINGS_MAX = 8
 /** Takeovers that went on without a forgotten member, remembered for those who ask about a key. */
 const LOSSES_MAX = 16
@@ -48,8 +48,6 @@ export class Completeness {
   readonly #config: TasksConfig
   #complete = new Set<number>()
   #round: Round | undefined
-  /** Under all of these a key must have been this node's to be complete already; undefined: none is. */
-  #since: readonly Ring[] | undefined
   #losses: readonly Loss[] = []
   #concluded = false
 
@@ -103,11 +101,6 @@ export class Completeness {
     return !this.#isKeyComplete(key, round)
   }
 
-  ringChanged(ring: Ring): void {
-    const since = this.#since === undefined ? undefined : [...this.#since, ring]
-    this.#since = since !== undefined && since.length > RINGS_MAX ? undefined : since
-  }
-
   /** True when there is a term to ask everybody about. */
   follow(): boolean {
     this.#forgetLapsed()
@@ -125,7 +118,16 @@ export class Completeness {
     const round = this.#round
     if (round === undefined) return undefined
     const { term, without } = round
-    return { term, without, since: (this.#since ?? []).map(({ checksum }) => checksum) }
+    return { term, without, since: this.#since }
+  }
+
+  /** What was this node's under all of these is complete, under a term that is held still. */
+  get #since(): readonly string[] {
+    for (const term of [...this.#complete].reverse()) {
+      const rings = this.#epochs.claimedUnder(term)
+      if (rings !== undefined && rings.length <= RINGS_MAX) return rings
+    }
+    return []
   }
 
   answered(node: NodeId, disk: string | undefined): void {
@@ -152,7 +154,6 @@ export class Completeness {
     this.#complete.add(round.term)
     this.#concluded = true
     this.#round = undefined
-    if (round.without.length === 0) this.#since = [ring]
     return losses
   }
 
@@ -171,9 +172,7 @@ export class Completeness {
   #forgetLapsed(): void {
     const { held } = this.#epochs
     for (const term of this.#complete) {
-      if (held.includes(term)) continue
-      this.#complete.delete(term)
-      this.#since = undefined
+      if (!held.includes(term)) this.#complete.delete(term)
     }
     if (this.#round !== undefined && !held.includes(this.#round.term)) this.#round = undefined
   }

@@ -37,6 +37,8 @@ export interface Epochs {
   readonly tenure: { readonly term: number; readonly without: readonly string[] | undefined } | undefined
   /** All terms that are held. */
   readonly held: readonly number[]
+  /** The rings under all of which a key was this node's just if the term has it; undefined where that is not so plain. */
+  claimedUnder(term: number): readonly string[] | undefined
   /** Does one of these terms still have the key, without a break? */
   hasUnder(key: string, terms: ReadonlySet<number>): boolean
   /** Does a quorum of voters answer this node? */

@@ -38,6 +38,13 @@ export class KnownEpochs implements Epochs {
     return true
   }
 
+  /** Rings of a term that is clear. */
+  readonly claims = new Map<number, readonly string[]>()
+
+  claimedUnder(term: number): readonly string[] | undefined {
+    return this.claims.get(term)
+  }
+
   hasUnder(key: string, terms: ReadonlySet<number>): boolean {
     return this.held.some(term => terms.has(term) && this.notUnder.get(term)?.has(key) !== true)
   }
