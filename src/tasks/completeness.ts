@@ -28,6 +28,8 @@ interface Round {
   readonly term: number
   /** The same, as a set. */
   readonly terms: ReadonlySet<number>
+  /** At most so many as may be named; with fewer, more is refused to others than need be. */
+  readonly rings: readonly string[]
   readonly without: readonly string[]
   /** Who has answered, from which disk. */
   readonly answers: Map<NodeId, string>
@@ -107,18 +109,19 @@ export class Completeness {
     const { tenure, disk, enrolled } = this.#epochs
     if (tenure?.without === undefined || !enrolled) return false
     const { term, without } = tenure
+    const rings = tenure.rings.slice(-RINGS_MAX)
     if (this.#complete.has(term) || this.#round?.term === term) return false
     const answers = new Map([[this.#view.self, disk]])
-    this.#round = { term, terms: new Set([term]), without, answers, heard: 1 }
+    this.#round = { term, terms: new Set([term]), rings, without, answers, heard: 1 }
     return true
   }
 
   /** What is asked of everybody; undefined while there is nothing to ask. */
-  get question(): Pick<Inventory, 'term' | 'without' | 'since'> | undefined {
+  get question(): Pick<Inventory, 'term' | 'under' | 'without' | 'since'> | undefined {
     const round = this.#round
     if (round === undefined) return undefined
-    const { term, without } = round
-    return { term, without, since: this.#since }
+    const { term, rings, without } = round
+    return { term, under: rings, without, since: this.#since }
   }
 
   /** What was this node's under all of these is complete, under a term that is held still. */

@@ -33,8 +33,16 @@ export interface Epochs {
   /** Is no key in available mode? */
   readonly only: boolean
   isQuorum(key: string): boolean
-  /** The newest term, once it is taken; `without` are keys that others keep, undefined while others may act for more. */
-  readonly tenure: { readonly term: number; readonly without: readonly string[] | undefined } | undefined
+  /** The newest term, once it is taken. */
+  readonly tenure:
+    | {
+        readonly term: number
+        /** What all of these give to this node is what it has, */
+        readonly rings: readonly string[]
+        /** but for these keys, which others keep; undefined while others may act for more. */
+        readonly without: readonly string[] | undefined
+      }
+    | undefined
   /** All terms that are held. */
   readonly held: readonly number[]
   /** The rings under all of which a key was this node's just if the term has it; undefined where that is not so plain. */

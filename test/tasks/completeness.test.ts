@@ -173,7 +173,7 @@ test('keys that others keep are asked about later', () => {
 test('while others may act for more nobody is asked', () => {
   const scene = made()
   scene.epochs.take(5)
-  scene.epochs.tenure = { term: 5, without: undefined }
+  scene.epochs.tenure = { term: 5, rings: [], without: undefined }
   assert.equal(begin(scene), false)
 })
 

@@ -29,7 +29,7 @@ export class KnownEpochs implements Epochs {
 
   /** A term is taken and held, beside those of before. */
   take(term: number, without: readonly string[] | undefined = []): void {
-    this.tenure = { term, without }
+    this.tenure = { term, rings: [...this.checksums], without }
     this.held = [...this.held, term]
     this.changes++
   }
