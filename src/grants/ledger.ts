@@ -15,7 +15,7 @@ interface Told {
   readonly seq: number
   readonly lost: boolean
   readonly rings: readonly RingNote[]
-  readonly disks: ReadonlyMap<NodeId, DiskNote>
+  readonly disks: Map<NodeId, DiskNote>
   /** Ring and term of the latest request that was granted on it. */
   under: string
   term: number
@@ -34,6 +34,8 @@ export interface NotedRing {
  */
 export type NotedRings = readonly NotedRing[] | 'lost' | 'unknown'
 
+const NOBODY: ReadonlySet<NodeId> = new Set()
+
 export interface LedgerParts {
   readonly self: NodeId
   /** Name of this node's disk. */
@@ -45,6 +47,9 @@ export interface LedgerParts {
 export class Ledger {
   readonly #parts: LedgerParts
   readonly #told = new Map<NodeId, Told>()
+  /** Every disk of each node that was ever told. */
+  readonly #seen = new Map<NodeId, Set<string>>()
+  #replaced = new Set<NodeId>()
   /** The ring under which all is done, as of everything told by now. */
   #done: string | undefined
   /** Rises whenever something is told that was not known. */
@@ -75,12 +80,16 @@ export class Ledger {
   /** A request for this term, under this ring, was granted. */
   heard(voter: NodeId, notes: NotesTell | undefined, ring: string, term: number): void {
     const before = this.#told.get(voter)
-    if (notes !== undefined && (before === undefined || notes.seq > before.seq)) {
+    // Told whole, they are those of a voter that was not asked before, or that has lost its disk and counts from elsewhere.
+    if (notes !== undefined && (notes.since === undefined || notes.seq > (before?.seq ?? 0))) {
       const { since } = notes
       // A part of the disks is of use only beside the rest.
       if (since !== undefined && (before === undefined || before.seq < since)) return
-      const disks = new Map(since === undefined ? [] : before?.disks)
-      for (const note of notes.disks) disks.set(note.node, note)
+      const disks = since === undefined || before === undefined ? new Map<NodeId, DiskNote>() : before.disks
+      for (const note of notes.disks) {
+        disks.set(note.node, note)
+        this.#see(note)
+      }
       const { seq, lost, rings } = notes
       this.#told.set(voter, { seq, lost, rings, disks, under: ring, term })
       this.#changed()
@@ -138,15 +147,27 @@ export class Ledger {
     return all
   }
 
-  /** The disk that voters noted for each node last, where they agree. */
-  get disks(): ReadonlyMap<NodeId, string> {
-    const newest = new Map<NodeId, DiskNote>()
-    for (const { disks } of this.#told.values())
-      for (const note of disks.values()) {
-        const known = newest.get(note.node)
-        if (known === undefined || known.seq < note.seq) newest.set(note.node, note)
-      }
-    return new Map([...newest].map(([node, { disk }]) => [node, disk]))
+  /** Nodes that came back with another disk, as told since this was asked last. */
+  takeReplaced(): ReadonlySet<NodeId> {
+    if (this.#replaced.size === 0) return NOBODY
+    const replaced = this.#replaced
+    this.#replaced = new Set()
+    return replaced
+  }
+
+  /** Does no voter know the node by another disk? */
+  isDiskOf(node: NodeId, disk: string): boolean {
+    for (const { disks } of this.#told.values()) {
+      const known = disks.get(node)
+      if (known !== undefined && known.disk !== disk) return false
+    }
+    return true
+  }
+
+  /** Does some voter still wait for members to be done? */
+  get unsettled(): boolean {
+    for (const { rings, lost } of this.#told.values()) if (lost || rings.length > 1) return true
+    return false
   }
 
   /** Under which rings may anybody have written before this term was chosen? */
@@ -182,6 +203,15 @@ export class Ledger {
       ring,
       counts: (node, disk) => all.every(test => test(node, disk)),
     }))
+  }
+
+  #see({ node, disk }: DiskNote): void {
+    const seen = this.#seen.get(node)
+    if (seen === undefined) this.#seen.set(node, new Set([disk]))
+    else if (!seen.has(disk)) {
+      seen.add(disk)
+      this.#replaced.add(node)
+    }
   }
 
   #quorumOf(fits: (told: Told) => boolean): boolean {

@@ -131,7 +131,7 @@ export class Member {
     return this.#keeps
   }
 
-  get terms(): Pick<Terms, 'last' | 'size' | 'chosen' | 'held' | 'tenure' | 'hasUnder'> {
+  get terms(): Pick<Terms, 'last' | 'size' | 'chosen' | 'held' | 'tenure' | 'hasUnder' | 'claimedUnder'> {
     return this.#terms
   }
 
@@ -197,7 +197,7 @@ export class Member {
   }
 
   done(ring: string | undefined, now: Now): void {
-    if (!this.ledger.setDone(ring) || ring === undefined) return
+    if (!this.ledger.setDone(ring) || ring === undefined || !this.ledger.unsettled) return
     for (const voter of this.#parts.voters.names) this.#renewals.hasten(voter, 0, now)
   }
 

@@ -46,6 +46,8 @@ interface Tenure {
 /** The tenure under which keys were gained last, as it stands now. */
 export interface LastTenure {
   readonly term: number
+  /** What all of these give to this node is what the tenure has. */
+  readonly rings: readonly string[]
   /**
    * Keys that others keep, which are not among those of the tenure. Undefined while promises under other rings stand in
    * the way: then a later tenure will have these keys.
@@ -105,6 +107,17 @@ export class Terms {
     )
   }
 
+  /** The rings under all of which a key was this node's just if the term has it; undefined where that is not so plain. */
+  claimedUnder(term: number): readonly string[] | undefined {
+    const tenure = this.#tenures.find(each => each.taken && each.term === term)
+    const rings: string[] = []
+    for (const condition of tenure?.conditions ?? []) {
+      if (condition.kind !== 'claimed' || condition.scope.leaving) return undefined
+      rings.push(condition.scope.ring)
+    }
+    return rings.length === 0 ? undefined : rings
+  }
+
   /** Terms that are held. */
   get held(): readonly number[] {
     return this.#tenures.filter(({ taken }) => taken).map(({ term }) => term)
@@ -114,15 +127,17 @@ export class Terms {
   get tenure(): LastTenure | undefined {
     const last = this.#tenures.at(-1)
     if (last === undefined || !last.taken) return undefined
+    const { term, conditions } = last
+    const rings = conditions.flatMap(each => (each.kind === 'claimed' ? [each.scope.ring] : []))
     const without: string[] = []
-    for (const condition of last.conditions) {
-      if (condition.kind === 'claimed') continue
-      // A promise covers what all of its scopes do; one that leaves covers nothing but its keeps.
-      const kept = condition.exception.scopes.find(({ leaving }) => leaving)
-      if (kept === undefined) return { term: last.term, without: undefined }
+    for (const condition of conditions) {
+      // A promise covers what all of its scopes do; one that leaves covers nothing but its keeps. And so does a claim.
+      if (condition.kind === 'claimed' && !condition.scope.leaving) continue
+      const kept = condition.kind === 'claimed' ? undefined : condition.exception.scopes.find(each => each.leaving)
+      if (kept === undefined) return { term, rings, without: undefined }
       without.push(...kept.keeps)
     }
-    return { term: last.term, without }
+    return { term, rings, without }
   }
 
   /** Somebody acts, or acted, under this one. Whatever is held below it is given up by the caller. */

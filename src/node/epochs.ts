@@ -39,8 +39,16 @@ export class NodeEpochs implements Epochs {
     return this.#grants.terms.held
   }
 
+  claimedUnder(term: number): readonly string[] | undefined {
+    return this.#grants.terms.claimedUnder(term)
+  }
+
   hasUnder(key: string, terms: ReadonlySet<number>): boolean {
     return terms.size > 0 && this.#grants.terms.hasUnder(key, terms)
+  }
+
+  get inTouch(): boolean {
+    return this.#grants.leaseUntil !== undefined
   }
 
   get disk(): string {
@@ -63,8 +71,12 @@ export class NodeEpochs implements Epochs {
     return this.#grants.ledger.checksums
   }
 
-  get disks(): ReadonlyMap<NodeId, string> {
-    return this.#grants.ledger.disks
+  takeReplaced(): ReadonlySet<NodeId> {
+    return this.#grants.ledger.takeReplaced()
+  }
+
+  isDiskOf(node: NodeId, disk: string): boolean {
+    return this.#grants.ledger.isDiskOf(node, disk)
   }
 
   ring(checksum: string): Ring | undefined {

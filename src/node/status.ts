@@ -50,6 +50,7 @@ export interface Readiness {
       | 'store-full'
       | 'store-read-only'
       | 'store-slow'
+      | 'taking-over'
     readonly detail: string
   }[]
 }
@@ -145,6 +146,17 @@ export interface Explanation extends KeyPlacement {
   readonly waiting: readonly (Waiting & { readonly task: TaskId })[]
   /** What this node has seen of the key's owners since it started. */
   readonly history: KeyHistory
+  /** Of a key in quorum mode that the node asked owns: does it know all that was accepted for it? */
+  readonly takeover?: KeyTakeover
+}
+
+export interface KeyTakeover {
+  /** False: nothing of it starts or is accepted yet. */
+  readonly complete: boolean
+  /** Members that have not answered and may be needed; an operator may `forget` them. */
+  readonly missing: readonly NodeId[]
+  /** Members that were forgotten although they may have had what no other had. */
+  readonly mayHaveLost: readonly NodeId[]
 }
 
 export interface KeyHistory {

@@ -86,7 +86,7 @@ export function readinessOf(node: Node, now: Now): Readiness {
 }
 
 /** What keeps this node from acting, or from letting others act. */
-function rightReasons(grants: GrantsStatus, { init, membership }: Node): Readiness['reasons'] {
+function rightReasons(grants: GrantsStatus, { init, membership, tasks }: Node): Readiness['reasons'] {
   if (!grants.enabled) return []
   if (grants.voters === undefined) {
     const { expectedNodes, voters } = init.grants
@@ -101,8 +101,11 @@ function rightReasons(grants: GrantsStatus, { init, membership }: Node): Readine
   return [
     ...(grants.voter && !grants.granting ? [{ code: 'not-granting' as const, detail: silent }] : []),
     ...(grants.leaseForMs === undefined ? [{ code: 'no-lease' as const, detail: held }] : []),
+    ...(tasks.untried ? [{ code: 'taking-over' as const, detail: UNTRIED }] : []),
   ]
 }
+
+const UNTRIED = 'the nodes that may hold records of its keys have not all answered since this node started'
 
 export function workOf({ tasks }: Node): WorkLeft {
   return { running: tasks.load().running, unsafe: tasks.unsafe, drained: tasks.drained() }
@@ -194,7 +197,13 @@ export function explanationOf(node: Node, key: string): Explanation | undefined 
       return why === undefined ? [] : [{ task: spec.id, ...why }]
     }),
     history: node.history.of(key),
+    ...takeoverOf(node, key),
   }
+}
+
+function takeoverOf(node: Node, key: string): Pick<Explanation, 'takeover'> {
+  const takeover = node.ring.owner(key) === node.init.nodeId ? node.tasks.takeoverOf(key) : undefined
+  return takeover === undefined ? {} : { takeover }
 }
 
 /** Share of the other living members whose last heartbeat named this node's ring; 1 when there are none. */

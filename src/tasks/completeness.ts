@@ -13,14 +13,13 @@
  * where they are, and a busy cluster would read itself to a standstill.
  */
 import type { NodeId } from '../base/ids.ts'
-import type { Instant } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksConfig } from './config.ts'
 import type { Inventory } from './messages.ts'
 import type { Epochs, NotedRing } from './right.ts'
 import type { View } from './view.ts'
 
-/** Rings remembered since all was complete last; with more, everything is asked for. */
+/** Rings named to those who are asked; where it takes more to say what is complete, everything is asked for. */
 const RINGS_MAX = 8
 /** Takeovers that went on without a forgotten member, remembered for those who ask about a key. */
 const LOSSES_MAX = 16
@@ -29,8 +28,9 @@ interface Round {
   readonly term: number
   /** The same, as a set. */
   readonly terms: ReadonlySet<number>
+  /** At most so many as may be named; with fewer, more is refused to others than need be. */
+  readonly rings: readonly string[]
   readonly without: readonly string[]
-  readonly startedAt: Instant
   /** Who has answered, from which disk. */
   readonly answers: Map<NodeId, string>
   /** Rises with each answer. */
@@ -50,9 +50,8 @@ export class Completeness {
   readonly #config: TasksConfig
   #complete = new Set<number>()
   #round: Round | undefined
-  /** Under all of these a key must have been this node's to be complete already; undefined: none is. */
-  #since: readonly Ring[] | undefined
   #losses: readonly Loss[] = []
+  #concluded = false
 
   constructor(view: View, epochs: Epochs, config: TasksConfig) {
     this.#view = view
@@ -76,8 +75,9 @@ export class Completeness {
     return tenure?.without?.length !== 0 || !this.#complete.has(tenure.term)
   }
 
-  get startedAt(): Instant | undefined {
-    return this.#round?.startedAt
+  /** Has it been so for no key since this process began, although it owns some? */
+  get untried(): boolean {
+    return this.active && !this.#concluded
   }
 
   /** Rises with each answer that may let keys go on. */
@@ -85,8 +85,14 @@ export class Completeness {
     return this.#round?.heard ?? 0
   }
 
-  get losses(): readonly Loss[] {
-    return this.#losses
+  /** Members that were forgotten although they may have had what nobody else had of this key. */
+  lostFor(key: string): readonly NodeId[] {
+    const lost = new Set<NodeId>()
+    for (const { ring, forgotten } of this.#losses) {
+      const holders = ring.preferenceList(key, this.#view.replicas)
+      for (const node of forgotten) if (holders.includes(node)) lost.add(node)
+    }
+    return [...lost]
   }
 
   /** Must this key wait? */
@@ -97,29 +103,34 @@ export class Completeness {
     return !this.#isKeyComplete(key, round)
   }
 
-  ringChanged(ring: Ring): void {
-    const since = this.#since === undefined ? undefined : [...this.#since, ring]
-    this.#since = since !== undefined && since.length > RINGS_MAX ? undefined : since
-  }
-
   /** True when there is a term to ask everybody about. */
-  follow(now: Instant): boolean {
+  follow(): boolean {
     this.#forgetLapsed()
     const { tenure, disk, enrolled } = this.#epochs
     if (tenure?.without === undefined || !enrolled) return false
     const { term, without } = tenure
+    const rings = tenure.rings.slice(-RINGS_MAX)
     if (this.#complete.has(term) || this.#round?.term === term) return false
     const answers = new Map([[this.#view.self, disk]])
-    this.#round = { term, terms: new Set([term]), without, startedAt: now, answers, heard: 1 }
+    this.#round = { term, terms: new Set([term]), rings, without, answers, heard: 1 }
     return true
   }
 
   /** What is asked of everybody; undefined while there is nothing to ask. */
-  get question(): Pick<Inventory, 'term' | 'without' | 'since'> | undefined {
+  get question(): Pick<Inventory, 'term' | 'under' | 'without' | 'since'> | undefined {
     const round = this.#round
     if (round === undefined) return undefined
-    const { term, without } = round
-    return { term, without, since: (this.#since ?? []).map(({ checksum }) => checksum) }
+    const { term, rings, without } = round
+    return { term, under: rings, without, since: this.#since }
+  }
+
+  /** What was this node's under all of these is complete, under a term that is held still. */
+  get #since(): readonly string[] {
+    for (const term of [...this.#complete].reverse()) {
+      const rings = this.#epochs.claimedUnder(term)
+      if (rings !== undefined && rings.length <= RINGS_MAX) return rings
+    }
+    return []
   }
 
   answered(node: NodeId, disk: string | undefined): void {
@@ -144,8 +155,8 @@ export class Completeness {
     const losses = all.flatMap(each => this.#lossOf(each, round))
     this.#losses = [...this.#losses, ...losses].slice(-LOSSES_MAX)
     this.#complete.add(round.term)
+    this.#concluded = true
     this.#round = undefined
-    if (round.without.length === 0) this.#since = [ring]
     return losses
   }
 
@@ -164,9 +175,7 @@ export class Completeness {
   #forgetLapsed(): void {
     const { held } = this.#epochs
     for (const term of this.#complete) {
-      if (held.includes(term)) continue
-      this.#complete.delete(term)
-      this.#since = undefined
+      if (!held.includes(term)) this.#complete.delete(term)
     }
     if (this.#round !== undefined && !held.includes(this.#round.term)) this.#round = undefined
   }
@@ -205,8 +214,7 @@ export class Completeness {
   /** Where no quorum of voters knows of every ring: all members that are known stand for one ring whose holders they are. */
   #everybody(ring: Ring): NotedRing & { readonly members: readonly NodeId[] } {
     const known = this.#epochs.known()
-    const { disks } = this.#epochs
-    const counts = (node: NodeId, disk: string) => (disks.get(node) ?? disk) === disk
+    const counts = (node: NodeId, disk: string) => this.#epochs.isDiskOf(node, disk)
     return { ring, members: known, counts }
   }
 

@@ -46,13 +46,18 @@ export interface CopiesParts {
 export class Copies {
   readonly #parts: CopiesParts
   readonly #waiting = new Map<TaskId, Waiting>()
-  /** Records of this node that lie on too few of their holders. */
+  /** Records of this node that lie on too few of their holders, other than what has just changed. */
   readonly #short = new Set<TaskId>()
+  /** Changed under the ring of this epoch, and on their way to its holders: nothing has to be repaired. */
+  readonly #fresh = new Set<TaskId>()
+  #freshEpoch = -1
   /** Writes of this node on their way to its own disk. */
   readonly #writes = new Map<number, (readonly [Entry, TaskRecord])[]>()
   #step: Step | undefined
   #marks = 0
-  #recheck: MapIterator<Waiting> | undefined
+  /** Ends that are on enough disks, under a ring that is not noted yet. */
+  readonly #uncounted = new Set<Entry>()
+  #recheck: Entry[] = []
   /** Does anything count, as of this. */
   #counting = { as: '', counts: false }
 
@@ -65,12 +70,19 @@ export class Copies {
     return this.#waiting.size
   }
 
-  /** Records of this node that lie on too few of their holders, as far as it knows. */
+  /** Records of this node that lie on too few of their holders, other than what has just changed. */
   get short(): number {
     return this.#short.size
   }
 
-  /** The record was changed here, or came as news, and goes to the disk with this step. */
+  /** The record was changed here and goes to the disk with this step. */
+  changed(entry: Entry, step: Step): void {
+    this.#turn()
+    if (!this.#short.has(entry.id)) this.#fresh.add(entry.id)
+    this.wrote(entry, NOBODY, step)
+  }
+
+  /** The record is another than before, and goes to the disk with this step. */
   wrote(entry: Entry, safeAt: readonly NodeId[], step: Step): void {
     entry.safe = safeAt
     entry.tracked = entry.record
@@ -119,8 +131,8 @@ export class Copies {
     return count
   }
 
-  isDurable(entry: Entry): boolean {
-    if (!this.#counts()) return false
+  /** Do as many holders have it as must, whatever the voters know? */
+  #isHeld(entry: Entry): boolean {
     const { view, config } = this.#parts
     const holders = view.holders(entry.key)
     let count = 0
@@ -138,17 +150,36 @@ export class Copies {
     return this.#counting.counts
   }
 
+  /**
+   * Its holders may be others now. Who is none any more may drop it, and be one again later; what was so under a ring that
+   * this node did not look at is not known.
+   */
+  placed(entry: Entry, holders: readonly NodeId[]): void {
+    const { self, epoch } = this.#parts.view
+    const missed = entry.epoch >= 0 && epoch - entry.epoch > 1
+    const stays = (node: NodeId): boolean => node === self || (!missed && holders.includes(node))
+    if (!entry.safe.every(stays)) entry.safe = entry.safe.filter(stays)
+  }
+
   /** Keeps account of a record whose holders may have changed. */
   check(entry: Entry, step: Step): void {
     const { view, replication, epochs } = this.#parts
     if (entry.record.revision === 0) return
-    if (!this.isDurable(entry)) {
-      if (entry.owner === view.self) this.#short.add(entry.id)
-      else this.#short.delete(entry.id)
+    this.#turn()
+    const own = entry.owner === view.self
+    if (!own) this.#short.delete(entry.id)
+    if (!own && !this.#waiting.has(entry.id) && !replication.isUnsafe(entry.id)) return
+    if (!this.#isHeld(entry)) {
+      if (own && !this.#fresh.has(entry.id)) this.#short.add(entry.id)
       return
     }
     this.#short.delete(entry.id)
+    this.#fresh.delete(entry.id)
     replication.settled(entry.id)
+    if (!this.#counts()) {
+      if (entry.shown !== undefined) this.#uncounted.add(entry)
+      return
+    }
     entry.shown = undefined
     const { record } = entry
     // Written by another owner, it may not be the last word yet: somebody may have a copy of a later one.
@@ -163,6 +194,8 @@ export class Copies {
   /** Nothing of it is counted here any more. */
   forget(entry: Entry, step: Step): void {
     this.#short.delete(entry.id)
+    this.#fresh.delete(entry.id)
+    this.#uncounted.delete(entry)
     this.#fail(entry.id, step)
   }
 
@@ -173,18 +206,20 @@ export class Copies {
 
   /** What was counted under another ring is counted anew. */
   ringChanged(): void {
-    this.#recheck = this.#waiting.values()
+    const entries = new Set(this.#uncounted)
+    for (const { entry } of this.#waiting.values()) entries.add(entry)
+    this.#uncounted.clear()
+    this.#recheck = [...entries]
   }
 
   /** True when there is more to look at. */
   advance(step: Step): boolean {
-    for (let looks = 0; this.#recheck !== undefined; looks++) {
-      if (looks === RECHECKS_MAX) return true
-      const next = this.#recheck.next()
-      if (next.done) this.#recheck = undefined
-      else this.check(next.value.entry, step)
+    for (let looks = 0; looks < RECHECKS_MAX; looks++) {
+      const entry = this.#recheck.pop()
+      if (entry === undefined) return false
+      this.check(entry, step)
     }
-    return false
+    return this.#recheck.length > 0
   }
 
   /** Whoever waits for longer than a forwarded request does is told so. */
@@ -203,6 +238,14 @@ export class Copies {
       if (entry.copies.some(node => nodes.has(node)))
         entry.copies = entry.copies.filter(node => !nodes.has(node))
     }
+  }
+
+  /** Under another ring what changed before has other holders. */
+  #turn(): void {
+    const { epoch } = this.#parts.view
+    if (epoch === this.#freshEpoch) return
+    this.#freshEpoch = epoch
+    this.#fresh.clear()
   }
 
   #has(node: NodeId, entry: Entry, record: TaskRecord, step: Step): void {

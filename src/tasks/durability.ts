@@ -83,7 +83,6 @@ export class Durability {
   readonly #parts: DurabilityParts
   /** What was followed last. */
   #seen = ''
-  #disks: ReadonlyMap<NodeId, string> = new Map()
 
   constructor(parts: DurabilityParts) {
     const { view, epochs, config, counters } = parts
@@ -172,10 +171,23 @@ export class Durability {
     return more
   }
 
+  /** Is the key complete, who may be missing for that, and who was forgotten although it may have been needed? */
+  takeoverOf(
+    key: string,
+  ): { complete: boolean; missing: readonly NodeId[]; mayHaveLost: readonly NodeId[] } | undefined {
+    if (!this.isQuorum(key)) return undefined
+    const complete = !this.completeness.gates(key)
+    const missing = complete ? [] : this.completeness.missing
+    return { complete, missing, mayHaveLost: this.completeness.lostFor(key) }
+  }
+
   /** Does nobody need this node to find records any more? */
   get released(): boolean {
     const { epochs, view } = this.#parts
-    return !epochs.names(view.self)
+    // With nobody to take over, or out of touch with the voters, nothing would come of waiting.
+    const { ring, self } = view
+    if (ring === undefined || ring.members.length === 0 || ring.has(self) || !epochs.inTouch) return true
+    return !epochs.names(self)
   }
 
   #standing({ spec: { id, key } }: TaskRecord, term: number): number | 'unknown' | undefined {
@@ -218,13 +230,8 @@ export class Durability {
   /** Who has another disk than before has nothing any more of what it acknowledged. */
   #followDisks(placing: Placed, step: Step): void {
     const { epochs, view } = this.#parts
-    const { disks } = epochs
-    const lost = new Set<NodeId>()
-    for (const [node, disk] of disks) {
-      const before = this.#disks.get(node)
-      if (before !== undefined && before !== disk && node !== view.self) lost.add(node)
-    }
-    this.#disks = disks
+    const lost = new Set(epochs.takeReplaced())
+    lost.delete(view.self)
     if (lost.size === 0) return
     step.log('warn', 'disks-lost', { nodes: [...lost] })
     this.copies.lost(lost)

@@ -93,12 +93,15 @@ export class Execution {
     step.log('info', 'task-started', { task, key, attempt: attempt.number, token: token.value })
   }
 
-  /** Enough holders know of the attempt. Without the right by now it is stopped by `fence`, as any other. */
+  /** Enough holders know of the attempt. */
   #order(entry: Entry, order: Omit<AttemptOrder, 'until'>, step: Step): void {
     const running = this.#parts.schedule.here.get(entry.id)
     if (running?.attempt.number !== order.attempt || running.ordered || running.abandoned) return
     const leave = leaveNow(this.#parts.right, entry.key, step.now.mono)
-    if (leave === undefined || leave.until <= after(step.now.mono, FENCE_MS)) return
+    if (leave === undefined || leave.until <= after(step.now.mono, FENCE_MS)) {
+      this.#stop(running, leave === undefined ? 'no-leave' : 'leave-ends', step)
+      return
+    }
     running.ordered = true
     running.until = leave.until
     running.told = leave.until

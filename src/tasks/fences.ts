@@ -5,8 +5,8 @@
  * of these keys is written under a lower term any more. The owner of before needs as many copies as make every set of
  * them share a holder with those that answered; so it completes nothing more, also when it was suspended with its clocks
  * and believes that its lease still runs.
- * A note names a ring and an owner instead of keys: "what this ring gives to this node". Keys that others still keep are
- * excepted by name. Notes go with the rings that voters have notes of.
+ * A note names rings and an owner instead of keys: "what all of these give to this node", which is what its term has. Keys that
+ * others still keep are excepted by name. Notes go with the rings that voters have notes of.
  */
 import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
@@ -18,9 +18,9 @@ export const FENCES_MAX = 4_096
 /** Begins the keys of their rows, in the table of the grants. */
 const ROW = 'fence '
 
-/** Nothing of what `ring` gives to `owner`, but `without`, is written under a term below `term`. */
+/** Nothing of what all `rings` give to `owner`, but `without`, is written under a term below `term`. */
 export interface Fence {
-  readonly ring: string
+  readonly rings: readonly string[]
   readonly owner: NodeId
   readonly term: number
   readonly without: readonly string[]
@@ -30,7 +30,7 @@ export interface Fence {
 export const fencesOf = (rows: readonly { readonly key: string; readonly value: unknown }[]): Fence[] =>
   rows.filter(({ key }) => key.startsWith(ROW)).map(({ value }) => value as Fence)
 
-const rowOf = ({ ring, owner }: Fence): string => `${ROW}${ring} ${owner}`
+const rowOf = ({ rings, owner }: Fence): string => `${ROW}${rings.join()} ${owner}`
 
 export class Fences {
   readonly #ringOf: (checksum: string) => Ring | undefined
@@ -76,17 +76,24 @@ export class Fences {
     for (const fence of this.#fences.values()) {
       if (fence.term <= term || (standing !== undefined && fence.term <= standing)) continue
       if (fence.without.includes(key)) continue
-      const ring = this.#ringOf(fence.ring)
-      if (ring === undefined) return 'unknown'
-      if (ring.owner(key) === fence.owner) standing = fence.term
+      const owned = this.#owned(fence, key)
+      if (owned === 'unknown') return 'unknown'
+      if (owned) standing = fence.term
     }
     return standing
   }
 
   /** Forgets those of rings that nobody has a note of any more. */
   keepOnly(rings: ReadonlySet<string>, step: Step): void {
-    for (const [row, { ring }] of this.#fences) if (!rings.has(ring)) this.#drop(row, step)
+    for (const [row, fence] of this.#fences)
+      if (!fence.rings.some(ring => rings.has(ring))) this.#drop(row, step)
     this.#measure()
+  }
+
+  #owned({ rings, owner }: Fence, key: string): boolean | 'unknown' {
+    const found = rings.map(checksum => this.#ringOf(checksum)?.owner(key))
+    if (found.some(one => one !== undefined && one !== owner)) return false
+    return found.includes(undefined) ? 'unknown' : true
   }
 
   #drop(row: string, step: Step): void {

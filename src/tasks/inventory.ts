@@ -52,7 +52,7 @@ export class Inventories {
 
   /** @param settled whether this node knows the owner of each of its records under the current ring */
   asked(from: NodeId, question: Inventory, settled: boolean, step: Step): void {
-    const { id, ringChecksum, term, without = [] } = question
+    const { id, ringChecksum, term, under = [ringChecksum], without = [] } = question
     if (!settled || this.#view.ring?.checksum !== ringChecksum) {
       this.#answers.delete(from)
       disagree(from, id, step)
@@ -60,7 +60,7 @@ export class Inventories {
     }
     const { epoch } = this.#view
     // Behind this on the disk, and so after it, goes the first page.
-    if (term !== undefined) this.#counted?.fences.note({ ring: ringChecksum, owner: from, term, without }, step)
+    if (term !== undefined) this.#counted?.fences.note({ rings: under, owner: from, term, without }, step)
     const under = this.#answers.get(from)
     if (under?.id === id && under.epoch === epoch) return
     const running: TaskId[] = []

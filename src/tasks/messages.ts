@@ -74,6 +74,8 @@ export interface Inventory {
   readonly ringChecksum: string
   /** The asker's term: the one asked refuses what is written under a lower one from now on. */
   readonly term?: number
+  /** That is: of the keys that all of these rings give to the asker; these its term has. */
+  readonly under?: readonly string[]
   /** Keys to which that does not apply, since others still keep them. */
   readonly without?: readonly string[]
   /** Keys that the asker owned under all of these rings need not be told; empty: all must. */

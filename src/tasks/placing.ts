@@ -1,5 +1,5 @@
 import type { NodeId } from '../base/ids.ts'
-import { elapsedMs } from '../base/time.ts'
+import { after, elapsedMs, type Instant } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
@@ -11,6 +11,8 @@ import type { Work } from './work.ts'
 
 /** Tasks whose owner is found anew in one step after a change of the ring: about 5 ms of work. */
 export const SCAN_MAX = 2_000
+/** So often, in ms, it is looked whether some of what waits may go on without those who are still missing. */
+const SWEEP_MS = 2_000
 
 export interface PlacingParts {
   readonly view: View
@@ -32,6 +34,7 @@ export class Placing {
   /** What waits is looked through: some of it may go on although the takeover is not over. */
   #sweep: Iterator<Entry> | undefined
   #heard = 0
+  #sweepAt: Instant = 0 as Instant
 
   constructor(parts: PlacingParts) {
     this.#parts = parts
@@ -62,6 +65,7 @@ export class Placing {
   beginTakeover(step: Step): void {
     const { takeover, counters, view } = this.#parts
     this.#releasing = undefined
+    this.#heard = 0
     takeover.begin(step.now.mono)
     if (takeover.unanswered.length === 0) return
     counters.add('takeovers')
@@ -107,7 +111,7 @@ export class Placing {
     const { takeover, phase } = this.#parts
     const { quorum } = takeover
     if (quorum === undefined || phase() === 'closed') return
-    if (quorum.follow(step.now.mono)) this.beginTakeover(step)
+    if (quorum.follow()) this.beginTakeover(step)
     else takeover.include(step.now.mono)
     takeover.ask(step)
   }
@@ -119,7 +123,11 @@ export class Placing {
     if (quorum === undefined || this.scanning) return false
     const losses = quorum.conclude()
     if (losses === undefined) {
-      if (quorum.heard !== this.#heard) this.#sweep = schedule.gated.values()
+      const now = step.now.mono
+      if (quorum.heard !== this.#heard || now >= this.#sweepAt) {
+        this.#sweep ??= schedule.gated.values()
+        this.#sweepAt = after(now, SWEEP_MS)
+      }
       this.#heard = quorum.heard
       return false
     }

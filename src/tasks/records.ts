@@ -54,7 +54,7 @@ export class Records {
     if (counted !== undefined && isSettled(record)) entry.shown ??= isSettled(entry.record) ? undefined : entry.record
     this.put(entry, record)
     step.write(record)
-    counted?.copies.wrote(entry, [], step)
+    counted?.copies.changed(entry, step)
     entry.copies = record.holders
     this.#replication.changed(
       record,

@@ -225,6 +225,11 @@ export class Requests {
   /** Once enough holders have it, and this node may still act then. */
   #confirmCounted(origin: Origin, entry: Entry, existed: boolean, step: Step): void {
     const { copies, counters, right } = this.#parts
+    // Of a shared list, and on every node; nobody has begun it.
+    if (entry.record.revision === 0) {
+      answerWith(origin, entry, existed, step)
+      return
+    }
     this.#ownWords(entry, step)
     const durable = (count: number, later: Step): void => {
       if (leaveNow(right, entry.key, later.now.mono) === undefined) {

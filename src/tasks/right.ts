@@ -33,12 +33,24 @@ export interface Epochs {
   /** Is no key in available mode? */
   readonly only: boolean
   isQuorum(key: string): boolean
-  /** The newest term, once it is taken; `without` are keys that others keep, undefined while others may act for more. */
-  readonly tenure: { readonly term: number; readonly without: readonly string[] | undefined } | undefined
+  /** The newest term, once it is taken. */
+  readonly tenure:
+    | {
+        readonly term: number
+        /** What all of these give to this node is what it has, */
+        readonly rings: readonly string[]
+        /** but for these keys, which others keep; undefined while others may act for more. */
+        readonly without: readonly string[] | undefined
+      }
+    | undefined
   /** All terms that are held. */
   readonly held: readonly number[]
+  /** The rings under all of which a key was this node's just if the term has it; undefined where that is not so plain. */
+  claimedUnder(term: number): readonly string[] | undefined
   /** Does one of these terms still have the key, without a break? */
   hasUnder(key: string, terms: ReadonlySet<number>): boolean
+  /** Does a quorum of voters answer this node? */
+  readonly inTouch: boolean
   /** This node's disk, and whether a quorum of voters has noted it. */
   readonly disk: string
   readonly enrolled: boolean
@@ -48,8 +60,10 @@ export interface Epochs {
   ringsBefore(term: number): readonly NotedRing[] | 'lost' | 'unknown'
   /** Every ring that a voter has a note of, as far as was told. */
   readonly checksums: ReadonlySet<string>
-  /** The newest disk of each node. */
-  readonly disks: ReadonlyMap<NodeId, string>
+  /** Nodes that came back with another disk, as was told since this was asked last. */
+  takeReplaced(): ReadonlySet<NodeId>
+  /** Does no voter know the node by another disk? */
+  isDiskOf(node: NodeId, disk: string): boolean
   /** A ring by its checksum, while it is known. */
   ring(checksum: string): Ring | undefined
   /** Does a voter have a note of a ring with this node in it? */

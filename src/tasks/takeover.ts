@@ -100,7 +100,6 @@ export class Takeover {
 
   /** The ring has changed. True when keys wait now and members must be asked. */
   ringChanged(before: Ring | undefined, next: Ring): boolean {
-    this.quorum?.ringChanged(next)
     if (this.quorum?.only === true) return false
     const gained = before === undefined || mayGain(before, next, this.#view.self)
     if (!gained && !this.#active) {

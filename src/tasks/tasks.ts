@@ -186,7 +186,8 @@ export class Tasks {
     const step = this.#begin(now)
     if (this.#phase !== 'closed') return []
     this.#phase = 'open'
-    this.#placing.beginTakeover(step)
+    // In quorum mode it begins with a term.
+    if (this.#takeover.quorum?.only !== true) this.#placing.beginTakeover(step)
     return this.#finish(step)
   }
 
@@ -344,6 +345,17 @@ export class Tasks {
     return this.#table.get(id)?.final
   }
 
+  /** What this node, as the owner of a key in quorum mode, knows of it; undefined in available mode. */
+  takeoverOf(key: string): ReturnType<Durability['takeoverOf']> {
+    return this.#durability?.takeoverOf(key)
+  }
+
+  /** In quorum mode: has this process not yet come to know all that was accepted for any of its keys? */
+  get untried(): boolean {
+    return this.#durability?.completeness.untried === true
+  }
+
+  /** At most 100. */
   ofKey(key: string): readonly TaskRecord[] {
     return this.#table.ofKey(key, SHOWN_OF_KEY_MAX).map(shownOf)
   }

@@ -67,6 +67,7 @@ export class Work {
     const holders = entry.record.revision > 0 ? view.holders(entry.key) : undefined
     const owner = holders === undefined ? view.owner(entry.key) : holders[0]
     this.#time(entry, owner, step)
+    if (holders !== undefined) this.#parts.copies?.placed(entry, holders)
     table.assign(entry, owner, view.epoch)
     if (owner !== view.self) this.#parts.copies?.give(entry, step)
     if (entry.place !== 'here' && owner === view.self && takeover.gates(entry.key)) {
@@ -91,11 +92,7 @@ export class Work {
     return entry
   }
 
-  /**
-   * A copy that another node has sent.
-   *
-   * @param onDisk it is on that node's disk
-   */
+  /** A copy that another node has sent. @param onDisk it is on that node's disk */
   learn(record: TaskRecord, from: NodeId, step: Step, onDisk = false): void {
     const { table, view } = this.#parts
     const known = table.get(record.spec.id)
@@ -238,9 +235,12 @@ export class Work {
     const stray =
       entry.lists.length === 0 && view.ring?.has(view.self) === true && !holders.includes(view.self)
     const to = owner === view.self ? holders : stray ? records.strays.heirsOf(holders) : [owner]
+    // Where copies are counted, who was sent it may have it in memory only.
+    const counted = owner === view.self && this.#isCounted(entry)
     for (const node of to) {
-      if (node === view.self || (copies.includes(node) && !only && !stray)) continue
-      replication.copy(record, node, only)
+      const has = counted ? entry.safe.includes(node) : copies.includes(node) && !only
+      if (node === view.self || (has && !stray)) continue
+      replication.copy(record, node, only || counted)
       copies.push(node)
     }
     entry.copies = copies

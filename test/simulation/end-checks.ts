@@ -118,8 +118,9 @@ export class EndChecks {
     for (const host of running) {
       const node = this.#cluster.nodeOf(host)
       if (node?.phase !== 'ready' || !node.tasks.counts().takingOver) continue
-      const missing = node.tasks.metrics().find(({ name }) => name === 'takeover_missing')?.samples[0]?.value
-      this.#findings.fail('takeovers end', host.name, `it still asks, ${missing} may be missing`)
+      const missing = node.tasks.metrics().find(({ name }) => name === 'takeover_missing')?.samples[0]?.value ?? 0
+      // One may be missing; and keys that another keeps while its work drains are asked for later.
+      if (missing > 1) this.#findings.fail('takeovers end', host.name, `${missing} members have not answered`)
     }
   }
 

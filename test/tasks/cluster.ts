@@ -326,7 +326,8 @@ export class Cluster {
   #persist(host: Host, { writes, then }: Extract<TasksEffect, { kind: 'persist' }>): void {
     host.lastCommitAt = Math.max(host.lastCommitAt, this.now + this.random.between(...this.commitMs))
     this.#later(host, host.lastCommitAt - this.now, () => {
-      for (const { key, value } of writes) {
+      for (const { table, key, value } of writes) {
+        if (table !== 'tasks') continue
         if (value === undefined) host.disk.delete(key)
         else host.disk.set(key, wire(value))
       }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId } from '../../src/base/ids.ts'
-import { instantOf } from '../../src/base/time.ts'
 import { Completeness } from '../../src/tasks/completeness.ts'
 import { tasksDefaults } from '../../src/tasks/config.ts'
 import { View } from '../../src/tasks/view.ts'
@@ -25,7 +24,7 @@ function made(durability = 2) {
   return { epochs, view, completeness, hear }
 }
 
-const begin = ({ completeness }: { completeness: Completeness }): boolean => completeness.follow(instantOf(0))
+const begin = ({ completeness }: { completeness: Completeness }): boolean => completeness.follow()
 
 /** A key whose holders are just these, in any order. */
 function keyHeldBy(...holders: string[]): string {
@@ -64,7 +63,7 @@ test('time stands for no answer', () => {
   scene.epochs.take(5)
   begin(scene)
   scene.hear('n2', 'n3', 'n4')
-  scene.completeness.follow(instantOf(1e9))
+  begin(scene)
   assert.equal(scene.completeness.conclude(), undefined)
   assert.deepEqual(scene.completeness.missing, nodesOf('n5', 'n6'))
 })
@@ -174,7 +173,7 @@ test('keys that others keep are asked about later', () => {
 test('while others may act for more nobody is asked', () => {
   const scene = made()
   scene.epochs.take(5)
-  scene.epochs.tenure = { term: 5, without: undefined }
+  scene.epochs.tenure = { term: 5, rings: [], without: undefined }
   assert.equal(begin(scene), false)
 })
 
@@ -197,10 +196,11 @@ test('what was this node’s under every ring since it was complete need not be 
   assert.deepEqual(scene.completeness.question?.since, [], 'nothing is known yet')
   scene.hear(...six)
   scene.completeness.conclude()
-  const next = ringOf(names(5))
-  scene.view.change(next, nodesOf(...names(5)))
-  scene.completeness.ringChanged(next)
+  scene.epochs.claims.set(5, [ring.checksum, 'later'])
   scene.epochs.take(6)
   begin(scene)
-  assert.deepEqual(scene.completeness.question?.since, [ring.checksum, next.checksum])
+  assert.deepEqual(scene.completeness.question?.since, [ring.checksum, 'later'])
+  scene.epochs.held = [6]
+  begin(scene)
+  assert.deepEqual(scene.completeness.question?.since, [], 'the term is not held any more')
 })

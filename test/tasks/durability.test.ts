@@ -257,6 +257,26 @@ test('it is done when all is complete and lies on enough holders, and not before
   assert.equal(scene.right.epochs.done, undefined)
 })
 
+test('what a holder had on a disk that it lost is written there again before all is done', () => {
+  const scene = ready()
+  const id = scene.solo.submit(own('a'))
+  scene.acknowledge('n2')
+  assert.equal(scene.code(id), 'ok')
+  scene.solo.step(() => {
+    scene.right.epochs.replaced.add(asNodeId('n2'))
+    scene.right.epochs.changes++
+    return []
+  })
+  assert.equal(scene.solo.logged('disks-lost').length, 1)
+  assert.equal(scene.right.epochs.done, undefined, 'one disk has it')
+  const copies = scene.acknowledge('n2').flatMap(({ records }) => records)
+  assert.deepEqual(
+    copies.map(({ spec: { id: task } }) => task),
+    ['a'],
+  )
+  assert.equal(scene.right.epochs.done, ring.checksum)
+})
+
 // ---- as a holder
 
 const written = (changes: Partial<TaskRecord> = {}): TaskRecord => {

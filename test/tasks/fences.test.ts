@@ -16,7 +16,7 @@ const step = (): Step => new Step({ mono: instantOf(0), wall: wallOf(0) })
 const made = (...stored: Fence[]): Fences =>
   new Fences(stored, checksum => (checksum === ring.checksum ? ring : undefined), new Counters())
 const fence = (term: number, without: string[] = []): Fence => ({
-  ring: ring.checksum,
+  rings: [ring.checksum],
   owner: n1,
   term,
   without,
@@ -57,8 +57,17 @@ test('it is on the disk with the step, and found again', () => {
   assert.equal(again.standing(keyOf('n1'), 9), 10)
 })
 
+test('a term has what all of its rings give: the rest is not refused', () => {
+  const alone = ringOf([n1])
+  const known = new Map([ring, alone].map(each => [each.checksum, each]))
+  const fences = new Fences([], checksum => known.get(checksum), new Counters())
+  fences.note({ ...fence(10), rings: [ring.checksum, alone.checksum] }, step())
+  assert.equal(fences.standing(keyOf('n1'), 9), 10)
+  assert.equal(fences.standing(keyOf('n2'), 9), undefined)
+})
+
 test('under a ring that is not known here nobody can say what stands', () => {
-  const fences = made({ ...fence(10), ring: 'another' })
+  const fences = made({ ...fence(10), rings: ['another'] })
   assert.equal(fences.standing('k', 9), 'unknown')
   assert.equal(fences.standing('k', 10), undefined)
 })

@@ -11,10 +11,11 @@ export class KnownEpochs implements Epochs {
   /** Keys that a term does not have; all others it has. */
   readonly notUnder = new Map<number, ReadonlySet<string>>()
   disk = 'disk'
+  inTouch = true
   enrolled = true
   isNoted = true
   rings: readonly NotedRing[] | 'lost' | 'unknown' = []
-  disks: ReadonlyMap<NodeId, string> = new Map()
+  readonly replaced = new Set<NodeId>()
   readonly outrankedBy: number[] = []
   readonly gone = new Set<string>()
   members: readonly NodeId[] = []
@@ -28,13 +29,20 @@ export class KnownEpochs implements Epochs {
 
   /** A term is taken and held, beside those of before. */
   take(term: number, without: readonly string[] | undefined = []): void {
-    this.tenure = { term, without }
+    this.tenure = { term, rings: [...this.checksums], without }
     this.held = [...this.held, term]
     this.changes++
   }
 
   isQuorum(): boolean {
     return true
+  }
+
+  /** Rings of a term that is clear. */
+  readonly claims = new Map<number, readonly string[]>()
+
+  claimedUnder(term: number): readonly string[] | undefined {
+    return this.claims.get(term)
   }
 
   hasUnder(key: string, terms: ReadonlySet<number>): boolean {
@@ -51,6 +59,16 @@ export class KnownEpochs implements Epochs {
 
   get checksums(): ReadonlySet<string> {
     return new Set(typeof this.rings === 'string' ? [] : this.rings.map(({ ring }) => ring.checksum))
+  }
+
+  takeReplaced(): ReadonlySet<NodeId> {
+    const replaced = new Set(this.replaced)
+    this.replaced.clear()
+    return replaced
+  }
+
+  isDiskOf(): boolean {
+    return true
   }
 
   ring(checksum: string): Ring | undefined {

@@ -40,6 +40,7 @@ const readiness = object({
         'store-full',
         'store-read-only',
         'store-slow',
+        'taking-over',
       ),
       detail: text,
     }),
@@ -203,7 +204,8 @@ export const SCHEMAS = {
     },
     ['actingUntilMs', 'actingForMs', 'token'],
   ),
-  Explanation: object({
+  Explanation: object(
+    {
     key: text,
     hash: whole,
     token: whole,
@@ -215,7 +217,10 @@ export const SCHEMAS = {
     tasks: listOf(ref('TaskRecord')),
     waiting: listOf(object({ task: text, code: text, detail: text })),
     history,
-  }),
+    takeover: object({ complete: flag, missing: listOf(text), mayHaveLost: listOf(text) }),
+    },
+    ['takeover'],
+  ),
   ...TASK_SCHEMAS,
   ...ATTEMPT_SCHEMAS,
   ClaimQuery: object(

@@ -169,8 +169,9 @@ export const TASK_SCHEMAS = {
       error: attemptError,
       holders: listOf(text),
       revision: whole,
+      term: whole,
     },
-    ['settledAt', 'notBefore', 'progress', 'uncounted', 'crashes', 'redriven', 'result', 'error'],
+    ['settledAt', 'notBefore', 'progress', 'uncounted', 'crashes', 'redriven', 'result', 'error', 'term'],
   ),
   Submitted: object({
     record: ref('TaskRecord'),
@@ -178,7 +179,7 @@ export const TASK_SCHEMAS = {
     durableCopies: {
       ...whole,
       description:
-        'At least so many copies are on a disk: whoever answers counts its own only. 0: only in a task list.',
+        'At least so many copies are on a disk: in available mode whoever answers counts its own only, in quorum mode those of all holders that count. 0: only in a task list.',
     },
   }),
   Tasks: object(

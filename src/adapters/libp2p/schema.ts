@@ -291,6 +291,7 @@ const inventory = z.object({
   id: count,
   ringChecksum: short,
   term: count.exactOptional(),
+  under: z.array(short).max(SINCE_MAX).exactOptional(),
   without: z.array(key).max(WITHOUT_MAX).exactOptional(),
   since: z.array(short).max(SINCE_MAX).exactOptional(),
 })

@@ -81,6 +81,7 @@ function describe(found: Explanation, columns: number): string {
     ['owner', `${found.owner}${found.mine ? ' (the node asked)' : ''}`],
     ['preference list', found.preferenceList.join(', ')],
     ['ring', found.ringChecksum],
+    ...takeoverRows(found),
   ])
   const beliefs = table(found.beliefs, [
     { title: 'NODE', cell: belief => belief.id },
@@ -94,4 +95,13 @@ function describe(found: Explanation, columns: number): string {
     found.tasks.length === 0 ? 'no task of this key is known here\n' : taskTable(found.tasks, columns)
   const waits = found.waiting.map(({ task, code, detail }) => `${task} waits: ${code}: ${detail}\n`).join('')
   return `${head}\n${beliefs}\n${historyText(found.history)}\n${tasks}${waits && `\n${waits}`}`
+}
+
+function takeoverRows({ takeover }: Explanation): [string, string][] {
+  if (takeover === undefined) return []
+  const { complete, missing, mayHaveLost } = takeover
+  const asked = missing.length === 0 ? 'the others are asked' : `no answer yet from ${missing.join(', ')}`
+  const rows: [string, string][] = [['takeover', complete ? 'complete' : `not complete, ${asked}`]]
+  if (mayHaveLost.length > 0) rows.push(['may have lost', `what only ${mayHaveLost.join(', ')} had, now forgotten`])
+  return rows
 }

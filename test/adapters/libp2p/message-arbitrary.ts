@@ -281,13 +281,37 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
   }),
   fc.record({ type: fc.constant('survey' as const), id: requestId, question }),
   fc.record({ type: fc.constant('survey-reply' as const), id: requestId, answer }),
-  fc.record({ type: fc.constant('replicate' as const), batch: count, records }),
-  fc.record({ type: fc.constant('replicated' as const), batch: count }),
-  fc.record({
-    type: fc.constant('inventory' as const),
-    id: count,
-    ringChecksum: fc.string({ maxLength: 40 }),
-  }),
+  fc.record(
+    {
+      type: fc.constant('replicate' as const),
+      batch: count,
+      records,
+      ring: fc.string({ maxLength: 40 }),
+      terms: fc.array(count, { maxLength: 3 }),
+    },
+    { requiredKeys: ['type', 'batch', 'records'] },
+  ),
+  fc.record(
+    {
+      type: fc.constant('replicated' as const),
+      batch: count,
+      counted: fc.boolean(),
+      refused: fc.array(fc.tuple(count, count), { maxLength: 3 }),
+    },
+    { requiredKeys: ['type', 'batch'] },
+  ),
+  fc.record(
+    {
+      type: fc.constant('inventory' as const),
+      id: count,
+      ringChecksum: fc.string({ maxLength: 40 }),
+      term: count,
+      under: fc.array(fc.string({ maxLength: 40 }), { maxLength: 3 }),
+      without: fc.array(fc.string({ maxLength: 40 }), { maxLength: 3 }),
+      since: fc.array(fc.string({ maxLength: 40 }), { maxLength: 3 }),
+    },
+    { requiredKeys: ['type', 'id', 'ringChecksum'] },
+  ),
   fc.record({
     type: fc.constant('inventory-reply' as const),
     id: count,
