@@ -135,7 +135,7 @@ export interface Explanation extends KeyPlacement {
   }[]
   readonly tasks: readonly TaskRecord[]
   /** Which of the tasks are ready and do not start, and why. */
-  readonly waits: readonly TaskWait[]
+  readonly waiting: readonly TaskWait[]
   /** What this node has seen of the key's owners since it started. */
   readonly history: KeyHistory
 }
@@ -144,7 +144,7 @@ export interface Explanation extends KeyPlacement {
 export interface TaskWait {
   readonly task: TaskId
   /** `no-claimer`: clients carry out tasks of its type, and none waits for one at this node, which owns the key. */
-  readonly reason: 'no-claimer'
+  readonly code: 'no-claimer'
   /** One sentence for people. */
   readonly detail: string
 }

@@ -186,14 +186,14 @@ export function explanationOf(node: Node, key: string): Explanation | undefined 
     ringChecksum: node.ring.checksum,
     beliefs: node.membership.roster.living().map(({ record }) => beliefOf(node, record.id)),
     tasks,
-    waits: tasks.filter(({ spec }) => node.tasks.unclaimed(spec.id)).map(waitOf),
+    waiting: tasks.filter(({ spec }) => node.tasks.unclaimed(spec.id)).map(waitOf),
     history: node.history.of(key),
   }
 }
 
 const waitOf = ({ spec }: TaskRecord): TaskWait => ({
   task: spec.id,
-  reason: 'no-claimer',
+  code: 'no-claimer',
   detail: `clients carry out tasks of type ${spec.type}, and none waits for one at this node (POST /v1/claims)`,
 })
 

@@ -146,9 +146,9 @@ async function ownKey(daemon: Daemon, owner: string): Promise<string> {
 test('a task waits until a client claims it, and explain says so', timeout, async () => {
   const node = await start('a')
   await post(node, 'tasks', { id: 'one', key: 'k', type: 'work', payload: { n: 6 } })
-  const { waits } = await get<{ waits: { task: string; reason: string }[] }>(node, 'explain/k')
+  const { waiting } = await get<{ waiting: { task: string; code: string }[] }>(node, 'explain/k')
   assert.deepEqual(
-    waits.map(each => [each.task, each.reason]),
+    waiting.map(each => [each.task, each.code]),
     [['one', 'no-claimer']],
   )
   await client(node, (claim, { progress }) => {
@@ -157,7 +157,7 @@ test('a task waits until a client claims it, and explain says so', timeout, asyn
   })
   const { result, attempts } = await settled(node, 'one')
   assert.deepEqual(result, { twice: 12, token: attempts[0]?.token })
-  assert.deepEqual((await get<{ waits: unknown[] }>(node, 'explain/k')).waits, [])
+  assert.deepEqual((await get<{ waiting: unknown[] }>(node, 'explain/k')).waiting, [])
 })
 
 test('as many run at a time as the client wants, whatever tasks.concurrency says', timeout, async () => {

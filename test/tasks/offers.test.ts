@@ -14,7 +14,7 @@ const failed = (code: 'UNCLAIMED' | 'CLAIM_EXPIRED' | 'CLAIM_FAILED', retryable 
 
 /** One node that owns every key, and whose tasks of types `x` and `y` clients carry out. */
 function made(config: ConstructorParameters<typeof Solo>[1] = {}, lent?: Lent) {
-  const solo = new Solo(lent, config, ['n1'], ['x', 'y'])
+  const solo = new Solo(lent, config, ['n1'], { claimTypes: ['x', 'y'] })
   return {
     solo,
     submit: (id: string, type: string, key = id) => solo.submit(spec(id, { type, key })),
@@ -132,7 +132,7 @@ test('a claim that its client lost is a lost attempt: tried again after a pause,
 
 test('without leave for its key no place is taken', () => {
   const lent = new Lent()
-  const solo = new Solo(lent, {}, ['n1'], ['x'])
+  const solo = new Solo(lent, {}, ['n1'], { claimTypes: ['x'] })
   solo.step(() => solo.tasks.taskList('work', [spec('a', { type: 'x' })], solo.at))
   solo.step(() => solo.tasks.offer(1, ['x'], 1, solo.at))
   assert.deepEqual([solo.orders, solo.metric('claim_places_free')], [[], 1])

@@ -7,7 +7,7 @@ import type { AttemptOrder, TasksEffect } from '../../src/tasks/effects.ts'
 import type { TaskLinkMessage } from '../../src/tasks/messages.ts'
 import type { Right } from '../../src/tasks/right.ts'
 import type { Outcome, TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
-import { Tasks } from '../../src/tasks/tasks.ts'
+import { Tasks, type TasksInit } from '../../src/tasks/tasks.ts'
 import { ringOf } from './samples.ts'
 
 type Kind<K extends TasksEffect['kind']> = Extract<TasksEffect, { kind: K }>
@@ -26,7 +26,7 @@ export class Solo {
     right: Right | undefined,
     config: Partial<TasksConfig> = {},
     seen: readonly string[] = ['n1'],
-    claimTypes: readonly string[] = [],
+    more: Partial<TasksInit> = {},
   ) {
     this.tasks = new Tasks({
       self: asNodeId('n1'),
@@ -36,8 +36,8 @@ export class Solo {
       check: () => undefined,
       random: new Random(1),
       now: this.at,
-      claimTypes,
       ...(right && { right }),
+      ...more,
     })
     this.see(seen)
     this.step(() => this.tasks.open(this.at))

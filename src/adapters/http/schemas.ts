@@ -1,31 +1,22 @@
 /** The shapes of what the API takes and gives, as JSON schemas; a test holds real answers against them. */
 import { EVENT_TYPES } from '../../runtime/events.ts'
+import { CLAIM_SCHEMAS } from './claim-schemas.ts'
+import {
+  anything,
+  countsOf,
+  flag,
+  type JsonSchema,
+  listOf,
+  nullable,
+  number,
+  object,
+  oneOf,
+  ref,
+  text,
+  whole,
+} from './schema-words.ts'
 
-export type JsonSchema = { readonly [key: string]: unknown }
-
-const text: JsonSchema = { type: 'string' }
-const whole: JsonSchema = { type: 'integer' }
-const number: JsonSchema = { type: 'number' }
-const flag: JsonSchema = { type: 'boolean' }
-const anything: JsonSchema = {}
-const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items })
-const oneOf = (...values: readonly string[]): JsonSchema => ({ type: 'string', enum: values })
-const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
-const nullable = (type: string): JsonSchema => ({ type: [type, 'null'] })
-const countsOf = (...names: readonly string[]): JsonSchema =>
-  object(Object.fromEntries(names.map(name => [name, whole])))
-
-/** All fields are required but those named in `optional`. Later versions may add fields. */
-function object(
-  properties: Readonly<Record<string, JsonSchema>>,
-  optional: readonly string[] = [],
-): JsonSchema {
-  return {
-    type: 'object',
-    properties,
-    required: Object.keys(properties).filter(name => !optional.includes(name)),
-  }
-}
+export type { JsonSchema } from './schema-words.ts'
 
 const mode = oneOf('available', 'quorum')
 const MEMBER_STATUSES = ['alive', 'suspect', 'dead', 'left'] as const
@@ -126,14 +117,6 @@ const history = object({
   rights: listOf(object({ from: number, until: number, token: text, tokenMost: text }, ['until', 'token'])),
 })
 
-const tokenOfClaim: JsonSchema = { type: 'string', pattern: '^\\d{1,20}$' }
-const own = { attempt: { type: 'integer', minimum: 1 }, token: tokenOfClaim }
-const waitMs: JsonSchema = { type: 'integer', minimum: 0, maximum: 60_000 }
-const acting = {
-  actingUntilMs: { ...number, description: 'Wall clock ms by which the client must have stopped.' },
-  actingForMs: { ...number, description: 'The same as a span from the answer on.' },
-}
-
 const attemptError = object({ code: text, message: text })
 
 export const SCHEMAS = {
@@ -214,7 +197,7 @@ export const SCHEMAS = {
     ringChecksum: text,
     beliefs: listOf(object({ id: text, ringChecksum: text, agrees: flag }, ['ringChecksum', 'agrees'])),
     tasks: listOf(ref('TaskRecord')),
-    waits: listOf(object({ task: text, reason: oneOf('no-claimer'), detail: text })),
+    waiting: listOf(object({ task: text, code: text, detail: text })),
     history,
   }),
   Task: {
@@ -281,77 +264,7 @@ export const SCHEMAS = {
         'At least so many copies are on a disk: whoever answers counts its own only. 0: only in a task list.',
     },
   }),
-  ClaimQuery: object(
-    {
-      types: { ...listOf(text), minItems: 1, maxItems: 64 },
-      max: { type: 'integer', minimum: 1, maximum: 100, default: 1 },
-      waitMs: { ...waitMs, default: 20_000 },
-      client: { ...text, description: 'Who it is, for people.', default: 'unnamed' },
-    },
-    ['max', 'waitMs', 'client'],
-  ),
-  Claimed: object({ claims: listOf(ref('Claim')) }),
-  Claim: object({
-    claim: text,
-    task: text,
-    key: text,
-    type: text,
-    payload: anything,
-    attempt: whole,
-    node: text,
-    token: object({ value: text, safe: flag }),
-    leaseMs: { ...number, description: 'To be renewed within this time, each time.' },
-    deadlineMs: { ...number, description: 'Wall clock ms at which the time limit of the attempt is over.' },
-    ...acting,
-  }),
-  ClaimOwn: object(own),
-  ClaimRenewal: object(
-    { ...own, progress: { description: 'Any JSON of at most 4 KiB.' }, waitMs: { ...waitMs, default: 0 } },
-    ['progress', 'waitMs'],
-  ),
-  ClaimStanding: object({ claim: text, state: oneOf('held', 'cancelled', 'lost'), reason: text, ...acting }, [
-    'reason',
-    'actingUntilMs',
-    'actingForMs',
-  ]),
-  ClaimResult: object({ ...own, result: { description: 'Any JSON; null when absent.' } }, ['result']),
-  ClaimFailure: object(
-    { ...own, message: { type: 'string', maxLength: 4_000 }, retryable: { ...flag, default: true } },
-    ['retryable'],
-  ),
-  ClaimEnded: object(
-    {
-      claim: text,
-      task: text,
-      attempt: whole,
-      repeated: { ...flag, description: 'The same was said before, and was heard then.' },
-      outcome: oneOf('succeeded', 'failed', 'lost', 'cancelled', 'fenced'),
-      state: oneOf(...TASK_STATES),
-    },
-    ['outcome', 'state'],
-  ),
-  Claims: object({
-    types: listOf(text),
-    waiting: whole,
-    held: whole,
-    claims: listOf(
-      object(
-        {
-          claim: text,
-          task: text,
-          key: text,
-          type: text,
-          attempt: whole,
-          client: text,
-          state: oneOf('held', 'cancelled'),
-          claimedAtMs: number,
-          actingUntilMs: number,
-          progress: anything,
-        },
-        ['progress'],
-      ),
-    ),
-  }),
+  ...CLAIM_SCHEMAS,
   Tasks: object({ tasks: listOf(ref('TaskRecord')), next: text }, ['next']),
   Leave: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000 } }, ['deadlineMs']),
   Leaving: object({ nodeId: text, leaving: flag }),

@@ -62,6 +62,6 @@ function describe(found: Explanation, columns: number): string {
   ])
   const tasks =
     found.tasks.length === 0 ? 'no task of this key is known here\n' : taskTable(found.tasks, columns)
-  const waits = found.waits.map(({ task, detail }) => `${task} waits: ${detail}\n`).join('')
-  return `${head}\n${beliefs}\n${historyText(found.history)}\n${tasks}${waits}`
+  const waits = found.waiting.map(({ task, code, detail }) => `${task} waits: ${code}: ${detail}\n`).join('')
+  return `${head}\n${beliefs}\n${historyText(found.history)}\n${tasks}${waits && `\n${waits}`}`
 }

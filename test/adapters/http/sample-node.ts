@@ -200,7 +200,7 @@ export function sample(options: SampleOptions = {}): Sample {
       ringChecksum: checksum,
       beliefs: [{ id: other, ringChecksum: undefined, agrees: undefined }],
       tasks: [record()],
-      waits: [{ task: asTaskId('t2'), reason: 'no-claimer', detail: 'none waits' }],
+      waiting: [{ task: asTaskId('t2'), code: 'no-claimer', detail: 'none waits' }],
       history: {
         since: 1_790_000_000_000,
         owners: [
