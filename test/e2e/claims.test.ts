@@ -160,6 +160,21 @@ test('a task waits until a client claims it, and explain says so', timeout, asyn
   assert.deepEqual((await get<{ waiting: unknown[] }>(node, 'explain/k')).waiting, [])
 })
 
+test('a client that goes away while it waits is waited for no more', timeout, async () => {
+  const node = await start('a')
+  const waiting = async () => (await get<ClaimsView>(node, 'claims')).waiting
+  const gone = new AbortController()
+  const headers = { 'content-type': 'application/json' }
+  const init = { method: 'POST', headers, body: '{"types":["work"]}', signal: gone.signal }
+  const poll = fetch(`${await node.url()}/v1/claims`, init)
+  await until('it waits', async () => (await waiting()) === 1)
+  gone.abort()
+  await assert.rejects(poll)
+  await until('it is gone', async () => (await waiting()) === 0)
+  await post(node, 'tasks', { id: 'alone', type: 'work' })
+  assert.equal((await task(node, 'alone')).state, 'ready')
+})
+
 test('as many run at a time as the client wants, whatever tasks.concurrency says', timeout, async () => {
   const node = await start('a')
   let running = 0
