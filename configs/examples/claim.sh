@@ -14,7 +14,7 @@ url=${ROUNDTABLE_URL:-http://127.0.0.1:7373}
 type=$1
 shift
 files=$(mktemp -d)
-child= claim= own=
+child='' poll='' claim='' own=''
 
 now_ms() { date +%s%3N; }
 
@@ -27,24 +27,30 @@ post() {
     ${ROUNDTABLE_TOKEN:+-H "authorization: Bearer $ROUNDTABLE_TOKEN"} --data-binary @- "$url$1"
 }
 
-# field JSON PATH: text as it is, anything else as JSON; nothing where there is nothing.
-field() {
-  printf '%s' "$1" | node -e '
-    const value = JSON.parse(require("node:fs").readFileSync(0, "utf8"))
-    const found = process.argv[1].split(".").reduce((part, name) => part?.[name], value)
-    process.stdout.write(typeof found === "string" ? found : JSON.stringify(found) ?? "")' "$2"
+# The first claim of an answer on standard input: payload and key into files, all that has no spaces on one line.
+read_claim() {
+  node -e '
+    const { readFileSync, writeFileSync } = require("node:fs")
+    const [claim] = JSON.parse(readFileSync(0, "utf8")).claims
+    if (claim === undefined) process.exit(0)
+    const { payload, key, task, attempt, token, actingUntilMs } = claim
+    writeFileSync(`${process.argv[1]}/in`, typeof payload === "string" ? payload : JSON.stringify(payload))
+    writeFileSync(`${process.argv[1]}/key`, key)
+    console.log(claim.claim, attempt, token.value, actingUntilMs, task)' "$files"
 }
 
-# quote FILE: its text as JSON.
-quote() { node -e 'process.stdout.write(JSON.stringify(require("node:fs").readFileSync(0, "utf8")))' <"$1"; }
+# A text on standard input as JSON.
+quote() { node -e 'process.stdout.write(JSON.stringify(require("node:fs").readFileSync(0, "utf8")))'; }
 
 kill_child() {
   [ -z "$child" ] || kill -KILL -- "-$child" 2>/dev/null || kill -KILL "$child" 2>/dev/null
 }
 
+# say WHAT [FIELDS]: how it ended.
 say() { printf '{%s%s}' "$own" "${2:-}" | post "/v1/claims/$1/$claim" 5000 >/dev/null; }
 
 finish() {
+  [ -z "$poll" ] || kill "$poll" 2>/dev/null
   kill_child
   [ -z "$claim" ] || say release
   rm -rf "$files"
@@ -54,7 +60,6 @@ trap finish TERM INT
 
 # Until the command ends: renews the claim, and kills the command when it may not act any longer. Says why in `state`.
 renew() {
-  until=$1
   state=held
   while kill -0 "$child" 2>/dev/null; do
     left=$((until - $(now_ms)))
@@ -64,47 +69,48 @@ renew() {
       return
     fi
     # The answer waits for news, but not for long: the command may be over sooner.
-    answer=$(printf '{%s,"waitMs":200}' "$own" | post "/v1/claims/renew/$claim" "$left") || { sleep 0.1; continue; }
-    state=$(field "$answer" state)
+    answer=$(printf '{%s,"waitMs":500}' "$own" | post "/v1/claims/renew/$claim" "$left") || { sleep 0.1; continue; }
+    state=$(printf '%s' "$answer" | sed -n 's/.*"state":"\([a-z]*\)".*/\1/p')
     if [ "$state" != held ]; then
       kill_child
       return
     fi
-    until=$(field "$answer" actingUntilMs)
+    until=$(printf '%s' "$answer" | sed -n 's/.*"actingUntilMs":\([0-9]*\).*/\1/p')
   done
 }
 
 carry_out() {
-  TASK_ID=$(field "$1" task) TASK_KEY=$(field "$1" key)
-  TASK_ATTEMPT=$(field "$1" attempt) TASK_TOKEN=$(field "$1" token.value)
-  export TASK_ID TASK_KEY TASK_ATTEMPT TASK_TOKEN
   own="\"attempt\":$TASK_ATTEMPT,\"token\":\"$TASK_TOKEN\""
-  until=$(field "$1" actingUntilMs)
-  field "$1" payload >"$files/in"
-  shift
+  TASK_KEY=$(cat "$files/key")
+  export TASK_ID TASK_KEY TASK_ATTEMPT TASK_TOKEN
   setsid "$@" <"$files/in" >"$files/out" &
   child=$!
-  renew "$until"
+  renew
   wait "$child"
   status=$?
-  child=
+  child=''
   case $state in
     cancelled) say release && echo "cancelled $TASK_ID" ;;
     lost) echo "lost $TASK_ID" >&2 ;;
     *)
       if [ "$status" -eq 0 ]; then
-        say complete ",\"result\":$(quote "$files/out")" && echo "done $TASK_ID"
+        say complete ",\"result\":$(quote <"$files/out")" && echo "done $TASK_ID"
       else
         say fail ",\"message\":\"the command ended with $status\""
       fi
       ;;
   esac
-  claim=
+  claim=''
 }
 
 while :; do
-  answer=$(printf '{"types":["%s"],"client":"claim.sh %s","waitMs":20000}' "$type" $$ | post /v1/claims 30000) ||
-    { sleep 1; continue; }
-  claim=$(field "$answer" claims.0.claim)
-  [ -z "$claim" ] || carry_out "$(field "$answer" claims.0)" "$@"
+  # In the background, so that a signal need not wait for the answer.
+  printf '{"types":["%s"],"client":"claim.sh %s","waitMs":20000}' "$type" $$ | post /v1/claims 30000 >"$files/answer" &
+  poll=$!
+  wait "$poll" || { sleep 1; continue; }
+  poll=''
+  IFS=' ' read -r claim TASK_ATTEMPT TASK_TOKEN until TASK_ID <<END
+$(read_claim <"$files/answer")
+END
+  [ -z "$claim" ] || carry_out "$@"
 done

@@ -13,6 +13,8 @@ import { mayPass, type NodeApi } from './node-api.ts'
 
 /** Renewals wait for news this share of the lease; the node answers sooner when the time to act is shorter. */
 const SHARE_WAITED = 1 / 3
+/** A claim is as good as renewed when it comes; work that takes less than this, in ms, renews nothing. */
+const FIRST_RENEWAL_MS = 250
 /** Pause before a renewal, or the end, is said again, in ms. */
 const AGAIN_MS = 200
 
@@ -39,10 +41,13 @@ export class ClaimedTask {
   readonly #claim: Claim
   readonly #onError: (error: CodedError) => void
   readonly #stop = new AbortController()
-  readonly #done = new AbortController()
+  /** The handler is done: nothing is renewed any more, but the end is still to be told in time. */
+  readonly #handled = new AbortController()
   readonly #grace: AbortSignal
   /** Nothing that is said of it counts any more. */
   #lost = false
+  /** Nothing is left to be said of it. */
+  #over = false
   #progress: Json | undefined
   #untilWallMs = 0
   #untilMs = 0
@@ -64,11 +69,12 @@ export class ClaimedTask {
     else this.#grace.addEventListener('abort', leave, { once: true })
     const renewing = this.#renewAll()
     const ending = await this.#handle(handler)
-    await this.#tell(ending)
-    this.#done.abort()
-    this.#grace.removeEventListener('abort', leave)
-    clearTimeout(this.#watch)
+    this.#handled.abort()
     await renewing
+    await this.#tell(ending)
+    this.#over = true
+    clearTimeout(this.#watch)
+    this.#grace.removeEventListener('abort', leave)
   }
 
   async #handle(handler: ClaimHandler): Promise<Ending> {
@@ -99,18 +105,24 @@ export class ClaimedTask {
     const { claim, attempt, token, leaseMs } = this.#claim
     const waitMs = Math.floor(leaseMs * SHARE_WAITED)
     const path = `/v1/claims/renew/${encodeURIComponent(claim)}`
-    while (!this.#done.signal.aborted && !this.#stop.signal.aborted) {
+    await this.#pauseWhileHeld(FIRST_RENEWAL_MS)
+    while (!this.#handled.signal.aborted && !this.#stop.signal.aborted) {
       const progress = this.#progress
       const body = { attempt, token: token.value, waitMs, ...(progress !== undefined && { progress }) }
       try {
-        this.#heard(await this.#api.post<ClaimStanding>(path, body, waitMs, this.#done.signal))
+        this.#heard(await this.#api.post<ClaimStanding>(path, body, waitMs, this.#handled.signal))
       } catch (error) {
-        if (this.#done.signal.aborted) return
+        if (this.#handled.signal.aborted) return
         this.#failed(error)
-        // Whatever stops the handler ends the pause, and then this loop.
-        await pause(AGAIN_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined)
+        await this.#pauseWhileHeld(AGAIN_MS)
       }
     }
+  }
+
+  async #pauseWhileHeld(ms: number): Promise<void> {
+    const signal = AbortSignal.any([this.#stop.signal, this.#handled.signal])
+    // Whatever ends the handler ends the pause; then there is nothing to wait for.
+    await pause(ms, undefined, { signal }).catch(() => undefined)
   }
 
   #heard(standing: ClaimStanding): void {
@@ -123,8 +135,8 @@ export class ClaimedTask {
   #failed(error: unknown): void {
     const coded =
       error instanceof CodedError ? error : new CodedError('INTERNAL', String(error), { cause: error })
-    this.#onError(coded)
-    if (!mayPass(coded)) this.#lose(coded)
+    if (mayPass(coded)) this.#onError(coded)
+    else this.#lose(coded)
   }
 
   /** Said again while it may count; what came too late, or was refused, is told to `onError`. */
@@ -144,7 +156,9 @@ export class ClaimedTask {
   }
 
   #lose(reason: CodedError): void {
+    if (this.#lost) return
     this.#lost = true
+    this.#onError(reason)
     this.#stop.abort(reason)
   }
 
@@ -159,8 +173,7 @@ export class ClaimedTask {
     clearTimeout(this.#watch)
     const leftMs = Math.min(this.#untilWallMs - Date.now(), this.#untilMs - performance.now())
     if (leftMs <= 0) this.#lose(ended('The time to act is over: the node did not renew it in time.'))
-    else if (!this.#done.signal.aborted)
-      this.#watch = setTimeout(() => this.#look(), Math.min(leftMs, LOOK_MS))
+    else if (!this.#over) this.#watch = setTimeout(() => this.#look(), Math.min(leftMs, LOOK_MS))
   }
 }
 

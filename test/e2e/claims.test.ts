@@ -47,18 +47,24 @@ async function killed(child: ChildProcess): Promise<void> {
 /** A node whose clients carry out tasks of the types `work` and `other`. */
 async function start(
   nodeId: string,
-  more: { readonly seeds?: readonly string[]; readonly leaseMs?: number } = {},
+  more: {
+    readonly seeds?: readonly string[]
+    readonly leaseMs?: number
+    readonly expectedNodes?: number
+  } = {},
 ) {
   const free = { host: '127.0.0.1', port: 0 }
-  const { seeds = [], leaseMs = 5_000 } = more
+  const { seeds = [], leaseMs = 5_000, ...others } = more
   const executors = { claim: { types: ['work', 'other'], leaseMs } }
   const tasks = { backoffMs: 50 }
-  const config = { nodeId, seeds, executors, tasks, cluster: 'claims', transport: free, http: free }
+  const sockets = { transport: free, http: free }
+  const config = { nodeId, seeds, executors, tasks, cluster: 'claims', ...sockets, ...others }
   const file = join(scratch, `${nodeId}.json`)
   await writeFile(file, JSON.stringify({ ...config, dataDir: join(scratch, nodeId) }))
   const daemon = new Daemon(file)
   daemons.push(daemon)
-  await daemon.said('ready')
+  const ready = `${await daemon.url()}/readyz`
+  await until(`${nodeId} is ready`, async () => (await fetch(ready)).ok)
   return daemon
 }
 
@@ -152,6 +158,21 @@ test('a task waits until a client claims it, and explain says so', timeout, asyn
   const { result, attempts } = await settled(node, 'one')
   assert.deepEqual(result, { twice: 12, token: attempts[0]?.token })
   assert.deepEqual((await get<{ waiting: unknown[] }>(node, 'explain/k')).waiting, [])
+})
+
+test('a client that goes away while it waits is waited for no more', timeout, async () => {
+  const node = await start('a')
+  const waiting = async () => (await get<ClaimsView>(node, 'claims')).waiting
+  const gone = new AbortController()
+  const headers = { 'content-type': 'application/json' }
+  const init = { method: 'POST', headers, body: '{"types":["work"]}', signal: gone.signal }
+  const poll = fetch(`${await node.url()}/v1/claims`, init)
+  await until('it waits', async () => (await waiting()) === 1)
+  gone.abort()
+  await assert.rejects(poll)
+  await until('it is gone', async () => (await waiting()) === 0)
+  await post(node, 'tasks', { id: 'alone', type: 'work' })
+  assert.equal((await task(node, 'alone')).state, 'ready')
 })
 
 test('as many run at a time as the client wants, whatever tasks.concurrency says', timeout, async () => {
@@ -291,6 +312,31 @@ test('a client whose node is gone stops when the time to act is over', timeout, 
   await node.kill()
   const tookMs = (await stopped.promise) - from
   assert.ok(tookMs < 2_000, `${tookMs} ms`)
+})
+
+test('in quorum mode a claim lasts as long as the right is renewed, and no longer', timeout, async () => {
+  const node = await start('a', { expectedNodes: 1 })
+  const stopped = Promise.withResolvers<number>()
+  const leaseMs = 2_000
+  await client(node, async (claim, context) => {
+    assert.ok(claim.actingForMs < leaseMs && claim.token.safe)
+    if (claim.attempt > 1) return 'again'
+    if (claim.task === 'long') return await pause(2 * leaseMs, 'long', { signal: context.signal })
+    context.signal.addEventListener('abort', () => stopped.resolve(performance.now()))
+    return await endless(claim, context)
+  })
+  await post(node, 'tasks', { id: 'long', type: 'work' })
+  const { result, attempts } = await settled(node, 'long')
+  assert.deepEqual([result, attempts.length], ['long', 1])
+  await post(node, 'tasks', { id: 'frozen', type: 'work' })
+  await held(node)
+  const from = performance.now()
+  node.child.kill('SIGSTOP')
+  const tookMs = (await stopped.promise) - from
+  assert.ok(tookMs < leaseMs, `${tookMs} ms`)
+  node.child.kill('SIGCONT')
+  const { attempts: both, result: second } = await settled(node, 'frozen')
+  assert.deepEqual([both.map(({ outcome }) => outcome), second], [['fenced', 'succeeded'], 'again'])
 })
 
 test('the example in Python: progress, failure, and SIGTERM', timeout, async () => {
