@@ -85,7 +85,8 @@ const demandOf = ({ demand }: Queued): Demand => demand ?? FREE
  * stand at the start. At each place the best head is known, so that taking, adding, removing and freeing cost O(log n),
  * even when 100,000 tasks share one key or wait for one full type: with a single heap every take would have to step over
  * all that may not run. What is full is out of the way as a whole, and so is a lane whose key may not be acted for: it is
- * not looked at again before it is released.
+ * not looked at again before it is released. What stands in one line goes in order: while the first of a group waits for a
+ * limit of its own, the others of its type and group wait behind it, or they could keep it waiting for ever.
  */
 export class Queue<T extends Queued> {
   readonly #limits: Limits

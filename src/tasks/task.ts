@@ -49,7 +49,8 @@ export interface TaskSpec {
   readonly group?: string
   /**
    * It starts only while fewer of its group run, as far as its owner knows. In the whole cluster where the group is the key
-   * (see `groupKey`), as one owner counts all of it; else on each owner for itself.
+   * (see `groupKey`), as one owner counts all of it; else on each owner for itself. To be the same for all of a group: while
+   * the first waits for its own, the others of its type wait behind it.
    */
   readonly groupLimit?: number
   /** Not to be started before this wall time, in ms. Absent: at once. */
