@@ -43,6 +43,8 @@ export interface RequestsParts {
   readonly table: Table
   readonly work: Work
   readonly orders: Orders
+  readonly records: Records
+  readonly takeover: Takeover
   readonly drainRate: DrainRate
   readonly forwarding: Forwarding
   readonly confirmations: Confirmations

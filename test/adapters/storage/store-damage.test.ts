@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { openStore } from '../../../src/adapters/storage/store.ts'
-import { contents, filled, fresh, logged, put, refusal, row } from './store-subject.ts'
+import { contents, filled, fresh, logged, put, refusal } from './store-subject.ts'
 
 test('random bytes, an empty file and a file of another program are damage, and stay as they are', async () => {
   const foreign = fresh()
