@@ -61,8 +61,8 @@ export class Inventories {
     const { epoch } = this.#view
     // Behind this on the disk, and so after it, goes the first page.
     if (term !== undefined) this.#counted?.fences.note({ rings: under, owner: from, term, without }, step)
-    const under = this.#answers.get(from)
-    if (under?.id === id && under.epoch === epoch) return
+    const begun = this.#answers.get(from)
+    if (begun?.id === id && begun.epoch === epoch) return
     const running: TaskId[] = []
     for (const [task, { entry }] of this.#schedule.here) if (entry.owner === from) running.push(task)
     const entries = this.#table.entries()
