@@ -5,7 +5,15 @@ import { CONFIRMATIONS_MAX, type Confirmations, RIGHT_ENDED } from './confirmati
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
-import { answer, answerAtOnce, type Forwarding, HOPS_MAX, type Origin, refuse, unknownTask } from './forwarding.ts'
+import {
+  answer,
+  answerAtOnce,
+  type Forwarding,
+  HOPS_MAX,
+  type Origin,
+  refuse,
+  unknownTask,
+} from './forwarding.ts'
 import { isSettled } from './merge.ts'
 import type { Forward, TaskReply, TaskRequest } from './messages.ts'
 import type { Records } from './records.ts'
@@ -211,8 +219,7 @@ export class Requests {
     } else if (entry !== undefined) {
       const owner = entry.owner
       const ended = isSettled(entry.record) && !this.#isCounted(entry)
-      const askOwner =
-        owner !== undefined && owner !== view.self && !ended && view.live.has(owner)
+      const askOwner = owner !== undefined && owner !== view.self && !ended && view.live.has(owner)
       if (!askOwner) answerWith(origin, entry, true, step)
       else forwarding.get(origin, task, [owner], entry.record, step)
     } else if (phase() === 'closed') this.#refuse(origin, NOT_READY, step)
@@ -246,7 +253,8 @@ const NOT_ACTING: Failure = {
 
 const INCOMPLETE: Failure = {
   code: 'TAKEOVER_INCOMPLETE',
-  detail: 'its new owner asks the nodes that may hold its records; one that is down must come back, or be forgotten',
+  detail:
+    'its new owner asks the nodes that may hold its records; one that is down must come back, or be forgotten',
   retryAfterS: 1,
 }
 
