@@ -22,7 +22,14 @@ import type { NodeId } from '../base/ids.ts'
 import type { Now } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { GrantsEffect } from './effects.ts'
-import { type DiskNote, DISKS_MAX, NOTES_MAX, type NotesTell, type Renew, type StoredNotes } from './messages.ts'
+import {
+  DISKS_MAX,
+  type DiskNote,
+  NOTES_MAX,
+  type NotesTell,
+  type Renew,
+  type StoredNotes,
+} from './messages.ts'
 import type { Rings } from './rings.ts'
 import type { Voters } from './voters.ts'
 
@@ -142,9 +149,7 @@ export class Notes {
     const { checksum, members } = ring
     const seq = this.#row.seq + 1
     // Of what is lost anyway one note of each ring is enough.
-    const others = this.#row.lost
-      ? this.#row.rings.filter(note => note.ring !== checksum)
-      : this.#row.rings
+    const others = this.#row.lost ? this.#row.rings.filter(note => note.ring !== checksum) : this.#row.rings
     const note = { seq, ring: checksum, members }
     const fits = others.length < NOTES_MAX
     if (!fits) this.counts.notesOverflowed++

@@ -133,7 +133,8 @@ export class Terms {
     for (const condition of conditions) {
       // A promise covers what all of its scopes do; one that leaves covers nothing but its keeps. And so does a claim.
       if (condition.kind === 'claimed' && !condition.scope.leaving) continue
-      const kept = condition.kind === 'claimed' ? undefined : condition.exception.scopes.find(each => each.leaving)
+      const kept =
+        condition.kind === 'claimed' ? undefined : condition.exception.scopes.find(each => each.leaving)
       if (kept === undefined) return { term, rings, without: undefined }
       without.push(...kept.keeps)
     }

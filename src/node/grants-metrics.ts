@@ -12,10 +12,16 @@ const COUNTERS: Readonly<Record<string, readonly [name: string, help: string]>> 
   dropped: ['promises_dropped_total', 'Promises that ended early because their node was seen to be gone.'],
   grantsLate: ['grants_late_total', 'Grants that came too late to count.'],
   fenced: ['self_fences_total', 'Times all grants were given up because the links to a quorum were gone.'],
-  clockStops: ['clock_stops_total', 'Times all grants were given up because this machine had been suspended.'],
+  clockStops: [
+    'clock_stops_total',
+    'Times all grants were given up because this machine had been suspended.',
+  ],
   outranked: ['outranked_total', 'Times all grants were given up because another node had taken a key over.'],
   notesSettled: ['ring_notes_settled_total', 'Times this voter could forget all rings but the present one.'],
-  notesOverflowed: ['ring_notes_overflowed_total', 'Times this voter had to forget notes before they were settled.'],
+  notesOverflowed: [
+    'ring_notes_overflowed_total',
+    'Times this voter had to forget notes before they were settled.',
+  ],
   overflows: ['keeps_overflows_total', 'Times more lost keys still drained than can be kept.'],
   ringsRefused: ['grant_rings_refused_total', 'Rings told by peers that were not what was asked for.'],
   termsChosen: ['terms_chosen_total', 'Fencing terms chosen.'],

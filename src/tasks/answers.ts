@@ -121,7 +121,9 @@ export class Answers {
     const ms = Math.max(0, step.now.wall - startedAt)
     const stopping = running.abandoned ? '; its end was ordered' : ''
     const limit = record.spec.timeoutMs
-    return [{ code: 'running', text: `attempt ${number} has run here for ${ms} ms, at most ${limit}${stopping}` }]
+    return [
+      { code: 'running', text: `attempt ${number} has run here for ${ms} ms, at most ${limit}${stopping}` },
+    ]
   }
 }
 

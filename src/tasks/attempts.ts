@@ -3,7 +3,16 @@ import type { NodeId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { type WallMs, wallOf } from '../base/time.ts'
 import { compareAttempts, isSettled, lastNumber } from './merge.ts'
-import { backoffMs, crashesOf, exhausted, isCrash, isSilent, isUncounted, silencesOf, triesOf } from './retry.ts'
+import {
+  backoffMs,
+  crashesOf,
+  exhausted,
+  isCrash,
+  isSilent,
+  isUncounted,
+  silencesOf,
+  triesOf,
+} from './retry.ts'
 import type { Attempt, AttemptError, Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { ATTEMPTS_KEPT } from './task.ts'
 import { type Changes, revise, transition } from './transition.ts'

@@ -221,11 +221,10 @@ export class Completeness {
   /** Would it have gone on if nobody had been forgotten? */
   #lossOf(noted: NotedRing, round: Round): Loss[] {
     const members = membersOf(noted)
-    const forgotten = members.filter(
-      node => !round.answers.has(node) && this.#epochs.forgotten(node),
-    )
+    const forgotten = members.filter(node => !round.answers.has(node) && this.#epochs.forgotten(node))
     const missing = this.#missingOf(noted, members, round).length + forgotten.length
-    if (forgotten.length === 0 || missing <= this.#spare(Math.min(members.length, this.#view.replicas))) return []
+    if (forgotten.length === 0 || missing <= this.#spare(Math.min(members.length, this.#view.replicas)))
+      return []
     return [{ term: round.term, ring: noted.ring, forgotten }]
   }
 }

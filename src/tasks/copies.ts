@@ -146,7 +146,8 @@ export class Copies {
     const { ring } = view
     if (ring === undefined) return false
     const as = `${epochs.changes} ${ring.checksum}`
-    if (as !== this.#counting.as) this.#counting = { as, counts: epochs.enrolled && epochs.noted(ring.checksum) }
+    if (as !== this.#counting.as)
+      this.#counting = { as, counts: epochs.enrolled && epochs.noted(ring.checksum) }
     return this.#counting.counts
   }
 
@@ -183,7 +184,8 @@ export class Copies {
     entry.shown = undefined
     const { record } = entry
     // Written by another owner, it may not be the last word yet: somebody may have a copy of a later one.
-    if (isSettled(record) && record.term !== undefined && epochs.held.includes(record.term)) entry.final = record
+    if (isSettled(record) && record.term !== undefined && epochs.held.includes(record.term))
+      entry.final = record
     const found = this.#waiting.get(entry.id)
     if (found === undefined) return
     this.#waiting.delete(entry.id)

@@ -69,7 +69,8 @@ const COUNTERS = {
   writes_outranked: 'Writes of this node that a holder refused, because another node had taken the key over.',
   submits_short: 'Submissions stored and not confirmed, because too few holders had them in time.',
   starts_short: 'Attempts given up before they began, because too few holders knew of them in time.',
-  takeovers_forgetting: 'Takeovers that went on without a forgotten member: accepted tasks may have been lost.',
+  takeovers_forgetting:
+    'Takeovers that went on without a forgotten member: accepted tasks may have been lost.',
   fences_overflowed: 'Refusals forgotten because there were too many.',
   task_conflicts: 'Copies or list entries that gave a known id another content.',
   task_overlaps_seen:

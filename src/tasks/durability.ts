@@ -141,7 +141,11 @@ export class Durability {
       return again.length === records.length ? [] : records.filter(({ spec }) => !this.isQuorum(spec.key))
     }
     const refused = new Map(said.refused ?? [])
-    this.copies.acknowledged(from, refused.size === 0 ? records : records.filter((_, place) => !refused.has(place)), step)
+    this.copies.acknowledged(
+      from,
+      refused.size === 0 ? records : records.filter((_, place) => !refused.has(place)),
+      step,
+    )
     this.#refusedBy(from, records, refused, step)
     return records.filter((_, place) => (refused.get(place) ?? 0) === 0)
   }

@@ -72,7 +72,8 @@ function bytesOf(single: Single): number {
     return FIELDS_BYTES + KEY_CHAR_BYTES * request.spec.key.length + jsonBytes(request.spec.payload)
   }
   const { reply } = single
-  if (!reply.ok || reply.record.attempts.length > 0 || reply.record.result !== undefined) return jsonBytes(single)
+  if (!reply.ok || reply.record.attempts.length > 0 || reply.record.result !== undefined)
+    return jsonBytes(single)
   const { spec, holders } = reply.record
   const fixed = FIELDS_BYTES + KEY_CHAR_BYTES * spec.key.length + HOLDER_BYTES * holders.length
   return fixed + jsonBytes(spec.payload)

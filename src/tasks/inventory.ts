@@ -1,12 +1,12 @@
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, type Instant, NEVER } from '../base/time.ts'
+import type { Ring } from '../ring/ring.ts'
 import type { Step } from './effects.ts'
 import type { Fences } from './fences.ts'
 import { jsonBytes } from './json.ts'
 import type { Inventory } from './messages.ts'
 import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX } from './replication.ts'
 import type { Epochs } from './right.ts'
-import type { Ring } from '../ring/ring.ts'
 import type { Schedule } from './schedule.ts'
 import type { Entry, Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
@@ -61,8 +61,8 @@ export class Inventories {
     const { epoch } = this.#view
     // Behind this on the disk, and so after it, goes the first page.
     if (term !== undefined) this.#counted?.fences.note({ rings: under, owner: from, term, without }, step)
-    const under = this.#answers.get(from)
-    if (under?.id === id && under.epoch === epoch) return
+    const begun = this.#answers.get(from)
+    if (begun?.id === id && begun.epoch === epoch) return
     const running: TaskId[] = []
     for (const [task, { entry }] of this.#schedule.here) if (entry.owner === from) running.push(task)
     const entries = this.#table.entries()

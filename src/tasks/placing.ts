@@ -52,7 +52,9 @@ export class Placing {
 
   /** Is there more to do than one step could? */
   get unfinished(): boolean {
-    return this.releasing || this.#sweep !== undefined || (this.scanning && this.#parts.view.ring !== undefined)
+    return (
+      this.releasing || this.#sweep !== undefined || (this.scanning && this.#parts.view.ring !== undefined)
+    )
   }
 
   newRing(before: Ring | undefined, ring: Ring, step: Step): void {

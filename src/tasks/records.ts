@@ -51,7 +51,8 @@ export class Records {
     const term = counted?.termOf(entry.key)
     const record = term === undefined || term === changed.term ? changed : { ...changed, term }
     // Who asks is told what it was before, until the end is on enough disks.
-    if (counted !== undefined && isSettled(record)) entry.shown ??= isSettled(entry.record) ? undefined : entry.record
+    if (counted !== undefined && isSettled(record))
+      entry.shown ??= isSettled(entry.record) ? undefined : entry.record
     this.put(entry, record)
     step.write(record)
     counted?.copies.changed(entry, step)

@@ -205,7 +205,8 @@ export class Replication {
   nextWake(): Instant {
     let wake = NEVER
     for (const { flights, resendMs, urgent, bulk, notBefore } of this.#outboxes.values()) {
-      if (urgent.size + bulk.size > 0 && notBefore > this.#flushedAt) wake = Math.min(wake, notBefore) as Instant
+      if (urgent.size + bulk.size > 0 && notBefore > this.#flushedAt)
+        wake = Math.min(wake, notBefore) as Instant
       const first = flights.values().next().value
       if (first !== undefined) wake = Math.min(wake, after(first.sentAt, resendMs)) as Instant
     }
@@ -252,7 +253,8 @@ export class Replication {
     }
     if (records.length === 0) return undefined
     const stamps = this.#stamps
-    const terms = stamps && records.map(({ spec }) => (stamps.isCounted(spec.key) ? stamps.termOf(spec.key) : 0))
+    const terms =
+      stamps && records.map(({ spec }) => (stamps.isCounted(spec.key) ? stamps.termOf(spec.key) : 0))
     const flight = { sentAt: now, records, terms, bytes }
     outbox.flights.set(++this.#batches, flight)
     outbox.bytes += bytes

@@ -17,6 +17,7 @@ import {
   refuse,
   unknownTask,
 } from './forwarding.ts'
+
 import { isSettled } from './merge.ts'
 import {
   type Forward,
@@ -375,7 +376,8 @@ function conflict(spec: TaskSpec, known: Entry): Failure {
 }
 const INCOMPLETE: Failure = {
   code: 'TAKEOVER_INCOMPLETE',
-  detail: 'its new owner asks the nodes that may hold its records; one that is down must come back, or be forgotten',
+  detail:
+    'its new owner asks the nodes that may hold its records; one that is down must come back, or be forgotten',
   retryAfterS: 1,
 }
 

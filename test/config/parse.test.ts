@@ -26,8 +26,7 @@ test('the table knows every key of the configuration and no other', () => {
   const leaves = (value: object, prefix: string): string[] =>
     Object.entries(value).flatMap(([name, part]) => {
       const key = prefix + name
-      const open =
-        typeof part === 'object' && part !== null && !Array.isArray(part) && !MAPPINGS.test(key)
+      const open = typeof part === 'object' && part !== null && !Array.isArray(part) && !MAPPINGS.test(key)
       return open ? leaves(part, `${key}.`) : [key]
     })
   const known = optionsOf(machine).filter(option => option.fileOf === undefined)

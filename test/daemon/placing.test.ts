@@ -79,7 +79,9 @@ async function keyOf(daemon: Daemon, owner: string): Promise<string> {
   }
 }
 
-test('a task without a key goes, from any node and by any rule, to a node that can run it', { timeout: 60_000 }, async () => {
+test('a task without a key goes, from any node and by any rule, to a node that can run it', {
+  timeout: 60_000,
+}, async () => {
   const [a, b] = await pair()
   for (const daemon of [a, b]) {
     for (const placement of ['ring', 'round_robin', 'random', 'least_load', 'weighted']) {
@@ -93,7 +95,9 @@ test('a task without a key goes, from any node and by any rule, to a node that c
   }
 })
 
-test('a task whose key belongs to a node that cannot run it waits, and both nodes say why', { timeout: 60_000 }, async () => {
+test('a task whose key belongs to a node that cannot run it waits, and both nodes say why', {
+  timeout: 60_000,
+}, async () => {
   const [a, b] = await pair()
   const key = await keyOf(a, 'a')
   assert.equal((await submit(b, { id: 'stuck', key, type: 'echo', payload: 1 })).status, 202)

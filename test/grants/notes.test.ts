@@ -56,7 +56,15 @@ class Voter {
   /** A request that is granted; its notes reach the disk at once. */
   hear(from: NodeId, ring: Ring, more: Partial<Renew> = {}): NotesTell | undefined {
     const scope = { ring: ring.checksum, leaving: false, keeps: [] }
-    const renew: Renew = { type: 'renew', session: 1, seq: 1, scope, voters: this.voters.name, term: 0, ...more }
+    const renew: Renew = {
+      type: 'renew',
+      session: 1,
+      seq: 1,
+      scope,
+      voters: this.voters.name,
+      term: 0,
+      ...more,
+    }
     this.notes.viewChanged(ring)
     this.notes.heard(from, renew)
     for (const effect of this.#out.splice(0))
@@ -80,7 +88,10 @@ test('a voter that has just begun may have forgotten, and says so until all memb
   voter.settle(ring)
   const told = voter.hear(a, ring, { disk: 'disk-a' })
   assert.equal(told?.lost, false)
-  assert.deepEqual(told?.rings.map(note => note.ring), [ring.checksum])
+  assert.deepEqual(
+    told?.rings.map(note => note.ring),
+    [ring.checksum],
+  )
 })
 
 test('a ring is noted with the first request under it, and stays until all members are done under a later one', () => {
@@ -88,7 +99,10 @@ test('a ring is noted with the first request under it, and stays until all membe
   const [first, second] = [ringOf(a, b), ringOf(a, b, c)]
   voter.settle(first)
   const told = voter.hear(a, second, { disk: 'disk-a' })
-  assert.deepEqual(told?.rings.map(({ ring }) => ring), [first.checksum, second.checksum])
+  assert.deepEqual(
+    told?.rings.map(({ ring }) => ring),
+    [first.checksum, second.checksum],
+  )
   const seq = voter.hear(c, second, { disk: 'disk-c' })?.seq as number
   for (const id of [a, b]) voter.hear(id, second, { disk: `disk-${id}`, done: seq })
   assert.equal(voter.notes.size, 2, 'one of three is not done')
@@ -105,7 +119,14 @@ test('what is told is on the disk', () => {
   const notes = new Notes(parts, now)
   const ring = ringOf(a)
   const scope = { ring: ring.checksum, leaving: false, keeps: [] }
-  const renew: Renew = { type: 'renew', session: 1, seq: 1, scope, voters: { version: 1, hash: 'h' }, term: 0 }
+  const renew: Renew = {
+    type: 'renew',
+    session: 1,
+    seq: 1,
+    scope,
+    voters: { version: 1, hash: 'h' },
+    term: 0,
+  }
   notes.viewChanged(ring)
   notes.heard(a, renew)
   assert.ok(notes.pending)

@@ -28,7 +28,14 @@ function acting() {
   const log = (event: string): void => {
     logged.push(event)
   }
-  const parts = { self: a, session: 1, config: { ...grantsDefaults(), mode: 'quorum' as const }, rings, voters, log }
+  const parts = {
+    self: a,
+    session: 1,
+    config: { ...grantsDefaults(), mode: 'quorum' as const },
+    rings,
+    voters,
+    log,
+  }
   const member = new Member({ ...parts, random: new Random(1) })
   member.viewChanged(both, false)
   const ask = (ms: number): Renew => {

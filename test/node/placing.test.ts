@@ -8,7 +8,11 @@ import { TRUE_CLOCK } from '../simulation/clock.ts'
 import { Cluster } from '../simulation/cluster.ts'
 import type { Host } from '../simulation/world.ts'
 
-const TYPES: Readonly<Record<string, readonly string[]>> = { n1: ['echo'], n2: ['echo', 'exec'], n3: ['exec'] }
+const TYPES: Readonly<Record<string, readonly string[]>> = {
+  n1: ['echo'],
+  n2: ['echo', 'exec'],
+  n3: ['exec'],
+}
 
 function started() {
   const seeds = [0, 1, 2]
@@ -51,7 +55,9 @@ test('an id that a node makes for a task belongs to one that can run it, by any 
   const node = nodeOf(hosts[0])
   const now = hosts[0].clock.at(5_000)
   for (const placement of ['ring', 'round_robin', 'random', 'least_load', 'weighted'] satisfies Placement[]) {
-    const owners = Array.from({ length: 12 }, () => node.ring.owner(node.newTaskId(now, { type: 'exec', placement })))
+    const owners = Array.from({ length: 12 }, () =>
+      node.ring.owner(node.newTaskId(now, { type: 'exec', placement })),
+    )
     assert.deepEqual([...new Set(owners)].sort(), ['n2', 'n3'], placement)
   }
   const plain = new Set(Array.from({ length: 60 }, () => node.ring.owner(node.newTaskId(now))))

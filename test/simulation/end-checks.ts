@@ -118,7 +118,8 @@ export class EndChecks {
     for (const host of running) {
       const node = this.#cluster.nodeOf(host)
       if (node?.phase !== 'ready' || !node.tasks.counts().takingOver) continue
-      const missing = node.tasks.metrics().find(({ name }) => name === 'takeover_missing')?.samples[0]?.value ?? 0
+      const missing =
+        node.tasks.metrics().find(({ name }) => name === 'takeover_missing')?.samples[0]?.value ?? 0
       // One may be missing; and keys that another keeps while its work drains are asked for later.
       if (missing > 1) this.#findings.fail('takeovers end', host.name, `${missing} members have not answered`)
     }
@@ -146,7 +147,10 @@ export class EndChecks {
     for (const [id, { disks, wipes }] of this.#accepted) {
       const survivors = disks.filter((host, i) => host.disk.wipes === wipes[i] && host.process !== undefined)
       // In quorum mode it lies on two disks, of which one may be lost; but all that are left must be there to be asked.
-      const counted = this.#schedule.mode === 'quorum' && this.#wipes <= 1 && running.length === this.#cluster.world.hosts.length
+      const counted =
+        this.#schedule.mode === 'quorum' &&
+        this.#wipes <= 1 &&
+        running.length === this.#cluster.world.hosts.length
       if (survivors.length < disks.length && !counted) continue
       const states = stateOf(id)
       if (!states.includes('succeeded') && !this.#isExcused(id, states)) {

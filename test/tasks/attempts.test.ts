@@ -92,7 +92,10 @@ test('an attempt given up for lost is tried again at once, and at the third time
   }
   assert.equal(exhausted(record), 'poison')
   assert.equal(record.error?.code, 'POISON')
-  assert.match(record.error?.message ?? '', /^3 attempts took .*: attempt 1 on n2 \(NODE_LOST\), attempt 2 on n2 /)
+  assert.match(
+    record.error?.message ?? '',
+    /^3 attempts took .*: attempt 1 on n2 \(NODE_LOST\), attempt 2 on n2 /,
+  )
 })
 
 test('a success that comes after the attempt was given up still counts', () => {

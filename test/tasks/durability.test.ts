@@ -16,7 +16,8 @@ const DONE = { ok: true, result: 'done' } as const
 
 /** Of this node. */
 function own(id: string, changes: Partial<TaskSpec> = {}): TaskSpec {
-  for (let i = 0; ; i++) if (ring.owner(`${id}-${i}`) === 'n1') return spec(id, { key: `${id}-${i}`, ...changes })
+  for (let i = 0; ; i++)
+    if (ring.owner(`${id}-${i}`) === 'n1') return spec(id, { key: `${id}-${i}`, ...changes })
 }
 
 class Scene {
@@ -64,7 +65,8 @@ class Scene {
 
   acknowledge(from: string, more: { counted?: boolean; refused?: [number, number][] } = {}): Replicate[] {
     const batches = this.sent(from, 'replicate')
-    for (const { batch } of batches) this.solo.hear(from, { type: 'replicated', batch, counted: true, ...more })
+    for (const { batch } of batches)
+      this.solo.hear(from, { type: 'replicated', batch, counted: true, ...more })
     return batches
   }
 
@@ -207,7 +209,14 @@ test('an end that another owner wrote is written anew before it is told', () => 
   const scene = new Scene()
   scene.take(7)
   const fresh = freshRecord(own('a'), 'api', wallOf(0), THREE.map(asNodeId), 1)
-  const ended: TaskRecord = { ...fresh, state: 'succeeded', settledAt: wallOf(1), result: 'x', revision: 3, term: 6 }
+  const ended: TaskRecord = {
+    ...fresh,
+    state: 'succeeded',
+    settledAt: wallOf(1),
+    result: 'x',
+    revision: 3,
+    term: 6,
+  }
   scene.answer('n2', [ended])
   scene.acknowledge('n3')
   const id = scene.get('a')

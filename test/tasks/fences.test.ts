@@ -4,7 +4,7 @@ import { asNodeId } from '../../src/base/ids.ts'
 import { instantOf, wallOf } from '../../src/base/time.ts'
 import { Counters } from '../../src/tasks/counts.ts'
 import { Step } from '../../src/tasks/effects.ts'
-import { type Fence, Fences, FENCES_MAX, fencesOf } from '../../src/tasks/fences.ts'
+import { FENCES_MAX, type Fence, Fences, fencesOf } from '../../src/tasks/fences.ts'
 import { ringOf } from './samples.ts'
 
 const [n1, n2] = [asNodeId('n1'), asNodeId('n2')]

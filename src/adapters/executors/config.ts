@@ -41,7 +41,6 @@ export interface ClaimConfig {
   readonly claimsMax: number
 }
 
-
 export interface ExecCommand {
   /** Absolute path, or a name looked up in PATH once at start. */
   readonly path: string

@@ -218,29 +218,28 @@ export const SCHEMAS = {
   ...TASK_SCHEMAS,
   ...ATTEMPT_SCHEMAS,
   ...CLAIM_SCHEMAS,
-  Leave: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000 } }, ['deadlineMs']),
+  Leave: object({ type: 'integer', minimum: 0, maximum: 600_000 }, ['deadlineMs']),
   Leaving: object({ nodeId: text, leaving: flag }),
   Nothing: object({}),
   Done: object({ nodeId: text, detail: text }),
-  Drain: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 60_000 } }, [
+  Drain: object({ type: 'integer', minimum: 0, maximum: 600_000, default: 60_000 }, [
     'deadlineMs',
   ]),
   Drained: object({ nodeId: text, drained: flag, running: whole, unsafe: whole, tasks: listOf(text) }),
-  Weight: object({ weight: { type: 'number', minimum: 0.01, maximum: 100 } }),
+  Weight: object({ type: 'number', minimum: 0.01, maximum: 100 }),
   Voters: object({ mode, ...grants }, grantsOptional),
   VoterChange: object({ node: text }),
   VotersReset: object({
     names: listOf(text),
-    confirm: { ...text, description: 'The name of the cluster, so that nobody does this by accident.' },
+    confirm: ...text, description: 'The name of the cluster, so that nobody does this by accident.' ,
   }),
   Event: {
-    ...object({
+    ...object(
       at: number,
       type: oneOf(...EVENT_TYPES),
       level: text,
       event: text,
-      fields: { type: 'object' },
-    }),
+      fields: type: 'object' ,),
     description: 'What stands behind `data:` of one event.',
   },
 } as const satisfies Record<string, JsonSchema>

@@ -102,6 +102,7 @@ function takeoverRows({ takeover }: Explanation): [string, string][] {
   const { complete, missing, mayHaveLost } = takeover
   const asked = missing.length === 0 ? 'the others are asked' : `no answer yet from ${missing.join(', ')}`
   const rows: [string, string][] = [['takeover', complete ? 'complete' : `not complete, ${asked}`]]
-  if (mayHaveLost.length > 0) rows.push(['may have lost', `what only ${mayHaveLost.join(', ')} had, now forgotten`])
+  if (mayHaveLost.length > 0)
+    rows.push(['may have lost', `what only ${mayHaveLost.join(', ')} had, now forgotten`])
   return rows
 }

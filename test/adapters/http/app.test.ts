@@ -212,7 +212,10 @@ test('whoever makes the id of a task is told what for, and a placement that an i
   assert.deepEqual(wishes, [{ type: 'exec', placement: 'least_load' }])
   const [request] = requests
   assert.ok(request?.kind === 'submit')
-  assert.deepEqual([request.spec.id, request.spec.key, request.spec.placement], ['made-1', 'made-1', 'least_load'])
+  assert.deepEqual(
+    [request.spec.id, request.spec.key, request.spec.placement],
+    ['made-1', 'made-1', 'least_load'],
+  )
   const refused = await ask(post('/v1/tasks', { type: 'exec', placement: 'random', key: 'k' }))
   isProblem(refused, 'TASK_INVALID')
   assert.match(refused.body, /the node is chosen by giving it an id that it owns/)

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { EventEmitter, once } from 'node:events'
-import { type CpuTimes, localVitals, quotaOf, shareOf, usageOf, watchVitals } from '../../../src/adapters/system/vitals.ts'
+import { test } from 'node:test'
+import {
+  type CpuTimes,
+  localVitals,
+  quotaOf,
+  shareOf,
+  usageOf,
+  watchVitals,
+} from '../../../src/adapters/system/vitals.ts'
 import type { Input } from '../../../src/node/machine.ts'
 
 test('a quota of a control group is read as cores, and none as none', () => {
   assert.equal(quotaOf('150000 100000\n'), 1.5)
-  for (const none of ['max 100000\n', '', undefined, '0 100000', 'nonsense']) assert.equal(quotaOf(none), undefined, none)
+  for (const none of ['max 100000\n', '', undefined, '0 100000', 'nonsense'])
+    assert.equal(quotaOf(none), undefined, none)
 })
 
 test('the use of a control group is found among its other numbers', () => {

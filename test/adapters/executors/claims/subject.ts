@@ -91,7 +91,12 @@ export const nameOfClaim = ({ id, order }: Held): ClaimName => ({
 })
 
 /** A client that holds one task. */
-export function held(scene: Scene, task = 'a', some: Partial<AttemptOrder> = {}, until: Instant = NEVER): Held {
+export function held(
+  scene: Scene,
+  task = 'a',
+  some: Partial<AttemptOrder> = {},
+  until: Instant = NEVER,
+): Held {
   const offer = scene.wait()
   scene.order(task, { offer, ...some }, until)
   const claim = scene.handed.at(-1)
