@@ -317,7 +317,8 @@ export class Requests {
     const own = entry.owner === view.self
     const ending = own && isSettled(entry.record) && !isSettled(shownOf(entry))
     if (waitMs !== undefined && ending) this.#confirmCounted(origin, entry, true, step)
-    else if (!waitMs || !own || isSettled(entry.record) || records.waiters.full) this.#tell(origin, entry, step)
+    else if (!waitMs || !own || isSettled(entry.record) || records.waiters.full)
+      this.#tell(origin, entry, step)
     else records.waiters.add(origin, entry.id, after(step.now.mono, Math.min(waitMs, WAIT_MS_MAX)))
   }
 
@@ -328,7 +329,8 @@ export class Requests {
     const others = view.others()
     if (entry !== undefined) {
       const owner = entry.owner
-      const askOwner = owner !== undefined && owner !== view.self && !this.#isFinal(entry) && view.live.has(owner)
+      const askOwner =
+        owner !== undefined && owner !== view.self && !this.#isFinal(entry) && view.live.has(owner)
       if (askOwner) forwarding.get(origin, request, [owner], entry.record, step)
       else this.#tellOrWait(origin, entry, waitMs, step)
     } else if (phase() === 'closed') this.#refuse(origin, NOT_READY, step)
@@ -386,7 +388,6 @@ const TOO_FEW_COPIES: Failure = {
   detail: 'the task may be known or not; it runs once however often it is sent',
   retryAfterS: 1,
 }
-
 
 const replyOf = (
   entry: Entry,

@@ -128,7 +128,6 @@ const history = object({
 
 const queueCounts = listOf(object({ name: text, queued: whole, running: whole, limit: whole }, ['limit']))
 
-
 export const SCHEMAS = {
   Problem: object(
     {
@@ -200,46 +199,47 @@ export const SCHEMAS = {
   ),
   Explanation: object(
     {
-    key: text,
-    hash: whole,
-    token: whole,
-    owner: text,
-    preferenceList: listOf(text),
-    mine: flag,
-    ringChecksum: text,
-    beliefs: listOf(object({ id: text, ringChecksum: text, agrees: flag }, ['ringChecksum', 'agrees'])),
-    tasks: listOf(ref('TaskRecord')),
-    waiting: listOf(object({ task: text, code: text, detail: text })),
-    history,
-    takeover: object({ complete: flag, missing: listOf(text), mayHaveLost: listOf(text) }),
+      key: text,
+      hash: whole,
+      token: whole,
+      owner: text,
+      preferenceList: listOf(text),
+      mine: flag,
+      ringChecksum: text,
+      beliefs: listOf(object({ id: text, ringChecksum: text, agrees: flag }, ['ringChecksum', 'agrees'])),
+      tasks: listOf(ref('TaskRecord')),
+      waiting: listOf(object({ task: text, code: text, detail: text })),
+      history,
+      takeover: object({ complete: flag, missing: listOf(text), mayHaveLost: listOf(text) }),
     },
     ['takeover'],
   ),
   ...TASK_SCHEMAS,
   ...ATTEMPT_SCHEMAS,
   ...CLAIM_SCHEMAS,
-  Leave: object({ type: 'integer', minimum: 0, maximum: 600_000 }, ['deadlineMs']),
+  Leave: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000 } }, ['deadlineMs']),
   Leaving: object({ nodeId: text, leaving: flag }),
   Nothing: object({}),
   Done: object({ nodeId: text, detail: text }),
-  Drain: object({ type: 'integer', minimum: 0, maximum: 600_000, default: 60_000 }, [
+  Drain: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 60_000 } }, [
     'deadlineMs',
   ]),
   Drained: object({ nodeId: text, drained: flag, running: whole, unsafe: whole, tasks: listOf(text) }),
-  Weight: object({ type: 'number', minimum: 0.01, maximum: 100 }),
+  Weight: object({ weight: { type: 'number', minimum: 0.01, maximum: 100 } }),
   Voters: object({ mode, ...grants }, grantsOptional),
   VoterChange: object({ node: text }),
   VotersReset: object({
     names: listOf(text),
-    confirm: ...text, description: 'The name of the cluster, so that nobody does this by accident.' ,
+    confirm: { ...text, description: 'The name of the cluster, so that nobody does this by accident.' },
   }),
   Event: {
-    ...object(
+    ...object({
       at: number,
       type: oneOf(...EVENT_TYPES),
       level: text,
       event: text,
-      fields: type: 'object' ,),
+      fields: { type: 'object' },
+    }),
     description: 'What stands behind `data:` of one event.',
   },
 } as const satisfies Record<string, JsonSchema>
