@@ -35,7 +35,10 @@ export class Submitter {
   /** Again with the same id as long as it is told to come back later. @throws when it is not accepted */
   async add(task: TaskBody): Promise<void> {
     const body = JSON.stringify(task)
-    const answer = await this.#accepted(poster => poster.post('/v1/tasks', body), ({ status }) => status <= 202)
+    const answer = await this.#accepted(
+      poster => poster.post('/v1/tasks', body),
+      ({ status }) => status <= 202,
+    )
     this.accepted++
     this.copies += (JSON.parse(answer.body) as { durableCopies?: number }).durableCopies ?? 1
   }
@@ -50,7 +53,8 @@ export class Submitter {
   /** All of them, again with the same ids until each is stored. @throws when one of them is not */
   async addMany(tasks: readonly TaskBody[]): Promise<void> {
     const body = JSON.stringify(tasks)
-    const whole = ({ body: said }: Answer): boolean => said.split('"stored":"yes"').length - 1 === tasks.length
+    const whole = ({ body: said }: Answer): boolean =>
+      said.split('"stored":"yes"').length - 1 === tasks.length
     const answer = await this.#accepted(poster => poster.post('/v1/tasks', body), whole)
     this.accepted += tasks.length
     for (const [, copies] of answer.body.matchAll(/"durableCopies":(\d+)/g)) this.copies += Number(copies)

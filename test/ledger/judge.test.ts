@@ -84,7 +84,14 @@ const wrongs = ({ findings }: Judgement): readonly Wrong[] => findings.map(({ wr
 
 test('a right history has no findings, and everything in it is counted', () => {
   const found = judge(
-    together(fine('t'), fine('u', 200), answer('v', 503), answer('v', null), answer('v', 408), answer('v', 429)),
+    together(
+      fine('t'),
+      fine('u', 200),
+      answer('v', 503),
+      answer('v', null),
+      answer('v', 408),
+      answer('v', 429),
+    ),
   )
   assert.deepEqual(found.findings, [])
   assert.deepEqual([found.accepted, found.succeeded], [2, 2])
