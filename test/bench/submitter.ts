@@ -32,15 +32,21 @@ export class Submitter {
     this.#posters = ports.map(port => new Poster({ port, connections: CONNECTIONS }))
   }
 
-  /** Again with the same id as long as it is told to come back later. @throws when it is not accepted */
-  async add(task: TaskBody): Promise<void> {
+  /**
+   * Again with the same id as long as it is told to come back later.
+   * @returns the durable copies that the answer tells of
+   * @throws when it is not accepted
+   */
+  async add(task: TaskBody): Promise<number> {
     const body = JSON.stringify(task)
     const answer = await this.#accepted(
       poster => poster.post('/v1/tasks', body),
       ({ status }) => status <= 202,
     )
+    const { durableCopies = 1 } = JSON.parse(answer.body) as { durableCopies?: number }
     this.accepted++
-    this.copies += (JSON.parse(answer.body) as { durableCopies?: number }).durableCopies ?? 1
+    this.copies += durableCopies
+    return durableCopies
   }
 
   /** Does this build take a list of tasks in one request? Its own description of its API says so. */
@@ -103,7 +109,7 @@ export function metricOf(metrics: string, name: string): number {
 export async function spread(
   count: number,
   underWay: number,
-  each: (number: number) => Promise<void>,
+  each: (number: number) => Promise<unknown>,
 ): Promise<void> {
   let next = 0
   const one = async (): Promise<void> => {

@@ -25,14 +25,25 @@ const RENEWALS_MAX = 480
  */
 const CUT_MS = 5_500
 
+/**
+ * Until the last survivor knows of a crash. Most are told by the judges at once; who is not finds that its roster differs,
+ * and believes that of a member heard a moment ago only when its silence is longer than any that is borne (3 s).
+ */
+const CRASH_MS = 3_500
+
 /** Upper limits in ms: the worst node. */
 const AGREE_MS: readonly (readonly [what: string, of: (one: Outcome) => Spread | undefined, ms: number])[] = [
   ['all agree after the last of a join storm started', one => one.join.agree, 2_000],
-  ['all survivors know that a tenth crashed', one => one.crash.agree, 500],
+  ['half of the survivors know that a tenth crashed', one => medianOf(one.crash.agree), 500],
+  ['all survivors know that a tenth crashed', one => one.crash.agree, CRASH_MS],
   ['the 70 % of a partition agree', one => one.majority.agree, CUT_MS],
   ['all agree after the partition healed', one => one.heal.agree, 5_000],
   ['all agree after the loss ended', one => one.afterLoss, 5_000],
 ]
+
+/** As if the middle one were the last. */
+const medianOf = (spread: Spread | undefined): Spread | undefined =>
+  spread && { ...spread, last: spread.median }
 
 export function claimsOf(outcomes: readonly Outcome[]): readonly Claim[] {
   const quorum = outcomes.filter(one => one.quorum)

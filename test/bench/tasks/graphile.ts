@@ -10,6 +10,7 @@ import { cpuSecondsOf, monotonicMs, type Subject, type SubjectOptions, until } f
 import { Workers } from './workers.ts'
 
 interface Pool {
+  on(event: 'error', listener: (error: Error) => void): void
   end(): Promise<void>
 }
 interface Pg {
@@ -42,6 +43,7 @@ export async function graphile({ directory, workers: count, concurrency }: Subje
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   const { Pool } = load<Pg>(modules, 'pg')
   const pool = new Pool({ connectionString: url, max: CONNECTIONS })
+  pool.on('error', error => console.error(`PostgreSQL: ${error.message}`))
   const producer = await load<Graphile>(modules, 'graphile-worker').makeWorkerUtils({
     pgPool: pool,
     logger: quietLogger(modules),
