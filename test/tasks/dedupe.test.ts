@@ -65,10 +65,13 @@ test('an owner that does not know yet what others hold decides on no dedupe key'
   })
   cluster.cut.add(`${other} ${heir}`)
   cluster.agree()
-  assert.equal(code(cluster.ask(heir, { kind: 'submit', spec: order('b') })), 'TAKEOVER_INCOMPLETE')
+  const fresh = (id: string) => order(id, { dedupe: { key: 'order-2', ttlMs: 60_000 } })
+  assert.equal(code(cluster.ask(heir, { kind: 'submit', spec: fresh('c') })), 'TAKEOVER_INCOMPLETE')
+  const known = cluster.ask(heir, { kind: 'submit', spec: order('b') })
+  assert.ok(known.ok && known.record.spec.id === 'a', 'what it holds itself it may answer with')
   cluster.pass(6_000)
-  const later = cluster.ask(heir, { kind: 'submit', spec: order('b') })
-  assert.ok(later.ok && later.record.spec.id === 'a')
+  const later = cluster.ask(heir, { kind: 'submit', spec: fresh('c') })
+  assert.ok(later.ok && !later.existed)
 })
 
 test('a dedupe key stands in for the key of a task without one, and a bad one is told', () => {

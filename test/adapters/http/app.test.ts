@@ -37,7 +37,8 @@ const LOOK = { ok: true, look: { running: true, stdout: printed, stderr: printed
 
 test('every route answers as it is documented', async () => {
   const { ask } = await subject({ look: LOOK })
-  for (const route of ROUTES) {
+  // Claims need a client and a lease: see the tests of claims.
+  for (const route of ROUTES.filter(({ path }) => !path.startsWith('/v1/claims/') && path !== '/v1/claims')) {
     const url = EXAMPLES[route.path] ?? route.path
     const answer = await ask(route.method === 'GET' ? url : post(url, BODIES[route.path] ?? {}))
     const response = route.responses[answer.statusCode]

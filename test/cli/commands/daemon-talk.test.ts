@@ -232,6 +232,7 @@ describe('explain and ring', () => {
         { id: 'node-2', ringChecksum: 'xyz', agrees: false },
       ],
       tasks: [record('t1', { key: 'k', attempts: [attempt('node-1', 1, 'succeeded')] })],
+      waiting: [],
       history: { since: 0, owners: [], rights: [] },
     }
     await using daemon = await recordedDaemon({ 'GET /v1/explain/k': { body } })
