@@ -102,7 +102,12 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
       return
     }
     const { cause, result, message, loaded } = report
-    const ended: Ended = { cause: cause === 'stopped' ? (this.#stopped ?? 'killed') : cause, result, message, loaded }
+    const ended: Ended = {
+      cause: cause === 'stopped' ? (this.#stopped ?? 'killed') : cause,
+      result,
+      message,
+      loaded,
+    }
     // One turn of the loop: what it printed last lies in the other pipes.
     setImmediate(() => void this.#finish(ended))
   }

@@ -58,7 +58,10 @@ export const TASK_SCHEMAS = {
     properties: {
       id: { type: 'string', pattern: '^[\\x21-\\x7e]{1,256}$', description: 'Made here when absent.' },
       key: { ...text, description: 'Decides the owner; the id when absent.' },
-      type: { ...text, description: 'The executor: exec, http, echo, compute, unreliable, or a type of executors.modules.' },
+      type: {
+        ...text,
+        description: 'The executor: exec, http, echo, compute, unreliable, or a type of executors.modules.',
+      },
       payload: { description: 'Whatever the executor takes.' },
       priority: { type: 'integer', minimum: 0, maximum: 3 },
       maxAttempts: { type: 'integer', minimum: 1 },

@@ -231,7 +231,12 @@ const surveyReply = z.object({
   type: z.literal('survey-reply'),
   id: requestId,
   answer: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('page'), tasks: records, upTo: taskId.exactOptional(), settling: z.boolean() }),
+    z.object({
+      kind: z.literal('page'),
+      tasks: records,
+      upTo: taskId.exactOptional(),
+      settling: z.boolean(),
+    }),
     statsAnswer,
     explainAnswer,
     purgeAnswer,

@@ -47,7 +47,14 @@ test('every refusal of a task, by this node, its owner or an executor, is in the
   )
   for (const order of ['cancel', 'retry']) {
     const known = await documented('post', `/v1/tasks/{id}/${order}`)
-    for (const code of ['TASK_NOT_ENDED', 'TASK_SETTLED', 'TASK_UNKNOWN', 'NOT_ACTING', 'QUEUE_FULL', 'TAKING_OVER'])
+    for (const code of [
+      'TASK_NOT_ENDED',
+      'TASK_SETTLED',
+      'TASK_UNKNOWN',
+      'NOT_ACTING',
+      'QUEUE_FULL',
+      'TAKING_OVER',
+    ])
       assert.ok(known.has(code), `${order} ${code}`)
   }
   for (const code of ['TASK_UNKNOWN', 'NOT_READY', 'OWNER_UNREACHABLE', 'OVERLOADED', 'LEAVING', 'DEADLINE'])

@@ -63,10 +63,7 @@ const specFields = {
   timeoutMs: count,
 }
 const dedupe = fc.record({ key: taskId, ttlMs: count })
-const spec: fc.Arbitrary<TaskSpec> = fc.oneof(
-  fc.record(specFields),
-  fc.record({ ...specFields, dedupe }),
-)
+const spec: fc.Arbitrary<TaskSpec> = fc.oneof(fc.record(specFields), fc.record({ ...specFields, dedupe }))
 const attemptError: fc.Arbitrary<AttemptError> = fc.record({
   code: fc.constantFrom('EXIT_NONZERO', 'NODE_LOST', 'TASK_INVALID'),
   message: text,

@@ -102,9 +102,7 @@ describe('submit, many', () => {
   })
 
   test('goes on after a broken connection with what was not answered, and the rest', async () => {
-    await using daemon = await lineDaemon((_, line, round) =>
-      round === 1 && line === 2 ? 'break' : TAKEN,
-    )
+    await using daemon = await lineDaemon((_, line, round) => (round === 1 && line === 2 ? 'break' : TAKEN))
     const input = Array.from({ length: 5 }, (_, i) => `{"type":"echo","id":"t${i}"}`).join('\n')
     const { code, out } = await runHere(['submit', '--many', '--json', '--url', daemon.url], { input })
     assert.equal(code, 0)
