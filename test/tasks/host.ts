@@ -1,6 +1,6 @@
 /** One node of a `Cluster`: its machine, its disk, and what runs on it. */
-import type { Failure } from '../../src/base/errors.ts'
 import assert from 'node:assert/strict'
+import type { Failure } from '../../src/base/errors.ts'
 import type { NodeId } from '../../src/base/ids.ts'
 import type { Ring } from '../../src/ring/ring.ts'
 import type { AttemptOrder } from '../../src/tasks/effects.ts'

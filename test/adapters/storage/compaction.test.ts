@@ -36,7 +36,10 @@ test('empty pages are given back, down to what new rows will fill, and the rows 
   assert.ok(before.freePages > FREE_PAGES_KEPT)
   assert.deepEqual(await compacted(database), [])
   const after = pageCounts(database)
-  assert.ok(after.freePages <= FREE_PAGES_KEPT && after.freePages > FREE_PAGES_KEPT - 256, String(after.freePages))
+  assert.ok(
+    after.freePages <= FREE_PAGES_KEPT && after.freePages > FREE_PAGES_KEPT - 256,
+    String(after.freePages),
+  )
   assert.ok(after.pages < before.pages)
   assert.equal(database.prepare('SELECT count(*) AS rows FROM rows').get()?.['rows'], 100)
 })

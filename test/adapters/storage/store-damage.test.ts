@@ -1,12 +1,20 @@
 /** Files that are not what was written: each is found, by name, and stays as it is. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { openStore } from '../../../src/adapters/storage/store.ts'
-import { contents, filled, fresh, logged, put, refusal, row } from './store-subject.ts'
+import { contents, filled, fresh, logged, put, refusal } from './store-subject.ts'
 
 test('random bytes, an empty file and a file of another program are damage, and stay as they are', async () => {
   const foreign = fresh()

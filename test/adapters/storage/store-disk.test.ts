@@ -7,11 +7,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { openStore } from '../../../src/adapters/storage/store.ts'
-import { contents, fresh, root, row, type Row, script } from './store-subject.ts'
+import { contents, fresh, type Row, root, row, script } from './store-subject.ts'
 
 const isRoot = process.getuid?.() === 0
-const canMount =
-  isRoot && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', root]).status === 0
+const canMount = isRoot && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', root]).status === 0
 const canTrace = isRoot && spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
 
 test('a file that may not grow any more takes nothing new until rows are deleted, and keeps what was acknowledged', async () => {
