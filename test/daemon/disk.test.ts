@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { Daemon, type Line } from './subject.ts'
 
-const timeout = { timeout: 120_000 }
+const timeout = { timeout: 300_000 }
 const isRoot = process.getuid?.() === 0
 const has = (...command: readonly [string, ...string[]]): boolean =>
   isRoot && spawnSync(command[0], command.slice(1)).status === 0
@@ -249,12 +249,12 @@ test('a full disk: new tasks are refused with 507, accepted ones go on, and it e
   ...timeout,
   skip: canMount ? false : 'needs root and mount namespaces',
 }, async () => {
-  const { path, through, outside } = await smallDisk(48)
+  const { path, through, outside } = await smallDisk(96)
   const dataDir = join(path, 'data')
   const daemon = await start({ dataDir, through })
   await daemon.said('ready')
   const ids = await accepted(daemon, 20)
-  await until(async () => (await gauge(daemon, 'store_reserve_bytes')) === 6 * 1024 * 1024)
+  await until(async () => (await gauge(daemon, 'store_reserve_bytes')) === 12 * 1024 * 1024)
   const ballast = join(outside, 'ballast')
   fillUp(ballast)
   const late: string[] = []
@@ -305,7 +305,10 @@ test('a disk that cannot be written: what came in waits, new tasks are refused w
   const refused = await submit(daemon, 'refused')
   assert.deepEqual([refused.status, refused.body['code'], refused.retryAfter], [503, 'STORE_READ_ONLY', '10'])
   assert.match(JSON.stringify((await ask(daemon, '/readyz')).body), /"store-read-only"/)
-  assert.equal((await ask(daemon, `/v1/tasks/${ids[0]}`)).status, 200)
+  const listed = await ask(daemon, '/v1/tasks?state=succeeded')
+  assert.equal(listed.status, 200)
+  for (const id of ids) assert.match(JSON.stringify(listed.body), new RegExp(`"id":"${id}"`))
+  assert.equal((await ask(daemon, '/v1/owner/some-key')).status, 200)
   tracer.kill('SIGINT')
   await daemon.said('store-recovered')
   assert.equal((await waiting).status, 202)

@@ -1,5 +1,4 @@
 /** One node of a `Cluster`: its machine, its disk, and what runs on it. */
-
 import assert from 'node:assert/strict'
 import type { Failure } from '../../src/base/errors.ts'
 import type { NodeId } from '../../src/base/ids.ts'

@@ -129,7 +129,22 @@ class StoreWorker {
     }
     this.#writer.rollBack()
     this.#room.shortage(trouble, `${order.path}: ${reasonOf(error)}`)
-    return true
+    if (trouble === 'full') this.#emptyLog()
+    return !this.#failed
+  }
+
+  /**
+   * The log takes up to some MiB, and what is in it needs as much again in the file when it is copied there: in the room
+   * that the reserve has left, it is copied now, and the log's own room is free. Without that the two would share out the
+   * reserve and be stuck.
+   */
+  #emptyLog(): void {
+    try {
+      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      // With no room even for that the log stays as it is, and it is tried again with the next write.
+      if (troubleOf(error, order.path) === undefined) this.#fail(error)
+    }
   }
 
   #fail(error: unknown): void {

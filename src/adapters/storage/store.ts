@@ -38,7 +38,7 @@ type RowsMessage = Extract<FromWorker, { kind: 'rows' }>
 
 /** A hundred thousand tasks at their largest payload never fit anyway; at their usual 1 KB this is a tenfold margin. */
 const FILE_BYTES_MAX = 16 * 1024 ** 3
-/** Some ten thousand tasks can start and end in it. */
+/** Some ten thousand tasks can start and end in it, besides what emptying the log needs (see `StoreWorker`): 6 MiB. */
 const RESERVE_BYTES = 16 * 1024 * 1024
 /** A transaction that was held is tried again after this, in ms. */
 const RETRY_MS = 250

@@ -43,15 +43,15 @@ async function commit(path: string): Promise<void> {
 const KIB = 1024
 
 /**
- * Fills its disk (of a few MiB), goes on in the reserve, uses that up too, and gets room again. Says what was
+ * Fills its disk (of some MiB), goes on in the reserve, uses that up too, and gets room again. Says what was
  * acknowledged in each of these, what it was told of the disk, and what a start finds.
  */
 async function fill(path: string): Promise<void> {
   const directory = await bootIn(path)
   const file = directory.file('store.sqlite')
   const ballast = directory.file('ballast')
-  writeFileSync(ballast, Buffer.alloc(3 * 1024 * KIB, 1))
-  const store = await openStore(file, { reserveBytes: 1024 * KIB, boot: directory.boot })
+  writeFileSync(ballast, Buffer.alloc(20 * 1024 * KIB, 1))
+  const store = await openStore(file, { reserveBytes: 8 * 1024 * KIB, boot: directory.boot })
   const conditions: string[] = []
   let changed = Promise.withResolvers<void>()
   store.watch(condition => {
@@ -70,8 +70,8 @@ async function fill(path: string): Promise<void> {
     acknowledged.push(key)
   }
   const gauge = (name: string) => store.metrics().find(metric => metric.name === name)?.samples[0]?.value
-  while (gauge('store_reserve_bytes') !== 1024 * KIB) await put(1 * KIB)
-  while (conditions.at(-1) !== 'full') await put(20 * KIB)
+  while (gauge('store_reserve_bytes') !== 8 * 1024 * KIB) await put(1 * KIB)
+  while (conditions.at(-1) !== 'full') await put(100 * KIB)
   const usual = acknowledged.length
   for (let i = 0; i < 20; i++) await put(1 * KIB)
   const inReserve = acknowledged.length - usual
@@ -79,7 +79,7 @@ async function fill(path: string): Promise<void> {
   while (stuck === undefined) {
     const held = gauge('store_held_total') ?? 0
     let done = false
-    const one = put(100 * KIB).then(() => {
+    const one = put(400 * KIB).then(() => {
       done = true
     })
     // Held three times: the reserve is used up as well.

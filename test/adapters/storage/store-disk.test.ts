@@ -81,7 +81,7 @@ test(
   'on a full disk what was accepted goes on in the reserve, then waits, and nothing is lost',
   needsMount,
   () => {
-    const said = underTmpfs(10, 'fill', 'tiny') as Record<
+    const said = underTmpfs(64, 'fill', 'tiny') as Record<
       'usual' | 'inReserve' | 'beforeRoom' | 'nextBoot',
       number
     > &
