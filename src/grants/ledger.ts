@@ -133,8 +133,9 @@ export class Ledger {
     return disk !== undefined && this.#quorumOf(told => told.disks.get(self)?.disk === disk)
   }
 
-  /** Do voters still have a note of a ring with this node in it? */
+  /** Do voters still have a note of a ring with this node in it? Where no quorum tells of notes, nobody reads them either. */
   names(node: NodeId): boolean {
+    if (!this.#parts.voters.isQuorum(new Set(this.#told.keys()))) return false
     for (const { rings } of this.#told.values())
       for (const { ring } of rings) if (this.#parts.rings.get(ring)?.has(node) !== false) return true
     return false

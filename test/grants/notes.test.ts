@@ -148,6 +148,25 @@ test('after another disk of a node the present ring is noted anew', () => {
   assert.ok(before.seq < disk.seq && disk.seq < after.seq)
 })
 
+test('once all is done under a new disk, it counts for every ring, also for those that this voter never noted', () => {
+  const voter = new Voter()
+  const ring = ringOf(a, b, c)
+  voter.settle(ring)
+  assert.deepEqual(
+    voter.hear(a, ring, { disk: 'disk-a' })?.disks.map(({ born }) => born),
+    [true, true, true],
+  )
+  const seq = voter.hear(b, ring, { disk: 'another' })?.seq as number
+  for (const id of [a, c]) voter.hear(id, ring, { disk: `disk-${id}`, done: seq })
+  voter.hear(b, ring, { disk: 'another', done: seq })
+  const told = voter.hear(a, ring, { disk: 'disk-a', known: seq })
+  assert.deepEqual(
+    told?.disks.map(({ node, born }) => [node, born]),
+    [[b, true]],
+    'it is told again to those who know of it',
+  )
+})
+
 test('another voter list makes a voter lost, for it may not know what a quorum of the old one knew', () => {
   const voter = new Voter()
   const ring = ringOf(a, b)
