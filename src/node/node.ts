@@ -5,8 +5,7 @@
  * virtual time, and any failure replays from a seed or a recorded trace. The rooms do not know each other: this file
  * carries the view from membership to the ring and on to the tasks, and their effects out.
  */
-import { assert, unreachable } from '../base/assert.ts'
-import { hash32 } from '../base/hash.ts'
+import { unreachable } from '../base/assert.ts'
 import type { NodeId } from '../base/ids.ts'
 import { Random } from '../base/random.ts'
 import { elapsedMs, type Instant, type Now, type WallMs } from '../base/time.ts'
@@ -15,7 +14,7 @@ import type { Mode } from '../grants/config.ts'
 import type { GrantsEffect } from '../grants/effects.ts'
 import type { Grants } from '../grants/grants.ts'
 import { Membership } from '../membership/membership.ts'
-import { type Load, type RingParameters, TYPES_MAX } from '../membership/messages.ts'
+import { type Load, TYPES_MAX } from '../membership/messages.ts'
 import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksEffect } from '../tasks/effects.ts'
@@ -25,7 +24,6 @@ import { Placer } from '../tasks/placement.ts'
 import type { Right } from '../tasks/right.ts'
 import type { Wish } from '../tasks/spec.ts'
 import { Tasks } from '../tasks/tasks.ts'
-import { modesText } from './acting.ts'
 import { causesOf } from './causes.ts'
 import { Crowd } from './crowd.ts'
 import { Departing } from './departing.ts'
@@ -34,7 +32,8 @@ import { Granting, isGrantsMessage } from './granting.ts'
 import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
-import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
+import type { Effect, Input, LinkMessage, Machine } from './machine.ts'
+import { membershipInit } from './membership-init.ts'
 import { Operator } from './operator.ts'
 import { StoreSight } from './store-sight.ts'
 import { isTaskMessage } from './task-messages.ts'
@@ -235,7 +234,7 @@ export class Node implements Machine {
       case 'control':
         return [...this.#operator.control(input.id, input.request, now)]
       case 'vitals':
-        this.#vitals = { cpu: input.vitals.cpu, memory: input.vitals.memory }
+        this.#vitals = input.vitals
         this.tasks.measured(input.vitals)
         return []
       case 'store':
@@ -382,32 +381,5 @@ function ringFields(
     ring: after.checksum,
     ringBefore: before.checksum,
     members: after.members.map(member => member.id),
-  }
-}
-
-function membershipInit(init: NodeInit, random: Random) {
-  assert(init.addresses.length > 0, 'a node has an address', { nodeId: init.nodeId })
-  const { version, hash, vnodesPerWeight, replicas } = init.ring
-  const ring: RingParameters = { version, hash, vnodesPerWeight, replicas }
-  return {
-    self: {
-      id: init.nodeId,
-      peerId: init.peerId,
-      incarnation: init.incarnation,
-      status: 'alive' as const,
-      leaving: false,
-      addresses: init.addresses.slice(0, 8),
-      weight: init.weight,
-      ...((init.joinDelayMs ?? 0) > 0 ? { cordoned: true } : {}),
-    },
-    cluster: init.cluster,
-    version: init.version,
-    ring,
-    config: init.membership,
-    seeds: init.seeds,
-    random,
-    tickMs: TICK_MS,
-    nonce: hash32(`${init.nodeId} ${init.boot} ${init.seed}`),
-    modes: modesText(init.grants),
   }
 }

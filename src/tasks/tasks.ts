@@ -149,13 +149,7 @@ export class Tasks {
     this.#hearing = new Hearing({ ...shared, ...asked, work, kept, desk: this.#desk })
     const told = { confirmations, takeover, durability, expiry, limits, types, serving, phase }
     this.#account = new Account({ ...shared, ...changes, ...told })
-    this.#inherited = records.map(record => table.add(record))
-    for (const entry of this.#inherited) {
-      if (!isCounted(entry.key)) continue
-      // That others have it is known when they say so.
-      entry.safe = [view.self]
-      entry.copies = []
-    }
+    this.#inherited = records.map(record => inherit(record, table, self, isCounted(record.spec.key)))
   }
 
   /**
@@ -410,4 +404,13 @@ export class Tasks {
     this.#replication.flush(step)
     return step.effects()
   }
+}
+
+/** @param counted in quorum mode: that others have it is known when they say so */
+function inherit(record: TaskRecord, table: Table, self: NodeId, counted: boolean): Entry {
+  const entry = table.add(record)
+  if (!counted) return entry
+  entry.safe = [self]
+  entry.copies = []
+  return entry
 }

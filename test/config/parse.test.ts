@@ -20,7 +20,7 @@ test("without any source the configuration is the rooms' defaults", () => {
 })
 
 /** Values whose own keys are the operator's. */
-const MAPPINGS = /(?:commands|Concurrency)$/
+const MAPPINGS = /(?:commands|modules|Concurrency)$/
 
 test('the table knows every key of the configuration and no other', () => {
   const leaves = (value: object, prefix: string): string[] =>
