@@ -127,7 +127,9 @@ test('a claim that its client lost is a lost attempt: tried again after a pause,
   solo.end('a', 2, failed('CLAIM_EXPIRED'))
   solo.pass(4_000)
   solo.end('a', 3, failed('CLAIM_EXPIRED'))
-  assert.deepEqual([solo.record('a').state, solo.record('a').error?.code], ['dead', 'CLAIM_EXPIRED'])
+  const { state, error } = solo.record('a')
+  assert.deepEqual([state, error?.code], ['dead', 'POISON'])
+  assert.match(error?.message ?? '', /attempt 3 on n1 \(CLAIM_EXPIRED\)/)
 })
 
 test('without leave for its key no place is taken', () => {
