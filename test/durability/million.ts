@@ -20,7 +20,7 @@ import { Backlog } from './backlog.ts'
 const SERVING_S = 10
 
 /** The bound of a daemon's memory: what it takes when idle, and so much for each record on its disk, its own and copies. */
-const IDLE_MIB = 160
+const IDLE_MIB = 200
 const RECORD_KIB = 2
 const COPIES = 3
 

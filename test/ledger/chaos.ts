@@ -40,7 +40,7 @@ const BETWEEN_MS = { least: 1_000, most: 3_000 }
 const HOLD_MS = { least: 500, most: 6_000 }
 
 /** Ready again after a start, at the very latest. */
-const READY_MS = 120_000
+const READY_MS = 300_000
 const ASKED_MS = 200
 
 /** Metrics of copies that are not where they should be yet: while one is above 0, no disk more may be lost. */

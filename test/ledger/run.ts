@@ -6,7 +6,7 @@
  *
  *   npm run ledger                       100,000 tasks, disks kept: some ten minutes
  *   npm run ledger -- --tasks=300        a try, a minute
- *        [--profile=disk-kept|disk-lost|two-lost] [--rate=200] [--keys=2000] [--commands=0.02] [--seed=N]
+ *        [--profile=disk-kept|disk-lost|two-lost] [--rate=200] [--keys=2000] [--commands=0.02] [--nodes=8] [--seed=N]
  *        [--json] [--out=FILE] [--keep]
  *
  * `disk-lost`: every fault takes a disk, of one node at a time. `two-lost`: of two at a time, with `tasks.durability: 3`.
@@ -36,6 +36,7 @@ const { values } = parseArgs({
     profile: { type: 'string', default: 'disk-kept' },
     rate: { type: 'string', default: '200' },
     keys: { type: 'string', default: '2000' },
+    nodes: { type: 'string', default: '8' },
     commands: { type: 'string', default: '0.02' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     json: { type: 'boolean', default: false },
@@ -54,7 +55,7 @@ const profile = PROFILES.find(each => each === values.profile)
 
 const report = new Report(values.json ? console.error : console.log)
 const directory = mkdtempSync(join(tmpdir(), 'roundtable-ledger-'))
-const where = await places(8)
+const where = await places(Number(values.nodes))
 
 function clear(): void {
   endAll()
