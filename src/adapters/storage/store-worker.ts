@@ -203,9 +203,22 @@ class StoreWorker {
   }
 }
 
+/** Opening takes some room too, which on a full disk the reserve of the life before gives. */
+function openInReserve(): OpenedFile {
+  try {
+    return openStoreFile(order)
+  } catch (error) {
+    const reserve = new Reserve(order.path, order.reserveBytes)
+    const cause = error instanceof CodedError ? error.cause : error
+    if (reserve.kept === 0 || troubleOf(cause, order.path) !== 'full') throw error
+    reserve.release()
+    return openStoreFile(order)
+  }
+}
+
 /** Throws STORE_CORRUPT, STORE_TOO_NEW, DATA_DIR_LOCKED, DATA_DIR_UNUSABLE. */
 function start(): void {
-  const opened = openStoreFile(order)
+  const opened = openInReserve()
   try {
     const worker = new StoreWorker(opened)
     worker.begin()
