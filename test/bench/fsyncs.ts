@@ -55,14 +55,19 @@ async function traced(pid: number, work: () => Promise<number>, url: string): Pr
 }
 
 let next = 0
+/** How often each other answer came. */
+const refusals = new Map<string, number>()
 async function submit(url: string): Promise<number> {
   const response = await fetch(`${url}/v1/tasks`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ id: `f${next++}`, type: 'echo', payload: 'x' }),
   })
-  await response.arrayBuffer()
-  return response.status === 202 ? 1 : 0
+  const body = await response.text()
+  if (response.status === 202) return 1
+  const said = `${response.status} ${body.slice(0, 200)}`
+  refusals.set(said, (refusals.get(said) ?? 0) + 1)
+  return 0
 }
 
 async function oneByOne(url: string): Promise<number> {
@@ -114,6 +119,7 @@ const shown = [
   ),
   figure('group commit: accepted tasks for each fsync', (many.accepted / many.fsyncs).toFixed(1)),
 ]
+for (const [said, times] of refusals) console.error(`${times} times ${said}`)
 if (values.json) console.log(JSON.stringify({ shown, single, many }))
 else
   for (const line of shown) console.log(`${line.holds === false ? 'NOT ' : ''}${line.claim}: ${line.figure}`)

@@ -2,6 +2,7 @@
  * The worker thread that owns the database: SQLite's calls block, so they block here and not the daemon's event loop.
  * It does what it is told in the order it is told; grouping, limits and promises are the main thread's.
  */
+import { existsSync, rmSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert, unreachable } from '../../base/assert.ts'
@@ -10,7 +11,7 @@ import { Compaction } from './compaction.ts'
 import { reasonOf, unusable } from './disk.ts'
 import { Mark } from './mark.ts'
 import type { FileState, FromWorker, Table, ToWorker, WorkerOrder } from './protocol.ts'
-import { Reserve } from './reserve.ts'
+import { Reserve, reservePath } from './reserve.ts'
 import { pageCounts, Room } from './room.ts'
 import { RowReader } from './row-reader.ts'
 import { RowWriter } from './row-writer.ts'
@@ -203,9 +204,21 @@ class StoreWorker {
   }
 }
 
+/** Opening takes some room too, which on a full disk the reserve of the life before gives. */
+function openInReserve(): OpenedFile {
+  try {
+    return openStoreFile(order)
+  } catch (error) {
+    const cause = error instanceof CodedError ? error.cause : error
+    if (!existsSync(reservePath(order.path)) || troubleOf(cause, order.path) !== 'full') throw error
+    rmSync(reservePath(order.path))
+    return openStoreFile(order)
+  }
+}
+
 /** Throws STORE_CORRUPT, STORE_TOO_NEW, DATA_DIR_LOCKED, DATA_DIR_UNUSABLE. */
 function start(): void {
-  const opened = openStoreFile(order)
+  const opened = openInReserve()
   try {
     const worker = new StoreWorker(opened)
     worker.begin()
