@@ -275,6 +275,7 @@ function nodeInit(
     disk: Disk
     records: readonly TaskRecord[]
     voter: NodeInit['voter']
+    fences: NonNullable<NodeInit['fences']>
     executors: Pick<Executors, 'check' | 'types'>
   },
 ): NodeInit {
@@ -295,6 +296,7 @@ function nodeInit(
     grants: config.grants,
     disk: found.disk,
     voter: found.voter,
+    fences: found.fences,
     check: (type, payload) => found.executors.check(type, payload),
     types: [...found.executors.types],
     claimTypes: config.executors.claim.types,

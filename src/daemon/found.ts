@@ -37,7 +37,7 @@ type Rows = { key: string; value: unknown }[]
 export interface Stored {
   readonly records: TaskRecord[]
   readonly voter: NodeInit['voter']
-  readonly fences: NodeInit['fences']
+  readonly fences: NonNullable<NodeInit['fences']>
 }
 
 /**
