@@ -18,6 +18,14 @@ import { EXIT } from '../exit-code.ts'
 const ROUNDS_MAX = 10
 const PAUSE_MS = 1_000
 const PAUSE_MS_MAX = 15_000
+/** Refusals of a whole request that pass by themselves: a busy daemon, or one that goes or comes. */
+const PASSING: ReadonlySet<string> = new Set([
+  'DAEMON_UNREACHABLE',
+  'REQUEST_TIMEOUT',
+  'OVERLOADED',
+  'RATE_LIMITED',
+  'LEAVING',
+])
 /** Refusals that are told on standard error; all of them are with --json. */
 const TOLD_MAX = 20
 
@@ -153,7 +161,7 @@ async function onePass(
       }
     }
   } catch (error) {
-    if (!(error instanceof CodedError) || error.code !== 'DAEMON_UNREACHABLE') throw error
+    if (!(error instanceof CodedError) || !PASSING.has(error.code)) throw error
     return { again: [...unanswered(open, settle), ...again], retryAfterS, why: error.code, lost: error }
   } finally {
     over = true
