@@ -322,7 +322,7 @@ describe('attempts, from any node', { timeout: 4 * TEST_MS }, () => {
     const begun = performance.now()
     runner.child.kill('SIGTERM')
     await until(() => !isAlive(first))
-    assert.ok(performance.now() - begun > 4_000, 'it waited until its deadline')
+    assert.ok(performance.now() - begun > 2_000, 'it waited, but for the time that handing back takes')
     await until(async () => {
       const { attempts, state } = await view(stranger, 'long')
       return state === 'running' && attempts.length === 2
