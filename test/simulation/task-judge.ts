@@ -40,6 +40,8 @@ export class TaskJudge {
   /** When a task was first accepted, and that somebody wanted it cancelled. */
   readonly #accepted = new Map<string, number>()
   readonly #cancels = new Set<string>()
+  /** When a task was last submitted, again or for the first time. */
+  readonly #submits = new Map<string, number>()
   readonly #named = new Map<string, string>()
 
   constructor(cluster: Cluster, schedule: Schedule, findings: Findings) {
@@ -66,6 +68,7 @@ export class TaskJudge {
     const { id, request } = input
     const task = request.kind === 'submit' ? request.spec.id : request.task
     if (request.kind === 'cancel') this.#cancels.add(task)
+    if (request.kind === 'submit') this.#submits.set(task, this.#cluster.world.now)
     this.#requests.set(id, { kind: request.kind, task, by, at: this.#cluster.world.now })
   }
 
@@ -118,6 +121,11 @@ export class TaskJudge {
     return this.#mayBeDropped(task)
   }
 
+  /** Somebody cancelled it, so it may be ordered to run again. */
+  wasCancelled(task: string): boolean {
+    return this.#cancels.has(task)
+  }
+
   /** May the task be, for good or at this moment, as these copies of it say, although it has not succeeded? */
   excuses(task: string, copies: readonly TaskRecord[]): boolean {
     if (this.#mayBeDropped(task)) return true
@@ -132,7 +140,9 @@ export class TaskJudge {
   }
 
   #mayBeDropped(task: string): boolean {
-    return this.#schedule.work.forgetful && (this.#succeeded.has(task) || this.#ended(task))
+    if (!this.#schedule.work.forgetful) return false
+    const ran = (this.#runs.get(task) ?? []).some(({ end }) => end === 'succeeded')
+    return ran || this.#cancels.has(task) || this.#ended(task)
   }
 
   #ended(task: string): boolean {
@@ -199,11 +209,16 @@ export class TaskJudge {
     const { now } = this.#cluster.world
     if (process === undefined || now <= run.exceptedUntil) return
     const doneAt = this.#succeeded.get(run.task)
-    if (doneAt !== undefined && doneAt < now) {
+    if (doneAt !== undefined && doneAt < now && !this.#isNew(run.task, doneAt)) {
       const detail = `${run.task} is begun again ${Math.round(now - doneAt)} ms after it was told that it succeeded`
       this.#fail('what has succeeded runs no more', process, detail)
     }
     this.#checkLimits(run, process)
+  }
+
+  /** What has ended and was dropped is a new task when it is sent again, or was under way then. */
+  #isNew(task: string, since: number): boolean {
+    return this.#schedule.work.forgetful && (this.#submits.get(task) ?? 0) > since - REQUEST_MS_MAX / 2
   }
 
   #specOf({ host, task }: Run): TaskRecord['spec'] | undefined {
