@@ -17,6 +17,7 @@ import type { Ring } from '../ring/ring.ts'
 import type { TasksConfig } from './config.ts'
 import type { Inventory } from './messages.ts'
 import type { Epochs, NotedRing } from './right.ts'
+import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
 /** Rings named to those who are asked; where it takes more to say what is complete, everything is asked for. */
@@ -37,6 +38,12 @@ interface Round {
   heard: number
 }
 
+/** Who answered, and under which rings anybody may have written before. */
+interface Heard {
+  readonly noted: readonly NotedRing[]
+  readonly answers: ReadonlyMap<NodeId, string>
+}
+
 /** A takeover that went on because members were forgotten. */
 export interface Loss {
   readonly term: number
@@ -50,6 +57,10 @@ export class Completeness {
   readonly #config: TasksConfig
   #complete = new Set<number>()
   #round: Round | undefined
+  /** Of these: terms for which a quorum knew of every ring, and nobody was forgotten. */
+  readonly #certain = new Set<number>()
+  /** What the last one rested on. */
+  #heardOf: Heard | undefined
   #losses: readonly Loss[] = []
   #concluded = false
 
@@ -93,6 +104,47 @@ export class Completeness {
       for (const node of forgotten) if (holders.includes(node)) lost.add(node)
     }
     return [...lost]
+  }
+
+  /**
+   * Does this node, which does not know the task, know so by evidence? Then it has ended and was dropped, or its record never
+   * counted. (Which of them was written where fewer copies counted is not known by what was asked here.)
+   */
+  knowsAllOf({ spec, source, term, copies = 0 }: TaskRecord): boolean {
+    if (source !== 'api' || term === undefined || copies < this.#spare(this.#view.replicas) + 1) return false
+    const certain = [...this.#certain].filter(each => each >= term)
+    if (this.#epochs.hasUnder(spec.key, new Set(certain))) return true
+    const round = this.#round
+    if (round === undefined || round.term < term || !this.#epochs.hasUnder(spec.key, round.terms)) return false
+    const noted = this.#epochs.ringsBefore(round.term)
+    return typeof noted !== 'string' && this.#isKeyComplete(spec.key, round) && this.#lostFrom(noted, round) === 0
+  }
+
+  #lostFrom(noted: readonly NotedRing[], round: Round): number {
+    return noted.flatMap(each => this.#lossOf(each, round)).length
+  }
+
+  /**
+   * Did so many holders of every noted ring not have this record, which others (`had`) still have, that one of those on
+   * which it counted has dropped it? That is done only with what has ended.
+   */
+  isLeftover({ spec: { key }, source, term, copies = 0 }: TaskRecord, had: readonly NodeId[]): boolean {
+    const heard = this.#round === undefined ? this.#heardOf : this.#heardSoFar(this.#round)
+    if (heard === undefined || heard.noted.length === 0) return false
+    if (source !== 'api' || term === undefined || copies === 0) return false
+    return heard.noted.every(({ ring, counts }) => {
+      const holders = ring.preferenceList(key, this.#view.replicas)
+      const without = holders.filter(node => {
+        const disk = heard.answers.get(node)
+        return disk !== undefined && !had.includes(node) && counts(node, disk)
+      })
+      return without.length > holders.length - Math.min(copies, holders.length)
+    })
+  }
+
+  #heardSoFar({ term, answers }: Round): Heard | undefined {
+    const noted = this.#epochs.ringsBefore(term)
+    return typeof noted === 'string' ? undefined : { noted, answers }
   }
 
   /** Must this key wait? */
@@ -155,6 +207,8 @@ export class Completeness {
     const losses = all.flatMap(each => this.#lossOf(each, round))
     this.#losses = [...this.#losses, ...losses].slice(-LOSSES_MAX)
     this.#complete.add(round.term)
+    if (noted !== 'lost' && losses.length === 0) this.#certain.add(round.term)
+    this.#heardOf = noted === 'lost' ? undefined : { noted, answers: round.answers }
     this.#concluded = true
     this.#round = undefined
     return losses
@@ -175,7 +229,9 @@ export class Completeness {
   #forgetLapsed(): void {
     const { held } = this.#epochs
     for (const term of this.#complete) {
-      if (!held.includes(term)) this.#complete.delete(term)
+      if (held.includes(term)) continue
+      this.#complete.delete(term)
+      this.#certain.delete(term)
     }
     if (this.#round !== undefined && !held.includes(this.#round.term)) this.#round = undefined
   }

@@ -63,6 +63,8 @@ const COUNTERS = {
   takeovers_timed_out: 'Takeovers that went on without the answer of a live member.',
   results_cut: 'Results cut to the configured size.',
   settled_dropped: 'Settled records dropped, oldest first, to keep within the bound.',
+  ended_copies_dropped:
+    'Records that turned up late and were dropped: their tasks had ended and been dropped, or had never been accepted.',
   strays_dropped: 'Records dropped once two that should hold them confirmed that they have them.',
   copies_refused: 'Records of others that were refused here, because a higher term stands against them.',
   copies_uncounted: 'Batches of copies that a holder did not count, mostly since its ring was another yet.',

@@ -101,6 +101,17 @@ export class Durability {
     return this.#parts.right.leaveFor(key)?.term
   }
 
+  needed(holders: number): number {
+    return Math.min(this.#parts.config.durability, holders)
+  }
+
+  /** A task that this node owns and does not know: does it know that there is none (any more)? */
+  isOver(record: TaskRecord): boolean {
+    const { table, view } = this.#parts
+    const { id, key } = record.spec
+    return table.get(id) === undefined && view.owner(key) === view.self && this.completeness.knowsAllOf(record)
+  }
+
   /**
    * Copies from another node: takes what does not stand against a higher term, and says what counts.
    *
@@ -117,7 +128,12 @@ export class Durability {
     const { view, epochs, counters } = this.#parts
     let counted = settled && epochs.enrolled && ring === view.ring?.checksum
     const refused: (readonly [number, number])[] = []
+    const ended: number[] = []
     records.forEach((record, place) => {
+      if (settled && ring === view.ring?.checksum && this.isOver(record)) {
+        ended.push(place)
+        return
+      }
       const standing = this.#standing(record, terms[place] ?? 0)
       if (standing === 'unknown') counted = false
       else if (standing !== undefined) refused.push([place, standing])
@@ -127,7 +143,8 @@ export class Durability {
       }
     })
     if (refused.length > 0) counters.add('copies_refused', refused.length)
-    step.send(from, { type: 'replicated', batch, counted, ...(refused.length > 0 && { refused }) })
+    const said = { ...(refused.length > 0 && { refused }), ...(ended.length > 0 && { ended }) }
+    step.send(from, { type: 'replicated', batch, counted, ...said })
   }
 
   /** What a holder says of copies from here. Returns those that it has on its disk, or has newer. */
@@ -140,14 +157,13 @@ export class Durability {
       replication.again(from, again, step.now.mono)
       return again.length === records.length ? [] : records.filter(({ spec }) => !this.isQuorum(spec.key))
     }
+    const ended = new Set(said.ended ?? [])
     const refused = new Map(said.refused ?? [])
-    this.copies.acknowledged(
-      from,
-      refused.size === 0 ? records : records.filter((_, place) => !refused.has(place)),
-      step,
-    )
+    const taken = (place: number): boolean => !refused.has(place) && !ended.has(place)
+    const whole = refused.size + ended.size === 0
+    this.copies.acknowledged(from, whole ? records : records.filter((_, place) => taken(place)), step)
     this.#refusedBy(from, records, refused, step)
-    return records.filter((_, place) => (refused.get(place) ?? 0) === 0)
+    return records.filter((_, place) => (refused.get(place) ?? 0) === 0 && !ended.has(place))
   }
 
   /** After all that happened in a step. True when there is more to do than this step could. */

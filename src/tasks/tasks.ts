@@ -30,6 +30,7 @@ import { Hearing } from './hearing.ts'
 import type { TasksInit } from './init.ts'
 import { Inventories } from './inventory.ts'
 import { Kept } from './kept.ts'
+import { Leftovers } from './leftovers.ts'
 import { limitsOf } from './limits.ts'
 import { Lists } from './lists.ts'
 import { Losses } from './losses.ts'
@@ -123,7 +124,8 @@ export class Tasks {
     const execution = new Execution({ ...shared, ...changes, random: random.fork() })
     const expiry = new Expiry({ ...shared, ...changes, takeover })
     const losses = new Losses({ ...shared, ...changes, takeover, sawEnd })
-    const work = new Work({ ...shared, ...changes, takeover, execution, expiry, losses })
+    const leftovers = new Leftovers({ ...shared, records: this.#records, takeover })
+    const work = new Work({ ...shared, ...changes, takeover, execution, expiry, losses, leftovers })
     this.#view = view
     this.#table = table
     this.#schedule = schedule
@@ -146,7 +148,7 @@ export class Tasks {
     const serve = { ...accept, takeover, records: this.#records, work, forwarding, confirmations }
     this.#desk = new Desk({ ...shared, ...serve, execution, placing: this.#placing, random })
     const asked = { takeover, inventories: this.#inventories, placing: this.#placing, durability }
-    this.#hearing = new Hearing({ ...shared, ...asked, work, kept, desk: this.#desk })
+    this.#hearing = new Hearing({ ...shared, ...asked, work, kept, leftovers, desk: this.#desk })
     const told = { confirmations, takeover, durability, expiry, limits, types, serving, phase }
     this.#account = new Account({ ...shared, ...changes, ...told })
     this.#inherited = records.map(record => inherit(record, table, self, isCounted(record.spec.key)))

@@ -14,6 +14,7 @@ import type { Step } from './effects.ts'
 import { type Execution, FENCE_MS } from './execution.ts'
 import type { Expiry } from './expiry.ts'
 import type { Handoffs } from './handoffs.ts'
+import type { Leftovers } from './leftovers.ts'
 import type { Losses } from './losses.ts'
 import { isSettled, mergeRecords } from './merge.ts'
 import { overlaps } from './overlap.ts'
@@ -50,6 +51,7 @@ export interface WorkParts {
   readonly right: Right
   readonly expiry: Expiry
   readonly losses: Losses
+  readonly leftovers: Leftovers
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
 }
@@ -74,6 +76,7 @@ export class Work {
       if (entry.place === 'gated') return
       schedule.clear(entry)
       entry.copies = []
+      this.#parts.leftovers.told(entry, view.self)
       schedule.gate(entry)
       return
     }
@@ -102,7 +105,9 @@ export class Work {
       this.#parts.records.took(entry, onDisk ? [from] : [], step)
       entry.copies = view.owner(entry.key) === view.self ? [from] : [...record.holders, from]
       this.place(entry, step)
-      if (entry.place === 'gated') entry.copies = [from]
+      if (entry.place !== 'gated') return
+      entry.copies = [from]
+      entry.told = [from]
       return
     }
     if (known.epoch !== view.epoch) this.place(known, step)
@@ -170,6 +175,7 @@ export class Work {
 
   releaseOne(entry: Entry, step: Step): void {
     this.#parts.schedule.clear(entry)
+    if (this.#parts.leftovers.dropped(entry, step)) return
     this.#cover(entry, step)
     this.#schedule(entry, step)
   }
@@ -272,6 +278,7 @@ export class Work {
 
   #awaitOrLose(entry: Entry, step: Step): void {
     if (this.#isCounted(entry) && this.#parts.takeover.gates(entry.key)) {
+      this.#parts.leftovers.told(entry, this.#parts.view.self)
       this.#parts.schedule.gate(entry)
       return
     }
@@ -349,7 +356,10 @@ export class Work {
     const others = known.filter(node => node !== from)
     entry.copies = theirsIsWhole ? [...others, from] : others
     if (entry.place === 'here' && merged.state === 'cancelled') this.#parts.execution.cancel(entry, step)
-    if (entry.place === 'gated') return
+    if (entry.place === 'gated') {
+      this.#parts.leftovers.told(entry, from)
+      return
+    }
     this.#cover(entry, step)
     if (news) this.#schedule(entry, step)
   }

@@ -23,6 +23,13 @@ interface Asked {
   readonly task: string
   readonly by: Process
   readonly at: number
+  readonly submit: Submit
+}
+
+interface Submit {
+  readonly at: number
+  /** When that was answered; until then, and where it failed, infinite. */
+  acceptedAt: number
 }
 
 type Reply = Extract<Effect, { kind: 'reply' }>['reply']
@@ -40,8 +47,8 @@ export class TaskJudge {
   /** When a task was first accepted, and that somebody wanted it cancelled. */
   readonly #accepted = new Map<string, number>()
   readonly #cancels = new Set<string>()
-  /** When a task was last submitted, again or for the first time. */
-  readonly #submits = new Map<string, number>()
+  /** Every submission of a task: of one without a good answer a copy may be under way. */
+  readonly #submits = new Map<string, Submit[]>()
   readonly #named = new Map<string, string>()
 
   constructor(cluster: Cluster, schedule: Schedule, findings: Findings) {
@@ -68,8 +75,9 @@ export class TaskJudge {
     const { id, request } = input
     const task = request.kind === 'submit' ? request.spec.id : request.task
     if (request.kind === 'cancel') this.#cancels.add(task)
-    if (request.kind === 'submit') this.#submits.set(task, this.#cluster.world.now)
-    this.#requests.set(id, { kind: request.kind, task, by, at: this.#cluster.world.now })
+    const submit = { at: this.#cluster.world.now, acceptedAt: Number.POSITIVE_INFINITY }
+    if (request.kind === 'submit') this.#submits.set(task, [...(this.#submits.get(task) ?? []), submit])
+    this.#requests.set(id, { kind: request.kind, task, by, at: this.#cluster.world.now, submit })
   }
 
   /** @returns the task that was accepted by this answer, and the disks that have it */
@@ -83,6 +91,7 @@ export class TaskJudge {
     }
     if (!('record' in reply)) return undefined
     const { record } = reply
+    asked.submit.acceptedAt = this.#cluster.world.now
     if (this.#counted && isSettled(record)) this.#told(record, by)
     if (asked.kind !== 'submit') return undefined
     const task = record.spec.id
@@ -218,7 +227,8 @@ export class TaskJudge {
 
   /** What has ended and was dropped is a new task when it is sent again, or was under way then. */
   #isNew(task: string, since: number): boolean {
-    return this.#schedule.work.forgetful && (this.#submits.get(task) ?? 0) > since - REQUEST_MS_MAX / 2
+    const submits = this.#submits.get(task) ?? []
+    return this.#schedule.work.forgetful && submits.some(({ acceptedAt }) => acceptedAt > since)
   }
 
   #specOf({ host, task }: Run): TaskRecord['spec'] | undefined {

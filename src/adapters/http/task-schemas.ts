@@ -173,8 +173,12 @@ export const TASK_SCHEMAS = {
       holders: listOf(text),
       revision: whole,
       term: whole,
+      copies: {
+        ...whole,
+        description: 'In quorum mode: on so many disks of holders it counted as it is.',
+      },
     },
-    ['settledAt', 'notBefore', 'progress', 'uncounted', 'crashes', 'redriven', 'result', 'error', 'term'],
+    ['settledAt', 'notBefore', 'progress', 'uncounted', 'crashes', 'redriven', 'result', 'error', 'term', 'copies'],
   ),
   Submitted: object({
     record: ref('TaskRecord'),
