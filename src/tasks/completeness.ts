@@ -112,7 +112,8 @@ export class Completeness {
    */
   knowsAllOf({ spec, source, term, copies = 0 }: TaskRecord): boolean {
     if (source !== 'api' || term === undefined || copies < this.#spare(this.#view.replicas) + 1) return false
-    const certain = [...this.#certain].filter(each => each >= term)
+    // What was written here under a term that is held still, this node knew.
+    const certain = [term, ...this.#certain].filter(each => each >= term)
     if (this.#epochs.hasUnder(spec.key, new Set(certain))) return true
     const round = this.#round
     if (round === undefined || round.term < term || !this.#epochs.hasUnder(spec.key, round.terms)) return false
