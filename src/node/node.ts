@@ -5,7 +5,6 @@
  * virtual time, and any failure replays from a seed or a recorded trace. The rooms do not know each other: this file
  * carries the view from membership to the ring and on to the tasks, and their effects out.
  */
-import { unreachable } from '../base/assert.ts'
 import type { NodeId } from '../base/ids.ts'
 import { Random } from '../base/random.ts'
 import { elapsedMs, type Instant, type Now, type WallMs } from '../base/time.ts'
@@ -36,6 +35,7 @@ import type { Effect, Input, LinkMessage, Machine } from './machine.ts'
 import { membershipInit } from './membership-init.ts'
 import { Operator } from './operator.ts'
 import { StoreSight } from './store-sight.ts'
+import { takeTaskInput } from './task-inputs.ts'
 import { isTaskMessage } from './task-messages.ts'
 
 export class Node implements Machine {
@@ -205,25 +205,10 @@ export class Node implements Machine {
       case 'dialled':
         this.membership.dialled(input.dial, input.result, now)
         return []
-      case 'request':
-        return this.#mapAll(this.tasks.request(input.id, input.request, now))
       case 'look':
         return this.#mapAll(this.#look(input, now))
       case 'looked':
         return this.#mapAll(this.looks.found(input.to, input.id, input.look))
-      case 'requests':
-        return this.#mapAll(this.tasks.requestAll(input.requests, now))
-      case 'survey':
-        return this.#mapAll(this.tasks.survey(input.id, input.question, now))
-      case 'task-list':
-        return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
-      case 'attempt-ended':
-        return this.#mapAll(this.tasks.attemptEnded(input.task, input.attempt, input.outcome, now))
-      case 'offer':
-        return this.#mapAll(this.tasks.offer(input.offer, input.types, input.places, now))
-      case 'offer-withdrawn':
-        this.tasks.withdrawOffer(input.offer)
-        return []
       case 'seeds':
         this.membership.orders.setSeeds(input.seeds, now.mono)
         return []
@@ -242,7 +227,7 @@ export class Node implements Machine {
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
       default:
-        return unreachable(input)
+        return this.#mapAll(takeTaskInput(this.tasks, input, now))
     }
   }
 
@@ -331,7 +316,11 @@ export class Node implements Machine {
 
   /** Every line says which life of this node speaks. */
   #signed(effect: Effect): Effect {
-    if (effect.kind === 'persist') return { ...effect, then: effect.then.map(next => this.#signed(next)) }
+    if (effect.kind === 'persist') {
+      const { otherwise, ...rest } = effect
+      const signed = (effects: readonly Effect[]) => effects.map(next => this.#signed(next))
+      return { ...rest, then: signed(effect.then), ...(otherwise && { otherwise: signed(otherwise) }) }
+    }
     if (effect.kind !== 'log') return effect
     return { ...effect, fields: { incarnation: this.membership.self.incarnation, ...effect.fields } }
   }
@@ -347,7 +336,10 @@ export class Node implements Machine {
 
   /** The `send` of a room names a node; the wire knows links. */
   #map(effect: RoomEffect): Effect | undefined {
-    if (effect.kind === 'persist') return { ...effect, then: this.#mapAll(effect.then) }
+    if (effect.kind === 'persist') {
+      const { then, otherwise, ...rest } = effect as typeof effect & { otherwise?: readonly RoomEffect[] }
+      return { ...rest, then: this.#mapAll(then), ...(otherwise && { otherwise: this.#mapAll(otherwise) }) }
+    }
     if (effect.kind !== 'send') return effect
     const bearer = this.membership.roster.get(effect.to)?.record.peerId
     const outlived = 'peer' in effect && effect.peer !== bearer

@@ -316,7 +316,7 @@ export class Process implements Party {
         return
       }
       case 'persist':
-        this.#store.commit(effect.writes, effect.then, effect.urgent === true)
+        this.#persist(effect)
         return
       case 'execute':
         this.#execute(effect.attempt)
@@ -361,5 +361,12 @@ export class Process implements Party {
 
   #misuse(detail: string): void {
     this.#ground.probe.broken(this, 'effects are well-formed', detail)
+  }
+
+  #persist({ writes, then, urgent, restsOn, otherwise }: Effect & { kind: 'persist' }): void {
+    const unwritten = restsOn !== undefined && this.#store.isUnderWay('tasks', restsOn)
+    if (restsOn === undefined || (unwritten && otherwise === undefined))
+      this.#store.commit(writes, then, urgent === true)
+    else this.#perform(unwritten ? (otherwise ?? []) : then)
   }
 }

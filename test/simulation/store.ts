@@ -49,6 +49,13 @@ export class Store {
     this.#schedule()
   }
 
+  /** Is this row among what is not on the disk yet? */
+  isUnderWay(table: Write['table'], key: string): boolean {
+    return [...this.#running, ...this.#urgent, ...this.#waiting].some(({ writes }) =>
+      writes.some(write => write.table === table && write.key === key),
+    )
+  }
+
   /** The process died. */
   crash(): void {
     this.#open = false
