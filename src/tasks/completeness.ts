@@ -34,15 +34,16 @@ interface Round {
   readonly without: readonly string[]
   /** Who has answered, from which disk. */
   readonly answers: Map<NodeId, string>
-  /** Rises with each answer. */
-  heard: number
 }
 
 /** Who answered, and under which rings anybody may have written before. */
 interface Heard {
   readonly noted: readonly NotedRing[]
-  readonly answers: ReadonlyMap<NodeId, string>
+  readonly answers: Map<NodeId, string>
 }
+
+/** Is it something that was accepted and has not ended? */
+export type Belief = 'yes' | 'no' | 'unsure'
 
 /** A takeover that went on because members were forgotten. */
 export interface Loss {
@@ -63,6 +64,7 @@ export class Completeness {
   #heardOf: Heard | undefined
   #losses: readonly Loss[] = []
   #concluded = false
+  #heard = 0
 
   constructor(view: View, epochs: Epochs, config: TasksConfig) {
     this.#view = view
@@ -93,7 +95,7 @@ export class Completeness {
 
   /** Rises with each answer that may let keys go on. */
   get heard(): number {
-    return this.#round?.heard ?? 0
+    return this.#heard
   }
 
   /** Members that were forgotten although they may have had what nobody else had of this key. */
@@ -126,21 +128,29 @@ export class Completeness {
   }
 
   /**
-   * Did so many holders of every noted ring not have this record, which others (`had`) still have, that one of those on
-   * which it counted has dropped it? That is done only with what has ended.
+   * Must a record run that this node and others (`had`) have? `no`: of every noted ring so many holders answered without
+   * it that one of those on which it counted has dropped it, as is done only with what has ended; or it never counted.
+   * `unsure`: it may be so, once the holders have answered that are alive and have not.
    */
-  isLeftover({ spec: { key }, source, term, copies = 0 }: TaskRecord, had: readonly NodeId[]): boolean {
+  mustRun({ spec: { key }, source, term, copies = 0 }: TaskRecord, had: readonly NodeId[]): Belief {
     const heard = this.#round === undefined ? this.#heardOf : this.#heardSoFar(this.#round)
-    if (heard === undefined || heard.noted.length === 0) return false
-    if (source !== 'api' || term === undefined || copies === 0) return false
-    return heard.noted.every(({ ring, counts }) => {
+    if (heard === undefined || heard.noted.length === 0) return 'yes'
+    if (source !== 'api' || term === undefined || copies === 0) return 'yes'
+    let unsure = false
+    for (const { ring, counts } of heard.noted) {
       const holders = ring.preferenceList(key, this.#view.replicas)
-      const without = holders.filter(node => {
+      const others = holders.filter(node => !had.includes(node))
+      const without = others.filter(node => {
         const disk = heard.answers.get(node)
-        return disk !== undefined && !had.includes(node) && counts(node, disk)
+        return disk !== undefined && counts(node, disk)
       })
-      return without.length > holders.length - Math.min(copies, holders.length)
-    })
+      const awaited = others.filter(node => !heard.answers.has(node) && this.#view.live.has(node))
+      const spare = holders.length - Math.min(copies, holders.length)
+      if (without.length > spare) continue
+      if (without.length + awaited.length <= spare) return 'yes'
+      unsure = true
+    }
+    return unsure ? 'unsure' : 'no'
   }
 
   #heardSoFar({ term, answers }: Round): Heard | undefined {
@@ -165,7 +175,8 @@ export class Completeness {
     const rings = tenure.rings.slice(-RINGS_MAX)
     if (this.#complete.has(term) || this.#round?.term === term) return false
     const answers = new Map([[this.#view.self, disk]])
-    this.#round = { term, terms: new Set([term]), rings, without, answers, heard: 1 }
+    this.#round = { term, terms: new Set([term]), rings, without, answers }
+    this.#heard++
     return true
   }
 
@@ -187,9 +198,11 @@ export class Completeness {
   }
 
   answered(node: NodeId, disk: string | undefined): void {
-    if (this.#round === undefined || disk === undefined) return
-    this.#round.answers.set(node, disk)
-    this.#round.heard++
+    if (disk === undefined) return
+    this.#heard++
+    // Also after the end: what is unsure still is decided by it.
+    const answers = this.#round?.answers ?? this.#heardOf?.answers
+    answers?.set(node, disk)
   }
 
   hasAnswered(node: NodeId): boolean {

@@ -82,13 +82,14 @@ export class Hearing {
 
   #inventoryReplied(from: NodeId, reply: InventoryReply, step: Step): void {
     const { takeover, counters, work, placing, durability } = this.#parts
+    // By what others have said: this answer may be the one that makes a key complete.
+    const known = reply.records.filter(record => durability?.isOver(record) !== true)
     const kind = takeover.answer(from, reply, step.now.mono)
     if (kind === 'stale') counters.add('replies_unknown')
     // Also a late page tells the truth; only what runs is a matter of the moment.
-    for (const record of reply.records) {
-      if (durability?.isOver(record) === true) counters.add('ended_copies_dropped')
-      else work.learn(record, from, step, true)
-    }
+    for (const record of known) work.learn(record, from, step, true)
+    if (known.length < reply.records.length)
+      counters.add('ended_copies_dropped', reply.records.length - known.length)
     if (kind !== 'answered' || takeover.active) return
     work.recheckElsewhere(node => node === from, step)
     if (!placing.releasing) takeover.forgetAnswers()

@@ -6,14 +6,17 @@
  * known was dropped after its end, or never counted, and nobody was told that it was accepted.
  * The rules: a complete owner does not take it, and says so; whoever has it drops it. A new owner that finds it among what
  * others hold drops it when, for every noted ring, so many holders answered without it that one of those on which it had to
- * be has dropped it; else it is taken for a task that must run. Neither age nor silence says anything here either.
- * What stays: an old copy found by a new owner while another holder is missing is run again, if its task had ended and was
+ * be has dropped it; where those who live and have not answered may still show that, it waits for them, for a while. Else it
+ * is taken for a task that must run. Neither age nor silence makes anybody drop anything.
+ * What stays: an old copy found by a new owner while another holder is gone is run again, if its task had ended and was
  * dropped by that one too.
  *
  * Not taken: to keep the end of a task until every node that may have an older copy has heard of it. What is away for good
  * would keep all of it for good.
  */
 import type { NodeId } from '../base/ids.ts'
+import { after, type Instant } from '../base/time.ts'
+import type { TasksConfig } from './config.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { isSettled } from './merge.ts'
@@ -29,6 +32,7 @@ export interface LeftoversParts {
   readonly takeover: Takeover
   readonly records: Records
   readonly counters: Counters
+  readonly config: TasksConfig
 }
 
 export class Leftovers {
@@ -43,11 +47,23 @@ export class Leftovers {
     if (!entry.told.includes(by)) entry.told = [...entry.told, by]
   }
 
+  /** Somebody has just been told, or is about to be, that it is there. */
+  vouched(entry: Entry): void {
+    entry.told = this.#parts.view.ring?.members.map(({ id }) => id) ?? []
+  }
+
+  /** Its key may go on, but not yet this task: those who live are heard first, for as long as a takeover is patient. */
+  isUnsure(entry: Entry, now: Instant): boolean {
+    const { takeover, config } = this.#parts
+    if (isSettled(entry.record) || takeover.quorum?.mustRun(entry.record, entry.told) !== 'unsure') return false
+    return now < after(takeover.startedAt, config.inventoryMs)
+  }
+
   /** It waits no more for its takeover. True when it is none that must run, and was dropped. */
   dropped(entry: Entry, step: Step): boolean {
     const { told, record } = entry
     entry.told = []
-    if (isSettled(record) || this.#parts.takeover.quorum?.isLeftover(record, told) !== true) return false
+    if (isSettled(record) || this.#parts.takeover.quorum?.mustRun(record, told) !== 'no') return false
     this.#drop(entry, told, step)
     return true
   }

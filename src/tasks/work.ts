@@ -72,11 +72,12 @@ export class Work {
     if (holders !== undefined) this.#parts.copies?.placed(entry, holders)
     table.assign(entry, owner, view.epoch)
     if (owner !== view.self) this.#parts.copies?.give(entry, step)
-    if (entry.place !== 'here' && owner === view.self && takeover.gates(entry.key)) {
+    const waits = takeover.gates(entry.key) || (entry.told.length > 0 && this.isUnsure(entry, step))
+    if (entry.place !== 'here' && owner === view.self && waits) {
       if (entry.place === 'gated') return
       schedule.clear(entry)
       entry.copies = []
-      this.#parts.leftovers.told(entry, view.self)
+      if (entry.told.length === 0) this.#parts.leftovers.told(entry, view.self)
       schedule.gate(entry)
       return
     }
@@ -104,10 +105,10 @@ export class Work {
       const entry = table.add(record)
       this.#parts.records.took(entry, onDisk ? [from] : [], step)
       entry.copies = view.owner(entry.key) === view.self ? [from] : [...record.holders, from]
-      this.place(entry, step)
-      if (entry.place !== 'gated') return
-      entry.copies = [from]
       entry.told = [from]
+      this.place(entry, step)
+      if (entry.place === 'gated') entry.copies = [from]
+      else entry.told = []
       return
     }
     if (known.epoch !== view.epoch) this.place(known, step)
@@ -166,11 +167,20 @@ export class Work {
     let released = 0
     for (const entry of schedule.gated) {
       if (released === max) break
-      if (takeover.gates(entry.key)) continue
+      if (takeover.gates(entry.key) || this.isUnsure(entry, step)) continue
       this.releaseOne(entry, step)
       released++
     }
     return released
+  }
+
+  /** It is about to be told that it is there, so it is no leftover. */
+  vouched(entry: Entry): void {
+    if (entry.place === 'gated') this.#parts.leftovers.vouched(entry)
+  }
+
+  isUnsure(entry: Entry, step: Step): boolean {
+    return this.#parts.leftovers.isUnsure(entry, step.now.mono)
   }
 
   releaseOne(entry: Entry, step: Step): void {
