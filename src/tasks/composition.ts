@@ -58,7 +58,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const right = init.right ?? openRight(wall)
   const { epochs } = right
   const replication = new Replication(table, counters, random.uint32(), stampsOf(view, right))
-  const counting = { view, table, replication, counters, config, right, fences: init.fences ?? [] }
+  const counting = { view, table, replication, counters, config, right, fences: init.fences ?? [], disk }
   // Absent where nothing is in quorum mode.
   const durability = epochs && new Durability({ ...counting, epochs })
   const takeover = new Takeover(view, random.fork(), config.inventoryMs, durability?.completeness)

@@ -292,6 +292,7 @@ const replicated = z.object({
     .max(RECORDS_MAX)
     .exactOptional(),
   ended: z.array(count).max(RECORDS_MAX).exactOptional(),
+  unwritten: z.array(count).max(RECORDS_MAX).exactOptional(),
 })
 const inventory = z.object({
   type: z.literal('inventory'),
