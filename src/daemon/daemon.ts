@@ -16,6 +16,7 @@ import {
 import { watchDirectory } from '../adapters/storage/directory-watch.ts'
 import { openStore } from '../adapters/storage/store.ts'
 import { createClock } from '../adapters/system/clock.ts'
+import { cronSlots } from '../adapters/system/cron.ts'
 import { createLogger, type DaemonLogger } from '../adapters/system/logger.ts'
 import { type HeldSignals, holdSignals } from '../adapters/system/signals.ts'
 import { CodedError } from '../base/errors.ts'
@@ -27,6 +28,7 @@ import { Driver } from '../runtime/driver.ts'
 import { EventLog, teeLogger } from '../runtime/events.ts'
 import { createFace } from '../runtime/face.ts'
 import type { Logger, Transport } from '../runtime/ports.ts'
+import type { NextSlot } from '../tasks/schedules/timing.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import { sayMode, sayOpenCluster } from './announcements.ts'
 import { Closing } from './closing.ts'
@@ -36,6 +38,7 @@ import { openKept, sayLost, storedIn } from './found.ts'
 import { Leaving } from './leaving.ts'
 import { sayOpenDirectory, sayOpenSecrets } from './permissions.ts'
 import { Reload, type ReloadParts, type ReloadSource } from './reload.ts'
+import { offerSchedules, readSchedules, renewSchedules } from './schedules.ts'
 import { EndedEarly, goOn, handleSignals } from './signals.ts'
 import { offerTaskLists, readTaskLists, sayTaskLists } from './task-lists.ts'
 import { recordTrace } from './trace.ts'
@@ -107,6 +110,8 @@ const withMark = (source: ReloadSource): ReloadSource =>
 async function look(config: Config, { closing, signals, lines }: Frame) {
   const parts = await loadParts()
   goOn(signals)
+  const nextSlot = cronSlots()
+  const schedules = readSchedules(config, nextSlot)
   const lists = await readTaskLists(config)
   goOn(signals)
   const directory = await openDataDirectory(config.dataDir)
@@ -117,7 +122,7 @@ async function look(config: Config, { closing, signals, lines }: Frame) {
   const stored = await storedIn(kept.store, config)
   const identity = await parts.loadIdentity(directory.path)
   goOn(signals)
-  return { parts, lists, directory, kept, stored, identity }
+  return { parts, lists, schedules, nextSlot, directory, kept, stored, identity }
 }
 
 type Found = Awaited<ReturnType<typeof look>>
@@ -170,7 +175,7 @@ function counted(error: unknown, boot: number): unknown {
 /** From the count of this life to its end. */
 async function live(config: Config, options: DaemonOptions, frame: Frame, found: Found, life: Boot) {
   const { closing, signals, lines, leaving } = frame
-  const { directory, stored } = found
+  const { directory, stored, nextSlot } = found
   const opened = await open(config, frame, found, life)
   const { clock, events, logger, store, transport, executors } = opened
   const early = earlyInputs()
@@ -180,7 +185,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
     transport,
     life,
     addresses,
-    ...stored,
+    ...{ ...stored, nextSlot },
     check: executors.check.bind(executors),
   })
   const bornAt = clock.now()
@@ -213,9 +218,10 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   sayOpenCluster(config, logger)
   driver.start()
   offerTaskLists(opened.lists, driver.enqueue)
+  offerSchedules(found.schedules, driver.enqueue)
   const reload = new Reload({
     ...{ source: frame.source, config, logger, fatal },
-    apply: appliers(lines, driver),
+    apply: appliers(lines, driver, again => renewSchedules(again, nextSlot, driver.enqueue, logger)),
     hasVoterList: () => node.grants?.voters.list !== undefined,
   })
   closing.add('reload', async () => reload.stop())
@@ -242,8 +248,13 @@ async function watchDisk(
 }
 
 /** What a reload can change in a daemon that runs. */
-function appliers(lines: DaemonLogger, driver: Driver): ReloadParts['apply'] {
+function appliers(
+  lines: DaemonLogger,
+  driver: Driver,
+  schedules: (found: Config) => boolean,
+): ReloadParts['apply'] {
   return {
+    schedules,
     'log.level': found => lines.setLevel(found.log.level),
     seeds: found => driver.enqueue({ kind: 'seeds', seeds: found.seeds }),
     weight: async found => (await driver.control({ kind: 'weight', weight: found.weight })).ok,
@@ -271,6 +282,7 @@ function nodeInit(
     records: readonly TaskRecord[]
     voter: NodeInit['voter']
     check: NodeInit['check']
+    nextSlot: NextSlot
   },
 ): NodeInit {
   return {
@@ -290,6 +302,7 @@ function nodeInit(
     grants: config.grants,
     voter: found.voter,
     check: found.check,
+    nextSlot: found.nextSlot,
     records: found.records,
     seed: randomInt(2 ** 47),
   }

@@ -6,6 +6,7 @@ import type { StoredVoter } from '../grants/grants.ts'
 import type { MembershipConfig } from '../membership/config.ts'
 import type { RingConfig } from '../ring/config.ts'
 import type { TasksConfig } from '../tasks/config.ts'
+import type { NextSlot } from '../tasks/schedules/timing.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 
 export interface NodeInit {
@@ -32,6 +33,8 @@ export interface NodeInit {
   readonly voter: StoredVoter
   /** Would this node's executors take such a task? Undefined when they would. Pure. */
   readonly check: (type: string, payload: unknown) => Failure | undefined
+  /** Reads cron expressions. Pure. Without it schedules go by interval only. */
+  readonly nextSlot?: NextSlot
   /** What the store held at boot. */
   readonly records: readonly TaskRecord[]
   /** Seed of every random choice the core makes. */

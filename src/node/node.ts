@@ -20,6 +20,7 @@ import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksEffect } from '../tasks/effects.ts'
 import type { Right } from '../tasks/right.ts'
+import type { ScheduleLinkMessage } from '../tasks/schedules/messages.ts'
 import { Tasks } from '../tasks/tasks.ts'
 import { modesText } from './acting.ts'
 import { causesOf } from './causes.ts'
@@ -31,6 +32,7 @@ import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
 import { type Effect, type Input, type LinkMessage, type Machine, TICK_MS } from './machine.ts'
 import { Operator } from './operator.ts'
+import { type ListingEffect, ScheduleListing } from './schedule-listing.ts'
 
 export class Node implements Machine {
   readonly init: NodeInit
@@ -42,6 +44,7 @@ export class Node implements Machine {
   readonly #operator: Operator
   readonly #departing: Departing
   readonly #joining: Joining
+  readonly #listing: ScheduleListing
   readonly #ids: Uuids
   readonly #startedAt: Now
   #ring: Ring
@@ -67,6 +70,7 @@ export class Node implements Machine {
       replicas: init.ring.replicas,
       records: init.records,
       check: init.check,
+      ...(init.nextSlot !== undefined && { nextSlot: init.nextSlot }),
       random: random.fork(),
       right: this.granting.acting,
       now,
@@ -83,6 +87,8 @@ export class Node implements Machine {
     this.#joining = new Joining(this.membership, init.joinDelayMs ?? 0)
     this.#ring = buildRing([], init.ring)
     this.#ids = new Uuids(random.fork())
+    const { forwardMs } = init.tasks
+    this.#listing = new ScheduleListing(this.membership, this.tasks.schedules, forwardMs, random.uint32())
   }
 
   step(input: Input, now: Now): readonly Effect[] {
@@ -151,7 +157,8 @@ export class Node implements Machine {
       case 'tick':
         this.membership.tick(this.#ring.checksum, this.tasks.load(), now)
         this.grants?.tick(now)
-        return this.#mapAll(this.tasks.tick(now))
+        this.#listing.compareClocks(now)
+        return this.#mapAll([...this.tasks.tick(now), ...this.#listing.tick(now)])
       case 'link-up':
         this.membership.linkUp(input.link, input.peer, input.dialled, now)
         return []
@@ -171,6 +178,11 @@ export class Node implements Machine {
         return this.#mapAll(this.tasks.request(input.id, input.request, now))
       case 'task-list':
         return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
+      case 'list-schedules':
+        return this.#mapAll(this.#listing.list(input.id, input.query, now))
+      case 'schedules':
+        this.tasks.schedules.configured(input.definitions)
+        return []
       case 'attempt-ended':
         return this.#mapAll(this.tasks.attemptEnded(input.task, input.attempt, input.outcome, now))
       case 'seeds':
@@ -191,12 +203,13 @@ export class Node implements Machine {
 
   #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {
     const { link, peer, message } = input
-    if (!isTaskMessage(message) && !isGrantsMessage(message)) {
+    if (!isTaskMessage(message) && !isScheduleMessage(message) && !isGrantsMessage(message)) {
       this.membership.frame(link, peer, message, now)
       return []
     }
     const from = this.membership.touched(link, peer, now, message.type === 'renew')
     if (from === undefined) return []
+    if (isScheduleMessage(message)) return this.#mapAll(this.#listing.hear(from, message, now))
     if (isTaskMessage(message)) return this.#mapAll(this.tasks.message(from, message, now))
     this.granting.message(from, peer, message, now)
     return []
@@ -296,7 +309,7 @@ export class Node implements Machine {
   }
 }
 
-type RoomEffect = TasksEffect | GrantsEffect
+type RoomEffect = TasksEffect | GrantsEffect | ListingEffect
 
 const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskMessage['type']>([
   'forward',
@@ -312,6 +325,9 @@ type TaskMessage = Parameters<Tasks['message']>[1]
 function isTaskMessage(message: LinkMessage): message is TaskMessage {
   return TASK_MESSAGES.has(message.type)
 }
+
+const isScheduleMessage = (message: LinkMessage): message is ScheduleLinkMessage =>
+  message.type === 'schedules-ask' || message.type === 'schedules-tell'
 
 function log(
   level: 'info' | 'warn',

@@ -14,6 +14,7 @@ import type {
   LinkMessage,
   LogFields,
   LogLevel,
+  ScheduleListReply,
   Write,
 } from '../node/machine.ts'
 import type {
@@ -29,7 +30,9 @@ import type {
   WorkLeft,
 } from '../node/status.ts'
 import type { TaskReply, TaskRequest } from '../tasks/messages.ts'
-import type { Outcome } from '../tasks/task.ts'
+import type { ScheduleQuery } from '../tasks/schedules/messages.ts'
+import type { NextSlot } from '../tasks/schedules/timing.ts'
+import type { Outcome, TaskRecord } from '../tasks/task.ts'
 
 export interface Clock {
   now(): Now
@@ -107,6 +110,12 @@ export interface NodeFace {
   tasks(query: TaskQuery): TaskPage
   /** Answered by the owner of the task's key, wherever it is. */
   request(request: TaskRequest): Promise<TaskReply>
+  /** Schedules of the whole cluster, a page at a time, as their owners tell of them. */
+  listSchedules(query: ScheduleQuery): Promise<ScheduleListReply>
+  /** Why nothing is made of a schedule that this node owns; undefined: something is, or another node owns it. */
+  scheduleWaits(record: TaskRecord): string | undefined
+  /** Reads cron expressions. */
+  readonly nextSlot: NextSlot
   /** Answered by this node. */
   control(request: ControlRequest): Promise<ControlReply>
   /** What keeps this node from being drained. */

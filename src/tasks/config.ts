@@ -17,6 +17,10 @@ export interface TasksConfig {
   readonly queueMax: number
   /** Settled records kept, those settled longest ago dropped first (never those of a shared task list that is still loaded). */
   readonly settledMax: number
+  /** Schedules whose key this node owns; more are answered SCHEDULES_FULL. */
+  readonly schedulesMax: number
+  /** Late slots that a schedule with `catchUp: all` makes at most, the newest ones; older ones are listed as missed. */
+  readonly catchUpMax: number
   /** A payload may have this many bytes as JSON. */
   readonly payloadBytesMax: number
   /** A result may have this many bytes as JSON; a larger one is cut and says so. */
@@ -38,6 +42,8 @@ export const tasksDefaults = (cores: number): TasksConfig => ({
   timeoutMs: 60_000,
   queueMax: 100_000,
   settledMax: 100_000,
+  schedulesMax: 1_000,
+  catchUpMax: 100,
   payloadBytesMax: 256 * 1024,
   resultBytesMax: 64 * 1024,
   forwardMs: 5_000,

@@ -10,6 +10,7 @@
  * Not taken: attempt numbers also among settled copies. The united attempts may hold a higher number than the copy
  * that won, so such an order would depend on who merged first.
  */
+import { isSchedule, mergeSchedules } from './schedules/state.ts'
 import {
   ATTEMPTS_KEPT,
   type Attempt,
@@ -21,6 +22,7 @@ import {
 
 /** Returns `a` itself when `b` adds nothing to it. */
 export function mergeRecords(a: TaskRecord, b: TaskRecord): TaskRecord {
+  if (isSchedule(a) && isSchedule(b)) return mergeSchedules(a, b)
   const winner = compareRecords(a, b) >= 0 ? a : b
   const attempts = uniteAttempts(a.attempts, b.attempts)
   if (attempts === winner.attempts || sameAttempts(attempts, winner.attempts)) return winner

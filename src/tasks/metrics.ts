@@ -6,6 +6,7 @@ import type { Kept } from './kept.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
 import type { Schedule } from './schedule.ts'
+import type { HeldSchedules } from './schedules/held.ts'
 import type { Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 
@@ -13,6 +14,7 @@ export interface MetricsParts {
   readonly table: Table
   readonly records: Records
   readonly schedule: Schedule
+  readonly schedules: HeldSchedules
   readonly replication: Replication
   readonly forwarding: Forwarding
   readonly takeover: Takeover
@@ -49,6 +51,7 @@ export function taskMetrics(parts: MetricsParts): Metric[] {
       parts.confirmations.size,
     ),
     gauge('takeover_active', '1 while gained keys wait.', Number(parts.takeover.active)),
+    ...parts.schedules.metrics(),
     ...parts.handoffs.metrics(),
     ...parts.records.overlaps.metrics(),
     ...parts.counters.metrics(),

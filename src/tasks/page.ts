@@ -26,6 +26,7 @@ export function pageOf(table: Table, self: NodeId, query: TaskQuery): TaskPage {
 }
 
 function matches({ record, owner }: Entry, self: NodeId, { state, scope = 'owned' }: TaskQuery): boolean {
+  if (record.schedule !== undefined) return false
   if (state !== undefined && record.state !== state) return false
   if (scope === 'owned') return owner === self
   if (scope === 'held') return owner !== self && record.revision > 0

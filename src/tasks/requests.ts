@@ -8,6 +8,8 @@ import { answer, type Forwarding, HOPS_MAX, type Origin, refuse, unknownTask } f
 import { isSettled } from './merge.ts'
 import type { Forward, TaskReply, TaskRequest } from './messages.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
+import type { HeldSchedules } from './schedules/held.ts'
+import { isOrder } from './schedules/orders.ts'
 import { refusalOfSpec, sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { TaskSpec } from './task.ts'
@@ -21,6 +23,7 @@ export interface RequestsParts {
   readonly forwarding: Forwarding
   readonly confirmations: Confirmations
   readonly right: Right
+  readonly schedules: HeldSchedules
   readonly counters: Counters
   readonly config: TasksConfig
   readonly check: (type: string, payload: unknown) => Failure | undefined
@@ -75,7 +78,7 @@ export class Requests {
     const known = this.#parts.table.get(spec.id)
     if (owner === undefined)
       this.#refuse(origin, this.#parts.phase() === 'closed' ? NOT_READY : NO_OWNER, step)
-    else if (known !== undefined && !sameSpec(known.record.spec, spec)) {
+    else if (known !== undefined && !isOrder(spec) && !sameSpec(known.record.spec, spec)) {
       this.#refuse(origin, conflict(spec, known), step)
     } else if (owner === view.self) this.#own(origin, spec, step)
     else if (hops >= HOPS_MAX) {
@@ -86,6 +89,10 @@ export class Requests {
 
   /** The key is this node's own. */
   #own(origin: Origin, spec: TaskSpec, step: Step): void {
+    if (isOrder(spec)) {
+      this.#order(origin, spec, step)
+      return
+    }
     const { table, work, right, counters } = this.#parts
     const known = table.get(spec.id)
     if (known !== undefined && !sameSpec(known.record.spec, spec)) {
@@ -102,6 +109,17 @@ export class Requests {
     const failure = unacceptable ?? this.#unconfirmable(leave)
     if (failure !== undefined) this.#refuse(origin, failure, step)
     else this.#confirm(origin, known ?? work.accept(spec, step), known !== undefined, leave, step)
+  }
+
+  /** What travels as a submission is an order for a schedule. */
+  #order(origin: Origin, spec: TaskSpec, step: Step): void {
+    const { right, schedules, phase } = this.#parts
+    const leave = leaveNow(right, spec.key, step.now.mono)
+    const closed = phase() === 'leaving' ? LEAVING : phase() === 'closed' ? NOT_READY : undefined
+    const failure = leave === undefined ? NOT_ACTING : (closed ?? this.#unconfirmable(leave))
+    const done = failure ?? schedules.order(spec, step)
+    if ('code' in done || leave === undefined) this.#refuse(origin, 'code' in done ? done : NOT_ACTING, step)
+    else this.#confirm(origin, done.entry, done.existed, leave, step)
   }
 
   /** In quorum mode the right is looked at again when the task is durable. */

@@ -46,6 +46,7 @@ export function parseTaskSpec(
     TYPE_PATTERN,
     'the name of an executor: a letter, then up to 63 of A-Z a-z 0-9 . _ -',
   )
+  if (type === 'schedule') fields.reserved()
   const payload = fields.payload(defaults.payloadBytesMax)
   const priority = fields.whole('priority', 0, 3, 1) as Priority
   const maxAttempts = fields.whole('maxAttempts', 1, ATTEMPTS_ALLOWED_MAX, defaults.maxAttempts)
@@ -136,6 +137,11 @@ class Fields {
   required(field: string, pattern: RegExp, expected: string): string {
     if (this.#readable && this.#get(field) === undefined) this.#refuse(field, expected, undefined)
     return this.text(field, pattern, expected) ?? ''
+  }
+
+  /** Records and orders of schedules travel as tasks of that type. */
+  reserved(): void {
+    this.#refuse('type', 'the name of an executor; schedules are put under /v1/schedules', 'schedule')
   }
 
   key(): string | undefined {

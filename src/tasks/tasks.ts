@@ -40,6 +40,7 @@ import { Replication } from './replication.ts'
 import { Requests } from './requests.ts'
 import type { Right } from './right.ts'
 import { Schedule } from './schedule.ts'
+import { type HeldParts, HeldSchedules } from './schedules/held.ts'
 import { type Entry, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
@@ -61,11 +62,14 @@ export interface TasksInit {
   readonly check: (type: string, payload: unknown) => Failure | undefined
   readonly random: Random
   readonly now: Now
+  /** Reads cron expressions. Without it schedules go by interval only. */
+  readonly nextSlot?: NonNullable<HeldParts['nextSlot']>
   /** Who may act for which key. Default: available mode, everybody for every key. */
   readonly right?: Right
 }
 
 export class Tasks {
+  readonly schedules: HeldSchedules
   readonly #view: View
   readonly #table: Table
   readonly #schedule = new Schedule()
@@ -127,9 +131,10 @@ export class Tasks {
     this.#work = work
     this.#inventories = new Inventories(view, table, schedule)
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
-    const phase = () => this.#phase
-    this.#placing = new Placing({ ...shared, takeover, work, phase })
-    this.#requests = new Requests({ ...shared, work, forwarding, confirmations, check, phase })
+    const parts = { ...shared, work, takeover, phase: () => this.#phase }
+    this.#placing = new Placing(parts)
+    this.schedules = new HeldSchedules({ ...parts, records: this.#records, nextSlot: init.nextSlot })
+    this.#requests = new Requests({ ...parts, forwarding, confirmations, check, schedules: this.schedules })
     this.#inherited = records.map(record => table.add(record))
   }
 
@@ -250,6 +255,7 @@ export class Tasks {
   tick(now: Now): TasksEffect[] {
     const step = this.#begin(now)
     this.#placing.scanSome(step)
+    this.schedules.tick(step)
     this.#dueLeft = this.#work.wakeDue(step)
     this.#replication.tick(now.mono)
     this.#forwarding.tick(step)
@@ -262,6 +268,7 @@ export class Tasks {
       return 0 as Instant
     return Math.min(
       this.#schedule.nextDue,
+      this.schedules.nextWake(),
       this.#execution.nextWake(),
       this.#kept.nextWake(),
       this.#replication.nextWake(),
@@ -308,6 +315,7 @@ export class Tasks {
       table: this.#table,
       records: this.#records,
       schedule: this.#schedule,
+      schedules: this.schedules,
       replication: this.#replication,
       forwarding: this.#forwarding,
       takeover: this.#takeover,

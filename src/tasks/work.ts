@@ -20,6 +20,7 @@ import type { Replication } from './replication.ts'
 import { reportDead } from './reports.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
+import { isSchedule } from './schedules/state.ts'
 import { sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
@@ -74,9 +75,10 @@ export class Work {
   }
 
   /** A new task of this node. */
-  accept(spec: TaskSpec, step: Step): Entry {
+  accept(spec: TaskSpec, step: Step, source: TaskRecord['source'] = 'api'): Entry {
     const { table, counters } = this.#parts
-    const entry = table.add(freshRecord(spec, 'api', step.now.wall, this.#parts.records.holders(spec.key), 1))
+    const holders = this.#parts.records.holders(spec.key)
+    const entry = table.add(freshRecord(spec, source, step.now.wall, holders, 1))
     this.#parts.records.change(entry, entry.record, step)
     this.place(entry, step)
     counters.add('tasks_accepted')
@@ -227,7 +229,7 @@ export class Work {
     if (entry.place === 'here') return
     schedule.clear(entry)
     const { record } = entry
-    if (entry.owner !== view.self || isSettled(record)) return
+    if (entry.owner !== view.self || isSettled(record) || isSchedule(record)) return
     if (record.state === 'ready') schedule.enqueue(entry)
     else if (record.state === 'running') this.#awaitOrLose(entry, step)
     else {
@@ -267,6 +269,7 @@ export class Work {
   /** Unfinished work that changes hands is timed. */
   #time(entry: Entry, owner: NodeId | undefined, { now }: Step): void {
     const { view, handoffs } = this.#parts
+    if (isSchedule(entry.record)) return
     // A record that comes from elsewhere names its owner of then first.
     const before = entry.owner ?? entry.record.holders[0]
     if (owner !== view.self) handoffs.lost(entry.key)

@@ -8,6 +8,7 @@ import { leave } from './routes/leave.ts'
 import { metrics } from './routes/metrics.ts'
 import { operator } from './routes/operator.ts'
 import { probes } from './routes/probes.ts'
+import { schedules } from './routes/schedules.ts'
 import { tasks } from './routes/tasks.ts'
 import { voters } from './routes/voters.ts'
 
@@ -18,6 +19,7 @@ export const ROUTES: readonly Route[] = [
   ...metrics,
   ...cluster,
   ...tasks,
+  ...schedules,
   ...leave,
   ...operator,
   ...voters,

@@ -22,6 +22,7 @@ import type { WallMs } from '../../base/time.ts'
 import { KEEPS_MAX } from '../../grants/messages.ts'
 import { SUMMARY_BUCKETS } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
+import { SCHEDULE_PAGE_MAX } from '../../tasks/schedules/state.ts'
 import { ATTEMPTS_KEPT, type Json } from '../../tasks/task.ts'
 import {
   ADDRESS_CHARS_MAX,
@@ -41,6 +42,7 @@ import {
   VOTER_NAMES_MAX,
   WEIGHT_MAX,
 } from './limits.ts'
+import { scheduleSchema, summarySchema } from './schedule-schema.ts'
 
 /** A checked text under the name that the core gives it. */
 const named = <T extends string>(schema: z.ZodType<string>) => schema as unknown as z.ZodType<T>
@@ -147,6 +149,7 @@ const heartbeat = z.object({
   viewDigest: z.number(),
   load: z.object({ running: count, queued: count }),
   modes: short.exactOptional(),
+  wall: z.number().exactOptional(),
   heard: z.array(z.tuple([nodeId, z.number().nonnegative()])).max(MEMBERS_MAX),
 })
 const claimsGossip = z.object({ type: z.literal('claims'), claims })
@@ -194,12 +197,13 @@ const attempt = z.object({
   token: short.exactOptional(),
   error: attemptError.exactOptional(),
 })
-const source = z.custom<'api' | `list:${string}`>(
+const source = z.custom<'api' | `list:${string}` | `schedule:${string}`>(
   value =>
     typeof value === 'string' &&
     value.length <= ADDRESS_CHARS_MAX &&
-    (value === 'api' || value.startsWith('list:')),
+    (value === 'api' || value.startsWith('list:') || value.startsWith('schedule:')),
 )
+const schedule = scheduleSchema(spec.omit({ id: true, key: true }))
 const record = z.object({
   spec,
   source,
@@ -213,6 +217,7 @@ const record = z.object({
   error: attemptError.exactOptional(),
   holders: z.array(nodeId).max(HOLDERS_MAX),
   revision: count,
+  schedule: schedule.exactOptional(),
 })
 const records = z.array(record).max(RECORDS_MAX)
 
@@ -245,6 +250,20 @@ const inventoryReply = z.object({
   records,
   running: z.array(taskId).max(RUNNING_MAX),
   done: z.boolean(),
+})
+
+const schedulesAsk = z.object({
+  type: z.literal('schedules-ask'),
+  id: count,
+  after: short,
+  limit: count.max(SCHEDULE_PAGE_MAX),
+})
+const schedulesTell = z.object({
+  type: z.literal('schedules-tell'),
+  id: count,
+  schedules: z.array(summarySchema).max(SCHEDULE_PAGE_MAX),
+  more: z.boolean(),
+  settled: z.boolean(),
 })
 
 const ringName = short
@@ -341,6 +360,8 @@ export const linkSchema = z.discriminatedUnion('type', [
   replicated,
   inventory,
   inventoryReply,
+  schedulesAsk,
+  schedulesTell,
   renew,
   grant,
   grantRefused,

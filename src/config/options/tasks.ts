@@ -48,6 +48,16 @@ export function tasksOptions(cores: number): readonly Option[] {
     ),
     option('settledMax', whole(0, 10_000_000), 'Settled records kept, oldest dropped first.'),
     option(
+      'schedulesMax',
+      whole(1, 100_000),
+      'Schedules whose key this node owns; more are answered SCHEDULES_FULL. One that fires every second takes about 0.2 ms of CPU a second.',
+    ),
+    option(
+      'catchUpMax',
+      whole(1, 1_000),
+      'Late slots that a schedule with catchUp all makes at most, the newest ones; older ones are listed as missed.',
+    ),
+    option(
       'payloadBytesMax',
       size(1, 512 * KIB),
       'A payload may have this many bytes as JSON. Payload and result share a frame of 1 MiB.',

@@ -1,6 +1,7 @@
 /** A node with fixed answers behind the real port, for tests of the face in front of it. */
 import { type HttpConfig, httpDefaults } from '../../../src/adapters/http/config.ts'
 import type { FaceParts } from '../../../src/adapters/http/face.ts'
+import { cronSlots } from '../../../src/adapters/system/cron.ts'
 import { asNodeId, asPeerId, asTaskId } from '../../../src/base/ids.ts'
 import { instantOf, wallOf } from '../../../src/base/time.ts'
 import type { ControlRequest } from '../../../src/node/control.ts'
@@ -224,6 +225,9 @@ export function sample(options: SampleOptions = {}): Sample {
       seen.requests.push(request)
       return (options.reply ?? answer)(request)
     },
+    listSchedules: async () => ({ ok: true, page: { schedules: [], unsure: [] } }),
+    scheduleWaits: () => undefined,
+    nextSlot: cronSlots(),
     control: async request => {
       seen.controls.push(request)
       return { ok: true, detail: 'It is so.' }
