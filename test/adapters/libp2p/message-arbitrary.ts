@@ -8,6 +8,13 @@ import type { Claim } from '../../../src/membership/messages.ts'
 import { SUMMARY_BUCKETS } from '../../../src/membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../../src/node/machine.ts'
 import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
+import {
+  type Missed,
+  SCHEDULE_PAGE_MAX,
+  type ScheduleState,
+  type ScheduleSummary,
+} from '../../../src/tasks/schedules/state.ts'
+import type { Timing } from '../../../src/tasks/schedules/timing.ts'
 import type { Attempt, AttemptError, Json, TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
 
 /** JSON that survives JSON: no negative zero. */
@@ -70,12 +77,59 @@ const attempt: fc.Arbitrary<Attempt> = fc.record(
   },
   { requiredKeys: ['number', 'node', 'startedAt'] },
 )
+const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,20}$/)
+const timing: fc.Arbitrary<Timing> = fc.oneof(
+  fc.record({ cron: fc.string({ maxLength: 40 }), timeZone: fc.string({ maxLength: 20 }) }),
+  fc.record({ everyMs: fc.integer({ min: 1_000, max: 86_400_000 }) }),
+)
+const slot = fc.nat({ max: 4_000_000_000_000 })
+const missed: fc.Arbitrary<Missed> = fc.record(
+  {
+    from: slot,
+    to: slot,
+    count,
+    more: fc.constant(true as const),
+    reason: fc.constantFrom('late', 'overlap', 'queue-full'),
+    at: wall,
+  },
+  { requiredKeys: ['from', 'to', 'count', 'reason', 'at'] },
+)
+const schedule: fc.Arbitrary<ScheduleState> = fc.record({
+  ordered: fc.record({
+    version: count,
+    definition: fc.record({
+      name,
+      timing,
+      task: spec.map(({ id: _, key: __, ...template }) => template),
+      catchUp: fc.constantFrom('none', 'last', 'all'),
+      overlap: fc.constantFrom('allow', 'skip'),
+      paused: fc.boolean(),
+    }),
+    source: fc.constantFrom('api', 'config'),
+    paused: fc.boolean(),
+    deleted: fc.boolean(),
+    at: wall,
+  }),
+  decided: fc.record(
+    { to: slot, lastMade: slot, made: count, missed: count, lately: fc.array(missed, { maxLength: 3 }) },
+    { requiredKeys: ['to', 'made', 'missed', 'lately'] },
+  ),
+})
+const summary: fc.Arbitrary<ScheduleSummary> = fc.record(
+  {
+    ...{ name, timing, type: fc.string({ maxLength: 20 }), source: fc.constantFrom('api', 'config') },
+    ...{ paused: fc.boolean(), decidedTo: slot, lastMade: slot, made: count, missed: count },
+    waits: fc.string({ maxLength: 60 }),
+  },
+  { requiredKeys: ['name', 'timing', 'type', 'source', 'paused', 'decidedTo', 'made', 'missed'] },
+)
 const record: fc.Arbitrary<TaskRecord> = fc.record(
   {
     spec,
     source: fc.oneof(
       fc.constant('api' as const),
-      fc.string({ maxLength: 20 }).map(name => `list:${name}` as const),
+      fc.string({ maxLength: 20 }).map(from => `list:${from}` as const),
+      name.map(from => `schedule:${from}` as const),
     ),
     state: fc.constantFrom('scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'),
     acceptedAt: wall,
@@ -86,6 +140,7 @@ const record: fc.Arbitrary<TaskRecord> = fc.record(
     error: attemptError,
     holders: fc.array(nodeId, { maxLength: 3 }),
     revision: count,
+    schedule,
   },
   { requiredKeys: ['spec', 'source', 'state', 'acceptedAt', 'attempts', 'holders', 'revision'] },
 )
@@ -177,11 +232,25 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
     running: fc.array(taskId, { maxLength: 3 }),
     done: fc.boolean(),
   }),
+  fc.record({
+    type: fc.constant('schedules-ask' as const),
+    id: count,
+    after: fc.string({ maxLength: 20 }),
+    limit: fc.nat({ max: SCHEDULE_PAGE_MAX }),
+  }),
+  fc.record({
+    type: fc.constant('schedules-tell' as const),
+    id: count,
+    schedules: fc.array(summary, { maxLength: 3 }),
+    more: fc.boolean(),
+    settled: fc.boolean(),
+  }),
 )
 
 const anyGossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(
   rumour,
-  fc.record({
+  fc.record(
+    {
     type: fc.constant('heartbeat' as const),
     id: nodeId,
     incarnation,
@@ -189,8 +258,11 @@ const anyGossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(
     ringChecksum: fc.string({ maxLength: 40 }),
     viewDigest: count,
     load: fc.record({ running: count, queued: count }),
+    wall,
     heard: fc.array(fc.tuple(nodeId, fc.nat()), { maxLength: 8 }),
-  }),
+    },
+    { requiredKeys: ['type', 'id', 'incarnation', 'leaving', 'ringChecksum', 'viewDigest', 'load', 'heard'] },
+  ),
   fc.record({ type: fc.constant('claims' as const), claims }),
 )
 
