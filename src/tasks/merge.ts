@@ -22,7 +22,8 @@ import {
 
 /** Returns `a` itself when `b` adds nothing to it. */
 export function mergeRecords(a: TaskRecord, b: TaskRecord): TaskRecord {
-  if (isSchedule(a) && isSchedule(b)) return mergeSchedules(a, b)
+  if (isSchedule(a)) return isSchedule(b) ? mergeSchedules(a, b) : a
+  if (isSchedule(b)) return b
   const winner = compareRecords(a, b) >= 0 ? a : b
   const attempts = uniteAttempts(a.attempts, b.attempts)
   if (attempts === winner.attempts || sameAttempts(attempts, winner.attempts)) return winner

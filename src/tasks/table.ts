@@ -140,6 +140,7 @@ export class Table {
   put(entry: Entry, record: TaskRecord): void {
     this.#tally(entry, -1)
     entry.record = record
+    if (record.schedule !== undefined) this.#schedules.add(entry)
     this.#tally(entry, 1)
     this.#sort(entry)
   }

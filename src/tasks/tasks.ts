@@ -131,10 +131,10 @@ export class Tasks {
     this.#work = work
     this.#inventories = new Inventories(view, table, schedule)
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
-    const parts = { ...shared, work, takeover, phase: () => this.#phase }
+    const parts = { ...shared, check, work, takeover, phase: () => this.#phase }
     this.#placing = new Placing(parts)
     this.schedules = new HeldSchedules({ ...parts, records: this.#records, nextSlot: init.nextSlot })
-    this.#requests = new Requests({ ...parts, forwarding, confirmations, check, schedules: this.schedules })
+    this.#requests = new Requests({ ...parts, forwarding, confirmations, schedules: this.schedules })
     this.#inherited = records.map(record => table.add(record))
   }
 

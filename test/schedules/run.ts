@@ -71,7 +71,9 @@ function clear(): void {
 function boot(host: number): void {
   const home = join(directory, `n${host}`)
   mkdirSync(home, { recursive: true, mode: 0o700 })
-  const seeds = [1, 2].filter(each => each !== host).flatMap(each => ['--seed', `${hosts.address(each)}:${PORT}`])
+  const seeds = [1, 2]
+    .filter(each => each !== host)
+    .flatMap(each => ['--seed', `${hosts.address(each)}:${PORT}`])
   const args = [
     ...['agent', '--config', join(directory, 'roundtable.json'), '--node-id', `n${host}`],
     ...['--listen', `${hosts.address(host)}:${PORT}`, '--http', '127.0.0.1:7373'],
@@ -177,7 +179,9 @@ async function conclude(from: number, shown: ScheduleShown, kills: number): Prom
   report.count('kills', [kills])
   report.count('slots that were due', [found.slots], { least: Number(values.seconds) * DUE_PART })
   report.count('run once', [found.once])
-  report.count('run again after an attempt that was lost or fenced, as its record says', [found.explained.length])
+  report.count('run again after an attempt that was lost or fenced, as its record says', [
+    found.explained.length,
+  ])
   report.count('listed as missed', [found.listed.length])
   report.count('neither run nor listed', [found.lost.length], { most: 0 })
   report.count('run twice without a reason in the record', [found.twice.length], { most: 0 })
@@ -191,7 +195,9 @@ async function main(): Promise<number> {
     console.error(missing ?? '--seconds and --kill-every must be 1 or more')
     return 2
   }
-  report.begin(`a slot every second for ${values.seconds} s on ${HOSTS} nodes, catch-up ${values['catch-up']}`)
+  report.begin(
+    `a slot every second for ${values.seconds} s on ${HOSTS} nodes, catch-up ${values['catch-up']}`,
+  )
   try {
     await play()
   } catch (error) {

@@ -20,7 +20,16 @@ test('a slot that nobody ran is lost unless it is listed', () => {
 })
 
 test('a second run is explained only by a record that has both attempts and one success', () => {
-  const runs = ledger('s@1 1 n1 9', 's@1 2 n2 10', 's@2 1 n1 9', 's@2 1 n2 10', 's@3 1 n1 9', 's@3 2 n2 10', 's@4 1 n1 9', 's@4 2 n1 9')
+  const runs = ledger(
+    's@1 1 n1 9',
+    's@1 2 n2 10',
+    's@2 1 n1 9',
+    's@2 1 n2 10',
+    's@3 1 n1 9',
+    's@3 2 n2 10',
+    's@4 1 n1 9',
+    's@4 2 n1 9',
+  )
   const lost = { number: 1, node: 'n1', outcome: 'lost' }
   const done = { number: 2, node: 'n2', outcome: 'succeeded' }
   const records: Readonly<Record<string, readonly RecordedAttempt[]>> = {

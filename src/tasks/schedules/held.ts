@@ -38,6 +38,8 @@ export interface HeldParts {
   /** Without it schedules go by interval only. */
   readonly nextSlot: NextSlot | undefined
   readonly phase: () => 'closed' | 'open' | 'leaving'
+  /** Would this node's executors take such a task? Undefined when they would. */
+  readonly check: (type: string, payload: unknown) => Failure | undefined
 }
 
 /** The schedules among the records of this node: ties what decides about slots to what stores, copies and takes over. */
@@ -142,7 +144,7 @@ export class HeldSchedules implements ScheduleHost {
 
   /** An order for a schedule whose key this node owns and may act for. `existed`: it was there before. */
   order(spec: TaskSpec, step: Step): { readonly entry: Entry; readonly existed: boolean } | Failure {
-    const { table, config } = this.#parts
+    const { table, config, check } = this.#parts
     const known = table.get(spec.id)
     if (known !== undefined && !isSchedule(known.record)) {
       return {
@@ -156,6 +158,9 @@ export class HeldSchedules implements ScheduleHost {
       const detail = 'the owner of the schedule is still taking over its key'
       return { code: 'NOT_READY', detail, retryAfterS: 1 }
     }
+    const task = order.op === 'put' ? order.definition.task : undefined
+    const refused = task === undefined ? undefined : check(task.type, task.payload)
+    if (refused !== undefined) return refused
     const existed = known !== undefined && known.record.state !== 'cancelled'
     const done = this.schedules.order(spec.key, order, step)
     if ('code' in done) return done

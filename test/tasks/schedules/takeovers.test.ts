@@ -62,6 +62,8 @@ function check(
 test('in a quiet cluster every slot is made once, within its second, by the owner alone', () => {
   const cluster = new Cluster({ seed: 1 })
   cluster.start(NODES)
+  // Nobody says anything of a schedule before its takeover is complete.
+  cluster.pass(300)
   for (const name of NAMES) {
     const reply = cluster.ask('n1', {
       kind: 'submit',
@@ -87,6 +89,8 @@ test('in a quiet cluster every slot is made once, within its second, by the owne
 test('a definition is held by the same nodes as its key, and any node finds it', () => {
   const cluster = new Cluster({ seed: 2 })
   cluster.start(NODES)
+  // Nobody says anything of a schedule before its takeover is complete.
+  cluster.pass(300)
   const id = scheduleIdOf('alpha')
   cluster.ask('n2', {
     kind: 'submit',
@@ -111,6 +115,8 @@ test('an owner that leaves or comes hands its schedules over: nothing is made tw
   for (let seed = FIRST; seed < FIRST + 4; seed++) {
     const cluster = new Cluster({ seed })
     cluster.start(NODES.slice(0, 4))
+    // Nobody says anything of a schedule before its takeover is complete.
+    cluster.pass(300)
     for (const name of NAMES) {
       cluster.ask('n1', {
         kind: 'submit',
@@ -145,6 +151,8 @@ test('an owner that leaves or comes hands its schedules over: nothing is made tw
 test('nothing is made of a gained schedule before its takeover is complete', () => {
   const cluster = new Cluster({ seed: 3, config: { inventoryMs: 8_000 } })
   cluster.start(NODES.slice(0, 3))
+  // Nobody says anything of a schedule before its takeover is complete.
+  cluster.pass(300)
   const put = orderSpec('alpha', { op: 'put', definition: definition('alpha', { catchUp: 'all' }) })
   cluster.ask('n1', { kind: 'submit', spec: put })
   cluster.pass(3_000)
@@ -264,6 +272,8 @@ test('through kills, restarts and partitions in quorum mode each slot is made or
 test('the id of a slot is that of any other task: whoever has it already is not given another', () => {
   const cluster = new Cluster({ seed: 5 })
   cluster.start(NODES.slice(0, 3))
+  // Nobody says anything of a schedule before its takeover is complete.
+  cluster.pass(300)
   const one = definition('alpha')
   const taken = slotTaskId('alpha', WALL + 3_000)
   const own = {
