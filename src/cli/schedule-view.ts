@@ -102,8 +102,14 @@ const timingText = ({ cron, timeZone, everyMs }: Timed): string =>
 
 const timeText = (ms: number): string => new Date(ms).toISOString()
 
+const digits = '2-digit'
+const LOCAL = {
+  ...{ year: 'numeric', month: digits, day: digits, hour: digits, minute: digits, second: digits },
+  timeZoneName: 'short',
+} as const
+
 function zonedText(ms: number, zone: string | undefined): string {
   if (zone === undefined || zone === 'UTC') return ''
-  const local = new Date(ms).toLocaleString('sv-SE', { timeZone: zone, timeZoneName: 'short' })
+  const local = new Date(ms).toLocaleString('sv-SE', { ...LOCAL, timeZone: zone })
   return `  ${local} ${zone}`
 }

@@ -141,7 +141,7 @@ test('any node lists the schedules of all, page by page, and names whom it did n
     const id = cluster.listSchedules(first, limit, after)
     world.runUntil(world.now + 6_000)
     const reply = seen.replies.get(id)
-    assert.ok(reply !== undefined && reply.ok && 'page' in reply)
+    assert.ok(reply?.ok && 'page' in reply)
     return reply.page
   }
   const names: string[] = []
@@ -160,6 +160,6 @@ test('any node lists the schedules of all, page by page, and names whom it did n
   const id = cluster.listSchedules(first, 100)
   world.runUntil(world.now + 6_000)
   const reply = seen.replies.get(id)
-  assert.ok(reply !== undefined && reply.ok && 'page' in reply)
+  assert.ok(reply?.ok && 'page' in reply)
   assert.deepEqual(reply.page.unsure, [third.name])
 })
