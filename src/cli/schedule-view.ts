@@ -102,11 +102,15 @@ const timingText = ({ cron, timeZone, everyMs }: Timed): string =>
 
 const timeText = (ms: number): string => new Date(ms).toISOString()
 
-const digits = '2-digit'
-const LOCAL = {
-  ...{ year: 'numeric', month: digits, day: digits, hour: digits, minute: digits, second: digits },
+const LOCAL: Intl.DateTimeFormatOptions = {
+  year: 'numeric',
+  month: '2-digit',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
   timeZoneName: 'short',
-} as const
+}
 
 function zonedText(ms: number, zone: string | undefined): string {
   if (zone === undefined || zone === 'UTC') return ''

@@ -85,6 +85,8 @@ export class Schedules {
   #wakeAt: Instant = NEVER
   #aheadMs = 0
   #clockApart = false
+  /** What was said of it last. */
+  #apartSaid = false
   /** Where the next step goes on when this one had looked at enough. */
   #next = 0
 
@@ -315,9 +317,11 @@ export class Schedules {
   /** Said when it changes, where there are schedules to say it of. */
   #compareClock(step: Step): void {
     const apart = Math.abs(this.#aheadMs) > CLOCK_APART_MS
-    if (apart === this.#clockApart) return
     this.#clockApart = apart
-    if (this.#parts.host.all[Symbol.iterator]().next().done) return
+    if (apart === this.#apartSaid) return
+    const none = this.#parts.host.all[Symbol.iterator]().next().done === true
+    if (none && !this.hasConfigured) return
+    this.#apartSaid = apart
     const fields = { reason: 'clock', aheadMs: Math.round(this.#aheadMs), apartMsMax: CLOCK_APART_MS }
     step.log(apart ? 'warn' : 'info', apart ? 'schedules-paused' : 'schedules-resumed', fields)
   }
