@@ -11,7 +11,11 @@ import { type EventLimits, EventLog, teeLogger } from '../../../src/runtime/even
 import type { NodeFace } from '../../../src/runtime/ports.ts'
 import { tasksDefaults } from '../../../src/tasks/config.ts'
 import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
+import { parseDefinition } from '../../../src/tasks/schedules/definition.ts'
+import { recordOf } from '../../../src/tasks/schedules/state.ts'
 import type { TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
+
+const RULES = { defaults: tasksDefaults(2), nextSlot: cronSlots() }
 
 export const nodeId = asNodeId('node-1')
 const other = asNodeId('node-2')
@@ -131,8 +135,22 @@ export interface SampleOptions {
   readonly events?: Partial<EventLimits>
 }
 
-/** A node that accepts every task, and knows those whose id begins with `t`. */
+/** A schedule as it is a second after it was put. */
+function scheduleOf(name: string): TaskRecord {
+  const parsed = parseDefinition({ everyMs: 1_000, task: { type: 'echo' } }, RULES, name)
+  if (!parsed.ok) throw new Error(`${name} is no name of a schedule`)
+  const { definition } = parsed
+  const at = wallOf(1_790_000_000_000)
+  const ordered = { version: 1, definition, source: 'api', paused: false, deleted: false, at } as const
+  return recordOf({ ordered, decided: { to: at + 1_000, made: 1, missed: 0, lately: [] } }, [nodeId], 2)
+}
+
+/** A node that accepts every task, and knows those whose id begins with `t`, and every schedule. */
 const answer = async (request: TaskRequest): Promise<TaskReply> => {
+  const id = request.kind === 'submit' ? request.spec.id : request.task
+  if (id.startsWith('schedule:')) {
+    return { ok: true, record: scheduleOf(id.slice('schedule:'.length)), existed: true, durableCopies: 2 }
+  }
   if (request.kind === 'submit')
     return { ok: true, record: record(request.spec), existed: false, durableCopies: 2 }
   if (request.task.startsWith('t'))
