@@ -30,6 +30,9 @@ import {
 import type { Orders } from './orders.ts'
 import type { Records } from './records.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
+import type { HeldSchedules } from './schedules/held.ts'
+import { isOrder } from './schedules/orders.ts'
+import { isSchedule } from './schedules/state.ts'
 import { refusalOfSpec, sameSpec, sameWork } from './spec.ts'
 import type { DiskSight } from './store-failure.ts'
 import { type Entry, shownOf, type Table } from './table.ts'
@@ -50,6 +53,7 @@ export interface RequestsParts {
   readonly forwarding: Forwarding
   readonly confirmations: Confirmations
   readonly right: Right
+  readonly schedules: HeldSchedules
   readonly counters: Counters
   readonly config: TasksConfig
   /** Where copies are counted in quorum mode. */
@@ -136,7 +140,7 @@ export class Requests {
     const owner = this.#runner(request, hops) ?? view.owner(keyOfRequest(request))
     const known = request.kind === 'submit' ? table.get(request.spec.id) : undefined
     if (owner === undefined) this.#refuse(origin, phase() === 'closed' ? NOT_READY : NO_OWNER, step)
-    else if (request.kind === 'submit' && known !== undefined && !sameSpec(known.record.spec, request.spec)) {
+    else if (request.kind === 'submit' && known !== undefined && isOther(known, request.spec)) {
       this.#refuse(origin, conflict(request.spec, known), step)
     } else if (owner === view.self) this.#own(origin, request, step)
     else if (hops >= HOPS_MAX) {
@@ -156,8 +160,9 @@ export class Requests {
 
   /** The key is this node's own. */
   #own(origin: Origin, request: OwnerRequest, step: Step): void {
-    if (request.kind === 'submit') this.#take(origin, request.spec, step)
-    else this.#order(origin, request, step)
+    if (request.kind !== 'submit') this.#order(origin, request, step)
+    else if (isOrder(request.spec)) this.#schedule(origin, request.spec, step)
+    else this.#take(origin, request.spec, step)
   }
 
   /** Cancel, or try again. */
@@ -167,7 +172,7 @@ export class Requests {
     const leave = leaveNow(right, request.key, step.now.mono)
     const failure = takeover.gates(request.key)
       ? INCOMPLETE
-      : entry === undefined || entry.key !== request.key
+      : entry === undefined || entry.key !== request.key || isSchedule(entry.record)
         ? unknownTask(request.task)
         : leave === undefined
           ? NOT_ACTING
@@ -211,6 +216,18 @@ export class Requests {
     }
     if (known !== undefined && known.id !== spec.id) counters.add('submits_deduped')
     this.#confirm(origin, known ?? work.accept(spec, step), known !== undefined, leave, step)
+  }
+
+  /** What travels as a submission is an order for a schedule. */
+  #schedule(origin: Origin, spec: TaskSpec, step: Step): void {
+    const { right, schedules, phase, takeover } = this.#parts
+    const leave = leaveNow(right, spec.key, step.now.mono)
+    const closed = phase() === 'leaving' ? LEAVING : phase() === 'closed' ? NOT_READY : undefined
+    const gated = takeover.gates(spec.key) ? INCOMPLETE : undefined
+    const failure = leave === undefined ? NOT_ACTING : (closed ?? gated ?? this.#unconfirmable(leave))
+    const done = failure ?? schedules.order(spec, step)
+    if ('code' in done || leave === undefined) this.#refuse(origin, 'code' in done ? done : NOT_ACTING, step)
+    else this.#confirm(origin, done.entry, done.existed, leave, step)
   }
 
   /** In quorum mode the right is looked at again when the task is durable. */
@@ -366,6 +383,9 @@ const NOT_ACTING: Failure = {
   detail: 'the owner of the key waits for leave of a quorum of the voters',
   retryAfterS: 1,
 }
+
+/** Orders for a schedule are of one id, and each says something else. */
+const isOther = ({ record }: Entry, spec: TaskSpec): boolean => !isOrder(spec) && !sameSpec(record.spec, spec)
 
 function conflict(spec: TaskSpec, known: Entry): Failure {
   if (known.id === spec.id) {

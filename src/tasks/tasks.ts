@@ -43,6 +43,7 @@ import { Records } from './records.ts'
 import { Replication } from './replication.ts'
 import type { Right } from './right.ts'
 import { Schedule } from './schedule.ts'
+import { HeldSchedules } from './schedules/held.ts'
 import type { SurveyQuestion, Vitals } from './survey.ts'
 import { type Entry, shownOf, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
@@ -58,6 +59,7 @@ const NOTHING: readonly TasksEffect[] = []
 export type { TasksInit } from './init.ts'
 
 export class Tasks {
+  readonly schedules: HeldSchedules
   readonly #view: View
   readonly #table: Table
   readonly #offers: Offers
@@ -142,12 +144,24 @@ export class Tasks {
     this.#lists = new Lists(table, schedule, counters, this.#handoffs)
     const phase = () => this.#phase
     this.#placing = new Placing({ ...shared, takeover, work, phase })
-    const accept = { check, serving, phase, limits, disk }
+    const { nextSlot } = init
+    const schedules = new HeldSchedules({
+      ...shared,
+      ...changes,
+      check,
+      work,
+      takeover,
+      phase,
+      disk,
+      nextSlot,
+    })
+    this.schedules = schedules
+    const accept = { check, serving, phase, limits, disk, schedules }
     const serve = { ...accept, takeover, records: this.#records, work, forwarding, confirmations }
     this.#desk = new Desk({ ...shared, ...serve, execution, placing: this.#placing, random })
     const asked = { takeover, inventories: this.#inventories, placing: this.#placing, durability }
     this.#hearing = new Hearing({ ...shared, ...asked, work, kept, desk: this.#desk })
-    const told = { confirmations, takeover, durability, expiry, limits, types, serving, phase }
+    const told = { confirmations, takeover, durability, expiry, limits, types, serving, phase, schedules }
     this.#account = new Account({ ...shared, ...changes, ...told })
     this.#inherited = records.map(record => inherit(record, table, self, isCounted(record.spec.key)))
   }
@@ -304,6 +318,7 @@ export class Tasks {
   tick(now: Now): TasksEffect[] {
     const step = this.#begin(now)
     this.#placing.scanSome(step)
+    this.schedules.tick(step)
     this.#dueLeft = this.#work.wakeDue(step)
     this.#expiry.tick(step)
     this.#missing.tell(step)
@@ -320,6 +335,7 @@ export class Tasks {
     return Math.min(
       this.#schedule.nextDue,
       this.#expiry.nextWake(),
+      this.schedules.nextWake(),
       this.#execution.nextWake(),
       this.#kept.nextWake(),
       this.#replication.nextWake(),

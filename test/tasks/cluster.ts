@@ -17,6 +17,7 @@ import type { Outcome, TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import { Tasks } from '../../src/tasks/tasks.ts'
 import { type Execution, Host, metric } from './host.ts'
 import { ringOf } from './samples.ts'
+import { nextSlot } from './schedules/samples.ts'
 
 interface Options {
   readonly seed?: number
@@ -108,6 +109,7 @@ export class Cluster {
       random,
       now,
       disk: host.storeSight,
+      nextSlot,
       ...(right && { right }),
     })
     for (const [list, specs] of this.#lists) this.#step(host, tasks => tasks.taskList(list, specs, now))

@@ -14,6 +14,13 @@ import {
   type TaskRequest,
 } from '../../../src/tasks/messages.ts'
 import { NOTE_CHARS_MAX } from '../../../src/tasks/progress.ts'
+import {
+  type Missed,
+  SCHEDULE_PAGE_MAX,
+  type ScheduleState,
+  type ScheduleSummary,
+} from '../../../src/tasks/schedules/state.ts'
+import type { Timing } from '../../../src/tasks/schedules/timing.ts'
 import { type SurveyAnswer, type SurveyQuestion, WHY_CODES } from '../../../src/tasks/survey.ts'
 import type { Attempt, AttemptError, Json, TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
 
@@ -94,12 +101,59 @@ const attempt: fc.Arbitrary<Attempt> = fc.record(
   },
   { requiredKeys: ['number', 'node', 'startedAt'] },
 )
+const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,20}$/)
+const timing: fc.Arbitrary<Timing> = fc.oneof(
+  fc.record({ cron: fc.string({ maxLength: 40 }), timeZone: fc.string({ maxLength: 20 }) }),
+  fc.record({ everyMs: fc.integer({ min: 1_000, max: 86_400_000 }) }),
+)
+const slot = fc.nat({ max: 4_000_000_000_000 })
+const missed: fc.Arbitrary<Missed> = fc.record(
+  {
+    from: slot,
+    to: slot,
+    count,
+    more: fc.constant(true as const),
+    reason: fc.constantFrom('late', 'overlap', 'queue-full'),
+    at: wall,
+  },
+  { requiredKeys: ['from', 'to', 'count', 'reason', 'at'] },
+)
+const schedule: fc.Arbitrary<ScheduleState> = fc.record({
+  ordered: fc.record({
+    version: count,
+    definition: fc.record({
+      name,
+      timing,
+      task: spec.map(({ id: _, key: __, ...template }) => template),
+      catchUp: fc.constantFrom('none', 'last', 'all'),
+      overlap: fc.constantFrom('allow', 'skip'),
+      paused: fc.boolean(),
+    }),
+    source: fc.constantFrom('api', 'config'),
+    paused: fc.boolean(),
+    deleted: fc.boolean(),
+    at: wall,
+  }),
+  decided: fc.record(
+    { to: slot, lastMade: slot, made: count, missed: count, lately: fc.array(missed, { maxLength: 3 }) },
+    { requiredKeys: ['to', 'made', 'missed', 'lately'] },
+  ),
+})
+const summary: fc.Arbitrary<ScheduleSummary> = fc.record(
+  {
+    ...{ name, timing, type: fc.string({ maxLength: 20 }), source: fc.constantFrom('api', 'config') },
+    ...{ paused: fc.boolean(), decidedTo: slot, lastMade: slot, made: count, missed: count },
+    waits: fc.string({ maxLength: 60 }),
+  },
+  { requiredKeys: ['name', 'timing', 'type', 'source', 'paused', 'decidedTo', 'made', 'missed'] },
+)
 const record: fc.Arbitrary<TaskRecord> = fc.record(
   {
     spec,
     source: fc.oneof(
       fc.constant('api' as const),
-      fc.string({ maxLength: 20 }).map(name => `list:${name}` as const),
+      fc.string({ maxLength: 20 }).map(from => `list:${from}` as const),
+      name.map(from => `schedule:${from}` as const),
     ),
     state: fc.constantFrom('scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'),
     acceptedAt: wall,
@@ -111,6 +165,7 @@ const record: fc.Arbitrary<TaskRecord> = fc.record(
     error: attemptError,
     holders: fc.array(nodeId, { maxLength: 3 }),
     revision: count,
+    schedule,
   },
   { requiredKeys: ['spec', 'source', 'state', 'acceptedAt', 'attempts', 'holders', 'revision'] },
 )
@@ -331,30 +386,47 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
     { type: fc.constant('look-reply' as const), id: requestId, look: attemptLook },
     { requiredKeys: ['type', 'id'] },
   ),
+  fc.record({
+    type: fc.constant('schedules-ask' as const),
+    id: count,
+    after: fc.string({ maxLength: 20 }),
+    limit: fc.nat({ max: SCHEDULE_PAGE_MAX }),
+  }),
+  fc.record({
+    type: fc.constant('schedules-tell' as const),
+    id: count,
+    schedules: fc.array(summary, { maxLength: 3 }),
+    more: fc.boolean(),
+    settled: fc.boolean(),
+  }),
 )
 
 const anyGossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(
   rumour,
-  fc.record({
-    type: fc.constant('heartbeat' as const),
-    id: nodeId,
-    incarnation,
-    leaving: fc.boolean(),
-    ringChecksum: fc.string({ maxLength: 40 }),
-    viewDigest: count,
-    load: fc.record(
-      {
-        running: count,
-        queued: count,
-        slots: count,
-        cpu: fc.constantFrom(0, 0.25, 1),
-        memory: fc.constantFrom(0, 0.5, 1),
-        types: fc.array(fc.string({ maxLength: 20 }), { maxLength: 4 }),
-      },
-      { requiredKeys: ['running', 'queued'] },
-    ),
-    heard: fc.array(fc.tuple(nodeId, fc.nat()), { maxLength: 8 }),
-  }),
+  fc.record(
+    {
+      type: fc.constant('heartbeat' as const),
+      id: nodeId,
+      incarnation,
+      leaving: fc.boolean(),
+      ringChecksum: fc.string({ maxLength: 40 }),
+      viewDigest: count,
+      load: fc.record(
+        {
+          running: count,
+          queued: count,
+          slots: count,
+          cpu: fc.constantFrom(0, 0.25, 1),
+          memory: fc.constantFrom(0, 0.5, 1),
+          types: fc.array(fc.string({ maxLength: 20 }), { maxLength: 4 }),
+        },
+        { requiredKeys: ['running', 'queued'] },
+      ),
+      wall,
+      heard: fc.array(fc.tuple(nodeId, fc.nat()), { maxLength: 8 }),
+    },
+    { requiredKeys: ['type', 'id', 'incarnation', 'leaving', 'ringChecksum', 'viewDigest', 'load', 'heard'] },
+  ),
   fc.record({ type: fc.constant('claims' as const), claims }),
 )
 
