@@ -179,15 +179,8 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   const early = earlyInputs()
   const addresses = await transport.start(early.enqueue)
   logger.log('info', 'listening', { addresses, peerId: transport.peer, boot: life.boot })
-  const init = nodeInit(config, {
-    transport,
-    life,
-    addresses,
-    disk,
-    ...stored,
-    executors,
-    nextSlot,
-  })
+  const begun = { transport, life, addresses, disk, executors, nextSlot }
+  const init = nodeInit(config, { ...begun, ...stored })
   const bornAt = clock.now()
   const node = new Node(init, bornAt)
   lines.bind(() => ({ incarnation: node.membership.self.incarnation }))

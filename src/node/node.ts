@@ -5,7 +5,6 @@
  * virtual time, and any failure replays from a seed or a recorded trace. The rooms do not know each other: this file
  * carries the view from membership to the ring and on to the tasks, and their effects out.
  */
-import { unreachable } from '../base/assert.ts'
 import type { NodeId } from '../base/ids.ts'
 import { Random } from '../base/random.ts'
 import { elapsedMs, type Instant, type Now, type WallMs } from '../base/time.ts'
@@ -36,6 +35,7 @@ import { membershipInit } from './membership-init.ts'
 import { Operator } from './operator.ts'
 import { type ListingEffect, ScheduleListing } from './schedule-listing.ts'
 import { StoreSight } from './store-sight.ts'
+import { takeTaskInput } from './task-inputs.ts'
 import { isListing, isLook, isRoomMessage, isTaskMessage } from './task-messages.ts'
 
 export class Node implements Machine {
@@ -210,30 +210,12 @@ export class Node implements Machine {
       case 'dialled':
         this.membership.dialled(input.dial, input.result, now)
         return []
-      case 'request':
-        return this.#mapAll(this.tasks.request(input.id, input.request, now))
+      case 'list-schedules':
+        return this.#mapAll(this.#listing.list(input.id, input.query, now))
       case 'look':
         return this.#mapAll(this.#look(input, now))
       case 'looked':
         return this.#mapAll(this.looks.found(input.to, input.id, input.look))
-      case 'requests':
-        return this.#mapAll(this.tasks.requestAll(input.requests, now))
-      case 'survey':
-        return this.#mapAll(this.tasks.survey(input.id, input.question, now))
-      case 'task-list':
-        return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
-      case 'list-schedules':
-        return this.#mapAll(this.#listing.list(input.id, input.query, now))
-      case 'schedules':
-        this.tasks.schedules.configured(input.definitions)
-        return []
-      case 'attempt-ended':
-        return this.#mapAll(this.tasks.attemptEnded(input.task, input.attempt, input.outcome, now))
-      case 'offer':
-        return this.#mapAll(this.tasks.offer(input.offer, input.types, input.places, now))
-      case 'offer-withdrawn':
-        this.tasks.withdrawOffer(input.offer)
-        return []
       case 'seeds':
         this.membership.orders.setSeeds(input.seeds, now.mono)
         return []
@@ -252,7 +234,7 @@ export class Node implements Machine {
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
       default:
-        return unreachable(input)
+        return this.#mapAll(takeTaskInput(this.tasks, input, now))
     }
   }
 

@@ -29,6 +29,16 @@ import {
 } from './messages.ts'
 import type { Orders } from './orders.ts'
 import type { Records } from './records.ts'
+import {
+  conflict,
+  INCOMPLETE,
+  LEAVING,
+  NO_OWNER,
+  NOT_ACTING,
+  NOT_READY,
+  saidBy,
+  TOO_FEW_COPIES,
+} from './refusals.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { HeldSchedules } from './schedules/held.ts'
 import { isOrder } from './schedules/orders.ts'
@@ -361,53 +371,8 @@ export class Requests {
   }
 }
 
-const saidBy = (failure: Failure, node: NodeId): Failure => ({
-  ...failure,
-  detail: `${failure.detail} Said by node ${node}, which owns the key.`,
-})
-
-const NOT_READY: Failure = {
-  code: 'NOT_READY',
-  detail: 'the node is still joining the cluster',
-  retryAfterS: 1,
-}
-const NO_OWNER: Failure = {
-  code: 'NO_OWNER',
-  detail: 'uncordon one, or start another',
-  retryAfterS: 1,
-}
-const LEAVING: Failure = { code: 'LEAVING', detail: 'its tasks go to other nodes', retryAfterS: 1 }
-
-const NOT_ACTING: Failure = {
-  code: 'NOT_ACTING',
-  detail: 'the owner of the key waits for leave of a quorum of the voters',
-  retryAfterS: 1,
-}
-
 /** Orders for a schedule are of one id, and each says something else. */
 const isOther = ({ record }: Entry, spec: TaskSpec): boolean => !isOrder(spec) && !sameSpec(record.spec, spec)
-
-function conflict(spec: TaskSpec, known: Entry): Failure {
-  if (known.id === spec.id) {
-    const detail = `task ${spec.id} is there with another content, under key ${JSON.stringify(known.key)}`
-    return { code: 'TASK_CONFLICT', detail }
-  }
-  const named = JSON.stringify(spec.dedupe?.key)
-  const detail = `dedupe key ${named} belongs to task ${known.id}, which has another content`
-  return { code: 'DEDUPE_CONFLICT', detail }
-}
-const INCOMPLETE: Failure = {
-  code: 'TAKEOVER_INCOMPLETE',
-  detail:
-    'its new owner asks the nodes that may hold its records; one that is down must come back, or be forgotten',
-  retryAfterS: 1,
-}
-
-const TOO_FEW_COPIES: Failure = {
-  code: 'TOO_FEW_COPIES',
-  detail: 'the task may be known or not; it runs once however often it is sent',
-  retryAfterS: 1,
-}
 
 const replyOf = (
   entry: Entry,

@@ -20,7 +20,7 @@ import type { Metric } from '../counts.ts'
 import type { Step } from '../effects.ts'
 import type { TaskSpec } from '../task.ts'
 import { Backlog, type Verdict } from './backlog.ts'
-import { CLOCK_APART_MS } from './clocks.ts'
+import { CLOCK_APART_MS, ClockSight } from './clocks.ts'
 import { scheduleMetrics, Tally } from './metrics.ts'
 import { isFailure, obey, type ScheduleOrder, sameDefinition } from './orders.ts'
 import {
@@ -90,16 +90,13 @@ export class Schedules {
   readonly #parts: SchedulesParts
   readonly #plans = new Map<string, Plan>()
   readonly #tally = new Tally()
+  readonly #clock = new ClockSight()
   /** By schedule, what is decided and waits for its tasks to be durable. */
   readonly #deciding = new Map<string, Decided>()
   /** By name; undefined before they are known. */
   #configured: ReadonlyMap<string, ScheduleDefinition> | undefined
   #compareAt: Instant = 0 as Instant
   #wakeAt: Instant = NEVER
-  #aheadMs = 0
-  #clockApart = false
-  /** What was said of it last. */
-  #apartSaid = false
   /** Where the next step goes on when this one had looked at enough. */
   #next = 0
 
@@ -120,14 +117,15 @@ export class Schedules {
 
   /** How far this node's wall clock is ahead of the median of all, in ms. */
   clockIs(aheadMs: number): void {
-    this.#aheadMs = aheadMs
+    this.#clock.is(aheadMs)
   }
 
   /** Makes the tasks of the slots that are due. */
   tick(step: Step): void {
     this.#wakeAt = NEVER
-    this.#compareClock(step)
-    if (this.#clockApart) return
+    const none = this.#parts.host.all[Symbol.iterator]().next().done === true
+    this.#clock.look(!none || this.hasConfigured, step)
+    if (this.#clock.apart) return
     this.#compare(step)
     const records = [...this.#parts.host.all]
     if (this.#plans.size > 2 * records.length + LOOKS_MAX) this.#plans.clear()
@@ -155,8 +153,8 @@ export class Schedules {
       const detail = `this node owns ${config.schedulesMax} schedules, as many as tasks.schedulesMax allows`
       return { code: 'SCHEDULES_FULL', detail }
     }
-    if (this.#clockApart && (order.op === 'put' || order.op === 'resume')) {
-      return { code: 'NOT_READY', detail: this.#clockText(), retryAfterS: 5 }
+    if (this.#clock.apart && (order.op === 'put' || order.op === 'resume')) {
+      return { code: 'NOT_READY', detail: this.#clock.text, retryAfterS: 5 }
     }
     const state = obey(known?.schedule, name, order, 'api', step.now.wall)
     if (isFailure(state)) return state
@@ -169,7 +167,7 @@ export class Schedules {
     const { name } = ordered.definition
     if (ordered.deleted) return 'it is deleted'
     if (ordered.paused) return 'it is paused'
-    if (this.#clockApart) return this.#clockText()
+    if (this.#clock.apart) return this.#clock.text
     if (!this.#parts.host.mayDecide(name, now.mono)) {
       return 'this node does not own its key, may not act for it, is still taking it over, or its disk takes no new work'
     }
@@ -179,10 +177,7 @@ export class Schedules {
 
   metrics(now: Instant): Metric[] {
     const { host } = this.#parts
-    return scheduleMetrics(this.#tally, [...host.all], name => host.mayDecide(name, now), {
-      aheadMs: this.#aheadMs,
-      apart: this.#clockApart,
-    })
+    return scheduleMetrics(this.#tally, [...host.all], name => host.mayDecide(name, now), this.#clock)
   }
 
   #owned(now: Instant): number {
@@ -363,24 +358,6 @@ export class Schedules {
     const before = this.#parts.host.of(name)?.schedule
     const state = obey(before, name, order, 'config', step.now.wall)
     if (!isFailure(state) && state !== before) this.#store(state, 'config', step)
-  }
-
-  /** Said when it changes, where there are schedules to say it of. */
-  #compareClock(step: Step): void {
-    const apart = Math.abs(this.#aheadMs) > CLOCK_APART_MS
-    this.#clockApart = apart
-    if (apart === this.#apartSaid) return
-    const none = this.#parts.host.all[Symbol.iterator]().next().done === true
-    if (none && !this.hasConfigured) return
-    this.#apartSaid = apart
-    const fields = { reason: 'clock', aheadMs: Math.round(this.#aheadMs), apartMsMax: CLOCK_APART_MS }
-    step.log(apart ? 'warn' : 'info', apart ? 'schedules-paused' : 'schedules-resumed', fields)
-  }
-
-  #clockText(): string {
-    const ms = Math.round(Math.abs(this.#aheadMs))
-    const side = this.#aheadMs > 0 ? 'ahead of' : 'behind'
-    return `the clock of its owner is ${ms} ms ${side} the median of all, more than ${CLOCK_APART_MS} ms`
   }
 
   #wake(at: Instant): void {
