@@ -162,13 +162,16 @@ export type Effect =
   /**
    * Write, and only once all of it is on disk run `then`, in order. Persists are committed in the order they are asked
    * for, so an empty one is a barrier: its `then` runs after every earlier write is durable. One that is urgent may
-   * overtake those that are not.
+   * overtake those that are not. One that rests on the record of one task alone waits for that record only, and where
+   * that record waits too, `otherwise` is done at once in its place, if there is one.
    */
   | {
       readonly kind: 'persist'
       readonly writes: readonly Write[]
       readonly then: readonly Effect[]
       readonly urgent?: true
+      readonly restsOn?: TaskId
+      readonly otherwise?: readonly Effect[]
     }
   | { readonly kind: 'execute'; readonly attempt: AttemptOrder }
   /** Stop an attempt; answered by `attempt-ended` with `CANCELLED` unless it ended before. */

@@ -324,7 +324,11 @@ export class Node implements Machine {
 
   /** Every line says which life of this node speaks. */
   #signed(effect: Effect): Effect {
-    if (effect.kind === 'persist') return { ...effect, then: effect.then.map(next => this.#signed(next)) }
+    if (effect.kind === 'persist') {
+      const { otherwise, ...rest } = effect
+      const signed = (effects: readonly Effect[]) => effects.map(next => this.#signed(next))
+      return { ...rest, then: signed(effect.then), ...(otherwise && { otherwise: signed(otherwise) }) }
+    }
     if (effect.kind !== 'log') return effect
     return { ...effect, fields: { incarnation: this.membership.self.incarnation, ...effect.fields } }
   }
@@ -340,7 +344,10 @@ export class Node implements Machine {
 
   /** The `send` of a room names a node; the wire knows links. */
   #map(effect: RoomEffect): Effect | undefined {
-    if (effect.kind === 'persist') return { ...effect, then: this.#mapAll(effect.then) }
+    if (effect.kind === 'persist') {
+      const { then, otherwise, ...rest } = effect as typeof effect & { otherwise?: readonly RoomEffect[] }
+      return { ...rest, then: this.#mapAll(then), ...(otherwise && { otherwise: this.#mapAll(otherwise) }) }
+    }
     if (effect.kind !== 'send') return effect
     const bearer = this.membership.roster.get(effect.to)?.record.peerId
     const outlived = 'peer' in effect && effect.peer !== bearer

@@ -81,7 +81,7 @@ export class Desk {
       for (const { id, reply } of message.replies) this.#forwarding.replied(from, id, reply, step)
     } else if (message.type === 'survey') {
       const answer = this.#answers.to(message.question, step)
-      step.send(from, { type: 'survey-reply', id: message.id, answer })
+      step.answerSurvey(from, { type: 'survey-reply', id: message.id, answer })
     } else this.#surveys.answered(from, message.id, message.answer, step)
   }
 

@@ -15,6 +15,7 @@ import {
   HOPS_MAX,
   type Origin,
   refuse,
+  tell,
   unknownTask,
 } from './forwarding.ts'
 
@@ -136,7 +137,7 @@ export class Requests {
   /** How it stands. Where copies are counted its owner says that it ended only once that is durable. */
   #tell(origin: Origin, entry: Entry, step: Step): void {
     if (entry.owner === this.#parts.view.self && this.#isCounted(entry)) this.#show(origin, entry, step)
-    else answerWith(origin, entry, true, step)
+    else tell(origin, replyOf(entry, true), step)
   }
 
   /** What has succeeded stays so; of anything else that is settled the owner may have ordered another try. */
@@ -289,10 +290,10 @@ export class Requests {
     const { takeover, right } = this.#parts
     const acting = leaveNow(right, entry.key, step.now.mono) !== undefined
     const ended = isSettled(shownOf(entry))
-    if (ended && entry.final === entry.record) answerWith(origin, entry, true, step)
+    if (ended && entry.final === entry.record) answerAtOnce(origin, replyOf(entry, true), step)
     else if (!acting) refuse(origin, NOT_ACTING, step)
     else if (takeover.gates(entry.key)) refuse(origin, INCOMPLETE, step)
-    else if (!ended) answerWith(origin, entry, true, step)
+    else if (!ended) tell(origin, replyOf(entry, true), step)
     else this.#confirmCounted(origin, entry, true, step)
   }
 
@@ -378,7 +379,7 @@ const replyOf = (
   entry: Entry,
   existed: boolean,
   durableCopies = entry.record.revision > 0 ? 1 : 0,
-): TaskReply => ({ ok: true, record: shownOf(entry), existed, durableCopies })
+): Extract<TaskReply, { ok: true }> => ({ ok: true, record: shownOf(entry), existed, durableCopies })
 
 const answerWith = (origin: Origin, entry: Entry, existed: boolean, step: Step): void =>
   answer(origin, replyOf(entry, existed), step)

@@ -26,6 +26,7 @@ import type { TasksInit } from './init.ts'
 import type { TaskLinkMessage, TaskRequest } from './messages.ts'
 import { pageOf, type TaskPage } from './page.ts'
 import type { HeldSchedules } from './schedules/held.ts'
+import type { DiskSight } from './store-failure.ts'
 import type { SurveyQuestion, Vitals } from './survey.ts'
 import { type Entry, shownOf } from './table.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
@@ -40,6 +41,7 @@ export type { TasksInit } from './init.ts'
 
 export class Tasks {
   readonly #parts: Parts
+  readonly #disk: DiskSight | undefined
   /** Pauses have ended that this step could not get to. */
   #dueLeft = false
   /** There may be more settled records to drop than this step could. */
@@ -55,6 +57,7 @@ export class Tasks {
 
   constructor(init: TasksInit) {
     this.#wall = init.now.wall
+    this.#disk = init.disk
     this.#parts = compose(init, { phase: () => this.#phase, wall: () => this.#wall })
     this.#inherited = this.#parts.inherited
   }
@@ -297,7 +300,7 @@ export class Tasks {
 
   #begin(now: Now): Step {
     this.#wall = now.wall
-    return new Step(now)
+    return new Step(now, this.#disk)
   }
 
   /** This node may act for more keys than before: what waited for that is looked at again. */

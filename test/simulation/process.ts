@@ -350,6 +350,13 @@ export class Process implements Party {
   }
 
   #persist(effect: Effect & { kind: 'persist' }): void {
+    const { restsOn, otherwise } = effect
+    const isOfIt = ({ table, key }: Commit['writes'][number]) => table === 'tasks' && key === restsOn
+    const unwritten = this.#underWay.some(({ writes }) => writes.some(isOfIt))
+    if (restsOn !== undefined && (!unwritten || otherwise !== undefined)) {
+      this.#perform(unwritten ? (otherwise ?? []) : effect.then)
+      return
+    }
     const commit = { writes: effect.writes, waiting: effect.then }
     this.#underWay.push(commit)
     const { disk, queue } = this.#ground
