@@ -112,15 +112,19 @@ export class Completeness {
    * Does this node, which does not know the task, know so by evidence? Then it has ended and was dropped, or its record never
    * counted. (Which of them was written where fewer copies counted is not known by what was asked here.)
    */
-  knowsAllOf({ spec, source, term, copies = 0 }: TaskRecord): boolean {
-    if (source !== 'api' || term === undefined || copies < this.#spare(this.#view.replicas) + 1) return false
+  knowsAllOf(record: TaskRecord): boolean {
+    const { spec, term, copies = 0 } = record
+    if (!isTold(record) || term === undefined || copies < this.#spare(this.#view.replicas) + 1) return false
     // What was written here under a term that is held still, this node knew.
     const certain = [term, ...this.#certain].filter(each => each >= term)
     if (this.#epochs.hasUnder(spec.key, new Set(certain))) return true
     const round = this.#round
-    if (round === undefined || round.term < term || !this.#epochs.hasUnder(spec.key, round.terms)) return false
+    if (round === undefined || round.term < term || !this.#epochs.hasUnder(spec.key, round.terms))
+      return false
     const noted = this.#epochs.ringsBefore(round.term)
-    return typeof noted !== 'string' && this.#isKeyComplete(spec.key, round) && this.#lostFrom(noted, round) === 0
+    return (
+      typeof noted !== 'string' && this.#isKeyComplete(spec.key, round) && this.#lostFrom(noted, round) === 0
+    )
   }
 
   #lostFrom(noted: readonly NotedRing[], round: Round): number {
@@ -132,10 +136,12 @@ export class Completeness {
    * it that one of those on which it counted has dropped it, as is done only with what has ended; or it never counted.
    * `unsure`: it may be so, once the holders have answered that are alive and have not.
    */
-  mustRun({ spec: { key }, source, term, copies = 0 }: TaskRecord, had: readonly NodeId[]): Belief {
+  mustRun(record: TaskRecord, had: readonly NodeId[]): Belief {
+    const { key } = record.spec
+    const { copies = 0 } = record
     const heard = this.#round === undefined ? this.#heardOf : this.#heardSoFar(this.#round)
     if (heard === undefined || heard.noted.length === 0) return 'yes'
-    if (source !== 'api' || term === undefined || copies === 0) return 'yes'
+    if (!isTold(record) || copies === 0) return 'yes'
     let unsure = false
     for (const { ring, counts } of heard.noted) {
       const holders = ring.preferenceList(key, this.#view.replicas)
@@ -301,3 +307,7 @@ export class Completeness {
 
 const membersOf = (noted: NotedRing & { readonly members?: readonly NodeId[] }): readonly NodeId[] =>
   noted.members ?? noted.ring.members.map(({ id }) => id)
+
+/** Is it a task, written in quorum mode, that is nowhere unless somebody submitted it? */
+const isTold = ({ source, schedule, term }: TaskRecord): boolean =>
+  source === 'api' && schedule === undefined && term !== undefined

@@ -112,7 +112,9 @@ export class Durability {
   isOver(record: TaskRecord): boolean {
     const { table, view } = this.#parts
     const { id, key } = record.spec
-    return table.get(id) === undefined && view.owner(key) === view.self && this.completeness.knowsAllOf(record)
+    return (
+      table.get(id) === undefined && view.owner(key) === view.self && this.completeness.knowsAllOf(record)
+    )
   }
 
   /**

@@ -55,7 +55,8 @@ export class Leftovers {
   /** Its key may go on, but not yet this task: those who live are heard first, for as long as a takeover is patient. */
   isUnsure(entry: Entry, now: Instant): boolean {
     const { takeover, config } = this.#parts
-    if (isSettled(entry.record) || takeover.quorum?.mustRun(entry.record, entry.told) !== 'unsure') return false
+    if (isSettled(entry.record) || takeover.quorum?.mustRun(entry.record, entry.told) !== 'unsure')
+      return false
     return now < after(takeover.startedAt, config.inventoryMs)
   }
 

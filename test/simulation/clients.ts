@@ -112,7 +112,8 @@ export class Clients implements WorldProbe {
 
   /** Undefined while nobody knows the task. */
   #requestOf(host: Host, ask: Ask): TaskRequest | undefined {
-    const spec = this.#specs.get(ask.number) ?? (ask.kind === 'submit' ? this.#make(host, ask.number) : undefined)
+    const spec =
+      this.#specs.get(ask.number) ?? (ask.kind === 'submit' ? this.#make(host, ask.number) : undefined)
     if (spec === undefined) return undefined
     const { id: task, key } = spec
     switch (ask.kind) {
@@ -145,7 +146,10 @@ export class Clients implements WorldProbe {
 
   /** Who runs it, as far as this node's copy says. */
   #runsOn(host: Host, { id }: TaskSpec): NodeId | undefined {
-    return this.#cluster.nodeOf(host)?.tasks.get(id)?.attempts.find(({ outcome }) => outcome === undefined)?.node
+    return this.#cluster
+      .nodeOf(host)
+      ?.tasks.get(id)
+      ?.attempts.find(({ outcome }) => outcome === undefined)?.node
   }
 
   #offer(host: Host): void {

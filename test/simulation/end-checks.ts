@@ -138,11 +138,7 @@ export class EndChecks {
     for (let index = 0; index < this.#schedule.listTasks; index++) {
       const copies = copiesOf(`list-${index}`)
       if (!hasSucceeded(copies) && !this.#isExcused(`list-${index}`, copies)) {
-        this.#findings.fail(
-          'every listed task succeeds',
-          undefined,
-          `list-${index}: ${statesOf(copies)}`,
-        )
+        this.#findings.fail('every listed task succeeds', undefined, `list-${index}: ${statesOf(copies)}`)
       }
     }
     for (const [id, { disks, wipes }] of this.#accepted) {
@@ -155,11 +151,7 @@ export class EndChecks {
       if (survivors.length < disks.length && !counted) continue
       const copies = copiesOf(id)
       if (!hasSucceeded(copies) && !this.#isExcused(id, copies)) {
-        this.#findings.fail(
-          'nothing accepted is lost',
-          survivors[0]?.name,
-          `${id}: ${statesOf(copies)}`,
-        )
+        this.#findings.fail('nothing accepted is lost', survivors[0]?.name, `${id}: ${statesOf(copies)}`)
       }
     }
     if (this.#schedule.profile === 'calm') this.#checkOnce()
@@ -198,7 +190,8 @@ export class EndChecks {
       if (run.end === 'succeeded') successes.set(run.task, (successes.get(run.task) ?? 0) + 1)
     }
     for (const [task, count] of successes) {
-      if (count > 1 && !this.#judge.wasCancelled(task)) this.#findings.fail('calm runs each task once', undefined, `${task} ran ${count} times`)
+      if (count > 1 && !this.#judge.wasCancelled(task))
+        this.#findings.fail('calm runs each task once', undefined, `${task} ran ${count} times`)
     }
   }
 }

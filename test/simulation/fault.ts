@@ -23,7 +23,11 @@ export type Fault = { readonly at: number } & (
       readonly host: number
       readonly ms: number
     }
-  | { readonly kind: 'slow-disk' | 'disk-fails' | 'disk-read-only'; readonly host: number; readonly ms: number }
+  | {
+      readonly kind: 'slow-disk' | 'disk-fails' | 'disk-read-only'
+      readonly host: number
+      readonly ms: number
+    }
   /** `rows`: so many are still taken of what was accepted. */
   | { readonly kind: 'disk-full'; readonly host: number; readonly ms: number; readonly rows: number }
   /** What an application asks of the node on a host. */

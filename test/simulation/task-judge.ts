@@ -81,7 +81,10 @@ export class TaskJudge {
   }
 
   /** @returns the task that was accepted by this answer, and the disks that have it */
-  replied(by: Process, { id, reply }: Effect & { kind: 'reply' }): { task: string; disks: Host[] } | undefined {
+  replied(
+    by: Process,
+    { id, reply }: Effect & { kind: 'reply' },
+  ): { task: string; disks: Host[] } | undefined {
     const asked = this.#requests.get(id)
     this.#requests.delete(id)
     if (asked === undefined) return undefined
