@@ -18,7 +18,6 @@ import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksEffect } from '../tasks/effects.ts'
 import { Looks, type LooksEffect } from '../tasks/looks.ts'
-import type { Look, LookReply } from '../tasks/messages.ts'
 import { Placer } from '../tasks/placement.ts'
 import type { Right } from '../tasks/right.ts'
 import type { Wish } from '../tasks/spec.ts'
@@ -31,12 +30,13 @@ import { Granting, isGrantsMessage } from './granting.ts'
 import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
-import type { Effect, Input, LinkMessage, Machine } from './machine.ts'
+import type { Effect, Input, Machine } from './machine.ts'
 import { membershipInit } from './membership-init.ts'
 import { Operator } from './operator.ts'
+import { type ListingEffect, ScheduleListing } from './schedule-listing.ts'
 import { StoreSight } from './store-sight.ts'
 import { takeTaskInput } from './task-inputs.ts'
-import { isTaskMessage } from './task-messages.ts'
+import { isListing, isLook, isRoomMessage, isTaskMessage } from './task-messages.ts'
 
 export class Node implements Machine {
   readonly init: NodeInit
@@ -52,6 +52,7 @@ export class Node implements Machine {
   readonly #operator: Operator
   readonly #departing: Departing
   readonly #joining: Joining
+  readonly #listing: ScheduleListing
   readonly #ids: Uuids
   readonly #startedAt: Now
   #vitals: { readonly cpu?: number; readonly memory?: number } = {}
@@ -83,6 +84,7 @@ export class Node implements Machine {
       records: init.records,
       fences: init.fences ?? [],
       check: init.check,
+      ...(init.nextSlot !== undefined && { nextSlot: init.nextSlot }),
       random: random.fork(),
       right: this.granting.acting,
       claimTypes: init.claimTypes ?? [],
@@ -112,6 +114,8 @@ export class Node implements Machine {
       newId: () => this.#ids.next(this.#wall),
     })
     this.#wall = now.wall
+    const { forwardMs } = init.tasks
+    this.#listing = new ScheduleListing(this.membership, this.tasks.schedules, forwardMs, random.uint32())
   }
 
   step(input: Input, now: Now): readonly Effect[] {
@@ -189,7 +193,8 @@ export class Node implements Machine {
         this.crowd.look(this.load(), now.mono)
         this.membership.tick(this.#ring.checksum, this.load(), now)
         this.grants?.tick(now)
-        return this.#mapAll([...this.tasks.tick(now), ...this.looks.tick(now)])
+        this.#listing.compareClocks(now)
+        return this.#mapAll([...this.tasks.tick(now), ...this.looks.tick(now), ...this.#listing.tick(now)])
       case 'link-up':
         this.membership.linkUp(input.link, input.peer, input.dialled, now)
         return []
@@ -205,6 +210,8 @@ export class Node implements Machine {
       case 'dialled':
         this.membership.dialled(input.dial, input.result, now)
         return []
+      case 'list-schedules':
+        return this.#mapAll(this.#listing.list(input.id, input.query, now))
       case 'look':
         return this.#mapAll(this.#look(input, now))
       case 'looked':
@@ -239,13 +246,14 @@ export class Node implements Machine {
 
   #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {
     const { link, peer, message } = input
-    if (!isTaskMessage(message) && !isLook(message) && !isGrantsMessage(message)) {
+    if (!isRoomMessage(message) && !isGrantsMessage(message)) {
       this.membership.frame(link, peer, message, now)
       return []
     }
     const from = this.membership.touched(link, peer, now, message.type === 'renew')
     if (from === undefined) return []
     if (isLook(message)) return this.#mapAll(this.looks.message(from, message))
+    if (isListing(message)) return this.#mapAll(this.#listing.hear(from, message, now))
     if (isTaskMessage(message)) return this.#mapAll(this.tasks.message(from, message, now))
     this.granting.message(from, peer, message, now)
     return []
@@ -352,10 +360,7 @@ export class Node implements Machine {
   }
 }
 
-type RoomEffect = TasksEffect | LooksEffect | GrantsEffect
-
-const isLook = (message: LinkMessage): message is Look | LookReply =>
-  message.type === 'look' || message.type === 'look-reply'
+type RoomEffect = TasksEffect | LooksEffect | GrantsEffect | ListingEffect
 
 function log(
   level: 'info' | 'warn',

@@ -9,9 +9,17 @@ import { unreachable } from '../base/assert.ts'
 import { asRequestId, type NodeId, type RequestId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant } from '../base/time.ts'
 import type { ControlReply, ControlRequest } from '../node/control.ts'
-import { type AttemptOrder, type Effect, type Input, type Machine, TICK_MS } from '../node/machine.ts'
+import {
+  type AttemptOrder,
+  type Effect,
+  type Input,
+  type Machine,
+  type ScheduleListReply,
+  TICK_MS,
+} from '../node/machine.ts'
 import type { Metric } from '../node/status.ts'
 import type { Look, LookAnswer, LookRequest, TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type { ScheduleQuery } from '../tasks/schedules/messages.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
 import { InputQueue } from './input-queue.ts'
 import type { Clock, Executors, Logger, Store, Transport } from './ports.ts'
@@ -101,6 +109,11 @@ export class Driver {
   /** Asks all living nodes. */
   async survey(question: SurveyQuestion): Promise<SurveyReply> {
     return (await this.#ask(id => ({ kind: 'survey', id, question }))) as SurveyReply
+  }
+
+  /** Schedules of the whole cluster, as their owners tell of them. */
+  async listSchedules(query: ScheduleQuery): Promise<ScheduleListReply> {
+    return (await this.#ask(id => ({ kind: 'list-schedules', id, query }))) as ScheduleListReply
   }
 
   /** The same for what an operator asks. */

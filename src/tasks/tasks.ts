@@ -25,6 +25,7 @@ import { Step, type TasksEffect } from './effects.ts'
 import type { TasksInit } from './init.ts'
 import type { TaskLinkMessage, TaskRequest } from './messages.ts'
 import { pageOf, type TaskPage } from './page.ts'
+import type { HeldSchedules } from './schedules/held.ts'
 import type { DiskSight } from './store-failure.ts'
 import type { SurveyQuestion, Vitals } from './survey.ts'
 import { type Entry, shownOf } from './table.ts'
@@ -59,6 +60,10 @@ export class Tasks {
     this.#disk = init.disk
     this.#parts = compose(init, { phase: () => this.#phase, wall: () => this.#wall })
     this.#inherited = this.#parts.inherited
+  }
+
+  get schedules(): HeldSchedules {
+    return this.#parts.schedules
   }
 
   /**
@@ -219,6 +224,7 @@ export class Tasks {
   tick(now: Now): TasksEffect[] {
     const step = this.#begin(now)
     this.#parts.placing.scanSome(step)
+    this.#parts.schedules.tick(step)
     this.#dueLeft = this.#parts.work.wakeDue(step)
     this.#parts.expiry.tick(step)
     this.#parts.missing.tell(step)
@@ -235,6 +241,7 @@ export class Tasks {
     return Math.min(
       this.#parts.schedule.nextDue,
       this.#parts.expiry.nextWake(),
+      this.#parts.schedules.nextWake(),
       this.#parts.execution.nextWake(),
       this.#parts.kept.nextWake(),
       this.#parts.replication.nextWake(),

@@ -210,7 +210,8 @@ export class Process implements Party {
 
   #step(input: Input): void {
     if (input.kind === 'dialled') this.#dials.delete(input.dial)
-    if (input.kind === 'request' || input.kind === 'control') this.#requests.add(input.id)
+    const isAsked = input.kind === 'request' || input.kind === 'control' || input.kind === 'list-schedules'
+    if (isAsked) this.#requests.add(input.id)
     const now = this.now()
     this.#ground.probe.input(this, input, now)
     let effects: readonly Effect[]
