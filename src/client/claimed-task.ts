@@ -8,6 +8,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { CodedError } from '../base/errors.ts'
 import type { Claim, ClaimStanding } from '../runtime/claims.ts'
+import type { ProgressReport } from '../tasks/progress.ts'
 import type { Json } from '../tasks/task.ts'
 import { mayPass, type NodeApi } from './node-api.ts'
 
@@ -21,8 +22,8 @@ const AGAIN_MS = 200
 export interface ClaimContext {
   /** Aborts when the handler must stop: the task was cancelled, the time to act is over, or this program ends. */
   readonly signal: AbortSignal
-  /** Tells the node how far it is, with the next renewal. Any JSON of at most 4 KiB. */
-  progress(value: Json): void
+  /** Tells the node how far it is, with the next renewal. */
+  progress(report: ProgressReport): void
 }
 
 /** Returns the result of the task, any JSON; throws when the attempt failed (with `retryable: false` on it: for good). */
@@ -48,7 +49,7 @@ export class ClaimedTask {
   #lost = false
   /** Nothing is left to be said of it. */
   #over = false
-  #progress: Json | undefined
+  #progress: ProgressReport | undefined
   #untilWallMs = 0
   #untilMs = 0
   #watch: NodeJS.Timeout | undefined
@@ -81,8 +82,8 @@ export class ClaimedTask {
     const { signal } = this.#stop
     const context = {
       signal,
-      progress: (value: Json) => {
-        this.#progress = value
+      progress: (report: ProgressReport) => {
+        this.#progress = report
       },
     }
     try {

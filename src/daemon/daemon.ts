@@ -6,6 +6,7 @@
  */
 import { randomBytes, randomInt } from 'node:crypto'
 import { flushCompileCache } from 'node:module'
+import { typeLimitsOf } from '../adapters/executors/config.ts'
 import type { Boot } from '../adapters/storage/boot-file.ts'
 import { type DataDirectory, LASTING_FILES, openDataDirectory } from '../adapters/storage/data-directory.ts'
 import { watchDirectory } from '../adapters/storage/directory-watch.ts'
@@ -299,6 +300,7 @@ function nodeInit(
     fences: found.fences,
     check: (type, payload) => found.executors.check(type, payload),
     types: [...found.executors.types],
+    typeLimits: typeLimitsOf(config.executors),
     claimTypes: config.executors.claim.types,
     records: found.records,
     seed: randomInt(2 ** 47),

@@ -21,6 +21,13 @@ const acting = {
   actingForMs: { ...number, description: 'The same as a span from the answer on.' },
 }
 
+const progress = object({ fraction: number, done: number, total: number, note: text }, [
+  'fraction',
+  'done',
+  'total',
+  'note',
+])
+
 export const CLAIM_SCHEMAS = {
   ClaimQuery: object(
     {
@@ -47,7 +54,7 @@ export const CLAIM_SCHEMAS = {
   }),
   ClaimOwn: object(own),
   ClaimRenewal: object(
-    { ...own, progress: { description: 'Any JSON of at most 4 KiB.' }, waitMs: { ...waitMs, default: 0 } },
+    { ...own, progress, waitMs: { ...waitMs, default: 0 } },
     ['progress', 'waitMs'],
   ),
   ClaimStanding: object({ claim: text, state: oneOf('held', 'cancelled', 'lost'), reason: text, ...acting }, [
@@ -87,7 +94,7 @@ export const CLAIM_SCHEMAS = {
           state: oneOf('held', 'cancelled'),
           claimedAtMs: number,
           actingUntilMs: number,
-          progress: anything,
+          progress,
         },
         ['progress'],
       ),

@@ -43,7 +43,7 @@ const command = strict({
 
 const claimType = text(
   `a type of task (a letter, then up to 63 of A-Z a-z 0-9 . _ -) other than ${OWN_TYPES.join(', ')}`,
-  value => /^[A-Za-z][A-Za-z0-9._-]{0,63}$/.test(value) && !OWN_TYPES.some(type => type === value),
+  value => /^[A-Za-z][A-Za-z0-9._-]{0,63}$/.test(value) && !OWN_TYPES.includes(value),
   'type of task',
 )
 
