@@ -37,7 +37,8 @@ export class StartGate {
   closedBecause(sight: GateSight, now: Instant): Reason[] {
     const reasons = this.#lacking(sight, now)
     // Nothing is lacking any more, and the tick that opens it has not come: work would be refused.
-    if (!this.#open && reasons.length === 0) reasons.push({ code: 'settling', detail: 'it opens with the next tick' })
+    if (!this.#open && reasons.length === 0)
+      reasons.push({ code: 'settling', detail: 'it opens with the next tick' })
     return reasons
   }
 

@@ -30,7 +30,8 @@ test('a type that another executor has, one named twice, and limits out of range
 })
 
 test('a type is for clients or for a module, not for both', () => {
-  const both = 'executors: { claim: { types: [mail, resize] }, modules: { resize: { path: /srv/resize.mjs } } }'
+  const both =
+    'executors: { claim: { types: [mail, resize] }, modules: { resize: { path: /srv/resize.mjs } } }'
   const [problem, ...more] = refusal({ text: both }).problems
   assert.deepEqual(more, [])
   assert.equal(problem?.at, 'executors.claim.types')

@@ -21,13 +21,6 @@ const acting = {
   actingForMs: { ...number, description: 'The same as a span from the answer on.' },
 }
 
-const progress = object({ fraction: number, done: number, total: number, note: text }, [
-  'fraction',
-  'done',
-  'total',
-  'note',
-])
-
 export const CLAIM_SCHEMAS = {
   ClaimQuery: object(
     {
@@ -53,10 +46,10 @@ export const CLAIM_SCHEMAS = {
     ...acting,
   }),
   ClaimOwn: object(own),
-  ClaimRenewal: object(
-    { ...own, progress, waitMs: { ...waitMs, default: 0 } },
-    ['progress', 'waitMs'],
-  ),
+  ClaimRenewal: object({ ...own, progress: ref('Progress'), waitMs: { ...waitMs, default: 0 } }, [
+    'progress',
+    'waitMs',
+  ]),
   ClaimStanding: object({ claim: text, state: oneOf('held', 'cancelled', 'lost'), reason: text, ...acting }, [
     'reason',
     'actingUntilMs',
@@ -94,7 +87,7 @@ export const CLAIM_SCHEMAS = {
           state: oneOf('held', 'cancelled'),
           claimedAtMs: number,
           actingUntilMs: number,
-          progress,
+          progress: ref('Progress'),
         },
         ['progress'],
       ),
