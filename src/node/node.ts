@@ -18,7 +18,6 @@ import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksEffect } from '../tasks/effects.ts'
 import { Looks, type LooksEffect } from '../tasks/looks.ts'
-import type { Look, LookReply } from '../tasks/messages.ts'
 import { Placer } from '../tasks/placement.ts'
 import type { Right } from '../tasks/right.ts'
 import type { Wish } from '../tasks/spec.ts'
@@ -31,12 +30,13 @@ import { Granting, isGrantsMessage } from './granting.ts'
 import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
-import type { Effect, Input, LinkMessage, Machine } from './machine.ts'
+import type { Effect, Input, Machine } from './machine.ts'
 import { membershipInit } from './membership-init.ts'
 import { Operator } from './operator.ts'
+import { type ListingEffect, ScheduleListing } from './schedule-listing.ts'
 import { StoreSight } from './store-sight.ts'
 import { takeTaskInput } from './task-inputs.ts'
-import { isTaskMessage } from './task-messages.ts'
+import { isListing, isLook, isRoomMessage, isTaskMessage } from './task-messages.ts'
 
 export class Node implements Machine {
   readonly init: NodeInit
@@ -52,6 +52,7 @@ export class Node implements Machine {
   readonly #operator: Operator
   readonly #departing: Departing
   readonly #joining: Joining
+  readonly #listing: ScheduleListing
   readonly #ids: Uuids
   readonly #startedAt: Now
   #vitals: { readonly cpu?: number; readonly memory?: number } = {}
@@ -83,6 +84,7 @@ export class Node implements Machine {
       records: init.records,
       fences: init.fences ?? [],
       check: init.check,
+      ...(init.nextSlot !== undefined && { nextSlot: init.nextSlot }),
       random: random.fork(),
       right: this.granting.acting,
       claimTypes: init.claimTypes ?? [],
@@ -113,6 +115,8 @@ export class Node implements Machine {
       newId: () => this.#ids.next(this.#wall),
     })
     this.#wall = now.wall
+    const { forwardMs } = init.tasks
+    this.#listing = new ScheduleListing(this.membership, this.tasks.schedules, forwardMs, random.uint32())
   }
 
   step(input: Input, now: Now): readonly Effect[] {
@@ -190,7 +194,8 @@ export class Node implements Machine {
         this.crowd.look(this.load(), now.mono)
         this.membership.tick(this.#ring.checksum, this.load(), now)
         this.grants?.tick(now)
-        return this.#mapAll([...this.tasks.tick(now), ...this.looks.tick(now)])
+        this.#listing.compareClocks(now)
+        return this.#mapAll([...this.tasks.tick(now), ...this.looks.tick(now), ...this.#listing.tick(now)])
       case 'link-up':
         this.membership.linkUp(input.link, input.peer, input.dialled, now)
         return []
@@ -206,6 +211,8 @@ export class Node implements Machine {
       case 'dialled':
         this.membership.dialled(input.dial, input.result, now)
         return []
+      case 'list-schedules':
+        return this.#mapAll(this.#listing.list(input.id, input.query, now))
       case 'look':
         return this.#mapAll(this.#look(input, now))
       case 'looked':
@@ -240,13 +247,14 @@ export class Node implements Machine {
 
   #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {
     const { link, peer, message } = input
-    if (!isTaskMessage(message) && !isLook(message) && !isGrantsMessage(message)) {
+    if (!isRoomMessage(message) && !isGrantsMessage(message)) {
       this.membership.frame(link, peer, message, now)
       return []
     }
     const from = this.membership.touched(link, peer, now, message.type === 'renew')
     if (from === undefined) return []
     if (isLook(message)) return this.#mapAll(this.looks.message(from, message))
+    if (isListing(message)) return this.#mapAll(this.#listing.hear(from, message, now))
     if (isTaskMessage(message)) return this.#mapAll(this.tasks.message(from, message, now))
     this.granting.message(from, peer, message, now)
     return []
@@ -317,7 +325,11 @@ export class Node implements Machine {
 
   /** Every line says which life of this node speaks. */
   #signed(effect: Effect): Effect {
-    if (effect.kind === 'persist') return { ...effect, then: effect.then.map(next => this.#signed(next)) }
+    if (effect.kind === 'persist') {
+      const { otherwise, ...rest } = effect
+      const signed = (effects: readonly Effect[]) => effects.map(next => this.#signed(next))
+      return { ...rest, then: signed(effect.then), ...(otherwise && { otherwise: signed(otherwise) }) }
+    }
     if (effect.kind !== 'log') return effect
     return { ...effect, fields: { incarnation: this.membership.self.incarnation, ...effect.fields } }
   }
@@ -333,7 +345,10 @@ export class Node implements Machine {
 
   /** The `send` of a room names a node; the wire knows links. */
   #map(effect: RoomEffect): Effect | undefined {
-    if (effect.kind === 'persist') return { ...effect, then: this.#mapAll(effect.then) }
+    if (effect.kind === 'persist') {
+      const { then, otherwise, ...rest } = effect as typeof effect & { otherwise?: readonly RoomEffect[] }
+      return { ...rest, then: this.#mapAll(then), ...(otherwise && { otherwise: this.#mapAll(otherwise) }) }
+    }
     if (effect.kind !== 'send') return effect
     const bearer = this.membership.roster.get(effect.to)?.record.peerId
     const outlived = 'peer' in effect && effect.peer !== bearer
@@ -346,10 +361,7 @@ export class Node implements Machine {
   }
 }
 
-type RoomEffect = TasksEffect | LooksEffect | GrantsEffect
-
-const isLook = (message: LinkMessage): message is Look | LookReply =>
-  message.type === 'look' || message.type === 'look-reply'
+type RoomEffect = TasksEffect | LooksEffect | GrantsEffect | ListingEffect
 
 function log(
   level: 'info' | 'warn',

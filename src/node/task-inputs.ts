@@ -13,6 +13,7 @@ export type TaskInput = Extract<
       | 'requests'
       | 'survey'
       | 'task-list'
+      | 'schedules'
       | 'attempt-ended'
       | 'offer'
       | 'offer-withdrawn'
@@ -30,6 +31,9 @@ export function takeTaskInput(tasks: Tasks, input: TaskInput, now: Now): readonl
       return tasks.survey(input.id, input.question, now)
     case 'task-list':
       return tasks.taskList(input.name, input.specs, now)
+    case 'schedules':
+      tasks.schedules.configured(input.definitions)
+      return []
     case 'attempt-ended':
       return tasks.attemptEnded(input.task, input.attempt, input.outcome, now)
     case 'offer':

@@ -27,6 +27,7 @@ import { Placing } from './placing.ts'
 import { Records } from './records.ts'
 import { Replication } from './replication.ts'
 import { Schedule } from './schedule.ts'
+import { HeldSchedules } from './schedules/held.ts'
 import { type Entry, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
 import type { TaskRecord } from './task.ts'
@@ -76,16 +77,17 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const noting = epochs && durability && { epochs, fences: durability.fences }
   const inventories = new Inventories(view, table, schedule, noting)
   const lists = new Lists(table, schedule, counters, handoffs)
-  const missing = new Missing(schedule, limits, serving)
   const placing = new Placing({ ...shared, work, phase })
-  const accept = { check, serving, phase, disk, work, forwarding, confirmations, execution, placing, random }
-  const desk = new Desk({ ...shared, ...accept })
+  const schedules = new HeldSchedules({ ...shared, check, work, phase, disk, nextSlot: init.nextSlot })
+  const faces = { check, serving, phase, disk, types, schedules, forwarding, confirmations, random }
+  const desk = new Desk({ ...shared, ...faces, work, execution, placing })
   const hearing = new Hearing({ ...shared, inventories, placing, durability, work, desk })
-  const account = new Account({ ...shared, confirmations, durability, expiry, types, serving, phase })
+  const account = new Account({ ...shared, ...faces, durability, expiry })
   const inherited = init.records.map(record => inherit(record, table, self, isCounted(record.spec.key)))
   const told = { view, table, offers, schedule, right, replication, durability, confirmations, kept, records }
-  const acting = { execution, takeover, inventories, lists, work, desk, placing, expiry, missing }
-  return { ...told, ...acting, account, hearing, inherited }
+  const acting = { execution, takeover, inventories, lists, work, desk, placing, expiry }
+  const missing = new Missing(schedule, limits, serving)
+  return { ...told, ...acting, missing, schedules, account, hearing, inherited }
 }
 
 /** @param counted in quorum mode: that others have it is known when they say so */

@@ -25,6 +25,8 @@ import { Step, type TasksEffect } from './effects.ts'
 import type { TasksInit } from './init.ts'
 import type { TaskLinkMessage, TaskRequest } from './messages.ts'
 import { pageOf, type TaskPage } from './page.ts'
+import type { HeldSchedules } from './schedules/held.ts'
+import type { DiskSight } from './store-failure.ts'
 import type { SurveyQuestion, Vitals } from './survey.ts'
 import { type Entry, shownOf } from './table.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
@@ -39,6 +41,7 @@ export type { TasksInit } from './init.ts'
 
 export class Tasks {
   readonly #parts: Parts
+  readonly #disk: DiskSight | undefined
   /** Pauses have ended that this step could not get to. */
   #dueLeft = false
   /** There may be more settled records to drop than this step could. */
@@ -54,8 +57,13 @@ export class Tasks {
 
   constructor(init: TasksInit) {
     this.#wall = init.now.wall
+    this.#disk = init.disk
     this.#parts = compose(init, { phase: () => this.#phase, wall: () => this.#wall })
     this.#inherited = this.#parts.inherited
+  }
+
+  get schedules(): HeldSchedules {
+    return this.#parts.schedules
   }
 
   /**
@@ -216,6 +224,7 @@ export class Tasks {
   tick(now: Now): TasksEffect[] {
     const step = this.#begin(now)
     this.#parts.placing.scanSome(step)
+    this.#parts.schedules.tick(step)
     this.#dueLeft = this.#parts.work.wakeDue(step)
     this.#parts.expiry.tick(step)
     this.#parts.missing.tell(step)
@@ -232,6 +241,7 @@ export class Tasks {
     return Math.min(
       this.#parts.schedule.nextDue,
       this.#parts.expiry.nextWake(),
+      this.#parts.schedules.nextWake(),
       this.#parts.execution.nextWake(),
       this.#parts.kept.nextWake(),
       this.#parts.replication.nextWake(),
@@ -290,7 +300,7 @@ export class Tasks {
 
   #begin(now: Now): Step {
     this.#wall = now.wall
-    return new Step(now)
+    return new Step(now, this.#disk)
   }
 
   /** This node may act for more keys than before: what waited for that is looked at again. */

@@ -210,7 +210,8 @@ export class Process implements Party {
 
   #step(input: Input): void {
     if (input.kind === 'dialled') this.#dials.delete(input.dial)
-    if (input.kind === 'request' || input.kind === 'control') this.#requests.add(input.id)
+    const isAsked = input.kind === 'request' || input.kind === 'control' || input.kind === 'list-schedules'
+    if (isAsked) this.#requests.add(input.id)
     const now = this.now()
     this.#ground.probe.input(this, input, now)
     let effects: readonly Effect[]
@@ -349,6 +350,13 @@ export class Process implements Party {
   }
 
   #persist(effect: Effect & { kind: 'persist' }): void {
+    const { restsOn, otherwise } = effect
+    const isOfIt = ({ table, key }: Commit['writes'][number]) => table === 'tasks' && key === restsOn
+    const unwritten = this.#underWay.some(({ writes }) => writes.some(isOfIt))
+    if (restsOn !== undefined && (!unwritten || otherwise !== undefined)) {
+      this.#perform(unwritten ? (otherwise ?? []) : effect.then)
+      return
+    }
     const commit = { writes: effect.writes, waiting: effect.then }
     this.#underWay.push(commit)
     const { disk, queue } = this.#ground

@@ -17,6 +17,7 @@ import type { Outcome, TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import { Tasks } from '../../src/tasks/tasks.ts'
 import { type Execution, Host, metric } from './host.ts'
 import { ringOf } from './samples.ts'
+import { nextSlot } from './schedules/samples.ts'
 import { Timeline } from './timeline.ts'
 
 interface Options {
@@ -105,6 +106,7 @@ export class Cluster {
       random,
       now,
       disk: host.storeSight,
+      nextSlot,
       ...(right && { right }),
     })
     for (const [list, specs] of this.#lists) this.#step(host, tasks => tasks.taskList(list, specs, now))

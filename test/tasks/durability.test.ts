@@ -212,7 +212,7 @@ test('an end that another owner wrote is written anew before it is told', () => 
   const ended: TaskRecord = {
     ...fresh,
     state: 'succeeded',
-    settledAt: wallOf(1),
+    settledAt: scene.solo.at.wall,
     result: 'x',
     revision: 3,
     term: 6,
