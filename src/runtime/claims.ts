@@ -4,8 +4,8 @@
  */
 import type { Failure } from '../base/errors.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
-import type { Token } from '../tasks/right.ts'
 import type { ProgressReport } from '../tasks/progress.ts'
+import type { Token } from '../tasks/right.ts'
 import type { Json } from '../tasks/task.ts'
 
 /** A client that waits for tasks. */

@@ -143,7 +143,7 @@ export function executorsOptions(): readonly Option[] {
       key: 'executors.modules',
       type: modules,
       default: defaults.modules,
-      doc: 'Types of tasks that run in JavaScript modules: a type, and the module whose default export runs its tasks. `path` is absolute; `concurrency` (2) is how many run at one time, each in a process of some 40 MB; `memory` (128MiB) is what the heap of one may take; `env` is all it gets beside PATH, HOME, LANG and TZ. A changed file is loaded anew for the next attempt.',
+      doc: 'Types of tasks that run in JavaScript modules: a type, and the module whose default export runs its tasks. `path` is absolute; `concurrency` (2) is how many run at one time, each in a process of some 40 MB, and of `tasks.concurrency` they use no more; `memory` (128MiB) is what the heap of one may take; `env` is all it gets beside PATH, HOME, LANG and TZ. A changed file is loaded anew for the next attempt.',
     },
     {
       key: 'executors.builtin',
