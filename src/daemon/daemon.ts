@@ -6,6 +6,7 @@
  */
 import { randomBytes, randomInt } from 'node:crypto'
 import { flushCompileCache } from 'node:module'
+import { typeLimitsOf } from '../adapters/executors/config.ts'
 import type { Boot } from '../adapters/storage/boot-file.ts'
 import { type DataDirectory, LASTING_FILES, openDataDirectory } from '../adapters/storage/data-directory.ts'
 import { watchDirectory } from '../adapters/storage/directory-watch.ts'
@@ -305,6 +306,7 @@ function nodeInit(
     fences: found.fences,
     check: (type, payload) => found.executors.check(type, payload),
     types: [...found.executors.types],
+    typeLimits: typeLimitsOf(config.executors),
     claimTypes: config.executors.claim.types,
     nextSlot: found.nextSlot,
     records: found.records,

@@ -39,6 +39,8 @@ export interface NodeInit {
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** The types that its executors are for; absent: it tries everything. */
   readonly types?: readonly string[]
+  /** Attempts of a type that its executor takes at one time. No limit where absent. */
+  readonly typeLimits?: Readonly<Record<string, number>>
   /** Types of tasks that clients of this node carry out, by claim. None when absent. */
   readonly claimTypes?: readonly string[]
   /** Reads cron expressions. Pure. Without it schedules go by interval only. */

@@ -91,6 +91,7 @@ export class Node implements Machine {
       disk: this.store,
       now,
       ...(init.types && { types: new Set(init.types) }),
+      ...(init.typeLimits && { typeLimits: init.typeLimits }),
       serving: type => this.crowd.serving(type),
       sawEnd: id => this.crowd.sawEnd(id),
     })

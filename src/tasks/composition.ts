@@ -52,7 +52,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const { self, config, check, random, types, sawEnd = () => false, serving = () => [], disk } = init
   const view = new View(self, init.replicas)
   const table = new Table(self)
-  const limits = limitsOf(config, types)
+  const limits = limitsOf(config, types, init.typeLimits)
   const offers = new Offers(init.claimTypes)
   const schedule = new Schedule(limits, offers)
   const counters = new Counters()

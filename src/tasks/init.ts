@@ -23,6 +23,8 @@ export interface TasksInit {
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** The types that this node has executors for. Default: it tries everything. */
   readonly types?: ReadonlySet<string>
+  /** Attempts of a type that its executor takes at one time. No limit where absent. */
+  readonly typeLimits?: Readonly<Record<string, number>>
   /** Living nodes that say that they have an executor for the type. Default: nobody says so. */
   readonly serving?: (type: string) => readonly NodeId[]
   /** Types of tasks that clients carry out, by claim. */

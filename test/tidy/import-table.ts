@@ -85,6 +85,8 @@ const FILES: readonly (readonly [room: RegExp, target: RegExp])[] = [
   [/^(?:adapters\/|cli$)/, CONTRACT],
   /** The runner holds a lock of the same make: the traps of that are known in one place. */
   [/^adapters\/executors$/, /^src\/adapters\/storage\/directory-lock\.ts$/],
+  /** What is no progress is thrown back at whoever said it, before the node refuses it. */
+  [/^client$/, /^src\/tasks\/progress\.ts$/],
   [/^config$/, /^src\/(?:adapters\/)?[a-z0-9-]+\/config\.ts$/],
   [/^config$/, /^src\/(?:tasks\/spec|node\/machine)\.ts$/],
 ]
