@@ -108,14 +108,26 @@ async function settled(daemon: Daemon, task: string, state = 'succeeded'): Promi
 
 const named = (name: string): Daemon => daemons[NODES.indexOf(name)] as Daemon
 
-/** A task that this node owns, begun there. */
-async function begin(node: string, kind: Kind, task: string, more: object = {}): Promise<Run> {
+/** A task that this node owns; its key. */
+async function submit(node: string, kind: Kind, task: string, more: object = {}): Promise<string> {
   for (let i = 0; ; i++) {
     const key = `${task}-${i}`
     if ((await get<{ owner: string }>(named(node), `owner/${key}`)).owner !== node) continue
     await post(named(node), 'tasks', { id: task, key, ...workers.taskOf(kind), ...more })
-    return await workers.run(task)
+    return key
   }
+}
+
+/** The same, begun there. */
+async function begin(node: string, kind: Kind, task: string, more: object = {}): Promise<Run> {
+  await submit(node, kind, task, more)
+  return await workers.run(task)
+}
+
+/** Fails after a while with how the task stands. */
+async function stuck(task: string): Promise<never> {
+  await pause(OFTEN_MS, undefined, { ref: false })
+  assert.fail(`it does not go on: ${JSON.stringify(await view(named('n1'), task))}`)
 }
 
 /** How long a question through one node about what another one runs takes now, in ms. */
@@ -150,7 +162,7 @@ async function measured(t: TestContext, kind: Kind): Promise<void> {
   assert.ok(runs.filter(({ tookMs, maxMs }) => tookMs <= maxMs).length >= 2, `${kind}: ${text} ms`)
 }
 
-describe('every executor', timeout, () => {
+describe('every executor', { timeout: 4 * timeout.timeout }, () => {
   test('gives a run its attempt, token and deadline, and a way to say how far it is', timeout, async () => {
     for (const kind of KINDS) {
       const from = Date.now()
@@ -169,6 +181,25 @@ describe('every executor', timeout, () => {
   for (const kind of KINDS)
     test(`is told to stop by another node within a second: ${kind}`, timeout, t => measured(t, kind))
 
+  test(
+    'has no more begun than it takes: the others wait in the queue, and hold no slot',
+    timeout,
+    async () => {
+      const runs = await Promise.all([1, 2, 3, 4].map(i => begin('n1', 'module', `wide-${i}`)))
+      const key = await submit('n1', 'module', 'fifth')
+      const { waiting } = await get<{ waiting: { code: string }[] }>(named('n1'), `explain/${key}`)
+      assert.deepEqual(
+        waiting.map(({ code }) => code),
+        ['type-limit'],
+      )
+      assert.equal((await view(named('n1'), 'fifth')).attempts.length, 0)
+      for (const run of runs) run.tell({ end: true })
+      const fifth = await workers.run('fifth')
+      fifth.tell({ end: true })
+      await settled(named('n1'), 'fifth')
+    },
+  )
+
   test('ends what it can while its node leaves, and the rest begins anew elsewhere', timeout, async () => {
     const short = await Promise.all(KINDS.map(kind => begin('n3', kind, `short-${kind}`)))
     const long = await Promise.all(KINDS.map(kind => begin('n3', kind, `long-${kind}`)))
@@ -186,8 +217,8 @@ describe('every executor', timeout, () => {
       )
     }
     for (const { task, gone } of long) {
-      const again = await workers.run(task, 2)
-      await gone
+      const again = await Promise.race([workers.run(task, 2), stuck(task)])
+      await Promise.race([gone, stuck(task)])
       again.tell({ end: true })
       const { attempts } = await settled(named('n1'), task)
       assert.deepEqual(
