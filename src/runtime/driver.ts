@@ -9,7 +9,14 @@ import { unreachable } from '../base/assert.ts'
 import { asRequestId, type NodeId, type RequestId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant } from '../base/time.ts'
 import type { ControlReply, ControlRequest } from '../node/control.ts'
-import { type AttemptOrder, type Effect, type Input, type Machine, TICK_MS } from '../node/machine.ts'
+import {
+  type AttemptOrder,
+  type Effect,
+  type Input,
+  type Machine,
+  type SingleInput,
+  TICK_MS,
+} from '../node/machine.ts'
 import type { Metric } from '../node/status.ts'
 import type { Look, LookAnswer, LookRequest, TaskReply, TaskRequest } from '../tasks/messages.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
@@ -68,7 +75,7 @@ export class Driver {
     this.enqueue({ kind: 'tick' })
   }
 
-  readonly enqueue = (input: Input): void => {
+  readonly enqueue = (input: SingleInput): void => {
     if (this.#stopped) return
     this.#queue.push(input)
     if (this.#looping) return
@@ -106,7 +113,7 @@ export class Driver {
     return (await this.#ask(id => ({ kind: 'control', id, request }))) as ControlReply
   }
 
-  #ask(inputOf: (id: RequestId) => Input): Promise<Reply> {
+  #ask(inputOf: (id: RequestId) => SingleInput): Promise<Reply> {
     const refusal = this.#refusal(1)
     if (refusal !== undefined) return Promise.resolve(refusal)
     const id = this.#newId()
@@ -177,7 +184,7 @@ export class Driver {
   readonly #loop = (): void => {
     this.#looping = false
     const sliceEnd = after(this.#parts.clock.now().mono, SLICE_MS)
-    for (let input = this.#queue.shift(); input !== undefined; input = this.#queue.shift()) {
+    for (let input = this.#queue.next(); input !== undefined; input = this.#queue.next()) {
       if (this.#stopped) return
       const ended = this.#step(input)
       if (ended >= sliceEnd) break

@@ -10,10 +10,10 @@ import type {
   AttemptOrder,
   DialResult,
   GossipMessage,
-  Input,
   LinkMessage,
   LogFields,
   LogLevel,
+  SingleInput,
   Write,
 } from '../node/machine.ts'
 import type {
@@ -39,7 +39,7 @@ export interface Clock {
 }
 
 /** What adapters push into the driver's queue. Never blocks, never throws; a full queue drops heartbeats first. */
-export type Enqueue = (input: Input) => void
+export type Enqueue = (input: SingleInput) => void
 
 export interface Transport {
   /** This node's authenticated name. */
@@ -62,7 +62,7 @@ export interface Transport {
 }
 
 /** What a node is told of its disk. */
-export type StoreCondition = Extract<Input, { kind: 'store' }>['condition']
+export type StoreCondition = Extract<SingleInput, { kind: 'store' }>['condition']
 
 export interface Store {
   /** All rows of a table, in no certain order. Once, before the first commit. */

@@ -90,7 +90,7 @@ export class Execution {
       copies.when(entry, { durable: (_, later) => this.#order(entry, order, later), failed }, step)
     }
     counters.add('attempts_started')
-    step.log('info', 'task-started', { task, key, attempt: attempt.number, token: token.value })
+    step.log('debug', 'task-started', { task, key, attempt: attempt.number, token: token.value })
   }
 
   /** Enough holders know of the attempt. */
@@ -105,7 +105,7 @@ export class Execution {
     running.ordered = true
     running.until = leave.until
     running.told = leave.until
-    step.execute({ ...order, until: leave.until })
+    step.executeAtOnce({ ...order, until: leave.until })
   }
 
   #giveUp(entry: Entry, attempt: Attempt, step: Step): void {

@@ -94,6 +94,8 @@ export class Tasks {
   /** Until the first view: what the process before this one left behind. */
   #inherited: readonly Entry[]
   #phase: 'closed' | 'open' | 'leaving' = 'closed'
+  /** While several inputs are taken as one step. */
+  #shared: Step | undefined
 
   constructor(init: TasksInit) {
     const { self, config, replicas, records, check, random, now, types, sawEnd = () => false } = init
@@ -206,6 +208,18 @@ export class Tasks {
   ): TasksEffect[] {
     const step = this.#begin(now)
     for (const { id, request } of requests) this.#desk.request(id, request, step)
+    return this.#finish(step)
+  }
+
+  /** What is told between begin and end of `feed` is one step; its effects are those of this call. */
+  together(now: Now, feed: () => void): TasksEffect[] {
+    const step = new Step(now)
+    this.#shared = step
+    try {
+      feed()
+    } finally {
+      this.#shared = undefined
+    }
     return this.#finish(step)
   }
 
@@ -378,7 +392,7 @@ export class Tasks {
 
   #begin(now: Now): Step {
     this.#wall = now.wall
-    return new Step(now)
+    return this.#shared ?? new Step(now)
   }
 
   /** This node may act for more keys than before: what waited for that is looked at again. */
@@ -391,6 +405,7 @@ export class Tasks {
 
   /** What may follow from anything that happened. */
   #finish(step: Step): TasksEffect[] {
+    if (step === this.#shared) return []
     this.#takeover.ask(step)
     this.#placing.advance(step)
     this.#renewed(step)

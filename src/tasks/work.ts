@@ -88,7 +88,7 @@ export class Work {
     this.#parts.records.change(entry, entry.record, step)
     this.place(entry, step)
     counters.add('tasks_accepted')
-    step.log('info', 'task-accepted', { task: spec.id, key: spec.key, type: spec.type })
+    step.log('debug', 'task-accepted', { task: spec.id, key: spec.key, type: spec.type })
     return entry
   }
 

@@ -14,9 +14,11 @@ import {
   type Effect,
   type Input,
   type Machine,
+  type SingleInput,
   TICK_MS,
   type Write,
 } from '../../src/node/machine.ts'
+import { together, type Waiting } from '../../src/node/together.ts'
 import type { HostClock } from './clock.ts'
 import type { Dialling } from './dialling.ts'
 import type { Disk } from './disk.ts'
@@ -62,7 +64,7 @@ export interface Ground {
 export type Death = 'left' | 'killed' | 'power'
 
 type Item =
-  | { readonly kind: 'input'; readonly input: Input }
+  | { readonly kind: 'input'; readonly input: SingleInput }
   | { readonly kind: 'rumour'; readonly rumour: Rumour; readonly via: PeerId }
   | { readonly kind: 'committed'; readonly commit: Commit }
   | { readonly kind: 'awake'; readonly run: () => void }
@@ -82,6 +84,11 @@ export class Process implements Party {
   readonly startedAt: number
   readonly #ground: Ground
   readonly #inbox: Item[] = []
+  /** What came while it stood still is taken as the driver takes what has waited. */
+  readonly #waiting: Waiting = {
+    peek: () => (this.#inbox[0]?.kind === 'input' ? this.#inbox[0].input : undefined),
+    take: () => void this.#inbox.shift(),
+  }
   readonly #underWay: Commit[] = []
   readonly #dials = new Set<number>()
   readonly #requests = new Set<RequestId>()
@@ -132,7 +139,7 @@ export class Process implements Party {
     return asLinkId(++this.#links)
   }
 
-  receive(input: Input): void {
+  receive(input: SingleInput): void {
     if (!this.#alive) return
     if (this.#frozen) this.#inbox.push({ kind: 'input', input })
     else this.#step(input)
@@ -184,7 +191,7 @@ export class Process implements Party {
   #take(item: Item): void {
     switch (item.kind) {
       case 'input':
-        this.#step(item.input)
+        this.#step(together(item.input, this.#waiting))
         return
       case 'rumour':
         this.#hearRumour(item.rumour, item.via)
@@ -209,10 +216,12 @@ export class Process implements Party {
   }
 
   #step(input: Input): void {
-    if (input.kind === 'dialled') this.#dials.delete(input.dial)
-    if (input.kind === 'request' || input.kind === 'control') this.#requests.add(input.id)
     const now = this.now()
-    this.#ground.probe.input(this, input, now)
+    for (const one of input.kind === 'several' ? input.inputs : [input]) {
+      if (one.kind === 'dialled') this.#dials.delete(one.dial)
+      if (one.kind === 'request' || one.kind === 'control') this.#requests.add(one.id)
+      this.#ground.probe.input(this, one, now)
+    }
     let effects: readonly Effect[]
     try {
       effects = this.machine.step(input, now)
