@@ -320,6 +320,7 @@ export class Tasks {
     this.#placing.scanSome(step)
     this.#dueLeft = this.#work.wakeDue(step)
     this.#expiry.tick(step)
+    this.#execution.tick(step)
     this.#missing.tell(step)
     this.#replication.tick(now.mono)
     this.#desk.tick(step)

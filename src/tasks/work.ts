@@ -112,9 +112,10 @@ export class Work {
 
   /** Fills the free slots, its own and those that clients offer, with what is ready and may be acted for. True when there may be more to look at. */
   start(step: Step): boolean {
-    const { schedule, view, config } = this.#parts
+    const { schedule, view, execution } = this.#parts
+    execution.fill(step)
     for (let looks = 0; ; looks++) {
-      const entry = schedule.first(schedule.occupied - schedule.claimed < config.concurrency)
+      const entry = schedule.first(schedule.occupied - schedule.claimed < execution.places)
       if (entry === undefined) return false
       if (looks === LOOKS_MAX) return true
       if (entry.epoch !== view.epoch) this.place(entry, step)
