@@ -50,7 +50,7 @@ class Claim:
         self.task = task
         self.stop = threading.Event()
         self.progress = None
-        self.done = False
+        self.ending = False
         self.lost = False
         self._own = {"attempt": task["attempt"], "token": task["token"]["value"]}
         self._may_act_until(task)
@@ -67,9 +67,10 @@ class Claim:
 
     def _renew_all(self):
         wait_ms = self.task["leaseMs"] // 3
-        while not self.done and not self.stop.is_set():
+        while not self.ending and not self.stop.is_set():
             if self.left_s() <= 0:
-                return self._lose("the time to act is over")
+                print(f"late {self.task['task']}: the time to act is over", file=sys.stderr, flush=True)
+                return self.stop.set()
             body = {**self._own, "waitMs": wait_ms}
             if self.progress is not None:
                 body["progress"] = self.progress
@@ -91,29 +92,37 @@ class Claim:
                 self._lose(answer.get("reason"))
 
     def _lose(self, why):
-        if not self.done:
+        # What we say ourselves ends the claim, too: a renewal that still waits then hears of it.
+        if not self.ending:
             print(f"lost {self.task['task']}: {why}", file=sys.stderr, flush=True)
-        self.lost = True
-        self.stop.set()
+            self.lost = True
+            self.stop.set()
 
-    def _say(self, what, body):
+    def _say(self, what, body, least_s=0.05):
         # A request that outlives the time to act would keep us from noticing that it is over.
-        return post(f"/v1/claims/{what}/{self.task['claim']}", body, max(0.05, self.left_s()))
+        return post(f"/v1/claims/{what}/{self.task['claim']}", body, max(least_s, self.left_s()))
 
     def end(self, what, **said):
-        """Tells the node how it ended: `complete`, `fail` or `release`. Said again until it is heard, or too late."""
-        while not self.lost and self.left_s() > 0:
+        """Tells the node how it ended: `complete`, `fail` or `release`. Returns whether it was heard.
+
+        Said again until it is heard or the time is over, and once after that: one that is given back need not be
+        waited for."""
+        self.ending = True
+        while not self.lost:
+            late = self.left_s() <= 0
             try:
-                self._say(what, {**self._own, **said})
-                break
+                self._say(what, {**self._own, **said}, least_s=2)
+                return True
             except Refused as refused:
                 if not refused.passes:
                     print(f"{self.task['task']}: {refused}", file=sys.stderr, flush=True)
-                    break
-                time.sleep(0.2)
-            except OSError:
-                time.sleep(0.2)
-        self.done = True
+                    return False
+            except OSError as error:
+                print(f"{self.task['task']}: {error}", file=sys.stderr, flush=True)
+            if late:
+                return False
+            time.sleep(0.2)
+        return False
 
 
 def handle(task, claim):
@@ -137,8 +146,8 @@ def carry_out(task, ending):
     except Exception as error:  # whatever the work throws is the end of the attempt, not of this program
         claim.end("fail", message=f"{type(error).__name__}: {error}"[:4000])
     else:
-        claim.end("complete", result=result)
-        print(f"done {task['task']}", flush=True)
+        if claim.end("complete", result=result):
+            print(f"done {task['task']}", flush=True)
     ending.remove(claim)
 
 

@@ -23,7 +23,7 @@ seconds() { printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)); }
 
 # post PATH MS, the body on standard input: prints the answer. Fails when the node refuses, or does not answer in time.
 post() {
-  curl -sS -f --max-time "$(seconds "$2")" -X POST -H 'content-type: application/json' \
+  curl -sS --fail-with-body --max-time "$(seconds "$2")" -X POST -H 'content-type: application/json' \
     ${ROUNDTABLE_TOKEN:+-H "authorization: Bearer $ROUNDTABLE_TOKEN"} --data-binary @- "$url$1"
 }
 
@@ -46,8 +46,10 @@ kill_child() {
   [ -z "$child" ] || kill -KILL -- "-$child" 2>/dev/null || kill -KILL "$child" 2>/dev/null
 }
 
-# say WHAT [FIELDS]: how it ended.
-say() { printf '{%s%s}' "$own" "${2:-}" | post "/v1/claims/$1/$claim" 5000 >/dev/null; }
+# say WHAT [FIELDS]: how it ended. Shows why when the node does not want to hear it.
+say() {
+  heard=$(printf '{%s%s}' "$own" "${2:-}" | post "/v1/claims/$1/$claim" 5000) || { echo "$1 $TASK_ID: $heard" >&2; return 1; }
+}
 
 finish() {
   [ -z "$poll" ] || kill "$poll" 2>/dev/null
@@ -64,7 +66,7 @@ renew() {
   while kill -0 "$child" 2>/dev/null; do
     left=$((until - $(now_ms)))
     if [ "$left" -le 0 ]; then
-      state=lost
+      state=late
       kill_child
       return
     fi
@@ -92,6 +94,8 @@ carry_out() {
   case $state in
     cancelled) say release && echo "cancelled $TASK_ID" ;;
     lost) echo "lost $TASK_ID" >&2 ;;
+    # The node knows best whether it is over; what is given back need not be waited for.
+    late) echo "late $TASK_ID: the time to act is over" >&2; say release ;;
     *)
       if [ "$status" -eq 0 ]; then
         say complete ",\"result\":$(quote <"$files/out")" && echo "done $TASK_ID"
@@ -107,7 +111,7 @@ while :; do
   # In the background, so that a signal need not wait for the answer.
   printf '{"types":["%s"],"client":"claim.sh %s","waitMs":20000}' "$type" $$ | post /v1/claims 30000 >"$files/answer" &
   poll=$!
-  wait "$poll" || { sleep 1; continue; }
+  wait "$poll" || { cat "$files/answer" >&2; sleep 1; continue; }
   poll=''
   IFS=' ' read -r claim TASK_ATTEMPT TASK_TOKEN until TASK_ID <<END
 $(read_claim <"$files/answer")

@@ -26,6 +26,8 @@ const STREAM_SILENCE_MS = 35_000
 /** Below the longest string of V8; a page of 1,000 tasks has about 1 MiB, and with the largest results 64. */
 const ANSWER_BYTES_MAX = 256 * 1_024 * 1_024
 
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
 export interface Answer {
   readonly status: number
   readonly body: unknown
@@ -61,8 +63,16 @@ export class DaemonClient {
     return unwrap<T>(await this.request('POST', path, body))
   }
 
+  async put<T>(path: string, body: unknown): Promise<T> {
+    return unwrap<T>(await this.request('PUT', path, body))
+  }
+
+  async remove<T>(path: string): Promise<T> {
+    return unwrap<T>(await this.request('DELETE', path))
+  }
+
   /** The answer whatever its status: for paths whose refusal is an answer (`/readyz`). */
-  async request(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+  async request(method: Method, path: string, body?: unknown): Promise<Answer> {
     const limit = AbortSignal.timeout(this.#timeoutMs)
     const signal = this.#signal === undefined ? limit : AbortSignal.any([limit, this.#signal])
     try {
@@ -134,7 +144,7 @@ export class DaemonClient {
   }
 
   /** A connection kept from an earlier request may have been closed by the daemon just now: reading may try again. */
-  async #exchange(method: 'GET' | 'POST', path: string, body: unknown, signal: AbortSignal): Promise<Raw> {
+  async #exchange(method: Method, path: string, body: unknown, signal: AbortSignal): Promise<Raw> {
     const content = body === undefined ? undefined : JSON.stringify(body)
     const options = this.#optionsOf(method, path, content, signal)
     const base = new URL(this.url)
@@ -146,12 +156,7 @@ export class DaemonClient {
     }
   }
 
-  #optionsOf(
-    method: 'GET' | 'POST',
-    path: string,
-    content: string | undefined,
-    signal: AbortSignal | undefined,
-  ) {
+  #optionsOf(method: Method, path: string, content: string | undefined, signal: AbortSignal | undefined) {
     return {
       method,
       // As it is: a URL would make `/v1/owner/..` another path.

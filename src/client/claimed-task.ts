@@ -8,6 +8,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { CodedError } from '../base/errors.ts'
 import type { Claim, ClaimStanding } from '../runtime/claims.ts'
+import { type ProgressReport, progressFault, readProgress } from '../tasks/progress.ts'
 import type { Json } from '../tasks/task.ts'
 import { mayPass, type NodeApi } from './node-api.ts'
 
@@ -17,12 +18,19 @@ const SHARE_WAITED = 1 / 3
 const FIRST_RENEWAL_MS = 250
 /** Pause before a renewal, or the end, is said again, in ms. */
 const AGAIN_MS = 200
+/** What may come too late is said once, and not waited for longer than this, in ms. */
+const LAST_WORD_MS = 2_000
+/** Progress is told at most this often, in ms: a renewal that waits is given up for it. */
+const PROGRESS_MS = 1_000
 
 export interface ClaimContext {
   /** Aborts when the handler must stop: the task was cancelled, the time to act is over, or this program ends. */
   readonly signal: AbortSignal
-  /** Tells the node how far it is, with the next renewal. Any JSON of at most 4 KiB. */
-  progress(value: Json): void
+  /**
+   * Tells the node how far it is, once a second at most. The newest word counts; it may be called as often as one likes.
+   * @throws TypeError when it is no progress
+   */
+  progress(report: ProgressReport): void
 }
 
 /** Returns the result of the task, any JSON; throws when the attempt failed (with `retryable: false` on it: for good). */
@@ -44,11 +52,19 @@ export class ClaimedTask {
   /** The handler is done: nothing is renewed any more, but the end is still to be told in time. */
   readonly #handled = new AbortController()
   readonly #grace: AbortSignal
-  /** Nothing that is said of it counts any more. */
+  /** The node has said that nothing counts any more that is said of it. */
   #lost = false
+  /** The time to act is over, as far as this client knows. */
+  #late = false
   /** Nothing is left to be said of it. */
   #over = false
-  #progress: Json | undefined
+  #progress: ProgressReport | undefined
+  /** What the node has heard of it. */
+  #told: ProgressReport | undefined
+  #toldAtMs = Number.NEGATIVE_INFINITY
+  /** Ends the wait of the renewal under way, and the timer that is to do so. */
+  #hurry = new AbortController()
+  #hurrying: NodeJS.Timeout | undefined
   #untilWallMs = 0
   #untilMs = 0
   #watch: NodeJS.Timeout | undefined
@@ -74,6 +90,7 @@ export class ClaimedTask {
     await this.#tell(ending)
     this.#over = true
     clearTimeout(this.#watch)
+    clearTimeout(this.#hurrying)
     this.#grace.removeEventListener('abort', leave)
   }
 
@@ -81,9 +98,7 @@ export class ClaimedTask {
     const { signal } = this.#stop
     const context = {
       signal,
-      progress: (value: Json) => {
-        this.#progress = value
-      },
+      progress: (report: ProgressReport) => this.#reports(report),
     }
     try {
       const result = (await handler(this.#claim, context)) ?? null
@@ -100,6 +115,22 @@ export class ClaimedTask {
     }
   }
 
+  #reports(value: ProgressReport): void {
+    const read = readProgress(value)
+    if (!read.ok) throw new TypeError(progressFault(read.problems))
+    this.#progress = read.report
+    if (this.#hurrying === undefined && !this.#handled.signal.aborted) this.#hurryIn(this.#paceMs)
+  }
+
+  /** Until progress may be told again. */
+  get #paceMs(): number {
+    return Math.max(0, this.#toldAtMs + PROGRESS_MS - performance.now())
+  }
+
+  #hurryIn(ms: number): void {
+    this.#hurrying = setTimeout(() => this.#hurry.abort(), ms)
+  }
+
   /** Until the handler is done, or nothing is left to renew. */
   async #renewAll(): Promise<void> {
     const { claim, attempt, token, leaseMs } = this.#claim
@@ -107,16 +138,34 @@ export class ClaimedTask {
     const path = `/v1/claims/renew/${encodeURIComponent(claim)}`
     await this.#pauseWhileHeld(FIRST_RENEWAL_MS)
     while (!this.#handled.signal.aborted && !this.#stop.signal.aborted) {
-      const progress = this.#progress
+      const progress = this.#news()
       const body = { attempt, token: token.value, waitMs, ...(progress !== undefined && { progress }) }
+      const { signal } = this.#hurry
       try {
-        this.#heard(await this.#api.post<ClaimStanding>(path, body, waitMs, this.#handled.signal))
+        const either = AbortSignal.any([signal, this.#handled.signal])
+        this.#heard(await this.#api.post<ClaimStanding>(path, body, waitMs, either))
+        this.#told = progress ?? this.#told
       } catch (error) {
         if (this.#handled.signal.aborted) return
+        if (signal.aborted) continue
         this.#failed(error)
         await this.#pauseWhileHeld(AGAIN_MS)
       }
     }
+  }
+
+  /** What the node does not know yet of how far it is, and may be told now. The renewal that tells it may wait again. */
+  #news(): ProgressReport | undefined {
+    clearTimeout(this.#hurrying)
+    this.#hurrying = undefined
+    if (this.#hurry.signal.aborted) this.#hurry = new AbortController()
+    if (this.#progress === this.#told) return undefined
+    if (this.#paceMs > 0) {
+      this.#hurryIn(this.#paceMs)
+      return undefined
+    }
+    this.#toldAtMs = performance.now()
+    return this.#progress
   }
 
   async #pauseWhileHeld(ms: number): Promise<void> {
@@ -139,17 +188,23 @@ export class ClaimedTask {
     else this.#lose(coded)
   }
 
-  /** Said again while it may count; what came too late, or was refused, is told to `onError`. */
+  /**
+   * Said again while it may count, and once after that: the node knows best whether the claim is over, and one that is
+   * given back need not be waited for. What was refused is told to `onError`.
+   */
   async #tell(ending: Ending): Promise<void> {
     const { claim, attempt, token } = this.#claim
     const { path, ...rest } = ending
     const url = `/v1/claims/${path}/${encodeURIComponent(claim)}`
     while (!this.#lost) {
+      const isLast = this.#late
       try {
-        await this.#api.post(url, { attempt, token: token.value, ...rest }, 0)
+        const limit = isLast ? AbortSignal.timeout(LAST_WORD_MS) : undefined
+        await this.#api.post(url, { attempt, token: token.value, ...rest }, 0, limit)
         return
       } catch (error) {
         this.#failed(error)
+        if (isLast) return
         if (!this.#lost) await pause(AGAIN_MS)
       }
     }
@@ -158,6 +213,10 @@ export class ClaimedTask {
   #lose(reason: CodedError): void {
     if (this.#lost) return
     this.#lost = true
+    this.#end(reason)
+  }
+
+  #end(reason: CodedError): void {
     this.#onError(reason)
     this.#stop.abort(reason)
   }
@@ -172,8 +231,11 @@ export class ClaimedTask {
   #look(): void {
     clearTimeout(this.#watch)
     const leftMs = Math.min(this.#untilWallMs - Date.now(), this.#untilMs - performance.now())
-    if (leftMs <= 0) this.#lose(ended('The time to act is over: the node did not renew it in time.'))
-    else if (!this.#over) this.#watch = setTimeout(() => this.#look(), Math.min(leftMs, LOOK_MS))
+    if (leftMs <= 0 && !this.#late) {
+      this.#late = true
+      if (!this.#lost) this.#end(ended('The time to act is over: the node did not renew it in time.'))
+    } else if (leftMs > 0 && !this.#over)
+      this.#watch = setTimeout(() => this.#look(), Math.min(leftMs, LOOK_MS))
   }
 }
 

@@ -13,6 +13,8 @@ interface Rule {
   /** What should hold, in words. */
   readonly expected: string
   readonly holds: (...values: readonly unknown[]) => boolean
+  /** What was found instead. Default: the first two values. */
+  readonly got?: (...values: readonly unknown[]) => string
 }
 
 /** `a` at least (or above) `factor` times `b`. */
@@ -43,6 +45,9 @@ const named = (expectedNodes: unknown, voters: unknown): boolean =>
 
 const asksForQuorum = (modes: unknown): boolean =>
   Array.isArray(modes) && (modes as readonly PrefixMode[]).some(each => each.mode === 'quorum')
+
+const inBoth = (types?: unknown, modules?: unknown): readonly string[] =>
+  (types as readonly string[]).filter(type => Object.hasOwn(modules as object, type))
 
 const RULES: readonly Rule[] = [
   {
@@ -93,6 +98,12 @@ const RULES: readonly Rule[] = [
     holds: (promise, lease) => Number(promise) >= Number(lease) * CLOCK_RATE_MARGIN,
   },
   ordered('http.bodyBytesMax', '>=', 'tasks.payloadBytesMax'),
+  {
+    keys: ['executors.claim.types', 'executors.modules'],
+    expected: 'types without a module: a type is carried out by clients or by a module',
+    holds: (...values) => inBoth(...values).length === 0,
+    got: (...values) => `${inBoth(...values).join(', ')}, which executors.modules has, too`,
+  },
   ordered('membership.membersMax', '>=', 'tasks.minMembers'),
 ]
 
@@ -108,6 +119,7 @@ export function crossChecks(values: Values, invalid: ReadonlySet<string>): reado
 }
 
 function gotOf(rule: Rule, values: Values): string {
+  if (rule.got !== undefined) return rule.got(...rule.keys.map(key => values.get(key)))
   const shown = rule.keys.slice(0, 2).map(key => {
     const value = values.get(key)
     return SECRETS.includes(key) && value !== undefined ? HIDDEN : show(value)

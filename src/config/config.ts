@@ -30,6 +30,8 @@ export interface Config {
   readonly tasks: TasksConfig
   /** Paths of shared task lists (YAML, or NDJSON when the name ends in .ndjson or .jsonl). */
   readonly taskLists: readonly TaskListConfig[]
+  /** As written; checked by the room of tasks when the daemon starts. */
+  readonly schedules: readonly Readonly<Record<string, unknown>>[]
   readonly executors: ExecutorsConfig
   readonly log: { readonly level: LogLevel }
   /** A leave may take this long, in ms, before the process goes anyway. */

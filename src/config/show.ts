@@ -20,12 +20,20 @@ function showText(value: string): string {
 
 const hide = (value: string | undefined): string | undefined => (value === undefined ? undefined : HIDDEN)
 
-/** The configuration without its secrets: cluster key, tokens, and the values of command environments. */
-export function redacted(config: Config): Config {
-  const commands = Object.entries(config.executors.exec.commands).map(([name, command]) => {
-    const env = Object.fromEntries(Object.keys(command.env).map(key => [key, HIDDEN]))
-    return [name, { ...command, env }] as const
+/** A mapping of names to what is started, each with an environment: variables are shown, their values are not. */
+function withHiddenEnv<T extends { readonly env: Readonly<Record<string, string>> }>(
+  named: Readonly<Record<string, T>>,
+): Readonly<Record<string, T>> {
+  const hidden = Object.entries(named).map(([name, each]) => {
+    const env = Object.fromEntries(Object.keys(each.env).map(key => [key, HIDDEN]))
+    return [name, { ...each, env }] as const
   })
+  return Object.fromEntries(hidden)
+}
+
+/** The configuration without its secrets: cluster key, tokens, and the values of environments of commands and modules. */
+export function redacted(config: Config): Config {
+  const { exec, modules } = config.executors
   return {
     ...config,
     transport: { ...config.transport, clusterKey: hide(config.transport.clusterKey) },
@@ -36,7 +44,8 @@ export function redacted(config: Config): Config {
     },
     executors: {
       ...config.executors,
-      exec: { ...config.executors.exec, commands: Object.fromEntries(commands) },
+      exec: { ...exec, commands: withHiddenEnv(exec.commands) },
+      modules: withHiddenEnv(modules),
     },
   }
 }

@@ -6,10 +6,12 @@
  */
 import { randomBytes, randomInt } from 'node:crypto'
 import { flushCompileCache } from 'node:module'
+import { typeLimitsOf } from '../adapters/executors/config.ts'
 import type { Boot } from '../adapters/storage/boot-file.ts'
 import { type DataDirectory, LASTING_FILES, openDataDirectory } from '../adapters/storage/data-directory.ts'
 import { watchDirectory } from '../adapters/storage/directory-watch.ts'
 import { createClock } from '../adapters/system/clock.ts'
+import { cronSlots } from '../adapters/system/cron.ts'
 import { createLogger, type DaemonLogger } from '../adapters/system/logger.ts'
 import { type HeldSignals, holdSignals } from '../adapters/system/signals.ts'
 import { watchVitals } from '../adapters/system/vitals.ts'
@@ -23,6 +25,7 @@ import { Driver } from '../runtime/driver.ts'
 import { EventLog, teeLogger } from '../runtime/events.ts'
 import { createFace } from '../runtime/face.ts'
 import type { Executors, Logger, Transport } from '../runtime/ports.ts'
+import type { NextSlot } from '../tasks/schedules/timing.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import { sayMode, sayOpenCluster } from './announcements.ts'
 import { Closing } from './closing.ts'
@@ -32,6 +35,7 @@ import { countLife, openKept, sayLost, storedIn, storeOf } from './found.ts'
 import { Leaving } from './leaving.ts'
 import { sayOpenDirectory, sayOpenSecrets } from './permissions.ts'
 import { Reload, type ReloadParts, type ReloadSource } from './reload.ts'
+import { offerSchedules, readSchedules, renewSchedules } from './schedules.ts'
 import { EndedEarly, goOn, handleSignals } from './signals.ts'
 import { offerTaskLists, readTaskLists, sayTaskLists } from './task-lists.ts'
 import { recordTrace } from './trace.ts'
@@ -103,6 +107,8 @@ const withMark = (source: ReloadSource): ReloadSource =>
 async function look(config: Config, { closing, signals, lines }: Frame) {
   const parts = await loadParts()
   goOn(signals)
+  const nextSlot = cronSlots()
+  const schedules = readSchedules(config, nextSlot)
   const lists = await readTaskLists(config)
   goOn(signals)
   const directory = await openDataDirectory(config.dataDir)
@@ -113,7 +119,7 @@ async function look(config: Config, { closing, signals, lines }: Frame) {
   const stored = storedIn(kept, config)
   const identity = await parts.loadIdentity(directory.path)
   goOn(signals)
-  return { parts, lists, directory, kept, stored, identity }
+  return { parts, lists, schedules, nextSlot, directory, kept, stored, identity }
 }
 
 type Found = Awaited<ReturnType<typeof look>>
@@ -168,20 +174,14 @@ function counted(error: unknown, boot: number): unknown {
 /** From the count of this life to its end. */
 async function live(config: Config, options: DaemonOptions, frame: Frame, found: Found, life: Boot) {
   const { closing, signals, lines, leaving } = frame
-  const { directory, stored } = found
+  const { directory, stored, nextSlot } = found
   const opened = await open(config, frame, found, life)
   const { clock, events, logger, store, disk, transport, executors } = opened
   const early = earlyInputs()
   const addresses = await transport.start(early.enqueue)
   logger.log('info', 'listening', { addresses, peerId: transport.peer, boot: life.boot })
-  const init = nodeInit(config, {
-    transport,
-    life,
-    addresses,
-    disk,
-    ...stored,
-    executors,
-  })
+  const begun = { transport, life, addresses, disk, executors, nextSlot }
+  const init = nodeInit(config, { ...begun, ...stored })
   const bornAt = clock.now()
   const node = new Node(init, bornAt)
   lines.bind(() => ({ incarnation: node.membership.self.incarnation }))
@@ -217,9 +217,10 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   sayOpenCluster(config, logger)
   driver.start()
   offerTaskLists(opened.lists, driver.enqueue)
+  offerSchedules(found.schedules, driver.enqueue)
   const reload = new Reload({
     ...{ source: frame.source, config, logger, fatal },
-    apply: appliers(lines, driver),
+    apply: appliers(lines, driver, again => renewSchedules(again, nextSlot, driver.enqueue, logger)),
     hasVoterList: () => node.grants?.voters.list !== undefined,
   })
   closing.add('reload', async () => reload.stop())
@@ -246,8 +247,13 @@ async function watchDisk(
 }
 
 /** What a reload can change in a daemon that runs. */
-function appliers(lines: DaemonLogger, driver: Driver): ReloadParts['apply'] {
+function appliers(
+  lines: DaemonLogger,
+  driver: Driver,
+  schedules: (found: Config) => boolean,
+): ReloadParts['apply'] {
   return {
+    schedules,
     'log.level': found => lines.setLevel(found.log.level),
     seeds: found => driver.enqueue({ kind: 'seeds', seeds: found.seeds }),
     weight: async found => (await driver.control({ kind: 'weight', weight: found.weight })).ok,
@@ -277,6 +283,7 @@ function nodeInit(
     voter: NodeInit['voter']
     fences: NonNullable<NodeInit['fences']>
     executors: Pick<Executors, 'check' | 'types'>
+    nextSlot: NextSlot
   },
 ): NodeInit {
   return {
@@ -299,7 +306,9 @@ function nodeInit(
     fences: found.fences,
     check: (type, payload) => found.executors.check(type, payload),
     types: [...found.executors.types],
+    typeLimits: typeLimitsOf(config.executors),
     claimTypes: config.executors.claim.types,
+    nextSlot: found.nextSlot,
     records: found.records,
     seed: randomInt(2 ** 47),
   }

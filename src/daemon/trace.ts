@@ -22,7 +22,7 @@ export function recordTrace(path: string, init: NodeInit, now: Now, failed: (err
     open = false
     failed(error)
   })
-  const { check: _, ...born } = init
+  const { check: _, nextSlot: __, ...born } = init
   file.write(`${JSON.stringify({ init: born, now })}\n`)
   return {
     input(input, at) {

@@ -27,6 +27,8 @@ export interface Pulse {
   readonly viewDigest: number
   readonly load: Load
   readonly modes: string | undefined
+  /** Its wall clock, as it said. */
+  readonly wall: number | undefined
   readonly at: Instant
 }
 
@@ -77,7 +79,16 @@ export class Heartbeats {
     return this.#pulses.get(member)
   }
 
-  tick(ringChecksum: string, load: Load, now: Instant): void {
+  /** For each living member that says so, how far its wall clock is ahead of this node's, in ms, but for a frame's way here. */
+  clocksAhead(now: Now): number[] {
+    return this.#roster.living().flatMap(({ record }) => {
+      const pulse = this.#pulses.get(record.id)
+      if (pulse?.wall === undefined) return []
+      return [pulse.wall + elapsedMs(pulse.at, now.mono) - now.wall]
+    })
+  }
+
+  tick(ringChecksum: string, load: Load, { mono: now, wall }: Now): void {
     if (now < this.#nextAt) return
     const living = this.#roster.livingCount
     const intervalMs = Math.max(this.#config.heartbeatIntervalMs, (living * 1_000) / HEARTBEATS_PER_SECOND)
@@ -92,6 +103,7 @@ export class Heartbeats {
       viewDigest: this.#roster.digest(),
       load,
       ...(this.#modes !== undefined && { modes: this.#modes }),
+      wall,
       heard: this.#topology.large ? [] : this.#vector(now),
     })
   }
@@ -153,8 +165,8 @@ export class Heartbeats {
   /** Views that differ in two heartbeats on end are compared in full. */
   #compare(heartbeat: Heartbeat, contact: Contact | undefined, now: Instant): void {
     const before = this.#pulses.get(heartbeat.id)
-    const { incarnation, ringChecksum, viewDigest, load, modes } = heartbeat
-    this.#pulses.set(heartbeat.id, { incarnation, ringChecksum, viewDigest, load, modes, at: now })
+    const { incarnation, ringChecksum, viewDigest, load, modes, wall } = heartbeat
+    this.#pulses.set(heartbeat.id, { incarnation, ringChecksum, viewDigest, load, modes, wall, at: now })
     const differs = viewDigest !== this.#roster.digest()
     if (differs && before?.viewDigest === viewDigest && contact !== undefined)
       this.#handshake.pushPull(contact, now)

@@ -171,7 +171,7 @@ export class Membership {
       return
     }
     this.#upkeep.probe(now.mono)
-    this.#heartbeats.tick(ringChecksum, load, now.mono)
+    this.#heartbeats.tick(ringChecksum, load, now)
     this.#listening.convict(this.#detection.tick(now), now)
     this.#dialling.tick(now.mono)
     this.#upkeep.closeUngreeted(now.mono)
@@ -298,7 +298,7 @@ export class Membership {
     return this.#ledger
   }
 
-  get heartbeats(): Pick<Heartbeats, 'pulse' | 'modesDiffer'> {
+  get heartbeats(): Pick<Heartbeats, 'pulse' | 'modesDiffer' | 'clocksAhead'> {
     return this.#heartbeats
   }
 

@@ -122,6 +122,8 @@ export interface Heartbeat {
   readonly load: Load
   /** Which keys the sender asks leave for, as text: equal texts, equal rules. Absent where it does not say. */
   readonly modes?: string
+  /** The sender's wall clock, in ms: whose clock is wrong? Absent where it does not say. */
+  readonly wall?: number
   /**
    * How long ago, in ms, the sender last heard each member, itself excluded. Indirect news of life. Empty above
    * `FULL_MESH_MAX` members: there `liveness` tells it.

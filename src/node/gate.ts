@@ -28,13 +28,21 @@ export class StartGate {
 
   /** True at the moment it opens. */
   tryOpen(sight: GateSight, now: Instant): boolean {
-    if (this.#open || this.closedBecause(sight, now).length > 0) return false
+    if (this.#open || this.#lacking(sight, now).length > 0) return false
     this.#open = true
     return true
   }
 
-  /** Why it is closed, as far as can be told now. */
+  /** Why it is closed, as far as can be told now; empty only when it is open. */
   closedBecause(sight: GateSight, now: Instant): Reason[] {
+    const reasons = this.#lacking(sight, now)
+    // Nothing is lacking any more, and the tick that opens it has not come: work would be refused.
+    if (!this.#open && reasons.length === 0)
+      reasons.push({ code: 'settling', detail: 'it opens with the next tick' })
+    return reasons
+  }
+
+  #lacking(sight: GateSight, now: Instant): Reason[] {
     const reasons: Reason[] = []
     if (sight.nameTaken !== undefined) {
       reasons.push({ code: 'node-id-taken', detail: `NODE_ID_TAKEN: ${sight.nameTaken}` })

@@ -7,6 +7,7 @@ import type { MembershipConfig } from '../membership/config.ts'
 import type { RingConfig } from '../ring/config.ts'
 import type { TasksConfig } from '../tasks/config.ts'
 import type { Fence } from '../tasks/fences.ts'
+import type { NextSlot } from '../tasks/schedules/timing.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import type { Disk } from './machine.ts'
 
@@ -38,8 +39,12 @@ export interface NodeInit {
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** The types that its executors are for; absent: it tries everything. */
   readonly types?: readonly string[]
+  /** Attempts of a type that its executor takes at one time. No limit where absent. */
+  readonly typeLimits?: Readonly<Record<string, number>>
   /** Types of tasks that clients of this node carry out, by claim. None when absent. */
   readonly claimTypes?: readonly string[]
+  /** Reads cron expressions. Pure. Without it schedules go by interval only. */
+  readonly nextSlot?: NextSlot
   /** What the store held at boot. */
   readonly records: readonly TaskRecord[]
   /** What the store held of refusals at boot; none when absent. */

@@ -2,6 +2,7 @@
  * The words that pass between the core and the shell. The core is a machine: `step(input, now)` takes one input and
  * says what must happen outside; it never does it itself. Given the same inputs at the same times it says the same.
  */
+import type { Failure } from '../base/errors.ts'
 import type { LinkId, NodeId, PeerId, RequestId, TaskId } from '../base/ids.ts'
 import type { Instant, Now } from '../base/time.ts'
 import type { GrantsLinkMessage, StoredNotes, VoterList } from '../grants/messages.ts'
@@ -18,13 +19,21 @@ import type {
   TaskRequest,
 } from '../tasks/messages.ts'
 import type { Token } from '../tasks/right.ts'
+import type { ScheduleLinkMessage, SchedulePage, ScheduleQuery } from '../tasks/schedules/messages.ts'
+import type { ScheduleDefinition } from '../tasks/schedules/state.ts'
 import type { StoreCondition } from '../tasks/store-failure.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
 import type { Json, Outcome, TaskRecord, TaskSpec } from '../tasks/task.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
 
 export type { StoreCondition }
-export type LinkMessage = MembershipLinkMessage | TaskLinkMessage | Look | LookReply | GrantsLinkMessage
+export type LinkMessage =
+  | MembershipLinkMessage
+  | TaskLinkMessage
+  | ScheduleLinkMessage
+  | Look
+  | LookReply
+  | GrantsLinkMessage
 export type GossipMessage = MembershipGossip
 
 /** Everything that can happen to a node. */
@@ -76,6 +85,10 @@ export type SingleInput =
   | { readonly kind: 'survey'; readonly id: RequestId; readonly question: SurveyQuestion }
   /** A shared task list was read: these are its tasks, all of them. */
   | { readonly kind: 'task-list'; readonly name: string; readonly specs: readonly TaskSpec[] }
+  /** Schedules of the whole cluster; answered by one `reply`. */
+  | { readonly kind: 'list-schedules'; readonly id: RequestId; readonly query: ScheduleQuery }
+  /** These are all schedules of the configuration from now on. */
+  | { readonly kind: 'schedules'; readonly definitions: readonly ScheduleDefinition[] }
   | {
       readonly kind: 'attempt-ended'
       readonly task: TaskId
@@ -157,13 +170,16 @@ export type Effect =
   /**
    * Write, and only once all of it is on disk run `then`, in order. Persists are committed in the order they are asked
    * for, so an empty one is a barrier: its `then` runs after every earlier write is durable. One that is urgent may
-   * overtake those that are not.
+   * overtake those that are not. One that rests on the record of one task alone waits for that record only, and where
+   * that record waits too, `otherwise` is done at once in its place, if there is one.
    */
   | {
       readonly kind: 'persist'
       readonly writes: readonly Write[]
       readonly then: readonly Effect[]
       readonly urgent?: true
+      readonly restsOn?: TaskId
+      readonly otherwise?: readonly Effect[]
     }
   | { readonly kind: 'execute'; readonly attempt: AttemptOrder }
   /** Stop an attempt; answered by `attempt-ended` with `CANCELLED` unless it ended before. */
@@ -179,7 +195,11 @@ export type Effect =
       readonly until: Instant
       readonly attempts: readonly { readonly task: TaskId; readonly attempt: number }[]
     }
-  | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply | ControlReply }
+  | {
+      readonly kind: 'reply'
+      readonly id: RequestId
+      readonly reply: TaskReply | ControlReply | ScheduleListReply
+    }
   /** Answers an input `look`. */
   | { readonly kind: 'answer'; readonly id: RequestId; readonly answer: LookAnswer }
   /** How does this attempt, of this node, stand? Answered by `looked`. */
@@ -188,6 +208,11 @@ export type Effect =
   | { readonly kind: 'log'; readonly level: LogLevel; readonly event: string; readonly fields: LogFields }
   /** The leave is complete; the shell may stop everything. */
   | { readonly kind: 'left' }
+
+/** An answer to `list-schedules`. */
+export type ScheduleListReply =
+  | { readonly ok: true; readonly page: SchedulePage }
+  | { readonly ok: false; readonly failure: Failure }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type LogFields = Readonly<Record<string, Json | undefined>>

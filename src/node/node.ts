@@ -5,7 +5,6 @@
  * virtual time, and any failure replays from a seed or a recorded trace. The rooms do not know each other: this file
  * carries the view from membership to the ring and on to the tasks, and their effects out.
  */
-import { unreachable } from '../base/assert.ts'
 import type { NodeId } from '../base/ids.ts'
 import { Random } from '../base/random.ts'
 import { elapsedMs, type Instant, type Now, type WallMs } from '../base/time.ts'
@@ -19,7 +18,6 @@ import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksEffect } from '../tasks/effects.ts'
 import { Looks, type LooksEffect } from '../tasks/looks.ts'
-import type { Look, LookReply } from '../tasks/messages.ts'
 import { Placer } from '../tasks/placement.ts'
 import type { Right } from '../tasks/right.ts'
 import type { Wish } from '../tasks/spec.ts'
@@ -32,11 +30,13 @@ import { Granting, isGrantsMessage } from './granting.ts'
 import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
-import type { Effect, Input, LinkMessage, Machine, SingleInput } from './machine.ts'
+import type { Effect, Input, Machine, SingleInput } from './machine.ts'
 import { membershipInit } from './membership-init.ts'
 import { Operator } from './operator.ts'
+import { type ListingEffect, ScheduleListing } from './schedule-listing.ts'
 import { StoreSight } from './store-sight.ts'
-import { isTaskMessage } from './task-messages.ts'
+import { takeTaskInput } from './task-inputs.ts'
+import { isListing, isLook, isRoomMessage, isTaskMessage } from './task-messages.ts'
 
 export class Node implements Machine {
   readonly init: NodeInit
@@ -52,6 +52,7 @@ export class Node implements Machine {
   readonly #operator: Operator
   readonly #departing: Departing
   readonly #joining: Joining
+  readonly #listing: ScheduleListing
   readonly #ids: Uuids
   readonly #startedAt: Now
   #vitals: { readonly cpu?: number; readonly memory?: number } = {}
@@ -83,12 +84,14 @@ export class Node implements Machine {
       records: init.records,
       fences: init.fences ?? [],
       check: init.check,
+      ...(init.nextSlot !== undefined && { nextSlot: init.nextSlot }),
       random: random.fork(),
       right: this.granting.acting,
       claimTypes: init.claimTypes ?? [],
       disk: this.store,
       now,
       ...(init.types && { types: new Set(init.types) }),
+      ...(init.typeLimits && { typeLimits: init.typeLimits }),
       serving: type => this.crowd.serving(type),
       sawEnd: id => this.crowd.sawEnd(id),
     })
@@ -112,6 +115,8 @@ export class Node implements Machine {
       newId: () => this.#ids.next(this.#wall),
     })
     this.#wall = now.wall
+    const { forwardMs } = init.tasks
+    this.#listing = new ScheduleListing(this.membership, this.tasks.schedules, forwardMs, random.uint32())
   }
 
   step(input: Input, now: Now): readonly Effect[] {
@@ -198,7 +203,8 @@ export class Node implements Machine {
         this.crowd.look(this.load(), now.mono)
         this.membership.tick(this.#ring.checksum, this.load(), now)
         this.grants?.tick(now)
-        return this.#mapAll([...this.tasks.tick(now), ...this.looks.tick(now)])
+        this.#listing.compareClocks(now)
+        return this.#mapAll([...this.tasks.tick(now), ...this.looks.tick(now), ...this.#listing.tick(now)])
       case 'link-up':
         this.membership.linkUp(input.link, input.peer, input.dialled, now)
         return []
@@ -214,25 +220,12 @@ export class Node implements Machine {
       case 'dialled':
         this.membership.dialled(input.dial, input.result, now)
         return []
-      case 'request':
-        return this.#mapAll(this.tasks.request(input.id, input.request, now))
+      case 'list-schedules':
+        return this.#mapAll(this.#listing.list(input.id, input.query, now))
       case 'look':
         return this.#mapAll(this.#look(input, now))
       case 'looked':
         return this.#mapAll(this.looks.found(input.to, input.id, input.look))
-      case 'requests':
-        return this.#mapAll(this.tasks.requestAll(input.requests, now))
-      case 'survey':
-        return this.#mapAll(this.tasks.survey(input.id, input.question, now))
-      case 'task-list':
-        return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
-      case 'attempt-ended':
-        return this.#mapAll(this.tasks.attemptEnded(input.task, input.attempt, input.outcome, now))
-      case 'offer':
-        return this.#mapAll(this.tasks.offer(input.offer, input.types, input.places, now))
-      case 'offer-withdrawn':
-        this.tasks.withdrawOffer(input.offer)
-        return []
       case 'seeds':
         this.membership.orders.setSeeds(input.seeds, now.mono)
         return []
@@ -251,7 +244,7 @@ export class Node implements Machine {
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
       default:
-        return unreachable(input)
+        return this.#mapAll(takeTaskInput(this.tasks, input, now))
     }
   }
 
@@ -263,13 +256,14 @@ export class Node implements Machine {
 
   #frame(input: Extract<Input, { kind: 'frame' }>, now: Now): Effect[] {
     const { link, peer, message } = input
-    if (!isTaskMessage(message) && !isLook(message) && !isGrantsMessage(message)) {
+    if (!isRoomMessage(message) && !isGrantsMessage(message)) {
       this.membership.frame(link, peer, message, now)
       return []
     }
     const from = this.membership.touched(link, peer, now, message.type === 'renew')
     if (from === undefined) return []
     if (isLook(message)) return this.#mapAll(this.looks.message(from, message))
+    if (isListing(message)) return this.#mapAll(this.#listing.hear(from, message, now))
     if (isTaskMessage(message)) return this.#mapAll(this.tasks.message(from, message, now))
     this.granting.message(from, peer, message, now)
     return []
@@ -340,7 +334,11 @@ export class Node implements Machine {
 
   /** Every line says which life of this node speaks. */
   #signed(effect: Effect): Effect {
-    if (effect.kind === 'persist') return { ...effect, then: effect.then.map(next => this.#signed(next)) }
+    if (effect.kind === 'persist') {
+      const { otherwise, ...rest } = effect
+      const signed = (effects: readonly Effect[]) => effects.map(next => this.#signed(next))
+      return { ...rest, then: signed(effect.then), ...(otherwise && { otherwise: signed(otherwise) }) }
+    }
     if (effect.kind !== 'log') return effect
     return { ...effect, fields: { incarnation: this.membership.self.incarnation, ...effect.fields } }
   }
@@ -356,7 +354,10 @@ export class Node implements Machine {
 
   /** The `send` of a room names a node; the wire knows links. */
   #map(effect: RoomEffect): Effect | undefined {
-    if (effect.kind === 'persist') return { ...effect, then: this.#mapAll(effect.then) }
+    if (effect.kind === 'persist') {
+      const { then, otherwise, ...rest } = effect as typeof effect & { otherwise?: readonly RoomEffect[] }
+      return { ...rest, then: this.#mapAll(then), ...(otherwise && { otherwise: this.#mapAll(otherwise) }) }
+    }
     if (effect.kind !== 'send') return effect
     const bearer = this.membership.roster.get(effect.to)?.record.peerId
     const outlived = 'peer' in effect && effect.peer !== bearer
@@ -369,10 +370,7 @@ export class Node implements Machine {
   }
 }
 
-type RoomEffect = TasksEffect | LooksEffect | GrantsEffect
-
-const isLook = (message: LinkMessage): message is Look | LookReply =>
-  message.type === 'look' || message.type === 'look-reply'
+type RoomEffect = TasksEffect | LooksEffect | GrantsEffect | ListingEffect
 
 function log(
   level: 'info' | 'warn',

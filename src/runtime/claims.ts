@@ -4,6 +4,7 @@
  */
 import type { Failure } from '../base/errors.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
+import type { ProgressReport } from '../tasks/progress.ts'
 import type { Token } from '../tasks/right.ts'
 import type { Json } from '../tasks/task.ts'
 
@@ -49,8 +50,8 @@ export interface ClaimName {
 }
 
 export interface Renewal extends ClaimName {
-  /** How far the work is: any small value. Absent: as before. */
-  readonly progress?: Json
+  /** How far the work is. Absent: as before. */
+  readonly progress?: ProgressReport
   /** The answer may wait this long, in ms, for something to happen to the claim. */
   readonly waitMs: number
 }
@@ -85,7 +86,7 @@ export interface ClaimView {
   /** Wall clock ms. */
   readonly claimedAtMs: number
   readonly actingUntilMs: number
-  readonly progress?: Json
+  readonly progress?: ProgressReport
 }
 
 export interface ClaimsView {

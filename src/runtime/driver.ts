@@ -14,14 +14,17 @@ import {
   type Effect,
   type Input,
   type Machine,
+  type ScheduleListReply,
   type SingleInput,
   TICK_MS,
 } from '../node/machine.ts'
 import type { Metric } from '../node/status.ts'
 import type { Look, LookAnswer, LookRequest, TaskReply, TaskRequest } from '../tasks/messages.ts'
+import type { ScheduleQuery } from '../tasks/schedules/messages.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
 import { InputQueue } from './input-queue.ts'
 import type { Clock, Executors, Logger, Store, Transport } from './ports.ts'
+import { Unwritten } from './unwritten.ts'
 
 /** The loop gives way to sockets and timers after this many milliseconds of steps. */
 const SLICE_MS = 8
@@ -50,6 +53,7 @@ export class Driver {
   readonly #queue = new InputQueue()
   readonly #requests = new Map<RequestId, (reply: Reply) => void>()
   readonly #attempts = new Map<string, AbortController>()
+  readonly #unwritten = new Unwritten()
   readonly #left = Promise.withResolvers<void>()
   #numbers = 0
   #looping = false
@@ -106,6 +110,11 @@ export class Driver {
   /** Asks all living nodes. */
   async survey(question: SurveyQuestion): Promise<SurveyReply> {
     return (await this.#ask(id => ({ kind: 'survey', id, question }))) as SurveyReply
+  }
+
+  /** Schedules of the whole cluster, as their owners tell of them. */
+  async listSchedules(query: ScheduleQuery): Promise<ScheduleListReply> {
+    return (await this.#ask(id => ({ kind: 'list-schedules', id, query }))) as ScheduleListReply
   }
 
   /** The same for what an operator asks. */
@@ -297,11 +306,18 @@ export class Driver {
     )
   }
 
-  #persist(effect: Extract<Effect, { kind: 'persist' }>): void {
+  #persist({ writes, then, urgent, restsOn, otherwise }: Extract<Effect, { kind: 'persist' }>): void {
+    const unwritten = restsOn !== undefined && this.#unwritten.has('tasks', restsOn)
+    if (restsOn !== undefined && (!unwritten || otherwise !== undefined)) {
+      this.#run(unwritten ? (otherwise ?? []) : then)
+      return
+    }
+    this.#unwritten.add(writes)
     void this.#parts.store
-      .commit(effect.writes, effect.urgent === true)
+      .commit(writes, urgent === true)
       .then(() => {
-        if (!this.#stopped) this.#run(effect.then)
+        this.#unwritten.remove(writes)
+        if (!this.#stopped) this.#run(then)
       })
       .catch(error => this.#fail(error))
   }

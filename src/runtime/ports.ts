@@ -13,6 +13,7 @@ import type {
   LinkMessage,
   LogFields,
   LogLevel,
+  ScheduleListReply,
   SingleInput,
   Write,
 } from '../node/machine.ts'
@@ -30,9 +31,11 @@ import type {
 } from '../node/status.ts'
 import type { AttemptLook, LookAnswer, LookRequest, TaskReply, TaskRequest } from '../tasks/messages.ts'
 import type { ProgressReport } from '../tasks/progress.ts'
+import type { ScheduleQuery } from '../tasks/schedules/messages.ts'
+import type { NextSlot } from '../tasks/schedules/timing.ts'
 import type { Wish } from '../tasks/spec.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
-import type { Outcome } from '../tasks/task.ts'
+import type { Outcome, TaskRecord } from '../tasks/task.ts'
 
 export interface Clock {
   now(): Now
@@ -131,6 +134,12 @@ export interface NodeFace {
   requestAll(requests: readonly TaskRequest[]): readonly Promise<TaskReply>[]
   /** Answered by every living node for itself. */
   survey(question: SurveyQuestion): Promise<SurveyReply>
+  /** Schedules of the whole cluster, a page at a time, as their owners tell of them. */
+  listSchedules(query: ScheduleQuery): Promise<ScheduleListReply>
+  /** Why nothing is made of a schedule that this node owns; undefined: something is, or another node owns it. */
+  scheduleWaits(record: TaskRecord): string | undefined
+  /** Reads cron expressions. */
+  readonly nextSlot: NextSlot
   /** Answered by this node. */
   control(request: ControlRequest): Promise<ControlReply>
   /** What keeps this node from being drained. */

@@ -40,6 +40,10 @@ export interface TasksConfig extends LimitsConfig {
   /** The same for dead letters. */
   readonly deadMax: number
   readonly deadMs: number
+  /** Schedules whose key this node owns; more are answered SCHEDULES_FULL. */
+  readonly schedulesMax: number
+  /** Late slots that a schedule with `catchUp: all` makes at most, the newest ones; older ones are listed as missed. */
+  readonly catchUpMax: number
   /** A payload may have this many bytes as JSON. */
   readonly payloadBytesMax: number
   /** A result may have this many bytes as JSON; a larger one is cut and says so. */
@@ -70,6 +74,8 @@ export const tasksDefaults = (cores: number): TasksConfig => ({
   settledMs: 7 * DAY_MS,
   deadMax: 100_000,
   deadMs: 30 * DAY_MS,
+  schedulesMax: 1_000,
+  catchUpMax: 100,
   payloadBytesMax: 256 * 1024,
   resultBytesMax: 64 * 1024,
   forwardMs: 5_000,

@@ -17,6 +17,7 @@ import type { TaskLinkMessage, TaskRequest } from './messages.ts'
 import { Orders } from './orders.ts'
 import type { Replication } from './replication.ts'
 import { Requests } from './requests.ts'
+import type { HeldSchedules } from './schedules/held.ts'
 import type { SurveyQuestion, Vitals } from './survey.ts'
 import { Surveys } from './surveys.ts'
 import type { Work } from './work.ts'
@@ -34,6 +35,7 @@ export interface DeskParts extends Omit<AnswersParts, 'drainRate'> {
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
   readonly forwarding: Forwarding
+  readonly schedules: HeldSchedules
   readonly random: Random
 }
 
@@ -79,7 +81,7 @@ export class Desk {
       for (const { id, reply } of message.replies) this.#forwarding.replied(from, id, reply, step)
     } else if (message.type === 'survey') {
       const answer = this.#answers.to(message.question, step)
-      step.send(from, { type: 'survey-reply', id: message.id, answer })
+      step.answerSurvey(from, { type: 'survey-reply', id: message.id, answer })
     } else this.#surveys.answered(from, message.id, message.answer, step)
   }
 

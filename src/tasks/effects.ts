@@ -4,17 +4,27 @@
  * or done before that (copies to other holders, the attempt itself, the reply) waits in its `then`, in that order. So
  * nobody hears of a thing that a crash could still undo.
  */
+import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import type { Instant, Now } from '../base/time.ts'
 import type { Fence } from './fences.ts'
 import { grouped } from './grouping.ts'
-import type { TaskLinkMessage, TaskReply } from './messages.ts'
+import type { SurveyReplied, TaskLinkMessage, TaskReply } from './messages.ts'
 import type { Token } from './right.ts'
-import type { SurveyReply } from './survey.ts'
+import type { DiskSight } from './store-failure.ts'
+import type { SurveyAnswer, SurveyReply } from './survey.ts'
 import type { Json, TaskRecord } from './task.ts'
 
 export type TasksEffect =
-  | { readonly kind: 'persist'; readonly writes: readonly TaskWrite[]; readonly then: readonly TasksEffect[] }
+  | {
+      readonly kind: 'persist'
+      readonly writes: readonly TaskWrite[]
+      readonly then: readonly TasksEffect[]
+      /** The `then` rests on the record of this task alone, and on nothing else that was written before. Without writes only. */
+      readonly restsOn?: TaskId
+      /** Done in place of `then` where that record still waits for the disk, which takes nothing new. */
+      readonly otherwise?: readonly TasksEffect[]
+    }
   | { readonly kind: 'execute'; readonly attempt: AttemptOrder }
   | { readonly kind: 'cancel-attempt'; readonly task: TaskId; readonly attempt: number }
   | { readonly kind: 'reply'; readonly id: RequestId; readonly reply: TaskReply }
@@ -52,6 +62,14 @@ export interface AttemptOrder {
   readonly offer?: number
 }
 
+interface Telling {
+  readonly task: TaskId
+  readonly said: TasksEffect
+  readonly refuse: (failure: Failure) => TasksEffect
+}
+
+const UNWRITTEN = 'How the task stands by now is told once it is on the disk.'
+
 type Level = 'debug' | 'info' | 'warn' | 'error'
 type Fields = Readonly<Record<string, Json | undefined>>
 
@@ -65,10 +83,14 @@ export class Step {
   readonly #sends: TasksEffect[] = []
   readonly #orders: TasksEffect[] = []
   readonly #replies: TasksEffect[] = []
+  readonly #tellings: Telling[] = []
+  readonly #disk: DiskSight | undefined
   #mark: number | undefined
 
-  constructor(now: Now) {
+  /** @param disk what it takes; by default it takes everything */
+  constructor(now: Now, disk?: DiskSight) {
     this.now = now
+    this.#disk = disk
   }
 
   /** The record goes to disk; within a step only its last version does. */
@@ -137,19 +159,62 @@ export class Step {
     this.#atOnce.push({ kind: 'reply', id, reply })
   }
 
+  /**
+   * Says how a task stands, once what it rests on is durable: its record. A disk in trouble keeps nobody waiting who only
+   * asks: where it has the record this is said at once, and where it has not, `refuse` says why.
+   */
+  tell(task: TaskId, said: TasksEffect, refuse: (failure: Failure) => TasksEffect): void {
+    this.#tellings.push({ task, said, refuse })
+  }
+
+  /** To the face that asked all nodes. */
   surveyed(id: RequestId, reply: SurveyReply): void {
-    this.#replies.push({ kind: 'surveyed', id, reply })
+    const answers = reply.ok ? reply.answers.map(({ answer }) => answer) : []
+    this.#seen(this.#replies, { kind: 'surveyed', id, reply }, answers)
+  }
+
+  /** To a node that asked all nodes. */
+  answerSurvey(to: NodeId, message: SurveyReplied): void {
+    this.#seen(this.#sends, { kind: 'send', to, message }, [message.answer])
+  }
+
+  /**
+   * What a node sees of its tasks goes out once all of it is durable. While the disk is in trouble it goes out as it is in
+   * memory: a look, from which nobody concludes that anything is stored, and in quorum mode an end is in it only once it
+   * counts. Not what was done to the tasks.
+   */
+  #seen(lane: TasksEffect[], said: TasksEffect, answers: readonly SurveyAnswer[]): void {
+    const isLook = answers.every(({ kind }) => kind !== 'purge')
+    if (this.#disk?.failure === undefined || !isLook) lane.push(said)
+    else this.#atOnce.push(said)
   }
 
   effects(): TasksEffect[] {
+    const apart = this.#toldApart()
     const marks: TasksEffect[] = this.#mark === undefined ? [] : [{ kind: 'persisted', mark: this.#mark }]
     const then = [...this.#cancels, ...grouped(this.#sends), ...this.#orders, ...this.#replies, ...marks]
-    const atOnce = grouped(this.#atOnce)
+    const atOnce = [...grouped(this.#atOnce), ...apart]
     if (this.#writes.size === 0 && this.#fences.size === 0 && then.length === 0) return atOnce
     const writes: TaskWrite[] = []
     for (const [key, value] of this.#fences) writes.push({ table: 'grants', key, value })
     for (const [key, value] of this.#writes) writes.push({ table: 'tasks', key, value })
     return [...atOnce, { kind: 'persist', writes, then }]
+  }
+
+  /** In a step that writes, and while the disk is well, what is told goes with the rest: in few frames. */
+  #toldApart(): TasksEffect[] {
+    const failure = this.#disk?.failure
+    const tellings = this.#tellings.splice(0)
+    if (failure === undefined && (this.#writes.size > 0 || tellings.length > 1)) {
+      for (const { said } of tellings) (said.kind === 'send' ? this.#sends : this.#replies).push(said)
+      return []
+    }
+    return tellings.map(({ task, said, refuse }) => {
+      const resting = { kind: 'persist', writes: [], then: [said], restsOn: task } as const
+      if (failure === undefined) return resting
+      const refused = refuse({ ...failure, detail: `${failure.detail} ${UNWRITTEN}` })
+      return this.#writes.has(task) ? refused : { ...resting, otherwise: [refused] }
+    })
   }
 
   /** Has a record changed so far? */

@@ -9,7 +9,7 @@ import { asRequestId, type NodeId, type RequestId, type TaskId } from '../base/i
 import type { Random } from '../base/random.ts'
 import { after, type Instant, NEVER } from '../base/time.ts'
 import type { Counters } from './counts.ts'
-import type { Step } from './effects.ts'
+import type { Step, TasksEffect } from './effects.ts'
 import { Heap, type Slotted } from './heap.ts'
 import { isSettled, mergeRecords } from './merge.ts'
 import {
@@ -261,7 +261,8 @@ export class Forwarding {
 
   #finish(entry: Errand | Question, reply: TaskReply, step: Step): void {
     this.#forget(entry)
-    answer(entry.origin, reply, step)
+    if (entry.kind === 'get' && reply.ok) tell(entry.origin, reply, step)
+    else answer(entry.origin, reply, step)
   }
 
   #forget(entry: Errand | Question): void {
@@ -277,9 +278,23 @@ export function answer(origin: Origin, reply: TaskReply, step: Step): void {
   else step.send(origin.node, { type: 'forward-reply', id: origin.id, reply })
 }
 
+/** Says how a task stands; what this rests on is its record, see `Step.tell`. */
+export function tell(origin: Origin, reply: Extract<TaskReply, { ok: true }>, step: Step): void {
+  const task = reply.record.spec.id
+  step.tell(task, spoken(origin, reply), failure => spoken(origin, refusal(origin, failure)))
+}
+
 export function refuse(origin: Origin, failure: Failure, step: Step): void {
-  const said = origin.lost === undefined ? failure : afterLoss(origin.lost, failure)
-  answerAtOnce(origin, { ok: false, failure: said }, step)
+  answerAtOnce(origin, refusal(origin, failure), step)
+}
+
+function refusal({ lost }: Origin, failure: Failure): TaskReply {
+  return { ok: false, failure: lost === undefined ? failure : afterLoss(lost, failure) }
+}
+
+function spoken(origin: Origin, reply: TaskReply): TasksEffect {
+  if ('face' in origin) return { kind: 'reply', id: origin.face, reply }
+  return { kind: 'send', to: origin.node, message: { type: 'forward-reply', id: origin.id, reply } }
 }
 
 /** For what rests on nothing, or is durable already. */

@@ -5,6 +5,7 @@ import type { Now } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import type { Fence } from './fences.ts'
 import type { Right } from './right.ts'
+import type { NextSlot } from './schedules/timing.ts'
 import type { DiskSight } from './store-failure.ts'
 import type { TaskRecord } from './task.ts'
 
@@ -22,6 +23,8 @@ export interface TasksInit {
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** The types that this node has executors for. Default: it tries everything. */
   readonly types?: ReadonlySet<string>
+  /** Attempts of a type that its executor takes at one time. No limit where absent. */
+  readonly typeLimits?: Readonly<Record<string, number>>
   /** Living nodes that say that they have an executor for the type. Default: nobody says so. */
   readonly serving?: (type: string) => readonly NodeId[]
   /** Types of tasks that clients carry out, by claim. */
@@ -32,6 +35,8 @@ export interface TasksInit {
   readonly now: Now
   /** Whether this node's disk takes new tasks. Default: it does. */
   readonly disk?: DiskSight | undefined
+  /** Reads cron expressions. Default: schedules go by interval only. */
+  readonly nextSlot?: NextSlot
   /** Who may act for which key. Default: available mode, everybody for every key. */
   readonly right?: Right
 }

@@ -33,16 +33,22 @@ export interface LimitsConfig {
   readonly groupConcurrency: Readonly<Record<string, number>>
 }
 
-/** @param named undefined in what an earlier version recorded of itself */
+/** @param named undefined where nobody has said, as in what an earlier version recorded of itself */
 const limitIn = (named: Readonly<Record<string, number>> | undefined, name: string): number =>
   named !== undefined && Object.hasOwn(named, name) ? (named[name] as number) : Number.POSITIVE_INFINITY
 
 /**
  * @param types what this node has executors for; undefined: nobody has said, so it tries everything
+ * @param own how many of a type its executor takes at one time: more would wait there, in slots that others could use
  */
-export function limitsOf(config: LimitsConfig, types: ReadonlySet<string> | undefined): Limits {
+export function limitsOf(
+  config: LimitsConfig,
+  types: ReadonlySet<string> | undefined,
+  own?: Readonly<Record<string, number>>,
+): Limits {
+  const ofKnown = (type: string) => Math.min(limitIn(config.typeConcurrency, type), limitIn(own, type))
   return {
-    ofType: type => (types === undefined || types.has(type) ? limitIn(config.typeConcurrency, type) : 0),
+    ofType: type => (types === undefined || types.has(type) ? ofKnown(type) : 0),
     ofGroup: group => limitIn(config.groupConcurrency, group),
   }
 }

@@ -14,6 +14,7 @@
  * that won, so such an order would depend on who merged first. For the same reason they do not count among copies that
  * were redriven: they may have taken over attempts of the round before.
  */
+import { isSchedule, mergeSchedules } from './schedules/state.ts'
 import {
   ATTEMPTS_KEPT,
   type Attempt,
@@ -25,10 +26,19 @@ import {
 
 /** Returns `a` itself when `b` adds nothing to it. */
 export function mergeRecords(a: TaskRecord, b: TaskRecord): TaskRecord {
+  if (isSchedule(a) || isSchedule(b)) return mergeWithSchedule(a, b)
   const winner = compareRecords(a, b) >= 0 ? a : b
   const attempts = uniteAttempts(a.attempts, b.attempts)
   if (attempts === winner.attempts || sameAttempts(attempts, winner.attempts)) return winner
   return { ...winner, attempts }
+}
+
+/** Where owners write one after another, the later is right about all of it; else each part goes by a rule of its own. */
+function mergeWithSchedule(a: TaskRecord, b: TaskRecord): TaskRecord {
+  if (!isSchedule(a) || !isSchedule(b)) return isSchedule(a) ? a : b
+  const order = byOwner(a, b)
+  if (order === 0) return mergeSchedules(a, b)
+  return order > 0 ? a : b
 }
 
 const SETTLED_RANK: Readonly<Record<TaskState, number>> = {
@@ -48,9 +58,8 @@ export const lastNumber = (record: TaskRecord): number => record.attempts.at(-1)
 
 /** Which of two copies is right about where the task stands. Ignores attempts of settled copies (see above). */
 function compareRecords(a: TaskRecord, b: TaskRecord): number {
-  const terms = (a.term ?? 0) - (b.term ?? 0)
-  if (terms !== 0) return terms
-  if (a.term !== undefined && a.revision !== b.revision) return a.revision - b.revision
+  const owners = byOwner(a, b)
+  if (owners !== 0) return owners
   const rounds = roundsOf(a) - roundsOf(b)
   if (rounds !== 0) return rounds
   const rank = SETTLED_RANK[a.state] - SETTLED_RANK[b.state]
@@ -59,6 +68,12 @@ function compareRecords(a: TaskRecord, b: TaskRecord): number {
   if (counted && lastNumber(a) !== lastNumber(b)) return lastNumber(a) - lastNumber(b)
   if (a.revision !== b.revision) return a.revision - b.revision
   return compareText(coreText(a), coreText(b))
+}
+
+/** In quorum mode: the later owner, and of one owner the later change. */
+function byOwner(a: TaskRecord, b: TaskRecord): number {
+  const terms = (a.term ?? 0) - (b.term ?? 0)
+  return terms !== 0 || a.term === undefined ? terms : a.revision - b.revision
 }
 
 const roundsOf = ({ redriven }: TaskRecord): number => redriven?.times ?? 0

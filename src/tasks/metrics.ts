@@ -7,6 +7,7 @@ import type { Offers } from './offers.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
 import type { Schedule } from './schedule.ts'
+import type { HeldSchedules } from './schedules/held.ts'
 import type { Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 
@@ -14,6 +15,7 @@ export interface MetricsParts {
   readonly table: Table
   readonly records: Records
   readonly schedule: Schedule
+  readonly schedules: HeldSchedules
   readonly replication: Replication
   readonly takeover: Takeover
   readonly confirmations: Confirmations
@@ -59,6 +61,7 @@ export function taskMetrics(parts: MetricsParts): Metric[] {
     ),
     gauge('takeover_active', '1 while gained keys wait.', Number(parts.takeover.active)),
     ...durabilityMetrics(parts.durability),
+    ...parts.schedules.metrics(),
     ...parts.handoffs.metrics(),
     ...parts.records.overlaps.metrics(),
     ...parts.counters.metrics(),

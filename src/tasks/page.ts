@@ -32,6 +32,7 @@ export function pageOf(table: Table, self: NodeId, query: TaskQuery): TaskPage {
 }
 
 function matches({ record, owner }: Entry, self: NodeId, { state, scope = 'owned' }: TaskQuery): boolean {
+  if (record.schedule !== undefined) return false
   if (state !== undefined && record.state !== state) return false
   if (scope === 'owned') return owner === self
   if (scope === 'held') return owner !== self && record.revision > 0
@@ -57,7 +58,7 @@ export function ownedPage(
     const id = ids[i] as TaskId
     const entry = table.get(id)
     const record = entry?.owner === self ? shownOf(entry) : undefined
-    if (record !== undefined && passes(record, query.filter)) {
+    if (record?.schedule === undefined && record !== undefined && passes(record, query.filter)) {
       bytes += jsonBytes(record)
       const full = tasks.length === query.limit || (bytes > ANSWER_BYTES_MAX && tasks.length > 0)
       if (full) return { tasks, ...(before !== undefined && { upTo: before }) }

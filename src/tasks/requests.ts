@@ -15,6 +15,7 @@ import {
   HOPS_MAX,
   type Origin,
   refuse,
+  tell,
   unknownTask,
 } from './forwarding.ts'
 
@@ -29,7 +30,20 @@ import {
 } from './messages.ts'
 import type { Orders } from './orders.ts'
 import type { Records } from './records.ts'
+import {
+  conflict,
+  INCOMPLETE,
+  LEAVING,
+  NO_OWNER,
+  NOT_ACTING,
+  NOT_READY,
+  saidBy,
+  TOO_FEW_COPIES,
+} from './refusals.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
+import type { HeldSchedules } from './schedules/held.ts'
+import { isOrder } from './schedules/orders.ts'
+import { isSchedule } from './schedules/state.ts'
 import { refusalOfSpec, sameSpec, sameWork } from './spec.ts'
 import type { DiskSight } from './store-failure.ts'
 import { type Entry, shownOf, type Table } from './table.ts'
@@ -50,6 +64,7 @@ export interface RequestsParts {
   readonly forwarding: Forwarding
   readonly confirmations: Confirmations
   readonly right: Right
+  readonly schedules: HeldSchedules
   readonly counters: Counters
   readonly config: TasksConfig
   /** Where copies are counted in quorum mode. */
@@ -122,7 +137,7 @@ export class Requests {
   /** How it stands. Where copies are counted its owner says that it ended only once that is durable. */
   #tell(origin: Origin, entry: Entry, step: Step): void {
     if (entry.owner === this.#parts.view.self && this.#isCounted(entry)) this.#show(origin, entry, step)
-    else answerWith(origin, entry, true, step)
+    else tell(origin, replyOf(entry, true), step)
   }
 
   /** What has succeeded stays so; of anything else that is settled the owner may have ordered another try. */
@@ -136,7 +151,7 @@ export class Requests {
     const owner = this.#runner(request, hops) ?? view.owner(keyOfRequest(request))
     const known = request.kind === 'submit' ? table.get(request.spec.id) : undefined
     if (owner === undefined) this.#refuse(origin, phase() === 'closed' ? NOT_READY : NO_OWNER, step)
-    else if (request.kind === 'submit' && known !== undefined && !sameSpec(known.record.spec, request.spec)) {
+    else if (request.kind === 'submit' && known !== undefined && isOther(known, request.spec)) {
       this.#refuse(origin, conflict(request.spec, known), step)
     } else if (owner === view.self) this.#own(origin, request, step)
     else if (hops >= HOPS_MAX) {
@@ -156,8 +171,9 @@ export class Requests {
 
   /** The key is this node's own. */
   #own(origin: Origin, request: OwnerRequest, step: Step): void {
-    if (request.kind === 'submit') this.#take(origin, request.spec, step)
-    else this.#order(origin, request, step)
+    if (request.kind !== 'submit') this.#order(origin, request, step)
+    else if (isOrder(request.spec)) this.#schedule(origin, request.spec, step)
+    else this.#take(origin, request.spec, step)
   }
 
   /** Cancel, or try again. */
@@ -167,7 +183,7 @@ export class Requests {
     const leave = leaveNow(right, request.key, step.now.mono)
     const failure = takeover.gates(request.key)
       ? INCOMPLETE
-      : entry === undefined || entry.key !== request.key
+      : entry === undefined || entry.key !== request.key || isSchedule(entry.record)
         ? unknownTask(request.task)
         : leave === undefined
           ? NOT_ACTING
@@ -211,6 +227,18 @@ export class Requests {
     }
     if (known !== undefined && known.id !== spec.id) counters.add('submits_deduped')
     this.#confirm(origin, known ?? work.accept(spec, step), known !== undefined, leave, step)
+  }
+
+  /** What travels as a submission is an order for a schedule. */
+  #schedule(origin: Origin, spec: TaskSpec, step: Step): void {
+    const { right, schedules, phase, takeover } = this.#parts
+    const leave = leaveNow(right, spec.key, step.now.mono)
+    const closed = phase() === 'leaving' ? LEAVING : phase() === 'closed' ? NOT_READY : undefined
+    const gated = takeover.gates(spec.key) ? INCOMPLETE : undefined
+    const failure = leave === undefined ? NOT_ACTING : (closed ?? gated ?? this.#unconfirmable(leave))
+    const done = failure ?? schedules.order(spec, step)
+    if ('code' in done || leave === undefined) this.#refuse(origin, 'code' in done ? done : NOT_ACTING, step)
+    else this.#confirm(origin, done.entry, done.existed, leave, step)
   }
 
   /** In quorum mode the right is looked at again when the task is durable. */
@@ -262,10 +290,10 @@ export class Requests {
     const { takeover, right } = this.#parts
     const acting = leaveNow(right, entry.key, step.now.mono) !== undefined
     const ended = isSettled(shownOf(entry))
-    if (ended && entry.final === entry.record) answerWith(origin, entry, true, step)
+    if (ended && entry.final === entry.record) answerAtOnce(origin, replyOf(entry, true), step)
     else if (!acting) refuse(origin, NOT_ACTING, step)
     else if (takeover.gates(entry.key)) refuse(origin, INCOMPLETE, step)
-    else if (!ended) answerWith(origin, entry, true, step)
+    else if (!ended) tell(origin, replyOf(entry, true), step)
     else this.#confirmCounted(origin, entry, true, step)
   }
 
@@ -344,56 +372,14 @@ export class Requests {
   }
 }
 
-const saidBy = (failure: Failure, node: NodeId): Failure => ({
-  ...failure,
-  detail: `${failure.detail} Said by node ${node}, which owns the key.`,
-})
-
-const NOT_READY: Failure = {
-  code: 'NOT_READY',
-  detail: 'the node is still joining the cluster',
-  retryAfterS: 1,
-}
-const NO_OWNER: Failure = {
-  code: 'NO_OWNER',
-  detail: 'uncordon one, or start another',
-  retryAfterS: 1,
-}
-const LEAVING: Failure = { code: 'LEAVING', detail: 'its tasks go to other nodes', retryAfterS: 1 }
-
-const NOT_ACTING: Failure = {
-  code: 'NOT_ACTING',
-  detail: 'the owner of the key waits for leave of a quorum of the voters',
-  retryAfterS: 1,
-}
-
-function conflict(spec: TaskSpec, known: Entry): Failure {
-  if (known.id === spec.id) {
-    const detail = `task ${spec.id} is there with another content, under key ${JSON.stringify(known.key)}`
-    return { code: 'TASK_CONFLICT', detail }
-  }
-  const named = JSON.stringify(spec.dedupe?.key)
-  const detail = `dedupe key ${named} belongs to task ${known.id}, which has another content`
-  return { code: 'DEDUPE_CONFLICT', detail }
-}
-const INCOMPLETE: Failure = {
-  code: 'TAKEOVER_INCOMPLETE',
-  detail:
-    'its new owner asks the nodes that may hold its records; one that is down must come back, or be forgotten',
-  retryAfterS: 1,
-}
-
-const TOO_FEW_COPIES: Failure = {
-  code: 'TOO_FEW_COPIES',
-  detail: 'the task may be known or not; it runs once however often it is sent',
-  retryAfterS: 1,
-}
+/** Orders for a schedule are of one id, and each says something else. */
+const isOther = ({ record }: Entry, spec: TaskSpec): boolean => !isOrder(spec) && !sameSpec(record.spec, spec)
 
 const replyOf = (
   entry: Entry,
   existed: boolean,
   durableCopies = entry.record.revision > 0 ? 1 : 0,
-): TaskReply => ({ ok: true, record: shownOf(entry), existed, durableCopies })
+): Extract<TaskReply, { ok: true }> => ({ ok: true, record: shownOf(entry), existed, durableCopies })
 
 const answerWith = (origin: Origin, entry: Entry, existed: boolean, step: Step): void =>
   answer(origin, replyOf(entry, existed), step)

@@ -87,6 +87,7 @@ export function parseTaskSpec(
     TYPE_PATTERN,
     'the name of an executor: a letter, then up to 63 of A-Z a-z 0-9 . _ -',
   )
+  fields.reserved(given, type)
   const payload = fields.payload(defaults.payloadBytesMax)
   const priority = fields.whole('priority', 0, 3, 1) as Priority
   const maxAttempts = fields.whole('maxAttempts', 1, ATTEMPTS_ALLOWED_MAX, defaults.maxAttempts)
@@ -226,6 +227,12 @@ class Fields {
   required(field: string, pattern: RegExp, expected: string): string {
     if (this.#readable && this.#get(field) === undefined) this.#refuse(field, expected, undefined)
     return this.text(field, pattern, expected) ?? ''
+  }
+
+  /** Records and orders of schedules travel as tasks of such a type and id; see `schedules/state.ts`. */
+  reserved(id: string | undefined, type: string): void {
+    if (type === 'schedule') this.#refuse('type', 'an executor; schedules are put under /v1/schedules', type)
+    if (id?.startsWith('schedule:')) this.#refuse('id', 'another beginning: that is of schedules', id)
   }
 
   key(): string | undefined {

@@ -63,6 +63,8 @@ export class Table {
   readonly dedupes = new DedupeIndex<Entry>()
   readonly #self: NodeId
   readonly #entries = new Map<TaskId, Entry>()
+  /** Of these, the schedules. */
+  readonly #schedules = new Set<Entry>()
   /** A key mostly has one task, and then no set. */
   readonly #byKey = new Map<string, Entry | Set<Entry>>()
   /** Settled and in no loaded list. */
@@ -93,7 +95,7 @@ export class Table {
     return this.#held
   }
 
-  /** Unsettled tasks of the API that this node owns. */
+  /** Unsettled tasks of the API, and of schedules, that this node owns. */
   get accepted(): number {
     return this.#accepted
   }
@@ -110,6 +112,11 @@ export class Table {
 
   get(id: TaskId): Entry | undefined {
     return this.#entries.get(id)
+  }
+
+  /** Those that are schedules and no tasks; none of the counts has them. */
+  schedules(): ReadonlySet<Entry> {
+    return this.#schedules
   }
 
   /** In order of arrival. Entries may come and go during the walk. */
@@ -153,6 +160,7 @@ export class Table {
       demand: record.spec,
     }
     this.#entries.set(id, entry)
+    if (record.schedule !== undefined) this.#schedules.add(entry)
     this.#sorted.add(id)
     this.dedupes.add(entry)
     this.#index(entry)
@@ -166,6 +174,7 @@ export class Table {
     const accepted = this.#accepted
     this.#tally(entry, -1)
     entry.record = record
+    if (record.schedule !== undefined) this.#schedules.add(entry)
     this.#tally(entry, 1)
     if (this.#accepted < accepted) this.#ended++
     this.#sort(entry)
@@ -189,6 +198,7 @@ export class Table {
     assert(entry.place === 'nowhere', 'a task that is forgotten waits nowhere', { task: entry.id })
     this.#tally(entry, -1)
     this.#entries.delete(entry.id)
+    this.#schedules.delete(entry)
     this.#results.delete(entry)
     this.#dead.delete(entry)
     this.#sorted.removed()
@@ -215,9 +225,10 @@ export class Table {
   /** Takes the entry out of all counts before it changes, and puts it back after. */
   #tally(entry: Entry, by: 1 | -1): void {
     const { record, owner } = entry
+    if (record.schedule !== undefined) return
     if (owner === this.#self) {
       this.#owned[record.state] += by
-      if (!isSettled(record) && record.source === 'api') this.#accepted += by
+      if (!isSettled(record) && !record.source.startsWith('list:')) this.#accepted += by
     } else if (record.revision > 0) this.#held += by
     if (entry.lists.length > 0) this.#listed += by
   }

@@ -4,6 +4,7 @@
 import type { ErrorCode } from '../base/errors.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
 import type { WallMs } from '../base/time.ts'
+import type { ScheduleState } from './schedules/state.ts'
 
 /** Any value that JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
@@ -135,8 +136,8 @@ export interface Attempt {
 /** Where a task stands, as stored and as copied to the other holders. */
 export interface TaskRecord {
   readonly spec: TaskSpec
-  /** Where it came from: the API, or the name of a shared task list. */
-  readonly source: 'api' | `list:${string}`
+  /** Where it came from: the API, the name of a shared task list, or that of the schedule whose slot it is. */
+  readonly source: 'api' | `list:${string}` | `schedule:${string}`
   readonly state: TaskState
   readonly acceptedAt: WallMs
   readonly settledAt?: WallMs
@@ -158,6 +159,8 @@ export interface TaskRecord {
   readonly revision: number
   /** In quorum mode: the term under which its owner changed it last. A higher one is right, whatever else it says. */
   readonly term?: number
+  /** This is no task but a schedule, whose slots become tasks of its key; see `schedules/state.ts`. */
+  readonly schedule?: ScheduleState
 }
 
 export interface Redriven {

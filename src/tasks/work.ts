@@ -22,6 +22,7 @@ import type { Replication } from './replication.ts'
 import { pauseMsOf } from './retry.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
+import { isSchedule } from './schedules/state.ts'
 import { sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
@@ -82,9 +83,10 @@ export class Work {
   }
 
   /** A new task of this node. */
-  accept(spec: TaskSpec, step: Step): Entry {
+  accept(spec: TaskSpec, step: Step, source: TaskRecord['source'] = 'api'): Entry {
     const { table, counters } = this.#parts
-    const entry = table.add(freshRecord(spec, 'api', step.now.wall, this.#parts.records.holders(spec.key), 1))
+    const holders = this.#parts.records.holders(spec.key)
+    const entry = table.add(freshRecord(spec, source, step.now.wall, holders, 1))
     this.#parts.records.change(entry, entry.record, step)
     this.place(entry, step)
     counters.add('tasks_accepted')
@@ -252,7 +254,7 @@ export class Work {
     const { schedule, view } = this.#parts
     if (entry.place === 'here') return
     schedule.clear(entry)
-    if (entry.owner !== view.self || this.#parts.expiry.takes(entry, step)) return
+    if (entry.owner !== view.self || isSchedule(entry.record) || this.#parts.expiry.takes(entry, step)) return
     const { record } = entry
     if (isSettled(record)) return
     if (record.state === 'ready') schedule.enqueue(entry)
@@ -306,6 +308,7 @@ export class Work {
   /** Unfinished work that changes hands is timed. */
   #time(entry: Entry, owner: NodeId | undefined, { now }: Step): void {
     const { view, handoffs } = this.#parts
+    if (isSchedule(entry.record)) return
     // A record that comes from elsewhere names its owner of then first.
     const before = entry.owner ?? entry.record.holders[0]
     if (owner !== view.self) handoffs.lost(entry.key)

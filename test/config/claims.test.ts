@@ -28,3 +28,14 @@ test('a type that another executor has, one named twice, and limits out of range
   ])
     assert.equal(places(refusal({ text: `executors: { claim: { ${bad} } }` })).length, 1, bad)
 })
+
+test('a type is for clients or for a module, not for both', () => {
+  const both =
+    'executors: { claim: { types: [mail, resize] }, modules: { resize: { path: /srv/resize.mjs } } }'
+  const [problem, ...more] = refusal({ text: both }).problems
+  assert.deepEqual(more, [])
+  assert.equal(problem?.at, 'executors.claim.types')
+  assert.match(String(problem?.got), /^resize, which executors\.modules has, too$/)
+  const apart = parse({ text: both.replace('resize]', 'print]') }).executors
+  assert.deepEqual([apart.claim.types, Object.keys(apart.modules)], [['mail', 'print'], ['resize']])
+})

@@ -67,6 +67,6 @@ test('the reference says of each key what a reload does with it, where it does a
   const applied = optionsOf(machine).filter(({ reload }) => reload === 'applied')
   assert.deepEqual(
     applied.map(({ key }) => key),
-    ['seeds', 'weight', 'log.level'],
+    ['seeds', 'weight', 'schedules', 'log.level'],
   )
 })

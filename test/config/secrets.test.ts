@@ -50,9 +50,11 @@ test('no error, flag or view of the configuration shows a secret', () => {
   }
   const flags = refusal({ flags: { 'http-write-token': secret } })
   assert.ok(!JSON.stringify([flags.message, flags.problems]).includes('hunter2'))
-  const command = `executors: { exec: { commands: { a: { path: b, env: { P: ${secret} } } } } }`
-  const config = parse({ text: `${command}\nhttp: { readToken: ${secret} }\n` })
+  const command = `executors:\n  exec: { commands: { a: { path: b, env: { P: ${secret} } } } }`
+  const module = `  modules: { m: { path: /b, env: { P: ${secret} } } }`
+  const config = parse({ text: `${command}\n${module}\nhttp: { readToken: ${secret} }\n` })
   assert.equal(config.executors.exec.commands['a']?.env['P'], secret)
+  assert.equal(config.executors.modules['m']?.env['P'], secret)
   assert.ok(!JSON.stringify(redacted(config)).includes('hunter2'))
 })
 

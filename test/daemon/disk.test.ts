@@ -309,6 +309,16 @@ test('a disk that cannot be written: what came in waits, new tasks are refused w
   assert.equal(listed.status, 200)
   for (const id of ids) assert.match(JSON.stringify(listed.body), new RegExp(`"id":"${id}"`))
   assert.equal((await ask(daemon, '/v1/owner/some-key')).status, 200)
+  for (const id of ids) {
+    const { status, body } = await ask(daemon, `/v1/tasks/${id}`)
+    assert.deepEqual([status, body['state']], [200, 'succeeded'], 'what is on the disk is told')
+  }
+  const unsure = await ask(daemon, '/v1/tasks/waiting')
+  assert.deepEqual(
+    [unsure.status, unsure.body['code']],
+    [503, 'STORE_READ_ONLY'],
+    JSON.stringify(unsure.body),
+  )
   tracer.kill('SIGINT')
   await daemon.said('store-recovered')
   assert.equal((await waiting).status, 202)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { Daemon } from './subject.ts'
 
-const timeout = { timeout: 60_000 }
+const timeout = { timeout: 180_000 }
 let scratch = ''
 let daemons: Daemon[] = []
 

@@ -45,6 +45,12 @@ export class Daemon {
     }
   }
 
+  /** Resolves with the next line. Fails when the process has ended. */
+  async next(): Promise<void> {
+    assert.ok(this.#alive, `it ended: ${JSON.stringify(this.lines.slice(-3))}`)
+    await this.#news.promise
+  }
+
   async url(): Promise<string> {
     return String((await this.said('http-listening'))['url'])
   }

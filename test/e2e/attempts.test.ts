@@ -1,6 +1,9 @@
 /**
  * Real daemons in quorum mode: what runs on one of them is seen, stopped and drained through another, whichever executor
  * runs it.
+ *
+ * A node that the machine held up for longer than its lease stops what it runs, and it is begun again: what is said here is
+ * said of the attempt that runs, whichever it is.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -142,6 +145,17 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 const post = (url: string, body: unknown): Promise<Response> =>
   fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
 
+/** The same, again while it is refused for now: a node that the machine held up waits for leave to act. */
+async function insist(url: string, body: unknown): Promise<Response> {
+  let response = await post(url, body)
+  while (response.status >= 500) {
+    await response.body?.cancel()
+    await new Promise(resolve => setTimeout(resolve, 100))
+    response = await post(url, body)
+  }
+  return response
+}
+
 const taskUrl = (through: Daemon, id: string): string => `${through.url}/v1/tasks/${encodeURIComponent(id)}`
 
 const view = async (through: Daemon, id: string): Promise<TaskView> =>
@@ -161,13 +175,17 @@ async function pidIn(file: string): Promise<number> {
   return Number(readFileSync(file, 'utf8'))
 }
 
+/** Its latest attempt. */
+const last = async (through: Daemon, id: string): Promise<TaskView['attempts'][number] | undefined> =>
+  (await view(through, id)).attempts.at(-1)
+
 /** Submits it, waits until it runs, and says where, and who neither runs nor owns it. */
 async function begin(id: string, type: string, payload: unknown, more: object = {}) {
-  const submitted = await post(`${daemons[0]?.url}/v1/tasks`, { id, type, payload, ...more })
-  assert.equal(submitted.status, 202, await submitted.text())
+  const submitted = await insist(`${daemons[0]?.url}/v1/tasks`, { id, type, payload, ...more })
+  assert.ok(submitted.ok, await submitted.text())
   const through = daemons[0] as Daemon
   await until(async () => (await view(through, id)).state === 'running')
-  const node = (await view(through, id)).attempts[0]?.node
+  const node = (await last(through, id))?.node
   const stranger = daemons.find(({ name }) => name !== node) as Daemon
   const runner = daemons.find(({ name }) => name === node) as Daemon
   return { runner, stranger }
@@ -175,13 +193,17 @@ async function begin(id: string, type: string, payload: unknown, more: object = 
 
 /** Cancels it through this node, and says how long it took until nothing of it was left. */
 async function cancel(through: Daemon, id: string, isOver: () => boolean): Promise<number> {
-  const askedAt = performance.now()
-  const answer = await post(`${taskUrl(through, id)}/cancel`, {})
+  let askedAt = performance.now()
+  let answer = await post(`${taskUrl(through, id)}/cancel`, {})
+  while (answer.status >= 500) {
+    askedAt = performance.now()
+    answer = await post(`${taskUrl(through, id)}/cancel`, {})
+  }
   assert.equal(answer.status, 200, await answer.clone().text())
   assert.equal(((await answer.json()) as TaskView).state, 'cancelled')
   await until(isOver)
   const tookMs = performance.now() - askedAt
-  await until(async () => (await view(through, id)).attempts[0]?.outcome === 'cancelled')
+  await until(async () => (await last(through, id))?.outcome === 'cancelled')
   for (const daemon of daemons) assert.equal((await view(daemon, id)).state, 'cancelled')
   return tookMs
 }
@@ -207,13 +229,13 @@ describe('attempts, from any node', { timeout: 4 * TEST_MS }, () => {
     await until(async () => (await view(stranger, 'exec/1')).progress?.fraction === 0.25)
     assert.equal((await view(stranger, 'exec/1')).progress?.note, 'pulled')
     const seen = await log(stranger, 'exec/1')
-    assert.deepEqual([seen.node, seen.running], [runner.name, true])
+    assert.ok(seen.running && seen.node !== stranger.name, JSON.stringify(seen))
     assert.deepEqual([seen.stdout?.text, seen.stderr?.text], ['hello\n', 'careful\n'])
     const tookMs = await cancel(stranger, 'exec/1', () => !isAlive(pid))
     assert.ok(tookMs < CANCEL_MS, `${tookMs} ms`)
     const ended = await log(stranger, 'exec/1')
     assert.deepEqual([ended.running, ended.stdout?.text], [false, 'hello\n'])
-    const again = await post(`${taskUrl(runner, 'exec/1')}/cancel`, {})
+    const again = await insist(`${taskUrl(runner, 'exec/1')}/cancel`, {})
     assert.equal(again.status, 200, 'it is safe to repeat')
   })
 
@@ -226,7 +248,10 @@ describe('attempts, from any node', { timeout: 4 * TEST_MS }, () => {
       const { stranger } = await begin(id, 'work', { pidFile, block, go: join(scratch, 'never') })
       const pid = await pidIn(pidFile)
       await until(async () => (await view(stranger, id)).progress?.note === 'in a module')
-      assert.equal((await log(stranger, id)).stdout?.text, `attempt 1 of ${id}\n`)
+      await until(async () => {
+        const { number = 0 } = (await last(stranger, id)) ?? {}
+        return (await log(stranger, id, number)).stdout?.text === `attempt ${number} of ${id}\n`
+      })
       const tookMs = await cancel(stranger, id, () => !isAlive(pid))
       assert.ok(tookMs < CANCEL_MS, `${tookMs} ms`)
     }
@@ -245,12 +270,20 @@ describe('attempts, from any node', { timeout: 4 * TEST_MS }, () => {
   test('a request reports to its own node, is seen from another, and is cancelled from there', {
     timeout: TEST_MS,
   }, async () => {
-    const { stranger, runner } = await begin('http-1', 'http', { url: appUrl() })
-    await until(() => application.progressUrls.length === 1)
-    const [url = ''] = application.progressUrls
-    assert.ok(url.startsWith(runner.url), 'it is the node that runs it')
-    assert.equal((await post(url, { fraction: 0.5, note: 'half of it' })).status, 200)
-    assert.equal((await view(stranger, 'http-1')).progress?.note, 'half of it')
+    const { stranger } = await begin('http-1', 'http', { url: appUrl() })
+    await until(() => application.progressUrls.length > 0)
+    // Of an attempt that is over by now it says so.
+    let url = ''
+    await until(async () => {
+      url = application.progressUrls.at(-1) ?? ''
+      return (await post(url, { fraction: 0.5, note: 'half of it' })).status === 200
+    })
+    const { node } = (await last(stranger, 'http-1')) ?? {}
+    assert.ok(
+      url.startsWith(daemons.find(({ name }) => name === node)?.url ?? '-'),
+      'it is the node that runs it',
+    )
+    await until(async () => (await view(stranger, 'http-1')).progress?.note === 'half of it')
     assert.equal((await post(url, { fraction: 5 })).status, 400)
     const tookMs = await cancel(stranger, 'http-1', () => application.open === 0)
     assert.ok(tookMs < CANCEL_MS, `${tookMs} ms`)
@@ -278,15 +311,15 @@ describe('attempts, from any node', { timeout: 4 * TEST_MS }, () => {
       type: 'exec',
       payload: { command: 'sh', args: [`touch ${touched}`] },
     }
-    assert.equal((await post(`${stranger.url}/v1/tasks`, second)).status, 202)
-    assert.equal((await post(`${taskUrl(stranger, 'second')}/cancel`, {})).status, 200)
+    assert.ok((await insist(`${stranger.url}/v1/tasks`, second)).ok)
+    assert.equal((await insist(`${taskUrl(stranger, 'second')}/cancel`, {})).status, 200)
     const pid = await pidIn(pidFile)
     await cancel(stranger, 'first', () => !isAlive(pid))
     const third = { id: 'third', key: 'one', type: 'echo', payload: 1 }
-    assert.equal((await post(`${stranger.url}/v1/tasks`, third)).status, 202)
+    assert.ok((await insist(`${stranger.url}/v1/tasks`, third)).ok)
     await until(async () => (await view(stranger, 'third')).state === 'succeeded')
     assert.equal(existsSync(touched), false)
-    const refused = await post(`${taskUrl(stranger, 'third')}/cancel`, {})
+    const refused = await insist(`${taskUrl(stranger, 'third')}/cancel`, {})
     assert.deepEqual(
       [refused.status, ((await refused.json()) as { code: string }).code],
       [409, 'TASK_SETTLED'],

@@ -38,6 +38,8 @@ export interface Fault {
   readonly from: number
   /** Started and ready again, thawed, or healed. */
   readonly to: number
+  /** The only task that it concerns. */
+  readonly task?: string
 }
 
 /** One node's copy of a record, at the end. */

@@ -245,6 +245,13 @@ const WRONG: readonly (readonly [what: string, wrong: Wrong, history: History])[
     twice(100, 400, 5_000, fault('fence', 'n1', 500, 500)),
   ],
   [
+    'a run again after another task was fenced',
+    'unexplained-run',
+    twice(100, 400, 5_000, fault('kill', 'n3', 50, 3_000), {
+      faults: [{ kind: 'fence', node: 'n1', from: 500, to: 500, task: 'another' }],
+    }),
+  ],
+  [
     'a run again, and its node stood still at another time',
     'unexplained-run',
     twice(100, 120, 9_000, fault('pause', 'n1', 3_000, 4_000)),

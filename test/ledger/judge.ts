@@ -213,8 +213,8 @@ function repeatsOf({ runs }: TaskHistory, faults: readonly Fault[]): readonly Re
 }
 
 /** Does the fault explain that after `run` another one began? By its place, and by its time. */
-function explains({ kind, node, from, to }: Fault, run: Run, next: Run): boolean {
-  if (node !== run.node || next.from < from) return false
+function explains({ kind, node, from, to, task }: Fault, run: Run, next: Run): boolean {
+  if (node !== run.node || (task ?? run.task) !== run.task || next.from < from) return false
   switch (kind) {
     // It was under way, or had ended a moment ago and nobody else knew.
     case 'kill':

@@ -12,7 +12,7 @@ const PROGRAM = fileURLToPath(new URL('../../bin/roundtable', import.meta.url))
 const STOP_MS = 30_000
 
 /** Words of a daemon's log that explain what it did not finish. */
-const TELLING = /"event":"(?:stood-still|lease-lost|fenced)"/
+const TELLING = /"event":"(?:stood-still|lease-lost|task-fenced)"/
 
 interface Node {
   readonly place: Place
@@ -145,9 +145,9 @@ export class Nodes {
   }
 
   #told(node: string, line: string, at: number): void {
-    const { event, lateMs = 0 } = JSON.parse(line) as { event: string; lateMs?: number }
+    const { event, lateMs = 0, task } = JSON.parse(line) as { event: string; lateMs?: number; task?: string }
     if (event === 'stood-still') this.record('pause', node, at - lateMs, at)
-    else this.record('fence', node, at, at)
+    else this.faults.push({ kind: 'fence', node, from: at, to: at, ...(task !== undefined && { task }) })
   }
 
   #node(name: string): Node {

@@ -73,6 +73,15 @@ test('a node without seeds opens once its view has been still, and then runs wha
   assert.equal(readinessOf(stage.node, stage.now).ready, true)
 })
 
+test('a node whose ticks are late is not ready before the tick that opens it', () => {
+  const stage = new Stage()
+  stage.runTo(400)
+  assert.deepEqual(
+    readinessOf(stage.node, at(5_000)).reasons.map(reason => reason.code),
+    ['settling'],
+  )
+})
+
 test('a node with seeds that nobody answers stays closed and says that it is an island', () => {
   const stage = new Stage(['seed:7946'])
   stage.step({ kind: 'task-list', name: 'list', specs: [spec('a')] })

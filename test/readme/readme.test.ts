@@ -69,8 +69,8 @@ test('every command and path that the README names exists', () => {
   assert.ok(called.length > 20)
   for (const name of called) assert.ok(commands.has(name), `roundtable ${name}`)
   const paths = ROUTES.map(({ path }) => path.replace(/\{\w+\}/, 'X'))
-  for (const [, path = ''] of readme.matchAll(/`(?:GET |POST )?(\/v1\/[^`?]*)/g))
-    assert.ok(paths.includes(path.replace(/\/(?:KEY|ID)(?=\/|$)/, '/X')), path)
+  for (const [, path = ''] of readme.matchAll(/`(?:GET |POST |PUT |DELETE )?(\/v1\/[^`?]*)/g))
+    assert.ok(paths.includes(path.replace(/\/(?:KEY|ID|NAME)(?=\/|$)/, '/X')), path)
 })
 
 test('every reason for not being ready that the README explains is one that the program gives', () => {

@@ -3,7 +3,7 @@ import { afterEach, test } from 'node:test'
 import { CodedError } from '../../src/base/errors.ts'
 import { asLinkId, asPeerId, asTaskId } from '../../src/base/ids.ts'
 import { instantOf, NEVER, wallOf } from '../../src/base/time.ts'
-import type { Effect, Input, Machine, SingleInput } from '../../src/node/machine.ts'
+import type { Effect, Input, Machine, SingleInput, Write } from '../../src/node/machine.ts'
 import { Driver } from '../../src/runtime/driver.ts'
 import { HEARTBEATS_WAITING_MAX, InputQueue, PEER_INPUTS_WAITING_MAX } from '../../src/runtime/input-queue.ts'
 import type { Executors, Store, Transport } from '../../src/runtime/ports.ts'
@@ -90,6 +90,39 @@ test('effects run in order, and what waits for the disk runs after it', async ()
   disk.resolve()
   await s.until(() => s.seen.length === 4)
   assert.deepEqual(s.seen.slice(2), ['log durable', 'log told'])
+})
+
+const task = (key: string): Write => ({ table: 'tasks', key, value: undefined })
+const resting = (key: string, then: Effect, otherwise?: Effect): Effect => ({
+  kind: 'persist',
+  writes: [],
+  then: [then],
+  restsOn: asTaskId(key),
+  ...(otherwise && { otherwise: [otherwise] }),
+})
+
+test('what rests on one record waits for that record only, and is done otherwise where it may not wait', async () => {
+  const disks = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const effects: Effect[] = [
+    { kind: 'persist', writes: [task('a')], then: [] },
+    { kind: 'persist', writes: [task('a')], then: [] },
+    resting('b', say('b is durable')),
+    resting('a', say('a is durable')),
+    resting('a', say('never'), say('a is stuck')),
+  ]
+  let commits = 0
+  const commit = () => disks[Math.min(commits++, 1)]?.promise ?? Promise.resolve()
+  const s = stage(input => (input.kind === 'link-up' ? effects : []), { commit })
+  s.driver.enqueue(linkUp)
+  await s.until(() => s.seen.length === 2)
+  assert.deepEqual(s.seen, ['log b is durable', 'log a is stuck'])
+  disks[0]?.resolve()
+  s.driver.enqueue({ kind: 'link-down', link: asLinkId(1), peer: asPeerId('p'), cause: 'local' })
+  await s.until(() => s.inputs.length >= 2)
+  assert.equal(s.seen.length, 2, 'the first of two writes is not the last')
+  disks[1]?.resolve()
+  await s.until(() => s.seen.length === 3)
+  assert.equal(s.seen[2], 'log a is durable')
 })
 
 test('ticks come by themselves', async () => {

@@ -3,6 +3,7 @@
  * read at start, what the store held) is done here the same way, on virtual time.
  */
 
+import { cronSlots } from '../../src/adapters/system/cron.ts'
 import { hash32 } from '../../src/base/hash.ts'
 import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
@@ -17,17 +18,22 @@ import { Node } from '../../src/node/node.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
 import { tasksDefaults } from '../../src/tasks/config.ts'
 import { fencesOf } from '../../src/tasks/fences.ts'
+import type { ScheduleDefinition } from '../../src/tasks/schedules/state.ts'
 import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import type { ClockOptions } from './clock.ts'
 import { REAP_MS_MAX } from './executor.ts'
 import type { Process } from './process.ts'
 import { type Host, nameOf, World } from './world.ts'
 
+const nextSlot = cronSlots()
+
 export interface ClusterOptions {
   readonly seed: number
   readonly hosts: readonly { readonly clock?: ClockOptions; readonly seeds: readonly number[] }[]
   /** The task list that every node has. */
   readonly list: readonly TaskSpec[]
+  /** The schedules that every node has in its configuration. */
+  readonly schedules?: readonly ScheduleDefinition[]
   readonly membership?: Partial<MembershipConfig>
   /** What the next process on a host is born with in place of the usual: another name, another cluster. */
   readonly bornWith?: (host: Host) => Partial<NodeInit>
@@ -101,6 +107,13 @@ export class Cluster {
     })
   }
 
+  /** The schedules of the whole cluster, as the node on a host lists them. Returns the name of the request. */
+  listSchedules(host: Host, limit: number, after = ''): string {
+    const id = asRequestId(`r${++this.#requests}`)
+    host.process?.receive({ kind: 'list-schedules', id, query: { after, limit } })
+    return id
+  }
+
   /** What an operator asks of the node on a host. False when nothing runs there. */
   control(host: Host, request: ControlRequest): boolean {
     const process = host.process
@@ -137,6 +150,7 @@ export class Cluster {
         },
         fences: fencesOf([...kept].map(([key, value]) => ({ key, value }))),
         check: () => undefined,
+        nextSlot,
         records: [...rows.keys()].sort().map(key => rows.get(key) as TaskRecord),
         seed: this.#random.uint32(),
         ...this.#options.bornWith?.(host),
@@ -149,10 +163,12 @@ export class Cluster {
 
   #started(host: Host, process: Process): void {
     if (this.#made !== undefined) this.#nodes.set(process, this.#made)
-    if (this.#options.list.length === 0) return
+    const { list, schedules } = this.#options
+    if (list.length === 0 && schedules === undefined) return
     this.world.queue.in(0, () => {
       if (host.process !== process) return
-      process.receive({ kind: 'task-list', name: 'work', specs: this.#options.list })
+      if (list.length > 0) process.receive({ kind: 'task-list', name: 'work', specs: list })
+      if (schedules !== undefined) process.receive({ kind: 'schedules', definitions: schedules })
     })
   }
 }

@@ -219,7 +219,8 @@ export class Process implements Party {
     const now = this.now()
     for (const one of input.kind === 'several' ? input.inputs : [input]) {
       if (one.kind === 'dialled') this.#dials.delete(one.dial)
-      if (one.kind === 'request' || one.kind === 'control') this.#requests.add(one.id)
+      const isAsked = one.kind === 'request' || one.kind === 'control' || one.kind === 'list-schedules'
+      if (isAsked) this.#requests.add(one.id)
       this.#ground.probe.input(this, one, now)
     }
     let effects: readonly Effect[]
@@ -358,6 +359,13 @@ export class Process implements Party {
   }
 
   #persist(effect: Effect & { kind: 'persist' }): void {
+    const { restsOn, otherwise } = effect
+    const isOfIt = ({ table, key }: Commit['writes'][number]) => table === 'tasks' && key === restsOn
+    const unwritten = this.#underWay.some(({ writes }) => writes.some(isOfIt))
+    if (restsOn !== undefined && (!unwritten || otherwise !== undefined)) {
+      this.#perform(unwritten ? (otherwise ?? []) : effect.then)
+      return
+    }
     const commit = { writes: effect.writes, waiting: effect.then }
     this.#underWay.push(commit)
     const { disk, queue } = this.#ground

@@ -10,6 +10,7 @@
 import { readFileSync } from 'node:fs'
 import { argv, exit } from 'node:process'
 import { pathToFileURL } from 'node:url'
+import { cronSlots } from '../../src/adapters/system/cron.ts'
 import type { Now } from '../../src/base/time.ts'
 import type { NodeInit } from '../../src/node/init.ts'
 import type { Effect, Input } from '../../src/node/machine.ts'
@@ -76,7 +77,7 @@ function parseLine(line: string, number: number): unknown {
 
 /** What a fresh node concludes from the recorded inputs. */
 export function replay({ init, now, steps }: RecordedTrace): Conclusion[] {
-  const node = new Node({ ...init, check: () => undefined }, now)
+  const node = new Node({ ...init, check: () => undefined, nextSlot: cronSlots() }, now)
   return steps.flatMap(step => node.step(step.input, step.now).flatMap(concluded))
 }
 

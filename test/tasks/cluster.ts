@@ -17,6 +17,8 @@ import type { Outcome, TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import { Tasks } from '../../src/tasks/tasks.ts'
 import { type Execution, Host, metric } from './host.ts'
 import { ringOf } from './samples.ts'
+import { nextSlot } from './schedules/samples.ts'
+import { Timeline } from './timeline.ts'
 
 interface Options {
   readonly seed?: number
@@ -35,12 +37,6 @@ interface Options {
   readonly run?: (order: AttemptOrder, random: Random) => { readonly ms: number; readonly outcome: Outcome }
 }
 
-interface Event {
-  readonly at: number
-  readonly order: number
-  readonly run: () => void
-}
-
 export class Cluster {
   readonly hosts = new Map<NodeId, Host>()
   readonly executions: Execution[] = []
@@ -50,19 +46,17 @@ export class Cluster {
   readonly random: Random
   frames = 0
   extensions = 0
-  now = 0
   commitMs: readonly [number, number]
   readonly #run: NonNullable<Options['run']>
   readonly #check: NonNullable<Options['check']>
   readonly #right: Options['right']
   readonly #claims: Options['claims']
   readonly #frameMs: readonly [number, number]
-  readonly #events: Event[] = []
+  readonly #time = new Timeline()
   readonly #arrivals = new Map<string, number>()
   readonly #lists = new Map<string, readonly TaskSpec[]>()
   /** Pairs that do not hear each other. */
   readonly cut = new Set<string>()
-  #orders = 0
   #requests = 0
 
   constructor(options: Options = {}) {
@@ -81,6 +75,10 @@ export class Cluster {
     const host = this.hosts.get(asNodeId(name))
     assert(host, `there is a host ${name}`)
     return host
+  }
+
+  get now(): number {
+    return this.#time.now
   }
 
   get living(): Host[] {
@@ -108,6 +106,7 @@ export class Cluster {
       random,
       now,
       disk: host.storeSight,
+      nextSlot,
       ...(right && { right }),
     })
     for (const [list, specs] of this.#lists) this.#step(host, tasks => tasks.taskList(list, specs, now))
@@ -226,14 +225,12 @@ export class Cluster {
     const deadline = this.now + ms
     while (!condition()) {
       assert(this.now <= deadline, `the condition holds within ${ms} virtual ms`)
-      this.#next()
+      this.#time.next()
     }
   }
 
   pass(ms: number): void {
-    const deadline = this.now + ms
-    while ((this.#events[0]?.at ?? Number.POSITIVE_INFINITY) <= deadline) this.#next()
-    this.now = deadline
+    this.#time.pass(ms)
   }
 
   runsOf(task: string): Execution[] {
@@ -268,30 +265,10 @@ export class Cluster {
     return { mono: instantOf(this.now), wall: wallOf(1_700_000_000_000 + this.now) }
   }
 
-  #next(): void {
-    const event = this.#events.shift()
-    assert(event, 'something is left to happen')
-    this.now = event.at
-    event.run()
-  }
-
-  #at(at: number, run: () => void): void {
-    const event = { at, order: this.#orders++, run }
-    let low = 0
-    let high = this.#events.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const other = this.#events[middle] as Event
-      if (other.at < at || (other.at === at && other.order < event.order)) low = middle + 1
-      else high = middle
-    }
-    this.#events.splice(low, 0, event)
-  }
-
   /** Unless the host's process of now is gone by then. */
   #later(host: Host, ms: number, run: () => void): void {
     const { life } = host
-    this.#at(this.now + ms, () => {
+    this.#time.at(this.now + ms, () => {
       if (host.life === life) run()
     })
   }
@@ -344,7 +321,7 @@ export class Cluster {
     this.#arrivals.set(link, at)
     const copy = wire(message)
     const { life } = target
-    this.#at(at, () => {
+    this.#time.at(at, () => {
       if (target.alive && target.life === life) {
         this.#step(target, tasks => tasks.message(host.id, copy, this.#now()))
       }

@@ -1,97 +1,13 @@
 /** One owner in quorum mode, whose holders and voters are played by the test. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
+import { asNodeId, asTaskId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
-import type { Inventory, Replicate, TaskLinkMessage } from '../../src/tasks/messages.ts'
-import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
+import type { Replicate } from '../../src/tasks/messages.ts'
+import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
-import { CountedRight } from './counted-right.ts'
-import { ringOf, spec } from './samples.ts'
-import { Solo } from './solo.ts'
-
-const THREE = ['n1', 'n2', 'n3']
-const ring = ringOf(THREE)
-const DONE = { ok: true, result: 'done' } as const
-
-/** Of this node. */
-function own(id: string, changes: Partial<TaskSpec> = {}): TaskSpec {
-  for (let i = 0; ; i++)
-    if (ring.owner(`${id}-${i}`) === 'n1') return spec(id, { key: `${id}-${i}`, ...changes })
-}
-
-class Scene {
-  readonly right = new CountedRight()
-  readonly solo: Solo
-
-  constructor(config: { durability?: number } = {}) {
-    this.right.epochs.note(ring)
-    this.right.epochs.members = THREE.map(asNodeId)
-    this.solo = new Solo(this.right, config, THREE)
-  }
-
-  /** What was sent to this node; each message is looked at once. */
-  readonly #seen = new Set<TaskLinkMessage>()
-  sent<T extends TaskLinkMessage['type']>(to: string, type: T): Extract<TaskLinkMessage, { type: T }>[] {
-    const found = this.solo
-      .of('send')
-      .filter(effect => effect.to === to && effect.message.type === type && !this.#seen.has(effect.message))
-      .map(({ message }) => message)
-    for (const message of found) this.#seen.add(message)
-    return found as Extract<TaskLinkMessage, { type: T }>[]
-  }
-
-  take(term = 5): void {
-    this.solo.step(() => {
-      this.right.take(term)
-      return []
-    })
-  }
-
-  /** Answers the latest question. */
-  answer(from: string, records: readonly TaskRecord[] = []): void {
-    const question = this.sent(from, 'inventory').at(-1) as Inventory
-    assert.ok(question, `${from} was asked`)
-    this.solo.hear(from, {
-      type: 'inventory-reply',
-      id: question.id,
-      agreed: true,
-      records,
-      running: [],
-      done: true,
-      disk: `disk-${from}`,
-    })
-  }
-
-  acknowledge(from: string, more: { counted?: boolean; refused?: [number, number][] } = {}): Replicate[] {
-    const batches = this.sent(from, 'replicate')
-    for (const { batch } of batches)
-      this.solo.hear(from, { type: 'replicated', batch, counted: true, ...more })
-    return batches
-  }
-
-  code(id: string): string | undefined {
-    const reply = this.solo.reply(id)
-    return reply === undefined ? undefined : reply.ok ? 'ok' : reply.failure.code
-  }
-
-  get(task: string): string {
-    const id = `get-${this.solo.effects.length}`
-    this.solo.step(() =>
-      this.solo.tasks.request(asRequestId(id), { kind: 'get', task: asTaskId(task) }, this.solo.at),
-    )
-    return id
-  }
-}
-
-/** Its keys are complete. */
-function ready(config: { durability?: number } = {}): Scene {
-  const scene = new Scene(config)
-  scene.take()
-  scene.answer('n2')
-  scene.answer('n3')
-  return scene
-}
+import { spec } from './samples.ts'
+import { DONE, own, ready, ring, Scene, THREE } from './scene.ts'
 
 test('a submission is answered when a second holder has it, and says how many have', () => {
   const scene = ready()
@@ -212,7 +128,7 @@ test('an end that another owner wrote is written anew before it is told', () => 
   const ended: TaskRecord = {
     ...fresh,
     state: 'succeeded',
-    settledAt: wallOf(1),
+    settledAt: scene.solo.at.wall,
     result: 'x',
     revision: 3,
     term: 6,

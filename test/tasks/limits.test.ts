@@ -240,6 +240,12 @@ test('no priority starves: under a flood each waits longer than the first by its
   )
 })
 
+test('of two limits of a type the lower counts, and a type that the node cannot run has none to give', () => {
+  const config = { typeConcurrency: { narrow: 1, wide: 8 }, groupConcurrency: {} }
+  const { ofType } = limitsOf(config, new Set(['narrow', 'wide', 'free']), { narrow: 4, wide: 2, strange: 3 })
+  assert.deepEqual(['narrow', 'wide', 'free', 'strange'].map(ofType), [1, 2, Number.POSITIVE_INFINITY, 0])
+})
+
 test('a hundred thousand tasks of a full type, and of full groups, cost those that may run nothing', () => {
   let reads = 0
   const counted = (key: string, rank: number, demand: Demand): Item => {

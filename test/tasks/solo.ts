@@ -4,7 +4,7 @@ import { Random } from '../../src/base/random.ts'
 import { instantOf, type Now, wallOf } from '../../src/base/time.ts'
 import { type TasksConfig, tasksDefaults } from '../../src/tasks/config.ts'
 import type { AttemptOrder, TasksEffect } from '../../src/tasks/effects.ts'
-import type { TaskLinkMessage } from '../../src/tasks/messages.ts'
+import type { TaskLinkMessage, TaskRequest } from '../../src/tasks/messages.ts'
 import type { Right } from '../../src/tasks/right.ts'
 import type { Outcome, TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import { Tasks, type TasksInit } from '../../src/tasks/tasks.ts'
@@ -71,10 +71,14 @@ export class Solo {
   }
 
   /** Returns the number of the request. */
-  submit(spec: TaskSpec): string {
+  request(request: TaskRequest): string {
     const id = `r${++this.#requests}`
-    this.step(() => this.tasks.request(asRequestId(id), { kind: 'submit', spec }, this.at))
+    this.step(() => this.tasks.request(asRequestId(id), request, this.at))
     return id
+  }
+
+  submit(spec: TaskSpec): string {
+    return this.request({ kind: 'submit', spec })
   }
 
   end(task: string, attempt: number, outcome: Outcome): void {
@@ -126,11 +130,19 @@ export class Solo {
     return found.samples.reduce((sum, { value }) => sum + value, 0)
   }
 
+  #persist(effect: Kind<'persist'>): void {
+    const { writes, then, restsOn, otherwise } = effect
+    const unwritten = this.#held.some(held => held.writes.some(({ key }) => key === restsOn))
+    if (unwritten && otherwise !== undefined) this.#perform(otherwise)
+    else if (!this.diskHangs || (restsOn !== undefined && !unwritten)) this.#perform(then)
+    else this.#held.push(effect)
+    assert.ok(restsOn === undefined || writes.length === 0, 'what rests on a record writes none')
+  }
+
   #perform(effects: readonly TasksEffect[]): void {
     for (const effect of effects) {
       this.effects.push(effect)
-      if (effect.kind === 'persist' && this.diskHangs) this.#held.push(effect)
-      else if (effect.kind === 'persist') this.#perform(effect.then)
+      if (effect.kind === 'persist') this.#persist(effect)
       else if (effect.kind === 'persisted') this.step(() => this.tasks.persisted(effect.mark, this.at))
     }
   }

@@ -54,7 +54,7 @@ const TABLE: Readonly<Record<string, Room>> = {
   'adapters/storage': PORT,
   'adapters/executors': { ...PORT, packages: ['zod'] },
   'adapters/http': { ...PORT, packages: ['fastify', '@fastify/', 'prom-client', 'zod'] },
-  'adapters/system': { ...PORT, packages: ['pino', 'yaml'] },
+  'adapters/system': { ...PORT, packages: ['croner', 'pino', 'yaml'] },
   /** Reads each room's own config.ts (a rule of its own below) and the shape of a task in a list. */
   config: {
     rooms: ['base'],
@@ -78,13 +78,15 @@ const TABLE: Readonly<Record<string, Room>> = {
 
 /** The words that cross the ports, with the limits that are declared beside them. */
 const CONTRACT =
-  /^src\/(?:node\/(?:machine|status|control)|membership\/(?:member|messages)|grants\/messages|tasks\/(?:task|messages|progress|spec|survey|task-list))\.ts$/
+  /^src\/(?:node\/(?:machine|status|control)|membership\/(?:member|messages)|grants\/messages|tasks\/(?:task|messages|progress|spec|survey|task-list|schedules\/(?:definition|orders|state|timing)))\.ts$/
 
 /** Single files that a room may import beside its rooms. */
 const FILES: readonly (readonly [room: RegExp, target: RegExp])[] = [
   [/^(?:adapters\/|cli$)/, CONTRACT],
   /** The runner holds a lock of the same make: the traps of that are known in one place. */
   [/^adapters\/executors$/, /^src\/adapters\/storage\/directory-lock\.ts$/],
+  /** What is no progress is thrown back at whoever said it, before the node refuses it. */
+  [/^client$/, /^src\/tasks\/progress\.ts$/],
   [/^config$/, /^src\/(?:adapters\/)?[a-z0-9-]+\/config\.ts$/],
   [/^config$/, /^src\/(?:tasks\/spec|node\/machine)\.ts$/],
 ]

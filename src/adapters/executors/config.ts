@@ -56,7 +56,7 @@ export interface ExecCommand {
 export interface ModuleConfig {
   /** Absolute path of the file whose default export runs the tasks. */
   readonly path: string
-  /** Attempts at one time on this node, each in a thread and process of its own; more wait for their turn. */
+  /** Attempts at one time on this node, each in a thread and process of its own; more stay in the queue. */
   readonly concurrency: number
   /** Of the heap of one thread; its process may have 128 MiB beside it. */
   readonly memoryBytes: number
@@ -81,6 +81,10 @@ export const OWN_TYPES: readonly string[] = [
   'compute',
   'unreliable',
 ]
+
+/** How many attempts of a type its executor takes at one time, where it has such a limit. */
+export const typeLimitsOf = ({ modules }: ExecutorsConfig): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(modules).map(([type, { concurrency }]) => [type, concurrency]))
 
 export const executorsDefaults = (): ExecutorsConfig => ({
   exec: { commands: {}, outputBytesMax: 64 * 1024 },

@@ -2,8 +2,9 @@
  * A type of task whose attempts run in a JavaScript module that the configuration names (`executors.modules`). The
  * payload is the module's own business; see `module-task.ts` for what a module is, and `module-host.ts` for where it runs.
  *
- * Attempts above the type's concurrency wait here for their turn. Their time limit counts from when it comes; the right
- * to act for their key does not wait.
+ * The queue knows the type's concurrency and starts no more. One that comes all the same (an attempt that was given up
+ * is still being killed) waits here for its turn. Its time limit counts from when it comes; the right to act for its key
+ * does not wait.
  */
 import { existsSync } from 'node:fs'
 import type { Instant } from '../../base/time.ts'

@@ -1,4 +1,5 @@
 /** Fields of the requests by which clients claim tasks and speak of their claims. */
+import { type ProgressReport, readProgress } from '../../tasks/progress.ts'
 import type { Json } from '../../tasks/task.ts'
 import type { BodyField } from './body-fields.ts'
 
@@ -9,8 +10,6 @@ export const CLAIMS_AT_ONCE_MAX = 100
 /** A client may wait so long for an answer, in ms: below what proxies let pass. */
 export const CLAIM_WAIT_MS_MAX = 60_000
 export const CLAIM_WAIT_MS_DEFAULT = 20_000
-/** Progress is shown in lists: a number, a line, a few fields. */
-export const PROGRESS_BYTES_MAX = 4 * 1024
 /** Characters of what a client says of a failure; also what is kept of it. */
 export const FAILURE_CHARS_MAX = 4_000
 
@@ -44,12 +43,20 @@ const typesField: BodyField<readonly string[], true> = {
   required: true,
 }
 
-/** Any value that came as JSON. */
-const anyValue = (expected: string, bytesMax = Number.POSITIVE_INFINITY): BodyField<Json, false> => ({
-  expected,
-  read: value => (Buffer.byteLength(JSON.stringify(value)) <= bytesMax ? (value as Json) : undefined),
+const resultField: BodyField<Json, false> = {
+  expected: 'any JSON',
+  read: value => value as Json,
   required: false,
-})
+}
+
+const progressField: BodyField<ProgressReport, false> = {
+  expected: 'an object with fraction (0 to 1), or done and total, and a note',
+  read: value => {
+    const found = readProgress(value)
+    return found.ok ? found.report : undefined
+  },
+  required: false,
+}
 
 const waitField = wholeIn(0, CLAIM_WAIT_MS_MAX)
 
@@ -68,11 +75,11 @@ export const OWN_FIELDS = {
 
 export const RENEW_FIELDS = {
   ...OWN_FIELDS,
-  progress: anyValue(`any JSON of at most ${PROGRESS_BYTES_MAX} bytes`, PROGRESS_BYTES_MAX),
+  progress: progressField,
   waitMs: waitField,
 } as const
 
-export const COMPLETE_FIELDS = { ...OWN_FIELDS, result: anyValue('any JSON') } as const
+export const COMPLETE_FIELDS = { ...OWN_FIELDS, result: resultField } as const
 
 export const FAIL_FIELDS = {
   ...OWN_FIELDS,

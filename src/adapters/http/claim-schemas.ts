@@ -46,10 +46,10 @@ export const CLAIM_SCHEMAS = {
     ...acting,
   }),
   ClaimOwn: object(own),
-  ClaimRenewal: object(
-    { ...own, progress: { description: 'Any JSON of at most 4 KiB.' }, waitMs: { ...waitMs, default: 0 } },
-    ['progress', 'waitMs'],
-  ),
+  ClaimRenewal: object({ ...own, progress: ref('Progress'), waitMs: { ...waitMs, default: 0 } }, [
+    'progress',
+    'waitMs',
+  ]),
   ClaimStanding: object({ claim: text, state: oneOf('held', 'cancelled', 'lost'), reason: text, ...acting }, [
     'reason',
     'actingUntilMs',
@@ -87,7 +87,7 @@ export const CLAIM_SCHEMAS = {
           state: oneOf('held', 'cancelled'),
           claimedAtMs: number,
           actingUntilMs: number,
-          progress: anything,
+          progress: ref('Progress'),
         },
         ['progress'],
       ),

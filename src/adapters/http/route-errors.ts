@@ -79,6 +79,41 @@ export const ORDER_ERRORS: readonly ErrorCode[] = [
   ...ASKED,
 ]
 
+/** Looking for a schedule: it is looked for as a task is. */
+export const SCHEDULE_LOOKUP_ERRORS: readonly ErrorCode[] = [
+  'SCHEDULE_UNKNOWN',
+  'NOT_READY',
+  'NOT_ACTING',
+  'TAKEOVER_INCOMPLETE',
+  'TOO_FEW_COPIES',
+  'RIGHT_ENDED',
+  'OWNER_UNREACHABLE',
+  ...ASKED,
+]
+
+/** An order for a schedule: by this node, and by the owner of its name. */
+export const SCHEDULE_ERRORS: readonly ErrorCode[] = [
+  'SCHEDULE_INVALID',
+  'SCHEDULE_UNKNOWN',
+  'SCHEDULE_FROM_CONFIG',
+  'SCHEDULES_FULL',
+  'TASK_INVALID',
+  'EXECUTOR_UNKNOWN',
+  'COMMAND_NOT_ALLOWED',
+  'TASK_CONFLICT',
+  'STORE_FULL',
+  'STORE_READ_ONLY',
+  'NOT_READY',
+  'NO_OWNER',
+  'NOT_ACTING',
+  'TAKEOVER_INCOMPLETE',
+  'TOO_FEW_COPIES',
+  'RIGHT_ENDED',
+  'OWNER_UNREACHABLE',
+  'TOO_MANY_HOPS',
+  ...ASKED,
+]
+
 /** Every code that this route can answer with, its own and those that all share. */
 export function errorsOf(route: Route): ReadonlySet<ErrorCode> {
   return new Set([

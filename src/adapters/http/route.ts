@@ -6,7 +6,7 @@ import type { Access } from './guard.ts'
 import type { JsonSchema, SchemaName } from './schemas.ts'
 
 export interface Route {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /**
    * `{name}` at the end takes the rest of the path, slashes included, percent-decoded. Before the end it takes one segment,
    * whose slashes are percent-encoded.

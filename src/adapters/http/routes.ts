@@ -12,6 +12,7 @@ import { metrics } from './routes/metrics.ts'
 import { operator } from './routes/operator.ts'
 import { orders } from './routes/orders.ts'
 import { probes } from './routes/probes.ts'
+import { schedules } from './routes/schedules.ts'
 import { stats } from './routes/stats.ts'
 import { tasks } from './routes/tasks.ts'
 import { voters } from './routes/voters.ts'
@@ -28,6 +29,7 @@ export const ROUTES: readonly Route[] = [
   ...dead,
   ...stats,
   ...claims,
+  ...schedules,
   ...leave,
   ...operator,
   ...voters,

@@ -2,6 +2,7 @@
 import { EVENT_TYPES } from '../../runtime/events.ts'
 import { ATTEMPT_SCHEMAS } from './attempt-schemas.ts'
 import { CLAIM_SCHEMAS } from './claim-schemas.ts'
+import { SCHEDULE_SCHEMAS } from './schedule-schemas.ts'
 import {
   anything,
   countsOf,
@@ -215,6 +216,7 @@ export const SCHEMAS = {
     ['takeover'],
   ),
   ...TASK_SCHEMAS,
+  ...SCHEDULE_SCHEMAS,
   ...ATTEMPT_SCHEMAS,
   ...CLAIM_SCHEMAS,
   Leave: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000 } }, ['deadlineMs']),

@@ -1,6 +1,8 @@
 import { CodedError, type Failure } from '../../base/errors.ts'
 import type { ControlReply, ControlRequest } from '../../node/control.ts'
+import type { ScheduleListReply } from '../../node/machine.ts'
 import type { LookAnswer, LookRequest, TaskReply, TaskRequest } from '../../tasks/messages.ts'
+import type { ScheduleQuery } from '../../tasks/schedules/messages.ts'
 import type { SurveyQuestion, SurveyReply } from '../../tasks/survey.ts'
 import type { Face } from './face.ts'
 
@@ -44,6 +46,13 @@ export async function askAll(face: Face, question: SurveyQuestion): Promise<Surv
   const failure = tooManyWait(face)
   if (failure !== undefined) return { ok: false, failure }
   return await inTime(face, () => face.node.survey(question), 'It is safe to ask again.')
+}
+
+/** The schedules of the whole cluster, from their owners. */
+export async function askSchedules(face: Face, query: ScheduleQuery): Promise<ScheduleListReply> {
+  const failure = tooManyWait(face)
+  if (failure !== undefined) return { ok: false, failure }
+  return await inTime(face, () => face.node.listSchedules(query), 'It is safe to ask again.')
 }
 
 /** The same for what an operator asks of this node; a change of voters needs the others' answers. */

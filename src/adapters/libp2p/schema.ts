@@ -39,6 +39,7 @@ import {
   WITHOUT_MAX,
 } from './limits.ts'
 import { look, lookReply } from './look-schema.ts'
+import { scheduleSchema, schedulesAsk, schedulesTell } from './schedule-schema.ts'
 import {
   count,
   detail,
@@ -138,6 +139,7 @@ const heartbeat = z.object({
     types: z.array(short).max(TYPES_MAX).exactOptional(),
   }),
   modes: short.exactOptional(),
+  wall: z.number().exactOptional(),
   heard: z.array(z.tuple([nodeId, z.number().nonnegative()])).max(MEMBERS_MAX),
 })
 const claimsGossip = z.object({ type: z.literal('claims'), claims })
@@ -203,12 +205,13 @@ const attempt = z.object({
   token: short.exactOptional(),
   error: attemptError.exactOptional(),
 })
-const source = z.custom<'api' | `list:${string}`>(
+const source = z.custom<'api' | `list:${string}` | `schedule:${string}`>(
   value =>
     typeof value === 'string' &&
     value.length <= ADDRESS_CHARS_MAX &&
-    (value === 'api' || value.startsWith('list:')),
+    (value === 'api' || value.startsWith('list:') || value.startsWith('schedule:')),
 )
+const schedule = scheduleSchema(spec.omit({ id: true, key: true }))
 const record = z.object({
   spec,
   source,
@@ -225,6 +228,7 @@ const record = z.object({
   holders: z.array(nodeId).max(HOLDERS_MAX),
   revision: count,
   term: count.exactOptional(),
+  schedule: schedule.exactOptional(),
 })
 const records = z.array(record).max(RECORDS_MAX)
 
@@ -335,6 +339,8 @@ export const linkSchema = z.discriminatedUnion('type', [
   inventoryReply,
   look,
   lookReply,
+  schedulesAsk,
+  schedulesTell,
   renew,
   grant,
   grantRefused,

@@ -186,4 +186,57 @@ export const WORK_COMMANDS: readonly Command[] = [
     ],
     load: () => import('./dead.ts'),
   },
+  {
+    name: 'schedules',
+    summary: 'List, make, change and remove schedules: cron expressions and intervals.',
+    args: '[list | show NAME | next NAME | add NAME | remove NAME | pause NAME | resume NAME]',
+    arity: [0, 2],
+    options: {
+      ...CLIENT_OPTIONS,
+      cron: {
+        type: 'string',
+        value: 'EXPRESSION',
+        help: 'add: minute hour day month weekday, or six fields with seconds first, or @hourly, @daily ...',
+      },
+      'time-zone': { type: 'string', value: 'ZONE', help: 'add: of the expression; UTC unless told.' },
+      'every-ms': { type: 'string', value: 'MS', help: 'add: a slot every so many ms; 1000 at least.' },
+      type: { type: 'string', value: 'TYPE', help: 'add: which executor runs its tasks.' },
+      payload: { type: 'string', value: 'JSON', help: 'add: what the executor gets.' },
+      priority: { type: 'string', value: '0..3', help: 'add: 0 runs first.' },
+      'max-attempts': { type: 'string', value: 'N', help: 'add: attempts before a task is a dead letter.' },
+      'timeout-ms': { type: 'string', value: 'MS', help: 'add: time limit of one attempt.' },
+      'catch-up': {
+        type: 'string',
+        value: 'POLICY',
+        help: 'add: which slots that nobody was there for are made: none, last (unless told), all.',
+      },
+      overlap: {
+        type: 'string',
+        value: 'POLICY',
+        help: 'add: while the task before is unfinished: allow (unless told) makes the next, which waits; skip does not.',
+      },
+      paused: { type: 'boolean', help: 'add: begins paused.' },
+      file: {
+        type: 'string',
+        short: 'f',
+        value: 'FILE',
+        help: 'add: the definition as JSON; options replace fields of it.',
+      },
+      count: { type: 'string', short: 'n', value: 'N', help: 'show, next: how many slots, 1 to 100.' },
+    },
+    notes: [
+      'Each slot becomes one task NAME@SLOT in the whole cluster, with NAME as its key, so that those of a schedule run one ' +
+        'at a time. add also changes a schedule that is there. Those of the configuration can be paused and resumed only.',
+    ],
+    examples: [
+      ['roundtable schedules', 'all of the cluster, from any node'],
+      [
+        'roundtable schedules add backup --cron \'30 2 * * *\' --time-zone Europe/Berlin --type exec --payload \'{"command":"backup"}\'',
+        'every night',
+      ],
+      ['roundtable schedules next backup -n 3', 'when it runs next'],
+      ['roundtable schedules pause backup', 'until it is resumed'],
+    ],
+    load: () => import('./schedules.ts'),
+  },
 ]

@@ -43,7 +43,7 @@ const command = strict({
 
 const claimType = text(
   `a type of task (a letter, then up to 63 of A-Z a-z 0-9 . _ -) other than ${OWN_TYPES.join(', ')}`,
-  value => /^[A-Za-z][A-Za-z0-9._-]{0,63}$/.test(value) && !OWN_TYPES.some(type => type === value),
+  value => /^[A-Za-z][A-Za-z0-9._-]{0,63}$/.test(value) && !OWN_TYPES.includes(value),
   'type of task',
 )
 
@@ -143,7 +143,7 @@ export function executorsOptions(): readonly Option[] {
       key: 'executors.modules',
       type: modules,
       default: defaults.modules,
-      doc: 'Types of tasks that run in JavaScript modules: a type, and the module whose default export runs its tasks. `path` is absolute; `concurrency` (2) is how many run at one time, each in a process of some 40 MB; `memory` (128MiB) is what the heap of one may take; `env` is all it gets beside PATH, HOME, LANG and TZ. A changed file is loaded anew for the next attempt.',
+      doc: 'Types of tasks that run in JavaScript modules: a type, and the module whose default export runs its tasks. `path` is absolute; `concurrency` (2) is how many run at one time, each in a process of some 40 MB, and of `tasks.concurrency` they use no more; `memory` (128MiB) is what the heap of one may take; `env` is all it gets beside PATH, HOME, LANG and TZ. A changed file is loaded anew for the next attempt.',
     },
     {
       key: 'executors.builtin',

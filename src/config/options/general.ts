@@ -2,6 +2,7 @@ import { CLUSTER_NAME_PATTERN, NODE_ID_PATTERN } from '../../base/ids.ts'
 import { isSeed } from '../addresses.ts'
 import type { Option } from '../option.ts'
 import { decimal, duration, listOf, oneOf, text } from '../option-type.ts'
+import { schedulesType } from '../schedules.ts'
 import { pathType } from '../shapes.ts'
 import { taskListsType } from '../task-lists.ts'
 
@@ -63,6 +64,13 @@ export const generalOptions = (hostname: string): readonly Option[] => [
     type: taskListsType,
     default: [],
     doc: 'Shared task lists: files that every node has and of which each runs what it owns. YAML, or NDJSON where the name ends in .ndjson or .jsonl. A path, or {path, allowInvalid: true} to run the valid tasks of a list that also has invalid ones.',
+  },
+  {
+    key: 'schedules',
+    type: schedulesType,
+    default: [],
+    reload: 'applied',
+    doc: 'Schedules that every node has: {name, cron, timeZone, task} or {name, everyMs, task}, with catchUp, overlap and paused, as the API takes them. Each slot becomes one task in the whole cluster. What the owner of the name has here counts; one that is taken out is removed.',
   },
   {
     key: 'log.level',

@@ -92,6 +92,16 @@ export function tasksOptions(cores: number): readonly Option[] {
     option('deadMax', whole(0, 10_000_000), 'Dead letters kept, oldest dropped first.'),
     option('deadMs', duration(0, KEPT_MS_MAX), 'How long a dead letter is kept at most.'),
     option(
+      'schedulesMax',
+      whole(1, 100_000),
+      'Schedules whose key this node owns; more are answered SCHEDULES_FULL. One that fires every second takes about 0.2 ms of CPU a second.',
+    ),
+    option(
+      'catchUpMax',
+      whole(1, 1_000),
+      'Late slots that a schedule with catchUp all makes at most, the newest ones; older ones are listed as missed.',
+    ),
+    option(
       'payloadBytesMax',
       size(1, 512 * KIB),
       'A payload may have this many bytes as JSON. Payload and result share a frame of 1 MiB.',

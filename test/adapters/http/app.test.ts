@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { Script } from 'node:vm'
+import type { InjectOptions } from 'fastify'
 import { ROUTES } from '../../../src/adapters/http/routes.ts'
 import { record } from './sample-node.ts'
 import { isProblem, post, schemaOf, subject } from './subject.ts'
@@ -18,6 +19,9 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   '/v1/tasks/{id}/retry': '/v1/tasks/t%2Fb/retry',
   '/v1/explain-task/{id}': '/v1/explain-task/t/1',
   '/v1/forget/{id}': '/v1/forget/node-2',
+  '/v1/schedules/{name}': '/v1/schedules/nightly',
+  '/v1/schedules/pause/{name}': '/v1/schedules/pause/nightly',
+  '/v1/schedules/resume/{name}': '/v1/schedules/resume/nightly',
   '/v1/events': '/v1/events?follow=false',
 }
 
@@ -27,6 +31,8 @@ const BODIES: Readonly<Record<string, object>> = {
   '/v1/weight': { weight: 2 },
   '/v1/dead/redrive': { all: true },
   '/v1/dead/purge': { ids: ['t1'] },
+  '/v1/schedules/{name}': { everyMs: 60_000, task: { type: 'echo' } },
+  '/v1/schedules/preview': { cron: '@daily', task: { type: 'echo' } },
   '/v1/voters/add': { node: 'node-9' },
   '/v1/voters/remove': { node: 'node-2' },
   '/v1/voters/reset': { names: ['node-1'], confirm: 'roundtable' },
@@ -35,12 +41,16 @@ const BODIES: Readonly<Record<string, object>> = {
 const printed = { text: 'x', cutBytes: 0 }
 const LOOK = { ok: true, look: { running: true, stdout: printed, stderr: printed } } as const
 
+/** A request to a route, with its method and the body that it takes. */
+const called = ({ method, path }: (typeof ROUTES)[number], url: string): InjectOptions | string =>
+  method === 'GET' ? url : { ...post(url, BODIES[path] ?? {}), method }
+
 test('every route answers as it is documented', async () => {
   const { ask } = await subject({ look: LOOK })
   // Claims need a client and a lease: see the tests of claims.
   for (const route of ROUTES.filter(({ path }) => !path.startsWith('/v1/claims/') && path !== '/v1/claims')) {
     const url = EXAMPLES[route.path] ?? route.path
-    const answer = await ask(route.method === 'GET' ? url : post(url, BODIES[route.path] ?? {}))
+    const answer = await ask(called(route, url))
     const response = route.responses[answer.statusCode]
     assert.ok(response, `${route.path}: ${answer.statusCode} ${answer.body}`)
     if (response.schema !== undefined) schemaOf(response.schema).parse(answer.json())
@@ -133,7 +143,7 @@ test('no route takes a parameter that it does not document', async () => {
   for (const route of ROUTES) {
     const url = (EXAMPLES[route.path] ?? route.path).split('?')[0]
     const asked = `${url}?at=abc&at=1&key[]=2`
-    const answer = await ask(route.method === 'GET' ? asked : post(asked, BODIES[route.path] ?? {}))
+    const answer = await ask(called(route, asked))
     const problems = isProblem(answer, 'BAD_REQUEST')['problems']
     assert.deepEqual(
       (problems as { at: string }[]).map(({ at }) => at),

@@ -1,6 +1,7 @@
 /** Claiming over HTTP without sockets: the executor is the real one, the test plays the core behind it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { AttemptDesk } from '../../../src/adapters/executors/attempt-desk.ts'
 import type { ClaimConfig } from '../../../src/adapters/executors/config.ts'
 import { Limit } from '../../../src/adapters/executors/limit.ts'
 import { asTaskId } from '../../../src/base/ids.ts'
@@ -47,7 +48,8 @@ async function scene(claim: Partial<ClaimConfig> = {}, recorded: Partial<TaskRec
     )
     const abort = new AbortController()
     const limit = new Limit(order.until)
-    return { outcome: seen.claims.execute(order, abort.signal, limit), abort, limit }
+    const desk = new AttemptDesk(order.task, order.attempt)
+    return { outcome: seen.claims.execute(order, abort.signal, limit, desk), abort, limit }
   }
   return {
     ...seen,
@@ -295,7 +297,7 @@ test('bad input of every kind is refused with all that is wrong with it', async 
     ['/v1/claims', { types: ['1x'] }, ['types']],
     ['/v1/claims', ['x'], ['body', 'types']],
     ['/v1/claims/renew/c', { attempt: 0, token: 7 }, ['attempt', 'token']],
-    ['/v1/claims/renew/c', { ...own, progress: 'p'.repeat(5_000) }, ['progress']],
+    ['/v1/claims/renew/c', { ...own, progress: { percent: 7 } }, ['progress']],
     ['/v1/claims/complete/c', { token: 'seven' }, ['attempt', 'token']],
     ['/v1/claims/fail/c', { ...own, message: '', retryable: 'yes' }, ['message', 'retryable']],
     ['/v1/claims/fail/c', { ...own, message: 'm'.repeat(4_001) }, ['message']],

@@ -3,6 +3,7 @@ import { ClaimExecutor } from '../../../src/adapters/executors/claims/claim-exec
 import { type ClaimConfig, executorsDefaults } from '../../../src/adapters/executors/config.ts'
 import { type HttpConfig, httpDefaults } from '../../../src/adapters/http/config.ts'
 import type { FaceParts } from '../../../src/adapters/http/face.ts'
+import { cronSlots } from '../../../src/adapters/system/cron.ts'
 import { asNodeId, asPeerId, asTaskId } from '../../../src/base/ids.ts'
 import { instantOf, wallOf } from '../../../src/base/time.ts'
 import type { ControlRequest } from '../../../src/node/control.ts'
@@ -13,8 +14,12 @@ import type { NodeFace } from '../../../src/runtime/ports.ts'
 import { tasksDefaults } from '../../../src/tasks/config.ts'
 import type { LookAnswer, LookRequest, TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
 import type { ProgressReport } from '../../../src/tasks/progress.ts'
+import { parseDefinition } from '../../../src/tasks/schedules/definition.ts'
+import { recordOf } from '../../../src/tasks/schedules/state.ts'
 import type { SurveyQuestion, SurveyReply } from '../../../src/tasks/survey.ts'
 import type { TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
+
+const RULES = { defaults: tasksDefaults(2), nextSlot: cronSlots() }
 
 export const nodeId = asNodeId('node-1')
 const other = asNodeId('node-2')
@@ -145,8 +150,22 @@ export interface SampleOptions {
   readonly claim?: Partial<ClaimConfig>
 }
 
-/** A node that accepts every task, and knows those whose id begins with `t`. */
+/** A schedule as it is a second after it was put. */
+function scheduleOf(name: string): TaskRecord {
+  const parsed = parseDefinition({ everyMs: 1_000, task: { type: 'echo' } }, RULES, name)
+  if (!parsed.ok) throw new Error(`${name} is no name of a schedule`)
+  const { definition } = parsed
+  const at = wallOf(1_790_000_000_000)
+  const ordered = { version: 1, definition, source: 'api', paused: false, deleted: false, at } as const
+  return recordOf({ ordered, decided: { to: at + 1_000, made: 1, missed: 0, lately: [] } }, [nodeId], 2)
+}
+
+/** A node that accepts every task, and knows those whose id begins with `t`, and every schedule. */
 const answer = async (request: TaskRequest): Promise<TaskReply> => {
+  const id = request.kind === 'submit' ? request.spec.id : request.task
+  if (id.startsWith('schedule:')) {
+    return { ok: true, record: scheduleOf(id.slice('schedule:'.length)), existed: true, durableCopies: 2 }
+  }
   if (request.kind === 'submit')
     return { ok: true, record: record(request.spec), existed: false, durableCopies: 2 }
   if (request.task.startsWith('t') || request.kind !== 'get')
@@ -263,6 +282,9 @@ export function sample(options: SampleOptions = {}): Sample {
         ? { ok: true, answers: [], silent: [] }
         : await options.survey(question)
     },
+    listSchedules: async () => ({ ok: true, page: { schedules: [], unsure: [] } }),
+    scheduleWaits: () => undefined,
+    nextSlot: cronSlots(),
     control: async request => {
       seen.controls.push(request)
       return { ok: true, detail: 'It is so.' }

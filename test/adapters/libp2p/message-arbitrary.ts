@@ -14,8 +14,10 @@ import {
   type TaskRequest,
 } from '../../../src/tasks/messages.ts'
 import { NOTE_CHARS_MAX } from '../../../src/tasks/progress.ts'
+import { SCHEDULE_PAGE_MAX } from '../../../src/tasks/schedules/state.ts'
 import { type SurveyAnswer, type SurveyQuestion, WHY_CODES } from '../../../src/tasks/survey.ts'
 import type { Attempt, AttemptError, Json, TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
+import { name, scheduleOf, summary } from './schedule-arbitrary.ts'
 
 /** JSON that survives JSON: no negative zero. */
 export const jsonValues = fc
@@ -94,12 +96,14 @@ const attempt: fc.Arbitrary<Attempt> = fc.record(
   },
   { requiredKeys: ['number', 'node', 'startedAt'] },
 )
+const schedule = scheduleOf(spec)
 const record: fc.Arbitrary<TaskRecord> = fc.record(
   {
     spec,
     source: fc.oneof(
       fc.constant('api' as const),
-      fc.string({ maxLength: 20 }).map(name => `list:${name}` as const),
+      fc.string({ maxLength: 20 }).map(from => `list:${from}` as const),
+      name.map(from => `schedule:${from}` as const),
     ),
     state: fc.constantFrom('scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'),
     acceptedAt: wall,
@@ -111,6 +115,7 @@ const record: fc.Arbitrary<TaskRecord> = fc.record(
     error: attemptError,
     holders: fc.array(nodeId, { maxLength: 3 }),
     revision: count,
+    schedule,
   },
   { requiredKeys: ['spec', 'source', 'state', 'acceptedAt', 'attempts', 'holders', 'revision'] },
 )
@@ -331,30 +336,47 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
     { type: fc.constant('look-reply' as const), id: requestId, look: attemptLook },
     { requiredKeys: ['type', 'id'] },
   ),
+  fc.record({
+    type: fc.constant('schedules-ask' as const),
+    id: count,
+    after: fc.string({ maxLength: 20 }),
+    limit: fc.nat({ max: SCHEDULE_PAGE_MAX }),
+  }),
+  fc.record({
+    type: fc.constant('schedules-tell' as const),
+    id: count,
+    schedules: fc.array(summary, { maxLength: 3 }),
+    more: fc.boolean(),
+    settled: fc.boolean(),
+  }),
 )
 
 const anyGossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(
   rumour,
-  fc.record({
-    type: fc.constant('heartbeat' as const),
-    id: nodeId,
-    incarnation,
-    leaving: fc.boolean(),
-    ringChecksum: fc.string({ maxLength: 40 }),
-    viewDigest: count,
-    load: fc.record(
-      {
-        running: count,
-        queued: count,
-        slots: count,
-        cpu: fc.constantFrom(0, 0.25, 1),
-        memory: fc.constantFrom(0, 0.5, 1),
-        types: fc.array(fc.string({ maxLength: 20 }), { maxLength: 4 }),
-      },
-      { requiredKeys: ['running', 'queued'] },
-    ),
-    heard: fc.array(fc.tuple(nodeId, fc.nat()), { maxLength: 8 }),
-  }),
+  fc.record(
+    {
+      type: fc.constant('heartbeat' as const),
+      id: nodeId,
+      incarnation,
+      leaving: fc.boolean(),
+      ringChecksum: fc.string({ maxLength: 40 }),
+      viewDigest: count,
+      load: fc.record(
+        {
+          running: count,
+          queued: count,
+          slots: count,
+          cpu: fc.constantFrom(0, 0.25, 1),
+          memory: fc.constantFrom(0, 0.5, 1),
+          types: fc.array(fc.string({ maxLength: 20 }), { maxLength: 4 }),
+        },
+        { requiredKeys: ['running', 'queued'] },
+      ),
+      wall,
+      heard: fc.array(fc.tuple(nodeId, fc.nat()), { maxLength: 8 }),
+    },
+    { requiredKeys: ['type', 'id', 'incarnation', 'leaving', 'ringChecksum', 'viewDigest', 'load', 'heard'] },
+  ),
   fc.record({ type: fc.constant('claims' as const), claims }),
 )
 

@@ -142,6 +142,7 @@ describe('explain', () => {
     ringChecksum: 'r3',
     beliefs: [],
     tasks: [],
+    waiting: [{ task: 'one', code: 'no-claimer', detail: 'no client waits' }],
     history: {
       since: Date.parse('2026-11-21T11:58:00Z'),
       owners: [
@@ -193,6 +194,7 @@ describe('explain', () => {
         'node-2 went out of the ring',
         'verdict: refused: accused by node-1:refused, node-3:refused',
         '117309440000000000',
+        'one waits: no-claimer: no client waits',
       ])
         assert.ok(out.includes(part), part)
     }

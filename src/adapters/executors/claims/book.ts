@@ -15,7 +15,8 @@ import type { TaskId } from '../../../base/ids.ts'
 import { after, type Instant, later, NEVER, type Now } from '../../../base/time.ts'
 import type { AttemptOrder } from '../../../node/machine.ts'
 import type { ClaimEnding, ClaimName } from '../../../runtime/claims.ts'
-import type { Json, Outcome } from '../../../tasks/task.ts'
+import type { ProgressReport } from '../../../tasks/progress.ts'
+import type { Outcome } from '../../../tasks/task.ts'
 import { cancelled, failed, fenced, succeeded, timedOut } from '../executor.ts'
 import { EndedClaims, type HowEnded } from './ended-claims.ts'
 
@@ -66,7 +67,7 @@ export interface Held extends Order {
   readonly since: Now
   leaseUntil: Instant
   cancelled: boolean
-  progress: Json | undefined
+  progress: ProgressReport | undefined
 }
 
 export type BookEffect =
@@ -214,7 +215,7 @@ export class ClaimBook {
   }
 
   /** The client lives and works on. */
-  renew(name: ClaimName, progress: Json | undefined, now: Now): Heard {
+  renew(name: ClaimName, progress: ProgressReport | undefined, now: Now): Heard {
     const effects = this.tick(now)
     const verdict = this.look(name)
     if (verdict.kind !== 'held') return { verdict, effects }

@@ -28,6 +28,7 @@ import {
 } from '../../../runtime/claims.ts'
 import type { Enqueue, Logger } from '../../../runtime/ports.ts'
 import type { Outcome } from '../../../tasks/task.ts'
+import type { AttemptDesk } from '../attempt-desk.ts'
 import type { ClaimConfig } from '../config.ts'
 import { type Executor, cancelled as stopped } from '../executor.ts'
 import type { Limit } from '../limit.ts'
@@ -53,6 +54,8 @@ export class ClaimExecutor implements Executor, Claims {
   /** By name of the attempt. */
   readonly #ends = new Map<string, (outcome: Outcome) => void>()
   readonly #attempts = new WeakMap<Limit, string>()
+  /** Where the progress of an attempt is shown, by its name. */
+  readonly #desks = new Map<string, AttemptDesk>()
   /** Renewals that wait for news of a claim. */
   readonly #waits = new Map<string, Set<() => void>>()
   #enqueue: Enqueue | undefined
@@ -87,12 +90,13 @@ export class ClaimExecutor implements Executor, Claims {
     return undefined
   }
 
-  execute(order: AttemptOrder, signal: AbortSignal, limit: Limit): Promise<Outcome> {
+  execute(order: AttemptOrder, signal: AbortSignal, limit: Limit, desk: AttemptDesk): Promise<Outcome> {
     const { promise, resolve } = Promise.withResolvers<Outcome>()
     if (signal.aborted) return Promise.resolve(stopped())
     const attempt = nameOf(order)
     this.#ends.set(attempt, resolve)
     this.#attempts.set(limit, attempt)
+    this.#desks.set(attempt, desk)
     signal.addEventListener('abort', () => this.#run(this.#book.abort(attempt)), { once: true })
     this.#book.ordered(order, limit.until, now())
     this.#flushSoon()
@@ -138,6 +142,8 @@ export class ClaimExecutor implements Executor, Claims {
   async renew(renewal: Renewal, gone: AbortSignal): Promise<RenewalReply> {
     const { verdict, effects } = this.#book.renew(renewal, renewal.progress, now())
     this.#run(effects)
+    if (verdict.kind === 'held' && renewal.progress !== undefined)
+      this.#desks.get(nameOf(verdict.claim.order))?.report(renewal.progress)
     if (verdict.kind !== 'held' || renewal.waitMs === 0) return this.#standing(renewal, verdict)
     const leftMs = elapsedMs(now().mono, this.#book.actingUntil(verdict.claim))
     await this.#news(renewal.claim, Math.min(renewal.waitMs, leftMs * SHARE_WAITED), gone)
@@ -285,6 +291,7 @@ export class ClaimExecutor implements Executor, Claims {
       case 'end':
         this.#ends.get(effect.attempt)?.(effect.outcome)
         this.#ends.delete(effect.attempt)
+        this.#desks.delete(effect.attempt)
         break
       case 'news':
         for (const resolve of this.#waits.get(effect.claim) ?? []) resolve()

@@ -90,9 +90,9 @@ test('a claim lives as long as it is renewed, and its attempt is lost when it is
   const claim = held(scene)
   for (let i = 0; i < 5; i++) {
     scene.pass(LEASE_MS - 1)
-    assert.equal(scene.renew(nameOfClaim(claim), i), 'held')
+    assert.equal(scene.renew(nameOfClaim(claim), { done: i }), 'held')
   }
-  assert.equal(scene.book.held.get(claim.id)?.progress, 4)
+  assert.equal(scene.book.held.get(claim.id)?.progress?.done, 4)
   assert.deepEqual(scene.ends, [])
   scene.pass(LEASE_MS)
   assert.deepEqual(scene.ends, [['1 a', 'CLAIM_EXPIRED']])

@@ -11,6 +11,7 @@ import { asTaskId } from '../../../../src/base/ids.ts'
 import { type Instant, instantOf, NEVER, type Now, wallOf } from '../../../../src/base/time.ts'
 import type { AttemptOrder } from '../../../../src/node/machine.ts'
 import type { ClaimName } from '../../../../src/runtime/claims.ts'
+import type { ProgressReport } from '../../../../src/tasks/progress.ts'
 import { orderOf } from '../scene.ts'
 
 export const LEASE_MS = 10_000
@@ -77,7 +78,7 @@ export class Scene {
     return verdict.kind === 'ended' ? `ended:${verdict.how}` : verdict.kind
   }
 
-  renew(name: ClaimName, progress?: number): string {
+  renew(name: ClaimName, progress?: ProgressReport): string {
     const { verdict, effects } = this.book.renew(name, progress, this.at)
     this.do(effects)
     return verdict.kind === 'ended' ? `ended:${verdict.how}` : verdict.kind

@@ -1,0 +1,50 @@
+import { CodedError, type Problem } from '../base/errors.ts'
+import type { Config } from '../config/config.ts'
+import type { Enqueue, Logger } from '../runtime/ports.ts'
+import { parseDefinition } from '../tasks/schedules/definition.ts'
+import type { ScheduleDefinition } from '../tasks/schedules/state.ts'
+import type { NextSlot } from '../tasks/schedules/timing.ts'
+
+/** The schedules of the configuration. Throws CONFIG_INVALID with everything that is wrong with them. */
+export function readSchedules(config: Config, nextSlot: NextSlot): readonly ScheduleDefinition[] {
+  const problems: Problem[] = []
+  const found = new Map<string, ScheduleDefinition>()
+  for (const [i, entry] of config.schedules.entries()) {
+    const parsed = parseDefinition(entry, { defaults: config.tasks, nextSlot })
+    if (!parsed.ok) {
+      for (const problem of parsed.problems) problems.push({ ...problem, at: `schedules.${i}.${problem.at}` })
+      continue
+    }
+    const { name } = parsed.definition
+    if (found.has(name)) {
+      const expected = 'a name that no other schedule has'
+      problems.push({ at: `schedules.${i}.name`, expected, got: JSON.stringify(name) })
+    }
+    found.set(name, parsed.definition)
+  }
+  if (problems.length === 0) return [...found.values()]
+  const lines = problems.map(({ at, expected, got }) => `\n  ${at}: expected ${expected}; got ${got}`)
+  throw new CodedError('CONFIG_INVALID', `the schedules have problems:${lines.join('')}`, { problems })
+}
+
+/** Hands them to the core. */
+export function offerSchedules(definitions: readonly ScheduleDefinition[], enqueue: Enqueue): void {
+  enqueue({ kind: 'schedules', definitions })
+}
+
+/** After a reload. False, with the reason in the log, when they are not valid: those of before stay. */
+export function renewSchedules(
+  config: Config,
+  nextSlot: NextSlot,
+  enqueue: Enqueue,
+  logger: Logger,
+): boolean {
+  try {
+    offerSchedules(readSchedules(config, nextSlot), enqueue)
+    return true
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error
+    logger.log('error', 'schedules-refused', { code: error.code, detail: error.detail })
+    return false
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Lists the schedules of the whole cluster: asks every living member for those that it owns, and puts the answers together.
+ * Who does not answer in time, or is still taking keys over, is named on the page, so that nobody takes it for complete.
+ */
+import { assert } from '../base/assert.ts'
+import type { NodeId, RequestId } from '../base/ids.ts'
+import { after, type Instant, type Now } from '../base/time.ts'
+import type { Membership } from '../membership/membership.ts'
+import { clockAheadMs } from '../tasks/schedules/clocks.ts'
+import type { HeldSchedules } from '../tasks/schedules/held.ts'
+import type {
+  ScheduleLinkMessage,
+  SchedulePage,
+  ScheduleQuery,
+  SchedulesAsk,
+  SchedulesTell,
+} from '../tasks/schedules/messages.ts'
+import type { Effect } from './machine.ts'
+
+/** Lists that wait for answers; the requests of the faces are bounded too. */
+const LISTS_MAX = 256
+
+/** To a member; see the `send` of the rooms. */
+export type ListingEffect =
+  | { readonly kind: 'send'; readonly to: NodeId; readonly message: ScheduleLinkMessage }
+  | Extract<Effect, { kind: 'reply' }>
+
+interface Asked {
+  readonly request: RequestId
+  readonly limit: number
+  readonly until: Instant
+  readonly waiting: Set<NodeId>
+  readonly told: Map<NodeId, Omit<SchedulesTell, 'type' | 'id'>>
+}
+
+export class ScheduleListing {
+  readonly #membership: Membership
+  readonly #schedules: HeldSchedules
+  readonly #patienceMs: number
+  readonly #asked = new Map<number, Asked>()
+  #numbers: number
+
+  /**
+   * @param schedules those that this node holds
+   * @param patienceMs how long others may take to answer, in ms
+   * @param first a random number, so that answers to an earlier life match nothing
+   */
+  constructor(membership: Membership, schedules: HeldSchedules, patienceMs: number, first: number) {
+    this.#membership = membership
+    this.#schedules = schedules
+    this.#patienceMs = patienceMs
+    this.#numbers = first
+  }
+
+  /** Tells the schedules how far this node's wall clock is off; nobody else asks. */
+  compareClocks(now: Now): void {
+    if (!this.#schedules.any) return
+    this.#schedules.clockIs(clockAheadMs(this.#membership.heartbeats.clocksAhead(now)))
+  }
+
+  /** Answered by one `reply`. */
+  list(request: RequestId, query: ScheduleQuery, now: Now): ListingEffect[] {
+    if (this.#asked.size >= LISTS_MAX) {
+      const detail = `${LISTS_MAX} lists of schedules of this node wait for other nodes`
+      const failure = { code: 'OVERLOADED', detail, retryAfterS: 1 } as const
+      return [{ kind: 'reply', id: request, reply: { ok: false, failure } }]
+    }
+    const self = this.#membership.self.id
+    const others = [...this.#living()].filter(member => member !== self)
+    this.#numbers = (this.#numbers + 1) >>> 0
+    const id = this.#numbers
+    const told = new Map([[self, this.#schedules.list(query, now)]])
+    const until = after(now.mono, this.#patienceMs)
+    this.#asked.set(id, { request, limit: query.limit, until, waiting: new Set(others), told })
+    const message: SchedulesAsk = { type: 'schedules-ask', id, ...query }
+    const sends = others.map((to): ListingEffect => ({ kind: 'send', to, message }))
+    return others.length === 0 ? this.#conclude(id) : sends
+  }
+
+  hear(from: NodeId, message: ScheduleLinkMessage, now: Now): ListingEffect[] {
+    if (message.type === 'schedules-ask') {
+      const { id, after: above, limit } = message
+      const told = this.#schedules.list({ after: above, limit }, now)
+      return [{ kind: 'send', to: from, message: { type: 'schedules-tell', id, ...told } }]
+    }
+    const { id, schedules, more, settled } = message
+    const asked = this.#asked.get(id)
+    if (asked?.waiting.delete(from) !== true) return []
+    asked.told.set(from, { schedules, more, settled })
+    return asked.waiting.size === 0 ? this.#conclude(id) : []
+  }
+
+  /** Who is late, or gone, is not waited for. */
+  tick(now: Now): ListingEffect[] {
+    if (this.#asked.size === 0) return []
+    const living = this.#living()
+    const over = [...this.#asked].filter(
+      ([, { until, waiting }]) => until <= now.mono || ![...waiting].some(member => living.has(member)),
+    )
+    return over.flatMap(([id]) => this.#conclude(id))
+  }
+
+  #living(): ReadonlySet<NodeId> {
+    return new Set(this.#membership.roster.living().map(({ record }) => record.id))
+  }
+
+  #conclude(id: number): ListingEffect[] {
+    const asked = this.#asked.get(id)
+    assert(asked, 'a list that is concluded was asked for', { id })
+    this.#asked.delete(id)
+    return [{ kind: 'reply', id: asked.request, reply: { ok: true, page: pageOf(asked) } }]
+  }
+}
+
+/** Who told of as many as were asked for may have more, all of them above what it told: the first `limit` of all are certain. */
+function pageOf({ limit, waiting, told }: Asked): SchedulePage {
+  const all = [...told].flatMap(([owner, { schedules }]) => schedules.map(each => ({ ...each, owner })))
+  all.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  // Two nodes with two rings may both think that they own it: the one that got further is right.
+  const distinct = all.filter(each => !all.some(other => other !== each && supersedes(other, each)))
+  const schedules = distinct.slice(0, limit)
+  const more = distinct.length > limit || [...told.values()].some(each => each.more)
+  const last = schedules.at(-1)
+  const unsettled = [...told].filter(([, { settled }]) => !settled).map(([member]) => member)
+  const unsure = [...waiting, ...unsettled].sort()
+  return { schedules, unsure, ...(more && last !== undefined && { next: last.name }) }
+}
+
+type Line = SchedulePage['schedules'][number]
+
+const supersedes = (a: Line, b: Line): boolean =>
+  a.name === b.name && (a.decidedTo > b.decidedTo || (a.decidedTo === b.decidedTo && a.owner < b.owner))

@@ -1,0 +1,100 @@
+/**
+ * Makes the parts of a node's tasks, and gives each those others that it needs and no more. What happens when stands in
+ * `Tasks`, which holds them; here is only who knows whom.
+ */
+import type { NodeId } from '../base/ids.ts'
+import type { WallMs } from '../base/time.ts'
+import { Account } from './account.ts'
+import { Confirmations } from './confirmations.ts'
+import { Counters } from './counts.ts'
+import { Desk } from './desk.ts'
+import { Durability, stampsOf } from './durability.ts'
+import { Execution } from './execution.ts'
+import { Expiry } from './expiry.ts'
+import { Forwarding } from './forwarding.ts'
+import { Handoffs } from './handoffs.ts'
+import { Hearing } from './hearing.ts'
+import type { TasksInit } from './init.ts'
+import { Inventories } from './inventory.ts'
+import { Kept } from './kept.ts'
+import { limitsOf } from './limits.ts'
+import { Lists } from './lists.ts'
+import { Losses } from './losses.ts'
+import { Missing } from './missing.ts'
+import { Offers } from './offers.ts'
+import { openRight } from './open-right.ts'
+import { Placing } from './placing.ts'
+import { Records } from './records.ts'
+import { Replication } from './replication.ts'
+import { Schedule } from './schedule.ts'
+import { HeldSchedules } from './schedules/held.ts'
+import { type Entry, Table } from './table.ts'
+import { Takeover } from './takeover.ts'
+import type { TaskRecord } from './task.ts'
+import { View } from './view.ts'
+import { Work } from './work.ts'
+
+/** Before the node takes part, while it does, and after it was told to leave. */
+export type Phase = 'closed' | 'open' | 'leaving'
+
+/** What the parts read of the machine that they are parts of. */
+interface Machine {
+  readonly phase: () => Phase
+  /** The wall clock of the step under way. */
+  readonly wall: () => WallMs
+}
+
+export type Parts = ReturnType<typeof compose>
+
+/** The order in which the parts draw from `init.random` is part of what a seed replays. */
+export function compose(init: TasksInit, { phase, wall }: Machine) {
+  const { self, config, check, random, types, sawEnd = () => false, serving = () => [], disk } = init
+  const view = new View(self, init.replicas)
+  const table = new Table(self)
+  const limits = limitsOf(config, types, init.typeLimits)
+  const offers = new Offers(init.claimTypes)
+  const schedule = new Schedule(limits, offers)
+  const counters = new Counters()
+  const right = init.right ?? openRight(wall)
+  const { epochs } = right
+  const replication = new Replication(table, counters, random.uint32(), stampsOf(view, right))
+  const counting = { view, table, replication, counters, config, right, fences: init.fences ?? [] }
+  // Absent where nothing is in quorum mode.
+  const durability = epochs && new Durability({ ...counting, epochs })
+  const takeover = new Takeover(view, random.fork(), config.inventoryMs, durability?.completeness)
+  const isCounted = (key: string) => epochs?.isQuorum(key) === true
+  const forwarding = new Forwarding(view, counters, config.forwardMs, random, isCounted)
+  const confirmations = new Confirmations(right, counters)
+  const kept = new Kept(view, schedule, replication)
+  const handoffs = new Handoffs()
+  const records = new Records(view, table, replication, handoffs, durability)
+  const known = { view, table, schedule, replication, counters, config, right, offers }
+  const shared = { ...known, copies: durability?.copies, records, kept, handoffs, takeover, limits }
+  const execution = new Execution({ ...shared, random: random.fork() })
+  const expiry = new Expiry(shared)
+  const losses = new Losses({ ...shared, sawEnd })
+  const work = new Work({ ...shared, execution, expiry, losses })
+  const noting = epochs && durability && { epochs, fences: durability.fences }
+  const inventories = new Inventories(view, table, schedule, noting)
+  const lists = new Lists(table, schedule, counters, handoffs)
+  const placing = new Placing({ ...shared, work, phase })
+  const schedules = new HeldSchedules({ ...shared, check, work, phase, disk, nextSlot: init.nextSlot })
+  const faces = { check, serving, phase, disk, types, schedules, forwarding, confirmations, random }
+  const desk = new Desk({ ...shared, ...faces, work, execution, placing })
+  const hearing = new Hearing({ ...shared, inventories, placing, durability, work, desk })
+  const account = new Account({ ...shared, ...faces, durability, expiry })
+  const inherited = init.records.map(record => inherit(record, table, self, isCounted(record.spec.key)))
+  const told = { view, table, offers, schedule, right, replication, durability, confirmations, kept, records }
+  const acting = { execution, takeover, inventories, lists, work, desk, placing, expiry }
+  const missing = new Missing(schedule, limits, serving)
+  return { ...told, ...acting, missing, schedules, account, hearing, inherited }
+}
+
+/** @param counted in quorum mode: that others have it is known when they say so */
+function inherit(record: TaskRecord, table: Table, self: NodeId, counted: boolean): Entry {
+  const entry = table.add(record)
+  if (!counted) return entry
+  entry.safe = [self]
+  entry.copies = []
+  return entry
+}

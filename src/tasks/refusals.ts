@@ -1,0 +1,50 @@
+/** What requests are refused with: each says what to do, or when to come again. */
+import type { Failure } from '../base/errors.ts'
+import type { NodeId } from '../base/ids.ts'
+import type { Entry } from './table.ts'
+import type { TaskSpec } from './task.ts'
+
+export const saidBy = (failure: Failure, node: NodeId): Failure => ({
+  ...failure,
+  detail: `${failure.detail} Said by node ${node}, which owns the key.`,
+})
+
+export const NOT_READY: Failure = {
+  code: 'NOT_READY',
+  detail: 'the node is still joining the cluster',
+  retryAfterS: 1,
+}
+export const NO_OWNER: Failure = {
+  code: 'NO_OWNER',
+  detail: 'uncordon one, or start another',
+  retryAfterS: 1,
+}
+export const LEAVING: Failure = { code: 'LEAVING', detail: 'its tasks go to other nodes', retryAfterS: 1 }
+
+export const NOT_ACTING: Failure = {
+  code: 'NOT_ACTING',
+  detail: 'the owner of the key waits for leave of a quorum of the voters',
+  retryAfterS: 1,
+}
+
+export function conflict(spec: TaskSpec, known: Entry): Failure {
+  if (known.id === spec.id) {
+    const detail = `task ${spec.id} is there with another content, under key ${JSON.stringify(known.key)}`
+    return { code: 'TASK_CONFLICT', detail }
+  }
+  const named = JSON.stringify(spec.dedupe?.key)
+  const detail = `dedupe key ${named} belongs to task ${known.id}, which has another content`
+  return { code: 'DEDUPE_CONFLICT', detail }
+}
+export const INCOMPLETE: Failure = {
+  code: 'TAKEOVER_INCOMPLETE',
+  detail:
+    'its new owner asks the nodes that may hold its records; one that is down must come back, or be forgotten',
+  retryAfterS: 1,
+}
+
+export const TOO_FEW_COPIES: Failure = {
+  code: 'TOO_FEW_COPIES',
+  detail: 'the task may be known or not; it runs once however often it is sent',
+  retryAfterS: 1,
+}

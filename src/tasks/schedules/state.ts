@@ -1,0 +1,200 @@
+/**
+ * A schedule as it is stored and copied: a record beside the tasks, with id `schedule:NAME` and its name as key. So it is held,
+ * taken over and handed on by what does that for tasks, by the same nodes that hold the tasks it makes.
+ *
+ * Two parts, since two kinds of change meet when copies do. What was ordered (definition, paused, deleted) goes by a version that each
+ * order raises: the highest is right. How far the slots are decided only ever rises: the furthest is right. Each part is
+ * a maximum of a total order, so copies can meet in any order and as often as they like.
+ */
+import { asTaskId, type NodeId, type TaskId } from '../../base/ids.ts'
+import { isoOf } from '../../base/iso.ts'
+import type { WallMs } from '../../base/time.ts'
+import type { Json, TaskRecord, TaskSpec } from '../task.ts'
+import type { Timing } from './timing.ts'
+
+/** What a schedule makes of slots that nobody was there for. */
+export type CatchUp = 'none' | 'last' | 'all'
+/** What it does with a slot while the task of the one before is unfinished. */
+export type Overlap = 'allow' | 'skip'
+
+/** What the tasks of a schedule have in common: all but the id; the key is the schedule's name. */
+export type TaskTemplate = Omit<TaskSpec, 'id' | 'key'>
+
+/** What somebody asks for, with every default filled in. */
+export interface ScheduleDefinition {
+  readonly name: string
+  readonly timing: Timing
+  readonly task: TaskTemplate
+  /** Default `last`: a daily slot that falls into a takeover still runs. */
+  readonly catchUp: CatchUp
+  /** Default `allow`: the task is made and waits until the one before has ended. */
+  readonly overlap: Overlap
+  /** Begins paused. */
+  readonly paused: boolean
+}
+
+/** Why a slot was not made. */
+export type MissReason = 'late' | 'overlap' | 'queue-full'
+
+/** Slots in a row that were not made, by one reason. */
+export interface Missed {
+  /** The first and the last of them, in ms since 1970. */
+  readonly from: number
+  readonly to: number
+  readonly count: number
+  /** There were more than `count`: a gap of that length is not counted to its end. */
+  readonly more?: true
+  readonly reason: MissReason
+  /** When that was decided. */
+  readonly at: WallMs
+}
+
+/** What was ordered. */
+export interface Ordered {
+  /** Rises with every order. */
+  readonly version: number
+  readonly definition: ScheduleDefinition
+  /** `config`: from the configuration of the nodes; only that changes and removes it. */
+  readonly source: 'api' | 'config'
+  readonly paused: boolean
+  readonly deleted: boolean
+  /** When it was ordered. */
+  readonly at: WallMs
+}
+
+/** How far the slots are decided. */
+export interface Decided {
+  /** Every slot up to here is made, or listed as missed, or was never due. In ms since 1970; only rises. */
+  readonly to: number
+  /** The newest slot that was made. */
+  readonly lastMade?: number
+  /** Since it was first put. */
+  readonly made: number
+  readonly missed: number
+  /** The newest ones, at most `MISSED_KEPT`; oldest first. */
+  readonly lately: readonly Missed[]
+}
+
+export interface ScheduleState {
+  readonly ordered: Ordered
+  readonly decided: Decided
+}
+
+/** A record that is a schedule. */
+export type ScheduleRecord = TaskRecord & { readonly schedule: ScheduleState }
+
+/** One line of a list of schedules, as told by the owner of its name. */
+export interface ScheduleSummary {
+  readonly name: string
+  readonly timing: Timing
+  /** Of its tasks. */
+  readonly type: string
+  readonly source: Ordered['source']
+  readonly paused: boolean
+  readonly decidedTo: number
+  readonly lastMade?: number
+  readonly made: number
+  readonly missed: number
+  /** Why nothing is made of it now. */
+  readonly waits?: string
+}
+
+/** Summaries on a page. */
+export const SCHEDULE_PAGE_MAX = 500
+
+/** The type that no executor has: a record, or an order, for a schedule. */
+export const SCHEDULE_TYPE = 'schedule'
+export const MISSED_KEPT = 64
+
+/** Names are parts of task ids: `NAME@SLOT`. */
+export const SCHEDULE_NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
+
+export const isSchedule = (record: TaskRecord): record is ScheduleRecord => record.schedule !== undefined
+
+export const scheduleIdOf = (name: string): TaskId => asTaskId(`${SCHEDULE_TYPE}:${name}`)
+
+/** The id of the one task of this slot, the same whoever makes it: `backup@2026-11-22T02:00:00Z`. */
+export const slotTaskId = (name: string, slot: number): TaskId => asTaskId(`${name}@${isoOf(slot)}`)
+
+export function summaryOf({ schedule }: ScheduleRecord, waits: string | undefined): ScheduleSummary {
+  const { definition, source, paused } = schedule.ordered
+  const { name, timing, task } = definition
+  const { to, lastMade, made, missed } = schedule.decided
+  return {
+    ...{ name, timing, type: task.type, source, paused, decidedTo: to, made, missed },
+    ...(lastMade !== undefined && { lastMade }),
+    ...(waits !== undefined && { waits }),
+  }
+}
+
+/** The record of a schedule: everything in it follows from its state. */
+export function recordOf(
+  { ordered, decided }: ScheduleState,
+  holders: readonly NodeId[],
+  revision: number,
+): ScheduleRecord {
+  const { definition, deleted, at } = ordered
+  return {
+    spec: specOf(definition.name, null),
+    source: 'api',
+    state: deleted ? 'cancelled' : 'scheduled',
+    acceptedAt: at,
+    ...(deleted && { settledAt: at }),
+    attempts: [],
+    holders,
+    revision,
+    schedule: { ordered, decided },
+  }
+}
+
+/** What a record of, or an order for, a schedule looks like to those who do not know schedules. */
+export const specOf = (name: string, payload: Json): TaskSpec => ({
+  id: scheduleIdOf(name),
+  key: name,
+  type: SCHEDULE_TYPE,
+  payload,
+  priority: 1,
+  maxAttempts: 1,
+  backoffMs: 0,
+  backoffMsMax: 0,
+  timeoutMs: 1,
+})
+
+/** Of both copies, of one term, the newer order and the further decision. Commutative, associative, idempotent; `a` itself when `b` adds nothing. */
+export function mergeSchedules(a: ScheduleRecord, b: ScheduleRecord): ScheduleRecord {
+  const ordered = greater(a.schedule.ordered, b.schedule.ordered, (x, y) => x.version - y.version)
+  const decided = greater(a.schedule.decided, b.schedule.decided, byReach)
+  const newest = greater(heldOf(a), heldOf(b), (x, y) => x.revision - y.revision)
+  const { term } = a
+  const merged = {
+    ...recordOf({ ordered, decided }, newest.holders, newest.revision),
+    ...(term !== undefined && { term }),
+  }
+  if (same(merged, a)) return a
+  return same(merged, b) ? b : merged
+}
+
+interface Held {
+  readonly holders: readonly NodeId[]
+  readonly revision: number
+}
+
+const heldOf = ({ holders, revision }: ScheduleRecord): Held => ({ holders, revision })
+const byReach = (x: Decided, y: Decided): number => x.to - y.to || x.made + x.missed - (y.made + y.missed)
+const same = (a: ScheduleRecord, b: ScheduleRecord): boolean => sortedText(a) === sortedText(b)
+
+/** The greater of two parts; those that the order does not tell apart go by their text, so that everybody decides alike. */
+function greater<T>(x: T, y: T, compare: (x: T, y: T) => number): T {
+  const order = compare(x, y)
+  if (order !== 0) return order > 0 ? x : y
+  return sortedText(x) >= sortedText(y) ? x : y
+}
+
+/** Independent of the order in which the fields were set. */
+function sortedText(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([x], [y]) => (x < y ? -1 : 1)))
+      : each,
+  )
+}

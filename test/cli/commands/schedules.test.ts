@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { recordedDaemon, runHere } from '../scene.ts'
+
+const slot = Date.UTC(2026, 2, 29, 1)
+
+const sheet = {
+  ...{
+    name: 'nightly',
+    cron: '30 2 * * *',
+    timeZone: 'Europe/Berlin',
+    task: { type: 'echo' },
+    catchUp: 'last',
+  },
+  ...{
+    overlap: 'allow',
+    paused: false,
+    source: 'api',
+    version: 2,
+    changedAt: slot,
+    deleted: false,
+    owner: 'node-2',
+  },
+  ...{ decidedTo: slot - 86_400_000, lastMade: slot - 86_400_000, made: 7, missed: 3, next: [slot] },
+  lately: [{ from: slot - 9_000, to: slot - 7_000, count: 3, more: true, reason: 'late', at: slot }],
+  waits: 'it is still taken over',
+}
+const line = {
+  ...{
+    name: 'nightly',
+    owner: 'node-2',
+    timing: { cron: '30 2 * * *', timeZone: 'Europe/Berlin' },
+    type: 'echo',
+  },
+  ...{ source: 'config', paused: false, decidedTo: 1, made: 7, missed: 3 },
+}
+
+describe('schedules', () => {
+  test('are listed from all pages, with those that may be missing beside them', async () => {
+    await using daemon = await recordedDaemon({
+      'GET /v1/schedules?limit=500': { body: { schedules: [line], next: 'nightly', unsure: ['node-3'] } },
+      'GET /v1/schedules?limit=500&after=nightly': {
+        body: { schedules: [{ ...line, name: 'other' }], unsure: [] },
+      },
+    })
+    const { code, out, err } = await runHere(['schedules', '--url', daemon.url])
+    assert.equal(code, 0)
+    assert.match(
+      out,
+      /nightly +30 2 \* \* \* \(Europe\/Berlin\) +echo +node-2 +7 +3 +- +from the configuration/,
+    )
+    assert.match(out, /^other/m)
+    assert.match(err, /may be missing: node-3/)
+    const json = await runHere(['schedules', 'list', '--json', '--url', daemon.url])
+    assert.equal((JSON.parse(json.out) as { schedules: object[] }).schedules.length, 2)
+  })
+
+  test('are shown with their slots in both time zones and with what was missed', async () => {
+    await using daemon = await recordedDaemon({
+      'GET /v1/schedules/nightly?next=5': { body: sheet },
+      'GET /v1/schedules/nightly?next=3': { body: sheet },
+    })
+    const shown = await runHere(['schedules', 'show', 'nightly', '--url', daemon.url])
+    assert.match(shown.out, /waits +it is still taken over/)
+    assert.match(shown.out, /2026-03-29T01:00:00.000Z +2026-03-29 03:00:00 \S+ Europe\/Berlin/)
+    assert.match(shown.out, /3 or more +late/)
+    const next = await runHere(['schedules', 'next', 'nightly', '-n', '3', '--url', daemon.url])
+    assert.equal(next.out.trim().split('\n').length, 1)
+    const json = await runHere(['schedules', 'next', 'nightly', '-n', '3', '--json', '--url', daemon.url])
+    assert.deepEqual(JSON.parse(json.out), [slot])
+  })
+
+  test('are put as options and a file say, options first', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'schedule-'))
+    const file = join(folder, 's.json')
+    writeFileSync(
+      file,
+      JSON.stringify({ cron: '0 4 * * *', task: { type: 'exec', payload: 1 }, overlap: 'skip' }),
+    )
+    await using daemon = await recordedDaemon({ 'PUT /v1/schedules/nightly': { status: 201, body: sheet } })
+    const argv = [
+      'schedules',
+      'add',
+      'nightly',
+      '-f',
+      file,
+      '--time-zone',
+      'Europe/Berlin',
+      '--catch-up',
+      'all',
+    ]
+    const outcome = await runHere([
+      ...argv,
+      '--payload',
+      '{"a":1}',
+      '--priority',
+      '0',
+      '--paused',
+      '--url',
+      daemon.url,
+    ])
+    assert.equal(outcome.code, 0, outcome.err)
+    assert.deepEqual(JSON.parse(daemon.requests[0]?.body ?? ''), {
+      ...{ cron: '0 4 * * *', timeZone: 'Europe/Berlin', catchUp: 'all', overlap: 'skip', paused: true },
+      task: { type: 'exec', payload: { a: 1 }, priority: 0 },
+    })
+    await rm(folder, { recursive: true })
+  })
+
+  test('are paused, resumed and removed', async () => {
+    await using daemon = await recordedDaemon({
+      'POST /v1/schedules/pause/nightly': { body: { ...sheet, paused: true } },
+      'POST /v1/schedules/resume/nightly': { body: sheet },
+      'DELETE /v1/schedules/nightly': { body: { ...sheet, deleted: true } },
+    })
+    for (const [verb, said] of [
+      ['pause', 'is paused'],
+      ['resume', 'is not paused'],
+      ['remove', 'is removed'],
+    ] as const) {
+      const { code, out } = await runHere(['schedules', verb, 'nightly', '--url', daemon.url])
+      assert.deepEqual([code, out], [0, `nightly ${said}\n`])
+    }
+  })
+
+  test('are not asked for when it cannot be meant', async () => {
+    const wrong = [
+      ['explode', 'a'],
+      ['show'],
+      ['list', 'a'],
+      ['add', 'a', '--every-ms', '10'],
+      ['add', 'a', '--payload', '{'],
+      ['next', 'a', '-n', '0'],
+      ['add', 'a', '-f', '/nowhere/x.json'],
+    ]
+    for (const argv of wrong) {
+      const { code, err } = await runHere(['schedules', ...argv, '--url', 'http://127.0.0.1:9'])
+      assert.equal(code, 2, `${argv.join(' ')}: ${err}`)
+    }
+  })
+})

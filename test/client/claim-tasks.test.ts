@@ -1,0 +1,224 @@
+/** The client of claims against a node that the test plays, over HTTP: what it says, when, and when it stops. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import type { CodedError } from '../../src/base/errors.ts'
+import { type ClaimHandler, claimTasks } from '../../src/client/claim-tasks.ts'
+
+const timeout = { timeout: 60_000 }
+
+/** One request, as it came. */
+interface Said {
+  /** `claims`, or what is said of the claim: `renew`, `complete`, `fail`, `release`. */
+  readonly what: string
+  readonly body: Record<string, unknown>
+  answer(status: number, body: object): void
+}
+
+const HELD_MS = 60_000
+
+const standing = (state: string, ms = HELD_MS) => ({
+  ...{ claim: 'c', state, reason: 'played' },
+  ...{ actingForMs: ms, actingUntilMs: Date.now() + ms },
+})
+
+const claimFor = (ms: number) => ({
+  ...{ claim: 'c', task: 't', key: 'k', type: 'x', payload: null, attempt: 1, node: 'n', leaseMs: 30_000 },
+  ...{ token: { value: '7', safe: true }, deadlineMs: Date.now() + ms, ...standing('held', ms) },
+})
+
+/** Runs a client with one claim until it has told how it ended, or nothing is to be told; the test answers what it says. */
+async function run(holdMs: number, handler: ClaimHandler, answer: (said: Said) => void) {
+  const said: Said[] = []
+  const errors: CodedError[] = []
+  const stop = new AbortController()
+  let handed = false
+  const hear = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    const [what = ''] = (request.url ?? '').split('/').slice(request.url === '/v1/claims' ? 2 : 3)
+    const reply = (status: number, body: object): void => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    }
+    const one: Said = { what, body: JSON.parse(Buffer.concat(chunks).toString()), answer: reply }
+    if (what !== 'claims') said.push(one)
+    if (what !== 'claims') answer(one)
+    else if (handed)
+      stop.abort() // It asks for more: it is done with what it had.
+    else reply(200, { claims: [claimFor(holdMs)] })
+    handed = true
+  }
+  const server = createServer((request, response) => void hear(request, response))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  try {
+    const onError = (error: CodedError): number => errors.push(error)
+    await claimTasks({ url, types: ['x'], signal: stop.signal, graceMs: 0, onError }, handler)
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+  return { said, ends: said.filter(({ what }) => what !== 'renew'), codes: errors.map(({ code }) => code) }
+}
+
+const held = ({ answer }: Said): void => answer(200, standing('held'))
+const ENDED = { code: 'CLAIM_ENDED', detail: 'played' }
+
+test(
+  'progress is told while a renewal waits, once a second at most, and the newest word counts',
+  timeout,
+  async () => {
+    const heard: { readonly progress: unknown; readonly atMs: number }[] = []
+    const heardOf = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const { ends } = await run(
+      HELD_MS,
+      async (_, { progress }) => {
+        for (const done of [1, 2, 3]) progress({ done })
+        await heardOf[0]?.promise
+        for (const done of [4, 5]) progress({ done, total: 10 })
+        await heardOf[1]?.promise
+      },
+      one => {
+        if (one.what !== 'renew') return one.answer(200, {})
+        if (one.body['progress'] === undefined) return // It waits for news, and there are none.
+        heardOf[heard.length]?.resolve()
+        heard.push({ progress: one.body['progress'], atMs: performance.now() })
+        if (heard.length === 1) held(one)
+      },
+    )
+    const told = heard.map(({ progress }) => progress)
+    assert.deepEqual(told, [{ done: 3 }, { fraction: 0.5, done: 5, total: 10 }])
+    assert.ok(Number(heard[1]?.atMs) - Number(heard[0]?.atMs) > 900)
+    assert.deepEqual(
+      ends.map(({ what }) => what),
+      ['complete'],
+    )
+  },
+)
+
+test('what is no progress is thrown back at the handler, and the claim goes on', timeout, async () => {
+  const faults: string[] = []
+  const { ends, codes } = await run(
+    HELD_MS,
+    (_, { progress }) => {
+      for (const wrong of [{ fraction: Number.NaN }, { fraction: 2 }, { percent: 5 }, 5, {}]) {
+        try {
+          progress(wrong as object)
+        } catch (error) {
+          assert.ok(error instanceof TypeError)
+          faults.push(error.message.split(':')[0] ?? '')
+        }
+      }
+      return 'done'
+    },
+    one => (one.what === 'renew' ? held(one) : one.answer(200, {})),
+  )
+  assert.deepEqual(faults, ['fraction', 'fraction', 'percent', 'progress', 'progress'])
+  assert.deepEqual(
+    [ends.map(({ what, body }) => [what, body['result']]), codes],
+    [[['complete', 'done']], []],
+  )
+})
+
+test(
+  'when the time to act is over the handler is stopped, and the task given back, whether it is heard or not',
+  timeout,
+  async () => {
+    for (const status of [200, 409, 503]) {
+      let stoppedAtMs = 0
+      const untilMs = Date.now() + 500
+      const { ends, codes } = await run(
+        500,
+        async (_, { signal }) => {
+          await once(signal, 'abort')
+          stoppedAtMs = Date.now()
+          throw signal.reason
+        },
+        // The node is frozen: renewals stay without an answer.
+        one => void (one.what === 'renew' || one.answer(status, ENDED)),
+      )
+      assert.ok(stoppedAtMs >= untilMs, `${stoppedAtMs - untilMs} ms`)
+      assert.deepEqual(
+        ends.map(({ what }) => what),
+        ['release'],
+        `${status}: said once`,
+      )
+      assert.equal(codes[0], 'CLAIM_ENDED')
+    }
+  },
+)
+
+test(
+  'work that was done a moment too late is told once: the node knows best whether it counts',
+  timeout,
+  async () => {
+    const { ends, codes } = await run(
+      300,
+      async (_, { signal }) => {
+        await once(signal, 'abort')
+        return 'all the same'
+      },
+      one => void (one.what === 'renew' || one.answer(409, ENDED)),
+    )
+    assert.deepEqual(
+      ends.map(({ what, body }) => [what, body['result']]),
+      [['complete', 'all the same']],
+    )
+    assert.deepEqual(codes, ['CLAIM_ENDED', 'CLAIM_ENDED'])
+  },
+)
+
+test(
+  'a claim that the node has ended stops the handler, and nothing more is said of it',
+  timeout,
+  async () => {
+    const reasons: unknown[] = []
+    const { ends, codes } = await run(
+      HELD_MS,
+      async (_, { signal }) => {
+        await once(signal, 'abort')
+        reasons.push(signal.reason.code)
+        throw signal.reason
+      },
+      one => one.answer(200, standing('lost')),
+    )
+    assert.deepEqual([ends, reasons, codes], [[], ['CLAIM_ENDED'], ['CLAIM_ENDED']])
+  },
+)
+
+test('the end is said again while the node does not answer as it should', timeout, async () => {
+  let times = 0
+  const { ends, codes } = await run(
+    HELD_MS,
+    () => 7,
+    one => {
+      if (one.what === 'renew') held(one)
+      else if (++times < 3) one.answer(503, { code: 'OVERLOADED' })
+      else one.answer(200, {})
+    },
+  )
+  assert.deepEqual(
+    ends.map(({ what }) => what),
+    ['complete', 'complete', 'complete'],
+  )
+  assert.deepEqual(codes, ['OVERLOADED', 'OVERLOADED'])
+})
+
+test('what asking again cannot mend ends the client with the code of the node', timeout, async () => {
+  const server = createServer((_, response) => {
+    response.writeHead(400, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ code: 'CLAIM_TYPE_UNKNOWN', detail: 'types: expected y, got "x".' }))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const signal = new AbortController().signal
+  await assert.rejects(
+    claimTasks({ url, types: ['x'], signal }, () => null),
+    { code: 'CLAIM_TYPE_UNKNOWN', message: /expected y/ },
+  )
+  server.close()
+})

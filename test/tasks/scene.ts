@@ -1,0 +1,92 @@
+/** One owner in quorum mode, whose holders and voters are played by the test. */
+import assert from 'node:assert/strict'
+import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
+import type { Inventory, Replicate, TaskLinkMessage } from '../../src/tasks/messages.ts'
+import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
+import type { TasksInit } from '../../src/tasks/tasks.ts'
+import { CountedRight } from './counted-right.ts'
+import { ringOf, spec } from './samples.ts'
+import { Solo } from './solo.ts'
+
+export const THREE = ['n1', 'n2', 'n3']
+export const ring = ringOf(THREE)
+export const DONE = { ok: true, result: 'done' } as const
+
+/** Of this node. */
+export function own(id: string, changes: Partial<TaskSpec> = {}): TaskSpec {
+  for (let i = 0; ; i++)
+    if (ring.owner(`${id}-${i}`) === 'n1') return spec(id, { key: `${id}-${i}`, ...changes })
+}
+
+export class Scene {
+  readonly right = new CountedRight()
+  readonly solo: Solo
+
+  constructor(config: { durability?: number } = {}, more: Partial<TasksInit> = {}) {
+    this.right.epochs.note(ring)
+    this.right.epochs.members = THREE.map(asNodeId)
+    this.solo = new Solo(this.right, config, THREE, more)
+  }
+
+  /** What was sent to this node; each message is looked at once. */
+  readonly #seen = new Set<TaskLinkMessage>()
+  sent<T extends TaskLinkMessage['type']>(to: string, type: T): Extract<TaskLinkMessage, { type: T }>[] {
+    const found = this.solo
+      .of('send')
+      .filter(effect => effect.to === to && effect.message.type === type && !this.#seen.has(effect.message))
+      .map(({ message }) => message)
+    for (const message of found) this.#seen.add(message)
+    return found as Extract<TaskLinkMessage, { type: T }>[]
+  }
+
+  take(term = 5): void {
+    this.solo.step(() => {
+      this.right.take(term)
+      return []
+    })
+  }
+
+  /** Answers the latest question. */
+  answer(from: string, records: readonly TaskRecord[] = []): void {
+    const question = this.sent(from, 'inventory').at(-1) as Inventory
+    assert.ok(question, `${from} was asked`)
+    this.solo.hear(from, {
+      type: 'inventory-reply',
+      id: question.id,
+      agreed: true,
+      records,
+      running: [],
+      done: true,
+      disk: `disk-${from}`,
+    })
+  }
+
+  acknowledge(from: string, more: { counted?: boolean; refused?: [number, number][] } = {}): Replicate[] {
+    const batches = this.sent(from, 'replicate')
+    for (const { batch } of batches)
+      this.solo.hear(from, { type: 'replicated', batch, counted: true, ...more })
+    return batches
+  }
+
+  code(id: string): string | undefined {
+    const reply = this.solo.reply(id)
+    return reply === undefined ? undefined : reply.ok ? 'ok' : reply.failure.code
+  }
+
+  get(task: string): string {
+    const id = `get-${this.solo.effects.length}`
+    this.solo.step(() =>
+      this.solo.tasks.request(asRequestId(id), { kind: 'get', task: asTaskId(task) }, this.solo.at),
+    )
+    return id
+  }
+}
+
+/** Its keys are complete. */
+export function ready(config: { durability?: number } = {}, more: Partial<TasksInit> = {}): Scene {
+  const scene = new Scene(config, more)
+  scene.take()
+  scene.answer('n2')
+  scene.answer('n3')
+  return scene
+}

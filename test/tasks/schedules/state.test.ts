@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { asNodeId } from '../../../src/base/ids.ts'
+import { wallOf } from '../../../src/base/time.ts'
+import { mergeRecords } from '../../../src/tasks/merge.ts'
+import { isSchedule, recordOf, type ScheduleRecord } from '../../../src/tasks/schedules/state.ts'
+import { definition } from './samples.ts'
+
+const definitions = [
+  definition('a'),
+  definition('a', { everyMs: 5_000 }),
+  definition('a', { catchUp: 'none' }),
+]
+const ordered = fc.record({
+  version: fc.integer({ min: 1, max: 3 }),
+  definition: fc.constantFrom(...definitions),
+  source: fc.constantFrom('api' as const, 'config' as const),
+  paused: fc.boolean(),
+  deleted: fc.boolean(),
+  at: fc.integer({ min: 0, max: 3 }).map(wallOf),
+})
+const missed = fc.record({
+  from: fc.nat({ max: 9 }),
+  to: fc.nat({ max: 9 }),
+  count: fc.nat({ max: 3 }),
+  reason: fc.constantFrom('late' as const, 'overlap' as const),
+  at: fc.constant(wallOf(5)),
+})
+const decided = fc.record({
+  to: fc.integer({ min: 0, max: 3 }),
+  made: fc.nat({ max: 2 }),
+  missed: fc.nat({ max: 2 }),
+  lately: fc.array(missed, { maxLength: 2 }),
+})
+const record: fc.Arbitrary<ScheduleRecord> = fc
+  .tuple(fc.record({ ordered, decided }), fc.subarray(['n1', 'n2', 'n3'].map(asNodeId)), fc.nat({ max: 3 }))
+  .map(([state, holders, revision]) => structuredClone(recordOf(state, holders, revision)))
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+const merge = (a: ScheduleRecord, b: ScheduleRecord): ScheduleRecord => {
+  const merged = mergeRecords(a, b)
+  assert.ok(isSchedule(merged))
+  return merged
+}
+
+test('copies of a schedule come to the same in whatever order and however often they meet', () => {
+  fc.assert(
+    fc.property(record, record, record, (a, b, c) => {
+      assert.deepEqual(plain(merge(a, b)), plain(merge(b, a)))
+      assert.deepEqual(plain(merge(merge(a, b), c)), plain(merge(a, merge(b, c))))
+      assert.equal(merge(a, structuredClone(a)), a, 'what adds nothing changes nothing')
+      assert.deepEqual(plain(merge(merge(a, b), b)), plain(merge(a, b)))
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test('the newest order counts, and how far slots are decided only rises', () => {
+  fc.assert(
+    fc.property(record, record, (a, b) => {
+      const { schedule, revision, state } = merge(a, b)
+      assert.equal(schedule.ordered.version, Math.max(a.schedule.ordered.version, b.schedule.ordered.version))
+      assert.equal(schedule.decided.to, Math.max(a.schedule.decided.to, b.schedule.decided.to))
+      assert.equal(revision, Math.max(a.revision, b.revision))
+      assert.equal(state, schedule.ordered.deleted ? 'cancelled' : 'scheduled')
+    }),
+  )
+})
