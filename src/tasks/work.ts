@@ -22,7 +22,7 @@ import type { Replication } from './replication.ts'
 import { pauseMsOf } from './retry.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
-import { isSchedule } from './schedules/state.ts'
+import { isOfSlot, isSchedule, isSlotDecided, scheduleIdOf } from './schedules/state.ts'
 import { sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
@@ -266,9 +266,14 @@ export class Work {
     return this.#parts.right.epochs?.isQuorum(key) === true
   }
 
-  /** Where copies are counted, an end is kept until all who may have an older copy have it. */
+  /**
+   * Where copies are counted, an end is kept until all who may have an older copy have it; and that of a slot until it counts as
+   * decided here too: whoever takes over meanwhile would make it again.
+   */
   #isOwed(entry: Entry): boolean {
-    const { view, copies } = this.#parts
+    const { view, copies, table } = this.#parts
+    const schedule = isOfSlot(entry.record) ? table.get(scheduleIdOf(entry.key))?.record.schedule : undefined
+    if (schedule !== undefined && !isSlotDecided(entry.record, schedule)) return true
     if (copies === undefined || entry.owner !== view.self || !this.#isCounted(entry)) return false
     return copies.count(entry) < view.holders(entry.key).length
   }

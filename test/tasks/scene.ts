@@ -1,6 +1,7 @@
 /** One owner in quorum mode, whose holders and voters are played by the test. */
 import assert from 'node:assert/strict'
 import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
+import type { TasksConfig } from '../../src/tasks/config.ts'
 import type { Inventory, Replicate, TaskLinkMessage } from '../../src/tasks/messages.ts'
 import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import type { TasksInit } from '../../src/tasks/tasks.ts'
@@ -22,7 +23,7 @@ export class Scene {
   readonly right = new CountedRight()
   readonly solo: Solo
 
-  constructor(config: { durability?: number } = {}, more: Partial<TasksInit> = {}) {
+  constructor(config: Partial<TasksConfig> = {}, more: Partial<TasksInit> = {}) {
     this.right.epochs.note(ring)
     this.right.epochs.members = THREE.map(asNodeId)
     this.solo = new Solo(this.right, config, THREE, more)
@@ -83,7 +84,7 @@ export class Scene {
 }
 
 /** Its keys are complete. */
-export function ready(config: { durability?: number } = {}, more: Partial<TasksInit> = {}): Scene {
+export function ready(config: Partial<TasksConfig> = {}, more: Partial<TasksInit> = {}): Scene {
   const scene = new Scene(config, more)
   scene.take()
   scene.answer('n2')

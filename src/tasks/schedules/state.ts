@@ -116,6 +116,13 @@ export const scheduleIdOf = (name: string): TaskId => asTaskId(`${SCHEDULE_TYPE}
 /** The id of the one task of this slot, the same whoever makes it: `backup@2026-11-22T02:00:00Z`. */
 export const slotTaskId = (name: string, slot: number): TaskId => asTaskId(`${name}@${isoOf(slot)}`)
 
+/** Was this task made for a slot of the schedule that is its key? */
+export const isOfSlot = ({ spec, source }: TaskRecord): boolean => source === `${SCHEDULE_TYPE}:${spec.key}`
+
+/** Is the slot of such a task decided? Texts of times stand in the order of the times, but for the `Z` at their end. */
+export const isSlotDecided = ({ spec: { id, key } }: TaskRecord, { decided }: ScheduleState): boolean =>
+  id.slice(key.length + 1, -1) <= isoOf(decided.to).slice(0, -1)
+
 export function summaryOf({ schedule }: ScheduleRecord, waits: string | undefined): ScheduleSummary {
   const { definition, source, paused } = schedule.ordered
   const { name, timing, task } = definition

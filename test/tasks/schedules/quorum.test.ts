@@ -14,6 +14,7 @@ import {
   scheduleIdOf,
   slotTaskId,
 } from '../../../src/tasks/schedules/state.ts'
+import type { TaskRecord } from '../../../src/tasks/task.ts'
 import { freshRecord } from '../../../src/tasks/transition.ts'
 import { ready, ring, Scene, THREE } from '../scene.ts'
 import { definition, nextSlot } from './samples.ts'
@@ -146,6 +147,31 @@ test('a disk that takes no new work makes no slots, and refuses orders with the 
   disk.failure = undefined
   scene.solo.pass(1_000, () => scene.acknowledge('n2'))
   assert.ok(scene.solo.logged('slot-run').length >= 3)
+})
+
+test('the task of a slot is not dropped before the slot counts as decided here', () => {
+  const scene = ready({ settledMax: 0 }, { nextSlot })
+  scene.solo.submit(orderSpec(NAME, { op: 'put', definition: everySecond }))
+  scene.acknowledge('n2')
+  scene.solo.pass(1_050)
+  const task = slotTaskId(NAME, WALL + 1_000)
+  const ended = { ...scene.solo.record(task), state: 'succeeded' as const, settledAt: wallOf(WALL + 1_001) }
+  // A holder that heard of its end, and not yet that the slot is decided.
+  const holder = new Scene({ settledMax: 0 }, { self: asNodeId('n2'), nextSlot })
+  const tell = (records: readonly TaskRecord[], batch: number) =>
+    holder.solo.hear('n1', {
+      type: 'replicate',
+      batch,
+      records,
+      ring: ring.checksum,
+      terms: records.map(() => 5),
+    })
+  tell([stored(scene), { ...ended, term: 5 }], 1)
+  assert.equal(holder.solo.record(task).state, 'succeeded')
+  scene.acknowledge('n3')
+  tell([stored(scene)], 2)
+  holder.solo.tick()
+  assert.equal(holder.solo.tasks.get(task), undefined)
 })
 
 test('the members of the scene are the holders', () => {

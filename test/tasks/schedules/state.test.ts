@@ -4,7 +4,15 @@ import fc from 'fast-check'
 import { asNodeId } from '../../../src/base/ids.ts'
 import { wallOf } from '../../../src/base/time.ts'
 import { mergeRecords } from '../../../src/tasks/merge.ts'
-import { isSchedule, recordOf, type ScheduleRecord } from '../../../src/tasks/schedules/state.ts'
+import {
+  isOfSlot,
+  isSchedule,
+  isSlotDecided,
+  recordOf,
+  type ScheduleRecord,
+  slotTaskId,
+} from '../../../src/tasks/schedules/state.ts'
+import { freshRecord } from '../../../src/tasks/transition.ts'
 import { definition } from './samples.ts'
 
 const definitions = [
@@ -65,5 +73,22 @@ test('the newest order counts, and how far slots are decided only rises', () => 
       assert.equal(revision, Math.max(a.revision, b.revision))
       assert.equal(state, schedule.ordered.deleted ? 'cancelled' : 'scheduled')
     }),
+  )
+})
+
+test('the id of a task tells whether its slot is decided', () => {
+  const { task } = definition('a')
+  const instant = fc.integer({ min: 0, max: 4_000_000_000_000 })
+  const pair = fc.tuple(instant, fc.oneof(instant, fc.constantFrom(-1_000, -500, -1, 0, 1, 500, 1_000)))
+  fc.assert(
+    fc.property(pair, fc.constantFrom('a', 'a.b-c'), ([slot, other], name) => {
+      const to = Math.max(0, Math.abs(other) <= 1_000 ? slot + other : other)
+      const made = { id: slotTaskId(name, slot), key: name, ...task }
+      const record = freshRecord(made, `schedule:${name}`, wallOf(0), [], 1)
+      const schedule = { ordered: undefined as never, decided: { to, made: 0, missed: 0, lately: [] } }
+      assert.equal(isSlotDecided(record, schedule), slot <= to)
+      assert.ok(isOfSlot(record) && !isOfSlot({ ...record, source: 'api' }))
+    }),
+    { numRuns: 2_000 },
   )
 })
