@@ -333,10 +333,12 @@ export class Tasks {
     this.#parts.placing.advance(step)
     this.#renewed(step)
     const offersLeft = this.#parts.schedule.release(LOOKS_MAX)
+    if (this.#phase === 'open') this.#parts.execution.fill(step)
     const looksLeft = this.#phase === 'open' && this.#parts.work.start(step)
     const countsLeft = this.#parts.durability?.follow(this.#parts.placing, step) === true
     this.#startsLeft = looksLeft || offersLeft || countsLeft
-    this.#surplusLeft = this.#parts.work.trim(step)
+    // Not before its shared lists are read: what they contain is kept.
+    this.#surplusLeft = this.#phase !== 'closed' && this.#parts.work.trim(step)
     this.#parts.desk.flush(step)
     this.#parts.inventories.flush(step)
     this.#parts.replication.flush(step)

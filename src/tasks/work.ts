@@ -14,6 +14,7 @@ import type { Step } from './effects.ts'
 import { type Execution, FENCE_MS } from './execution.ts'
 import type { Expiry } from './expiry.ts'
 import type { Handoffs } from './handoffs.ts'
+import type { Leftovers } from './leftovers.ts'
 import type { Losses } from './losses.ts'
 import { isSettled, mergeRecords } from './merge.ts'
 import { overlaps } from './overlap.ts'
@@ -51,6 +52,7 @@ export interface WorkParts {
   readonly right: Right
   readonly expiry: Expiry
   readonly losses: Losses
+  readonly leftovers: Leftovers
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
 }
@@ -64,17 +66,19 @@ export class Work {
 
   /** Finds out anew who owns the task, who should have a copy, and what it waits for. */
   place(entry: Entry, step: Step): void {
-    const { view, table, schedule, takeover } = this.#parts
+    const { view, table, schedule, takeover, leftovers } = this.#parts
     const holders = entry.record.revision > 0 ? view.holders(entry.key) : undefined
     const owner = holders === undefined ? view.owner(entry.key) : holders[0]
     this.#time(entry, owner, step)
     if (holders !== undefined) this.#parts.copies?.placed(entry, holders)
     table.assign(entry, owner, view.epoch)
     if (owner !== view.self) this.#parts.copies?.give(entry, step)
-    if (entry.place !== 'here' && owner === view.self && takeover.gates(entry.key)) {
+    const waits = takeover.gates(entry.key) || (entry.told.length > 0 && leftovers.isUnsure(entry, step))
+    if (entry.place !== 'here' && owner === view.self && waits) {
       if (entry.place === 'gated') return
       schedule.clear(entry)
       entry.copies = []
+      if (entry.told.length === 0) this.#parts.leftovers.told(entry, view.self)
       schedule.gate(entry)
       return
     }
@@ -103,8 +107,10 @@ export class Work {
       const entry = table.add(record)
       this.#parts.records.took(entry, onDisk ? [from] : [], step)
       entry.copies = view.owner(entry.key) === view.self ? [from] : [...record.holders, from]
+      entry.told = [from]
       this.place(entry, step)
       if (entry.place === 'gated') entry.copies = [from]
+      else entry.told = []
       return
     }
     if (known.epoch !== view.epoch) this.place(known, step)
@@ -115,7 +121,6 @@ export class Work {
   /** Fills the free slots, its own and those that clients offer, with what is ready and may be acted for. True when there may be more to look at. */
   start(step: Step): boolean {
     const { schedule, view, execution } = this.#parts
-    execution.fill(step)
     for (let looks = 0; ; looks++) {
       const entry = schedule.first(schedule.occupied - schedule.claimed < execution.places)
       if (entry === undefined) return false
@@ -160,19 +165,25 @@ export class Work {
 
   /** The takeover is complete: what waited for it goes on, at most `max` tasks now. Returns how many did. */
   release(max: number, step: Step): number {
-    const { schedule, takeover } = this.#parts
+    const { schedule, takeover, leftovers } = this.#parts
     let released = 0
     for (const entry of schedule.gated) {
       if (released === max) break
-      if (takeover.gates(entry.key)) continue
+      if (takeover.gates(entry.key) || leftovers.isUnsure(entry, step)) continue
       this.releaseOne(entry, step)
       released++
     }
     return released
   }
 
+  /** It is about to be told that it is there, so it is no leftover. */
+  vouched(entry: Entry): void {
+    if (entry.place === 'gated') this.#parts.leftovers.vouched(entry)
+  }
+
   releaseOne(entry: Entry, step: Step): void {
     this.#parts.schedule.clear(entry)
+    if (this.#parts.leftovers.dropped(entry, step)) return
     this.#cover(entry, step)
     this.#schedule(entry, step)
   }
@@ -198,6 +209,11 @@ export class Work {
       // A ring of which nobody would be told must not be the only one that has it.
       if (this.#isCounted(entry) && right.epochs?.noted(view.ring.checksum) !== true) {
         replication.again(from, [copied], step.now.mono)
+        continue
+      }
+      // What it has still, without a break, it must know all of if the ring gives it back.
+      if (this.#parts.leftovers.isKept(entry)) {
+        replication.later(from, [copied], step.now.mono)
         continue
       }
       const copy = { task, revision, epoch: view.epoch }
@@ -280,6 +296,7 @@ export class Work {
 
   #awaitOrLose(entry: Entry, step: Step): void {
     if (this.#isCounted(entry) && this.#parts.takeover.gates(entry.key)) {
+      this.#parts.leftovers.told(entry, this.#parts.view.self)
       this.#parts.schedule.gate(entry)
       return
     }
@@ -358,7 +375,10 @@ export class Work {
     const others = known.filter(node => node !== from)
     entry.copies = theirsIsWhole ? [...others, from] : others
     if (entry.place === 'here' && merged.state === 'cancelled') this.#parts.execution.cancel(entry, step)
-    if (entry.place === 'gated') return
+    if (entry.place === 'gated') {
+      this.#parts.leftovers.told(entry, from)
+      return
+    }
     this.#cover(entry, step)
     if (news) this.#schedule(entry, step)
   }
