@@ -14,7 +14,7 @@ import type { ClaimsView } from '../../src/runtime/claims.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import { Daemon } from '../daemon/subject.ts'
 
-export const timeout = { timeout: 120_000 }
+export const timeout = { timeout: 300_000 }
 export const EXAMPLES = fileURLToPath(new URL('../../configs/examples/', import.meta.url))
 
 /** A directory of the test that runs. */
