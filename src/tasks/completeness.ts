@@ -17,6 +17,7 @@ import type { Ring } from '../ring/ring.ts'
 import type { TasksConfig } from './config.ts'
 import type { Inventory } from './messages.ts'
 import type { Epochs, NotedRing } from './right.ts'
+import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
 /** Rings named to those who are asked; where it takes more to say what is complete, everything is asked for. */
@@ -33,9 +34,16 @@ interface Round {
   readonly without: readonly string[]
   /** Who has answered, from which disk. */
   readonly answers: Map<NodeId, string>
-  /** Rises with each answer. */
-  heard: number
 }
+
+/** Who answered, and under which rings anybody may have written before. */
+interface Heard {
+  readonly noted: readonly NotedRing[]
+  readonly answers: Map<NodeId, string>
+}
+
+/** Is it something that was accepted and has not ended? */
+export type Belief = 'yes' | 'no' | 'unsure'
 
 /** A takeover that went on because members were forgotten. */
 export interface Loss {
@@ -50,8 +58,13 @@ export class Completeness {
   readonly #config: TasksConfig
   #complete = new Set<number>()
   #round: Round | undefined
+  /** Of these: terms for which a quorum knew of every ring, and nobody was forgotten. */
+  readonly #certain = new Set<number>()
+  /** What the last one rested on. */
+  #heardOf: Heard | undefined
   #losses: readonly Loss[] = []
   #concluded = false
+  #heard = 0
 
   constructor(view: View, epochs: Epochs, config: TasksConfig) {
     this.#view = view
@@ -82,7 +95,7 @@ export class Completeness {
 
   /** Rises with each answer that may let keys go on. */
   get heard(): number {
-    return this.#round?.heard ?? 0
+    return this.#heard
   }
 
   /** Members that were forgotten although they may have had what nobody else had of this key. */
@@ -93,6 +106,62 @@ export class Completeness {
       for (const node of forgotten) if (holders.includes(node)) lost.add(node)
     }
     return [...lost]
+  }
+
+  /**
+   * Does this node, which does not know the task, know so by evidence? Then it has ended and was dropped, or its record never
+   * counted. (Which of them was written where fewer copies counted is not known by what was asked here.)
+   */
+  knowsAllOf(record: TaskRecord): boolean {
+    const { spec, term, copies = 0 } = record
+    if (!isTold(record) || term === undefined || copies < this.#spare(this.#view.replicas) + 1) return false
+    // What was written here under a term that is held still, this node knew.
+    const certain = [term, ...this.#certain].filter(each => each >= term)
+    if (this.#epochs.hasUnder(spec.key, new Set(certain))) return true
+    const round = this.#round
+    if (round === undefined || round.term < term || !this.#epochs.hasUnder(spec.key, round.terms))
+      return false
+    const noted = this.#epochs.ringsBefore(round.term)
+    return (
+      typeof noted !== 'string' && this.#isKeyComplete(spec.key, round) && this.#lostFrom(noted, round) === 0
+    )
+  }
+
+  #lostFrom(noted: readonly NotedRing[], round: Round): number {
+    return noted.flatMap(each => this.#lossOf(each, round)).length
+  }
+
+  /**
+   * Must a record run that this node and others (`had`) have? `no`: of every noted ring so many holders answered without
+   * it that one of those on which it counted has dropped it, as is done only with what has ended; or it never counted.
+   * `unsure`: it may be so, once the holders have answered that are alive and have not.
+   */
+  mustRun(record: TaskRecord, had: readonly NodeId[]): Belief {
+    const { key } = record.spec
+    const { copies = 0 } = record
+    const heard = this.#round === undefined ? this.#heardOf : this.#heardSoFar(this.#round)
+    if (heard === undefined || heard.noted.length === 0) return 'yes'
+    if (!isTold(record) || copies === 0) return 'yes'
+    let unsure = false
+    for (const { ring, counts } of heard.noted) {
+      const holders = ring.preferenceList(key, this.#view.replicas)
+      const others = holders.filter(node => !had.includes(node))
+      const without = others.filter(node => {
+        const disk = heard.answers.get(node)
+        return disk !== undefined && counts(node, disk)
+      })
+      const awaited = others.filter(node => !heard.answers.has(node) && this.#view.live.has(node))
+      const spare = holders.length - Math.min(copies, holders.length)
+      if (without.length > spare) continue
+      if (without.length + awaited.length <= spare) return 'yes'
+      unsure = true
+    }
+    return unsure ? 'unsure' : 'no'
+  }
+
+  #heardSoFar({ term, answers }: Round): Heard | undefined {
+    const noted = this.#epochs.ringsBefore(term)
+    return typeof noted === 'string' ? undefined : { noted, answers }
   }
 
   /** Must this key wait? */
@@ -112,7 +181,8 @@ export class Completeness {
     const rings = tenure.rings.slice(-RINGS_MAX)
     if (this.#complete.has(term) || this.#round?.term === term) return false
     const answers = new Map([[this.#view.self, disk]])
-    this.#round = { term, terms: new Set([term]), rings, without, answers, heard: 1 }
+    this.#round = { term, terms: new Set([term]), rings, without, answers }
+    this.#heard++
     return true
   }
 
@@ -134,9 +204,11 @@ export class Completeness {
   }
 
   answered(node: NodeId, disk: string | undefined): void {
-    if (this.#round === undefined || disk === undefined) return
-    this.#round.answers.set(node, disk)
-    this.#round.heard++
+    if (disk === undefined) return
+    this.#heard++
+    // Also after the end: what is unsure still is decided by it.
+    const answers = this.#round?.answers ?? this.#heardOf?.answers
+    answers?.set(node, disk)
   }
 
   hasAnswered(node: NodeId): boolean {
@@ -155,6 +227,8 @@ export class Completeness {
     const losses = all.flatMap(each => this.#lossOf(each, round))
     this.#losses = [...this.#losses, ...losses].slice(-LOSSES_MAX)
     this.#complete.add(round.term)
+    if (noted !== 'lost' && losses.length === 0) this.#certain.add(round.term)
+    this.#heardOf = noted === 'lost' ? undefined : { noted, answers: round.answers }
     this.#concluded = true
     this.#round = undefined
     return losses
@@ -175,7 +249,9 @@ export class Completeness {
   #forgetLapsed(): void {
     const { held } = this.#epochs
     for (const term of this.#complete) {
-      if (!held.includes(term)) this.#complete.delete(term)
+      if (held.includes(term)) continue
+      this.#complete.delete(term)
+      this.#certain.delete(term)
     }
     if (this.#round !== undefined && !held.includes(this.#round.term)) this.#round = undefined
   }
@@ -231,3 +307,7 @@ export class Completeness {
 
 const membersOf = (noted: NotedRing & { readonly members?: readonly NodeId[] }): readonly NodeId[] =>
   noted.members ?? noted.ring.members.map(({ id }) => id)
+
+/** Is it a task, written in quorum mode, that is nowhere unless somebody submitted it? */
+const isTold = ({ source, schedule, term }: TaskRecord): boolean =>
+  source === 'api' && schedule === undefined && term !== undefined

@@ -17,6 +17,7 @@ import { Hearing } from './hearing.ts'
 import type { TasksInit } from './init.ts'
 import { Inventories } from './inventory.ts'
 import { Kept } from './kept.ts'
+import { Leftovers } from './leftovers.ts'
 import { limitsOf } from './limits.ts'
 import { Lists } from './lists.ts'
 import { Losses } from './losses.ts'
@@ -58,7 +59,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const right = init.right ?? openRight(wall)
   const { epochs } = right
   const replication = new Replication(table, counters, random.uint32(), stampsOf(view, right))
-  const counting = { view, table, replication, counters, config, right, fences: init.fences ?? [] }
+  const counting = { view, table, replication, counters, config, right, fences: init.fences ?? [], disk }
   // Absent where nothing is in quorum mode.
   const durability = epochs && new Durability({ ...counting, epochs })
   const takeover = new Takeover(view, random.fork(), config.inventoryMs, durability?.completeness)
@@ -73,7 +74,8 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const execution = new Execution({ ...shared, random: random.fork() })
   const expiry = new Expiry(shared)
   const losses = new Losses({ ...shared, sawEnd })
-  const work = new Work({ ...shared, execution, expiry, losses })
+  const leftovers = new Leftovers(shared)
+  const work = new Work({ ...shared, execution, expiry, losses, leftovers })
   const noting = epochs && durability && { epochs, fences: durability.fences }
   const inventories = new Inventories(view, table, schedule, noting)
   const lists = new Lists(table, schedule, counters, handoffs)
@@ -81,7 +83,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const schedules = new HeldSchedules({ ...shared, check, work, phase, disk, nextSlot: init.nextSlot })
   const faces = { check, serving, phase, disk, types, schedules, forwarding, confirmations, random }
   const desk = new Desk({ ...shared, ...faces, work, execution, placing })
-  const hearing = new Hearing({ ...shared, inventories, placing, durability, work, desk })
+  const hearing = new Hearing({ ...shared, inventories, placing, durability, work, leftovers, desk })
   const account = new Account({ ...shared, ...faces, durability, expiry })
   const inherited = init.records.map(record => inherit(record, table, self, isCounted(record.spec.key)))
   const told = { view, table, offers, schedule, right, replication, durability, confirmations, kept, records }

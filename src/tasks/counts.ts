@@ -63,8 +63,12 @@ const COUNTERS = {
   takeovers_timed_out: 'Takeovers that went on without the answer of a live member.',
   results_cut: 'Results cut to the configured size.',
   settled_dropped: 'Settled records dropped, oldest first, to keep within the bound.',
+  ended_copies_dropped:
+    'Records that turned up late and were dropped: their tasks had ended and been dropped, or had never been accepted.',
   strays_dropped: 'Records dropped once two that should hold them confirmed that they have them.',
   copies_refused: 'Records of others that were refused here, because a higher term stands against them.',
+  copies_unwritten:
+    'Records new to this node that it did not take from others, because its disk took nothing new.',
   copies_uncounted: 'Batches of copies that a holder did not count, mostly since its ring was another yet.',
   writes_outranked: 'Writes of this node that a holder refused, because another node had taken the key over.',
   submits_short: 'Submissions stored and not confirmed, because too few holders had them in time.',

@@ -39,6 +39,7 @@ import { type Fence, Fences } from './fences.ts'
 import type { Replicate, Replicated } from './messages.ts'
 import type { Acknowledged, Replication, Stamps } from './replication.ts'
 import type { Epochs, Right } from './right.ts'
+import type { DiskSight } from './store-failure.ts'
 import type { Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
@@ -53,6 +54,8 @@ export interface DurabilityParts {
   readonly epochs: Epochs
   /** What the store held at boot. */
   readonly fences: readonly Fence[]
+  /** Whether this node's disk takes what is new. Default: it does. */
+  readonly disk?: DiskSight | undefined
 }
 
 /** What of the placing of tasks says whether all is done. */
@@ -101,6 +104,19 @@ export class Durability {
     return this.#parts.right.leaveFor(key)?.term
   }
 
+  needed(holders: number): number {
+    return Math.min(this.#parts.config.durability, holders)
+  }
+
+  /** A task that this node owns and does not know: does it know that there is none (any more)? */
+  isOver(record: TaskRecord): boolean {
+    const { table, view } = this.#parts
+    const { id, key } = record.spec
+    return (
+      table.get(id) === undefined && view.owner(key) === view.self && this.completeness.knowsAllOf(record)
+    )
+  }
+
   /**
    * Copies from another node: takes what does not stand against a higher term, and says what counts.
    *
@@ -117,7 +133,20 @@ export class Durability {
     const { view, epochs, counters } = this.#parts
     let counted = settled && epochs.enrolled && ring === view.ring?.checksum
     const refused: (readonly [number, number])[] = []
+    const ended: number[] = []
+    const unwritten: number[] = []
+    const full = this.#parts.disk?.failure !== undefined
     records.forEach((record, place) => {
+      if (settled && ring === view.ring?.checksum && this.isOver(record)) {
+        ended.push(place)
+        return
+      }
+      // Taken, it would wait in memory for the disk, and so would all that come after it.
+      const { id, key } = record.spec
+      if (full && this.isQuorum(key) && this.#parts.table.get(id) === undefined) {
+        unwritten.push(place)
+        return
+      }
       const standing = this.#standing(record, terms[place] ?? 0)
       if (standing === 'unknown') counted = false
       else if (standing !== undefined) refused.push([place, standing])
@@ -127,27 +156,39 @@ export class Durability {
       }
     })
     if (refused.length > 0) counters.add('copies_refused', refused.length)
-    step.send(from, { type: 'replicated', batch, counted, ...(refused.length > 0 && { refused }) })
+    if (unwritten.length > 0) counters.add('copies_unwritten', unwritten.length)
+    const said = {
+      ...(refused.length > 0 && { refused }),
+      ...(ended.length > 0 && { ended }),
+      ...(unwritten.length > 0 && { unwritten }),
+    }
+    step.send(from, { type: 'replicated', batch, counted, ...said })
   }
 
   /** What a holder says of copies from here. Returns those that it has on its disk, or has newer. */
   acknowledged(from: NodeId, said: Replicated, sent: Acknowledged, step: Step): readonly TaskRecord[] {
     const { replication, counters } = this.#parts
     const { records } = sent
+    const unwritten = new Set(said.unwritten ?? [])
+    const later = records.filter((_, place) => unwritten.has(place))
+    replication.later(from, later, step.now.mono)
     if (said.counted !== true) {
       counters.add('copies_uncounted')
-      const again = records.filter(({ spec }) => this.isQuorum(spec.key))
-      replication.again(from, again, step.now.mono)
-      return again.length === records.length ? [] : records.filter(({ spec }) => !this.isQuorum(spec.key))
+      const taken = later.length === 0 ? records : records.filter((_, place) => !unwritten.has(place))
+      replication.again(
+        from,
+        taken.filter(({ spec }) => this.isQuorum(spec.key)),
+        step.now.mono,
+      )
+      return taken.filter(({ spec }) => !this.isQuorum(spec.key))
     }
     const refused = new Map(said.refused ?? [])
-    this.copies.acknowledged(
-      from,
-      refused.size === 0 ? records : records.filter((_, place) => !refused.has(place)),
-      step,
-    )
+    const not = new Set([...(said.ended ?? []), ...unwritten])
+    const whole = refused.size + not.size === 0
+    const taken = whole ? records : records.filter((_, place) => !refused.has(place) && !not.has(place))
+    this.copies.acknowledged(from, taken, step)
     this.#refusedBy(from, records, refused, step)
-    return records.filter((_, place) => (refused.get(place) ?? 0) === 0)
+    return records.filter((_, place) => (refused.get(place) ?? 0) === 0 && !not.has(place))
   }
 
   /** After all that happened in a step. True when there is more to do than this step could. */

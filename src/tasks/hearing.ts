@@ -5,6 +5,7 @@ import type { Durability } from './durability.ts'
 import type { Step } from './effects.ts'
 import type { Inventories } from './inventory.ts'
 import type { Kept } from './kept.ts'
+import type { Leftovers } from './leftovers.ts'
 import type { InventoryReply, Replicate, Replicated, TaskLinkMessage } from './messages.ts'
 import type { Placing } from './placing.ts'
 import type { Replication } from './replication.ts'
@@ -16,6 +17,7 @@ export interface HearingParts {
   readonly desk: Desk
   readonly work: Work
   readonly kept: Kept
+  readonly leftovers: Leftovers
   readonly replication: Replication
   readonly inventories: Inventories
   readonly takeover: Takeover
@@ -73,15 +75,21 @@ export class Hearing {
     }
     const there = durability?.acknowledged(from, message, sent, step) ?? sent.records
     work.acknowledged(from, there, step)
+    const ended = (message.ended ?? []).flatMap(place => sent.records[place] ?? [])
+    if (ended.length > 0) this.#parts.leftovers.ended(from, ended, step)
     kept.acknowledged(from, there)
   }
 
   #inventoryReplied(from: NodeId, reply: InventoryReply, step: Step): void {
-    const { takeover, counters, work, placing } = this.#parts
+    const { takeover, counters, work, placing, durability } = this.#parts
+    // By what others have said: this answer may be the one that makes a key complete.
+    const known = reply.records.filter(record => durability?.isOver(record) !== true)
     const kind = takeover.answer(from, reply, step.now.mono)
     if (kind === 'stale') counters.add('replies_unknown')
     // Also a late page tells the truth; only what runs is a matter of the moment.
-    for (const record of reply.records) work.learn(record, from, step, true)
+    for (const record of known) work.learn(record, from, step, true)
+    if (known.length < reply.records.length)
+      counters.add('ended_copies_dropped', reply.records.length - known.length)
     if (kind !== 'answered' || takeover.active) return
     work.recheckElsewhere(node => node === from, step)
     if (!placing.releasing) takeover.forgetAnswers()

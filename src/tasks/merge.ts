@@ -121,6 +121,7 @@ const coreText = (record: TaskRecord): string =>
     record.redriven === undefined ? [] : [record.redriven.after, record.redriven.at],
     optional(record.crashes),
     optional(record.term),
+    optional(record.copies),
   ])
 
 export const compareAttempts = (a: Attempt, b: Attempt): number =>

@@ -64,6 +64,10 @@ export interface Replicated {
   readonly counted?: boolean
   /** Records that were not taken as they are, each by its place in the batch, with the term that stands against it, or 0. */
   readonly refused?: readonly (readonly [place: number, term: number])[]
+  /** Records, by their places, that the owner knows to have ended and dropped, or never to have counted: copies may go. */
+  readonly ended?: readonly number[]
+  /** Records, by their places, that were not taken: they are new there, and its disk takes nothing new at the moment. */
+  readonly unwritten?: readonly number[]
 }
 
 /** "I own these keys now: what do you hold of them?" Sent to all members on gaining keys. */

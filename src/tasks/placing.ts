@@ -147,7 +147,8 @@ export class Placing {
     for (let looks = 0; this.#sweep !== undefined && looks < SCAN_MAX; looks++) {
       const next = this.#sweep.next()
       if (next.done) this.#sweep = undefined
-      else if (!takeover.gates(next.value.key)) work.releaseOne(next.value, step)
+      else if (!takeover.gates(next.value.key) && !work.isUnsure(next.value, step))
+        work.releaseOne(next.value, step)
     }
   }
 

@@ -17,6 +17,8 @@ export interface Counted {
   isQuorum(key: string): boolean
   /** Undefined while it may not. */
   termOf(key: string): number | undefined
+  /** Disks of so many holders that must have a change before it counts. */
+  needed(holders: number): number
 }
 
 /** Every change made here goes this way: memory, disk and the other holders learn of it together. */
@@ -49,7 +51,7 @@ export class Records {
   change(entry: Entry, changed: TaskRecord, step: Step): void {
     const counted = this.#counted?.isQuorum(entry.key) === true ? this.#counted : undefined
     const term = counted?.termOf(entry.key)
-    const record = term === undefined || term === changed.term ? changed : { ...changed, term }
+    const record = counted === undefined || term === undefined ? changed : stamped(changed, term, counted)
     // Who asks is told what it was before, until the end is on enough disks.
     if (counted !== undefined && isSettled(record))
       entry.shown ??= isSettled(entry.record) ? undefined : entry.record
@@ -87,4 +89,10 @@ export class Records {
     this.#counted?.copies.forget(entry, step)
     step.erase(entry.id)
   }
+}
+
+/** With what copies of it are judged by, wherever they turn up later. */
+function stamped(record: TaskRecord, term: number, counted: Counted): TaskRecord {
+  const copies = counted.needed(record.holders.length)
+  return record.term === term && record.copies === copies ? record : { ...record, term, copies }
 }

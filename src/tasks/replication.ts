@@ -30,6 +30,9 @@ const WINDOW_BYTES_MAX = 4 * 1024 * 1024
 const RESEND_MS_MIN = 1_000
 const RESEND_MS_MAX = 5_000
 
+/** What a full disk did not take is sent again after this, in ms. */
+const POSTPONED_MS = 1_000
+
 /** A batch that was not counted is sent again after this, in ms: views converge within milliseconds. */
 const UNCOUNTED_MS = 60
 
@@ -66,6 +69,9 @@ interface Outbox {
   resendMs: number
   /** Nothing is sent before. */
   notBefore: Instant
+  /** Copies that its disk did not take, and when they are sent again. */
+  readonly postponed: Set<TaskId>
+  postponedUntil: Instant
 }
 
 export class Replication {
@@ -98,8 +104,8 @@ export class Replication {
   /** Copies waiting or under way. */
   get pending(): number {
     let pending = 0
-    for (const { urgent, bulk, flights } of this.#outboxes.values()) {
-      pending += urgent.size + bulk.size
+    for (const { urgent, bulk, flights, postponed } of this.#outboxes.values()) {
+      pending += urgent.size + bulk.size + postponed.size
       for (const flight of flights.values()) pending += flight.records.length
     }
     return pending
@@ -180,9 +186,21 @@ export class Replication {
     outbox.notBefore = after(now, UNCOUNTED_MS)
   }
 
+  /** The disk there takes nothing new: these are sent again when it may have room. */
+  later(to: NodeId, records: readonly TaskRecord[], now: Instant): void {
+    const outbox = this.#outboxes.get(to)
+    if (outbox === undefined || records.length === 0) return
+    for (const { spec } of records) outbox.postponed.add(spec.id)
+    outbox.postponedUntil = after(now, POSTPONED_MS)
+  }
+
   /** Gives late batches back to the outbox. */
   tick(now: Instant): void {
     for (const outbox of this.#outboxes.values()) {
+      if (outbox.postponedUntil <= now) {
+        for (const task of outbox.postponed) if (!outbox.urgent.has(task)) outbox.bulk.add(task)
+        outbox.postponed.clear()
+      }
       let late = false
       for (const [batch, flight] of outbox.flights) {
         if (after(flight.sentAt, outbox.resendMs) > now) break
@@ -204,7 +222,9 @@ export class Replication {
 
   nextWake(): Instant {
     let wake = NEVER
-    for (const { flights, resendMs, urgent, bulk, notBefore } of this.#outboxes.values()) {
+    for (const outbox of this.#outboxes.values()) {
+      const { flights, resendMs, urgent, bulk, notBefore, postponed, postponedUntil } = outbox
+      if (postponed.size > 0) wake = Math.min(wake, postponedUntil) as Instant
       if (urgent.size + bulk.size > 0 && notBefore > this.#flushedAt)
         wake = Math.min(wake, notBefore) as Instant
       const first = flights.values().next().value
@@ -223,6 +243,8 @@ export class Replication {
         bytes: 0,
         resendMs: RESEND_MS_MIN,
         notBefore: 0 as Instant,
+        postponed: new Set(),
+        postponedUntil: 0 as Instant,
       }
       this.#outboxes.set(peer, outbox)
     }

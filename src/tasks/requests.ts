@@ -18,7 +18,6 @@ import {
   tell,
   unknownTask,
 } from './forwarding.ts'
-
 import { isSettled } from './merge.ts'
 import {
   type Forward,
@@ -261,6 +260,7 @@ export class Requests {
       answerWith(origin, entry, existed, step)
       return
     }
+    this.#parts.work.vouched(entry)
     this.#ownWords(entry, step)
     const durable = (count: number, later: Step): void => {
       if (leaveNow(right, entry.key, later.now.mono) === undefined) {

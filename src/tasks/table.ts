@@ -25,6 +25,8 @@ export interface Entry extends Slotted {
   epoch: number
   /** Nodes that have the record as it is, or are being sent it. */
   copies: readonly NodeId[]
+  /** In quorum mode, while its takeover goes on: nodes that are known to have it, in whatever version. */
+  told: readonly NodeId[]
   /** In quorum mode: nodes whose disks are known to have the record as it is, or as `tracked` says. */
   safe: readonly NodeId[]
   /** What was written last, where the record has changed in memory only since. */
@@ -146,6 +148,7 @@ export class Table {
       owner: undefined,
       epoch: -1,
       copies: record.holders,
+      told: [],
       safe: [],
       tracked: undefined,
       shown: undefined,

@@ -159,6 +159,8 @@ export interface TaskRecord {
   readonly revision: number
   /** In quorum mode: the term under which its owner changed it last. A higher one is right, whatever else it says. */
   readonly term?: number
+  /** In quorum mode: on so many disks of holders it counted as it is; fewer never had it as something that was told. */
+  readonly copies?: number
   /** This is no task but a schedule, whose slots become tasks of its key; see `schedules/state.ts`. */
   readonly schedule?: ScheduleState
 }

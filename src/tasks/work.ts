@@ -14,6 +14,7 @@ import type { Step } from './effects.ts'
 import { type Execution, FENCE_MS } from './execution.ts'
 import type { Expiry } from './expiry.ts'
 import type { Handoffs } from './handoffs.ts'
+import type { Leftovers } from './leftovers.ts'
 import type { Losses } from './losses.ts'
 import { isSettled, mergeRecords } from './merge.ts'
 import { overlaps } from './overlap.ts'
@@ -51,6 +52,7 @@ export interface WorkParts {
   readonly right: Right
   readonly expiry: Expiry
   readonly losses: Losses
+  readonly leftovers: Leftovers
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
 }
@@ -71,10 +73,12 @@ export class Work {
     if (holders !== undefined) this.#parts.copies?.placed(entry, holders)
     table.assign(entry, owner, view.epoch)
     if (owner !== view.self) this.#parts.copies?.give(entry, step)
-    if (entry.place !== 'here' && owner === view.self && takeover.gates(entry.key)) {
+    const waits = takeover.gates(entry.key) || (entry.told.length > 0 && this.isUnsure(entry, step))
+    if (entry.place !== 'here' && owner === view.self && waits) {
       if (entry.place === 'gated') return
       schedule.clear(entry)
       entry.copies = []
+      if (entry.told.length === 0) this.#parts.leftovers.told(entry, view.self)
       schedule.gate(entry)
       return
     }
@@ -103,8 +107,10 @@ export class Work {
       const entry = table.add(record)
       this.#parts.records.took(entry, onDisk ? [from] : [], step)
       entry.copies = view.owner(entry.key) === view.self ? [from] : [...record.holders, from]
+      entry.told = [from]
       this.place(entry, step)
       if (entry.place === 'gated') entry.copies = [from]
+      else entry.told = []
       return
     }
     if (known.epoch !== view.epoch) this.place(known, step)
@@ -163,15 +169,25 @@ export class Work {
     let released = 0
     for (const entry of schedule.gated) {
       if (released === max) break
-      if (takeover.gates(entry.key)) continue
+      if (takeover.gates(entry.key) || this.isUnsure(entry, step)) continue
       this.releaseOne(entry, step)
       released++
     }
     return released
   }
 
+  /** It is about to be told that it is there, so it is no leftover. */
+  vouched(entry: Entry): void {
+    if (entry.place === 'gated') this.#parts.leftovers.vouched(entry)
+  }
+
+  isUnsure(entry: Entry, step: Step): boolean {
+    return this.#parts.leftovers.isUnsure(entry, step.now.mono)
+  }
+
   releaseOne(entry: Entry, step: Step): void {
     this.#parts.schedule.clear(entry)
+    if (this.#parts.leftovers.dropped(entry, step)) return
     this.#cover(entry, step)
     this.#schedule(entry, step)
   }
@@ -279,6 +295,7 @@ export class Work {
 
   #awaitOrLose(entry: Entry, step: Step): void {
     if (this.#isCounted(entry) && this.#parts.takeover.gates(entry.key)) {
+      this.#parts.leftovers.told(entry, this.#parts.view.self)
       this.#parts.schedule.gate(entry)
       return
     }
@@ -357,7 +374,10 @@ export class Work {
     const others = known.filter(node => node !== from)
     entry.copies = theirsIsWhole ? [...others, from] : others
     if (entry.place === 'here' && merged.state === 'cancelled') this.#parts.execution.cancel(entry, step)
-    if (entry.place === 'gated') return
+    if (entry.place === 'gated') {
+      this.#parts.leftovers.told(entry, from)
+      return
+    }
     this.#cover(entry, step)
     if (news) this.#schedule(entry, step)
   }

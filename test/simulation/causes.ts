@@ -38,6 +38,9 @@ function touches(fault: Fault, host: number): boolean {
     case 'control':
     case 'wall-step':
     case 'slow-disk':
+    case 'disk-full':
+    case 'disk-read-only':
+    case 'ask':
     case 'kill-runner':
     case 'freeze-runner':
       return false

@@ -16,13 +16,14 @@ import type { ControlRequest } from '../../src/node/control.ts'
 import type { NodeInit } from '../../src/node/init.ts'
 import { Node } from '../../src/node/node.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
-import { tasksDefaults } from '../../src/tasks/config.ts'
+import { type TasksConfig, tasksDefaults } from '../../src/tasks/config.ts'
 import { fencesOf } from '../../src/tasks/fences.ts'
 import type { ScheduleDefinition } from '../../src/tasks/schedules/state.ts'
 import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import type { ClockOptions } from './clock.ts'
 import { REAP_MS_MAX } from './executor.ts'
 import type { Process } from './process.ts'
+import { CLAIM_TYPE } from './work.ts'
 import { type Host, nameOf, World } from './world.ts'
 
 const nextSlot = cronSlots()
@@ -38,6 +39,7 @@ export interface ClusterOptions {
   /** What the next process on a host is born with in place of the usual: another name, another cluster. */
   readonly bornWith?: (host: Host) => Partial<NodeInit>
   readonly grants?: Partial<GrantsConfig>
+  readonly tasks?: Partial<TasksConfig>
 }
 
 /** What one node believes, read without asking it to do anything. */
@@ -139,7 +141,7 @@ export class Cluster {
         weight: 1,
         membership: { ...membershipDefaults(), ...this.#options.membership },
         ring: { ...ringDefaults(), vnodesPerWeight: VNODES },
-        tasks: tasksDefaults(CORES),
+        tasks: { ...tasksDefaults(CORES), ...this.#options.tasks },
         grants: this.grants,
         voter: {
           top: kept.get('top') as number | undefined,
@@ -150,6 +152,7 @@ export class Cluster {
         },
         fences: fencesOf([...kept].map(([key, value]) => ({ key, value }))),
         check: () => undefined,
+        claimTypes: [CLAIM_TYPE],
         nextSlot,
         records: [...rows.keys()].sort().map(key => rows.get(key) as TaskRecord),
         seed: this.#random.uint32(),

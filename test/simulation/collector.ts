@@ -49,6 +49,8 @@ export class Collector {
   /** Holders whose tokens are not judged. */
   readonly #excused = new Set<string>()
   complain: Complain = () => {}
+  /** Told of each run when it begins. */
+  onBegan: (run: Run) => void = () => {}
   /** Moments in which two nodes executed for one key: all of available mode, and those the promise excepts. */
   overlaps = 0
   /** Times that an owner went on under a lower token than it had before. */
@@ -62,6 +64,7 @@ export class Collector {
     this.runs.push(run)
     this.#checkToken(run)
     this.resumed(run)
+    this.onBegan(run)
   }
 
   /** It stands still: whatever it holds, it does nothing with it. */
@@ -157,7 +160,7 @@ export class Collector {
 }
 
 /** Decimal strings without leading zeros. */
-const compareTokens = (a: string, b: string): number =>
+export const compareTokens = (a: string, b: string): number =>
   a.length !== b.length ? a.length - b.length : a < b ? -1 : a > b ? 1 : 0
 
 const tell = (run: Run): string =>

@@ -1,16 +1,19 @@
 /**
- * The durable store of one host: what survives its processes. Commits are durable in the order they were asked for,
- * each a seeded moment after it was asked (group commit and fsync of a disk; a slow disk takes longer). A process that
- * dies loses what was under way, all but a seeded prefix that reached the disk without anyone being told.
+ * The disk of one host: what survives its processes. A transaction is durable a seeded moment after it was begun (fsync; a
+ * slow disk takes longer). Of a process that dies the transaction that was under way reached the disk or did not, without
+ * anyone being told. A full disk has a reserve for so many rows, which is given up at the first write that finds no room.
  */
 import type { Random } from '../../src/base/random.ts'
-import type { Write } from '../../src/node/machine.ts'
+import type { StoreCondition, Write } from '../../src/node/machine.ts'
 
 export class Disk {
   readonly #tables = { tasks: new Map<string, unknown>(), grants: new Map<string, unknown>() }
   readonly #random: Random
   #commitMs: readonly [from: number, to: number] = [0.5, 4]
-  #lastCommitAt = 0
+  #condition: 'ok' | 'full' | 'read-only' = 'ok'
+  /** Rows that the reserve still takes; undefined: it has not been given up. */
+  #reserve: number | undefined
+  #reserveRows = 0
   /** Written by the shell, not by the core, before the process runs. */
   boot = 0
   incarnation = 0
@@ -27,10 +30,33 @@ export class Disk {
     this.#commitMs = [from, to]
   }
 
-  /** When a commit asked for now will be durable: never before the one asked for earlier. */
-  commitAt(now: number): number {
-    this.#lastCommitAt = Math.max(this.#lastCommitAt, now + this.#random.between(...this.#commitMs))
-    return this.#lastCommitAt
+  /** How long the next transaction takes. */
+  commitMs(): number {
+    return this.#random.between(...this.#commitMs)
+  }
+
+  /** What a process that starts now is told. */
+  get condition(): StoreCondition {
+    return this.#condition
+  }
+
+  /** From now on it takes nothing more, but for so many rows where it is full. */
+  become(condition: 'ok' | 'full' | 'read-only', reserveRows = 0): void {
+    this.#condition = condition
+    this.#reserve = undefined
+    this.#reserveRows = reserveRows
+  }
+
+  /** Why a transaction of so many rows cannot be written; undefined when it can. */
+  refuses(rows: number): 'full' | 'read-only' | undefined {
+    if (this.#condition === 'ok' || rows === 0) return undefined
+    if (this.#condition === 'read-only') return 'read-only'
+    if (this.#reserve !== undefined && this.#reserve >= rows) {
+      this.#reserve -= rows
+      return undefined
+    }
+    this.#reserve ??= this.#reserveRows
+    return 'full'
   }
 
   apply(writes: readonly Write[]): void {
@@ -40,11 +66,10 @@ export class Disk {
     }
   }
 
-  /** The process died with these commits under way; some of the first ones are on the disk all the same. */
-  crashed(underWay: readonly (readonly Write[])[]): void {
-    const reached = this.#random.below(underWay.length + 1)
-    for (const writes of underWay.slice(0, reached)) this.apply(writes)
-    this.#lastCommitAt = 0
+  /** The process died with this transaction under way. */
+  crashed(transaction: readonly (readonly Write[])[]): void {
+    const reached = this.#random.chance(0.5) && this.#condition === 'ok'
+    if (reached) for (const writes of transaction) this.apply(writes)
   }
 
   rows(table: Write['table']): ReadonlyMap<string, unknown> {
@@ -58,5 +83,6 @@ export class Disk {
     this.boot = 0
     this.incarnation = 0
     this.wipes++
+    this.become('ok')
   }
 }

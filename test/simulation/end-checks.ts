@@ -7,6 +7,7 @@ import { type Cluster, CORES, keyOf } from './cluster.ts'
 import type { Findings } from './findings.ts'
 import type { Process } from './process.ts'
 import type { Schedule } from './schedule.ts'
+import type { TaskJudge } from './task-judge.ts'
 import type { Host } from './world.ts'
 
 /** Attempts that took their node or runner down, after which a task is not tried again. */
@@ -26,13 +27,15 @@ export class EndChecks {
   readonly #cluster: Cluster
   readonly #schedule: Schedule
   readonly #findings: Findings
+  readonly #judge: TaskJudge
   readonly #accepted = new Map<string, { disks: readonly Host[]; wipes: number[] }>()
   readonly #farewells: Farewell[] = []
 
-  constructor(cluster: Cluster, schedule: Schedule, findings: Findings) {
+  constructor(cluster: Cluster, schedule: Schedule, findings: Findings, judge: TaskJudge) {
     this.#cluster = cluster
     this.#schedule = schedule
     this.#findings = findings
+    this.#judge = judge
   }
 
   /** A submission was answered while these disks had its record. */
@@ -111,7 +114,7 @@ export class EndChecks {
     const { hosts } = this.#cluster.world
     if (this.#wipes > 1) return
     for (const task of this.#accepted.keys()) {
-      if (hosts.some(({ disk }) => disk.rows('tasks').has(task))) continue
+      if (hosts.some(({ disk }) => disk.rows('tasks').has(task)) || this.#judge.mayBeDropped(task)) continue
       this.#findings.fail('nothing accepted is forgotten', undefined, `${task} is on no disk`)
     }
     if (running.length < hosts.length) return
@@ -127,21 +130,15 @@ export class EndChecks {
 
   #checkTasks(running: readonly Host[]): void {
     if (running.length === 0) return
-    const tasks = new Set<string>()
-    for (const host of running) for (const id of host.disk.rows('tasks').keys()) tasks.add(id)
-    const stateOf = (id: string): string[] =>
+    const copiesOf = (id: string): TaskRecord[] =>
       running.flatMap(host => {
         const record = host.disk.rows('tasks').get(id) as TaskRecord | undefined
-        return record === undefined ? [] : [record.state]
+        return record === undefined ? [] : [record]
       })
     for (let index = 0; index < this.#schedule.listTasks; index++) {
-      const states = stateOf(`list-${index}`)
-      if (!states.includes('succeeded') && !this.#isExcused(`list-${index}`, states)) {
-        this.#findings.fail(
-          'every listed task succeeds',
-          undefined,
-          `list-${index}: ${states.join(', ') || 'no record'}`,
-        )
+      const copies = copiesOf(`list-${index}`)
+      if (!hasSucceeded(copies) && !this.#isExcused(`list-${index}`, copies)) {
+        this.#findings.fail('every listed task succeeds', undefined, `list-${index}: ${statesOf(copies)}`)
       }
     }
     for (const [id, { disks, wipes }] of this.#accepted) {
@@ -152,42 +149,39 @@ export class EndChecks {
         this.#wipes <= 1 &&
         running.length === this.#cluster.world.hosts.length
       if (survivors.length < disks.length && !counted) continue
-      const states = stateOf(id)
-      if (!states.includes('succeeded') && !this.#isExcused(id, states)) {
-        this.#findings.fail(
-          'nothing accepted is lost',
-          survivors[0]?.name,
-          `${id}: ${states.join(', ') || 'no record'}`,
-        )
+      const copies = copiesOf(id)
+      if (!hasSucceeded(copies) && !this.#isExcused(id, copies)) {
+        this.#findings.fail('nothing accepted is lost', survivors[0]?.name, `${id}: ${statesOf(copies)}`)
       }
     }
     if (this.#schedule.profile === 'calm') this.#checkOnce()
   }
 
-  #isExcused(task: string, states: readonly string[]): boolean {
-    return this.#isPoison(task, states) || this.#isUnderWay(task)
+  #isExcused(task: string, copies: readonly TaskRecord[]): boolean {
+    const key = copies[0]?.spec.key ?? keyOf(task)
+    return this.#isPoison(task, copies) || this.#judge.excuses(task, copies) || this.#isUnderWay(task, key)
   }
 
   /**
    * It has an attempt at this moment, had one just now, or stands behind those that have: after others that took long
    * and failed, attempts that take long outlast the quiet.
    */
-  #isUnderWay(task: string): boolean {
+  #isUnderWay(task: string, key: string): boolean {
     const { collector, now } = this.#cluster.world
     const running = [...collector.running()]
-    if (running.some(run => run.key === keyOf(task))) return true
+    if (running.some(run => run.key === key)) return true
     if (collector.runs.some(run => run.task === task && (run.endedAt ?? 0) > now - SETTLES_MS)) return true
     const owner = this.#cluster.world.hosts.find(
-      host => this.#cluster.nodeOf(host)?.ring.owner(keyOf(task)) === host.name,
+      host => this.#cluster.nodeOf(host)?.ring.owner(key) === host.name,
     )
     return running.filter(run => run.host === owner?.index).length >= CORES
   }
 
   /** Given up, after as many of its runs as make it poison went down with what ran them. */
-  #isPoison(task: string, states: readonly string[]): boolean {
+  #isPoison(task: string, copies: readonly TaskRecord[]): boolean {
     const { runs } = this.#cluster.world.collector
     const broken = runs.filter(run => run.task === task && run.end !== 'succeeded' && run.end !== 'failed')
-    return states.includes('dead') && broken.length >= POISON_RUNS
+    return copies.some(({ state }) => state === 'dead') && broken.length >= POISON_RUNS
   }
 
   #checkOnce(): void {
@@ -196,7 +190,14 @@ export class EndChecks {
       if (run.end === 'succeeded') successes.set(run.task, (successes.get(run.task) ?? 0) + 1)
     }
     for (const [task, count] of successes) {
-      if (count > 1) this.#findings.fail('calm runs each task once', undefined, `${task} ran ${count} times`)
+      if (count > 1 && !this.#judge.wasCancelled(task))
+        this.#findings.fail('calm runs each task once', undefined, `${task} ran ${count} times`)
     }
   }
 }
+
+const hasSucceeded = (copies: readonly TaskRecord[]): boolean =>
+  copies.some(({ state }) => state === 'succeeded')
+
+const statesOf = (copies: readonly TaskRecord[]): string =>
+  copies.map(({ state }) => state).join(', ') || 'no record'

@@ -16,6 +16,7 @@ import { Body } from './body.ts'
 import type { HostClock } from './clock.ts'
 import type { Collector, Run } from './collector.ts'
 import type { EventQueue } from './queue.ts'
+import { resultOf } from './task-judge.ts'
 
 /**
  * What the real runner does, in local ms before the right to run ends: SIGTERM, and nothing is started any more; SIGKILL,
@@ -114,7 +115,7 @@ export class Executor {
       },
     }
     const body = new Body(this.#queue, this.#drawTakesMs(inRunner), () =>
-      this.#finish(entry, outcomeOf(order)),
+      this.#finish(entry, outcomeOf(order, run)),
     )
     const state = { until: order.until, begun: false, stopping: false }
     const entry: Entry = { order, run, inRunner, body, tell, ...state }
@@ -391,9 +392,9 @@ function failure(code: AttemptError['code'], message: string): Outcome {
   return { ok: false, error: { code, message }, retryable: code !== 'CANCELLED' }
 }
 
-function outcomeOf(order: AttemptOrder): Outcome {
+function outcomeOf(order: AttemptOrder, run: Run): Outcome {
   if (order.type === 'unreliable' && order.attempt <= UNRELIABLE_FAILS) {
     return failure('THREW', `attempt ${order.attempt}`)
   }
-  return { ok: true, result: { ran: order.task } }
+  return { ok: true, result: resultOf(run) }
 }

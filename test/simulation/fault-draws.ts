@@ -60,6 +60,23 @@ export function drawChanges(random: Random, faults: readonly Fault[], nodes: num
   )
 }
 
+/** Disks that take nothing more for a while. */
+export function drawFullDisks(random: Random, nodes: number, until: number): Fault[] {
+  const faults: Fault[] = []
+  if (random.chance(0.6)) return faults
+  for (let at = random.between(4_000, 15_000); at < until - 2_000; at += random.between(6_000, 30_000)) {
+    const ms = Math.min(random.between(500, 10_000), until - at - 1)
+    const host = random.below(nodes)
+    const rows = random.pick([0, 5, 50, 500]) ?? 0
+    faults.push(
+      random.chance(0.7)
+        ? { at, kind: 'disk-full', host, ms, rows }
+        : { at, kind: 'disk-read-only', host, ms },
+    )
+  }
+  return faults
+}
+
 /** Frames that overtake each other, now and then for a while. */
 export function drawLate(random: Random, until: number): Fault[] {
   const faults: Fault[] = []

@@ -1,4 +1,5 @@
 import type { ControlRequest } from '../../src/node/control.ts'
+import type { Ask } from './work.ts'
 
 /** Hosts have started by then, in ms. */
 export const STARTS_MS = 3_000
@@ -22,7 +23,15 @@ export type Fault = { readonly at: number } & (
       readonly host: number
       readonly ms: number
     }
-  | { readonly kind: 'slow-disk' | 'disk-fails'; readonly host: number; readonly ms: number }
+  | {
+      readonly kind: 'slow-disk' | 'disk-fails' | 'disk-read-only'
+      readonly host: number
+      readonly ms: number
+    }
+  /** `rows`: so many are still taken of what was accepted. */
+  | { readonly kind: 'disk-full'; readonly host: number; readonly ms: number; readonly rows: number }
+  /** What an application asks of the node on a host. */
+  | { readonly kind: 'ask'; readonly host: number; readonly ask: Ask }
   | { readonly kind: 'late'; readonly pair: Pair | 'all'; readonly share: number; readonly ms: number }
   | { readonly kind: 'loss'; readonly pair: Pair | 'all'; readonly share: number; readonly ms: number }
   | {

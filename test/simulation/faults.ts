@@ -1,6 +1,7 @@
 /** Carries out a schedule on a world. A fault that no longer makes sense (to crash what does not run) is let go. */
 import { unreachable } from '../../src/base/assert.ts'
 import type { VoterList } from '../../src/grants/messages.ts'
+import type { Clients } from './clients.ts'
 import type { Cluster } from './cluster.ts'
 import type { Fault, Pair } from './fault.ts'
 import type { Schedule } from './schedule.ts'
@@ -19,11 +20,13 @@ export class Faults {
   readonly #cluster: Cluster
   readonly #schedule: Schedule
   readonly #tally: Tally
+  readonly #clients: Clients
   /** Addresses that somebody had before moving. */
   readonly #free: string[] = []
 
   /** @param tally counts what was really done */
-  constructor(cluster: Cluster, schedule: Schedule, tally: Tally) {
+  constructor(cluster: Cluster, schedule: Schedule, tally: Tally, clients: Clients) {
+    this.#clients = clients
     this.#world = cluster.world
     this.#cluster = cluster
     this.#schedule = schedule
@@ -125,6 +128,8 @@ export class Faults {
       case 'submit':
         if (running) this.#cluster.submit(host, fault.task)
         return running
+      case 'ask':
+        return this.#clients.ask(host, fault.ask)
       case 'control':
         world.note(`${host.name}: ${JSON.stringify(fault.request)}`)
         return this.#cluster.control(host, fault.request)
@@ -143,7 +148,10 @@ export class Faults {
 
   #applyToMachine(
     host: Host,
-    fault: Extract<HostFault, { kind: 'slow-disk' | 'disk-fails' | 'wall-step' }>,
+    fault: Extract<
+      HostFault,
+      { kind: 'slow-disk' | 'disk-fails' | 'disk-full' | 'disk-read-only' | 'wall-step' }
+    >,
   ): void {
     this.#world.note(describe(fault))
     switch (fault.kind) {
@@ -157,6 +165,13 @@ export class Faults {
           host.disk.failing = false
         })
         return
+      case 'disk-full':
+      case 'disk-read-only': {
+        const full = fault.kind === 'disk-full'
+        this.#world.setDisk(host, full ? 'full' : 'read-only', full ? fault.rows : 0)
+        this.#later(fault.ms, () => this.#world.setDisk(host, 'ok'))
+        return
+      }
       case 'wall-step':
         host.clock.stepWall(fault.byMs)
         return
@@ -217,6 +232,7 @@ export class Faults {
     for (const host of world.hosts) {
       host.disk.setCommitMs(...FAST_COMMIT_MS)
       host.disk.failing = false
+      if (host.disk.condition !== 'ok') world.setDisk(host, 'ok')
       world.thaw(host)
     }
     this.#revive()

@@ -29,6 +29,16 @@ export const INVARIANTS = {
     'In quorum mode some disk has every accepted task at the end, if one disk at most was lost.',
   'an end that was told stays':
     'In quorum mode whatever a node may tell of the end of a task, all that tell it later say the same.',
+  'a result has a run': 'In quorum mode every result that is told was made by a run of its task.',
+  'a stale result is refused':
+    'In quorum mode a result that is told comes from a run beside which no later owner had begun the task again.',
+  'what has succeeded runs no more':
+    'In quorum mode no run of a task begins after it was told that it has succeeded.',
+  'an accepted task is known':
+    'In quorum mode nobody who asks about a task after it was accepted is told that there is none.',
+  'one name is one task': 'In quorum mode submissions with one dedupe key are answered with one task.',
+  'limits hold':
+    'On no node run more of a type or a group than its limits say, nor two of a key that are not concurrent.',
   'takeovers end': 'In quorum mode, once all nodes are back, every key of a node comes to be complete.',
   'every listed task succeeds': 'At the end every task of the shared list has a succeeded record.',
   'calm runs each task once': 'Without faults no task runs to success twice.',

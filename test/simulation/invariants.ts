@@ -2,7 +2,7 @@
  * Holds a run to what must hold. Safety is checked while it goes on: after every effect or step where that is cheap, else
  * four times a virtual second. Liveness is checked at the end, after a quiet period (`end-checks.ts`).
  */
-import { asTaskId, type NodeId, type RequestId } from '../../src/base/ids.ts'
+import type { NodeId } from '../../src/base/ids.ts'
 import { membershipDefaults } from '../../src/membership/config.ts'
 import type { MemberRecord } from '../../src/membership/member.ts'
 import type { Claim } from '../../src/membership/messages.ts'
@@ -17,6 +17,7 @@ import { LeaseWatch } from './lease-watch.ts'
 import type { Process } from './process.ts'
 import type { Schedule } from './schedule.ts'
 import type { Tally } from './tally.ts'
+import { TaskJudge } from './task-judge.ts'
 import type { Host, WorldProbe } from './world.ts'
 
 const POLL_MS = 250
@@ -26,8 +27,6 @@ const DIALS_PER_SECOND_MAX = 200
 
 /** Events at one instant: a thaw hands out what came in ten seconds, a few thousand frames. */
 const AT_ONCE_MAX = 100_000
-/** A request is forwarded at most twice, each time for at most `forwardMs`; with room for a pause. */
-const REQUEST_MS_MAX = 20_000
 /** A leave is over this long after its deadline, in ms of a slow clock: the handing back, the farewell, the last writes. */
 const LEAVE_SLACK_MS = 3_500
 /** Whoever has been awake for so long, in ms, has been heard, or waits to be. */
@@ -47,27 +46,22 @@ interface Rate {
   dials: number
 }
 
-type Reply = Extract<Effect, { kind: 'reply' }>['reply']
-
 export class Invariants implements WorldProbe {
   readonly #cluster: Cluster
   readonly #schedule: Schedule
   readonly #tally: Tally
   readonly #findings: Findings
   readonly #end: EndChecks
+  readonly #judge: TaskJudge
   /** Absent in available mode, which promises nothing of the kind. */
   readonly #leases: LeaseWatch | undefined
   readonly #acting: ActingWatch | undefined
   readonly #rates = new Map<Process, Rate>()
   readonly #incarnations = new Map<Process, Map<NodeId, number>>()
-  readonly #requests = new Map<RequestId, { task: string; by: Process; at: number }>()
   /** When a leave must be over; it counts only what the process was awake for. */
   readonly #leaves = new Map<Process, { host: Host; awakeMs: number }>()
   /** Accusations that were right when first made; they may be said again, late, by one who stood still meanwhile. */
   readonly #accusations = new Set<string>()
-
-  /** The end of each task, as some node might tell it first. */
-  readonly #ends = new Map<string, string>()
 
   /** Who wrongly takes whom for dead, as was counted. */
   readonly #wrong = new Set<string>()
@@ -77,7 +71,8 @@ export class Invariants implements WorldProbe {
     this.#schedule = schedule
     this.#tally = tally
     this.#findings = new Findings(() => cluster.world.now)
-    this.#end = new EndChecks(cluster, schedule, this.#findings)
+    this.#judge = new TaskJudge(cluster, schedule, this.#findings)
+    this.#end = new EndChecks(cluster, schedule, this.#findings, this.#judge)
     cluster.world.collector.complain = (invariant, run, detail) =>
       this.#findings.fail(invariant, cluster.world.hosts[run.host]?.name, detail)
     if (schedule.mode === 'available') return
@@ -110,8 +105,7 @@ export class Invariants implements WorldProbe {
   input(process: Process, input: Input): void {
     this.#leases?.input(process, input)
     if (input.kind === 'leave') this.#noteLeave(process)
-    if (input.kind !== 'request' || input.request.kind !== 'submit') return
-    this.#requests.set(input.id, { task: input.request.spec.id, by: process, at: this.#cluster.world.now })
+    this.#judge.input(process, input)
   }
 
   stepped(process: Process): void {
@@ -135,7 +129,7 @@ export class Invariants implements WorldProbe {
         this.#count(process).dials++
         return
       case 'reply':
-        this.#checkReply(process, effect)
+        this.#replied(process, effect)
         return
       case 'log':
         if (effect.event === 'verdict') this.#checkVerdict(process, String(effect.fields['member']))
@@ -271,44 +265,9 @@ export class Invariants implements WorldProbe {
     this.#fail('no false death', by, `${member} is alive, and nothing happened to either of them lately`)
   }
 
-  #checkReply(process: Process, effect: Effect & { kind: 'reply' }): void {
-    const task = this.#requests.get(effect.id)?.task
-    this.#requests.delete(effect.id)
-    if (task === undefined || !effect.reply.ok) return
-    const disks = this.#cluster.world.hosts.filter(host => host.disk.rows('tasks').has(task))
-    if (disks.length === 0)
-      this.#fail('accepted is on a disk', process, `${task} was accepted and no disk has it`)
-    if (this.#schedule.mode === 'quorum') this.#checkCopies(process, task, effect.reply, disks)
-    this.#end.accepted(task, disks)
-  }
-
-  /** A disk that was lost meanwhile is excused. */
-  #checkCopies(by: Process, task: string, reply: Reply, disks: readonly Host[]): void {
-    const { hosts } = this.#cluster.world
-    if (!reply.ok || !('durableCopies' in reply) || hosts.some(({ disk }) => disk.wipes > 0)) return
-    const least = Math.min(2, this.#cluster.nodeIn(by)?.ring.members.length ?? 0)
-    if (disks.length >= Math.max(least, reply.durableCopies)) return
-    const names = disks.map(({ name }) => name).join(', ')
-    const told = `told of ${reply.durableCopies} copies`
-    this.#fail('as many disks as were told', by, `${task} was accepted, ${told}, and is on ${names}`)
-  }
-
-  /** Whatever may be told of the end of a task is the same, whoever tells it and when. */
-  #checkEnds(): void {
-    const { hosts } = this.#cluster.world
-    for (const host of hosts) {
-      const node = this.#cluster.nodeOf(host)
-      if (node === undefined) continue
-      for (const task of host.disk.rows('tasks').keys()) {
-        const final = node.tasks.final(asTaskId(task))
-        if (final === undefined) continue
-        const { state, settledAt, result } = final
-        const end = JSON.stringify([state, settledAt, result])
-        const told = this.#ends.get(task)
-        if (told === undefined) this.#ends.set(task, end)
-        else if (told !== end) this.#fail('an end that was told stays', host, `${task}: ${told}, then ${end}`)
-      }
-    }
+  #replied(process: Process, effect: Effect & { kind: 'reply' }): void {
+    const accepted = this.#judge.replied(process, effect)
+    if (accepted !== undefined) this.#end.accepted(accepted.task, accepted.disks)
   }
 
   #poll(): void {
@@ -326,7 +285,7 @@ export class Invariants implements WorldProbe {
     this.#cluster.world.collector.lookAgain()
     this.#checkLeaves()
     this.#checkMinorities()
-    if (this.#schedule.mode === 'quorum') this.#checkEnds()
+    this.#judge.poll()
     if (now >= this.#schedule.quietAt && this.#acting !== undefined) {
       const gapMs = this.#acting.longestGap(this.#schedule.quietAt)
       this.#tally.worst('ms without an actor in the quiet', gapMs)
@@ -380,17 +339,8 @@ export class Invariants implements WorldProbe {
   /** After the quiet period. */
   checkEnd(): void {
     this.#end.check()
-    this.#checkRequests()
+    this.#judge.checkEnd()
     this.#acting?.checkEnd()
-  }
-
-  #checkRequests(): void {
-    const { now } = this.#cluster.world
-    for (const { task, by, at } of this.#requests.values()) {
-      if (by.alive && now - at > REQUEST_MS_MAX) {
-        this.#fail('every request is answered', by, `${task}, asked ${Math.round(now - at)} ms ago`)
-      }
-    }
   }
 
   #hostOf(id: string): Host | undefined {

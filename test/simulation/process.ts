@@ -14,8 +14,8 @@ import {
   type Effect,
   type Input,
   type Machine,
+  type StoreCondition,
   TICK_MS,
-  type Write,
 } from '../../src/node/machine.ts'
 import type { HostClock } from './clock.ts'
 import type { Dialling } from './dialling.ts'
@@ -24,6 +24,7 @@ import type { Executor } from './executor.ts'
 import type { Gossip, Rumour } from './gossip.ts'
 import type { Network, Party } from './network.ts'
 import type { EventQueue } from './queue.ts'
+import { Store } from './store.ts'
 
 /** Wake-ups in a row without time passing that show a machine asking for a wake it cannot use. */
 const WAKES_MAX = 1_000
@@ -64,14 +65,7 @@ export type Death = 'left' | 'killed' | 'power'
 type Item =
   | { readonly kind: 'input'; readonly input: Input }
   | { readonly kind: 'rumour'; readonly rumour: Rumour; readonly via: PeerId }
-  | { readonly kind: 'committed'; readonly commit: Commit }
   | { readonly kind: 'awake'; readonly run: () => void }
-
-interface Commit {
-  readonly writes: readonly Write[]
-  /** What waits for it. */
-  readonly waiting: readonly Effect[]
-}
 
 export class Process implements Party {
   readonly host: number
@@ -82,7 +76,7 @@ export class Process implements Party {
   readonly startedAt: number
   readonly #ground: Ground
   readonly #inbox: Item[] = []
-  readonly #underWay: Commit[] = []
+  readonly #store: Store
   readonly #dials = new Set<number>()
   readonly #requests = new Set<RequestId>()
   #alive = true
@@ -105,9 +99,24 @@ export class Process implements Party {
     this.boot = identity.boot
     this.startedAt = ground.queue.now
     this.#awakeSince = ground.queue.now
+    this.#store = this.#openStore(ground)
     this.machine = makeMachine(this.now())
     this.#nextTick = ground.clock.monoAt(ground.queue.now)
     this.#arm()
+  }
+
+  #openStore({ disk, queue, diskFailed }: Ground): Store {
+    return new Store({
+      disk,
+      queue,
+      whenAwake: run => this.whenAwake(run),
+      perform: effects => {
+        this.#perform(effects)
+        return this.#alive
+      },
+      failed: () => diskFailed(this),
+      tell: condition => this.#storeIs(condition),
+    })
   }
 
   get alive(): boolean {
@@ -150,6 +159,15 @@ export class Process implements Party {
     else run()
   }
 
+  /** Its disk takes what it did not, or the other way round. Told to who starts on such a disk, too. */
+  diskChanged(): void {
+    this.#storeIs(this.#ground.disk.condition)
+  }
+
+  #storeIs(condition: StoreCondition): void {
+    this.receive({ kind: 'store', condition, detail: `the simulated disk is ${condition}` })
+  }
+
   freeze(): void {
     this.#frozen = true
     this.#ground.executor.freezeDaemon()
@@ -169,14 +187,14 @@ export class Process implements Party {
 
   /** SIGKILL, or the power: what was not durable is gone, and nothing is heard of it but what its kernel says. */
   kill(how: 'killed' | 'power' = 'killed'): void {
-    if (!this.#alive) return
-    this.#end(how)
-    this.#ground.disk.crashed(this.#underWay.map(commit => commit.writes))
+    if (this.#alive) this.#end(how)
   }
 
   #end(how: Death): void {
     this.#alive = false
     this.#inbox.length = 0
+    if (how === 'left') this.#store.close()
+    else this.#store.crash()
     this.#ground.network.abandon(this)
     this.#ground.died(this, how)
   }
@@ -188,9 +206,6 @@ export class Process implements Party {
         return
       case 'rumour':
         this.#hearRumour(item.rumour, item.via)
-        return
-      case 'committed':
-        this.#committed(item.commit)
         return
       case 'awake':
         item.run()
@@ -349,31 +364,10 @@ export class Process implements Party {
     this.#ground.probe.broken(this, 'effects are well-formed', detail)
   }
 
-  #persist(effect: Effect & { kind: 'persist' }): void {
-    const { restsOn, otherwise } = effect
-    const isOfIt = ({ table, key }: Commit['writes'][number]) => table === 'tasks' && key === restsOn
-    const unwritten = this.#underWay.some(({ writes }) => writes.some(isOfIt))
-    if (restsOn !== undefined && (!unwritten || otherwise !== undefined)) {
-      this.#perform(unwritten ? (otherwise ?? []) : effect.then)
-      return
-    }
-    const commit = { writes: effect.writes, waiting: effect.then }
-    this.#underWay.push(commit)
-    const { disk, queue } = this.#ground
-    queue.at(disk.commitAt(queue.now), () => {
-      if (!this.#alive) return
-      if (this.#frozen) this.#inbox.push({ kind: 'committed', commit })
-      else this.#committed(commit)
-    })
-  }
-
-  #committed(commit: Commit): void {
-    if (this.#ground.disk.failing) {
-      this.#ground.diskFailed(this)
-      return
-    }
-    this.#underWay.shift()
-    this.#ground.disk.apply(commit.writes)
-    this.#perform(commit.waiting)
+  #persist({ writes, then, urgent, restsOn, otherwise }: Effect & { kind: 'persist' }): void {
+    const unwritten = restsOn !== undefined && this.#store.isUnderWay('tasks', restsOn)
+    if (restsOn === undefined || (unwritten && otherwise === undefined))
+      this.#store.commit(writes, then, urgent === true)
+    else this.#perform(unwritten ? (otherwise ?? []) : then)
   }
 }

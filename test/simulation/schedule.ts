@@ -11,8 +11,9 @@ import { Random } from '../../src/base/random.ts'
 import { VOTERS_MAX } from '../../src/grants/config.ts'
 import type { ClockOptions } from './clock.ts'
 import { type Fault, SEED_HOSTS, STARTS_MS } from './fault.ts'
-import { drawChanges, drawFaults, drawLate } from './fault-draws.ts'
+import { drawChanges, drawFaults, drawFullDisks, drawLate } from './fault-draws.ts'
 import type { Profile, Shape } from './shape.ts'
+import { drawWork, type WorkPlan } from './work.ts'
 
 export interface HostPlan {
   readonly clock: ClockOptions
@@ -39,6 +40,7 @@ export interface Schedule extends Shape {
   readonly longShareInRunner: number
   readonly voters: VoterPlan
   readonly trustRefused: boolean
+  readonly work: WorkPlan
 }
 
 /** Quorum mode: the first so many, or these hosts. */
@@ -54,6 +56,7 @@ export const QUIET_MS = 12_000
 
 /** Makes another generator than that of the faults: what is drawn from it moves nothing else. */
 const MORE = 0x40_4e
+const DISKS = 0xd1_5c
 /** Share of mixed runs in which every clock is as wrong as is borne, one way or the other. */
 const APART_SHARE = 0.25
 
@@ -75,7 +78,11 @@ export function makeSchedule(options: Shape): Schedule {
   const hosts = apart ? drawn.map(plan => withRate(plan, more.chance(0.5) ? 0.9 : 1.1)) : drawn
   const faults = drawFaults(random, options, quietAt)
   if (profile === 'mixed')
-    faults.push(...drawChanges(more, faults, nodes, quietAt), ...drawLate(more, quietAt))
+    faults.push(
+      ...drawChanges(more, faults, nodes, quietAt),
+      ...drawLate(more, quietAt),
+      ...drawFullDisks(new Random(seed + DISKS), nodes, quietAt),
+    )
   const shape = { ...options, until: quietAt }
   const submits =
     mode === 'quorum' || random.chance(0.5) ? planSubmits(random, 1 + random.below(12), 0, shape) : []
@@ -89,6 +96,7 @@ export function makeSchedule(options: Shape): Schedule {
       }),
     )
   const wide = random.chance(0.2)
+  const work = drawWork(options, profile === 'calm' ? endAt - QUIET_MS : quietAt)
   const [latencyMs, jitterMs] = wide
     ? [random.between(5, 40), random.between(0, 10)]
     : [random.between(0.1, 2), random.between(0, 1)]
@@ -99,7 +107,7 @@ export function makeSchedule(options: Shape): Schedule {
     hosts,
     latencyMs,
     jitterMs,
-    faults: [...faults, ...submits].toSorted((a, b) => a.at - b.at),
+    faults: [...faults, ...submits, ...work.asks].toSorted((a, b) => a.at - b.at),
     quietAt,
     endAt,
     listTasks,
@@ -107,6 +115,7 @@ export function makeSchedule(options: Shape): Schedule {
     longShareInRunner: busy ? BUSY_LONG_SHARE : longShare,
     voters: mode === 'quorum' ? planVoters(random, nodes) : NO_VOTERS,
     trustRefused: random.chance(0.6),
+    work,
   }
 }
 

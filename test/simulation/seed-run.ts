@@ -1,6 +1,7 @@
 /** One seed: a schedule, a cluster, the faults, the invariants, and what came of it. */
 import { asNodeId } from '../../src/base/ids.ts'
 import type { GrantsConfig } from '../../src/grants/config.ts'
+import { Clients } from './clients.ts'
 import { Cluster, makeList } from './cluster.ts'
 import { Faults } from './faults.ts'
 import type { Violation } from './findings.ts'
@@ -36,6 +37,7 @@ export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): S
     hosts: schedule.hosts,
     list: makeList(schedule.listTasks),
     grants: grantsOf(schedule),
+    tasks: schedule.work.tasks,
   })
   const { world } = cluster
   const invariants = new Invariants(cluster, schedule, tally)
@@ -44,7 +46,10 @@ export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): S
   if (lines > 0) world.watch(transcript)
   if (hashed) world.watch(hash)
   world.watch(invariants)
-  new Faults(cluster, schedule, tally).plan()
+  const clients = new Clients(cluster, schedule, tally)
+  world.watch(clients)
+  new Faults(cluster, schedule, tally, clients).plan()
+  clients.begin()
   invariants.begin()
   world.runUntil(schedule.endAt, () => invariants.over())
   if (invariants.violation === undefined) invariants.checkEnd()

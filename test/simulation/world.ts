@@ -43,6 +43,8 @@ export interface Host {
   startWaits: boolean
   /** Its last process left in an orderly way. */
   left: boolean
+  /** Number of the offer that clients beside it made last. */
+  offer: number
   /** Virtual time at which it last wakes from being suspended. */
   suspendedUntil: number
 }
@@ -122,6 +124,7 @@ export class World {
       process: undefined,
       startWaits: false,
       left: false,
+      offer: 0,
       suspendedUntil: Number.NEGATIVE_INFINITY,
     }
     this.hosts.push(host)
@@ -167,6 +170,7 @@ export class World {
     )
     host.process = process
     this.started(host, process)
+    if (disk.condition !== 'ok') this.queue.in(0, () => process.diskChanged())
   }
 
   #groundOf(host: Host): Ground {
@@ -251,6 +255,13 @@ export class World {
     host.disk.wipe()
     if (!keepKey) host.peer = asPeerId(`peer-${host.name}-${host.disk.wipes}`)
     this.note(`wipe ${host.name}${keepKey ? ', its key is kept' : ''}`)
+  }
+
+  /** From now on the disk takes nothing more, but for so many rows where it is full; or all again. */
+  setDisk(host: Host, condition: 'ok' | 'full' | 'read-only', reserveRows = 0): void {
+    this.note(`the disk of ${host.name} is ${condition}`)
+    host.disk.become(condition, reserveRows)
+    if (condition === 'ok') host.process?.diskChanged()
   }
 
   /** Another address from the next start on; the old one is free for anyone. */

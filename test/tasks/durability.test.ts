@@ -263,3 +263,39 @@ test('a write below the term of the copy that is here is refused', () => {
   assert.deepEqual(scene.sent('n2', 'replicated').at(-1)?.refused, [[0, 9]])
   assert.equal(scene.solo.record(written().spec.id).revision, 4)
 })
+
+test('a holder whose disk is full takes no copies of tasks that it does not know, and goes on with those it knows', () => {
+  const scene = ready()
+  const known = written()
+  scene.solo.hear('n2', write([known], 5))
+  scene.disk.failure = { code: 'STORE_FULL', detail: 'full', retryAfterS: 10 }
+  const next = spec('next', { key: known.spec.key })
+  const fresh = { ...freshRecord(next, 'api', wallOf(0), THREE.map(asNodeId), 1), term: 5 }
+  scene.solo.hear('n2', write([{ ...known, revision: 2 }, fresh], 5, 2))
+  assert.deepEqual(scene.sent('n2', 'replicated').at(-1)?.unwritten, [1])
+  assert.equal(scene.solo.record(known.spec.id).revision, 2)
+  assert.equal(scene.solo.tasks.get(fresh.spec.id), undefined)
+  scene.disk.failure = undefined
+  scene.solo.hear('n2', write([fresh], 5, 3))
+  assert.equal(scene.sent('n2', 'replicated').at(-1)?.unwritten, undefined)
+  assert.ok(scene.solo.record(fresh.spec.id))
+})
+
+test('what the disk of a holder did not take does not count, and is sent there again a second later', () => {
+  const scene = ready()
+  const id = scene.solo.submit(own('a'))
+  const [batch] = scene.sent('n2', 'replicate')
+  assert.ok(batch)
+  scene.solo.hear('n2', { type: 'replicated', batch: batch.batch, counted: true, unwritten: [0] })
+  assert.equal(scene.code(id), undefined)
+  scene.acknowledge('n3')
+  assert.equal(scene.code(id), 'ok', 'two others have it')
+  scene.solo.pass(900)
+  assert.equal(scene.sent('n2', 'replicate').length, 0)
+  scene.solo.pass(200)
+  const again = scene.sent('n2', 'replicate').flatMap(({ records }) => records)
+  assert.deepEqual(
+    again.map(({ spec: { id: task } }) => task),
+    ['a'],
+  )
+})

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
 import type { TasksConfig } from '../../src/tasks/config.ts'
 import type { Inventory, Replicate, TaskLinkMessage } from '../../src/tasks/messages.ts'
+import type { DiskSight } from '../../src/tasks/store-failure.ts'
 import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import type { TasksInit } from '../../src/tasks/tasks.ts'
 import { CountedRight } from './counted-right.ts'
@@ -21,12 +22,13 @@ export function own(id: string, changes: Partial<TaskSpec> = {}): TaskSpec {
 
 export class Scene {
   readonly right = new CountedRight()
+  readonly disk: { failure: DiskSight['failure'] } = { failure: undefined }
   readonly solo: Solo
 
   constructor(config: Partial<TasksConfig> = {}, more: Partial<TasksInit> = {}) {
     this.right.epochs.note(ring)
     this.right.epochs.members = THREE.map(asNodeId)
-    this.solo = new Solo(this.right, config, THREE, more)
+    this.solo = new Solo(this.right, config, THREE, { disk: this.disk, ...more })
   }
 
   /** What was sent to this node; each message is looked at once. */

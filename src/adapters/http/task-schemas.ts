@@ -173,6 +173,10 @@ export const TASK_SCHEMAS = {
       holders: listOf(text),
       revision: whole,
       term: whole,
+      copies: {
+        ...whole,
+        description: 'In quorum mode: on so many disks of holders it counted as it is.',
+      },
       schedule: { type: 'object', description: 'It is no task but a schedule; see /v1/schedules.' },
     },
     [
@@ -185,6 +189,7 @@ export const TASK_SCHEMAS = {
       'result',
       'error',
       'term',
+      'copies',
       'schedule',
     ],
   ),

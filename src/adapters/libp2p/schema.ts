@@ -228,6 +228,7 @@ const record = z.object({
   holders: z.array(nodeId).max(HOLDERS_MAX),
   revision: count,
   term: count.exactOptional(),
+  copies: count.exactOptional(),
   schedule: schedule.exactOptional(),
 })
 const records = z.array(record).max(RECORDS_MAX)
@@ -294,6 +295,8 @@ const replicated = z.object({
     .array(z.tuple([count, count]))
     .max(RECORDS_MAX)
     .exactOptional(),
+  ended: z.array(count).max(RECORDS_MAX).exactOptional(),
+  unwritten: z.array(count).max(RECORDS_MAX).exactOptional(),
 })
 const inventory = z.object({
   type: z.literal('inventory'),

@@ -302,6 +302,8 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
       batch: count,
       counted: fc.boolean(),
       refused: fc.array(fc.tuple(count, count), { maxLength: 3 }),
+      ended: fc.array(count, { maxLength: 3 }),
+      unwritten: fc.array(count, { maxLength: 3 }),
     },
     { requiredKeys: ['type', 'batch'] },
   ),

@@ -1,0 +1,298 @@
+/**
+ * Holds what applications are told of their tasks, and what really executes, to what was promised: in true time, with every
+ * answer and every run in view. What is told of an end stays; what has succeeded runs no more; a result counts only when no
+ * later owner had begun the task anew; one dedupe key is one task; limits hold on each node.
+ */
+import { asTaskId, type RequestId } from '../../src/base/ids.ts'
+import type { Effect, Input } from '../../src/node/machine.ts'
+import { isSettled } from '../../src/tasks/merge.ts'
+import type { TaskRecord } from '../../src/tasks/task.ts'
+import type { Cluster } from './cluster.ts'
+import { compareTokens, type Run } from './collector.ts'
+import type { Findings } from './findings.ts'
+import type { Process } from './process.ts'
+import type { Schedule } from './schedule.ts'
+import { GROUP_LIMIT } from './work.ts'
+import type { Host } from './world.ts'
+
+/** A request is forwarded at most twice, each time for at most `forwardMs`; with room for a pause. */
+const REQUEST_MS_MAX = 20_000
+
+interface Asked {
+  readonly kind: 'submit' | 'cancel' | 'retry' | 'get'
+  readonly task: string
+  readonly by: Process
+  readonly at: number
+  readonly submit: Submit
+}
+
+interface Submit {
+  readonly at: number
+  /** When that was answered; until then, and where it failed, infinite. */
+  acceptedAt: number
+}
+
+type Reply = Extract<Effect, { kind: 'reply' }>['reply']
+
+export class TaskJudge {
+  readonly #cluster: Cluster
+  readonly #schedule: Schedule
+  readonly #findings: Findings
+  readonly #requests = new Map<RequestId, Asked>()
+  readonly #runs = new Map<string, Run[]>()
+  /** The end of each round of each task, as it was first told. */
+  readonly #ends = new Map<string, string>()
+  /** When it was first told that a task has succeeded. */
+  readonly #succeeded = new Map<string, number>()
+  /** When a task was first accepted, and that somebody wanted it cancelled. */
+  readonly #accepted = new Map<string, number>()
+  readonly #cancels = new Set<string>()
+  /** Every submission of a task: of one without a good answer a copy may be under way. */
+  readonly #submits = new Map<string, Submit[]>()
+  readonly #named = new Map<string, string>()
+
+  constructor(cluster: Cluster, schedule: Schedule, findings: Findings) {
+    this.#cluster = cluster
+    this.#schedule = schedule
+    this.#findings = findings
+    cluster.world.collector.onBegan = run => this.#began(run)
+  }
+
+  get #counted(): boolean {
+    return this.#schedule.mode === 'quorum'
+  }
+
+  get #hosts(): readonly Host[] {
+    return this.#cluster.world.hosts
+  }
+
+  get #wipes(): number {
+    return this.#hosts.reduce((sum, { disk }) => sum + disk.wipes, 0)
+  }
+
+  input(by: Process, input: Input): void {
+    if (input.kind !== 'request') return
+    const { id, request } = input
+    const task = request.kind === 'submit' ? request.spec.id : request.task
+    if (request.kind === 'cancel') this.#cancels.add(task)
+    const submit = { at: this.#cluster.world.now, acceptedAt: Number.POSITIVE_INFINITY }
+    if (request.kind === 'submit') this.#submits.set(task, [...(this.#submits.get(task) ?? []), submit])
+    this.#requests.set(id, { kind: request.kind, task, by, at: this.#cluster.world.now, submit })
+  }
+
+  /** @returns the task that was accepted by this answer, and the disks that have it */
+  replied(
+    by: Process,
+    { id, reply }: Effect & { kind: 'reply' },
+  ): { task: string; disks: Host[] } | undefined {
+    const asked = this.#requests.get(id)
+    this.#requests.delete(id)
+    if (asked === undefined) return undefined
+    if (!reply.ok) {
+      if (reply.failure.code === 'TASK_UNKNOWN') this.#checkKnown(by, asked)
+      return undefined
+    }
+    if (!('record' in reply)) return undefined
+    const { record } = reply
+    asked.submit.acceptedAt = this.#cluster.world.now
+    if (this.#counted && isSettled(record)) this.#told(record, by)
+    if (asked.kind !== 'submit') return undefined
+    const task = record.spec.id
+    this.#checkName(record, by)
+    const disks = this.#hosts.filter(host => host.disk.rows('tasks').has(task))
+    if (this.#mayBeDropped(task)) return undefined
+    if (disks.length === 0 && record.revision > 0)
+      this.#fail('accepted is on a disk', by, `${task} was accepted and no disk has it`)
+    if (this.#counted) this.#checkCopies(by, task, reply, disks)
+    if (!this.#accepted.has(task)) this.#accepted.set(task, this.#cluster.world.now)
+    return { task, disks }
+  }
+
+  poll(): void {
+    if (!this.#counted) return
+    for (const host of this.#hosts) {
+      const node = this.#cluster.nodeOf(host)
+      if (node === undefined || host.process === undefined) continue
+      for (const task of host.disk.rows('tasks').keys()) {
+        const final = node.tasks.final(asTaskId(task))
+        if (final !== undefined) this.#told(final, host.process)
+      }
+    }
+  }
+
+  checkEnd(): void {
+    const { now } = this.#cluster.world
+    for (const { task, by, at } of this.#requests.values()) {
+      if (by.alive && now - at > REQUEST_MS_MAX)
+        this.#fail('every request is answered', by, `${task}, asked ${Math.round(now - at)} ms ago`)
+    }
+  }
+
+  /** It has ended, and need not be anywhere any more. */
+  mayBeDropped(task: string): boolean {
+    return this.#mayBeDropped(task)
+  }
+
+  /** Somebody cancelled it, so it may be ordered to run again. */
+  wasCancelled(task: string): boolean {
+    return this.#cancels.has(task)
+  }
+
+  /** May the task be, for good or at this moment, as these copies of it say, although it has not succeeded? */
+  excuses(task: string, copies: readonly TaskRecord[]): boolean {
+    if (this.#mayBeDropped(task)) return true
+    return copies.some(record => {
+      const { spec, state } = record
+      if (state === 'cancelled') return this.#cancels.has(task)
+      if (state === 'dead') return this.#mayBeDead(record)
+      if (state !== 'scheduled') return this.#isFull(spec)
+      // Wall clocks differ by a minute and more.
+      return this.#hosts.some(({ clock }) => clock.at(this.#cluster.world.now).wall < (spec.runAt ?? 0))
+    })
+  }
+
+  #mayBeDropped(task: string): boolean {
+    if (!this.#schedule.work.forgetful) return false
+    const ran = (this.#runs.get(task) ?? []).some(({ end }) => end === 'succeeded')
+    return ran || this.#cancels.has(task) || this.#ended(task)
+  }
+
+  #ended(task: string): boolean {
+    return [...this.#ends.keys()].some(end => end.startsWith(`${task} `))
+  }
+
+  #mayBeDead({ spec, error }: TaskRecord): boolean {
+    if (error?.code === 'EXPIRED') return spec.expiresAt !== undefined
+    const runs = this.#runs.get(spec.id) ?? []
+    return runs.length >= Math.min(spec.maxAttempts, 3)
+  }
+
+  /** Others of its type or group take up what there is of room. */
+  #isFull(spec: TaskRecord['spec']): boolean {
+    for (const run of this.#cluster.world.collector.running()) {
+      const other = this.#specOf(run)
+      if (other !== undefined && (other.type === spec.type || (spec.group && other.group === spec.group)))
+        return true
+    }
+    return false
+  }
+
+  #fail(invariant: Parameters<Findings['fail']>[0], by: Process, detail: string): void {
+    this.#findings.fail(invariant, this.#hosts[by.host]?.name, detail)
+  }
+
+  /** Whatever may be told of the end of a task is the same, whoever tells it and when. */
+  #told(record: TaskRecord, by: Process): void {
+    const { spec, state, settledAt, result, redriven } = record
+    const round = `${spec.id} ${redriven?.times ?? 0}`
+    const end = JSON.stringify([state, settledAt, result])
+    const told = this.#ends.get(round)
+    if (told !== undefined && told !== end)
+      this.#fail('an end that was told stays', by, `${spec.id}: ${told}, then ${end}`)
+    if (told !== undefined) return
+    this.#ends.set(round, end)
+    if (state !== 'succeeded') return
+    this.#succeeded.set(spec.id, this.#cluster.world.now)
+    this.#checkStale(record, by)
+  }
+
+  /** The run that it came from was not overtaken by one of a later owner. */
+  #checkStale({ spec: { id }, result }: TaskRecord, by: Process): void {
+    const runs = this.#runs.get(id) ?? []
+    const won = runs.find(run => JSON.stringify(resultOf(run)) === JSON.stringify(result))
+    if (won === undefined) {
+      this.#fail('a result has a run', by, `${id} ended as ${JSON.stringify(result)}`)
+      return
+    }
+    const endedAt = won.endedAt ?? this.#cluster.world.now
+    const later = runs.find(
+      run => run.token.safe && compareTokens(run.token.value, won.token.value) > 0 && run.startedAt < endedAt,
+    )
+    if (later === undefined) return
+    const beside = `token ${later.token.value} since ${(later.startedAt / 1000).toFixed(3)} s`
+    this.#fail('a stale result is refused', by, `${id}: ${JSON.stringify(result)}, beside ${beside}`)
+  }
+
+  #began(run: Run): void {
+    const runs = this.#runs.get(run.task)
+    if (runs === undefined) this.#runs.set(run.task, [run])
+    else runs.push(run)
+    const process = this.#hosts[run.host]?.process
+    const { now } = this.#cluster.world
+    if (process === undefined || now <= run.exceptedUntil) return
+    const doneAt = this.#succeeded.get(run.task)
+    if (doneAt !== undefined && doneAt < now && !this.#isNew(run.task, doneAt)) {
+      const detail = `${run.task} is begun again ${Math.round(now - doneAt)} ms after it was told that it succeeded`
+      this.#fail('what has succeeded runs no more', process, detail)
+    }
+    this.#checkLimits(run, process)
+  }
+
+  /** What has ended and was dropped is a new task when it is sent again, or was under way then. */
+  #isNew(task: string, since: number): boolean {
+    const submits = this.#submits.get(task) ?? []
+    return this.#schedule.work.forgetful && submits.some(({ acceptedAt }) => acceptedAt > since)
+  }
+
+  #specOf({ host, task }: Run): TaskRecord['spec'] | undefined {
+    const at = this.#hosts[host]
+    return at && this.#cluster.nodeOf(at)?.tasks.get(task)?.spec
+  }
+
+  #checkLimits(run: Run, by: Process): void {
+    const spec = this.#specOf(run)
+    if (spec === undefined) return
+    const { typeConcurrency = {}, groupConcurrency = {} } = this.#schedule.work.tasks
+    let ofType = 1
+    let ofGroup = 1
+    for (const other of this.#cluster.world.collector.running()) {
+      if (other === run || other.host !== run.host || other.boot !== run.boot) continue
+      const beside = this.#specOf(other)
+      if (beside === undefined) continue
+      if (beside.type === spec.type) ofType++
+      if (spec.group !== undefined && beside.group === spec.group) ofGroup++
+      if (other.key === run.key && !(spec.concurrent && beside.concurrent))
+        this.#fail('limits hold', by, `${run.task} and ${other.task} run for "${run.key}"`)
+    }
+    const types = typeConcurrency[spec.type] ?? Number.POSITIVE_INFINITY
+    if (ofType > types) this.#fail('limits hold', by, `${ofType} of type ${spec.type} run, at most ${types}`)
+    const groups = Math.min(GROUP_LIMIT, groupConcurrency[spec.group ?? ''] ?? GROUP_LIMIT)
+    if (spec.group !== undefined && ofGroup > groups)
+      this.#fail('limits hold', by, `${ofGroup} of group ${spec.group} run, at most ${groups}`)
+  }
+
+  /** Whoever asks about a task after it was accepted is not told that there is none. */
+  #checkKnown(by: Process, { task, at, kind }: Asked): void {
+    if (!this.#counted || this.#schedule.work.forgetful || this.#wipes > 1) return
+    const acceptedAt = this.#accepted.get(task)
+    if (acceptedAt === undefined || acceptedAt >= at) return
+    const since = `accepted ${Math.round(at - acceptedAt)} ms before`
+    this.#fail('an accepted task is known', by, `${kind} ${task}, ${since}, is answered TASK_UNKNOWN`)
+  }
+
+  #checkName({ spec }: TaskRecord, by: Process): void {
+    if (spec.dedupe === undefined || !this.#counted || this.#schedule.work.forgetful) return
+    const name = `${spec.key} ${spec.dedupe.key}`
+    const first = this.#named.get(name)
+    if (first === undefined) this.#named.set(name, spec.id)
+    else if (first !== spec.id) this.#fail('one name is one task', by, `"${name}" is ${first} and ${spec.id}`)
+  }
+
+  /** A disk that was lost meanwhile is excused. */
+  #checkCopies(by: Process, task: string, reply: Reply, disks: readonly Host[]): void {
+    if (!reply.ok || !('durableCopies' in reply) || this.#wipes > 0) return
+    const least = Math.min(2, this.#cluster.nodeIn(by)?.ring.members.length ?? 0)
+    if (disks.length >= Math.max(least, reply.durableCopies)) return
+    const names = disks.map(({ name }) => name).join(', ')
+    const told = `told of ${reply.durableCopies} copies`
+    this.#fail('as many disks as were told', by, `${task} was accepted, ${told}, and is on ${names}`)
+  }
+}
+
+/** What a run that succeeds gives as its result: so a result tells which run it came from. */
+export const resultOf = ({ task, attempt, host, boot, token }: Omit<Run, 'startedAt' | 'endedAt'>) => ({
+  ran: task,
+  attempt,
+  on: `${host}/${boot}`,
+  token: token.value,
+})

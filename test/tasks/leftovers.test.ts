@@ -1,0 +1,190 @@
+/** Old copies of tasks that have ended and were dropped elsewhere: an owner whose holders are played by the test. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId } from '../../src/base/ids.ts'
+import { wallOf } from '../../src/base/time.ts'
+import type { Inventory, Replicated } from '../../src/tasks/messages.ts'
+import type { TaskRecord } from '../../src/tasks/task.ts'
+import { freshRecord } from '../../src/tasks/transition.ts'
+import { CountedRight } from './counted-right.ts'
+import { ringOf, spec } from './samples.ts'
+import { Solo } from './solo.ts'
+
+const THREE = ['n1', 'n2', 'n3']
+const ring = ringOf(THREE)
+
+/** A record of an owner before this one, that nobody has begun. */
+function old(owner = 'n1', changes: Partial<TaskRecord> = {}): TaskRecord {
+  for (let i = 0; ; i++) {
+    if (ring.owner(`key-${i}`) !== owner) continue
+    const record = freshRecord(spec('old', { key: `key-${i}` }), 'api', wallOf(0), THREE.map(asNodeId), 1)
+    return { ...record, term: 4, copies: 2, ...changes }
+  }
+}
+
+class Scene {
+  readonly right = new CountedRight()
+  readonly solo: Solo
+
+  /** @param notes what the voters know of rings */
+  constructor(notes: 'all' | 'lost' = 'all', records: readonly TaskRecord[] = []) {
+    this.right.epochs.note(ring)
+    if (notes === 'lost') this.right.epochs.rings = 'lost'
+    this.right.epochs.members = THREE.map(asNodeId)
+    this.solo = new Solo(this.right, {}, THREE, { records })
+  }
+
+  take(term: number): void {
+    this.solo.step(() => {
+      this.right.take(term)
+      return []
+    })
+  }
+
+  /** What was sent last to a node, of this type. */
+  last(to: string, type: string): unknown {
+    return this.solo.of('send').findLast(sent => sent.to === to && sent.message.type === type)?.message
+  }
+
+  answer(from: string, records: readonly TaskRecord[] = []): void {
+    const { id } = this.last(from, 'inventory') as Inventory
+    const page = { agreed: true, running: [], done: true, disk: `disk-${from}` } as const
+    this.solo.hear(from, { type: 'inventory-reply', id, records, ...page })
+  }
+
+  /** A copy from a node that may not write it. Returns which of the batch are over. */
+  copied(from: string, record: TaskRecord): readonly number[] | undefined {
+    this.solo.hear(from, { type: 'replicate', batch: 1, records: [record], ring: ring.checksum, terms: [0] })
+    return (this.last(from, 'replicated') as Replicated).ended
+  }
+
+  knows(id = 'old'): boolean {
+    return this.solo.tasks.get(spec(id).id) !== undefined
+  }
+}
+
+/** Its keys are complete, by the answers of both others. */
+function complete(notes: 'all' | 'lost' = 'all'): Scene {
+  const scene = new Scene(notes)
+  scene.take(5)
+  scene.answer('n2')
+  scene.answer('n3')
+  return scene
+}
+
+test('a complete owner does not take a task that it does not know, and says that it is over', () => {
+  const scene = complete()
+  assert.deepEqual(scene.copied('n2', old()), [0])
+  assert.equal(scene.knows(), false)
+})
+
+test('while it is not complete it takes the task', () => {
+  const scene = new Scene()
+  scene.take(5)
+  assert.equal(scene.copied('n2', old()), undefined)
+  assert.equal(scene.knows(), true)
+})
+
+test('where no quorum of voters knew of every ring, it takes the task', () => {
+  const scene = complete('lost')
+  assert.equal(scene.copied('n2', old()), undefined)
+  assert.equal(scene.knows(), true)
+})
+
+test('what it wrote itself under the term that it has, it knew, whatever the voters know', () => {
+  const scene = complete('lost')
+  assert.deepEqual(scene.copied('n2', old('n1', { term: 5 })), [0])
+  assert.equal(scene.knows(), false)
+})
+
+test('a copy that counted on fewer disks than are asked for is taken', () => {
+  const scene = complete()
+  assert.equal(scene.copied('n2', old('n1', { copies: 1 })), undefined)
+  assert.equal(scene.knows(), true)
+})
+
+test('a copy of a later owner, of available mode, or of a shared list is taken', () => {
+  for (const changes of [{ term: 6 }, { source: 'list:work' }] as const) {
+    const scene = complete()
+    assert.equal(scene.copied('n2', old('n1', changes)), undefined)
+    assert.equal(scene.knows(), true)
+  }
+  const { term: _, copies: __, ...unmarked } = old()
+  const scene = complete()
+  assert.equal(scene.copied('n2', unmarked), undefined)
+  assert.equal(scene.knows(), true)
+})
+
+test('a new owner drops what one holder has and two have not: it cannot have counted, or has ended', () => {
+  const scene = new Scene()
+  scene.take(5)
+  scene.answer('n3', [old()])
+  scene.answer('n2')
+  assert.equal(scene.knows(), false)
+  assert.equal(scene.solo.orders.length, 0)
+})
+
+test('its own old copy, after it was away, is none that it believes where both others have none', () => {
+  const scene = new Scene('all', [old()])
+  scene.take(5)
+  scene.answer('n2')
+  assert.equal(scene.knows(), true, 'the other may have it')
+  assert.equal(scene.solo.orders.length, 0, 'it is waited for')
+  scene.answer('n3')
+  scene.solo.pass(2_500)
+  assert.equal(scene.knows(), false)
+  assert.equal(scene.solo.orders.length, 0)
+})
+
+test('whoever lives and does not answer is waited for as long as a takeover is patient', () => {
+  const scene = new Scene('all', [old()])
+  scene.take(5)
+  scene.answer('n2')
+  scene.solo.pass(2_500)
+  const begun = scene.last('n2', 'replicate') as { records: TaskRecord[] } | undefined
+  assert.equal(begun?.records[0]?.state, 'running')
+})
+
+test('what is submitted again while it is unsure is a task that must run', () => {
+  const scene = new Scene('all', [old()])
+  scene.take(5)
+  scene.answer('n2')
+  scene.solo.submit(old().spec)
+  scene.answer('n3')
+  scene.solo.pass(2_500)
+  assert.equal(scene.knows(), true)
+})
+
+test('a new owner takes what two have', () => {
+  const both = new Scene()
+  both.take(5)
+  both.answer('n3', [old()])
+  both.answer('n2', [old()])
+  assert.equal(both.knows(), true)
+})
+
+test('the answer of another disk than that of then is not one that has none', () => {
+  const scene = new Scene()
+  scene.right.epochs.rings = [{ ring, counts: node => node !== 'n2' }]
+  scene.take(5)
+  scene.answer('n3', [old()])
+  scene.answer('n2')
+  assert.equal(scene.knows(), true)
+})
+
+test('whoever is told by the owner that a task is over drops its copy, unless it is another by now', () => {
+  const held = old('n2', { holders: ['n1', 'n3'].map(asNodeId) })
+  const copy = (revision: number) => ({ ...held, revision })
+  const told = (now: TaskRecord): boolean => {
+    const scene = complete()
+    scene.solo.hear('n3', { type: 'replicate', batch: 1, records: [held], ring: ring.checksum, terms: [0] })
+    const sent = scene.last('n2', 'replicate') as { batch: number } | undefined
+    assert.ok(sent, 'the owner is sent it')
+    if (now !== held)
+      scene.solo.hear('n3', { type: 'replicate', batch: 2, records: [now], ring: ring.checksum, terms: [0] })
+    scene.solo.hear('n2', { type: 'replicated', batch: sent.batch, counted: true, ended: [0] })
+    return scene.knows()
+  }
+  assert.equal(told(held), false)
+  assert.equal(told(copy(2)), true)
+})
