@@ -34,6 +34,8 @@ const START_MS = 300_000
 const DOWN_MS = 3_000
 /** Until the last slots have run and every copy is where it belongs. */
 const SETTLE_MS = 20_000
+/** Until all that was made by then has run. */
+const LINE_MS = 120_000
 /** Slots that must have been due at least, as a part of the seconds that passed. */
 const DUE_PART = 0.9
 
@@ -160,6 +162,9 @@ async function play(): Promise<void> {
   const [kills] = await Promise.all([killing(end), cutting(begin, end)])
   await pause(Math.max(0, end - monotonicMs()) + SETTLE_MS)
   const shown = await askAny<ScheduleShown>('schedules', 'show', NAME)
+  // One after the other: where the machine is busy they stand in line.
+  const last = slotTaskId(NAME, Math.floor(shown.decidedTo / 1_000) * 1_000)
+  await until(() => parseLedger(readFileSync(ledger, 'utf8')).some(({ task }) => task === last), LINE_MS)
   await pause(SETTLE_MS / 2)
   await conclude(from, shown, kills)
 }
