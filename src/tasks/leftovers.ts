@@ -21,6 +21,7 @@ import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { isSettled } from './merge.ts'
 import type { Records } from './records.ts'
+import type { Right } from './right.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { TaskRecord } from './task.ts'
@@ -33,6 +34,7 @@ export interface LeftoversParts {
   readonly records: Records
   readonly counters: Counters
   readonly config: TasksConfig
+  readonly right: Right
 }
 
 export class Leftovers {
@@ -58,6 +60,12 @@ export class Leftovers {
     if (isSettled(entry.record) || takeover.quorum?.mustRun(entry.record, entry.told) !== 'unsure')
       return false
     return now < after(takeover.startedAt, config.inventoryMs)
+  }
+
+  /** Does a term that is held have the key, without a break? Its owner of now may be another one, for as long as it is kept. */
+  isKept({ key }: Entry): boolean {
+    const { epochs } = this.#parts.right
+    return epochs?.isQuorum(key) === true && epochs.hasUnder(key, new Set(epochs.held))
   }
 
   /** It waits no more for its takeover. True when it is none that must run, and was dropped. */

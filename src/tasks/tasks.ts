@@ -320,7 +320,8 @@ export class Tasks {
     const looksLeft = this.#phase === 'open' && this.#parts.work.start(step)
     const countsLeft = this.#parts.durability?.follow(this.#parts.placing, step) === true
     this.#startsLeft = looksLeft || offersLeft || countsLeft
-    this.#surplusLeft = this.#parts.work.trim(step)
+    // Not before its shared lists are read: what they contain is kept.
+    this.#surplusLeft = this.#phase !== 'closed' && this.#parts.work.trim(step)
     this.#parts.desk.flush(step)
     this.#parts.inventories.flush(step)
     this.#parts.replication.flush(step)

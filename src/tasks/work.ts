@@ -215,6 +215,11 @@ export class Work {
         replication.again(from, [copied], step.now.mono)
         continue
       }
+      // What it has still, without a break, it must know all of if the ring gives it back.
+      if (this.#parts.leftovers.isKept(entry)) {
+        replication.later(from, [copied], step.now.mono)
+        continue
+      }
       const copy = { task, revision, epoch: view.epoch }
       if (!records.strays.confirmed(copy, from, records.strays.heirsOf(holders))) continue
       records.erase(entry, step)

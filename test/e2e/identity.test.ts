@@ -24,7 +24,7 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/roundtable', import.meta.url))
-const TEST_MS = 90_000
+const TEST_MS = 240_000
 
 interface Daemon {
   readonly child: ChildProcess

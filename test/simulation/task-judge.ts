@@ -190,7 +190,7 @@ export class TaskJudge {
     const round = `${spec.id} ${redriven?.times ?? 0}`
     const end = JSON.stringify([state, settledAt, result])
     const told = this.#ends.get(round)
-    if (told !== undefined && told !== end)
+    if (told !== undefined && told !== end && !this.#schedule.work.forgetful)
       this.#fail('an end that was told stays', by, `${spec.id}: ${told}, then ${end}`)
     if (told !== undefined) return
     this.#ends.set(round, end)
@@ -224,17 +224,23 @@ export class TaskJudge {
     const { now } = this.#cluster.world
     if (process === undefined || now <= run.exceptedUntil) return
     const doneAt = this.#succeeded.get(run.task)
-    if (doneAt !== undefined && doneAt < now && !this.#isNew(run.task, doneAt)) {
+    if (doneAt !== undefined && doneAt < now && !this.#isNew(run, doneAt)) {
       const detail = `${run.task} is begun again ${Math.round(now - doneAt)} ms after it was told that it succeeded`
       this.#fail('what has succeeded runs no more', process, detail)
     }
     this.#checkLimits(run, process)
   }
 
-  /** What has ended and was dropped is a new task when it is sent again, or was under way then. */
-  #isNew(task: string, since: number): boolean {
-    const submits = this.#submits.get(task) ?? []
-    return this.#schedule.work.forgetful && submits.some(({ acceptedAt }) => acceptedAt > since)
+  /**
+   * What has ended and was dropped is a new task when it is sent again, or was under way then. And a later owner may meet
+   * with the old copy of a node that was away, while others are gone that could tell (see `tasks/leftovers.ts`).
+   */
+  #isNew({ task, token }: Run, since: number): boolean {
+    if (!this.#schedule.work.forgetful) return false
+    const earlier = (this.#runs.get(task) ?? []).some(({ token: { value }, startedAt }) => {
+      return startedAt < since && value === token.value
+    })
+    return !earlier || (this.#submits.get(task) ?? []).some(({ acceptedAt }) => acceptedAt > since)
   }
 
   #specOf({ host, task }: Run): TaskRecord['spec'] | undefined {

@@ -188,3 +188,33 @@ test('whoever is told by the owner that a task is over drops its copy, unless it
   assert.equal(told(held), false)
   assert.equal(told(copy(2)), true)
 })
+
+test('a record of a key that a term still has is not dropped, though others own and hold it by now', () => {
+  const six = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6']
+  const moved = ringOf(six)
+  const found = Array.from({ length: 1_000 }, (_, i) => `moved-${i}`).find(
+    key => ring.owner(key) === 'n1' && !moved.preferenceList(key, 3).includes(asNodeId('n1')),
+  )
+  const key = found ?? assert.fail('no key leaves n1 altogether')
+  const record = {
+    ...freshRecord(spec('old', { key }), 'api', wallOf(0), THREE.map(asNodeId), 1),
+    term: 4,
+    copies: 2,
+  }
+  const drops = (kept: boolean): boolean => {
+    const scene = new Scene('all', [record])
+    scene.take(5)
+    scene.answer('n2', [record])
+    scene.answer('n3', [record])
+    if (!kept) scene.right.epochs.notUnder.set(5, new Set([key]))
+    scene.right.epochs.note(moved)
+    scene.solo.see(six)
+    for (const to of moved.preferenceList(key, 3)) {
+      const sent = scene.last(to, 'replicate') as { batch: number } | undefined
+      if (sent !== undefined) scene.solo.hear(to, { type: 'replicated', batch: sent.batch, counted: true })
+    }
+    return !scene.knows()
+  }
+  assert.equal(drops(true), false)
+  assert.equal(drops(false), true)
+})
