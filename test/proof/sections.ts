@@ -243,6 +243,9 @@ export const SECTIONS: readonly Section[] = [
     has('redis-server') ? undefined : 'needs Debian’s redis-server',
   ),
   reported('takeover', ['test/durability/takeover.ts', `--tasks=${TAKEOVER}`, '--json'], 900),
+  reported('cron', ['test/schedules/run.ts', '--json'], 1_200, () =>
+    isRoot && ['ip', 'nft'].every(has) ? undefined : 'needs root and Debian’s iproute2 and nftables',
+  ),
   reported('million', ['test/durability/million.ts', `--tasks=${QUEUED}`, '--json'], 3_600),
   reported('syncs', ['test/durability/syncs.ts', '--json'], 600, () =>
     isRoot && has('strace') ? undefined : 'needs root and Debian’s strace',
