@@ -27,7 +27,7 @@ class Refused(Exception):
 
     def __init__(self, status, problem):
         super().__init__(f"{problem.get('code')}: {problem.get('detail')}")
-        self.status = status
+        self.code = problem.get("code")
         self.passes = status >= 500 or status in (408, 429)
 
 
@@ -114,6 +114,9 @@ class Claim:
                 self._say(what, {**self._own, **said}, least_s=2)
                 return True
             except Refused as refused:
+                if what == "complete" and refused.code in ("BAD_REQUEST", "BODY_TOO_LARGE"):
+                    self.end("fail", message=f"the node refused the result: {refused}"[:4000], retryable=False)
+                    return False
                 if not refused.passes:
                     print(f"{self.task['task']}: {refused}", file=sys.stderr, flush=True)
                     return False
@@ -141,6 +144,7 @@ def carry_out(task, ending):
     ending.append(claim)
     try:
         result = handle(task, claim)
+        json.dumps(result, allow_nan=False)  # what is no JSON is a failure, like any other that `handle` raises
     except InterruptedError:
         claim.end("release")
     except Exception as error:  # whatever the work throws is the end of the attempt, not of this program

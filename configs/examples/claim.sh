@@ -7,7 +7,8 @@
 #   roundtable submit upper --key any --payload '"hello"'
 #
 # ROUNDTABLE_URL and ROUNDTABLE_TOKEN say where the node is and how to write to it. The command finds the task in
-# TASK_ID, TASK_KEY, TASK_ATTEMPT and TASK_TOKEN; it is killed when the task is cancelled or the time to act is over.
+# TASK_ID, TASK_KEY, TASK_ATTEMPT and TASK_TOKEN; it is killed when the task is cancelled or the time to act is over. Nobody
+# is left to do that after kill -9 of this script: what the command changes outside should carry TASK_TOKEN.
 set -u
 url=${ROUNDTABLE_URL:-http://127.0.0.1:7373}
 [ $# -ge 2 ] || { echo 'usage: claim.sh TYPE COMMAND [ARG...]' >&2; exit 64; }
@@ -56,7 +57,7 @@ finish() {
   kill_child
   [ -z "$claim" ] || say release
   rm -rf "$files"
-  exit 0
+  exit "${1:-0}"
 }
 trap finish TERM INT
 
@@ -111,7 +112,15 @@ while :; do
   # In the background, so that a signal need not wait for the answer.
   printf '{"types":["%s"],"client":"claim.sh %s","waitMs":20000}' "$type" $$ | post /v1/claims 30000 >"$files/answer" &
   poll=$!
-  wait "$poll" || { cat "$files/answer" >&2; sleep 1; continue; }
+  wait "$poll" || {
+    poll=''
+    cat "$files/answer" >&2
+    echo >&2
+    # What asking again cannot mend: no such type, no such token.
+    case $(cat "$files/answer") in *'"status":400,'* | *'"status":401,'* | *'"status":403,'*) finish 1 ;; esac
+    sleep 1
+    continue
+  }
   poll=''
   IFS=' ' read -r claim TASK_ATTEMPT TASK_TOKEN until TASK_ID <<END
 $(read_claim <"$files/answer")

@@ -6,7 +6,7 @@
  * stood still between answer and reading; the wall clock may have been set back meanwhile.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { CodedError } from '../base/errors.ts'
+import { CodedError, type ErrorCode } from '../base/errors.ts'
 import type { Claim, ClaimStanding } from '../runtime/claims.ts'
 import { type ProgressReport, progressFault, readProgress } from '../tasks/progress.ts'
 import type { Json } from '../tasks/task.ts'
@@ -101,8 +101,7 @@ export class ClaimedTask {
       progress: (report: ProgressReport) => this.#reports(report),
     }
     try {
-      const result = (await handler(this.#claim, context)) ?? null
-      return { path: 'complete', result }
+      return completed((await handler(this.#claim, context)) ?? null)
     } catch (error) {
       if (signal.aborted) return { path: 'release' }
       const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
@@ -190,7 +189,8 @@ export class ClaimedTask {
 
   /**
    * Said again while it may count, and once after that: the node knows best whether the claim is over, and one that is
-   * given back need not be waited for. What was refused is told to `onError`.
+   * given back need not be waited for. What was refused is told to `onError`; a result that the node does not take is how
+   * the attempt failed.
    */
   async #tell(ending: Ending): Promise<void> {
     const { claim, attempt, token } = this.#claim
@@ -203,6 +203,8 @@ export class ClaimedTask {
         await this.#api.post(url, { attempt, token: token.value, ...rest }, 0, limit)
         return
       } catch (error) {
+        if (path === 'complete' && isRefused(error))
+          return await this.#tell(failedFor('the node refused the result', error))
         this.#failed(error)
         if (isLast) return
         if (!this.#lost) await pause(AGAIN_MS)
@@ -233,7 +235,7 @@ export class ClaimedTask {
     const leftMs = Math.min(this.#untilWallMs - Date.now(), this.#untilMs - performance.now())
     if (leftMs <= 0 && !this.#late) {
       this.#late = true
-      if (!this.#lost) this.#end(ended('The time to act is over: the node did not renew it in time.'))
+      if (!this.#lost) this.#end(ended(Date.now() < this.#claim.deadlineMs ? OVERDUE : TIMED_OUT))
     } else if (leftMs > 0 && !this.#over)
       this.#watch = setTimeout(() => this.#look(), Math.min(leftMs, LOOK_MS))
   }
@@ -241,5 +243,31 @@ export class ClaimedTask {
 
 /** The wall clock may be set while the timer runs: it is looked at so often, in ms. */
 const LOOK_MS = 250
+
+/** What cannot be said as JSON could not be told. */
+function completed(result: Json): Ending {
+  try {
+    JSON.stringify(result)
+    return { path: 'complete', result }
+  } catch (error) {
+    return failedFor('the result is no JSON', error)
+  }
+}
+
+/** It would end so again. */
+const failedFor = (what: string, error: unknown): Ending => ({
+  path: 'fail',
+  message: `${what}: ${error instanceof Error ? error.message : error}`.slice(0, 4_000),
+  retryable: false,
+})
+
+/** Did the node refuse what was said, and not the claim? */
+const isRefused = (error: unknown): boolean =>
+  error instanceof CodedError && REFUSED_BODIES.includes(error.code)
+
+const REFUSED_BODIES: readonly ErrorCode[] = ['BAD_REQUEST', 'BODY_TOO_LARGE']
+
+const OVERDUE = 'The time to act is over: the node did not renew it in time.'
+const TIMED_OUT = 'The time limit of the attempt is over.'
 
 const ended = (detail: string): CodedError => new CodedError('CLAIM_ENDED', detail)

@@ -133,12 +133,15 @@ export class Ledger {
     return disk !== undefined && this.#quorumOf(told => told.disks.get(self)?.disk === disk)
   }
 
-  /** Do voters still have a note of a ring with this node in it? Where no quorum tells of notes, nobody reads them either. */
+  /**
+   * Would whoever takes over still look for records on this node? While no quorum of voters is known to have notes only of
+   * rings without it. One voter that is gone for good must not hold back everybody who leaves: what it told last stays as it
+   * was. Where no quorum tells of notes at all, nobody reads them either.
+   */
   names(node: NodeId): boolean {
     if (!this.#parts.voters.isQuorum(new Set(this.#told.keys()))) return false
-    for (const { rings } of this.#told.values())
-      for (const { ring } of rings) if (this.#parts.rings.get(ring)?.has(node) !== false) return true
-    return false
+    const isWithout = ({ ring }: RingNote): boolean => this.#parts.rings.get(ring)?.has(node) === false
+    return !this.#quorumOf(({ rings }) => rings.every(isWithout))
   }
 
   /** Every ring that some voter has a note of. */

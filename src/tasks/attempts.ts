@@ -216,7 +216,8 @@ function poisonError(record: TaskRecord): AttemptError | undefined {
     .map(({ number, node, error }) => `attempt ${number} on ${node} (${error?.code ?? 'lost'})`)
   const crashes = crashesOf(record)
   const silent = silencesOf(record)
-  const what = `${crashes} attempts took their node or runner down with them, the nodes of ${silent} fell silent`
+  const went = `${crashes} attempts went away with their node, runner or client`
+  const what = silent === 0 ? went : `${went}, the nodes of ${silent} fell silent`
   return { code: 'POISON', message: `${what}: ${said.join(', ')}`.slice(0, MESSAGE_CHARS_MAX) }
 }
 

@@ -207,6 +207,31 @@ test('the end is said again while the node does not answer as it should', timeou
   assert.deepEqual(codes, ['OVERLOADED', 'OVERLOADED'])
 })
 
+test(
+  'a result that cannot be told, or that the node does not take, is how the attempt failed, for good',
+  timeout,
+  async () => {
+    const ring: Record<string, unknown> = {}
+    ring['self'] = ring
+    for (const result of [1n, ring, 'x'.repeat(100)]) {
+      const { ends, codes } = await run(
+        HELD_MS,
+        () => result as string,
+        one => {
+          if (one.what === 'complete') one.answer(413, { code: 'BODY_TOO_LARGE', detail: 'Expected less.' })
+          else one.answer(200, standing('held'))
+        },
+      )
+      const { what, body } = ends.at(-1) ?? {}
+      assert.deepEqual([what, body?.['retryable'], codes], ['fail', false, []])
+      assert.match(
+        String(body?.['message']),
+        /^the result is no JSON: |^the node refused the result: .*Expected less/,
+      )
+    }
+  },
+)
+
 test('what asking again cannot mend ends the client with the code of the node', timeout, async () => {
   const server = createServer((_, response) => {
     response.writeHead(400, { 'content-type': 'application/json' })

@@ -111,10 +111,12 @@ async function three(): Promise<readonly Daemon[]> {
 /** Thirty tasks that it has accepted; handed in again while its leave to act is only under way. */
 async function taken(daemon: Daemon, prefix: string, more: object = {}): Promise<readonly string[]> {
   const ids = Array.from({ length: 30 }, (_, i) => `${prefix}${i}`)
-  for (const id of ids) {
-    const task = { id, type: 'echo', payload: 'x', ...more }
-    await until(async () => [200, 202].includes((await ask(daemon, '/v1/tasks', task)).status))
-  }
+  await Promise.all(
+    ids.map(id => {
+      const task = { id, type: 'echo', payload: 'x', ...more }
+      return until(async () => [200, 202].includes((await ask(daemon, '/v1/tasks', task)).status))
+    }),
+  )
   return ids
 }
 

@@ -81,7 +81,11 @@ export const submit = (daemon: Daemon, id: string, payload: unknown = 'x', type 
 
 export async function accepted(daemon: Daemon, count: number, prefix = 't'): Promise<string[]> {
   const ids = Array.from({ length: count }, (_, i) => `${prefix}${i}`)
-  for (const id of ids) assert.equal((await submit(daemon, id)).status, 202, id)
+  // Twenty at a time, which share their syncs of the disk; again where it is refused for now, since the machine is busy.
+  for (let from = 0; from < count; from += 20)
+    await Promise.all(
+      ids.slice(from, from + 20).map(id => until(async () => (await submit(daemon, id)).status < 300)),
+    )
   return ids
 }
 

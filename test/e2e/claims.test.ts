@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -367,5 +368,23 @@ test('the example in shell: a command, its output, and its exit code', timeout, 
   await post(node, 'tasks', { id: 'bad', type: 'work', payload: 'bad', maxAttempts: 2 })
   const { attempts, error } = await settled(node, 'bad', 'dead')
   assert.deepEqual([attempts.length, error?.message], [2, 'the command ended with 3'])
-  await killed(child)
+  child.kill('SIGTERM')
+  assert.deepEqual(await once(child, 'exit'), [0, null])
+})
+
+test('the example in shell: cancelled, and a type that the node does not know', timeout, async () => {
+  const node = await start('a')
+  const script = join(EXAMPLES, 'claim.sh')
+  const pidFile = join(scratch, 'pid')
+  const { said } = await program(node, script, 'work', 'sh', '-c', `echo $$ > ${pidFile}; sleep 600`)
+  await post(node, 'tasks', { id: 'long', type: 'work' })
+  await until('it runs', async () => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== '')
+  const pid = Number(readFileSync(pidFile, 'utf8'))
+  assert.ok(existsSync(`/proc/${pid}`))
+  await post(node, 'tasks/long/cancel', {})
+  await until('the command is killed', async () => !existsSync(`/proc/${pid}`))
+  await until('it says so', async () => said.text.includes('cancelled long\n'))
+  assert.equal((await task(node, 'long')).state, 'cancelled')
+  const { child } = await program(node, script, 'strange', 'cat')
+  assert.deepEqual(await once(child, 'exit'), [1, null])
 })

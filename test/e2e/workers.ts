@@ -60,8 +60,9 @@ if (process.env.ROUNDTABLE_TASK_PROGRESS_FD !== undefined) {
 export class Workers {
   readonly #lines: Server
   readonly #requests: HttpServer
-  readonly #runs = new Map<string, Run>()
-  readonly #awaited = new Map<string, (run: Run) => void>()
+  /** By task, in the order in which they began. */
+  readonly #runs = new Map<string, Run[]>()
+  #news = Promise.withResolvers<void>()
   #script = ''
 
   private constructor(lines: Server, requests: HttpServer) {
@@ -100,14 +101,13 @@ export class Workers {
     return { type: kind === 'module' ? 'inside' : 'asked', payload: null }
   }
 
-  /** The run of this attempt, begun or to come. */
-  async run(task: string, attempt = 1): Promise<Run> {
-    const name = `${attempt} ${task}`
-    const known = this.#runs.get(name)
-    if (known !== undefined) return known
-    const { promise, resolve } = Promise.withResolvers<Run>()
-    this.#awaited.set(name, resolve)
-    return await promise
+  /** The newest run of a task, of an attempt above this one, begun or to come. */
+  async run(task: string, above = 0): Promise<Run> {
+    for (;;) {
+      const newest = this.#runs.get(task)?.at(-1)
+      if (newest !== undefined && newest.attempt > above) return newest
+      await this.#news.promise
+    }
   }
 
   /** What clients of `claim` do. */
@@ -137,10 +137,9 @@ export class Workers {
   }
 
   #begun(run: Run): void {
-    const name = `${run.attempt} ${run.task}`
-    this.#runs.set(name, run)
-    this.#awaited.get(name)?.(run)
-    this.#awaited.delete(name)
+    this.#runs.set(run.task, [...(this.#runs.get(run.task) ?? []), run])
+    this.#news.resolve()
+    this.#news = Promise.withResolvers()
   }
 
   #connected(socket: Socket): void {

@@ -225,6 +225,21 @@ test('a ring counts as noted once a quorum says so to requests under it', () => 
   assert.equal(ledger.noted(ring.checksum), true)
 })
 
+test('a node is needed until a quorum has notes of rings without it only; a voter that is gone holds nobody back', () => {
+  const [before, later] = [ringOf(a, b, c), ringOf(a, b)]
+  const ledger = ledgerOf(before, later)
+  ledger.heard(a, tell(1, before), before.checksum, 5)
+  assert.equal(ledger.names(c), false, 'no quorum tells of notes')
+  for (const voter of [b, c]) ledger.heard(voter, tell(1, before), before.checksum, 5)
+  assert.equal(ledger.names(c), true)
+  ledger.heard(a, tell(2, later), later.checksum, 6)
+  assert.equal(ledger.names(c), true, 'one of two')
+  ledger.heard(b, tell(2, later), later.checksum, 6)
+  assert.equal(ledger.names(c), false, 'c itself, which told its notes last before, is no longer asked')
+  ledger.heard(b, tell(3, ringOf(a)), later.checksum, 6)
+  assert.equal(ledger.names(c), true, 'a ring whose members are not known may have it')
+})
+
 test('notes are read from those only who were asked for the term', () => {
   const ring = ringOf(a, b, c)
   const ledger = ledgerOf(ring)

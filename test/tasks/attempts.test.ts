@@ -94,7 +94,7 @@ test('an attempt given up for lost is tried again at once, and at the third time
   assert.equal(record.error?.code, 'POISON')
   assert.match(
     record.error?.message ?? '',
-    /^3 attempts took .*: attempt 1 on n2 \(NODE_LOST\), attempt 2 on n2 /,
+    /^3 attempts went away .*: attempt 1 on n2 \(NODE_LOST\), attempt 2 on n2 /,
   )
 })
 
@@ -195,7 +195,7 @@ test('crashes are counted across nodes, kept attempts or not, and what was fence
   assert.deepEqual([dead.state, dead.error?.code], ['dead', 'POISON'])
   assert.match(
     dead.error?.message ?? '',
-    /^3 attempts took their node or runner down with them, .* on n1 \(NODE_CRASHED\)/,
+    /^3 attempts went away with their node, runner or client: .* on n1 \(NODE_CRASHED\)/,
   )
 })
 
