@@ -15,7 +15,7 @@
  * would keep all of it for good.
  */
 import type { NodeId } from '../base/ids.ts'
-import { after, type Instant } from '../base/time.ts'
+import { after } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
@@ -55,11 +55,11 @@ export class Leftovers {
   }
 
   /** Its key may go on, but not yet this task: those who live are heard first, for as long as a takeover is patient. */
-  isUnsure(entry: Entry, now: Instant): boolean {
+  isUnsure(entry: Entry, { now }: Step): boolean {
     const { takeover, config } = this.#parts
     if (isSettled(entry.record) || takeover.quorum?.mustRun(entry.record, entry.told) !== 'unsure')
       return false
-    return now < after(takeover.startedAt, config.inventoryMs)
+    return now.mono < after(takeover.startedAt, config.inventoryMs)
   }
 
   /** Does a term that is held have the key, without a break? Its owner of now may be another one, for as long as it is kept. */

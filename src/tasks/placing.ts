@@ -3,6 +3,7 @@ import { after, elapsedMs, type Instant } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
+import type { Leftovers } from './leftovers.ts'
 import type { Schedule } from './schedule.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
@@ -20,6 +21,7 @@ export interface PlacingParts {
   readonly schedule: Schedule
   readonly takeover: Takeover
   readonly work: Work
+  readonly leftovers: Leftovers
   readonly counters: Counters
   readonly phase: () => 'closed' | 'open' | 'leaving'
 }
@@ -143,11 +145,11 @@ export class Placing {
   }
 
   #sweepSome(step: Step): void {
-    const { takeover, work } = this.#parts
+    const { takeover, work, leftovers } = this.#parts
     for (let looks = 0; this.#sweep !== undefined && looks < SCAN_MAX; looks++) {
       const next = this.#sweep.next()
       if (next.done) this.#sweep = undefined
-      else if (!takeover.gates(next.value.key) && !work.isUnsure(next.value, step))
+      else if (!takeover.gates(next.value.key) && !leftovers.isUnsure(next.value, step))
         work.releaseOne(next.value, step)
     }
   }

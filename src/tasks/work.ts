@@ -66,14 +66,14 @@ export class Work {
 
   /** Finds out anew who owns the task, who should have a copy, and what it waits for. */
   place(entry: Entry, step: Step): void {
-    const { view, table, schedule, takeover } = this.#parts
+    const { view, table, schedule, takeover, leftovers } = this.#parts
     const holders = entry.record.revision > 0 ? view.holders(entry.key) : undefined
     const owner = holders === undefined ? view.owner(entry.key) : holders[0]
     this.#time(entry, owner, step)
     if (holders !== undefined) this.#parts.copies?.placed(entry, holders)
     table.assign(entry, owner, view.epoch)
     if (owner !== view.self) this.#parts.copies?.give(entry, step)
-    const waits = takeover.gates(entry.key) || (entry.told.length > 0 && this.isUnsure(entry, step))
+    const waits = takeover.gates(entry.key) || (entry.told.length > 0 && leftovers.isUnsure(entry, step))
     if (entry.place !== 'here' && owner === view.self && waits) {
       if (entry.place === 'gated') return
       schedule.clear(entry)
@@ -165,11 +165,11 @@ export class Work {
 
   /** The takeover is complete: what waited for it goes on, at most `max` tasks now. Returns how many did. */
   release(max: number, step: Step): number {
-    const { schedule, takeover } = this.#parts
+    const { schedule, takeover, leftovers } = this.#parts
     let released = 0
     for (const entry of schedule.gated) {
       if (released === max) break
-      if (takeover.gates(entry.key) || this.isUnsure(entry, step)) continue
+      if (takeover.gates(entry.key) || leftovers.isUnsure(entry, step)) continue
       this.releaseOne(entry, step)
       released++
     }
@@ -179,10 +179,6 @@ export class Work {
   /** It is about to be told that it is there, so it is no leftover. */
   vouched(entry: Entry): void {
     if (entry.place === 'gated') this.#parts.leftovers.vouched(entry)
-  }
-
-  isUnsure(entry: Entry, step: Step): boolean {
-    return this.#parts.leftovers.isUnsure(entry, step.now.mono)
   }
 
   releaseOne(entry: Entry, step: Step): void {
