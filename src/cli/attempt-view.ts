@@ -1,6 +1,6 @@
 /** What an attempt says of itself, for people. */
 import type { AttemptLook, LogTail } from '../tasks/messages.ts'
-import type { Progress } from '../tasks/progress.ts'
+import type { Progress, ProgressReport } from '../tasks/progress.ts'
 import { printable } from './table.ts'
 
 /** `GET /v1/tasks/ID/log`. */
@@ -10,15 +10,19 @@ export interface TaskLog extends AttemptLook {
   readonly node: string
 }
 
-/** `30 % (3/10) layers, at 12:00:05`. */
-export function progressText({ fraction, done, total, note, at }: Progress): string {
+/** `30 % (3/10) layers`. */
+export function howFar({ fraction, done, total, note }: ProgressReport): string {
   const parts = [
     ...(fraction === undefined ? [] : [`${Math.floor(fraction * 100)} %`]),
     ...(done === undefined ? [] : [total === undefined ? `${done} done` : `(${done}/${total})`]),
     ...(note === undefined || note === '' ? [] : [note]),
   ]
-  return `${parts.join(' ')}, at ${new Date(at).toISOString().slice(11, 19)}`
+  return parts.join(' ')
 }
+
+/** `30 % (3/10) layers, at 12:00:05`. */
+export const progressText = (progress: Progress): string =>
+  `${howFar(progress)}, at ${new Date(progress.at).toISOString().slice(11, 19)}`
 
 /** Everything that is kept of one attempt. */
 export function logText(log: TaskLog): string {

@@ -69,7 +69,7 @@ const TABLE: Readonly<Record<string, Room>> = {
   /** Talks HTTP to a daemon; starts one. */
   cli: {
     rooms: ['base', 'config', 'daemon'],
-    types: ['node', 'tasks', 'ring', 'grants', 'membership', 'adapters/http'],
+    types: ['node', 'runtime', 'tasks', 'ring', 'grants', 'membership', 'adapters/http'],
     builtins: ['*'],
   },
   /** The embedding API. */

@@ -146,6 +146,17 @@ export const WORK_COMMANDS: readonly Command[] = [
     load: () => import('./task.ts'),
   },
   {
+    name: 'claims',
+    summary: 'Show what the applications beside one node hold of its tasks, and how many wait for more.',
+    arity: [0, 0],
+    options: { ...CLIENT_OPTIONS },
+    examples: [
+      ['roundtable claims', 'who holds what, until when, and how far it is'],
+      ['roundtable claims --json | jq .waiting', 'whether anybody waits'],
+    ],
+    load: () => import('./claims.ts'),
+  },
+  {
     name: 'cancel',
     summary: 'End tasks, also while they run: an attempt is stopped wherever it is. Any node passes it on.',
     args: 'ID...',

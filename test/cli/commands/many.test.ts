@@ -219,6 +219,37 @@ describe('lists', () => {
     assert.match(err, /incomplete: n2 did not answer/)
   })
 
+  test('claims of a node say who holds what, until when and how far, and that nobody may', async () => {
+    const claim = {
+      ...{
+        claim: 'c-1',
+        task: 'resize-7',
+        key: 'k',
+        type: 'resize',
+        attempt: 2,
+        client: 'worker 17',
+        state: 'held',
+      },
+      ...{
+        claimedAtMs: Date.parse('2026-11-21T12:00:00Z'),
+        actingUntilMs: Date.parse('2026-11-21T12:00:09.5Z'),
+      },
+      progress: { fraction: 0.3, done: 3, total: 10, note: 'layers' },
+    }
+    const held = { types: ['resize'], waiting: 1, held: 2, claims: [claim] }
+    const none = { types: [], waiting: 0, held: 0, claims: [] }
+    await using daemon = await recordedDaemon({
+      'GET /v1/claims': [{ body: held }, { body: held }, { body: none }],
+    })
+    const { out, code } = await runHere(['claims', '--url', daemon.url])
+    assert.equal(code, 0)
+    assert.match(out, /^1 client waits for tasks of resize; 2 tasks are held\nthe oldest 1 are shown\n/)
+    const row = /^resize-7 +resize +2 +worker 17 +held +12:00:00\.000 +12:00:09\.500 +30 % \(3\/10\) layers$/m
+    assert.match(out, row)
+    assert.deepEqual(JSON.parse((await runHere(['claims', '--json', '--url', daemon.url])).out), held)
+    assert.match((await runHere(['claims', '--url', daemon.url])).out, /executors\.claim\.types is empty/)
+  })
+
   test('explain task says why, what next, and who knows it', async () => {
     const why = [{ code: 'key-busy', text: 'task a of the same key runs' }]
     const body = {
