@@ -2,10 +2,10 @@
  * A schedule that fires every second on eight real nodes, each on a host of its own, through kills and a 3|5 partition: each slot runs
  * once, none is missed unless it is listed.
  *
- *   node test/schedules/run.ts [--seconds=300] [--kill-every=20] [--catch-up=all] [--json] [--out=FILE] [--keep]
+ *   node test/schedules/run.ts [--hosts=8] [--seconds=300] [--kill-every=20] [--catch-up=all] [--json] [--out=FILE] [--keep]
  *
  * Each run appends a line to one file that all hosts see. Every so many seconds one daemon is killed with kill -9, its disk
- * kept, and started again; in the middle third of the time three hosts are cut off from five. At the end the file is
+ * kept, and started again; in the middle third of the time three hosts are cut off from five (of fewer hosts, three eighths of them). At the end the file is
  * held against what the owner of the schedule says.
  *
  * Needs root, iproute2 and nftables. Exit 1 when a claim does not hold, 2 when it cannot run here.
@@ -24,7 +24,6 @@ import { endAll, monotonicMs, type Started, start, until } from '../faults/start
 import { judge, parseLedger, type RecordedAttempt } from './slots.ts'
 
 const ROUNDTABLE = fileURLToPath(new URL('../../bin/roundtable', import.meta.url))
-const HOSTS = 8
 const NAME = 'every-second'
 const PORT = 7946
 const URL_HERE = 'http://127.0.0.1:7373'
@@ -41,6 +40,7 @@ const DUE_PART = 0.9
 
 const { values } = parseArgs({
   options: {
+    hosts: { type: 'string', default: '8' },
     seconds: { type: 'string', default: '300' },
     'kill-every': { type: 'string', default: '20' },
     'catch-up': { type: 'string', default: 'all' },
@@ -56,6 +56,9 @@ interface ScheduleShown {
   readonly missed: number
   readonly lately: readonly { readonly from: number; readonly to: number; readonly more?: boolean }[]
 }
+
+const HOSTS = Number(values.hosts)
+const CUT_OFF = Math.max(1, Math.floor((HOSTS * 3) / 8))
 
 const report = new Report(values.json ? console.error : console.log)
 const hosts = new Hosts(HOSTS)
@@ -143,7 +146,8 @@ async function killing(end: number): Promise<number> {
 /** Three hosts are cut off from five for the middle third of the time. */
 async function cutting(begin: number, end: number): Promise<void> {
   await pause(Math.max(0, begin + (end - begin) / 3 - monotonicMs()))
-  hosts.fault('partition', '1,2,3', '4,5,6,7,8')
+  const all = Array.from({ length: HOSTS }, (_, index) => index + 1)
+  hosts.fault('partition', all.slice(0, CUT_OFF).join(), all.slice(CUT_OFF).join())
   await pause((end - begin) / 3)
   await hosts.heal().done
 }
@@ -196,8 +200,9 @@ async function conclude(from: number, shown: ScheduleShown, kills: number): Prom
 
 async function main(): Promise<number> {
   const missing = hostsMissing()
-  if (missing !== undefined || !(Number(values.seconds) >= 1) || !(Number(values['kill-every']) >= 1)) {
-    console.error(missing ?? '--seconds and --kill-every must be 1 or more')
+  const fits = [values.seconds, values['kill-every']].every(value => Number(value) >= 1) && HOSTS >= 3
+  if (missing !== undefined || !fits) {
+    console.error(missing ?? '--seconds and --kill-every must be 1 or more, --hosts 3 or more')
     return 2
   }
   report.begin(
