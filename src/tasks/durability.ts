@@ -20,6 +20,10 @@
  *   5. A node has done its part under a ring when its keys are complete and its records lie on enough holders of that ring.
  *      When all members have, the voters forget older rings. Who left is waited for until none of them names it.
  *
+ *   6. What a complete owner does not know has ended and was dropped, or never counted: it is not taken, and whoever has it
+ *      drops it (`leftovers.ts`). What a term still has, as a key that is kept, is dropped nowhere.
+ *   7. A holder whose disk takes nothing new does not take tasks that it does not know; they count without it.
+ *
  * Why nothing is lost. What counted lies on `copies` holders of a noted ring R. Whoever takes over heard from all but
  * (copies - 1) of R's holders, so from one of these, unless (copies - 1) disks at most were lost. It chose its term after
  * the right of all before it had ended, so R was noted before it read the notes. A writer that believes itself to be
