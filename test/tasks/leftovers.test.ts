@@ -218,3 +218,10 @@ test('a record of a key that a term still has is not dropped, though others own 
   assert.equal(drops(true), false)
   assert.equal(drops(false), true)
 })
+
+test('it does so also when the sender goes by another ring', () => {
+  const scene = complete()
+  scene.solo.hear('n2', { type: 'replicate', batch: 1, records: [old()], ring: 'another', terms: [0] })
+  assert.deepEqual((scene.last('n2', 'replicated') as Replicated).ended, [0])
+  assert.equal(scene.knows(), false)
+})
