@@ -94,7 +94,7 @@ export class Work {
     this.#parts.records.change(entry, entry.record, step)
     this.place(entry, step)
     counters.add('tasks_accepted')
-    step.log('info', 'task-accepted', { task: spec.id, key: spec.key, type: spec.type })
+    step.log('debug', 'task-accepted', { task: spec.id, key: spec.key, type: spec.type })
     return entry
   }
 
@@ -120,9 +120,9 @@ export class Work {
 
   /** Fills the free slots, its own and those that clients offer, with what is ready and may be acted for. True when there may be more to look at. */
   start(step: Step): boolean {
-    const { schedule, view, config } = this.#parts
+    const { schedule, view, execution } = this.#parts
     for (let looks = 0; ; looks++) {
-      const entry = schedule.first(schedule.occupied - schedule.claimed < config.concurrency)
+      const entry = schedule.first(schedule.occupied - schedule.claimed < execution.places)
       if (entry === undefined) return false
       if (looks === LOOKS_MAX) return true
       if (entry.epoch !== view.epoch) this.place(entry, step)
