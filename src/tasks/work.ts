@@ -23,7 +23,7 @@ import type { Replication } from './replication.ts'
 import { pauseMsOf } from './retry.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
-import { isOfSlot, isSchedule, isSlotDecided, scheduleIdOf } from './schedules/state.ts'
+import { isOfOpenSlot, isSchedule } from './schedules/state.ts'
 import { sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
@@ -282,14 +282,10 @@ export class Work {
     return this.#parts.right.epochs?.isQuorum(key) === true
   }
 
-  /**
-   * Where copies are counted, an end is kept until all who may have an older copy have it; and that of a slot until it counts as
-   * decided here too: whoever takes over meanwhile would make it again.
-   */
+  /** An end is kept until its slot is decided here too, and, where copies are counted, until all who may have an older copy have it. */
   #isOwed(entry: Entry): boolean {
     const { view, copies, table } = this.#parts
-    const schedule = isOfSlot(entry.record) ? table.get(scheduleIdOf(entry.key))?.record.schedule : undefined
-    if (schedule !== undefined && !isSlotDecided(entry.record, schedule)) return true
+    if (isOfOpenSlot(entry.record, id => table.get(id)?.record)) return true
     if (copies === undefined || entry.owner !== view.self || !this.#isCounted(entry)) return false
     return copies.count(entry) < view.holders(entry.key).length
   }
