@@ -1,9 +1,9 @@
-import type { Input } from '../node/machine.ts'
+import type { SingleInput } from '../node/machine.ts'
 import type { Enqueue } from '../runtime/ports.ts'
 
 /** The transport listens before the node exists, for the node must know its addresses: keeps what comes in between. */
 export function earlyInputs(): { readonly enqueue: Enqueue; deliverTo(enqueue: Enqueue): void } {
-  const kept: Input[] = []
+  const kept: SingleInput[] = []
   let deliver: Enqueue = input => {
     kept.push(input)
   }

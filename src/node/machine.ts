@@ -38,6 +38,14 @@ export type GossipMessage = MembershipGossip
 
 /** Everything that can happen to a node. */
 export type Input =
+  | SingleInput
+  /**
+   * Those that waited together, in their order, as one step: one write, few frames, one look at what may start. Only for
+   * what concerns the tasks (`weightOf` in `node/together.ts`).
+   */
+  | { readonly kind: 'several'; readonly inputs: readonly SingleInput[] }
+
+export type SingleInput =
   /** Time passes. Comes every `TICK_MS`, and when `nextWake()` says so. */
   | { readonly kind: 'tick' }
   /** A link to an authenticated peer works both ways. `dialled` is the address, when this side dialled. */

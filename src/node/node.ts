@@ -30,7 +30,7 @@ import { Granting, isGrantsMessage } from './granting.ts'
 import { History } from './history.ts'
 import type { NodeInit } from './init.ts'
 import { Joining } from './joining.ts'
-import type { Effect, Input, Machine } from './machine.ts'
+import type { Effect, Input, Machine, SingleInput } from './machine.ts'
 import { membershipInit } from './membership-init.ts'
 import { Operator } from './operator.ts'
 import { type ListingEffect, ScheduleListing } from './schedule-listing.ts'
@@ -122,7 +122,7 @@ export class Node implements Machine {
   step(input: Input, now: Now): readonly Effect[] {
     this.granting.awake(now)
     this.membership.awake(now)
-    const effects = this.#handle(input, now)
+    const effects = input.kind === 'several' ? this.#several(input.inputs, now) : this.#handle(input, now)
     effects.push(...this.#follow(now))
     return effects.map(effect => this.#signed(effect))
   }
@@ -188,7 +188,16 @@ export class Node implements Machine {
     return this.#unsendable
   }
 
-  #handle(input: Input, now: Now): Effect[] {
+  #several(inputs: readonly SingleInput[], now: Now): Effect[] {
+    const effects: Effect[] = []
+    const asked = this.tasks.together(now, () => {
+      for (const input of inputs) effects.push(...this.#handle(input, now))
+    })
+    effects.push(...this.#mapAll(asked))
+    return effects
+  }
+
+  #handle(input: SingleInput, now: Now): Effect[] {
     switch (input.kind) {
       case 'tick':
         this.crowd.look(this.load(), now.mono)

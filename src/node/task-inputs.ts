@@ -2,11 +2,11 @@ import { unreachable } from '../base/assert.ts'
 import type { Now } from '../base/time.ts'
 import type { TasksEffect } from '../tasks/effects.ts'
 import type { Tasks } from '../tasks/tasks.ts'
-import type { Input } from './machine.ts'
+import type { SingleInput } from './machine.ts'
 
 /** Inputs that concern only the tasks. */
 export type TaskInput = Extract<
-  Input,
+  SingleInput,
   {
     readonly kind:
       | 'request'

@@ -15,6 +15,7 @@ import {
   type Input,
   type Machine,
   type ScheduleListReply,
+  type SingleInput,
   TICK_MS,
 } from '../node/machine.ts'
 import type { Metric } from '../node/status.ts'
@@ -78,7 +79,7 @@ export class Driver {
     this.enqueue({ kind: 'tick' })
   }
 
-  readonly enqueue = (input: Input): void => {
+  readonly enqueue = (input: SingleInput): void => {
     if (this.#stopped) return
     this.#queue.push(input)
     if (this.#looping) return
@@ -121,7 +122,7 @@ export class Driver {
     return (await this.#ask(id => ({ kind: 'control', id, request }))) as ControlReply
   }
 
-  #ask(inputOf: (id: RequestId) => Input): Promise<Reply> {
+  #ask(inputOf: (id: RequestId) => SingleInput): Promise<Reply> {
     const refusal = this.#refusal(1)
     if (refusal !== undefined) return Promise.resolve(refusal)
     const id = this.#newId()
@@ -192,7 +193,7 @@ export class Driver {
   readonly #loop = (): void => {
     this.#looping = false
     const sliceEnd = after(this.#parts.clock.now().mono, SLICE_MS)
-    for (let input = this.#queue.shift(); input !== undefined; input = this.#queue.shift()) {
+    for (let input = this.#queue.next(); input !== undefined; input = this.#queue.next()) {
       if (this.#stopped) return
       const ended = this.#step(input)
       if (ended >= sliceEnd) break

@@ -1,4 +1,5 @@
-import type { Input } from '../node/machine.ts'
+import type { Input, SingleInput } from '../node/machine.ts'
+import { together, type Waiting } from '../node/together.ts'
 
 /** Above this many waiting inputs heartbeats are dropped: the next one says the same. 1,000 members send 16 a second. */
 export const HEARTBEATS_WAITING_MAX = 2_000
@@ -7,8 +8,12 @@ export const PEER_INPUTS_WAITING_MAX = 20_000
 
 /** What waits for the core, in order. Bounded in what peers can put there; never drops what this process itself needs. */
 export class InputQueue {
-  #inputs: Input[] = []
+  #inputs: SingleInput[] = []
   #head = 0
+  readonly #waiting: Waiting = {
+    peek: () => this.#inputs[this.#head],
+    take: () => void this.shift(),
+  }
   heartbeatsDropped = 0
   peerInputsDropped = 0
 
@@ -17,7 +22,7 @@ export class InputQueue {
   }
 
   /** False when the input was dropped. */
-  push(input: Input): boolean {
+  push(input: SingleInput): boolean {
     const fromPeer = input.kind === 'gossip' || input.kind === 'frame'
     if (fromPeer && this.length >= PEER_INPUTS_WAITING_MAX) {
       this.peerInputsDropped++
@@ -32,7 +37,13 @@ export class InputQueue {
     return true
   }
 
-  shift(): Input | undefined {
+  /** The next one, or the next ones that may be one step. */
+  next(): Input | undefined {
+    const first = this.shift()
+    return first && together(first, this.#waiting)
+  }
+
+  shift(): SingleInput | undefined {
     const input = this.#inputs[this.#head]
     if (input === undefined) return undefined
     this.#head++

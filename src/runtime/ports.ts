@@ -10,11 +10,11 @@ import type {
   AttemptOrder,
   DialResult,
   GossipMessage,
-  Input,
   LinkMessage,
   LogFields,
   LogLevel,
   ScheduleListReply,
+  SingleInput,
   Write,
 } from '../node/machine.ts'
 import type {
@@ -42,7 +42,7 @@ export interface Clock {
 }
 
 /** What adapters push into the driver's queue. Never blocks, never throws; a full queue drops heartbeats first. */
-export type Enqueue = (input: Input) => void
+export type Enqueue = (input: SingleInput) => void
 
 export interface Transport {
   /** This node's authenticated name. */
@@ -65,7 +65,7 @@ export interface Transport {
 }
 
 /** What a node is told of its disk. */
-export type StoreCondition = Extract<Input, { kind: 'store' }>['condition']
+export type StoreCondition = Extract<SingleInput, { kind: 'store' }>['condition']
 
 export interface Store {
   /** All rows of a table, in no certain order. Once, before the first commit. */

@@ -308,6 +308,6 @@ export class Completeness {
 const membersOf = (noted: NotedRing & { readonly members?: readonly NodeId[] }): readonly NodeId[] =>
   noted.members ?? noted.ring.members.map(({ id }) => id)
 
-/** Is it a task, written in quorum mode, that is nowhere unless somebody submitted it? */
+/** Is it a task, written in quorum mode, that is nowhere unless somebody submitted it, or a schedule made it? */
 const isTold = ({ source, schedule, term }: TaskRecord): boolean =>
-  source === 'api' && schedule === undefined && term !== undefined
+  !source.startsWith('list:') && schedule === undefined && term !== undefined

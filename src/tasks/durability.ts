@@ -99,6 +99,10 @@ export class Durability {
     this.completeness = new Completeness(view, epochs, config)
   }
 
+  get durability(): number {
+    return this.#parts.config.durability
+  }
+
   isQuorum(key: string): boolean {
     return this.#parts.epochs.isQuorum(key)
   }

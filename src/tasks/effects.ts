@@ -145,6 +145,11 @@ export class Step {
     this.#orders.push({ kind: 'execute', attempt })
   }
 
+  /** Of an attempt that is durable already. */
+  executeAtOnce(attempt: AttemptOrder): void {
+    this.#atOnce.push({ kind: 'execute', attempt })
+  }
+
   reply(id: RequestId, reply: TaskReply): void {
     this.#replies.push({ kind: 'reply', id, reply })
   }

@@ -10,7 +10,8 @@
  */
 import type { TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { after, type Instant, NEVER, type WallMs, wallOf } from '../base/time.ts'
+import { after, elapsedMs, type Instant, NEVER, type WallMs, wallOf } from '../base/time.ts'
+import { AHEAD_MS_MAX, Ahead } from './ahead.ts'
 import { beginAttempt, endAttempt, fenceAttempt, takeBackAttempt } from './attempts.ts'
 import type { TasksConfig } from './config.ts'
 import type { Copies } from './copies.ts'
@@ -33,8 +34,22 @@ export const FENCE_MS = 500
 /** The executors are told of a new end when it has moved by this, in ms. */
 export const EXTEND_MS = 200
 
+const NO_PLACE: AttemptError = {
+  code: 'CANCELLED',
+  message: `no place became free for it within ${AHEAD_MS_MAX} ms`,
+}
+
 /** Of a right that ended without its time being up: no result counts under it any more. */
 const BROKEN = Number.NEGATIVE_INFINITY as Instant
+
+type Order = Omit<AttemptOrder, 'until'>
+
+/** Waits for a place. */
+interface Noted {
+  readonly running: Running
+  readonly order: Order
+  readonly since: Instant
+}
 
 /** Why an attempt was stopped, as logged. */
 type Reason = 'no-leave' | 'leave-ends' | 'too-many-kept' | 'deadline' | 'ended-late' | 'too-few-copies'
@@ -61,6 +76,9 @@ export class Execution {
   /** The first attempt must be stopped then, unless its right is renewed. */
   #fenceAt = NEVER
   #viewChanged = false
+  readonly #ahead = new Ahead()
+  /** In the order in which they came. Who was stopped meanwhile is still in it. */
+  readonly #noted: Noted[] = []
 
   constructor(parts: ExecutionParts) {
     this.#parts = parts
@@ -87,25 +105,72 @@ export class Execution {
     else {
       // Until then nobody but this node may know of the attempt, and another could begin the same one.
       const failed = (later: Step) => this.#giveUp(entry, attempt, later)
-      copies.when(entry, { durable: (_, later) => this.#order(entry, order, later), failed }, step)
+      const { mono } = step.now
+      const durable = (_: number, later: Step) => {
+        this.#ahead.noted(elapsedMs(mono, later.now.mono))
+        this.#order(entry, order, later)
+      }
+      copies.when(entry, { durable, failed }, step)
     }
     counters.add('attempts_started')
-    step.log('info', 'task-started', { task, key, attempt: attempt.number, token: token.value })
+    step.log('debug', 'task-started', { task, key, attempt: attempt.number, token: token.value })
+  }
+
+  /** Attempts that may be under way on this node besides those that clients carry out. */
+  get places(): number {
+    const { config, right } = this.#parts
+    return config.concurrency + (right.epochs?.only === true ? this.#ahead.beyond(config.concurrency) : 0)
+  }
+
+  /** Gives free places to those who wait for one. */
+  fill(step: Step): void {
+    if (this.#noted.length === 0) return
+    const { schedule, config } = this.#parts
+    let taken = 0
+    for (const { running, order } of this.#noted) {
+      if (schedule.executing >= config.concurrency) break
+      taken++
+      if (schedule.here.get(order.task) === running && !running.abandoned)
+        this.#orderNow(running, order, step)
+    }
+    this.#noted.splice(0, taken)
+  }
+
+  /** Gives back what has waited for a place for too long. */
+  tick(step: Step): void {
+    for (let [first] = this.#noted; first !== undefined; [first] = this.#noted) {
+      if (after(first.since, AHEAD_MS_MAX) > step.now.mono) return
+      this.#noted.shift()
+      const { running } = first
+      if (this.#parts.schedule.here.get(running.entry.id) !== running || running.abandoned) continue
+      this.#ahead.tooMany()
+      running.abandoned = true
+      this.#takeBack(running, NO_PLACE, step)
+      this.#putBack(running.entry)
+    }
   }
 
   /** Enough holders know of the attempt. */
-  #order(entry: Entry, order: Omit<AttemptOrder, 'until'>, step: Step): void {
-    const running = this.#parts.schedule.here.get(entry.id)
+  #order(entry: Entry, order: Order, step: Step): void {
+    const { schedule, config } = this.#parts
+    const running = schedule.here.get(entry.id)
     if (running?.attempt.number !== order.attempt || running.ordered || running.abandoned) return
+    const full = schedule.executing >= config.concurrency || this.#noted.length > 0
+    if (full && !schedule.isClaimed(entry)) this.#noted.push({ running, order, since: step.now.mono })
+    else this.#orderNow(running, order, step)
+  }
+
+  #orderNow(running: Running, order: Order, step: Step): void {
+    const { entry } = running
     const leave = leaveNow(this.#parts.right, entry.key, step.now.mono)
     if (leave === undefined || leave.until <= after(step.now.mono, FENCE_MS)) {
       this.#stop(running, leave === undefined ? 'no-leave' : 'leave-ends', step)
       return
     }
-    running.ordered = true
+    this.#parts.schedule.order(running, step.now.mono)
     running.until = leave.until
     running.told = leave.until
-    step.execute({ ...order, until: leave.until })
+    step.executeAtOnce({ ...order, until: leave.until })
   }
 
   #giveUp(entry: Entry, attempt: Attempt, step: Step): void {
@@ -127,6 +192,7 @@ export class Execution {
     const { entry } = running
     const inTime = this.#inTime(running, step.now.mono)
     schedule.clear(entry)
+    if (running.orderedAt !== undefined) this.#ahead.ran(elapsedMs(running.orderedAt, step.now.mono))
     if (outcome.ok && !inTime) counters.add('results_refused')
     if (!running.abandoned && isUnclaimed(outcome)) this.#notTaken(running, outcome.error, step)
     else if (inTime && !isFenced(outcome)) {
@@ -147,18 +213,24 @@ export class Execution {
   }
 
   /** The client that it was begun for had gone, and no other came: it was never carried out. */
-  #notTaken({ entry, attempt }: Running, error: AttemptError, step: Step): void {
-    const { counters, records } = this.#parts
-    counters.add('attempts_unclaimed')
+  #notTaken(running: Running, error: AttemptError, step: Step): void {
+    const { entry, attempt } = running
+    this.#parts.counters.add('attempts_unclaimed')
     step.log('info', 'task-unclaimed', { task: entry.id, key: entry.key, attempt: attempt.number })
+    this.#takeBack(running, error, step)
+  }
+
+  /** The attempt counts as none. */
+  #takeBack({ entry, attempt }: Running, error: AttemptError | undefined, step: Step): void {
     if (entry.record.state !== 'running' || lastNumber(entry.record) !== attempt.number) return
+    const { records } = this.#parts
     const holders = records.holders(entry.key)
     records.change(entry, takeBackAttempt(entry.record, attempt, step.now.wall, holders, error), step)
   }
 
   /** This node's time is up: orders the end of everything that runs here and gives it back. */
   abandon(step: Step): void {
-    const { schedule, counters, records } = this.#parts
+    const { schedule, counters } = this.#parts
     for (const running of schedule.here.values()) {
       if (running.abandoned) continue
       const { entry, attempt } = running
@@ -166,10 +238,7 @@ export class Execution {
       running.abandoned = true
       counters.add('attempts_taken_back')
       step.log('warn', 'task-taken-back', { task: entry.id, key: entry.key, attempt: attempt.number })
-      if (entry.record.state === 'running' && lastNumber(entry.record) === attempt.number) {
-        const holders = records.holders(entry.key)
-        records.change(entry, takeBackAttempt(entry.record, attempt, step.now.wall, holders), step)
-      }
+      this.#takeBack(running, undefined, step)
       if (!running.ordered) this.#putBack(entry)
     }
   }
@@ -188,7 +257,10 @@ export class Execution {
 
   /** When something must be stopped at the latest, as things stand. */
   nextWake(): Instant {
-    return this.#fenceAt
+    const [first] = this.#noted
+    return first === undefined
+      ? this.#fenceAt
+      : (Math.min(this.#fenceAt, after(first.since, AHEAD_MS_MAX)) as Instant)
   }
 
   /** Stops what may not go on, and tells the executors how long the rest may. */

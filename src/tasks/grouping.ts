@@ -6,10 +6,14 @@ import type { NodeId } from '../base/ids.ts'
 import type { TasksEffect } from './effects.ts'
 import { jsonBytes } from './json.ts'
 import type { Forward, ForwardReply } from './messages.ts'
+import { recordBytes, specBytes } from './record-bytes.ts'
 
 /** Of one frame: requests or answers, and their bytes, unless a single one is larger. A link takes 1 MiB. */
 export const GROUP_MAX = 1_000
 export const GROUP_BYTES_MAX = 512 * 1024
+
+/** A request or an answer without its task: an id, and a few words. */
+const ENVELOPE_BYTES = 512
 
 type Send = Extract<TasksEffect, { kind: 'send' }>
 type Single = Forward | ForwardReply
@@ -59,24 +63,14 @@ function framesOf(group: readonly Send[]): Send[] {
   return frames
 }
 
-/** What the fields of a task may take that are not counted one by one; a character of a key takes six bytes at most. */
-const FIELDS_BYTES = 2_048
-const KEY_CHAR_BYTES = 6
-const HOLDER_BYTES = 132
-
-/** Not less than it takes on the wire, without writing most of them out a second time. */
+/** Not less than it takes on the wire. */
 function bytesOf(single: Single): number {
   if (single.type === 'forward') {
     const { request } = single
-    if (request.kind !== 'submit') return jsonBytes(single)
-    return FIELDS_BYTES + KEY_CHAR_BYTES * request.spec.key.length + jsonBytes(request.spec.payload)
+    return request.kind === 'submit' ? ENVELOPE_BYTES + specBytes(request.spec) : jsonBytes(single)
   }
   const { reply } = single
-  if (!reply.ok || reply.record.attempts.length > 0 || reply.record.result !== undefined)
-    return jsonBytes(single)
-  const { spec, holders } = reply.record
-  const fixed = FIELDS_BYTES + KEY_CHAR_BYTES * spec.key.length + HOLDER_BYTES * holders.length
-  return fixed + jsonBytes(spec.payload)
+  return reply.ok ? ENVELOPE_BYTES + recordBytes(reply.record) : jsonBytes(single)
 }
 
 function frameOf(to: NodeId, singles: readonly Single[]): Send {

@@ -51,7 +51,9 @@ export class Kept {
 
   /** Is it under a right that this node has only as long as it keeps the key? */
   lost({ entry, until }: Running): boolean {
-    return until !== NEVER && this.#isLost(entry.key)
+    if (until === NEVER) return false
+    const { self, epoch } = this.#view
+    return entry.epoch === epoch ? entry.owner !== self : this.#isLost(entry.key)
   }
 
   /** The attempt has ended, and how is in the record. */

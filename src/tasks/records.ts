@@ -14,6 +14,8 @@ import { Waiters } from './waiters.ts'
 /** Counts copies, and knows under which term this node may write a key. */
 export interface Counted {
   readonly copies: Copies
+  /** Holders that must have a change before it counts. */
+  readonly durability: number
   isQuorum(key: string): boolean
   /** Undefined while it may not. */
   termOf(key: string): number | undefined
@@ -59,10 +61,24 @@ export class Records {
     step.write(record)
     counted?.copies.changed(entry, step)
     entry.copies = record.holders
-    this.#replication.changed(
-      record,
-      record.holders.filter(node => node !== this.#view.self),
-    )
+    const others = this.#inTurn(record.holders)
+    if (counted === undefined) this.#replication.changed(record, others, step.now.mono)
+    else {
+      const own = record.holders.length - others.length
+      this.#replication.changed(record, others, step.now.mono, counted.durability - own)
+    }
+  }
+
+  /**
+   * The others, whom this node sees first, and then in a circle of names that begins behind its own: of those who hold a
+   * record all are asked alike, and each node mostly asks a few, so that its changes leave in few frames.
+   */
+  #inTurn(holders: readonly NodeId[]): readonly NodeId[] {
+    const { self, live } = this.#view
+    const rank = (node: NodeId): number => (live.has(node) ? 0 : 2) + (node > self ? 0 : 1)
+    return holders
+      .filter(node => node !== self)
+      .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : a > b ? 1 : 0))
   }
 
   /** Taken as it came from another node, which may have it on its disk (`safeAt`). */

@@ -7,6 +7,10 @@
  * are urgent and may use the whole window; copies for new holders after a change of view may use a part of it, so that
  * a flood of them never delays the one message that matters most: "this is done, do not run it again".
  *
+ * Where copies are counted, a change goes at once to as many as it takes to count, and to the others in a moment, by then
+ * mostly as the change after it: a short task is then written twice on two disks and once on the third. Who is asked at
+ * once and says nothing for that moment costs no more than that.
+ *
  * Bounds: an outbox holds each known task at most once; the window bounds what is under way; outboxes of nodes that are
  * gone are dropped, because their keys have new holders then.
  */
@@ -14,7 +18,7 @@ import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, type Instant, NEVER } from '../base/time.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
-import { jsonBytes } from './json.ts'
+import { recordBytes } from './record-bytes.ts'
 import type { Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 
@@ -26,10 +30,21 @@ const WINDOW_MAX = 64
 const WINDOW_BULK_MAX = 8
 /** Bytes under way to one peer: half of what a link queues before it is cut off. */
 const WINDOW_BYTES_MAX = 4 * 1024 * 1024
+/**
+ * Of small batches so many: what changes while two are under way leaves with the next. The peer's disk takes one write at a
+ * time, so nothing is lost by that, and the busier it is the fewer frames there are.
+ */
+const WINDOW_SMALL = 2
+const SMALL_MAX = 50
+
 /** An unacknowledged batch is sent again after this, in ms, doubling. */
 const RESEND_MS_MIN = 1_000
 const RESEND_MS_MAX = 5_000
 
+/** A copy that nothing waits for leaves after this, in ms, or twice that: long enough for a short task to end. */
+export const SPARE_MS = 100
+/** Who has not answered for so long, in ms, is not the first to be asked. */
+const LATE_MS = 100
 /** What a full disk did not take is sent again after this, in ms. */
 const POSTPONED_MS = 1_000
 
@@ -43,6 +58,8 @@ interface Flight {
   /** For each the term under which it was a write; 0 where it was none. */
   readonly terms: readonly number[] | undefined
   readonly bytes: number
+  /** It has changes of now in it. */
+  readonly urgent: boolean
 }
 
 /** What a holder says of a batch. */
@@ -64,6 +81,10 @@ export interface Stamps {
 interface Outbox {
   readonly urgent: Set<TaskId>
   readonly bulk: Set<TaskId>
+  /** Nothing waits for these: they join `bulk` when they have been `ripe` for a turn. */
+  spare: Set<TaskId>
+  ripe: Set<TaskId>
+  ripensAt: Instant
   readonly flights: Map<number, Flight>
   bytes: number
   resendMs: number
@@ -104,17 +125,28 @@ export class Replication {
   /** Copies waiting or under way. */
   get pending(): number {
     let pending = 0
-    for (const { urgent, bulk, flights, postponed } of this.#outboxes.values()) {
-      pending += urgent.size + bulk.size + postponed.size
+    for (const { urgent, bulk, spare, ripe, flights, postponed } of this.#outboxes.values()) {
+      pending += urgent.size + bulk.size + spare.size + ripe.size + postponed.size
       for (const flight of flights.values()) pending += flight.records.length
     }
     return pending
   }
 
-  /** A change made here, for these nodes. */
-  changed(record: TaskRecord, to: readonly NodeId[]): void {
-    if (to.length > 0) this.#unsafe.set(record.spec.id, record.revision)
-    for (const peer of to) this.#outbox(peer).urgent.add(record.spec.id)
+  /** A change made here, for these nodes; `atOnce` for so many of them, the first ones if they answer. */
+  changed(record: TaskRecord, to: readonly NodeId[], now: Instant, atOnce = to.length): void {
+    const task = record.spec.id
+    if (to.length > 0) this.#unsafe.set(task, record.revision)
+    let left = atOnce
+    const spare: Outbox[] = []
+    to.forEach((peer, place) => {
+      const outbox = this.#outbox(peer)
+      const mayWait = to.length - place > left
+      if (left > 0 && !(mayWait && isLate(outbox, now))) {
+        outbox.urgent.add(task)
+        left--
+      } else spare.push(outbox)
+    })
+    for (const outbox of spare) this.#later(outbox, task, now)
   }
 
   /** A copy that a node should hold and does not. `only`: no other disk is known to have the record. */
@@ -150,6 +182,7 @@ export class Replication {
     this.#flushedAt = step.now.mono
     const stamps = this.#stamps
     for (const [peer, outbox] of this.#outboxes) {
+      this.#ripen(outbox, step.now.mono)
       while (this.#mayUseWindow(outbox, step.now.mono)) {
         const flight = this.#fill(outbox, step.now.mono)
         if (flight === undefined) continue
@@ -224,6 +257,7 @@ export class Replication {
     let wake = NEVER
     for (const outbox of this.#outboxes.values()) {
       const { flights, resendMs, urgent, bulk, notBefore, postponed, postponedUntil } = outbox
+      wake = Math.min(wake, outbox.ripensAt) as Instant
       if (postponed.size > 0) wake = Math.min(wake, postponedUntil) as Instant
       if (urgent.size + bulk.size > 0 && notBefore > this.#flushedAt)
         wake = Math.min(wake, notBefore) as Instant
@@ -239,6 +273,9 @@ export class Replication {
       outbox = {
         urgent: new Set(),
         bulk: new Set(),
+        spare: new Set(),
+        ripe: new Set(),
+        ripensAt: NEVER,
         flights: new Map(),
         bytes: 0,
         resendMs: RESEND_MS_MIN,
@@ -251,23 +288,42 @@ export class Replication {
     return outbox
   }
 
+  #later(outbox: Outbox, task: TaskId, now: Instant): void {
+    if (outbox.urgent.has(task) || outbox.bulk.has(task) || outbox.ripe.has(task)) return
+    outbox.spare.add(task)
+    if (outbox.ripensAt === NEVER) outbox.ripensAt = after(now, SPARE_MS)
+  }
+
+  /** What has waited for a turn or two leaves with the copies for new holders. */
+  #ripen(outbox: Outbox, now: Instant): void {
+    if (outbox.ripensAt > now) return
+    for (const task of outbox.ripe) if (!outbox.urgent.has(task)) outbox.bulk.add(task)
+    outbox.ripe = outbox.spare
+    outbox.spare = new Set()
+    outbox.ripensAt = outbox.ripe.size === 0 ? NEVER : after(now, SPARE_MS)
+  }
+
   #mayUseWindow({ urgent, bulk, flights, bytes, notBefore }: Outbox, now: Instant): boolean {
     if (bytes >= WINDOW_BYTES_MAX || notBefore > now) return false
-    return (urgent.size > 0 && flights.size < WINDOW_MAX) || (bulk.size > 0 && flights.size < WINDOW_BULK_MAX)
+    const isDue = urgent.size > SMALL_MAX || (urgent.size > 0 && urgentFlights(flights) < WINDOW_SMALL)
+    return (isDue && flights.size < WINDOW_MAX) || (bulk.size > 0 && flights.size < WINDOW_BULK_MAX)
   }
 
   /** Takes the next batch out of the outbox, urgent ones first. */
   #fill(outbox: Outbox, now: Instant): Flight | undefined {
     const records: TaskRecord[] = []
+    const urgent = outbox.urgent.size > 0
     let bytes = 0
     for (const due of [outbox.urgent, outbox.bulk]) {
       for (const task of due) {
         if (records.length >= BATCH_RECORDS_MAX) break
         const record = this.#table.get(task)?.record
-        const size = record === undefined ? 0 : jsonBytes(record)
+        const size = record === undefined ? 0 : recordBytes(record)
         if (records.length > 0 && bytes + size > BATCH_BYTES_MAX) break
         due.delete(task)
         outbox.bulk.delete(task)
+        outbox.spare.delete(task)
+        outbox.ripe.delete(task)
         if (record === undefined) continue
         records.push(record)
         bytes += size
@@ -277,9 +333,20 @@ export class Replication {
     const stamps = this.#stamps
     const terms =
       stamps && records.map(({ spec }) => (stamps.isCounted(spec.key) ? stamps.termOf(spec.key) : 0))
-    const flight = { sentAt: now, records, terms, bytes }
+    const flight = { sentAt: now, records, terms, bytes, urgent }
     outbox.flights.set(++this.#batches, flight)
     outbox.bytes += bytes
     return flight
   }
+}
+
+function urgentFlights(flights: Outbox['flights']): number {
+  let count = 0
+  for (const { urgent } of flights.values()) if (urgent) count++
+  return count
+}
+
+function isLate({ flights }: Outbox, now: Instant): boolean {
+  const first = flights.values().next().value
+  return first !== undefined && after(first.sentAt, LATE_MS) < now
 }

@@ -20,7 +20,9 @@ export function reportEnd(
 ): void {
   const { record } = entry
   const ms = Math.max(0, step.now.wall - attempt.startedAt)
-  const fields = { task: entry.id, key: entry.key, attempt: attempt.number, ms }
+  // With the line of its end go all the answers to who ran it, when, and under which right: its start has none of its own.
+  const { number, token } = attempt
+  const fields = { task: entry.id, key: entry.key, attempt: number, ...(token && { token }), ms }
   if (outcome.ok) {
     counters.add('tasks_succeeded')
     step.log('info', 'task-succeeded', fields)

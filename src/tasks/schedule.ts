@@ -16,8 +16,9 @@ export interface Running {
   until: Instant
   /** What the executor was told of that. */
   told: Instant
-  /** The executor was told to begin; until then nothing runs, and only the place is taken. */
+  /** The executor was told to begin; until then nothing runs. */
   ordered: boolean
+  orderedAt?: Instant
   /** Its end was ordered and is in the record, because this node leaves or the right has ended. */
   abandoned: boolean
 }
@@ -45,6 +46,7 @@ export class Schedule {
   readonly #here = new Map<TaskId, Running>()
   #hereVersion = 0
   #claimed = 0
+  #executing = 0
 
   /** @param offers what clients offer; without it this node carries out everything by itself */
   constructor(limits: Limits = NO_LIMITS, offers?: Offers) {
@@ -71,6 +73,11 @@ export class Schedule {
   /** Of these, carried out by clients, and not by hands of this node. */
   get claimed(): number {
     return this.#claimed
+  }
+
+  /** Carried out by hands of this node: of these the executor was told. */
+  get executing(): number {
+    return this.#executing
   }
 
   get gated(): ReadonlySet<Entry> {
@@ -150,7 +157,20 @@ export class Schedule {
     this.#here.set(entry.id, { entry, attempt, until, told: until, ordered, abandoned: false })
     this.#hereVersion++
     if (this.#classOf(entry) !== OWN) this.#claimed++
+    else if (ordered) this.#executing++
     this.#queue.block(entry.key, entry.demand)
+  }
+
+  /** The executor is told now. */
+  order(running: Running, now: Instant): void {
+    if (running.ordered) return
+    running.ordered = true
+    running.orderedAt = now
+    if (this.#classOf(running.entry) === OWN) this.#executing++
+  }
+
+  isClaimed(entry: Entry): boolean {
+    return this.#classOf(entry) !== OWN
   }
 
   /**
@@ -202,9 +222,11 @@ export class Schedule {
       this.#elsewhere.delete(entry)
       this.#queue.unblock(entry.key, entry.demand, false)
     } else if (place === 'here') {
+      const ordered = this.#here.get(entry.id)?.ordered === true
       this.#here.delete(entry.id)
       this.#hereVersion++
       if (this.#classOf(entry) !== OWN) this.#claimed--
+      else if (ordered) this.#executing--
       this.#queue.unblock(entry.key, entry.demand)
     }
   }

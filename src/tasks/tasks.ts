@@ -54,6 +54,8 @@ export class Tasks {
   /** Until the first view: what the process before this one left behind. */
   #inherited: readonly Entry[]
   #phase: Phase = 'closed'
+  /** While several inputs are taken as one step. */
+  #shared: Step | undefined
 
   constructor(init: TasksInit) {
     this.#wall = init.now.wall
@@ -123,6 +125,18 @@ export class Tasks {
   ): TasksEffect[] {
     const step = this.#begin(now)
     for (const { id, request } of requests) this.#parts.desk.request(id, request, step)
+    return this.#finish(step)
+  }
+
+  /** What is told between begin and end of `feed` is one step; its effects are those of this call. */
+  together(now: Now, feed: () => void): TasksEffect[] {
+    const step = this.#begin(now)
+    this.#shared = step
+    try {
+      feed()
+    } finally {
+      this.#shared = undefined
+    }
     return this.#finish(step)
   }
 
@@ -227,6 +241,7 @@ export class Tasks {
     this.#parts.schedules.tick(step)
     this.#dueLeft = this.#parts.work.wakeDue(step)
     this.#parts.expiry.tick(step)
+    this.#parts.execution.tick(step)
     this.#parts.missing.tell(step)
     this.#parts.replication.tick(now.mono)
     this.#parts.desk.tick(step)
@@ -300,7 +315,7 @@ export class Tasks {
 
   #begin(now: Now): Step {
     this.#wall = now.wall
-    return new Step(now, this.#disk)
+    return this.#shared ?? new Step(now, this.#disk)
   }
 
   /** This node may act for more keys than before: what waited for that is looked at again. */
@@ -313,10 +328,12 @@ export class Tasks {
 
   /** What may follow from anything that happened. */
   #finish(step: Step): TasksEffect[] {
+    if (step === this.#shared) return []
     this.#parts.takeover.ask(step)
     this.#parts.placing.advance(step)
     this.#renewed(step)
     const offersLeft = this.#parts.schedule.release(LOOKS_MAX)
+    if (this.#phase === 'open') this.#parts.execution.fill(step)
     const looksLeft = this.#phase === 'open' && this.#parts.work.start(step)
     const countsLeft = this.#parts.durability?.follow(this.#parts.placing, step) === true
     this.#startsLeft = looksLeft || offersLeft || countsLeft

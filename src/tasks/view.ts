@@ -1,6 +1,9 @@
 import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
 
+/** Keys whose holders are remembered: a task in work asks for its own some ten times. */
+const HOLDERS_KNOWN_MAX = 4_096
+
 /** Whom this node sees at the moment, and what the ring made of it. The parts of the room share one. */
 export class View {
   readonly self: NodeId
@@ -9,6 +12,8 @@ export class View {
   #ring: Ring | undefined
   #live: ReadonlySet<NodeId>
   #epoch = 0
+  /** Of the ring of now. */
+  #holders = new Map<string, readonly NodeId[]>()
 
   constructor(self: NodeId, replicas: number) {
     this.self = self
@@ -35,6 +40,7 @@ export class View {
     this.#live = new Set([...live, this.self])
     if (this.#ring?.checksum === ring.checksum) return false
     this.#ring = ring
+    this.#holders = new Map()
     this.#epoch++
     return true
   }
@@ -50,7 +56,12 @@ export class View {
 
   /** Who should hold the key's records, owner first. */
   holders(key: string): readonly NodeId[] {
-    return this.#ring?.preferenceList(key, this.replicas) ?? []
+    const known = this.#holders.get(key)
+    if (known !== undefined) return known
+    const found = this.#ring?.preferenceList(key, this.replicas) ?? []
+    if (this.#holders.size >= HOLDERS_KNOWN_MAX) this.#holders.clear()
+    this.#holders.set(key, found)
+    return found
   }
 
   /** Everybody else one can talk to. */

@@ -23,7 +23,7 @@ import type { Replication } from './replication.ts'
 import { pauseMsOf } from './retry.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
-import { isOfSlot, isSchedule, isSlotDecided, scheduleIdOf } from './schedules/state.ts'
+import { isOfOpenSlot, isSchedule } from './schedules/state.ts'
 import { sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
@@ -94,7 +94,7 @@ export class Work {
     this.#parts.records.change(entry, entry.record, step)
     this.place(entry, step)
     counters.add('tasks_accepted')
-    step.log('info', 'task-accepted', { task: spec.id, key: spec.key, type: spec.type })
+    step.log('debug', 'task-accepted', { task: spec.id, key: spec.key, type: spec.type })
     return entry
   }
 
@@ -120,9 +120,9 @@ export class Work {
 
   /** Fills the free slots, its own and those that clients offer, with what is ready and may be acted for. True when there may be more to look at. */
   start(step: Step): boolean {
-    const { schedule, view, config } = this.#parts
+    const { schedule, view, execution } = this.#parts
     for (let looks = 0; ; looks++) {
-      const entry = schedule.first(schedule.occupied - schedule.claimed < config.concurrency)
+      const entry = schedule.first(schedule.occupied - schedule.claimed < execution.places)
       if (entry === undefined) return false
       if (looks === LOOKS_MAX) return true
       if (entry.epoch !== view.epoch) this.place(entry, step)
@@ -282,14 +282,10 @@ export class Work {
     return this.#parts.right.epochs?.isQuorum(key) === true
   }
 
-  /**
-   * Where copies are counted, an end is kept until all who may have an older copy have it; and that of a slot until it counts as
-   * decided here too: whoever takes over meanwhile would make it again.
-   */
+  /** An end is kept until its slot is decided here too, and, where copies are counted, until all who may have an older copy have it. */
   #isOwed(entry: Entry): boolean {
     const { view, copies, table } = this.#parts
-    const schedule = isOfSlot(entry.record) ? table.get(scheduleIdOf(entry.key))?.record.schedule : undefined
-    if (schedule !== undefined && !isSlotDecided(entry.record, schedule)) return true
+    if (isOfOpenSlot(entry.record, id => table.get(id)?.record)) return true
     if (copies === undefined || entry.owner !== view.self || !this.#isCounted(entry)) return false
     return copies.count(entry) < view.holders(entry.key).length
   }

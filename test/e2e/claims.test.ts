@@ -1,151 +1,30 @@
 /** Applications beside real daemons carry out their tasks: the client of this package, and the examples that are shipped. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, test } from 'node:test'
+import { join } from 'node:path'
+import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { type ClaimHandler, type ClaimOptions, claimTasks } from '../../src/client/claim-tasks.ts'
 import type { ClaimsView } from '../../src/runtime/claims.ts'
-import type { TaskRecord } from '../../src/tasks/task.ts'
-import { Daemon } from '../daemon/subject.ts'
-
-const timeout = { timeout: 120_000 }
-const EXAMPLES = fileURLToPath(new URL('../../configs/examples/', import.meta.url))
-
-let scratch = ''
-let daemons: Daemon[] = []
-let programs: ChildProcess[] = []
-let clients: { readonly stop: AbortController; readonly ended: Promise<void> }[] = []
-
-beforeEach(async () => {
-  scratch = await mkdtemp(join(tmpdir(), 'roundtable-claims-'))
-})
-
-afterEach(async () => {
-  for (const { stop } of clients) stop.abort()
-  await Promise.all(clients.map(({ ended }) => ended))
-  await Promise.all(programs.map(killed))
-  await Promise.all(daemons.map(daemon => daemon.kill()))
-  daemons = []
-  programs = []
-  clients = []
-  await rm(scratch, { recursive: true, force: true })
-})
-
-async function killed(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exited = once(child, 'exit')
-  child.kill('SIGKILL')
-  await exited
-}
-
-/** A node whose clients carry out tasks of the types `work` and `other`. */
-async function start(
-  nodeId: string,
-  more: {
-    readonly seeds?: readonly string[]
-    readonly leaseMs?: number
-    readonly expectedNodes?: number
-  } = {},
-) {
-  const free = { host: '127.0.0.1', port: 0 }
-  const { seeds = [], leaseMs = 5_000, ...others } = more
-  const executors = { claim: { types: ['work', 'other'], leaseMs } }
-  const tasks = { backoffMs: 50 }
-  const sockets = { transport: free, http: free }
-  const config = { nodeId, seeds, executors, tasks, cluster: 'claims', ...sockets, ...others }
-  const file = join(scratch, `${nodeId}.json`)
-  await writeFile(file, JSON.stringify({ ...config, dataDir: join(scratch, nodeId) }))
-  const daemon = new Daemon(file)
-  daemons.push(daemon)
-  const ready = `${await daemon.url()}/readyz`
-  await until(`${nodeId} is ready`, async () => (await fetch(ready)).ok)
-  return daemon
-}
-
-/** Two nodes that know each other. */
-async function pair(): Promise<readonly [Daemon, Daemon]> {
-  const a = await start('a')
-  const [address] = (await a.said('listening'))['addresses'] as readonly string[]
-  const b = await start('b', { seeds: [String(address)] })
-  await until('both own keys', async () => (await get<{ members: object[] }>(a, 'ring')).members.length === 2)
-  return [a, b]
-}
-
-async function get<T>(daemon: Daemon, path: string): Promise<T> {
-  return (await (await fetch(`${await daemon.url()}/v1/${path}`)).json()) as T
-}
-
-/** What is refused for now is said again: a slow machine may just be too slow. */
-async function post<T>(daemon: Daemon, path: string, body: object): Promise<T> {
-  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-  for (;;) {
-    const answer = await fetch(`${await daemon.url()}/v1/${path}`, init)
-    const text = await answer.text()
-    if (answer.ok) return JSON.parse(text) as T
-    assert.ok(answer.status === 503 || answer.status === 429, text)
-    await pause(100)
-  }
-}
-
-async function until(claim: string, holds: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 60_000
-  while (!(await holds())) {
-    assert.ok(performance.now() < end, `waited in vain until ${claim}`)
-    await pause(25)
-  }
-}
-
-const task = (daemon: Daemon, id: string) => get<TaskRecord>(daemon, `tasks/${id}`)
-
-async function settled(daemon: Daemon, id: string, state = 'succeeded'): Promise<TaskRecord> {
-  await until(`${id} is ${state}`, async () => (await task(daemon, id)).state === state)
-  return await task(daemon, id)
-}
-
-async function held(daemon: Daemon): Promise<ClaimsView['claims'][number]> {
-  await until('a task is claimed', async () => (await get<ClaimsView>(daemon, 'claims')).held === 1)
-  const [claim] = (await get<ClaimsView>(daemon, 'claims')).claims
-  assert.ok(claim)
-  return claim
-}
-
-async function client(daemon: Daemon, handler: ClaimHandler, options: Partial<ClaimOptions> = {}) {
-  const stop = new AbortController()
-  const url = await daemon.url()
-  const ended = claimTasks({ url, types: ['work'], waitMs: 2_000, signal: stop.signal, ...options }, handler)
-  const one = { stop, ended }
-  clients.push(one)
-  return one
-}
-
-async function program(daemon: Daemon, command: string, ...args: readonly string[]) {
-  const path = `${dirname(process.execPath)}:${process.env['PATH']}`
-  const env = { ...process.env, PATH: path, ROUNDTABLE_URL: await daemon.url() }
-  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
-  programs.push(child)
-  const said = { text: '' }
-  child.stdout.on('data', chunk => {
-    said.text += chunk
-  })
-  return { child, said }
-}
-
-/** Runs until it is told to stop. */
-const endless: ClaimHandler = async (_, { signal }) => {
-  await once(signal, 'abort')
-  throw signal.reason
-}
-
-async function ownKey(daemon: Daemon, owner: string): Promise<string> {
-  for (let i = 0; ; i++)
-    if ((await get<{ owner: string }>(daemon, `owner/key-${i}`)).owner === owner) return `key-${i}`
-}
+import {
+  client,
+  EXAMPLES,
+  endless,
+  get,
+  held,
+  killed,
+  lateness,
+  ownKey,
+  pair,
+  post,
+  program,
+  scratch,
+  settled,
+  start,
+  task,
+  timeout,
+  until,
+} from './claims-subject.ts'
 
 test('a task waits until a client claims it, and explain says so', timeout, async () => {
   const node = await start('a')
@@ -247,18 +126,17 @@ test('kill -9 of a client: its lease runs out, and the task is tried again', tim
 
 test('a node that leaves stops its clients, and the task goes on elsewhere', timeout, async () => {
   const [a, b] = await pair()
-  const stopped = Promise.withResolvers<number>()
+  const stopped = Promise.withResolvers<boolean>()
   await client(a, async (claim, context) => {
-    context.signal.addEventListener('abort', () => stopped.resolve(performance.now()))
+    context.signal.addEventListener('abort', () => stopped.resolve(a.child.exitCode === null))
     return await endless(claim, context)
   })
   const key = await ownKey(b, 'a')
   await post(b, 'tasks', { id: 'moves', key, type: 'work' })
   await held(a)
   await client(b, () => 'done')
-  const from = performance.now()
   await post(a, 'leave', { deadlineMs: 3_000 })
-  assert.ok((await stopped.promise) - from < 3_000)
+  assert.ok(await stopped.promise, 'told by the node, while it is there')
   assert.deepEqual(await a.exited, [0, null])
   const { attempts } = await settled(b, 'moves')
   assert.deepEqual(
@@ -303,10 +181,11 @@ test('a client whose node is gone stops when the time to act is over', timeout, 
   })
   await post(node, 'tasks', { id: 'orphan', type: 'work' })
   await held(node)
+  const late = lateness()
   const from = performance.now()
   await node.kill()
   const tookMs = (await stopped.promise) - from
-  assert.ok(tookMs < 2_000, `${tookMs} ms`)
+  assert.ok(tookMs < 1_500 + late(), `${tookMs} ms`)
 })
 
 test('in quorum mode a claim lasts as long as the right is renewed, and no longer', timeout, async () => {
@@ -327,10 +206,11 @@ test('in quorum mode a claim lasts as long as the right is renewed, and no longe
   assert.deepEqual([result, before], ['long', before.map(() => 'fenced')])
   await post(node, 'tasks', { id: 'frozen', type: 'work' })
   await held(node)
+  const late = lateness()
   const from = performance.now()
   node.child.kill('SIGSTOP')
   const tookMs = (await stopped.promise) - from
-  assert.ok(tookMs < leaseMs, `${tookMs} ms`)
+  assert.ok(tookMs < leaseMs + late(), `${tookMs} ms`)
   // Awake before its own right is over it would go on, and be told that the task is given back.
   await until('its right is over', async () => performance.now() - from > leaseMs)
   node.child.kill('SIGCONT')

@@ -3,7 +3,7 @@ import { afterEach, test } from 'node:test'
 import { CodedError } from '../../src/base/errors.ts'
 import { asLinkId, asPeerId, asTaskId } from '../../src/base/ids.ts'
 import { instantOf, NEVER, wallOf } from '../../src/base/time.ts'
-import type { Effect, Input, Machine, Write } from '../../src/node/machine.ts'
+import type { Effect, Input, Machine, SingleInput, Write } from '../../src/node/machine.ts'
 import { Driver } from '../../src/runtime/driver.ts'
 import { HEARTBEATS_WAITING_MAX, InputQueue, PEER_INPUTS_WAITING_MAX } from '../../src/runtime/input-queue.ts'
 import type { Executors, Store, Transport } from '../../src/runtime/ports.ts'
@@ -209,8 +209,8 @@ test('a full queue drops heartbeats first, then what peers sent, and never what 
     author: peer,
     via: peer,
     message: { type: 'heartbeat' },
-  } as unknown as Input
-  const frame = { kind: 'frame', link: asLinkId(1), peer, message: { type: 'ping', seq: 1 } } as Input
+  } as unknown as SingleInput
+  const frame = { kind: 'frame', link: asLinkId(1), peer, message: { type: 'ping', seq: 1 } } as SingleInput
   for (let i = 0; i < HEARTBEATS_WAITING_MAX; i++) queue.push(frame)
   assert.equal(queue.push(heartbeat), false)
   for (let i = HEARTBEATS_WAITING_MAX; i < PEER_INPUTS_WAITING_MAX; i++) assert.equal(queue.push(frame), true)
@@ -218,7 +218,7 @@ test('a full queue drops heartbeats first, then what peers sent, and never what 
   assert.equal(queue.push({ kind: 'tick' }), true)
   assert.deepEqual([queue.heartbeatsDropped, queue.peerInputsDropped], [1, 1])
   let last: Input | undefined
-  for (let input = queue.shift(); input !== undefined; input = queue.shift()) last = input
+  for (let input = queue.next(); input !== undefined; input = queue.next()) last = input
   assert.equal(last?.kind, 'tick')
   assert.equal(queue.length, 0)
 })

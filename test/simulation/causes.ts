@@ -41,6 +41,7 @@ function touches(fault: Fault, host: number): boolean {
     case 'disk-full':
     case 'disk-read-only':
     case 'ask':
+    case 'schedule':
     case 'kill-runner':
     case 'freeze-runner':
       return false

@@ -18,6 +18,7 @@ import { Node } from '../../src/node/node.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
 import { type TasksConfig, tasksDefaults } from '../../src/tasks/config.ts'
 import { fencesOf } from '../../src/tasks/fences.ts'
+import { orderSpec } from '../../src/tasks/schedules/orders.ts'
 import type { ScheduleDefinition } from '../../src/tasks/schedules/state.ts'
 import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import type { ClockOptions } from './clock.ts'
@@ -114,6 +115,13 @@ export class Cluster {
     const id = asRequestId(`r${++this.#requests}`)
     host.process?.receive({ kind: 'list-schedules', id, query: { after, limit } })
     return id
+  }
+
+  /** Pauses or resumes a schedule, through the node on a host. False when nothing runs there. */
+  orderSchedule(host: Host, name: string, op: 'pause' | 'resume'): boolean {
+    const id = asRequestId(`r${++this.#requests}`)
+    host.process?.receive({ kind: 'request', id, request: { kind: 'submit', spec: orderSpec(name, { op }) } })
+    return host.process !== undefined
   }
 
   /** What an operator asks of the node on a host. False when nothing runs there. */

@@ -58,5 +58,11 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: 'stall-all'; readonly host: number; readonly ms: number }
   | { readonly kind: 'wall-step'; readonly host: number; readonly byMs: number }
   | { readonly kind: 'submit'; readonly host: number; readonly task: number }
+  | {
+      readonly kind: 'schedule'
+      readonly host: number
+      readonly name: string
+      readonly op: 'pause' | 'resume'
+    }
   | { readonly kind: 'control'; readonly host: number; readonly request: ControlRequest }
 )

@@ -130,6 +130,9 @@ export class Faults {
         return running
       case 'ask':
         return this.#clients.ask(host, fault.ask)
+      case 'schedule':
+        world.note(describe(fault))
+        return this.#cluster.orderSchedule(host, fault.name, fault.op)
       case 'control':
         world.note(`${host.name}: ${JSON.stringify(fault.request)}`)
         return this.#cluster.control(host, fault.request)

@@ -39,6 +39,10 @@ export const INVARIANTS = {
   'one name is one task': 'In quorum mode submissions with one dedupe key are answered with one task.',
   'limits hold':
     'On no node run more of a type or a group than its limits say, nor two of a key that are not concurrent.',
+  'a slot is made or missed':
+    'In quorum mode every slot that a schedule has decided has a task or is listed as missed, and is counted so.',
+  'schedules go on':
+    'In quorum mode, at the end, the owner of a schedule has it and has decided its slots up to now.',
   'takeovers end': 'In quorum mode, once all nodes are back, every key of a node comes to be complete.',
   'every listed task succeeds': 'At the end every task of the shared list has a succeeded record.',
   'calm runs each task once': 'Without faults no task runs to success twice.',

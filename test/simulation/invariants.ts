@@ -16,6 +16,7 @@ import { Findings, type InvariantName, type Violation } from './findings.ts'
 import { LeaseWatch } from './lease-watch.ts'
 import type { Process } from './process.ts'
 import type { Schedule } from './schedule.ts'
+import { SlotJudge } from './slot-judge.ts'
 import type { Tally } from './tally.ts'
 import { TaskJudge } from './task-judge.ts'
 import type { Host, WorldProbe } from './world.ts'
@@ -53,6 +54,7 @@ export class Invariants implements WorldProbe {
   readonly #findings: Findings
   readonly #end: EndChecks
   readonly #judge: TaskJudge
+  readonly #slots: SlotJudge
   /** Absent in available mode, which promises nothing of the kind. */
   readonly #leases: LeaseWatch | undefined
   readonly #acting: ActingWatch | undefined
@@ -72,6 +74,7 @@ export class Invariants implements WorldProbe {
     this.#tally = tally
     this.#findings = new Findings(() => cluster.world.now)
     this.#judge = new TaskJudge(cluster, schedule, this.#findings)
+    this.#slots = new SlotJudge(cluster, schedule, this.#findings, tally)
     this.#end = new EndChecks(cluster, schedule, this.#findings, this.#judge)
     cluster.world.collector.complain = (invariant, run, detail) =>
       this.#findings.fail(invariant, cluster.world.hosts[run.host]?.name, detail)
@@ -132,6 +135,7 @@ export class Invariants implements WorldProbe {
         this.#replied(process, effect)
         return
       case 'log':
+        this.#slots.effect(effect)
         if (effect.event === 'verdict') this.#checkVerdict(process, String(effect.fields['member']))
         return
       case 'left':
@@ -340,6 +344,7 @@ export class Invariants implements WorldProbe {
   checkEnd(): void {
     this.#end.check()
     this.#judge.checkEnd()
+    this.#slots.checkEnd()
     this.#acting?.checkEnd()
   }
 

@@ -14,9 +14,11 @@ import {
   type Effect,
   type Input,
   type Machine,
+  type SingleInput,
   type StoreCondition,
   TICK_MS,
 } from '../../src/node/machine.ts'
+import { together, type Waiting } from '../../src/node/together.ts'
 import type { HostClock } from './clock.ts'
 import type { Dialling } from './dialling.ts'
 import type { Disk } from './disk.ts'
@@ -63,7 +65,7 @@ export interface Ground {
 export type Death = 'left' | 'killed' | 'power'
 
 type Item =
-  | { readonly kind: 'input'; readonly input: Input }
+  | { readonly kind: 'input'; readonly input: SingleInput }
   | { readonly kind: 'rumour'; readonly rumour: Rumour; readonly via: PeerId }
   | { readonly kind: 'awake'; readonly run: () => void }
 
@@ -76,6 +78,11 @@ export class Process implements Party {
   readonly startedAt: number
   readonly #ground: Ground
   readonly #inbox: Item[] = []
+  /** What came while it stood still is taken as the driver takes what has waited. */
+  readonly #waiting: Waiting = {
+    peek: () => (this.#inbox[0]?.kind === 'input' ? this.#inbox[0].input : undefined),
+    take: () => void this.#inbox.shift(),
+  }
   readonly #store: Store
   readonly #dials = new Set<number>()
   readonly #requests = new Set<RequestId>()
@@ -141,7 +148,7 @@ export class Process implements Party {
     return asLinkId(++this.#links)
   }
 
-  receive(input: Input): void {
+  receive(input: SingleInput): void {
     if (!this.#alive) return
     if (this.#frozen) this.#inbox.push({ kind: 'input', input })
     else this.#step(input)
@@ -202,7 +209,7 @@ export class Process implements Party {
   #take(item: Item): void {
     switch (item.kind) {
       case 'input':
-        this.#step(item.input)
+        this.#step(together(item.input, this.#waiting))
         return
       case 'rumour':
         this.#hearRumour(item.rumour, item.via)
@@ -224,11 +231,13 @@ export class Process implements Party {
   }
 
   #step(input: Input): void {
-    if (input.kind === 'dialled') this.#dials.delete(input.dial)
-    const isAsked = input.kind === 'request' || input.kind === 'control' || input.kind === 'list-schedules'
-    if (isAsked) this.#requests.add(input.id)
     const now = this.now()
-    this.#ground.probe.input(this, input, now)
+    for (const one of input.kind === 'several' ? input.inputs : [input]) {
+      if (one.kind === 'dialled') this.#dials.delete(one.dial)
+      const isAsked = one.kind === 'request' || one.kind === 'control' || one.kind === 'list-schedules'
+      if (isAsked) this.#requests.add(one.id)
+      this.#ground.probe.input(this, one, now)
+    }
     let effects: readonly Effect[]
     try {
       effects = this.machine.step(input, now)

@@ -13,6 +13,7 @@ import type { ClockOptions } from './clock.ts'
 import { type Fault, SEED_HOSTS, STARTS_MS } from './fault.ts'
 import { drawChanges, drawFaults, drawFullDisks, drawLate } from './fault-draws.ts'
 import type { Profile, Shape } from './shape.ts'
+import { drawSlots, type SlotPlan, tamed } from './slots.ts'
 import { drawWork, type WorkPlan } from './work.ts'
 
 export interface HostPlan {
@@ -41,6 +42,7 @@ export interface Schedule extends Shape {
   readonly voters: VoterPlan
   readonly trustRefused: boolean
   readonly work: WorkPlan
+  readonly slots: SlotPlan
 }
 
 /** Quorum mode: the first so many, or these hosts. */
@@ -75,7 +77,9 @@ export function makeSchedule(options: Shape): Schedule {
   const more = new Random(seed + MORE)
   const apart = profile === 'mixed' && more.chance(APART_SHARE)
   const drawn = planHosts(random, profile, nodes)
-  const hosts = apart ? drawn.map(plan => withRate(plan, more.chance(0.5) ? 0.9 : 1.1)) : drawn
+  const slots = drawSlots(options, quietAt)
+  const asked = apart ? drawn.map(plan => withRate(plan, more.chance(0.5) ? 0.9 : 1.1)) : drawn
+  const hosts = slots.tame ? asked.map(plan => ({ ...plan, clock: tamed(plan.clock) })) : asked
   const faults = drawFaults(random, options, quietAt)
   if (profile === 'mixed')
     faults.push(
@@ -107,7 +111,7 @@ export function makeSchedule(options: Shape): Schedule {
     hosts,
     latencyMs,
     jitterMs,
-    faults: [...faults, ...submits, ...work.asks].toSorted((a, b) => a.at - b.at),
+    faults: [...faults, ...submits, ...work.asks, ...slots.orders].toSorted((a, b) => a.at - b.at),
     quietAt,
     endAt,
     listTasks,
@@ -116,6 +120,7 @@ export function makeSchedule(options: Shape): Schedule {
     voters: mode === 'quorum' ? planVoters(random, nodes) : NO_VOTERS,
     trustRefused: random.chance(0.6),
     work,
+    slots,
   }
 }
 

@@ -38,6 +38,7 @@ export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): S
     list: makeList(schedule.listTasks),
     grants: grantsOf(schedule),
     tasks: schedule.work.tasks,
+    ...(schedule.slots.configured.length > 0 && { schedules: schedule.slots.configured }),
   })
   const { world } = cluster
   const invariants = new Invariants(cluster, schedule, tally)

@@ -6,6 +6,7 @@
 import { asTaskId, type RequestId } from '../../src/base/ids.ts'
 import type { Effect, Input } from '../../src/node/machine.ts'
 import { isSettled } from '../../src/tasks/merge.ts'
+import { isOrder } from '../../src/tasks/schedules/orders.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import type { Cluster } from './cluster.ts'
 import { compareTokens, type Run } from './collector.ts'
@@ -73,6 +74,8 @@ export class TaskJudge {
   input(by: Process, input: Input): void {
     if (input.kind !== 'request') return
     const { id, request } = input
+    // `SlotJudge` sees what becomes of schedules.
+    if (request.kind === 'submit' && isOrder(request.spec)) return
     const task = request.kind === 'submit' ? request.spec.id : request.task
     if (request.kind === 'cancel') this.#cancels.add(task)
     const submit = { at: this.#cluster.world.now, acceptedAt: Number.POSITIVE_INFINITY }

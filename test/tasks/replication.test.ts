@@ -39,7 +39,7 @@ function made(count: number, payload: string | null = null) {
 
 test('a change goes out behind the disk, once, and is safe when it is acknowledged', () => {
   const { replication, records, flush } = made(1)
-  replication.changed(records[0] as TaskRecord, [peer])
+  replication.changed(records[0] as TaskRecord, [peer], instantOf(0))
   assert.equal(replication.unsafe, 1)
   const sent = flush(0)
   assert.equal(sent.length, 1)
@@ -52,13 +52,13 @@ test('a change goes out behind the disk, once, and is safe when it is acknowledg
 test('an acknowledgement of an older version does not make the newer one safe', () => {
   const { table, replication, records, flush } = made(1)
   const [first] = records as [TaskRecord]
-  replication.changed(first, [peer])
+  replication.changed(first, [peer], instantOf(0))
   const [sent] = flush(0)
   const second = { ...first, revision: 2 }
   const entry = table.get(first.spec.id)
   assert.ok(entry && sent)
   table.put(entry, second)
-  replication.changed(second, [peer])
+  replication.changed(second, [peer], instantOf(0))
   const [again] = flush(1)
   replication.acknowledged(peer, sent.batch)
   assert.equal(replication.unsafe, 1)
@@ -69,7 +69,7 @@ test('an acknowledgement of an older version does not make the newer one safe', 
 test('what is not acknowledged is sent again, ever more slowly, as it is by then', () => {
   const { table, counters, replication, records, flush } = made(1)
   const [first] = records as [TaskRecord]
-  replication.changed(first, [peer])
+  replication.changed(first, [peer], instantOf(0))
   flush(0)
   const entry = table.get(first.spec.id)
   assert.ok(entry)
@@ -99,7 +99,7 @@ test('batches are bounded in records and bytes, and a peer in what is under way 
   }
   assert.equal(all.size, 3_000)
   const big = made(40, 'x'.repeat(200_000))
-  for (const record of big.records) big.replication.changed(record, [peer])
+  for (const record of big.records) big.replication.changed(record, [peer], instantOf(0))
   const frames = big.flush(0)
   assert.ok(frames.every(frame => JSON.stringify(frame).length <= BATCH_BYTES_MAX + 1_000))
   assert.ok(JSON.stringify(frames).length < 5_000_000, 'a link is not flooded')
@@ -111,13 +111,13 @@ test('a change of now is not held up by a flood of copies', () => {
   flush(0)
   const done = freshRecord(spec('done'), 'api', wallOf(0), [self, peer], 1)
   table.add(done)
-  replication.changed(done, [peer])
+  replication.changed(done, [peer], instantOf(0))
   assert.equal(flush(1)[0]?.records[0]?.spec.id, 'done')
 })
 
 test('a peer that is gone is forgotten, and alone nothing is waited for', () => {
   const { replication, records, flush } = made(10)
-  for (const record of records) replication.changed(record, [peer])
+  for (const record of records) replication.changed(record, [peer], instantOf(0))
   flush(0)
   replication.keepOnly(new Set(), true)
   assert.equal(replication.pending, 0)

@@ -4,7 +4,9 @@
  * in four bytes, big endian, in front; gossip needs none.
  */
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
+import { jsonTexts } from '../../runtime/json-texts.ts'
 import { GOSSIP_BYTES_MAX, LINK_FRAME_BYTES_MAX } from './limits.ts'
+import { isPlain } from './plain.ts'
 import { gossipSchema, linkSchema } from './schema.ts'
 
 /** Bytes of the length in front of a frame. */
@@ -40,7 +42,9 @@ export function encodeGossip(message: GossipMessage): Encoded {
 
 /** @param body a frame without its length */
 export function decodeLinkFrame(body: Uint8Array): Decoded<LinkMessage> {
-  return decode(body, LINK_FRAME_BYTES_MAX, value => linkSchema.safeParse(value))
+  return decode(body, LINK_FRAME_BYTES_MAX, value =>
+    isPlain(value) ? { success: true, data: value } : linkSchema.safeParse(value),
+  )
 }
 
 export function decodeGossip(bytes: Uint8Array): Decoded<GossipMessage> {
@@ -82,10 +86,16 @@ function parse(bytes: Uint8Array): unknown {
 
 function stringify(message: LinkMessage | GossipMessage): string | undefined {
   try {
-    return JSON.stringify(message)
+    return message.type === 'replicate' ? replicateText(message) : JSON.stringify(message)
   } catch {
     return undefined // nested too deeply for the stack, or a cycle: the caller says so
   }
+}
+
+/** Each record goes to two nodes and to the disk, and is written out once. */
+function replicateText({ records, ...rest }: Extract<LinkMessage, { type: 'replicate' }>): string {
+  const head = JSON.stringify(rest).slice(0, -1)
+  return `${head},"records":[${records.map(record => jsonTexts.of(record)).join(',')}]}`
 }
 
 /** The path is the sender's choice of keys only where the schema has them, so it is short; the value is not repeated. */

@@ -37,7 +37,7 @@ export const incarnation = count.max(INCARNATION_MAX)
 export const json = z.custom<Json>(value => value !== undefined && isShallow(value, JSON_DEPTH_MAX))
 
 /** Is a parsed value nested less deeply than the limit? Recursion itself is bounded by the limit. */
-function isShallow(value: unknown, depth: number): boolean {
+export function isShallow(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return true
   if (depth === 0) return false
   for (const inner of Object.values(value)) if (!isShallow(inner, depth - 1)) return false

@@ -1,5 +1,6 @@
 import { assert } from '../../base/assert.ts'
 import { CodedError } from '../../base/errors.ts'
+import { jsonTexts } from '../../runtime/json-texts.ts'
 import type { EncodedWrite, Write } from './protocol.ts'
 
 /**
@@ -242,7 +243,14 @@ function sliceEnd(writes: readonly EncodedWrite[], from: number): number {
 function encode(write: Write): EncodedWrite {
   const wellFormed = write.key.isWellFormed() // half a surrogate pair has no UTF-8: two keys would become one
   assert(wellFormed, 'a key is well-formed text', { table: write.table, key: write.key })
-  return [write.table, write.key, write.value === undefined ? null : JSON.stringify(write.value)]
+  return [write.table, write.key, textOf(write)]
+}
+
+/** A record is written out for other holders, too. */
+function textOf({ table, value }: Write): string | null {
+  if (value === undefined) return null
+  const shared = table === 'tasks' && typeof value === 'object' && value !== null
+  return shared ? jsonTexts.of(value) : JSON.stringify(value)
 }
 
 function lengthOf([, key, value]: EncodedWrite): number {

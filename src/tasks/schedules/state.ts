@@ -123,6 +123,12 @@ export const isOfSlot = ({ spec, source }: TaskRecord): boolean => source === `$
 export const isSlotDecided = ({ spec: { id, key } }: TaskRecord, { decided }: ScheduleState): boolean =>
   id.slice(key.length + 1, -1) <= isoOf(decided.to).slice(0, -1)
 
+/** Is it of a slot that this node's copy of the schedule does not call decided yet? */
+export function isOfOpenSlot(task: TaskRecord, recordOfId: (id: TaskId) => TaskRecord | undefined): boolean {
+  const schedule = isOfSlot(task) ? recordOfId(scheduleIdOf(task.spec.key))?.schedule : undefined
+  return schedule !== undefined && !isSlotDecided(task, schedule)
+}
+
 export function summaryOf({ schedule }: ScheduleRecord, waits: string | undefined): ScheduleSummary {
   const { definition, source, paused } = schedule.ordered
   const { name, timing, task } = definition
