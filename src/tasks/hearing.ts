@@ -68,7 +68,7 @@ export class Hearing {
 
   #acknowledged(from: NodeId, message: Replicated, step: Step): void {
     const { replication, counters, durability, work, kept } = this.#parts
-    const sent = replication.acknowledged(from, message.batch)
+    const sent = replication.acknowledged(from, message.batch, step.now.mono, message.counted !== false)
     if (sent === undefined) {
       counters.add('replies_unknown')
       return

@@ -15,7 +15,7 @@
  * gone are dropped, because their keys have new holders then.
  */
 import type { NodeId, TaskId } from '../base/ids.ts'
-import { after, type Instant, NEVER } from '../base/time.ts'
+import { after, elapsedMs, type Instant, NEVER } from '../base/time.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { recordBytes } from './record-bytes.ts'
@@ -37,9 +37,15 @@ const WINDOW_BYTES_MAX = 4 * 1024 * 1024
 const WINDOW_SMALL = 2
 const SMALL_MAX = 50
 
-/** An unacknowledged batch is sent again after this, in ms, doubling. */
+/**
+ * An unacknowledged batch is sent again after this, in ms, doubling: at first, and never sooner. Once there are
+ * acknowledgements, after the time that they take and four times what that varies by, as RFC 6298 has it. A slow cluster
+ * that sent everything again after a second would do little else.
+ */
 const RESEND_MS_MIN = 1_000
 const RESEND_MS_MAX = 5_000
+/** Batches that were sent again and whose acknowledgement still tells something, to one peer. */
+const OVERDUE_MAX = 64
 
 /** A copy that nothing waits for leaves after this, in ms, or twice that: long enough for a short task to end. */
 export const SPARE_MS = 100
@@ -48,8 +54,12 @@ const LATE_MS = 100
 /** What a full disk did not take is sent again after this, in ms. */
 const POSTPONED_MS = 1_000
 
-/** A batch that was not counted is sent again after this, in ms: views converge within milliseconds. */
+/**
+ * A batch that was not counted is sent again after this, in ms: views converge within milliseconds. Doubling while nothing
+ * counts there: a newcomer counts only once the voters have noted its disk.
+ */
 const UNCOUNTED_MS = 60
+const UNCOUNTED_MS_MAX = 1_000
 
 interface Flight {
   readonly sentAt: Instant
@@ -86,8 +96,13 @@ interface Outbox {
   ripe: Set<TaskId>
   ripensAt: Instant
   readonly flights: Map<number, Flight>
+  /** Sent again since. Each has a number of its own, so an acknowledgement says which one it is of. */
+  readonly overdue: Map<number, Flight>
   bytes: number
   resendMs: number
+  /** How long acknowledgements take, smoothed, and how much that varies, in ms. */
+  trip: { readonly ms: number; readonly variesMs: number } | undefined
+  uncountedMs: number
   /** Nothing is sent before. */
   notBefore: Instant
   /** Copies that its disk did not take, and when they are sent again. */
@@ -195,14 +210,18 @@ export class Replication {
     }
   }
 
-  /** What the peer has on its disk now; undefined when nothing is known of such a batch. */
-  acknowledged(from: NodeId, batch: number): Acknowledged | undefined {
+  /**
+   * What the peer has on its disk now; undefined when nothing is known of such a batch.
+   * @param counted whether the peer counts itself a holder of these
+   */
+  acknowledged(from: NodeId, batch: number, now: Instant, counted = true): Acknowledged | undefined {
     const outbox = this.#outboxes.get(from)
-    const flight = outbox?.flights.get(batch)
+    const flight = outbox?.flights.get(batch) ?? outbox?.overdue.get(batch)
     if (outbox === undefined || flight === undefined) return undefined
-    outbox.flights.delete(batch)
-    outbox.bytes -= flight.bytes
-    outbox.resendMs = RESEND_MS_MIN
+    if (outbox.flights.delete(batch)) outbox.bytes -= flight.bytes
+    else if (outbox.overdue.delete(batch)) this.#arrived(outbox, flight)
+    tripTook(outbox, elapsedMs(flight.sentAt, now))
+    if (counted) outbox.uncountedMs = UNCOUNTED_MS
     for (const { spec, revision } of flight.records) {
       if (this.#stamps?.isCounted(spec.key) === true) continue
       const changed = this.#unsafe.get(spec.id)
@@ -216,7 +235,8 @@ export class Replication {
     const outbox = this.#outboxes.get(to)
     if (outbox === undefined || records.length === 0) return
     for (const { spec } of records) outbox.urgent.add(spec.id)
-    outbox.notBefore = after(now, UNCOUNTED_MS)
+    outbox.notBefore = after(now, outbox.uncountedMs)
+    outbox.uncountedMs = Math.min(UNCOUNTED_MS_MAX, outbox.uncountedMs * 2)
   }
 
   /** The disk there takes nothing new: these are sent again when it may have room. */
@@ -239,17 +259,26 @@ export class Replication {
         if (after(flight.sentAt, outbox.resendMs) > now) break
         outbox.flights.delete(batch)
         outbox.bytes -= flight.bytes
+        outbox.overdue.set(batch, flight)
         for (const { spec } of flight.records) outbox.urgent.add(spec.id)
         this.#counters.add('replicas_resent', flight.records.length)
         late = true
       }
       if (late) outbox.resendMs = Math.min(RESEND_MS_MAX, outbox.resendMs * 2)
+      for (const batch of outbox.overdue.keys()) {
+        if (outbox.overdue.size <= OVERDUE_MAX) break
+        outbox.overdue.delete(batch)
+      }
     }
   }
 
   /** Forgets those who are gone; with nobody left there is nobody to wait for. */
   keepOnly(peers: ReadonlySet<NodeId>, alone: boolean): void {
-    for (const peer of this.#outboxes.keys()) if (!peers.has(peer)) this.#outboxes.delete(peer)
+    for (const [peer, { overdue }] of this.#outboxes) {
+      // Who had it then may have dropped it since, and be asked to hold it again.
+      overdue.clear()
+      if (!peers.has(peer)) this.#outboxes.delete(peer)
+    }
     if (alone) this.#unsafe.clear()
   }
 
@@ -277,8 +306,11 @@ export class Replication {
         ripe: new Set(),
         ripensAt: NEVER,
         flights: new Map(),
+        overdue: new Map(),
         bytes: 0,
         resendMs: RESEND_MS_MIN,
+        trip: undefined,
+        uncountedMs: UNCOUNTED_MS,
         notBefore: 0 as Instant,
         postponed: new Set(),
         postponedUntil: 0 as Instant,
@@ -286,6 +318,14 @@ export class Replication {
       this.#outboxes.set(peer, outbox)
     }
     return outbox
+  }
+
+  /** It came late, but it came: what has not changed since and is to be sent again need not be. */
+  #arrived(outbox: Outbox, { records }: Flight): void {
+    for (const record of records) {
+      const { id } = record.spec
+      if (this.#table.get(id)?.record === record) outbox.urgent.delete(id)
+    }
   }
 
   #later(outbox: Outbox, task: TaskId, now: Instant): void {
@@ -344,6 +384,16 @@ function urgentFlights(flights: Outbox['flights']): number {
   let count = 0
   for (const { urgent } of flights.values()) if (urgent) count++
   return count
+}
+
+function tripTook(outbox: Outbox, ms: number): void {
+  const { trip } = outbox
+  outbox.trip =
+    trip === undefined
+      ? { ms, variesMs: ms / 2 }
+      : { ms: trip.ms + (ms - trip.ms) / 8, variesMs: trip.variesMs + (Math.abs(ms - trip.ms) - trip.variesMs) / 4 }
+  const wanted = outbox.trip.ms + 4 * outbox.trip.variesMs
+  outbox.resendMs = Math.min(RESEND_MS_MAX, Math.max(RESEND_MS_MIN, wanted))
 }
 
 function isLate({ flights }: Outbox, now: Instant): boolean {

@@ -44,7 +44,7 @@ test('a change goes out behind the disk, once, and is safe when it is acknowledg
   const sent = flush(0)
   assert.equal(sent.length, 1)
   assert.deepEqual(flush(10), [])
-  assert.deepEqual(replication.acknowledged(peer, sent[0]?.batch as number)?.records, records)
+  assert.deepEqual(replication.acknowledged(peer, sent[0]?.batch as number, instantOf(1))?.records, records)
   assert.equal(replication.unsafe, 0)
   assert.equal(replication.pending, 0)
 })
@@ -60,9 +60,9 @@ test('an acknowledgement of an older version does not make the newer one safe', 
   table.put(entry, second)
   replication.changed(second, [peer], instantOf(0))
   const [again] = flush(1)
-  replication.acknowledged(peer, sent.batch)
+  replication.acknowledged(peer, sent.batch, instantOf(1))
   assert.equal(replication.unsafe, 1)
-  replication.acknowledged(peer, again?.batch as number)
+  replication.acknowledged(peer, again?.batch as number, instantOf(1))
   assert.equal(replication.unsafe, 0)
 })
 
@@ -94,7 +94,7 @@ test('batches are bounded in records and bytes, and a peer in what is under way 
   const all = new Set<string>()
   for (let batch = sent.shift(); batch !== undefined; batch = sent.shift()) {
     for (const { spec: copied } of batch.records) all.add(copied.id)
-    many.replication.acknowledged(peer, batch.batch)
+    many.replication.acknowledged(peer, batch.batch, instantOf(1))
     sent.push(...many.flush(1))
   }
   assert.equal(all.size, 3_000)
@@ -122,5 +122,74 @@ test('a peer that is gone is forgotten, and alone nothing is waited for', () => 
   replication.keepOnly(new Set(), true)
   assert.equal(replication.pending, 0)
   assert.equal(replication.unsafe, 0)
-  assert.equal(replication.acknowledged(peer, 101), undefined)
+  assert.equal(replication.acknowledged(peer, 101, instantOf(1)), undefined)
+})
+
+test('a slow peer is not sent everything again: what it takes for an acknowledgement is waited for', () => {
+  const { table, counters, replication, records, flush } = made(1)
+  const [first] = records as [TaskRecord]
+  const entry = table.get(first.spec.id)
+  assert.ok(entry)
+  const tripMs = 1_500
+  let at = 0
+  for (let revision = 2; revision < 42; revision++, at += tripMs) {
+    const record = { ...first, revision }
+    table.put(entry, record)
+    replication.changed(record, [peer], instantOf(at))
+    const [sent] = flush(at)
+    for (let later = at + 100; later < at + tripMs; later += 100) flush(later)
+    assert.notEqual(replication.acknowledged(peer, sent?.batch as number, instantOf(at + tripMs)), undefined)
+  }
+  assert.ok(counters.of('replicas_resent') <= 2, `${counters.of('replicas_resent')} sent again`)
+  assert.equal(replication.unsafe, 0)
+})
+
+test('an acknowledgement that comes after its batch was sent again counts, and what waits to be sent again stays here', () => {
+  const { table, replication, records, flush } = made(1)
+  const [first] = records as [TaskRecord]
+  replication.changed(first, [peer], instantOf(0))
+  const [sent] = flush(0)
+  replication.tick(instantOf(1_000))
+  assert.deepEqual(replication.acknowledged(peer, sent?.batch as number, instantOf(1_001))?.records, records)
+  assert.deepEqual(flush(1_002), [])
+  assert.equal(replication.unsafe, 0)
+  assert.equal(replication.pending, 0)
+
+  const second = { ...first, revision: 2 }
+  const entry = table.get(first.spec.id)
+  assert.ok(entry)
+  replication.changed(first, [peer], instantOf(2_000))
+  const [older] = flush(2_000)
+  replication.tick(instantOf(9_000))
+  table.put(entry, second)
+  replication.changed(second, [peer], instantOf(9_000))
+  assert.notEqual(replication.acknowledged(peer, older?.batch as number, instantOf(9_001)), undefined)
+  assert.equal(flush(9_002)[0]?.records[0]?.revision, 2)
+})
+
+test('what came to another view says nothing of this one', () => {
+  const { replication, records, flush } = made(1)
+  replication.changed(records[0] as TaskRecord, [peer], instantOf(0))
+  const [sent] = flush(0)
+  replication.tick(instantOf(1_000))
+  replication.keepOnly(new Set([peer]), false)
+  assert.equal(replication.acknowledged(peer, sent?.batch as number, instantOf(1_001)), undefined)
+})
+
+test('what does not count yet is sent again more and more slowly, until it does', () => {
+  const { replication, records, flush } = made(1)
+  replication.changed(records[0] as TaskRecord, [peer], instantOf(0))
+  const times: number[] = []
+  let counts = false
+  for (let at = 0; at < 8_000; at += 10) {
+    for (const { batch } of flush(at)) {
+      times.push(at)
+      const known = replication.acknowledged(peer, batch, instantOf(at + 1), counts)
+      if (!counts) replication.again(peer, known?.records ?? [], instantOf(at + 1))
+    }
+    counts = at > 4_000
+  }
+  const gaps = times.map((at, i) => at - (times[i - 1] ?? 0)).slice(1)
+  assert.ok(gaps.every((gap, i) => gap >= (gaps[i - 1] ?? 0) || gap >= 990), gaps.join())
+  assert.ok(gaps[0] !== undefined && gaps[0] < 100 && times.length < 12, times.join())
 })
