@@ -42,6 +42,18 @@ test('a second run is explained only by a record that has both attempts and one 
   assert.deepEqual([found.explained, found.twice], [[1], [2, 3, 4]])
 })
 
+test('an end that nobody heard of explains a second run, if that began after it on another node under a newer token', () => {
+  const runs = ledger('s@1 1 n1 9', 's@1 2 n2 10')
+  const first = { number: 1, node: 'n1', outcome: 'succeeded', token: '9', startedAt: 100, endedAt: 168 }
+  const second = { number: 2, node: 'n2', outcome: 'succeeded', token: '10', startedAt: 10_000, endedAt: 10_300 }
+  const explained = (a: RecordedAttempt, b: RecordedAttempt) =>
+    judge(slots, taskOf, runs, [], () => [a, b]).explained.length
+  assert.equal(explained(first, second), 1)
+  assert.equal(explained({ ...first, endedAt: 10_001 }, second), 0, 'both at once')
+  assert.equal(explained({ ...first, token: '11' }, second), 0, 'under an older token')
+  assert.equal(explained({ ...first, node: 'n2' }, second), 0, 'the node knew its own')
+})
+
 test('a slot that is listed as missed and ran all the same is said', () => {
   const found = judge(slots, taskOf, ledger('s@1 1 n1 9', 's@2 1 n1 9'), [{ from: 2, to: 4 }], none)
   assert.deepEqual([found.both, found.lost, found.listed], [[2], [], [3, 4]])

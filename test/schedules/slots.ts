@@ -16,6 +16,10 @@ export interface RecordedAttempt {
   readonly number: number
   readonly node: string
   readonly outcome?: string
+  readonly token?: string
+  /** Wall clocks of their nodes, in ms. */
+  readonly startedAt?: number
+  readonly endedAt?: number
 }
 
 export interface Range {
@@ -81,12 +85,22 @@ export function judge(
   }
 }
 
-/** Each run is an attempt of its own in the record, and all but the last of them did not succeed. */
+/**
+ * Each run is an attempt of its own in the record, and one of them, the last, gave the result. One before it may have succeeded
+ * only where nobody heard of it in time: on another node, under an older token, and ended before the last began.
+ */
 function isExplained(runs: readonly Run[], attempts: readonly RecordedAttempt[]): boolean {
   const found = runs.map(({ attempt, node }) =>
     attempts.find(each => each.number === attempt && each.node === node),
   )
   const distinct = new Set(found).size === runs.length && !found.includes(undefined)
-  const succeeded = attempts.filter(({ outcome }) => outcome === 'succeeded').length
-  return distinct && succeeded === 1
+  const succeeded = attempts.filter(({ outcome }) => outcome === 'succeeded')
+  const last = succeeded.at(-1)
+  if (!distinct || last === undefined) return false
+  return succeeded.slice(0, -1).every(each => isUnheard(each, last))
 }
+
+const isUnheard = (each: RecordedAttempt, last: RecordedAttempt): boolean =>
+  each.node !== last.node &&
+  BigInt(each.token ?? 0) < BigInt(last.token ?? 0) &&
+  (each.endedAt ?? Number.POSITIVE_INFINITY) <= (last.startedAt ?? 0)
