@@ -18,6 +18,17 @@ import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant, NEVER } from '../base/time.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
+import {
+  counts,
+  type Flight,
+  holdBack,
+  isLate,
+  newOutbox,
+  type Outbox,
+  takeLate,
+  tripTook,
+  urgentFlights,
+} from './outbox.ts'
 import { recordBytes } from './record-bytes.ts'
 import type { Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
@@ -37,40 +48,10 @@ const WINDOW_BYTES_MAX = 4 * 1024 * 1024
 const WINDOW_SMALL = 2
 const SMALL_MAX = 50
 
-/**
- * An unacknowledged batch is sent again after this, in ms, doubling: at first, and never sooner. Once there are
- * acknowledgements, after the time that they take and four times what that varies by, as RFC 6298 has it. A slow cluster
- * that sent everything again after a second would do little else.
- */
-const RESEND_MS_MIN = 1_000
-const RESEND_MS_MAX = 5_000
-/** Batches that were sent again and whose acknowledgement still tells something, to one peer. */
-const OVERDUE_MAX = 64
-
 /** A copy that nothing waits for leaves after this, in ms, or twice that: long enough for a short task to end. */
 export const SPARE_MS = 100
-/** Who has not answered for so long, in ms, is not the first to be asked. */
-const LATE_MS = 100
 /** What a full disk did not take is sent again after this, in ms. */
 const POSTPONED_MS = 1_000
-
-/**
- * A batch that was not counted is sent again after this, in ms: views converge within milliseconds. Doubling while nothing
- * counts there: a newcomer counts only once the voters have noted its disk.
- */
-const UNCOUNTED_MS = 60
-const UNCOUNTED_MS_MAX = 1_000
-
-interface Flight {
-  readonly sentAt: Instant
-  /** As they were sent. */
-  readonly records: readonly TaskRecord[]
-  /** For each the term under which it was a write; 0 where it was none. */
-  readonly terms: readonly number[] | undefined
-  readonly bytes: number
-  /** It has changes of now in it. */
-  readonly urgent: boolean
-}
 
 /** What a holder says of a batch. */
 export interface Acknowledged {
@@ -86,28 +67,6 @@ export interface Stamps {
   isCounted(key: string): boolean
   /** The term under which this node may write the key; 0 when it may not. */
   termOf(key: string): number
-}
-
-interface Outbox {
-  readonly urgent: Set<TaskId>
-  readonly bulk: Set<TaskId>
-  /** Nothing waits for these: they join `bulk` when they have been `ripe` for a turn. */
-  spare: Set<TaskId>
-  ripe: Set<TaskId>
-  ripensAt: Instant
-  readonly flights: Map<number, Flight>
-  /** Sent again since. Each has a number of its own, so an acknowledgement says which one it is of. */
-  readonly overdue: Map<number, Flight>
-  bytes: number
-  resendMs: number
-  /** How long acknowledgements take, smoothed, and how much that varies, in ms. */
-  trip: { readonly ms: number; readonly variesMs: number } | undefined
-  uncountedMs: number
-  /** Nothing is sent before. */
-  notBefore: Instant
-  /** Copies that its disk did not take, and when they are sent again. */
-  readonly postponed: Set<TaskId>
-  postponedUntil: Instant
 }
 
 export class Replication {
@@ -221,7 +180,7 @@ export class Replication {
     if (outbox.flights.delete(batch)) outbox.bytes -= flight.bytes
     else if (outbox.overdue.delete(batch)) this.#arrived(outbox, flight)
     tripTook(outbox, elapsedMs(flight.sentAt, now))
-    if (counted) outbox.uncountedMs = UNCOUNTED_MS
+    if (counted) counts(outbox)
     for (const { spec, revision } of flight.records) {
       if (this.#stamps?.isCounted(spec.key) === true) continue
       const changed = this.#unsafe.get(spec.id)
@@ -235,8 +194,7 @@ export class Replication {
     const outbox = this.#outboxes.get(to)
     if (outbox === undefined || records.length === 0) return
     for (const { spec } of records) outbox.urgent.add(spec.id)
-    outbox.notBefore = after(now, outbox.uncountedMs)
-    outbox.uncountedMs = Math.min(UNCOUNTED_MS_MAX, outbox.uncountedMs * 2)
+    holdBack(outbox, now)
   }
 
   /** The disk there takes nothing new: these are sent again when it may have room. */
@@ -254,20 +212,9 @@ export class Replication {
         for (const task of outbox.postponed) if (!outbox.urgent.has(task)) outbox.bulk.add(task)
         outbox.postponed.clear()
       }
-      let late = false
-      for (const [batch, flight] of outbox.flights) {
-        if (after(flight.sentAt, outbox.resendMs) > now) break
-        outbox.flights.delete(batch)
-        outbox.bytes -= flight.bytes
-        outbox.overdue.set(batch, flight)
-        for (const { spec } of flight.records) outbox.urgent.add(spec.id)
-        this.#counters.add('replicas_resent', flight.records.length)
-        late = true
-      }
-      if (late) outbox.resendMs = Math.min(RESEND_MS_MAX, outbox.resendMs * 2)
-      for (const batch of outbox.overdue.keys()) {
-        if (outbox.overdue.size <= OVERDUE_MAX) break
-        outbox.overdue.delete(batch)
+      for (const { records } of takeLate(outbox, now)) {
+        for (const { spec } of records) outbox.urgent.add(spec.id)
+        this.#counters.add('replicas_resent', records.length)
       }
     }
   }
@@ -299,22 +246,7 @@ export class Replication {
   #outbox(peer: NodeId): Outbox {
     let outbox = this.#outboxes.get(peer)
     if (outbox === undefined) {
-      outbox = {
-        urgent: new Set(),
-        bulk: new Set(),
-        spare: new Set(),
-        ripe: new Set(),
-        ripensAt: NEVER,
-        flights: new Map(),
-        overdue: new Map(),
-        bytes: 0,
-        resendMs: RESEND_MS_MIN,
-        trip: undefined,
-        uncountedMs: UNCOUNTED_MS,
-        notBefore: 0 as Instant,
-        postponed: new Set(),
-        postponedUntil: 0 as Instant,
-      }
+      outbox = newOutbox()
       this.#outboxes.set(peer, outbox)
     }
     return outbox
@@ -378,25 +310,4 @@ export class Replication {
     outbox.bytes += bytes
     return flight
   }
-}
-
-function urgentFlights(flights: Outbox['flights']): number {
-  let count = 0
-  for (const { urgent } of flights.values()) if (urgent) count++
-  return count
-}
-
-function tripTook(outbox: Outbox, ms: number): void {
-  const { trip } = outbox
-  outbox.trip =
-    trip === undefined
-      ? { ms, variesMs: ms / 2 }
-      : { ms: trip.ms + (ms - trip.ms) / 8, variesMs: trip.variesMs + (Math.abs(ms - trip.ms) - trip.variesMs) / 4 }
-  const wanted = outbox.trip.ms + 4 * outbox.trip.variesMs
-  outbox.resendMs = Math.min(RESEND_MS_MAX, Math.max(RESEND_MS_MIN, wanted))
-}
-
-function isLate({ flights }: Outbox, now: Instant): boolean {
-  const first = flights.values().next().value
-  return first !== undefined && after(first.sentAt, LATE_MS) < now
 }

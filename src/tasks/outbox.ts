@@ -1,0 +1,125 @@
+/** What is to be sent to one peer, what is under way to it, and how long its acknowledgements take. */
+import type { TaskId } from '../base/ids.ts'
+import { after, type Instant, NEVER } from '../base/time.ts'
+import type { TaskRecord } from './task.ts'
+
+/**
+ * An unacknowledged batch is sent again after this, in ms, doubling: at first, and never sooner. Once there are
+ * acknowledgements, after the time that they take and four times what that varies by, as RFC 6298 has it. A slow cluster
+ * that sent everything again after a second would do little else.
+ */
+const RESEND_MS_MIN = 1_000
+const RESEND_MS_MAX = 5_000
+/** Batches that were sent again and whose acknowledgement still tells something, to one peer. */
+const OVERDUE_MAX = 64
+
+/** Who has not answered for so long, in ms, is not the first to be asked. */
+const LATE_MS = 100
+/**
+ * A batch that was not counted is sent again after this, in ms: views converge within milliseconds. Doubling while nothing
+ * counts there: a newcomer counts only once the voters have noted its disk.
+ */
+const UNCOUNTED_MS = 60
+const UNCOUNTED_MS_MAX = 1_000
+
+export interface Flight {
+  readonly sentAt: Instant
+  /** As they were sent. */
+  readonly records: readonly TaskRecord[]
+  /** For each the term under which it was a write; 0 where it was none. */
+  readonly terms: readonly number[] | undefined
+  readonly bytes: number
+  /** It has changes of now in it. */
+  readonly urgent: boolean
+}
+
+export interface Outbox {
+  readonly urgent: Set<TaskId>
+  readonly bulk: Set<TaskId>
+  /** Nothing waits for these: they join `bulk` when they have been `ripe` for a turn. */
+  spare: Set<TaskId>
+  ripe: Set<TaskId>
+  ripensAt: Instant
+  readonly flights: Map<number, Flight>
+  /** Sent again since. Each has a number of its own, so an acknowledgement says which one it is of. */
+  readonly overdue: Map<number, Flight>
+  bytes: number
+  resendMs: number
+  /** How long acknowledgements take, smoothed, and how much that varies, in ms. */
+  trip: { readonly ms: number; readonly variesMs: number } | undefined
+  uncountedMs: number
+  /** Nothing is sent before. */
+  notBefore: Instant
+  /** Copies that its disk did not take, and when they are sent again. */
+  readonly postponed: Set<TaskId>
+  postponedUntil: Instant
+}
+
+export const newOutbox = (): Outbox => ({
+  urgent: new Set(),
+  bulk: new Set(),
+  spare: new Set(),
+  ripe: new Set(),
+  ripensAt: NEVER,
+  flights: new Map(),
+  overdue: new Map(),
+  bytes: 0,
+  resendMs: RESEND_MS_MIN,
+  trip: undefined,
+  uncountedMs: UNCOUNTED_MS,
+  notBefore: 0 as Instant,
+  postponed: new Set(),
+  postponedUntil: 0 as Instant,
+})
+
+/** Nothing counts there yet: the next batch leaves in a moment, and the one after that later still. */
+export function holdBack(outbox: Outbox, now: Instant): void {
+  outbox.notBefore = after(now, outbox.uncountedMs)
+  outbox.uncountedMs = Math.min(UNCOUNTED_MS_MAX, outbox.uncountedMs * 2)
+}
+
+export function counts(outbox: Outbox): void {
+  outbox.uncountedMs = UNCOUNTED_MS
+}
+
+/** Batches that are late: each time longer is waited for the next ones, and their acknowledgements are still of use. */
+export function takeLate(outbox: Outbox, now: Instant): Flight[] {
+  const late: Flight[] = []
+  for (const [batch, flight] of outbox.flights) {
+    if (after(flight.sentAt, outbox.resendMs) > now) break
+    outbox.flights.delete(batch)
+    outbox.bytes -= flight.bytes
+    outbox.overdue.set(batch, flight)
+    late.push(flight)
+  }
+  if (late.length > 0) outbox.resendMs = Math.min(RESEND_MS_MAX, outbox.resendMs * 2)
+  for (const batch of outbox.overdue.keys()) {
+    if (outbox.overdue.size <= OVERDUE_MAX) break
+    outbox.overdue.delete(batch)
+  }
+  return late
+}
+
+export function urgentFlights(flights: Outbox['flights']): number {
+  let count = 0
+  for (const { urgent } of flights.values()) if (urgent) count++
+  return count
+}
+
+export function tripTook(outbox: Outbox, ms: number): void {
+  const { trip } = outbox
+  outbox.trip =
+    trip === undefined
+      ? { ms, variesMs: ms / 2 }
+      : {
+          ms: trip.ms + (ms - trip.ms) / 8,
+          variesMs: trip.variesMs + (Math.abs(ms - trip.ms) - trip.variesMs) / 4,
+        }
+  const wanted = outbox.trip.ms + 4 * outbox.trip.variesMs
+  outbox.resendMs = Math.min(RESEND_MS_MAX, Math.max(RESEND_MS_MIN, wanted))
+}
+
+export function isLate({ flights }: Outbox, now: Instant): boolean {
+  const first = flights.values().next().value
+  return first !== undefined && after(first.sentAt, LATE_MS) < now
+}
