@@ -7,7 +7,7 @@
  */
 import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
-import type { DiskNote, NotesTell, RingNote } from './messages.ts'
+import type { DiskNote, NotesTell, RingNote, VoterList } from './messages.ts'
 import type { Rings } from './rings.ts'
 import type { Voters } from './voters.ts'
 
@@ -34,6 +34,13 @@ export interface NotedRing {
  */
 export type NotedRings = readonly NotedRing[] | 'lost' | 'unknown'
 
+interface Noted {
+  readonly changes: number
+  readonly list: VoterList | undefined
+  enrolled?: boolean
+  ring?: { readonly ring: string; readonly noted: boolean }
+}
+
 const NOBODY: ReadonlySet<NodeId> = new Set()
 
 export interface LedgerParts {
@@ -56,6 +63,8 @@ export class Ledger {
   changes = 0
   /** Checksums of rings that are named and unknown here, with the voter to ask. */
   readonly wanted = new Map<string, NodeId>()
+  /** What a quorum of these voters is known to have noted, as of what was told by then. Asked for in every step. */
+  #noted: Noted = { changes: -1, list: undefined }
   #found: { readonly changes: number; readonly term: number; readonly rings: NotedRings } | undefined
 
   constructor(parts: LedgerParts) {
@@ -124,13 +133,20 @@ export class Ledger {
 
   /** Has a quorum noted the ring, in answer to requests of this node under it? */
   noted(ring: string): boolean {
-    return this.#quorumOf(told => told.under === ring && told.rings.some(note => note.ring === ring))
+    const known = this.#notedNow()
+    if (known.ring?.ring !== ring) {
+      const has = (told: Told) => told.under === ring && told.rings.some(note => note.ring === ring)
+      known.ring = { ring, noted: this.#quorumOf(has) }
+    }
+    return known.ring.noted
   }
 
   /** Has a quorum noted this node's disk? */
   get enrolled(): boolean {
     const { self, disk } = this.#parts
-    return disk !== undefined && this.#quorumOf(told => told.disks.get(self)?.disk === disk)
+    const known = this.#notedNow()
+    known.enrolled ??= disk !== undefined && this.#quorumOf(told => told.disks.get(self)?.disk === disk)
+    return known.enrolled
   }
 
   /**
@@ -216,6 +232,13 @@ export class Ledger {
       seen.add(disk)
       this.#replaced.add(node)
     }
+  }
+
+  #notedNow(): Noted {
+    const { list } = this.#parts.voters
+    if (this.#noted.changes !== this.changes || this.#noted.list !== list)
+      this.#noted = { changes: this.changes, list }
+    return this.#noted
   }
 
   #quorumOf(fits: (told: Told) => boolean): boolean {

@@ -7,7 +7,7 @@ import type { NodeId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import type { Instant, Now } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
-import { Conditions } from './conditions.ts'
+import { type Condition, Conditions } from './conditions.ts'
 import type { GrantsConfig } from './config.ts'
 import type { GrantsEffect } from './effects.ts'
 import { quorumUntil, singleOf } from './holdings.ts'
@@ -59,6 +59,15 @@ interface Lease {
   readonly until: Instant | undefined
 }
 
+/** What one look decides for every key: who meets the conditions has this leave, who does not has none. */
+interface Alike {
+  /** As of these changes of the terms. */
+  readonly changes: number
+  readonly conditions: readonly Condition[]
+  /** Undefined: each key has to be looked at for itself. */
+  readonly leave: GrantedLeave | undefined
+}
+
 /** May act, until when unless renewed; `term` orders owners, `latest` is the one under which is written now. */
 export interface GrantedLeave {
   readonly until: Instant
@@ -84,6 +93,7 @@ export class Member {
   /** The latest answer to `leaseUntil`, which is asked for after every step. */
   #lease: Lease | undefined
   #single: { readonly holding: Holding; readonly until: Instant } | undefined
+  #alike: Alike | undefined
   readonly ledger: Ledger
   readonly counts = { requests: 0, grantsLate: 0, fenced: 0, overflows: 0, clockStops: 0, outranked: 0 }
 
@@ -98,7 +108,10 @@ export class Member {
 
   // ---- what it may do
 
+  /** The same object for all keys of which one look decides. */
   leaveFor(key: string): GrantedLeave | undefined {
+    const { conditions, leave } = this.#seeAlike()
+    if (leave !== undefined) return this.#conditions.hold(conditions, key) ? leave : undefined
     const until = this.#grantedUntil(key)
     if (until === undefined) return undefined
     const term = this.#terms.termFor(key)
@@ -139,6 +152,17 @@ export class Member {
     const [asks, ends] = [this.#renewals.next, this.#leases.nextEnd]
     if (asks === undefined || ends === undefined) return asks ?? ends
     return asks < ends ? asks : ends
+  }
+
+  /** Mostly all grants are alike, and the keys that they have are those of the first tenure and of the last. */
+  #seeAlike(): Alike {
+    const { changes } = this.#terms
+    if (this.#alike?.changes === changes) return this.#alike
+    const single = this.#single
+    const conditions = single?.holding.conditions ?? []
+    const terms = single && this.#terms.ofAll(conditions)
+    this.#alike = { changes, conditions, leave: single && terms && { until: single.until, ...terms } }
+    return this.#alike
   }
 
   #grantedUntil(key: string): Instant | undefined {
@@ -304,6 +328,7 @@ export class Member {
     this.#moves++
     const until = this.leaseUntil
     this.#single = singleOf(this.holdings, until)
+    this.#alike = undefined
     if ((until !== undefined) === this.#held) return
     this.#held = until !== undefined
     const grantedBy = this.holdings.map(({ voter }) => voter)

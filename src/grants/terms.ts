@@ -69,6 +69,9 @@ export class Terms {
   changes = 0
   /** Terms chosen since boot. */
   chosen = 0
+  /** The latest answers, which are asked for in every step, until a tenure comes, goes or changes. */
+  #held: readonly number[] | undefined
+  #newest: { readonly tenure: LastTenure | undefined } | undefined
 
   constructor(conditions: Conditions, random: Random) {
     this.#conditions = conditions
@@ -100,6 +103,17 @@ export class Terms {
       ?.term
   }
 
+  /** The terms of every key that meets `given`, where they are the same for all; undefined where each has to be looked at. */
+  ofAll(given: readonly Condition[]): { readonly term: number; readonly latest: number } | undefined {
+    const first = this.#tenures.find(({ taken }) => taken)
+    const last = this.#tenures.findLast(({ taken }) => taken)
+    if (first === undefined || last === undefined) return undefined
+    // Whether promises to others stand in the way may change with the rings that are known.
+    const follows = ({ conditions }: Tenure): boolean =>
+      conditions.every(({ kind }) => kind === 'claimed') && this.#conditions.follow(conditions, given)
+    return follows(first) && follows(last) ? { term: first.term, latest: last.term } : undefined
+  }
+
   /** Does one of these terms still have the key, without a break since it was chosen? */
   hasUnder(key: string, terms: ReadonlySet<number>): boolean {
     return this.#tenures.some(
@@ -120,11 +134,17 @@ export class Terms {
 
   /** Terms that are held. */
   get held(): readonly number[] {
-    return this.#tenures.filter(({ taken }) => taken).map(({ term }) => term)
+    this.#held ??= this.#tenures.filter(({ taken }) => taken).map(({ term }) => term)
+    return this.#held
   }
 
   /** Undefined while none is held, or the newest is not taken yet. */
   get tenure(): LastTenure | undefined {
+    this.#newest ??= { tenure: this.#lastTenure() }
+    return this.#newest.tenure
+  }
+
+  #lastTenure(): LastTenure | undefined {
     const last = this.#tenures.at(-1)
     if (last === undefined || !last.taken) return undefined
     const { term, conditions } = last
@@ -171,6 +191,13 @@ export class Terms {
     const tenures = this.#tenures.filter(fits)
     if (tenures.length < this.#tenures.length) this.changes++
     this.#tenures = tenures
+    this.#forget()
+  }
+
+  /** Tenures are another than before. */
+  #forget(): void {
+    this.#held = undefined
+    this.#newest = undefined
   }
 
   /** Chooses a new term if more is granted than any tenure has. True when one was chosen: ask for it at once. */
@@ -193,6 +220,7 @@ export class Terms {
     if (!tenure.taken) return false
     this.#highestTaken = term
     this.changes++
+    this.#forget()
     return true
   }
 
@@ -224,6 +252,7 @@ export class Terms {
     this.changes++
     const taken = this.#tenures.filter(each => each.taken).slice(1 - TENURES_MAX)
     this.#tenures = [...taken, { term, conditions, voters: new Set(), against: new Set(), taken: false }]
+    this.#forget()
   }
 
   /**

@@ -5,8 +5,9 @@
 import { hash32 } from '../base/hash.ts'
 import type { GrantsConfig, Mode } from '../grants/config.ts'
 import type { Grants } from '../grants/grants.ts'
+import type { GrantedLeave } from '../grants/member.ts'
 import { tokenOf } from '../grants/token.ts'
-import type { Leave, Right } from '../tasks/right.ts'
+import type { Leave, Right, Token } from '../tasks/right.ts'
 import { NodeEpochs } from './epochs.ts'
 
 /** Longer texts of modes are told as a hash, in characters. */
@@ -26,6 +27,10 @@ export class Acting implements Right {
   readonly #prefixes: GrantsConfig['modes']
   readonly #grants: Grants | undefined
   readonly #open: Right
+  /** The latest leave, as it was granted and as it is told: mostly all keys have the same one. */
+  #granted: GrantedLeave | undefined
+  #leave: Leave | undefined
+  #token: { readonly term: number; readonly token: Token } | undefined
   /** Absent when nothing runs in quorum mode. */
   readonly epochs?: NodeEpochs
 
@@ -53,10 +58,20 @@ export class Acting implements Right {
   }
 
   leaveFor(key: string): Leave | undefined {
-    if (this.#grants === undefined || this.modeOf(key) === 'available') return this.#open.leaveFor(key)
-    const leave = this.#grants.leaveFor(key)
-    if (leave === undefined) return undefined
-    return { until: leave.until, token: { value: tokenOf(leave.term), safe: true }, term: leave.latest }
+    if (this.#grants === undefined || this.epochs?.isQuorum(key) !== true) return this.#open.leaveFor(key)
+    const granted = this.#grants.leaveFor(key)
+    if (granted === undefined) return undefined
+    if (granted !== this.#granted || this.#leave === undefined) {
+      const { until, term, latest } = granted
+      this.#granted = granted
+      this.#leave = { until, token: this.#tokenOf(term), term: latest }
+    }
+    return this.#leave
+  }
+
+  #tokenOf(term: number): Token {
+    if (this.#token?.term !== term) this.#token = { term, token: { value: tokenOf(term), safe: true } }
+    return this.#token.token
   }
 
   /** In available mode nothing ever comes to be allowed that was not. */

@@ -34,6 +34,7 @@ import type { Effect, Input, Machine, SingleInput } from './machine.ts'
 import { membershipInit } from './membership-init.ts'
 import { Operator } from './operator.ts'
 import { type ListingEffect, ScheduleListing } from './schedule-listing.ts'
+import { signed } from './signed.ts'
 import { StoreSight } from './store-sight.ts'
 import { takeTaskInput } from './task-inputs.ts'
 import { isListing, isLook, isRoomMessage, isTaskMessage } from './task-messages.ts'
@@ -124,7 +125,7 @@ export class Node implements Machine {
     this.membership.awake(now)
     const effects = input.kind === 'several' ? this.#several(input.inputs, now) : this.#handle(input, now)
     effects.push(...this.#follow(now))
-    return effects.map(effect => this.#signed(effect))
+    return signed(effects, this.membership.self.incarnation)
   }
 
   nextWake(): Instant {
@@ -330,17 +331,6 @@ export class Node implements Machine {
     return [
       log(island ? 'warn' : 'info', island ? 'island' : 'island-over', { seeds: this.membership.seeds }),
     ]
-  }
-
-  /** Every line says which life of this node speaks. */
-  #signed(effect: Effect): Effect {
-    if (effect.kind === 'persist') {
-      const { otherwise, ...rest } = effect
-      const signed = (effects: readonly Effect[]) => effects.map(next => this.#signed(next))
-      return { ...rest, then: signed(effect.then), ...(otherwise && { otherwise: signed(otherwise) }) }
-    }
-    if (effect.kind !== 'log') return effect
-    return { ...effect, fields: { incarnation: this.membership.self.incarnation, ...effect.fields } }
   }
 
   #mapAll(effects: readonly RoomEffect[]): Effect[] {

@@ -113,11 +113,13 @@ class LaidRing implements Ring {
   #clockwise(from: number, count: number): readonly NodeId[] {
     const { tokens, owners } = this.known.circle
     const wanted = Math.min(count, this.members.length)
-    const found = new Set<number>()
-    for (let i = tokenAt(tokens, from); found.size < wanted; i = (i + 1) % tokens.length) {
-      found.add(owners[i] as number)
+    const found: number[] = []
+    for (let i = tokenAt(tokens, from); found.length < wanted; i = (i + 1) % tokens.length) {
+      const owner = owners[i] as number
+      // Few are wanted: a search costs less than a set.
+      if (!found.includes(owner)) found.push(owner)
     }
-    return Array.from(found, index => this.#member(index))
+    return found.map(index => this.#member(index))
   }
 
   #member(index: number | undefined): NodeId {

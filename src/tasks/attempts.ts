@@ -181,8 +181,13 @@ function settle(record: TaskRecord, to: 'succeeded' | 'dead', at: WallMs, change
   const waits = record.state === 'retrying' || record.state === 'scheduled'
   const ready = waits ? transition(record, 'ready') : record
   const running = ready.state === 'ready' ? transition(ready, 'running') : ready
-  const { error: _, ...rest } = running
-  return transition(rest, to, { ...changes, settledAt: at })
+  return transition(withoutError(running), to, { ...changes, settledAt: at })
+}
+
+function withoutError(record: TaskRecord): TaskRecord {
+  if (!('error' in record)) return record
+  const { error: _, ...rest } = record
+  return rest
 }
 
 const pauseOf = (record: TaskRecord): Pick<TaskRecord, 'notBefore'> =>

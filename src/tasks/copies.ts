@@ -59,7 +59,7 @@ export class Copies {
   readonly #uncounted = new Set<Entry>()
   #recheck: Entry[] = []
   /** Does anything count, as of this. */
-  #counting = { as: '', counts: false }
+  #counting = { changes: -1, ring: '', counts: false }
 
   constructor(parts: CopiesParts) {
     this.#parts = parts
@@ -145,9 +145,10 @@ export class Copies {
     const { view, epochs } = this.#parts
     const { ring } = view
     if (ring === undefined) return false
-    const as = `${epochs.changes} ${ring.checksum}`
-    if (as !== this.#counting.as)
-      this.#counting = { as, counts: epochs.enrolled && epochs.noted(ring.checksum) }
+    const { changes } = epochs
+    const { checksum } = ring
+    if (changes !== this.#counting.changes || checksum !== this.#counting.ring)
+      this.#counting = { changes, ring: checksum, counts: epochs.enrolled && epochs.noted(checksum) }
     return this.#counting.counts
   }
 

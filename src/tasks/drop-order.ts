@@ -17,6 +17,8 @@ export class DropOrder<T extends { readonly record: TaskRecord }> {
   readonly #heap = new Heap<Place<T>>(
     (a, b) => a.settledAt < b.settledAt || (a.settledAt === b.settledAt && a.order < b.order),
   )
+  /** Out of the heap for a while. They do not push out others, as they did not while they stood in front. */
+  readonly #back = new Set<Place<T>>()
   #orders = 0
 
   /** Adds it, or puts it where it belongs now. */
@@ -29,7 +31,7 @@ export class DropOrder<T extends { readonly record: TaskRecord }> {
       this.#heap.add(added)
     } else if (place.settledAt !== settledAt) {
       place.settledAt = settledAt
-      this.#heap.moved(place)
+      if (!this.#back.has(place)) this.#heap.moved(place)
     }
   }
 
@@ -37,7 +39,21 @@ export class DropOrder<T extends { readonly record: TaskRecord }> {
     const place = this.#places.get(item)
     if (place === undefined) return
     this.#places.delete(item)
+    if (!this.#back.delete(place)) this.#heap.remove(place)
+  }
+
+  /** It cannot be dropped yet: those behind it are looked at as if it were not there. */
+  missTurn(item: T): void {
+    const place = this.#places.get(item)
+    if (place === undefined || this.#back.has(place)) return
     this.#heap.remove(place)
+    this.#back.add(place)
+  }
+
+  /** Whoever stood back is in its place again. */
+  takeTurn(): void {
+    for (const place of this.#back) this.#heap.add(place)
+    this.#back.clear()
   }
 
   /** The first ones beyond `max` or settled before `since`, at most `limit`; they stay until they are deleted. */

@@ -89,7 +89,7 @@ export class Durability {
   readonly completeness: Completeness
   readonly #parts: DurabilityParts
   /** What was followed last. */
-  #seen = ''
+  #seen = { changes: -1, epoch: -1, noted: false }
 
   constructor(parts: DurabilityParts) {
     const { view, epochs, config, counters } = parts
@@ -205,9 +205,11 @@ export class Durability {
     const { view, epochs } = this.#parts
     const ring = view.ring?.checksum
     const noted = ring !== undefined && epochs.noted(ring)
-    const seen = `${epochs.changes} ${view.epoch} ${noted}`
-    if (seen !== this.#seen) {
-      this.#seen = seen
+    const { changes } = epochs
+    const { epoch } = view
+    const seen = this.#seen
+    if (changes !== seen.changes || epoch !== seen.epoch || noted !== seen.noted) {
+      this.#seen = { changes, epoch, noted }
       this.#followDisks(placing, step)
       this.#followRings(ring, step)
       this.copies.ringChanged()

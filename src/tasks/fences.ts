@@ -72,11 +72,12 @@ export class Fences {
    */
   standing(key: string, term: number): number | 'unknown' | undefined {
     if (term >= this.#highest) return undefined
+    const owners = new Map<string, NodeId | undefined>()
     let standing: number | undefined
     for (const fence of this.#fences.values()) {
       if (fence.term <= term || (standing !== undefined && fence.term <= standing)) continue
       if (fence.without.includes(key)) continue
-      const owned = this.#owned(fence, key)
+      const owned = this.#owned(fence, key, owners)
       if (owned === 'unknown') return 'unknown'
       if (owned) standing = fence.term
     }
@@ -90,10 +91,19 @@ export class Fences {
     this.#measure()
   }
 
-  #owned({ rings, owner }: Fence, key: string): boolean | 'unknown' {
-    const found = rings.map(checksum => this.#ringOf(checksum)?.owner(key))
-    if (found.some(one => one !== undefined && one !== owner)) return false
-    return found.includes(undefined) ? 'unknown' : true
+  /** @param owners of the key by ring, as far as they were asked for: every owner has fences, of mostly the same rings */
+  #owned({ rings, owner }: Fence, key: string, owners: Map<string, NodeId | undefined>): boolean | 'unknown' {
+    let unknown = false
+    for (const checksum of rings) {
+      let found = owners.get(checksum)
+      if (found === undefined && !owners.has(checksum)) {
+        found = this.#ringOf(checksum)?.owner(key)
+        owners.set(checksum, found)
+      }
+      if (found === undefined) unknown = true
+      else if (found !== owner) return false
+    }
+    return unknown ? 'unknown' : true
   }
 
   #drop(row: string, step: Step): void {

@@ -28,7 +28,9 @@ export class Kept {
   /** In the order in which they run out. */
   readonly #unconfirmed = new Map<TaskId, Unconfirmed>()
   #keys: readonly string[] = []
-  #found = ''
+  /** Does anything run here of a key that is lost? */
+  #losing = false
+  #found = { epoch: -1, here: -1, version: -1 }
   #version = 0
 
   constructor(view: View, schedule: Schedule, replication: Replication) {
@@ -39,11 +41,17 @@ export class Kept {
 
   /** Distinct; the same array until it changes. */
   keys(): readonly string[] {
-    const found = `${this.#view.epoch} ${this.#schedule.hereVersion} ${this.#version}`
-    if (found === this.#found) return this.#keys
-    this.#found = found
+    const { epoch } = this.#view
+    const { hereVersion: here } = this.#schedule
+    const version = this.#version
+    const found = this.#found
+    // Nothing begins here but of keys that are this node's: without a new ring nothing is lost that was not.
+    const same = epoch === found.epoch && version === found.version
+    if (same && (!this.#losing || here === found.here)) return this.#keys
+    this.#found = { epoch, here, version }
     const keys = new Set<string>()
     for (const running of this.#schedule.here.values()) if (this.lost(running)) keys.add(running.entry.key)
+    this.#losing = keys.size > 0
     for (const { key } of this.#unconfirmed.values()) if (this.#isLost(key)) keys.add(key)
     if (!sameKeys(keys, this.#keys)) this.#keys = [...keys]
     return this.#keys

@@ -1,4 +1,5 @@
 import type { NodeId } from '../base/ids.ts'
+import { Recent } from '../base/recent.ts'
 import type { Copies } from './copies.ts'
 import type { Step } from './effects.ts'
 import type { Handoffs } from './handoffs.ts'
@@ -10,6 +11,9 @@ import type { Entry, Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 import { Waiters } from './waiters.ts'
+
+/** Lists of holders whose turns are remembered, at least. */
+const TURNS_MAX = 1_024
 
 /** Counts copies, and knows under which term this node may write a key. */
 export interface Counted {
@@ -34,6 +38,9 @@ export class Records {
   readonly #replication: Replication
   readonly #handoffs: Handoffs
   readonly #counted: Counted | undefined
+  /** By the list of holders, which is mostly the same object for equal ones; as of those who are seen. */
+  readonly #turns = new Recent<readonly NodeId[], readonly NodeId[]>(TURNS_MAX)
+  #turnsOf: ReadonlySet<NodeId> | undefined
 
   /** @param counted where copies are counted in quorum mode */
   constructor(view: View, table: Table, replication: Replication, handoffs: Handoffs, counted?: Counted) {
@@ -75,10 +82,16 @@ export class Records {
    */
   #inTurn(holders: readonly NodeId[]): readonly NodeId[] {
     const { self, live } = this.#view
+    if (live !== this.#turnsOf) this.#turns.clear()
+    this.#turnsOf = live
+    const known = this.#turns.get(holders)
+    if (known !== undefined) return known
     const rank = (node: NodeId): number => (live.has(node) ? 0 : 2) + (node > self ? 0 : 1)
-    return holders
+    const turn = holders
       .filter(node => node !== self)
       .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : a > b ? 1 : 0))
+    this.#turns.set(holders, turn)
+    return turn
   }
 
   /** Taken as it came from another node, which may have it on its disk (`safeAt`). */

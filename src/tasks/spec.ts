@@ -165,20 +165,30 @@ export function refusalOfSpec(spec: TaskSpec, limits: TasksConfig): Failure | un
 }
 
 /** The same task, field by field. */
-export function sameSpec(a: TaskSpec, b: TaskSpec): boolean {
-  if (a === b) return true
-  return FIELDS.every(field => sameAt(field, a, b))
-}
+export const sameSpec = (a: TaskSpec, b: TaskSpec): boolean => a === b || (a.id === b.id && sameWork(a, b))
 
-/** The same work under whatever id: what two submissions with one dedupe key must be. */
-export function sameWork(a: TaskSpec, b: TaskSpec): boolean {
-  return FIELDS.every(field => field === 'id' || sameAt(field, a, b))
-}
-
-function sameAt(field: (typeof FIELDS)[number], a: TaskSpec, b: TaskSpec): boolean {
-  if (field !== 'dedupe') return sameJson(a[field], b[field])
-  return a.dedupe?.key === b.dedupe?.key && a.dedupe?.ttlMs === b.dedupe?.ttlMs
-}
+/**
+ * The same work under whatever id: what two submissions with one dedupe key must be. Asked for each copy of each version, so
+ * the fields are named one by one, the payload last.
+ */
+export const sameWork = (a: TaskSpec, b: TaskSpec): boolean =>
+  a.key === b.key &&
+  a.type === b.type &&
+  a.priority === b.priority &&
+  a.maxAttempts === b.maxAttempts &&
+  a.backoffMs === b.backoffMs &&
+  a.backoffMsMax === b.backoffMsMax &&
+  a.timeoutMs === b.timeoutMs &&
+  a.dedupe?.key === b.dedupe?.key &&
+  a.dedupe?.ttlMs === b.dedupe?.ttlMs &&
+  a.backoff === b.backoff &&
+  a.concurrent === b.concurrent &&
+  a.group === b.group &&
+  a.groupLimit === b.groupLimit &&
+  a.runAt === b.runAt &&
+  a.expiresAt === b.expiresAt &&
+  a.placement === b.placement &&
+  sameJson(a.payload, b.payload)
 
 /** A value as it is shown in a problem. */
 export function shown(value: unknown): string {

@@ -174,19 +174,24 @@ export class Table {
 
   /** The record has changed. */
   put(entry: Entry, record: TaskRecord): void {
-    const accepted = this.#accepted
-    this.#tally(entry, -1)
-    entry.record = record
-    if (record.schedule !== undefined) this.#schedules.add(entry)
-    this.#tally(entry, 1)
-    if (this.#accepted < accepted) this.#ended++
-    this.#sort(entry)
+    const before = entry.record
+    if (countsAlike(before, record)) entry.record = record
+    else {
+      const accepted = this.#accepted
+      this.#tally(entry, -1)
+      entry.record = record
+      if (record.schedule !== undefined) this.#schedules.add(entry)
+      this.#tally(entry, 1)
+      if (this.#accepted < accepted) this.#ended++
+    }
+    if (isSettled(before) || isSettled(record)) this.#sort(entry)
   }
 
   assign(entry: Entry, owner: NodeId | undefined, epoch: number): void {
+    entry.epoch = epoch
+    if (entry.owner === owner) return
     this.#tally(entry, -1)
     entry.owner = owner
-    entry.epoch = epoch
     this.#tally(entry, 1)
   }
 
@@ -218,6 +223,18 @@ export class Table {
     return [...results, ...dead]
   }
 
+  /** It has to be kept although it was its turn: it stands back for those behind it. */
+  missTurn(entry: Entry): void {
+    this.#results.missTurn(entry)
+    this.#dead.missTurn(entry)
+  }
+
+  /** All that stood back are in their places again. */
+  takeTurn(): void {
+    this.#results.takeTurn()
+    this.#dead.takeTurn()
+  }
+
   #index(entry: Entry): void {
     const found = this.#byKey.get(entry.key)
     if (found === undefined) this.#byKey.set(entry.key, entry)
@@ -245,6 +262,14 @@ export class Table {
     else this.#dead.delete(entry)
   }
 }
+
+/** Is the one in each count in which the other is? */
+const countsAlike = (a: TaskRecord, b: TaskRecord): boolean =>
+  a.state === b.state &&
+  a.source === b.source &&
+  a.revision > 0 === b.revision > 0 &&
+  a.schedule === undefined &&
+  b.schedule === undefined
 
 function firstOf(entries: ReadonlySet<Entry>, count: number): Entry[] {
   const found: Entry[] = []

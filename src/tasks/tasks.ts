@@ -240,6 +240,7 @@ export class Tasks {
     this.#parts.placing.scanSome(step)
     this.#parts.schedules.tick(step)
     this.#dueLeft = this.#parts.work.wakeDue(step)
+    this.#parts.work.trimming.tick()
     this.#parts.expiry.tick(step)
     this.#parts.execution.tick(step)
     this.#parts.missing.tell(step)
@@ -338,7 +339,7 @@ export class Tasks {
     const countsLeft = this.#parts.durability?.follow(this.#parts.placing, step) === true
     this.#startsLeft = looksLeft || offersLeft || countsLeft
     // Not before its shared lists are read: what they contain is kept.
-    this.#surplusLeft = this.#phase !== 'closed' && this.#parts.work.trim(step)
+    this.#surplusLeft = this.#phase !== 'closed' && this.#parts.work.trimming.trim(step)
     this.#parts.desk.flush(step)
     this.#parts.inventories.flush(step)
     this.#parts.replication.flush(step)

@@ -36,13 +36,19 @@ export function transition(record: TaskRecord, to: TaskState, changes: Changes =
     from: record.state,
     to,
   })
-  return revise({ ...record, state: to }, changes)
+  return revised(record, changes, to)
 }
 
 /** A change that leaves the state as it is. */
-export function revise(record: TaskRecord, changes: Changes): TaskRecord {
+export const revise = (record: TaskRecord, changes: Changes): TaskRecord =>
+  revised(record, changes, record.state)
+
+/** One copy for all that changes: each version of each task is made here. */
+function revised(record: TaskRecord, changes: Changes, state: TaskState): TaskRecord {
+  const revision = record.revision + 1
+  if (!('notBefore' in record)) return { ...record, ...changes, state, revision }
   const { notBefore: _, ...rest } = record
-  return { ...rest, ...changes, revision: record.revision + 1 }
+  return { ...rest, ...changes, state, revision }
 }
 
 /** The record of a task that nobody has touched yet. Revision 0 is never stored: a shared list has it on every node. */

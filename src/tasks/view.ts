@@ -1,8 +1,11 @@
 import type { NodeId } from '../base/ids.ts'
+import { Recent } from '../base/recent.ts'
 import type { Ring } from '../ring/ring.ts'
 
-/** Keys whose holders are remembered: a task in work asks for its own some ten times. */
+/** Keys whose holders are remembered, at least: a task in work asks for its own some ten times. */
 const HOLDERS_KNOWN_MAX = 4_096
+/** Different lists of holders that are one object each, at least: eight members in threes make 336. */
+const LISTS_KNOWN_MAX = 1_024
 
 /** Whom this node sees at the moment, and what the ring made of it. The parts of the room share one. */
 export class View {
@@ -13,7 +16,9 @@ export class View {
   #live: ReadonlySet<NodeId>
   #epoch = 0
   /** Of the ring of now. */
-  #holders = new Map<string, readonly NodeId[]>()
+  readonly #holders = new Recent<string, readonly NodeId[]>(HOLDERS_KNOWN_MAX)
+  /** Lists by their names, whatever the ring. */
+  readonly #lists = new Recent<string, readonly NodeId[]>(LISTS_KNOWN_MAX)
 
   constructor(self: NodeId, replicas: number) {
     this.self = self
@@ -40,7 +45,7 @@ export class View {
     this.#live = new Set([...live, this.self])
     if (this.#ring?.checksum === ring.checksum) return false
     this.#ring = ring
-    this.#holders = new Map()
+    this.#holders.clear()
     this.#epoch++
     return true
   }
@@ -54,14 +59,21 @@ export class View {
     return this.#ring?.owner(key)
   }
 
-  /** Who should hold the key's records, owner first. */
+  /** Who should hold the key's records, owner first. Equal ones are mostly one and the same array. */
   holders(key: string): readonly NodeId[] {
     const known = this.#holders.get(key)
     if (known !== undefined) return known
-    const found = this.#ring?.preferenceList(key, this.replicas) ?? []
-    if (this.#holders.size >= HOLDERS_KNOWN_MAX) this.#holders.clear()
+    const found = this.#same(this.#ring?.preferenceList(key, this.replicas) ?? [])
     this.#holders.set(key, found)
     return found
+  }
+
+  #same(list: readonly NodeId[]): readonly NodeId[] {
+    const name = list.join(' ')
+    const known = this.#lists.get(name)
+    if (known !== undefined) return known
+    this.#lists.set(name, list)
+    return list
   }
 
   /** Everybody else one can talk to. */

@@ -23,18 +23,17 @@ import type { Replication } from './replication.ts'
 import { pauseMsOf } from './retry.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
-import { isOfOpenSlot, isSchedule } from './schedules/state.ts'
+import { isSchedule } from './schedules/state.ts'
 import { sameSpec } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { freshRecord, transition } from './transition.ts'
+import { Trimming } from './trimming.ts'
 import type { View } from './view.ts'
 
 /** Pauses that end in one step at most. */
 const DUE_MAX = 1_000
-/** Settled records dropped in one step at most: a few ms, also after a list of 200,000 was unloaded. */
-export const TRIM_MAX = 1_000
 /** Keys looked at for the right to act, or offered again, in one step at most: 5 ms when a look takes 20 us. */
 export const LOOKS_MAX = 250
 
@@ -58,9 +57,11 @@ export interface WorkParts {
 }
 
 export class Work {
+  readonly trimming: Trimming
   readonly #parts: WorkParts
 
   constructor(parts: WorkParts) {
+    this.trimming = new Trimming(parts)
     this.#parts = parts
   }
 
@@ -114,8 +115,11 @@ export class Work {
       return
     }
     if (known.epoch !== view.epoch) this.place(known, step)
-    if (this.#conflicts(known, record, from, step)) return
-    this.#merge(known, record, from, onDisk, step)
+    const { spec } = known.record
+    const same = sameSpec(spec, record.spec)
+    if (!same && this.#conflicts(known, record, from, step)) return
+    // One object for all versions: what is measured and written out of it is so once.
+    this.#merge(known, same ? { ...record, spec } : record, from, onDisk, step)
   }
 
   /** Fills the free slots, its own and those that clients offer, with what is ready and may be acted for. True when there may be more to look at. */
@@ -223,20 +227,6 @@ export class Work {
     }
   }
 
-  /** Keeps settled records within their bounds of number and age. True when there may be more to drop. */
-  trim(step: Step): boolean {
-    const { table, config, counters } = this.#parts
-    let dropped = 0
-    for (const entry of table.surplus(config, step.now.wall, TRIM_MAX)) {
-      if (entry.place !== 'nowhere' || this.#isOwed(entry)) continue
-      this.#parts.records.erase(entry, step)
-      dropped++
-    }
-    if (dropped > 0) counters.add('settled_dropped', dropped)
-    // Only with all of them gone: what still runs here stays at the front, and there is no hurry then.
-    return dropped === TRIM_MAX
-  }
-
   /**
    * Sees to it that those who should hold the record get it: as owner all holders, as another holder the owner, as none
    * of them the heirs. Who is gone no longer counts as having it, since what was under way to it was dropped.
@@ -280,14 +270,6 @@ export class Work {
 
   #isCounted({ key }: Entry): boolean {
     return this.#parts.right.epochs?.isQuorum(key) === true
-  }
-
-  /** An end is kept until its slot is decided here too, and, where copies are counted, until all who may have an older copy have it. */
-  #isOwed(entry: Entry): boolean {
-    const { view, copies, table } = this.#parts
-    if (isOfOpenSlot(entry.record, id => table.get(id)?.record)) return true
-    if (copies === undefined || entry.owner !== view.self || !this.#isCounted(entry)) return false
-    return copies.count(entry) < view.holders(entry.key).length
   }
 
   #awaitOrLose(entry: Entry, step: Step): void {
@@ -359,7 +341,7 @@ export class Work {
     const { view, replication, records, copies } = this.#parts
     const merged = mergeRecords(entry.record, record)
     const news = merged !== entry.record
-    const theirsIsWhole = mergeRecords(record, entry.record) === record
+    const theirsIsWhole = merged === record || mergeRecords(record, entry.record) === record
     if (news) {
       if (overlaps(merged.attempts) && !overlaps(entry.record.attempts)) this.#sawOverlap(merged, step)
       records.put(entry, merged)
@@ -387,7 +369,6 @@ export class Work {
 
   /** One id, two contents: the submitter's mistake, or two sides of a partition. Both keys keep their own task. */
   #conflicts(known: Entry, record: TaskRecord, from: NodeId, step: Step): boolean {
-    if (sameSpec(known.record.spec, record.spec)) return false
     const otherKey = known.key !== record.spec.key
     this.#parts.counters.add('task_conflicts')
     step.log('warn', 'task-conflict', { task: known.id, key: known.key, otherKey: record.spec.key, from })

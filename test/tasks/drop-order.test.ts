@@ -5,7 +5,7 @@ import { wallOf } from '../../src/base/time.ts'
 import { type Entry, type Retention, Table } from '../../src/tasks/table.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
-import { TRIM_MAX } from '../../src/tasks/work.ts'
+import { TRIM_MAX } from '../../src/tasks/trimming.ts'
 import { Cluster } from './cluster.ts'
 import { metric } from './host.ts'
 import { spec } from './samples.ts'
@@ -113,4 +113,19 @@ test('a great many that may go at once go in slices, one right after the other',
   assert.ok(host.machine.nextWake() <= cluster.now)
   cluster.until(() => metric(host, 'settled_dropped_total') === records.length - 5, 1_000)
   assert.ok(host.machine.nextWake() > cluster.now)
+})
+
+test('what has to be kept stands back for those behind it, pushes out none of them, and comes to its turn again', () => {
+  const table = new Table(self)
+  const [first, second] = [10, 20, 30, 40, 50].map(at => table.add(settled(`t${at}`, at)))
+  assert.ok(first && second)
+  table.missTurn(first)
+  table.missTurn(first)
+  assert.deepEqual(idsOf(table.surplus(kept(4), wallOf(100), 9)), [])
+  assert.deepEqual(idsOf(table.surplus(kept(3), wallOf(100), 9)), ['t20'])
+  table.missTurn(second)
+  table.remove(second)
+  table.put(first, settled('t10', 45))
+  table.takeTurn()
+  assert.deepEqual(idsOf(table.surplus(kept(1), wallOf(100), 9)), ['t30', 't40', 't10'])
 })

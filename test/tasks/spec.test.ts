@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { asTaskId } from '../../src/base/ids.ts'
+import { wallOf } from '../../src/base/time.ts'
 import { tasksDefaults } from '../../src/tasks/config.ts'
-import { parseTaskSpec, sameSpec } from '../../src/tasks/spec.ts'
+import { parseTaskSpec, sameSpec, sameWork } from '../../src/tasks/spec.ts'
+import type { TaskSpec } from '../../src/tasks/task.ts'
 import { parseTaskList } from '../../src/tasks/task-list.ts'
 
 const defaults = tasksDefaults(2)
@@ -236,4 +239,57 @@ test('a list longer than the bound is refused whole', () => {
     problems.map(({ at }) => at),
     ['list'],
   )
+})
+
+/** Every field there is, so that one that is added to specs and not to what is compared does not pass unseen. */
+const FULL: Required<TaskSpec> = {
+  id: asTaskId('x'),
+  key: 'k',
+  type: 'echo',
+  payload: { deep: [1, { two: '2' }] },
+  priority: 1,
+  maxAttempts: 2,
+  backoffMs: 3,
+  backoffMsMax: 4,
+  timeoutMs: 5,
+  dedupe: { key: 'd', ttlMs: 6 },
+  backoff: 'fixed',
+  concurrent: true,
+  group: 'g',
+  groupLimit: 7,
+  runAt: wallOf(8),
+  expiresAt: wallOf(9),
+  placement: 'random',
+}
+
+const OTHER: Required<{ readonly [F in keyof TaskSpec]: unknown }> = {
+  id: 'y',
+  key: 'l',
+  type: 'exec',
+  payload: { deep: [1, { two: '3' }] },
+  priority: 2,
+  maxAttempts: 3,
+  backoffMs: 4,
+  backoffMsMax: 5,
+  timeoutMs: 6,
+  dedupe: { key: 'd', ttlMs: 7 },
+  backoff: 'none',
+  concurrent: undefined,
+  group: 'h',
+  groupLimit: 8,
+  runAt: 9,
+  expiresAt: 10,
+  placement: 'weighted',
+}
+
+test('each field that differs makes it another task, and all but the id other work', () => {
+  const copy = (changes: object): TaskSpec => ({ ...structuredClone(FULL), ...changes }) as TaskSpec
+  assert.ok(sameSpec(FULL, copy({})))
+  for (const [field, value] of Object.entries(OTHER)) {
+    const other = copy({ [field]: value })
+    assert.equal(sameSpec(FULL, other), false, field)
+    assert.equal(sameSpec(other, FULL), false, field)
+    assert.equal(sameWork(FULL, other), field === 'id', field)
+  }
+  assert.equal(sameSpec(FULL, copy({ dedupe: { key: 'e', ttlMs: 6 } })), false)
 })

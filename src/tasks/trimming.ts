@@ -1,0 +1,65 @@
+import type { TasksConfig } from './config.ts'
+import type { Copies } from './copies.ts'
+import type { Counters } from './counts.ts'
+import type { Step } from './effects.ts'
+import type { Records } from './records.ts'
+import type { Right } from './right.ts'
+import { isOfOpenSlot } from './schedules/state.ts'
+import type { Entry, Table } from './table.ts'
+import type { View } from './view.ts'
+
+/** Settled records dropped in one step at most: a few ms, also after a list of 200,000 was unloaded. */
+export const TRIM_MAX = 1_000
+
+export interface TrimmingParts {
+  readonly view: View
+  readonly table: Table
+  readonly counters: Counters
+  readonly config: TasksConfig
+  readonly records: Records
+  readonly right: Right
+  /** Where copies are counted in quorum mode. */
+  readonly copies?: Copies | undefined
+}
+
+/**
+ * Keeps settled records within their bounds of number and age. Some have to be kept although it is their turn, as where a
+ * holder has not got them yet: while a holder is away those are many, and are not looked at again before the next tick.
+ */
+export class Trimming {
+  readonly #parts: TrimmingParts
+
+  constructor(parts: TrimmingParts) {
+    this.#parts = parts
+  }
+
+  /** True when there may be more to drop. */
+  trim(step: Step): boolean {
+    const { table, config, counters, records } = this.#parts
+    let dropped = 0
+    for (const entry of table.surplus(config, step.now.wall, TRIM_MAX)) {
+      if (entry.place !== 'nowhere' || this.#isOwed(entry)) {
+        table.missTurn(entry)
+        continue
+      }
+      records.erase(entry, step)
+      dropped++
+    }
+    if (dropped > 0) counters.add('settled_dropped', dropped)
+    // Only with all of them gone: what has to be kept was among them else, and there is no hurry then.
+    return dropped === TRIM_MAX
+  }
+
+  tick(): void {
+    this.#parts.table.takeTurn()
+  }
+
+  /** An end is kept until its slot is decided here too, and, where copies are counted, until all who may have an older copy have it. */
+  #isOwed(entry: Entry): boolean {
+    const { view, copies, table, right } = this.#parts
+    if (isOfOpenSlot(entry.record, id => table.get(id)?.record)) return true
+    const counted = right.epochs?.isQuorum(entry.key) === true
+    if (copies === undefined || entry.owner !== view.self || !counted) return false
+    return copies.count(entry) < view.holders(entry.key).length
+  }
+}
