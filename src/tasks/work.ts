@@ -74,8 +74,9 @@ export class Work {
     if (holders !== undefined) this.#parts.copies?.placed(entry, holders)
     table.assign(entry, owner, view.epoch)
     if (owner !== view.self) this.#parts.copies?.give(entry, step)
-    const waits = takeover.gates(entry.key) || (entry.told.length > 0 && leftovers.isUnsure(entry, step))
-    if (entry.place !== 'here' && owner === view.self && waits) {
+    const waits = (): boolean =>
+      takeover.gates(entry.key) || (entry.told.length > 0 && leftovers.isUnsure(entry, step))
+    if (entry.place !== 'here' && owner === view.self && waits()) {
       if (entry.place === 'gated') return
       schedule.clear(entry)
       entry.copies = []
