@@ -53,6 +53,8 @@ export class Copies {
   #freshEpoch = -1
   /** Writes of this node on their way to its own disk. */
   readonly #writes = new Map<number, (readonly [Entry, TaskRecord])[]>()
+  /** Holders whose disks had no room for a record that they know nothing of. */
+  readonly #unwritten = new Map<TaskId, readonly NodeId[]>()
   #step: Step | undefined
   #marks = 0
   /** Ends that are on enough disks, under a ring that is not noted yet. */
@@ -109,6 +111,22 @@ export class Copies {
       const entry = this.#parts.table.get(record.spec.id)
       if (entry !== undefined) this.#has(from, entry, record, step)
     }
+  }
+
+  /** A holder knows nothing of these, and has no room for them. */
+  unwritten(from: NodeId, records: readonly TaskRecord[]): void {
+    for (const { spec } of records) {
+      const known = this.#unwritten.get(spec.id) ?? NOBODY
+      if (!known.includes(from) && this.#parts.table.get(spec.id) !== undefined)
+        this.#unwritten.set(spec.id, [...known, from])
+    }
+  }
+
+  /** Must a settled record be kept, for it is on too few disks, or somebody may have an older copy? */
+  isOwed(entry: Entry): boolean {
+    const without = this.#unwritten.get(entry.id) ?? NOBODY
+    const mayBeOlder = (holder: NodeId): boolean => !entry.safe.includes(holder) && !without.includes(holder)
+    return !this.#isHeld(entry) || this.#parts.view.holders(entry.key).some(mayBeOlder)
   }
 
   /** It was found there as it is here. */
@@ -198,6 +216,7 @@ export class Copies {
     this.#short.delete(entry.id)
     this.#fresh.delete(entry.id)
     this.#uncounted.delete(entry)
+    this.#unwritten.delete(entry.id)
     this.#fail(entry.id, step)
   }
 
@@ -248,10 +267,18 @@ export class Copies {
     if (epoch === this.#freshEpoch) return
     this.#freshEpoch = epoch
     this.#fresh.clear()
+    // Others may have sent it there since.
+    this.#unwritten.clear()
   }
 
   #has(node: NodeId, entry: Entry, record: TaskRecord, step: Step): void {
     if (record !== entry.record && record !== entry.tracked) return
+    const without = this.#unwritten.get(entry.id)
+    if (without?.includes(node) === true)
+      this.#unwritten.set(
+        entry.id,
+        without.filter(each => each !== node),
+      )
     if (!entry.safe.includes(node)) entry.safe = entry.safe === NOBODY ? [node] : [...entry.safe, node]
     this.check(entry, step)
   }
