@@ -80,7 +80,8 @@ export class Copies {
   /** The record was changed here and goes to the disk with this step. */
   changed(entry: Entry, step: Step): void {
     this.#turn()
-    if (!this.#short.has(entry.id)) this.#fresh.add(entry.id)
+    if (!this.#mayCount(entry)) this.#short.add(entry.id)
+    else if (!this.#short.has(entry.id)) this.#fresh.add(entry.id)
     this.wrote(entry, NOBODY, step)
   }
 
@@ -259,6 +260,15 @@ export class Copies {
       if (entry.copies.some(node => nodes.has(node)))
         entry.copies = entry.copies.filter(node => !nodes.has(node))
     }
+  }
+
+  /**
+   * A change that is not counted yet is no reason to keep notes of older rings if what was there before it lies on the
+   * holders of now, or if there was nothing. Else those of before are the only ones that have it in any version.
+   */
+  #mayCount(entry: Entry): boolean {
+    if (entry.record.revision <= 1 || this.#fresh.has(entry.id)) return true
+    return entry.epoch === this.#parts.view.epoch && this.#isHeld(entry)
   }
 
   /** Under another ring what changed before has other holders. */

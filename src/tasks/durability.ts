@@ -66,6 +66,8 @@ export interface DurabilityParts {
 interface Placed {
   readonly scanning: boolean
   readonly unfinished: boolean
+  /** Are there tasks of which is not known yet whether they must run? */
+  readonly waits: boolean
   again(step: Step): void
 }
 
@@ -223,6 +225,7 @@ export class Durability {
       !more &&
       !placing.unfinished &&
       !placing.scanning &&
+      !placing.waits &&
       !this.completeness.active &&
       this.copies.short === 0
     epochs.setDone(done ? ring : undefined)
