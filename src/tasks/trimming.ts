@@ -60,6 +60,6 @@ export class Trimming {
     if (isOfOpenSlot(entry.record, id => table.get(id)?.record)) return true
     const counted = right.epochs?.isQuorum(entry.key) === true
     if (copies === undefined || entry.owner !== view.self || !counted) return false
-    return copies.count(entry) < view.holders(entry.key).length
+    return copies.isOwed(entry)
   }
 }
