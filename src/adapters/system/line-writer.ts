@@ -1,8 +1,12 @@
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, writeSync, writevSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
 /** Lines that wait for a reader who does not read; what comes beyond is dropped and counted. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024
+/** With so much the end of the turn is not waited for. */
+const TURN_BYTES_MAX = 64 * 1024
+/** Handed over in one call. */
+const LINES_AT_ONCE_MAX = 1_000
 /** How often a full pipe is tried again, in ms. */
 const RETRY_MS = 20
 /** How long the end of the process may wait for a slow reader, in ms. */
@@ -17,8 +21,9 @@ const flushAll = (): void => {
 }
 
 /**
- * Writes lines to a file descriptor at once, so that none is lost when the process dies, and yet never waits for
- * whoever reads them, because a daemon that waits looks dead to its peers.
+ * Writes lines to a file descriptor, those of one turn of the event loop together at its end, or when the process ends if that
+ * is sooner, an uncaught error included: only what kills it in the midst of a turn costs the lines of that turn. It never
+ * waits for whoever reads them, because a daemon that waits looks dead to its peers.
  *
  * A write to a pipe or terminal blocks when its reader has stopped (Ctrl-S, a pager, a stuck log collector), and the
  * setting that prevents it belongs to whoever else holds the descriptor too. So such a one is opened once more, for
@@ -33,8 +38,11 @@ export class LineWriter {
   #waiting: Buffer[] = []
   #waitingBytes = 0
   #dropped = 0
-  /** The last line got out only in part. */
+  /** Of the first that waits a part got out. */
+  #begun = false
+  /** A line got out only in part, and its rest was dropped. */
   #torn = false
+  #due = false
   #retry: NodeJS.Timeout | undefined
   #closed = false
 
@@ -60,7 +68,14 @@ export class LineWriter {
     }
     this.#waiting.push(bytes)
     this.#waitingBytes += bytes.length
-    if (this.#retry === undefined) this.#drain()
+    if (this.#retry !== undefined) return
+    if (this.#waitingBytes >= TURN_BYTES_MAX) this.#drain()
+    if (this.#due || this.#waiting.length === 0) return
+    this.#due = true
+    queueMicrotask(() => {
+      this.#due = false
+      if (this.#retry === undefined) this.#drain()
+    })
   }
 
   /** Writes out what waits, for at most half a second. */
@@ -93,38 +108,40 @@ export class LineWriter {
 
   /** False when the reader is slow and lines wait. */
   #tryAll(): boolean {
-    let next = 0
-    try {
-      for (const line of this.#waiting) {
-        if (!this.#tryLine(line, next)) return false
-        next++
+    while (this.#waiting.length > 0) {
+      try {
+        if (this.#torn) writeSync(this.#fd, NEWLINE)
+        this.#torn = false
+        this.#written(writevSync(this.#fd, this.#waiting.slice(0, LINES_AT_ONCE_MAX)))
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return false
+        this.#dropFirst() // nobody to tell: this is where errors are told
       }
-      return true
-    } finally {
-      for (const line of this.#waiting.splice(0, next)) this.#waitingBytes -= line.length
     }
+    return true
   }
 
-  /** False when the line must wait; the part that is left then takes its place. */
-  #tryLine(line: Buffer, place: number): boolean {
-    let rest = line
-    try {
-      if (this.#torn) {
-        writeSync(this.#fd, NEWLINE)
-        this.#torn = false
-      }
-      while (rest.length > 0) rest = rest.subarray(writeSync(this.#fd, rest))
-      return true
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') {
-        this.#waiting[place] = rest
-        this.#waitingBytes -= line.length - rest.length
-        return false
-      }
-      this.#torn ||= rest.length < line.length
-      this.#dropped++ // nobody to tell: this is where errors are told
-      return true
+  /** So much got out, mostly whole lines; the rest of the last one waits in its place. */
+  #written(bytes: number): void {
+    let left = bytes
+    let lines = 0
+    for (const { length } of this.#waiting) {
+      if (length > left) break
+      left -= length
+      lines++
     }
+    this.#waiting.splice(0, lines)
+    this.#waitingBytes -= bytes
+    const [first] = this.#waiting
+    this.#begun = left > 0 || (lines === 0 && this.#begun)
+    if (left > 0 && first !== undefined) this.#waiting[0] = first.subarray(left)
+  }
+
+  #dropFirst(): void {
+    this.#waitingBytes -= this.#waiting.shift()?.length ?? 0
+    this.#dropped++
+    this.#torn ||= this.#begun
+    this.#begun = false
   }
 }
 

@@ -175,12 +175,13 @@ test('no field and no line is endless', () => {
   assert.match(String(object.deep), /^\{"text":"y+… \(\d+ characters\)$/)
 })
 
-test('lines go to a file whole and in order', () => {
+test('lines go to a file whole and in order, at the end of the turn in which they were said', async () => {
   const path = join(root, 'file.log')
   const fd = openSync(path, 'a')
   const logger = createLogger({ level: 'info', nodeId: 'n1', destination: fd })
   for (let i = 0; i < 1000; i++) logger.log('info', 'line', { i })
-  const text = readFileSync(path, 'utf8') // written already, before any flush
+  await undefined // no timer and no turn of the event loop later, and before any flush
+  const text = readFileSync(path, 'utf8')
   logger.close()
   logger.close()
   closeSync(fd)
@@ -197,6 +198,7 @@ test('a full disk costs lines, which are counted, and nothing else', () => {
   const fd = openSync('/dev/full', 'w')
   const logger = createLogger({ level: 'info', nodeId: 'n1', destination: fd })
   for (let i = 0; i < 5; i++) logger.log('info', 'line')
+  logger.flush()
   assert.equal(logger.dropped, 5)
   logger.close()
   closeSync(fd)
