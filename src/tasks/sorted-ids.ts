@@ -1,53 +1,78 @@
 import type { TaskId } from '../base/ids.ts'
 
-/** Removed ids are cleared away once they are more than this many and a half of all. */
-const GONE_MAX = 1_000
+/** Ids of one block; with more it is cut in two. Moving half of them costs less than finding the place. */
+const BLOCK_MAX = 512
 
 /**
- * The ids of all tasks in order, for pages. Ids mostly come in the order of time, so what is new is mostly put at the
- * end: reading after a change costs the new ones, or one merge, and never a sort of all. What is gone stays in the list
- * for a while, so whoever reads it looks each id up.
+ * Ids in order, for pages.
+ *
+ * Ids mostly come in the order of time, and then each is put at the end. Clients make others, in any order at all: a block of
+ * a few hundred is searched and moved for one, whatever the number of all. Not taken: to gather what is new and to sort it in
+ * when somebody reads. That is cheaper for who never reads, and with a million of them the first reader stops the node for
+ * as long as it takes others to find it silent.
  */
 export class SortedIds {
-  #ids: TaskId[] = []
-  #added: TaskId[] = []
-  #gone = 0
+  /** Each below the next; none is empty. */
+  readonly #blocks: TaskId[][] = []
 
+  /** Once while it is there. */
   add(id: TaskId): void {
-    this.#added.push(id)
-  }
-
-  removed(): void {
-    this.#gone++
-  }
-
-  /** @param has is it still there; an id may come twice when it went and came again */
-  read(has: (id: TaskId) => boolean): readonly TaskId[] {
-    if (this.#gone > GONE_MAX && this.#gone * 2 > this.#ids.length) {
-      this.#ids = this.#ids.filter(has)
-      this.#gone = 0
-    }
-    if (this.#added.length > 0) this.#merge()
-    return this.#ids
-  }
-
-  #merge(): void {
-    const added = [...new Set(this.#added)].sort()
-    this.#added = []
-    const last = this.#ids.at(-1)
-    if (last === undefined || (added[0] as TaskId) > last) {
-      for (const id of added) this.#ids.push(id)
+    const at = this.#blockOf(id)
+    const block = this.#blocks[at]
+    if (block === undefined) {
+      this.#blocks.push([id])
       return
     }
-    const merged: TaskId[] = []
-    let next = 0
-    for (const id of this.#ids) {
-      while (next < added.length && (added[next] as TaskId) < id) merged.push(added[next++] as TaskId)
-      // One that went and came again stands where it stood.
-      if (added[next] === id) next++
-      merged.push(id)
+    const isLast = at === this.#blocks.length - 1 && id > (block.at(-1) as TaskId)
+    if (isLast && block.length >= BLOCK_MAX) this.#blocks.push([id])
+    else if (isLast) block.push(id)
+    else {
+      block.splice(placeIn(block, id), 0, id)
+      if (block.length > BLOCK_MAX) this.#blocks.splice(at + 1, 0, block.splice(BLOCK_MAX >> 1))
     }
-    while (next < added.length) merged.push(added[next++] as TaskId)
-    this.#ids = merged
   }
+
+  delete(id: TaskId): void {
+    const at = this.#blockOf(id)
+    const block = this.#blocks[at]
+    const place = block === undefined ? 0 : placeIn(block, id)
+    if (block?.[place] !== id) return
+    block.splice(place, 1)
+    if (block.length === 0) this.#blocks.splice(at, 1)
+  }
+
+  /** Those above `id`, which need not be there, or all. None may come or go during the walk. */
+  *above(id?: TaskId): Generator<TaskId, void, undefined> {
+    const first = id === undefined ? 0 : this.#blockOf(id)
+    for (let at = first; at < this.#blocks.length; at++) {
+      const block = this.#blocks[at] as TaskId[]
+      let place = at > first || id === undefined ? 0 : placeIn(block, id)
+      if (block[place] === id) place++
+      for (; place < block.length; place++) yield block[place] as TaskId
+    }
+  }
+
+  /** The block that has it, or would have it. */
+  #blockOf(id: TaskId): number {
+    let low = 0
+    let high = this.#blocks.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#blocks[middle]?.[0] as TaskId) <= id) low = middle + 1
+      else high = middle
+    }
+    return Math.max(0, low - 1)
+  }
+}
+
+/** Where it is, or would be. */
+function placeIn(block: readonly TaskId[], id: TaskId): number {
+  let low = 0
+  let high = block.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((block[middle] as TaskId) < id) low = middle + 1
+    else high = middle
+  }
+  return low
 }

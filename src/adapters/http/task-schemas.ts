@@ -45,7 +45,8 @@ const work = {
   failed: whole,
   cancelled: whole,
   workers: whole,
-  busy: whole,
+  busy: { ...whole, description: 'Attempts that the node executes, of `workers` at one time.' },
+  claimed: { ...whole, description: 'Attempts that clients carry out; they take up no worker.' },
   drainPerS: number,
   vitals,
 }

@@ -231,6 +231,7 @@ test('figures are summed over the nodes that answered', async () => {
     cancelled: 0,
     workers: 4,
     busy: 2,
+    claimed: 1,
     drainPerS: 1.25,
   }
   const vitals = { cpu: 0.5, memory: 0.25 }

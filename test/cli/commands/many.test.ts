@@ -203,6 +203,7 @@ describe('lists', () => {
       cancelled: 0,
       workers: 4,
       busy: 2,
+      claimed: 1,
       drainPerS: 1.5,
     }
     const vitals = { cpu: 0.504, memory: 0.25 }
@@ -214,7 +215,7 @@ describe('lists', () => {
     }
     await using daemon = await recordedDaemon({ 'GET /v1/stats': { body } })
     const { out, err } = await runHere(['tasks', '--stats', '--url', daemon.url])
-    assert.match(out, /^n1 +10 +3 +2 +4 +1 +0 +2\/4 +1\.5 +- +-$/m)
+    assert.match(out, /^n1 +10 +3 +2 +4 +1 +0 +2\/4 +1 +1\.5 +- +-$/m)
     assert.match(out, /^all +10 .* 50 % +25 %$/m)
     assert.match(err, /incomplete: n2 did not answer/)
   })
