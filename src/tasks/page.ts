@@ -65,12 +65,7 @@ export function ownedPage(
   return find(table, ids.above(after), limit, matches)
 }
 
-function find(
-  table: Table,
-  ids: Iterable<TaskId>,
-  limit: number,
-  matches: (entry: Entry) => boolean,
-): Found {
+function find(table: Table, ids: Iterable<TaskId>, limit: number, matches: (entry: Entry) => boolean): Found {
   const tasks: TaskRecord[] = []
   let bytes = 0
   let looks = 0

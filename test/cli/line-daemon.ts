@@ -1,0 +1,54 @@
+/** A daemon for tests that takes tasks line by line. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+
+interface Sent {
+  readonly id: string
+  readonly [field: string]: unknown
+}
+
+/** A daemon that takes tasks line by line and answers as it is told. */
+export async function lineDaemon(answer: (task: Sent, line: number, round: number) => object | 'break') {
+  const rounds: Sent[][] = []
+  const first = Promise.withResolvers<void>()
+  let open = 0
+  const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
+    const seen: Sent[] = []
+    rounds.push(seen)
+    first.resolve()
+    open++
+    response.once('close', () => open--)
+    response.writeHead(207, { 'content-type': 'application/x-ndjson' })
+    response.flushHeaders()
+    let line = 0
+    for await (const text of createInterface({ input: request })) {
+      const task = JSON.parse(text)
+      seen.push(task)
+      const said = answer(task, ++line, rounds.length)
+      if (said === 'break') {
+        request.socket.destroy()
+        return
+      }
+      response.write(`${JSON.stringify({ line, id: task.id, ...said })}\n`)
+    }
+    response.end('{"summary":{}}\n')
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    rounds,
+    /** A request has come. */
+    first: first.promise,
+    /** Requests that have not ended. */
+    open: () => open,
+    [Symbol.asyncDispose]: () =>
+      new Promise<void>(resolve => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  }
+}
+
+export const TAKEN = { code: 'ACCEPTED', stored: 'yes', state: 'ready', durableCopies: 1 }
