@@ -13,12 +13,16 @@ export async function lineDaemon(answer: (task: Sent, line: number, round: numbe
   const rounds: Sent[][] = []
   const first = Promise.withResolvers<void>()
   let open = 0
+  let idle = Promise.withResolvers<void>()
   const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
     const seen: Sent[] = []
     rounds.push(seen)
     first.resolve()
     open++
-    response.once('close', () => open--)
+    response.once('close', () => {
+      open--
+      if (open === 0) idle.resolve()
+    })
     response.writeHead(207, { 'content-type': 'application/x-ndjson' })
     response.flushHeaders()
     let line = 0
@@ -41,8 +45,12 @@ export async function lineDaemon(answer: (task: Sent, line: number, round: numbe
     rounds,
     /** A request has come. */
     first: first.promise,
-    /** Requests that have not ended. */
-    open: () => open,
+    /** Ends when no request is open. */
+    idle: async () => {
+      if (open > 0) idle = Promise.withResolvers<void>()
+      else idle.resolve()
+      await idle.promise
+    },
     [Symbol.asyncDispose]: () =>
       new Promise<void>(resolve => {
         server.closeAllConnections()

@@ -23,7 +23,7 @@ const lineOf = (i: number): string => `{"type":"echo","id":"t${i}"}`
 
 describe('submit, without an end', () => {
   test('reads no further while much waits to be sent again', async () => {
-    const count = 40_000
+    const count = 30_000
     let read = 0
     await using daemon = await lineDaemon((_, __, round) => (round === 1 ? FULL : TAKEN))
     async function* source(): AsyncGenerator<string> {
@@ -71,7 +71,7 @@ describe('submit, without an end', () => {
         yield lineOf(i)
         await took[i]?.promise
         // Goes on only when the request in which that one went has ended.
-        while (daemon.open() > 0) await new Promise(resolve => setImmediate(resolve))
+        await daemon.idle()
       }
     }
     const { done, out } = submitting(daemon.url, { quietMs: 5 }, source())
@@ -104,6 +104,7 @@ describe('submit, without an end', () => {
     }
     const { done, stop } = submitting(daemon.url, { quietMs: 5 }, source())
     await daemon.first
+    await daemon.idle()
     stop.abort(new Error('enough'))
     await assert.rejects(done, /enough/)
   })
