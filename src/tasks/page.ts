@@ -3,7 +3,7 @@
  *
  * A page is one turn of the event loop, in which nothing else is answered, probes included. So what is looked at for it and
  * what it weighs are bounded: it may have fewer tasks than were asked for, or none, and still say how far it goes, and whoever
- * reads goes on from there. What is rare and often asked for has ids of its own (`Table.ids`): a walk over all to find ten
+ * reads goes on from there. What is rare and often asked for has ids of its own (`Table.idsAbove`): a walk over all to find ten
  * dead letters would cost the same for each who looks.
  */
 import type { NodeId, TaskId } from '../base/ids.ts'
@@ -36,10 +36,10 @@ interface Found {
 export function pageOf(table: Table, self: NodeId, query: TaskQuery): TaskPage {
   const { state, scope = 'owned', after } = query
   const limit = Math.min(LIMIT_MAX, Math.max(1, Math.floor(query.limit ?? LIMIT)))
-  const ids = table.ids(scope === 'ran' ? 'ran' : state === 'dead' ? 'dead' : 'all')
+  const ids = table.idsAbove(after, scope === 'ran' ? 'ran' : state === 'dead' ? 'dead' : 'all')
   const matches = (entry: Entry): boolean =>
     (state === undefined || shownOf(entry).state === state) && isIn(scope, entry, self)
-  const { tasks, upTo } = find(table, ids.above(after as TaskId | undefined), limit, matches)
+  const { tasks, upTo } = find(table, ids, limit, matches)
   return { tasks, ...(upTo !== undefined && { next: upTo }) }
 }
 
@@ -58,11 +58,11 @@ export function ownedPage(
   query: { readonly filter: TaskFilter; readonly after?: TaskId; readonly limit: number },
 ): Found {
   const { filter, after, limit } = query
-  const ids = table.ids(filter.state === 'dead' ? 'dead' : 'all')
+  const ids = table.idsAbove(after, filter.state === 'dead' ? 'dead' : 'all')
   const wanted = filter.q?.toLowerCase()
   const matches = (entry: Entry): boolean =>
     entry.owner === self && passes(shownOf(entry), filter) && (wanted === undefined || has(entry, wanted))
-  return find(table, ids.above(after), limit, matches)
+  return find(table, ids, limit, matches)
 }
 
 function find(table: Table, ids: Iterable<TaskId>, limit: number, matches: (entry: Entry) => boolean): Found {

@@ -1,77 +1,85 @@
 import type { TaskId } from '../base/ids.ts'
 
-/** Ids of one block; with more it is cut in two. Moving half of them costs less than finding the place. */
-const BLOCK_MAX = 512
+/** A chunk of more ids than this is cut in two. */
+const CHUNK_MAX = 512
 
 /**
- * Ids in order, for pages.
+ * The ids of all tasks in order, for pages: a list of short sorted lists. What comes or goes moves a few hundred places in
+ * one of them, and a page begins with two searches by halves, so no call costs more with a million of them.
  *
- * Ids mostly come in the order of time, and then each is put at the end. Clients make others, in any order at all: a block of
- * a few hundred is searched and moved for one, whatever the number of all. Not taken: to gather what is new and to sort it in
- * when somebody reads. That is cheaper for who never reads, and with a million of them the first reader stops the node for
- * as long as it takes others to find it silent.
+ * Not taken: one list that is sorted when it is read. It grew by every task that ever was until somebody read it, and that
+ * reading then stood still for all of them.
  */
 export class SortedIds {
-  /** Each below the next; none is empty. */
-  readonly #blocks: TaskId[][] = []
+  readonly #chunks: TaskId[][] = []
+  #size = 0
 
-  /** Once while it is there. */
-  add(id: TaskId): void {
-    const at = this.#blockOf(id)
-    const block = this.#blocks[at]
-    if (block === undefined) {
-      this.#blocks.push([id])
-      return
+  get size(): number {
+    return this.#size
+  }
+
+  /** False when it is there already. */
+  add(id: TaskId): boolean {
+    const at = this.#chunkOf(id)
+    const chunk = this.#chunks[at]
+    if (chunk === undefined) {
+      this.#chunks.push([id])
+      this.#size++
+      return true
     }
-    const isLast = at === this.#blocks.length - 1 && id > (block.at(-1) as TaskId)
-    if (isLast && block.length >= BLOCK_MAX) this.#blocks.push([id])
-    else if (isLast) block.push(id)
-    else {
-      block.splice(placeIn(block, id), 0, id)
-      if (block.length > BLOCK_MAX) this.#blocks.splice(at + 1, 0, block.splice(BLOCK_MAX >> 1))
+    const place = firstNotBelow(chunk, id)
+    if (chunk[place] === id) return false
+    chunk.splice(place, 0, id)
+    this.#size++
+    // Ids mostly come in the order of time: what is full at the end stays full.
+    if (chunk.length > CHUNK_MAX) {
+      const from = at === this.#chunks.length - 1 ? CHUNK_MAX : CHUNK_MAX / 2
+      this.#chunks.splice(at + 1, 0, chunk.splice(from))
+    }
+    return true
+  }
+
+  /** False when it was not there. */
+  remove(id: TaskId): boolean {
+    const at = this.#chunkOf(id)
+    const chunk = this.#chunks[at]
+    const place = chunk === undefined ? 0 : firstNotBelow(chunk, id)
+    if (chunk?.[place] !== id) return false
+    chunk.splice(place, 1)
+    this.#size--
+    if (chunk.length === 0) this.#chunks.splice(at, 1)
+    return true
+  }
+
+  /** Those above `after`, in order; all of them without it. Nothing may come or go while they are read. */
+  *above(after?: string): Generator<TaskId, void> {
+    let at = after === undefined ? 0 : this.#chunkOf(after)
+    const first = this.#chunks[at]
+    let place = after === undefined || first === undefined ? 0 : firstNotBelow(first, after)
+    if (after !== undefined && first?.[place] === after) place++
+    for (; at < this.#chunks.length; at++, place = 0) {
+      const chunk = this.#chunks[at] ?? []
+      for (; place < chunk.length; place++) yield chunk[place] as TaskId
     }
   }
 
-  delete(id: TaskId): void {
-    const at = this.#blockOf(id)
-    const block = this.#blocks[at]
-    const place = block === undefined ? 0 : placeIn(block, id)
-    if (block?.[place] !== id) return
-    block.splice(place, 1)
-    if (block.length === 0) this.#blocks.splice(at, 1)
-  }
-
-  /** Those above `id`, which need not be there, or all. None may come or go during the walk. */
-  *above(id?: TaskId): Generator<TaskId, void, undefined> {
-    const first = id === undefined ? 0 : this.#blockOf(id)
-    for (let at = first; at < this.#blocks.length; at++) {
-      const block = this.#blocks[at] as TaskId[]
-      let place = at > first || id === undefined ? 0 : placeIn(block, id)
-      if (block[place] === id) place++
-      for (; place < block.length; place++) yield block[place] as TaskId
-    }
-  }
-
-  /** The block that has it, or would have it. */
-  #blockOf(id: TaskId): number {
-    let low = 0
-    let high = this.#blocks.length
-    while (low < high) {
+  /** The last chunk that begins at or below the id, or the first one. */
+  #chunkOf(id: string): number {
+    let [low, high] = [0, this.#chunks.length]
+    while (high - low > 1) {
       const middle = (low + high) >> 1
-      if ((this.#blocks[middle]?.[0] as TaskId) <= id) low = middle + 1
+      if ((this.#chunks[middle]?.[0] as TaskId) <= id) low = middle
       else high = middle
     }
-    return Math.max(0, low - 1)
+    return low
   }
 }
 
-/** Where it is, or would be. */
-function placeIn(block: readonly TaskId[], id: TaskId): number {
-  let low = 0
-  let high = block.length
+function firstNotBelow(chunk: readonly TaskId[], id: string): number {
+  let [low, high] = [0, chunk.length]
   while (low < high) {
     const middle = (low + high) >> 1
-    if ((block[middle] as TaskId) < id) low = middle + 1
+    if ((chunk[middle] as TaskId) < id) low = middle + 1
     else high = middle
   }
   return low

@@ -134,9 +134,12 @@ export class Table {
     return found instanceof Set ? firstOf(found, limit) : [found]
   }
 
-  /** Sorted: of all, schedules included; of dead letters; of those of which an attempt ran on this node. */
-  ids(of: 'all' | 'dead' | 'ran' = 'all'): Pick<SortedIds, 'above'> {
-    return this.#ids[of]
+  /**
+   * Ids in order, those above this one: of all, schedules included; of dead letters; of those of which an attempt ran on this
+   * node. Nothing may be added or removed while they are read.
+   */
+  idsAbove(after?: string, of: 'all' | 'dead' | 'ran' = 'all'): Iterable<TaskId> {
+    return this.#ids[of].above(after)
   }
 
   add(record: TaskRecord): Entry {
@@ -207,7 +210,7 @@ export class Table {
     this.#schedules.delete(entry)
     this.#results.delete(entry)
     this.#dead.delete(entry)
-    this.#ids.all.delete(entry.id)
+    this.#ids.all.remove(entry.id)
     this.#list(entry, entry.record, undefined)
     this.dedupes.remove(entry)
     const found = this.#byKey.get(entry.key)
@@ -245,13 +248,13 @@ export class Table {
     const { dead, ran } = this.#ids
     const wasDead = from?.state === 'dead'
     const isDead = to?.state === 'dead'
-    if (wasDead && !isDead) dead.delete(id)
+    if (wasDead && !isDead) dead.remove(id)
     if (isDead && !wasDead) dead.add(id)
     if (from?.attempts === to?.attempts) return
     const isOwn = ({ node }: Attempt): boolean => node === this.#self
     const hadRun = from?.attempts.some(isOwn) === true
     const hasRun = to?.attempts.some(isOwn) === true
-    if (hadRun && !hasRun) ran.delete(id)
+    if (hadRun && !hasRun) ran.remove(id)
     if (hasRun && !hadRun) ran.add(id)
   }
 

@@ -1,11 +1,9 @@
 /** Pages of a node's tasks: in order, bounded, and from ids of their own where what is sought is rare. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asNodeId, asTaskId, type TaskId } from '../../src/base/ids.ts'
-import { Random } from '../../src/base/random.ts'
+import { asNodeId, type TaskId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
 import { LOOKED_AT_MAX, ownedPage, PAGE_BYTES_MAX, pageOf } from '../../src/tasks/page.ts'
-import { SortedIds } from '../../src/tasks/sorted-ids.ts'
 import { type Entry, Table } from '../../src/tasks/table.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
@@ -40,39 +38,6 @@ const ranOn = (node: typeof SELF): Partial<TaskRecord> => ({
 })
 const idsOf = (tasks: readonly TaskRecord[]): string[] => tasks.map(record => record.spec.id)
 const numbered = (i: number): string => `t${String(i).padStart(6, '0')}`
-
-test('ids stay in order whatever comes and goes', () => {
-  const random = new Random(7)
-  const ids = new SortedIds()
-  const there = new Set<string>()
-  const check = (): void => {
-    const sorted = [...there].sort()
-    assert.deepEqual([...ids.above()], sorted)
-    for (let i = 0; i < 20; i++) {
-      const from = numbered(random.below(20_000))
-      assert.deepEqual(
-        [...ids.above(asTaskId(from))],
-        sorted.filter(id => id > from),
-      )
-    }
-  }
-  for (let round = 0; round < 5; round++) {
-    for (let i = 0; i < 2_000; i++) {
-      // In the order of time, and then anywhere.
-      const id = numbered(round % 2 === 0 ? round * 4_000 + i : random.below(20_000))
-      if (there.has(id)) continue
-      there.add(id)
-      ids.add(asTaskId(id))
-    }
-    check()
-    for (const id of [...there].filter(() => random.below(2) === 0)) {
-      there.delete(id)
-      ids.delete(asTaskId(id))
-    }
-    ids.delete(asTaskId('unknown'))
-    check()
-  }
-})
 
 test('a page looks at no more than so many tasks, and says how far it went', () => {
   const table = new Watched()
@@ -151,5 +116,5 @@ test('what is found so follows every change of a record', () => {
   table.put(entry, { ...entry.record, ...ranOn(SELF), state: 'dead' })
   table.remove(entry)
   assert.deepEqual(found(), [[], []])
-  assert.deepEqual([...table.ids().above()], [])
+  assert.deepEqual([...table.idsAbove()], [])
 })
