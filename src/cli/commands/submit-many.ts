@@ -159,18 +159,16 @@ async function onePass(
   let retryAfterS = 0
   let why = ''
   let over = false
+  /** Of the first ones. */
+  let begun = 0
   async function* texts(): AsyncGenerator<string> {
-    for (const sent of first) {
-      await hand.room()
-      hand.sent(sent)
-      yield `${sent.text}\n`
-    }
     for (;;) {
       await hand.room()
-      if (over || hand.full) return
-      const next = await fresh.peek()
+      if (over || (begun === first.length && hand.full)) return
+      const next = begun < first.length ? first[begun] : await fresh.peek()
       if (over || next === undefined || next === QUIET) return
-      fresh.take()
+      if (begun < first.length) begun++
+      else fresh.take()
       hand.sent(next)
       yield `${next.text}\n`
     }
@@ -201,7 +199,7 @@ async function onePass(
     endWatch()
     fresh.endWait()
   }
-  const again = hand.end(sent => settle(sent, LOST))
+  const again = [...hand.end(sent => settle(sent, LOST)), ...first.slice(begun)]
   return { again, stored, retryAfterS, why: lost?.code ?? (why || 'no answer'), ...(lost && { lost }) }
 }
 

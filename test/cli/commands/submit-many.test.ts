@@ -36,6 +36,22 @@ describe('submit, without an end', () => {
     assert.ok((first?.length ?? 0) < 25_000, `${first?.length} of ${count} in the round that took nothing`)
   })
 
+  test('what was to be sent again and had not been when the connection broke is not lost', async () => {
+    const count = 3_000
+    const payload = 'x'.repeat(8_000)
+    await using daemon = await lineDaemon((_, line, round) => {
+      if (round === 2) return line === 1 ? 'break' : FULL
+      return round === 1 ? FULL : TAKEN
+    })
+    async function* source(): AsyncGenerator<string> {
+      for (let i = 0; i < count; i++) yield `{"type":"echo","id":"t${i}","payload":"${payload}"}`
+    }
+    const { done, out } = submitting(daemon.url, { roundsMax: 5 }, source())
+    assert.equal(await done, 0)
+    assert.equal(out.text, `${count} accepted, 0 known already, 0 refused, 0 unknown\n`)
+    assert.equal(new Set(daemon.rounds.slice(2).flatMap(round => round.map(({ id }) => id))).size, count)
+  })
+
   test('rounds in which something is stored are as many as it takes', async () => {
     const count = 12
     await using daemon = await lineDaemon((_, line) => (line === 1 ? TAKEN : FULL))
