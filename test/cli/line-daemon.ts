@@ -31,6 +31,8 @@ export async function lineDaemon(answer: (task: Sent, line: number, round: numbe
       seen.push(task)
       const said = answer(task, ++line, rounds.length)
       if (said === 'break') {
+        // What of the body has not come yet is an error of the request then.
+        request.once('error', () => undefined)
         request.socket.destroy()
         return
       }
