@@ -25,20 +25,8 @@ export async function lineDaemon(answer: (task: Sent, line: number, round: numbe
     })
     response.writeHead(207, { 'content-type': 'application/x-ndjson' })
     response.flushHeaders()
-    let line = 0
-    for await (const text of createInterface({ input: request })) {
-      const task = JSON.parse(text)
-      seen.push(task)
-      const said = answer(task, ++line, rounds.length)
-      if (said === 'break') {
-        // What of the body has not come yet is an error of the request then.
-        request.once('error', () => undefined)
-        request.socket.destroy()
-        return
-      }
-      response.write(`${JSON.stringify({ line, id: task.id, ...said })}\n`)
-    }
-    response.end('{"summary":{}}\n')
+    const broken = await answerLines(request, response, seen, (task, line) => answer(task, line, rounds.length))
+    if (!broken) response.end('{"summary":{}}\n')
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -59,6 +47,29 @@ export async function lineDaemon(answer: (task: Sent, line: number, round: numbe
         server.close(() => resolve())
       }),
   }
+}
+
+/** True when the connection was broken off. */
+async function answerLines(
+  request: IncomingMessage,
+  response: ServerResponse,
+  seen: Sent[],
+  answer: (task: Sent, line: number) => object | 'break',
+): Promise<boolean> {
+  const lines = createInterface({ input: request })
+  for await (const text of lines) {
+    const task = JSON.parse(text)
+    seen.push(task)
+    const said = answer(task, seen.length)
+    if (said === 'break') {
+      // The rest of the body does not come, which is an error to whoever reads it.
+      lines.on('error', () => undefined)
+      request.socket.destroy()
+      return true
+    }
+    response.write(`${JSON.stringify({ line: seen.length, id: task.id, ...said })}\n`)
+  }
+  return false
 }
 
 export const TAKEN = { code: 'ACCEPTED', stored: 'yes', state: 'ready', durableCopies: 1 }
