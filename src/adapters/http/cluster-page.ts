@@ -2,17 +2,15 @@
 
 import type { Failure } from '../../base/errors.ts'
 import { asTaskId, type NodeId, type TaskId } from '../../base/ids.ts'
-import { jsonBytes } from '../../tasks/json.ts'
-import { PAGE_BYTES_MAX } from '../../tasks/page.ts'
 import type { SurveyReply, TaskFilter } from '../../tasks/survey.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import type { Face } from './face.ts'
 import { askAll } from './waiting.ts'
 
-/** Rounds of questions for one page, while nothing was found: each looks at `LOOKED_AT_MAX` tasks of every node. */
+/** Rounds of questions for one page, while nothing was found: each looks at 5,000 tasks of every node. */
 const ROUNDS_MAX = 100
 /** Bytes of one page as JSON: what eight nodes may answer. One record is always taken. */
-const BYTES_MAX = 8 * PAGE_BYTES_MAX
+const BYTES_MAX = 4 * 1024 * 1024
 
 export interface ClusterQuery {
   readonly filter: TaskFilter
@@ -79,7 +77,7 @@ export function merged({ answers, silent }: Extract<SurveyReply, { ok: true }>, 
 function fitting(records: readonly TaskRecord[]): readonly TaskRecord[] {
   let bytes = 0
   const end = records.findIndex((record, i) => {
-    bytes += jsonBytes(record)
+    bytes += Buffer.byteLength(JSON.stringify(record))
     return bytes > BYTES_MAX && i > 0
   })
   return end < 0 ? records : records.slice(0, end)
