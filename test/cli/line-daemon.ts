@@ -25,7 +25,9 @@ export async function lineDaemon(answer: (task: Sent, line: number, round: numbe
     })
     response.writeHead(207, { 'content-type': 'application/x-ndjson' })
     response.flushHeaders()
-    const broken = await answerLines(request, response, seen, (task, line) => answer(task, line, rounds.length))
+    const broken = await answerLines(request, response, seen, (task, line) =>
+      answer(task, line, rounds.length),
+    )
     if (!broken) response.end('{"summary":{}}\n')
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
