@@ -84,8 +84,8 @@ test('an owner that may not act refuses to say how a task stands, and says why i
 test('an owner that takes over refuses to say how a task stands, and says that it takes over', () => {
   const scene = new Scene()
   scene.take()
-  scene.answer('n2', [freshRecord(own('a'), 'api', wallOf(0), THREE.map(asNodeId), 1)])
-  scene.take(9)
+  const copy = freshRecord(own('a'), 'api', wallOf(0), THREE.map(asNodeId), 1)
+  scene.solo.hear('n2', { type: 'replicate', batch: 1, records: [copy] })
   assert.equal(scene.code(scene.get('a')), 'TAKEOVER_INCOMPLETE')
   assert.deepEqual(codesOf(explain(scene, 'a')), ['takeover'])
 })
