@@ -45,8 +45,7 @@ test('the line of a cancelled task names the attempt that was stopped', () => {
     scene.acknowledge('n2')
   }
   scene.solo.pass(150)
-  const cancel = (id: string) =>
-    scene.solo.request({ kind: 'cancel', task: asTaskId(id), key: own(id).key })
+  const cancel = (id: string) => scene.solo.request({ kind: 'cancel', task: asTaskId(id), key: own(id).key })
   cancel('a')
   const { key } = own('a')
   assert.deepEqual(fieldsOf(scene, 'task-cancelled'), {

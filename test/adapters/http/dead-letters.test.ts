@@ -51,7 +51,10 @@ test('dead letters are listed, tried again and dropped by id, by filter, or all 
 })
 
 /** Dead letters on one node, and what was asked of it; what is dropped is gone from its pages. */
-async function deadLetters(count: number, kept: (task: string) => KeptLetter['why'] | undefined = () => undefined) {
+async function deadLetters(
+  count: number,
+  kept: (task: string) => KeptLetter['why'] | undefined = () => undefined,
+) {
   const dead = new Map(
     Array.from({ length: count }, (_, i) => {
       const id = asTaskId(`t${String(i).padStart(5, '0')}`)
@@ -74,7 +77,9 @@ async function deadLetters(count: number, kept: (task: string) => KeptLetter['wh
       return { kind: 'purge', purged, kept: why }
     }
     assert.ok(question.kind === 'page')
-    const above = [...dead.values()].filter(({ spec }) => question.after === undefined || spec.id > question.after)
+    const above = [...dead.values()].filter(
+      ({ spec }) => question.after === undefined || spec.id > question.after,
+    )
     const some = above.slice(0, question.limit)
     return page(some, above.length > some.length ? some.at(-1)?.spec.id : undefined)
   }

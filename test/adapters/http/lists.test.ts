@@ -163,7 +163,10 @@ test('a task of which its owner may not say how it stands is explained by what e
   for (const code of ['NOT_ACTING', 'TAKEOVER_INCOMPLETE', 'OWNER_UNREACHABLE'] as const) {
     const failure = { code, detail: 'it waits.' }
     const reply = async (): Promise<TaskReply> => ({ ok: false, failure })
-    const answers = [[asNodeId('node-2'), { kind: 'explain', standing }]] satisfies [typeof n1, SurveyAnswer][]
+    const answers = [[asNodeId('node-2'), { kind: 'explain', standing }]] satisfies [
+      typeof n1,
+      SurveyAnswer,
+    ][]
     const { ask } = await subject({ reply, survey: async () => survey(answers) })
     const answer = await ask('/v1/explain-task/t1')
     assert.equal(answer.statusCode, 200, code)

@@ -14,10 +14,7 @@ export function page(tasks: readonly TaskRecord[], upTo?: string, settling = fal
   return { kind: 'page', tasks, ...(upTo !== undefined && { upTo: asTaskId(upTo) }), settling }
 }
 
-export const survey = (
-  answers: [NodeId, SurveyAnswer][],
-  silent: readonly NodeId[] = [],
-) =>
+export const survey = (answers: [NodeId, SurveyAnswer][], silent: readonly NodeId[] = []) =>
   ({ ok: true, answers: answers.map(([node, answer]) => ({ node, answer })), silent }) satisfies SurveyReply
 
 export const idsOf = (tasks: readonly TaskRecord[]) => tasks.map(({ spec }) => spec.id)

@@ -286,7 +286,9 @@ describe('lists', () => {
       refused: { code: 'NOT_ACTING', detail: 'the owner waits.' },
       why,
       next: 'a quorum grants it',
-      nodes: [{ node: 'n1', key: 'k', owner: 'n1', revision: 1, state: 'ready', place: 'queued', why, next: '' }],
+      nodes: [
+        { node: 'n1', key: 'k', owner: 'n1', revision: 1, state: 'ready', place: 'queued', why, next: '' },
+      ],
       silent: [],
     }
     await using daemon = await recordedDaemon({ 'GET /v1/explain-task/b': { body } })
