@@ -91,6 +91,7 @@ export class Ledger {
         this.#see(note)
       }
       const { seq, lost, rings } = notes
+      this.#keepNeeded(disks, notes)
       this.#told.set(voter, { seq, lost, rings, disks, under: ring, term })
       this.#changed()
       return
@@ -159,13 +160,23 @@ export class Ledger {
     return replaced
   }
 
-  /** Does no voter know the node by another disk? */
+  /**
+   * Does the node, on this disk, have all that it ever held, as far as any voter knows? Not where one knows it by another
+   * disk, nor where one that has forgotten nothing saw this one replace another.
+   */
   isDiskOf(node: NodeId, disk: string): boolean {
-    for (const { disks } of this.#told.values()) {
+    for (const { disks, lost } of this.#told.values()) {
       const known = disks.get(node)
-      if (known !== undefined && known.disk !== disk) return false
+      if (known !== undefined && (known.disk !== disk || !(known.born || lost))) return false
     }
     return true
+  }
+
+  /** Nodes that a voter has known by a disk, and that may hold what nobody else does. */
+  get enlisted(): ReadonlySet<NodeId> {
+    const all = new Set<NodeId>()
+    for (const { disks } of this.#told.values()) for (const node of disks.keys()) all.add(node)
+    return all
   }
 
   /** Does some voter still wait for members to be done? */
@@ -207,6 +218,14 @@ export class Ledger {
       ring,
       counts: (node, disk) => all.every(test => test(node, disk)),
     }))
+  }
+
+  /** A voter that has settled drops the disks of those who are no members (any more), and tells only what is new. */
+  #keepNeeded(disks: Map<NodeId, DiskNote>, { lost, rings }: NotesTell): void {
+    const [only] = rings
+    const ring = only && this.#parts.rings.get(only.ring)
+    if (lost || rings.length !== 1 || ring === undefined) return
+    for (const node of disks.keys()) if (!ring.has(node)) disks.delete(node)
   }
 
   #see({ node, disk }: DiskNote): void {

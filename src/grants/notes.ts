@@ -165,9 +165,12 @@ export class Notes {
     const last = rings.findLast(note => note.ring === ring.checksum)
     if (last === undefined) return
     this.counts.notesSettled++
-    // What lay on disks before has been written to those of now, so none of these has a predecessor that anybody needs.
-    for (const note of this.#disks.values())
-      if (!note.born) this.#disks.set(note.node, { ...note, seq: seq + 1, born: true })
+    // What lay on disks before has been written to those of now, so none of these has a predecessor that anybody needs, and
+    // nobody needs those of nodes that are no members any more.
+    for (const note of this.#disks.values()) {
+      if (!ring.has(note.node)) this.#disks.delete(note.node)
+      else if (!note.born) this.#disks.set(note.node, { ...note, seq: seq + 1, born: true })
+    }
     const disks = [...this.#disks.values()]
     this.#row = { ...this.#row, seq: seq + 1, rings: [last], lost: false, disks }
   }

@@ -65,7 +65,8 @@ const COUNTERS = {
   settled_dropped: 'Settled records dropped, oldest first, to keep within the bound.',
   ended_copies_dropped:
     'Records that turned up late and were dropped: their tasks had ended and been dropped, or had never been accepted.',
-  strays_dropped: 'Records dropped once two that should hold them confirmed that they have them.',
+  strays_dropped:
+    'Records dropped once as many that should hold them as a change needs confirmed that they have them.',
   copies_refused: 'Records of others that were refused here, because a higher term stands against them.',
   copies_unwritten:
     'Records new to this node that it did not take from others, because its disk took nothing new.',

@@ -20,10 +20,9 @@ const ANSWER_BYTES_MAX = 512 * 1024
 /** One page of a node's tasks, by id. Walks on while tasks do not match, so a rare state costs a walk over all. */
 export function pageOf(table: Table, self: NodeId, query: TaskQuery): TaskPage {
   const limit = Math.min(LIMIT_MAX, Math.max(1, Math.floor(query.limit ?? LIMIT)))
-  const ids = table.ids()
   const tasks: TaskRecord[] = []
-  for (let i = firstAfter(ids, query.after); i < ids.length; i++) {
-    const entry = table.get(ids[i] as (typeof ids)[number])
+  for (const id of table.idsAbove(query.after)) {
+    const entry = table.get(id)
     if (entry === undefined || !matches(entry, self, query)) continue
     if (tasks.length === limit) return { tasks, next: tasks.at(-1)?.spec.id as string }
     tasks.push(shownOf(entry))
@@ -48,14 +47,12 @@ export function ownedPage(
   self: NodeId,
   query: { readonly filter: TaskFilter; readonly after?: TaskId; readonly limit: number },
 ): { readonly tasks: readonly TaskRecord[]; readonly upTo?: TaskId } {
-  const ids = table.ids()
-  const start = firstAfter(ids, query.after)
-  const end = Math.min(ids.length, start + LOOKED_AT_MAX)
   const tasks: TaskRecord[] = []
   let bytes = 0
+  let looks = 0
   let before = query.after
-  for (let i = start; i < end; i++) {
-    const id = ids[i] as TaskId
+  for (const id of table.idsAbove(query.after)) {
+    if (looks++ === LOOKED_AT_MAX) return { tasks, ...(before !== undefined && { upTo: before }) }
     const entry = table.get(id)
     const record = entry?.owner === self ? shownOf(entry) : undefined
     if (record?.schedule === undefined && record !== undefined && passes(record, query.filter)) {
@@ -66,7 +63,7 @@ export function ownedPage(
     }
     before = id
   }
-  return end < ids.length && before !== undefined ? { tasks, upTo: before } : { tasks }
+  return { tasks }
 }
 
 function passes({ spec, state, error }: TaskRecord, filter: TaskFilter): boolean {
@@ -78,17 +75,4 @@ function passes({ spec, state, error }: TaskRecord, filter: TaskFilter): boolean
   const wanted = filter.q.toLowerCase()
   const texts = [spec.id, spec.key, spec.type, error?.code, error?.message]
   return texts.some(text => text?.toLowerCase().includes(wanted) === true)
-}
-
-/** Index of the first id above `id`, which need not be there any more. */
-function firstAfter(ids: readonly string[], id: string | undefined): number {
-  if (id === undefined) return 0
-  let low = 0
-  let high = ids.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((ids[middle] as string) <= id) low = middle + 1
-    else high = middle
-  }
-  return low
 }

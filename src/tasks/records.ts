@@ -26,7 +26,7 @@ export interface Counted {
 /** Every change made here goes this way: memory, disk and the other holders learn of it together. */
 export class Records {
   readonly overlaps = new Overlaps()
-  readonly strays = new Strays()
+  readonly strays: Strays
   /** Who waits here for the end of a task. */
   readonly waiters = new Waiters()
   readonly #view: View
@@ -38,6 +38,7 @@ export class Records {
   /** @param counted where copies are counted in quorum mode */
   constructor(view: View, table: Table, replication: Replication, handoffs: Handoffs, counted?: Counted) {
     this.#counted = counted
+    this.strays = new Strays(counted?.durability)
     this.#view = view
     this.#table = table
     this.#replication = replication

@@ -62,7 +62,7 @@ export interface Epochs {
   readonly checksums: ReadonlySet<string>
   /** Nodes that came back with another disk, as was told since this was asked last. */
   takeReplaced(): ReadonlySet<NodeId>
-  /** Does no voter know the node by another disk? */
+  /** Does the node, on this disk, have all that it ever held, as far as any voter knows? */
   isDiskOf(node: NodeId, disk: string): boolean
   /** A ring by its checksum, while it is known. */
   ring(checksum: string): Ring | undefined

@@ -13,11 +13,22 @@ interface Confirmed {
   readonly by: Set<NodeId>
 }
 
+/** With one, whoever has just become owner and has told nobody yet could take the last copy with it. */
+const HEIRS_MIN = 2
+
 /**
- * Records on a node that should not hold them (any more). They go when two of those who should have them on disk: with
- * one, whoever has just become owner and has told nobody yet could take the last copy with it.
+ * Records on a node that should not hold them (any more). They go when as many of those who should have them on disk as a
+ * change needs, and two at least. With fewer, a takeover that has lost no more disks than it may lose could find too few
+ * copies, and hear from this node that it has none: that reads as "it has ended and was dropped" (`completeness.ts`).
  */
 export class Strays {
+  readonly #heirs: number
+
+  /** @param durability copies that a change needs before it counts; 0 where copies are not counted */
+  constructor(durability = 0) {
+    this.#heirs = Math.max(HEIRS_MIN, durability)
+  }
+
   /** Never more than the records known here. */
   readonly #confirmed = new Map<TaskId, Confirmed>()
 
@@ -25,9 +36,9 @@ export class Strays {
     return this.#confirmed.size
   }
 
-  /** The first of these, or the first two, must have it. */
+  /** The first of the holders, as many as there are up to that number. */
   heirsOf(holders: readonly NodeId[]): readonly NodeId[] {
-    return holders.slice(0, 2)
+    return holders.slice(0, this.#heirs)
   }
 
   /** `by` has the copy on disk. True when all heirs do. */

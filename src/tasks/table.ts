@@ -133,9 +133,9 @@ export class Table {
     return found instanceof Set ? firstOf(found, limit) : [found]
   }
 
-  /** Sorted ids. Some of them may be gone. */
-  ids(): readonly TaskId[] {
-    return this.#sorted.read(id => this.#entries.has(id))
+  /** Ids in order, those above this one. Nothing may be added or removed while they are read. */
+  idsAbove(after?: string): Iterable<TaskId> {
+    return this.#sorted.above(after)
   }
 
   add(record: TaskRecord): Entry {
@@ -204,7 +204,7 @@ export class Table {
     this.#schedules.delete(entry)
     this.#results.delete(entry)
     this.#dead.delete(entry)
-    this.#sorted.removed()
+    this.#sorted.remove(entry.id)
     this.dedupes.remove(entry)
     const found = this.#byKey.get(entry.key)
     if (found instanceof Set && found.size > 1) found.delete(entry)

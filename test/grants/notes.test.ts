@@ -199,6 +199,14 @@ test('a voter finds its notes again after a restart', () => {
   assert.equal(told?.lost, false)
 })
 
+test('once settled, the disks of those who are no members are not remembered', () => {
+  const voter = new Voter()
+  voter.settle(ringOf(a, b, c))
+  voter.settle(ringOf(a, b))
+  const told = voter.hear(a, ringOf(a, b), { disk: 'disk-a' })
+  assert.deepEqual(told?.disks.map(({ node }) => node).sort(), [a, b])
+})
+
 // ---- the member's side
 
 const tell = (seq: number, ring: Ring, disks: NotesTell['disks'] = [], lost = false): NotesTell => ({
@@ -306,4 +314,39 @@ test('what was told since is not done', () => {
   assert.deepEqual(ledger.said(b, ring.checksum), { disk: 'disk-a', known: 4, done: 4 })
   ledger.heard(b, tell(5, ring), ring.checksum, 9)
   assert.deepEqual(ledger.said(b, ring.checksum), { disk: 'disk-a', known: 5 })
+})
+
+test('where notes are lost, a disk that replaced another does not tell what its node ever held', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  const [first, later] = [
+    { node: c, disk: 'one', seq: 0, born: true },
+    { node: c, disk: 'two', seq: 5, born: false },
+  ]
+  assert.equal(ledger.isDiskOf(c, 'one'), true, 'nobody knows another')
+  ledger.heard(a, tell(1, ring, [first]), ring.checksum, 9)
+  assert.equal(ledger.isDiskOf(c, 'one'), true)
+  assert.equal(ledger.isDiskOf(c, 'two'), false)
+  ledger.heard(a, tell(6, ring, [later]), ring.checksum, 9)
+  assert.equal(ledger.isDiskOf(c, 'two'), false, 'a voter saw it replace another')
+  assert.equal(ledger.isDiskOf(c, 'one'), false)
+  ledger.heard(a, tell(7, ring, [{ ...later, seq: 7, born: true }]), ring.checksum, 9)
+  assert.equal(ledger.isDiskOf(c, 'two'), true, 'all is settled since')
+})
+
+test('a voter that has lost its own notes calls every disk another one, which says nothing', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  ledger.heard(a, tell(1, ring, [{ node: c, disk: 'one', seq: 0, born: false }], true), ring.checksum, 9)
+  assert.equal(ledger.isDiskOf(c, 'one'), true)
+})
+
+test('whoever has a disk that a voter knows may hold something, until that voter has settled without it', () => {
+  const [before, after] = [ringOf(a, b, c), ringOf(a, b)]
+  const ledger = ledgerOf(before, after)
+  const disks = [a, b, c].map(node => ({ node, disk: `disk-${node}`, seq: 0, born: true }))
+  ledger.heard(a, tell(1, before, disks), before.checksum, 9)
+  assert.deepEqual([...ledger.enlisted].sort(), [a, b, c])
+  ledger.heard(a, { ...tell(2, after), since: 1 }, after.checksum, 10)
+  assert.deepEqual([...ledger.enlisted].sort(), [a, b])
 })

@@ -190,6 +190,9 @@ test('what does not count yet is sent again more and more slowly, until it does'
     counts = at > 4_000
   }
   const gaps = times.map((at, i) => at - (times[i - 1] ?? 0)).slice(1)
-  assert.ok(gaps.every((gap, i) => gap >= (gaps[i - 1] ?? 0) || gap >= 990), gaps.join())
+  assert.ok(
+    gaps.every((gap, i) => gap >= (gaps[i - 1] ?? 0) || gap >= 990),
+    gaps.join(),
+  )
   assert.ok(gaps[0] !== undefined && gaps[0] < 100 && times.length < 12, times.join())
 })

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, asTaskId, type NodeId } from '../../src/base/ids.ts'
+import { wallOf } from '../../src/base/time.ts'
 import { Strays } from '../../src/tasks/strays.ts'
 import { Cluster } from './cluster.ts'
 import { metric } from './host.ts'
-import { names, specs } from './samples.ts'
+import { names, ringOf, spec, specs } from './samples.ts'
+import { ready, ring, THREE } from './scene.ts'
 
 const HOLDERS = 3
 const [first, second, third] = names(3).map(asNodeId) as [NodeId, NodeId, NodeId]
@@ -59,3 +61,35 @@ test('what is no heir of the record confirms nothing', () => {
   assert.equal(strays.confirmed({ task, revision: 1, epoch: 1 }, third, [first]), false)
   assert.equal(strays.size, 0)
 })
+
+/** A task that this node takes as one of three, and that lies on three others once seven more have joined. */
+function moved(durability: number) {
+  const later = ringOf(names(10))
+  for (let i = 0; ; i++) {
+    const heirs = later.preferenceList(`key-${i}`, HOLDERS)
+    if (ring.owner(`key-${i}`) !== 'n1' || heirs.some(id => THREE.includes(id))) continue
+    const scene = ready({ durability })
+    scene.solo.submit(spec('moves', { key: `key-${i}`, runAt: wallOf(1e15) }))
+    for (const holder of ['n2', 'n3']) scene.acknowledge(holder)
+    scene.right.end()
+    scene.right.epochs.note(later)
+    scene.right.epochs.members = names(10).map(asNodeId)
+    scene.solo.see(names(10))
+    return { scene, heirs, isHere: () => scene.solo.tasks.get(asTaskId('moves')) !== undefined }
+  }
+}
+
+for (const [durability, needed] of [
+  [1, 2],
+  [2, 2],
+  [3, 3],
+] as const) {
+  test(`with durability ${durability} a stray goes when ${needed} of those who should have it do`, () => {
+    const { scene, heirs, isHere } = moved(durability)
+    for (const heir of heirs.slice(0, needed)) {
+      assert.ok(isHere(), `before ${heir} has it`)
+      assert.ok(scene.acknowledge(heir).length > 0, `${heir} was sent it`)
+    }
+    assert.ok(!isHere())
+  })
+}

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asTaskId } from '../../src/base/ids.ts'
-import { SortedIds } from '../../src/tasks/sorted-ids.ts'
 import type { SurveyQuestion, SurveyReply } from '../../src/tasks/survey.ts'
 import type { Outcome, TaskRecord } from '../../src/tasks/task.ts'
 import { Cluster } from './cluster.ts'
@@ -187,26 +186,4 @@ test('a full queue says how long it takes to drain', () => {
   assert.equal(reply.failure.retryAfterS, 1)
   assert.match(reply.failure.detail, /at most 200 may \(tasks.queueMax\); \d+\.\d of them end a second/)
   assert.ok(metric(cluster.host('n1'), 'tasks_drain_per_s') > 5)
-})
-
-test('ids stay in order whatever comes and goes', () => {
-  const ids = new SortedIds()
-  const there = new Set<string>()
-  const add = (...all: string[]) => {
-    for (const id of all) {
-      there.add(id)
-      ids.add(asTaskId(id))
-    }
-  }
-  const read = () => ids.read(id => there.has(id)).filter(id => there.has(id))
-  add('b', 'd')
-  assert.deepEqual(read(), ['b', 'd'])
-  add('e', 'f')
-  assert.deepEqual(read(), ['b', 'd', 'e', 'f'])
-  add('a', 'c')
-  there.delete('d')
-  ids.removed()
-  assert.deepEqual(read(), ['a', 'b', 'c', 'e', 'f'])
-  add('d', 'd')
-  assert.deepEqual(read(), ['a', 'b', 'c', 'd', 'e', 'f'])
 })

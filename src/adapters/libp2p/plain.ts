@@ -71,8 +71,9 @@ function isReply(value: unknown): value is Fields {
 
 function isRecord(value: unknown): boolean {
   if (!isObject(value)) return false
-  const { spec, source, state, acceptedAt, settledAt, attempts, result, holders, revision, term } = value
-  const optional = Number(settledAt !== undefined) + Number(result !== undefined) + Number(term !== undefined)
+  const { spec, source, state, acceptedAt, settledAt, attempts, result, holders, revision, term, copies } =
+    value
+  const optional = [settledAt, result, term, copies].reduce<number>(countDefined, 0)
   return (
     source === 'api' &&
     typeof state === 'string' &&
@@ -80,6 +81,7 @@ function isRecord(value: unknown): boolean {
     isMs(acceptedAt) &&
     (settledAt === undefined || isMs(settledAt)) &&
     (term === undefined || isCount(term)) &&
+    (copies === undefined || isCount(copies)) &&
     isCount(revision) &&
     hasOnly(value, 7 + optional) &&
     (result === undefined || isShallow(result, JSON_DEPTH_MAX)) &&
@@ -133,6 +135,8 @@ function hasOnly(value: Fields, fields: number): boolean {
   for (const _ in value) count++
   return count === fields
 }
+
+const countDefined = (count: number, field: unknown): number => (field === undefined ? count : count + 1)
 
 function isList(value: unknown, max: number, each: (one: unknown) => boolean): boolean {
   return Array.isArray(value) && value.length <= max && value.every(each)
