@@ -109,6 +109,7 @@ export class Node implements Machine {
     this.#ring = buildRing([], init.ring)
     this.#ids = new Uuids(random.fork())
     this.placer = new Placer({
+      self: init.nodeId,
       random: random.fork(),
       candidates: () => this.crowd.candidates(),
       owner: key => this.#ring.owner(key),

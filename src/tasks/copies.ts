@@ -53,6 +53,8 @@ export class Copies {
   #freshEpoch = -1
   /** Writes of this node on their way to its own disk. */
   readonly #writes = new Map<number, (readonly [Entry, TaskRecord])[]>()
+  /** Holders whose disks had no room for a record that they know nothing of. */
+  readonly #unwritten = new Map<TaskId, readonly NodeId[]>()
   #step: Step | undefined
   #marks = 0
   /** Ends that are on enough disks, under a ring that is not noted yet. */
@@ -78,7 +80,8 @@ export class Copies {
   /** The record was changed here and goes to the disk with this step. */
   changed(entry: Entry, step: Step): void {
     this.#turn()
-    if (!this.#short.has(entry.id)) this.#fresh.add(entry.id)
+    if (!this.#mayCount(entry)) this.#short.add(entry.id)
+    else if (!this.#short.has(entry.id)) this.#fresh.add(entry.id)
     this.wrote(entry, NOBODY, step)
   }
 
@@ -109,6 +112,22 @@ export class Copies {
       const entry = this.#parts.table.get(record.spec.id)
       if (entry !== undefined) this.#has(from, entry, record, step)
     }
+  }
+
+  /** A holder knows nothing of these, and has no room for them. */
+  unwritten(from: NodeId, records: readonly TaskRecord[]): void {
+    for (const { spec } of records) {
+      const known = this.#unwritten.get(spec.id) ?? NOBODY
+      if (!known.includes(from) && this.#parts.table.get(spec.id) !== undefined)
+        this.#unwritten.set(spec.id, [...known, from])
+    }
+  }
+
+  /** Must a settled record be kept, for it is on too few disks, or somebody may have an older copy? */
+  isOwed(entry: Entry): boolean {
+    const without = this.#unwritten.get(entry.id) ?? NOBODY
+    const mayBeOlder = (holder: NodeId): boolean => !entry.safe.includes(holder) && !without.includes(holder)
+    return !this.#isHeld(entry) || this.#parts.view.holders(entry.key).some(mayBeOlder)
   }
 
   /** It was found there as it is here. */
@@ -198,6 +217,7 @@ export class Copies {
     this.#short.delete(entry.id)
     this.#fresh.delete(entry.id)
     this.#uncounted.delete(entry)
+    this.#unwritten.delete(entry.id)
     this.#fail(entry.id, step)
   }
 
@@ -242,16 +262,33 @@ export class Copies {
     }
   }
 
+  /**
+   * A change that is not counted yet is no reason to keep notes of older rings if what was there before it lies on the
+   * holders of now, or if there was nothing. Else those of before are the only ones that have it in any version.
+   */
+  #mayCount(entry: Entry): boolean {
+    if (entry.record.revision <= 1 || this.#fresh.has(entry.id)) return true
+    return entry.epoch === this.#parts.view.epoch && this.#isHeld(entry)
+  }
+
   /** Under another ring what changed before has other holders. */
   #turn(): void {
     const { epoch } = this.#parts.view
     if (epoch === this.#freshEpoch) return
     this.#freshEpoch = epoch
     this.#fresh.clear()
+    // Others may have sent it there since.
+    this.#unwritten.clear()
   }
 
   #has(node: NodeId, entry: Entry, record: TaskRecord, step: Step): void {
     if (record !== entry.record && record !== entry.tracked) return
+    const without = this.#unwritten.get(entry.id)
+    if (without?.includes(node) === true)
+      this.#unwritten.set(
+        entry.id,
+        without.filter(each => each !== node),
+      )
     if (!entry.safe.includes(node)) entry.safe = entry.safe === NOBODY ? [node] : [...entry.safe, node]
     this.check(entry, step)
   }

@@ -66,6 +66,8 @@ export interface DurabilityParts {
 interface Placed {
   readonly scanning: boolean
   readonly unfinished: boolean
+  /** Are there tasks of which is not known yet whether they must run? */
+  readonly waits: boolean
   again(step: Step): void
 }
 
@@ -171,7 +173,10 @@ export class Durability {
       ...(ended.length > 0 && { ended }),
       ...(unwritten.length > 0 && { unwritten }),
     }
-    step.send(from, { type: 'replicated', batch, counted, ...said })
+    const answer = { type: 'replicated', batch, counted, ...said } as const
+    // Nothing of it goes to the disk, so it need not wait for one that takes nothing.
+    if (refused.length + ended.length + unwritten.length === records.length) step.sendAtOnce(from, answer)
+    else step.send(from, answer)
   }
 
   /** What a holder says of copies from here. Returns those that it has on its disk, or has newer. */
@@ -180,7 +185,8 @@ export class Durability {
     const { records } = sent
     const unwritten = new Set(said.unwritten ?? [])
     const later = records.filter((_, place) => unwritten.has(place))
-    replication.later(from, later, step.now.mono)
+    replication.answered(from, sent, later, step.now.mono)
+    this.copies.unwritten(from, later)
     if (said.counted !== true) {
       counters.add('copies_uncounted')
       const taken = later.length === 0 ? records : records.filter((_, place) => !unwritten.has(place))
@@ -219,6 +225,7 @@ export class Durability {
       !more &&
       !placing.unfinished &&
       !placing.scanning &&
+      !placing.waits &&
       !this.completeness.active &&
       this.copies.short === 0
     epochs.setDone(done ? ring : undefined)

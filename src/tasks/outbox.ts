@@ -50,9 +50,13 @@ export interface Outbox {
   uncountedMs: number
   /** Nothing is sent before. */
   notBefore: Instant
-  /** Copies that its disk did not take, and when they are sent again. */
+  /** Copies that go again later, and when. */
   readonly postponed: Set<TaskId>
   postponedUntil: Instant
+  /** Copies that its disk had no room for. One of them is tried at a time, and the others go when it is taken. */
+  readonly unwritten: Set<TaskId>
+  probe: TaskId | undefined
+  probeAt: Instant
 }
 
 export const newOutbox = (): Outbox => ({
@@ -70,7 +74,53 @@ export const newOutbox = (): Outbox => ({
   notBefore: 0 as Instant,
   postponed: new Set(),
   postponedUntil: 0 as Instant,
+  unwritten: new Set(),
+  probe: undefined,
+  probeAt: 0 as Instant,
 })
+
+/** What a full disk did not take is tried again after this, in ms, one copy at a time. */
+const PROBE_MS = 1_000
+
+/** The peer said which of these its disk had no room for. */
+export function answered(
+  outbox: Outbox,
+  tasks: readonly TaskId[],
+  unwritten: ReadonlySet<TaskId>,
+  now: Instant,
+): void {
+  if (outbox.unwritten.size === 0 && unwritten.size === 0) return
+  for (const task of unwritten) outbox.unwritten.add(task)
+  const { probe } = outbox
+  if (probe !== undefined && tasks.includes(probe)) {
+    outbox.probe = undefined
+    if (!unwritten.has(probe)) {
+      outbox.unwritten.delete(probe)
+      release(outbox)
+    }
+  }
+  if (outbox.unwritten.size > 0 && outbox.probe === undefined) outbox.probeAt = after(now, PROBE_MS)
+}
+
+function release(outbox: Outbox): void {
+  for (const task of outbox.unwritten) if (!outbox.urgent.has(task)) outbox.bulk.add(task)
+  outbox.unwritten.clear()
+}
+
+/** Tries one of those that its disk had no room for, if it is time. What is not known here any more is nothing to try. */
+export function tryUnwritten(outbox: Outbox, isKnown: (task: TaskId) => boolean, now: Instant): void {
+  if (outbox.unwritten.size === 0 || outbox.probeAt > now) return
+  outbox.probeAt = after(now, PROBE_MS)
+  outbox.probe = undefined
+  for (const task of outbox.unwritten) {
+    if (isKnown(task)) {
+      outbox.probe = task
+      outbox.bulk.add(task)
+      return
+    }
+    outbox.unwritten.delete(task)
+  }
+}
 
 /** Nothing counts there yet: the next batch leaves in a moment, and the one after that later still. */
 export function holdBack(outbox: Outbox, now: Instant): void {
@@ -119,7 +169,9 @@ export function tripTook(outbox: Outbox, ms: number): void {
   outbox.resendMs = Math.min(RESEND_MS_MAX, Math.max(RESEND_MS_MIN, wanted))
 }
 
-export function isLate({ flights }: Outbox, now: Instant): boolean {
+/** Not to be asked first: it is slow to answer, or nothing that is sent to it counts now. */
+export function isLate({ flights, notBefore, unwritten }: Outbox, now: Instant): boolean {
+  if (notBefore > now || unwritten.size > 0) return true
   const first = flights.values().next().value
   return first !== undefined && after(first.sentAt, LATE_MS) < now
 }

@@ -46,6 +46,7 @@ interface Given {
 }
 
 export interface PlacerParts {
+  readonly self: NodeId
   readonly random: Random
   /** All that may own keys, in the order of their names. */
   readonly candidates: () => readonly Candidate[]
@@ -120,6 +121,7 @@ export class Placer {
       weighted: () => this.#byWeight(able),
       round_robin: () => this.#next(able, type),
       least_load: () => this.#lessLoaded(able),
+      local: () => this.#here(able) ?? this.#lessLoaded(able),
     }[placement]()
     return new Set([chosen.id])
   }
@@ -148,16 +150,27 @@ export class Placer {
     return next
   }
 
+  /** This node, unless it has no executor for it or too much to do. */
+  #here(able: readonly Candidate[]): Candidate | undefined {
+    const self = able.find(({ id }) => id === this.#parts.self)
+    if (self === undefined) return undefined
+    const isFree = self.slots !== undefined && this.#work(self) < self.slots
+    return isFree || this.#isBelow(able)(self) ? self : undefined
+  }
+
+  /** Would it be within the bound with one more? */
+  #isBelow(able: readonly Candidate[]): (candidate: Candidate) => boolean {
+    const total = sumOf(able, candidate => this.#work(candidate)) + 1
+    const weights = sumOf(able, ({ weight }) => weight)
+    return candidate => this.#work(candidate) + 1 <= Math.ceil((BOUND * total * candidate.weight) / weights)
+  }
+
   /**
    * Of two drawn from those below the bound, the less loaded one. What nodes say is a second old, and each node that
    * submits looks at the same: if all chose the very least loaded, they would bury it until it spoke again.
    */
   #lessLoaded(able: readonly Candidate[]): Candidate {
-    const total = sumOf(able, candidate => this.#work(candidate)) + 1
-    const weights = sumOf(able, ({ weight }) => weight)
-    const below = able.filter(
-      candidate => this.#work(candidate) + 1 <= Math.ceil((BOUND * total * candidate.weight) / weights),
-    )
+    const below = able.filter(this.#isBelow(able))
     const free = below.length > 0 ? below : able
     const one = this.#any(free)
     const rest = free.filter(candidate => candidate !== one)

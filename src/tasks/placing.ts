@@ -52,6 +52,11 @@ export class Placing {
     return this.#releasing !== undefined
   }
 
+  /** Are there tasks of which is not known yet whether they must run? */
+  get waits(): boolean {
+    return this.#parts.schedule.gated.size > 0
+  }
+
   /** Is there more to do than one step could? */
   get unfinished(): boolean {
     return (

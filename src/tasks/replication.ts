@@ -19,6 +19,7 @@ import { after, elapsedMs, type Instant, NEVER } from '../base/time.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import {
+  answered,
   counts,
   type Flight,
   holdBack,
@@ -27,6 +28,7 @@ import {
   type Outbox,
   takeLate,
   tripTook,
+  tryUnwritten,
   urgentFlights,
 } from './outbox.ts'
 import { recordBytes } from './record-bytes.ts'
@@ -99,8 +101,8 @@ export class Replication {
   /** Copies waiting or under way. */
   get pending(): number {
     let pending = 0
-    for (const { urgent, bulk, spare, ripe, flights, postponed } of this.#outboxes.values()) {
-      pending += urgent.size + bulk.size + spare.size + ripe.size + postponed.size
+    for (const { urgent, bulk, spare, ripe, flights, postponed, unwritten } of this.#outboxes.values()) {
+      pending += urgent.size + bulk.size + spare.size + ripe.size + postponed.size + unwritten.size
       for (const flight of flights.values()) pending += flight.records.length
     }
     return pending
@@ -141,6 +143,10 @@ export class Replication {
   /** The record is no longer kept here. */
   forget(task: TaskId): void {
     this.#unsafe.delete(task)
+    for (const { postponed, unwritten } of this.#outboxes.values()) {
+      postponed.delete(task)
+      unwritten.delete(task)
+    }
   }
 
   /** As many of its holders have it as must. */
@@ -197,7 +203,20 @@ export class Replication {
     holdBack(outbox, now)
   }
 
-  /** The disk there takes nothing new: these are sent again when it may have room. */
+  /** The peer had no room on its disk for some of these: they are sent again when it has. */
+  answered(from: NodeId, { records }: Acknowledged, unwritten: readonly TaskRecord[], now: Instant): void {
+    const outbox = this.#outboxes.get(from)
+    if (outbox === undefined) return
+    const without = new Set(unwritten.map(({ spec }) => spec.id))
+    answered(
+      outbox,
+      records.map(({ spec }) => spec.id),
+      without,
+      now,
+    )
+  }
+
+  /** These are not to go yet: they are sent again in a while. */
   later(to: NodeId, records: readonly TaskRecord[], now: Instant): void {
     const outbox = this.#outboxes.get(to)
     if (outbox === undefined || records.length === 0) return
@@ -212,6 +231,7 @@ export class Replication {
         for (const task of outbox.postponed) if (!outbox.urgent.has(task)) outbox.bulk.add(task)
         outbox.postponed.clear()
       }
+      tryUnwritten(outbox, task => this.#table.get(task) !== undefined, now)
       for (const { records } of takeLate(outbox, now)) {
         for (const { spec } of records) outbox.urgent.add(spec.id)
         this.#counters.add('replicas_resent', records.length)
@@ -235,6 +255,7 @@ export class Replication {
       const { flights, resendMs, urgent, bulk, notBefore, postponed, postponedUntil } = outbox
       wake = Math.min(wake, outbox.ripensAt) as Instant
       if (postponed.size > 0) wake = Math.min(wake, postponedUntil) as Instant
+      if (outbox.unwritten.size > 0) wake = Math.min(wake, outbox.probeAt) as Instant
       if (urgent.size + bulk.size > 0 && notBefore > this.#flushedAt)
         wake = Math.min(wake, notBefore) as Instant
       const first = flights.values().next().value

@@ -15,10 +15,11 @@ export type Priority = 0 | 1 | 2 | 3
 /**
  * Which node a task without a key goes to. `ring`: the one that the hash of its id names, so each by its weight.
  * `round_robin`: one after the other. `random`: any, all alike. `weighted`: any, by weight. `least_load`: the less loaded
- * of two that are not above 1.25 times the mean. Each passes over nodes that have no executor for it.
+ * of two that are not above 1.25 times the mean. `local`: the one that was asked, while it has a free slot or is not above
+ * that mean, so that nothing has to be forwarded; else as `least_load`. Each passes over nodes that have no executor for it.
  */
 export type Placement = (typeof PLACEMENTS)[number]
-export const PLACEMENTS = ['ring', 'round_robin', 'random', 'least_load', 'weighted'] as const
+export const PLACEMENTS = ['ring', 'round_robin', 'random', 'least_load', 'local', 'weighted'] as const
 
 /** How the pause before a retry grows: doubled each time, less up to half of it at random; the same each time; none. */
 export type Backoff = (typeof BACKOFFS)[number]

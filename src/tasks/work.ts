@@ -287,7 +287,7 @@ export class Work {
     const { view, copies, table } = this.#parts
     if (isOfOpenSlot(entry.record, id => table.get(id)?.record)) return true
     if (copies === undefined || entry.owner !== view.self || !this.#isCounted(entry)) return false
-    return copies.count(entry) < view.holders(entry.key).length
+    return copies.isOwed(entry)
   }
 
   #awaitOrLose(entry: Entry, step: Step): void {

@@ -11,8 +11,9 @@ const AGAIN_MS = 50
 const TIMES_MAX = 400
 
 export interface TaskBody {
-  readonly id: string
-  readonly key: string
+  /** Absent: made where it is handed in; it is handed in once more only when it is surely not stored. */
+  readonly id?: string
+  readonly key?: string
   readonly type: string
   readonly payload?: unknown
   readonly [field: string]: unknown
@@ -56,14 +57,24 @@ export class Submitter {
     return Object.hasOwn(paths['/v1/tasks']?.post?.responses ?? {}, '207')
   }
 
-  /** All of them, again with the same ids until each is stored. @throws when one of them is not */
+  /** All of them, again those that are not stored. @throws when that is not known of one without an id */
   async addMany(tasks: readonly TaskBody[]): Promise<void> {
-    const body = JSON.stringify(tasks)
-    const whole = ({ body: said }: Answer): boolean =>
-      said.split('"stored":"yes"').length - 1 === tasks.length
-    const answer = await this.#accepted(poster => poster.post('/v1/tasks', body), whole)
-    this.accepted += tasks.length
-    for (const [, copies] of answer.body.matchAll(/"durableCopies":(\d+)/g)) this.copies += Number(copies)
+    for (let left = tasks; left.length > 0; ) {
+      const body = JSON.stringify(left)
+      const answer = await this.#accepted(
+        poster => poster.post('/v1/tasks', body),
+        () => true,
+      )
+      const stored = [...answer.body.matchAll(/"stored":"(\w+)"/g)].map(([, how]) => how)
+      const isDoubtful = (task: TaskBody, place: number): boolean =>
+        task.id === undefined && stored[place] === 'unknown'
+      if (stored.length !== left.length || left.some(isDoubtful)) throw refused(answer)
+      for (const [, copies] of answer.body.matchAll(/"durableCopies":(\d+)/g)) this.copies += Number(copies)
+      const refusedNow = left.filter((_, place) => stored[place] !== 'yes')
+      this.accepted += left.length - refusedNow.length
+      if (refusedNow.length > 0) await pause(AGAIN_MS)
+      left = refusedNow
+    }
   }
 
   /** The same request to every daemon, in the order of their names. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Explanation, MemberView, NodeStatus } from '../../src/node/status.ts'
-import type { TaskRecord } from '../../src/tasks/task.ts'
+import { PLACEMENTS, type TaskRecord } from '../../src/tasks/task.ts'
 import { Daemon } from './subject.ts'
 
 let scratch = ''
@@ -84,7 +84,7 @@ test('a task without a key goes, from any node and by any rule, to a node that c
 }, async () => {
   const [a, b] = await pair()
   for (const daemon of [a, b]) {
-    for (const placement of ['ring', 'round_robin', 'random', 'least_load', 'weighted']) {
+    for (const placement of PLACEMENTS) {
       const answer = await submit(daemon, { type: 'echo', payload: placement, placement })
       assert.equal(answer.status, 202, placement)
       const { record } = (await answer.json()) as { record: TaskRecord }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId } from '../../src/base/ids.ts'
 import type { Node } from '../../src/node/node.ts'
-import type { Placement } from '../../src/tasks/task.ts'
+import { PLACEMENTS } from '../../src/tasks/task.ts'
 import { TRUE_CLOCK } from '../simulation/clock.ts'
 import { Cluster } from '../simulation/cluster.ts'
 import type { Host } from '../simulation/world.ts'
@@ -54,7 +54,7 @@ test('an id that a node makes for a task belongs to one that can run it, by any 
   const { hosts, nodeOf } = started()
   const node = nodeOf(hosts[0])
   const now = hosts[0].clock.at(5_000)
-  for (const placement of ['ring', 'round_robin', 'random', 'least_load', 'weighted'] satisfies Placement[]) {
+  for (const placement of PLACEMENTS) {
     const owners = Array.from({ length: 12 }, () =>
       node.ring.owner(node.newTaskId(now, { type: 'exec', placement })),
     )

@@ -109,10 +109,11 @@ export class EndChecks {
     return this.#cluster.world.hosts.reduce((sum, { disk }) => sum + disk.wipes, 0)
   }
 
-  /** What two disks had is on one at least, and whoever owns it knows it. */
+  /** What counted lies on as many disks as may be lost and one more, so on one at least, and whoever owns it knows it. */
   #checkKept(running: readonly Host[]): void {
     const { hosts } = this.#cluster.world
-    if (this.#wipes > 1) return
+    const { durability } = this.#schedule
+    if (this.#wipes >= durability) return
     for (const task of this.#accepted.keys()) {
       if (hosts.some(({ disk }) => disk.rows('tasks').has(task)) || this.#judge.mayBeDropped(task)) continue
       this.#findings.fail('nothing accepted is forgotten', undefined, `${task} is on no disk`)
@@ -123,8 +124,9 @@ export class EndChecks {
       if (node?.phase !== 'ready' || !node.tasks.counts().takingOver) continue
       const missing =
         node.tasks.metrics().find(({ name }) => name === 'takeover_missing')?.samples[0]?.value ?? 0
-      // One may be missing; and keys that another keeps while its work drains are asked for later.
-      if (missing > 1) this.#findings.fail('takeovers end', host.name, `${missing} members have not answered`)
+      // So many may be missing; and keys that another keeps while its work drains are asked for later.
+      if (missing >= durability)
+        this.#findings.fail('takeovers end', host.name, `${missing} members have not answered`)
     }
   }
 
@@ -143,10 +145,10 @@ export class EndChecks {
     }
     for (const [id, { disks, wipes }] of this.#accepted) {
       const survivors = disks.filter((host, i) => host.disk.wipes === wipes[i] && host.process !== undefined)
-      // In quorum mode it lies on two disks, of which one may be lost; but all that are left must be there to be asked.
+      // In quorum mode it lies on one disk more than may be lost; but all that are left must be there to be asked.
       const counted =
         this.#schedule.mode === 'quorum' &&
-        this.#wipes <= 1 &&
+        this.#wipes < this.#schedule.durability &&
         running.length === this.#cluster.world.hosts.length
       if (survivors.length < disks.length && !counted) continue
       const copies = copiesOf(id)

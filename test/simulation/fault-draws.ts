@@ -18,9 +18,14 @@ interface Run {
   wipesLeft: number
 }
 
-export function drawFaults(random: Random, { profile, mode, nodes }: Shape, until: number): Fault[] {
-  // The smallest voter list has three names, so one lost disk leaves a quorum of any list.
-  const run: Run = { random, nodes, until, wipesLeft: mode === 'quorum' ? 1 : Number.POSITIVE_INFINITY }
+/** @param wipes disks that may be lost, in quorum mode: fewer than copies, and so few that a quorum of voters keeps theirs */
+export function drawFaults(
+  random: Random,
+  { profile, mode, nodes }: Shape,
+  until: number,
+  wipes: number,
+): Fault[] {
+  const run: Run = { random, nodes, until, wipesLeft: mode === 'quorum' ? wipes : Number.POSITIVE_INFINITY }
   switch (profile) {
     case 'calm':
       return []

@@ -43,6 +43,8 @@ export interface Schedule extends Shape {
   readonly trustRefused: boolean
   readonly work: WorkPlan
   readonly slots: SlotPlan
+  /** Disks that must have a change before it counts; one fewer may be lost in the run. */
+  readonly durability: 2 | 3
 }
 
 /** Quorum mode: the first so many, or these hosts. */
@@ -59,6 +61,10 @@ export const QUIET_MS = 12_000
 /** Makes another generator than that of the faults: what is drawn from it moves nothing else. */
 const MORE = 0x40_4e
 const DISKS = 0xd1_5c
+const DURABILITY = 0xd0_2a
+/** Share of runs in quorum mode with three copies, and the nodes that it takes: two disks may go, and most voters stay. */
+const THREE_COPIES_SHARE = 0.2
+const THREE_COPIES_NODES = 5
 /** Share of mixed runs in which every clock is as wrong as is borne, one way or the other. */
 const APART_SHARE = 0.25
 
@@ -80,7 +86,9 @@ export function makeSchedule(options: Shape): Schedule {
   const slots = drawSlots(options, quietAt)
   const asked = apart ? drawn.map(plan => withRate(plan, more.chance(0.5) ? 0.9 : 1.1)) : drawn
   const hosts = slots.tame ? asked.map(plan => ({ ...plan, clock: tamed(plan.clock) })) : asked
-  const faults = drawFaults(random, options, quietAt)
+  const three = mode === 'quorum' && nodes >= THREE_COPIES_NODES
+  const durability = three && new Random(seed + DURABILITY).chance(THREE_COPIES_SHARE) ? 3 : 2
+  const faults = drawFaults(random, options, quietAt, durability - 1)
   if (profile === 'mixed')
     faults.push(
       ...drawChanges(more, faults, nodes, quietAt),
@@ -117,18 +125,19 @@ export function makeSchedule(options: Shape): Schedule {
     listTasks,
     longShare: busy ? 0 : longShare,
     longShareInRunner: busy ? BUSY_LONG_SHARE : longShare,
-    voters: mode === 'quorum' ? planVoters(random, nodes) : NO_VOTERS,
+    voters: mode === 'quorum' ? planVoters(random, nodes, durability) : NO_VOTERS,
     trustRefused: random.chance(0.6),
     work,
     slots,
+    durability,
   }
 }
 
 const NO_VOTERS: VoterPlan = { expectedNodes: undefined, named: [], revived: [] }
 
-function planVoters(random: Random, nodes: number): VoterPlan {
+function planVoters(random: Random, nodes: number, durability: number): VoterPlan {
   const everyone = Array.from({ length: nodes }, (_, index) => index)
-  if (random.chance(0.6)) {
+  if (random.chance(0.6) || durability > 2) {
     const lowest = everyone.toSorted((a, b) => (`n${a + 1}` < `n${b + 1}` ? -1 : 1)).slice(0, VOTERS_MAX)
     return { expectedNodes: nodes, named: [], revived: nodes <= VOTERS_MAX ? everyone : lowest }
   }

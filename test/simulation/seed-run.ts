@@ -37,7 +37,7 @@ export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): S
     hosts: schedule.hosts,
     list: makeList(schedule.listTasks),
     grants: grantsOf(schedule),
-    tasks: schedule.work.tasks,
+    tasks: { ...schedule.work.tasks, durability: schedule.durability },
     ...(schedule.slots.configured.length > 0 && { schedules: schedule.slots.configured }),
   })
   const { world } = cluster

@@ -272,7 +272,8 @@ export class TaskJudge {
 
   /** Whoever asks about a task after it was accepted is not told that there is none. */
   #checkKnown(by: Process, { task, at, kind }: Asked): void {
-    if (!this.#counted || this.#schedule.work.forgetful || this.#wipes > 1) return
+    if (!this.#counted || this.#schedule.work.forgetful) return
+    if (this.#wipes >= this.#schedule.durability) return
     const acceptedAt = this.#accepted.get(task)
     if (acceptedAt === undefined || acceptedAt >= at) return
     const since = `accepted ${Math.round(at - acceptedAt)} ms before`

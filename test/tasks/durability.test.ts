@@ -169,7 +169,7 @@ test('an end that another owner wrote is written anew before it is told', () => 
   scene.acknowledge('n3')
   const id = scene.get('a')
   assert.equal(scene.code(id), undefined)
-  scene.acknowledge('n3')
+  scene.acknowledge('n2')
   const reply = scene.solo.reply(id)
   assert.ok(reply?.ok && 'record' in reply)
   assert.equal(reply.record.term, 7)
@@ -330,4 +330,41 @@ test('what the disk of a holder did not take does not count, and is sent there a
     again.map(({ spec: { id: task } }) => task),
     ['a'],
   )
+})
+
+test('a holder whose disk is full does not make its owner keep what has ended, nor send it all again and again', () => {
+  const scene = ready({ settledMax: 5 })
+  const tasks = Array.from({ length: 40 }, (_, i) => `ended-${i}`)
+  const full = { unwritten: Array.from({ length: 200 }, (_, place) => place) }
+  for (const task of tasks) {
+    scene.solo.submit(own(task))
+    scene.acknowledge('n2')
+    scene.acknowledge('n3', full)
+    scene.solo.end(task, 1, DONE)
+    scene.acknowledge('n2')
+    scene.acknowledge('n3', full)
+  }
+  let sent = 0
+  const listen = (): void => {
+    for (const { records } of scene.acknowledge('n3', full)) sent += records.length
+    scene.acknowledge('n2')
+  }
+  scene.solo.pass(10_000, listen)
+  const kept = tasks.filter(task => scene.solo.tasks.get(asTaskId(task)) !== undefined)
+  assert.ok(kept.length <= 5, `${kept.length} are kept`)
+  assert.ok(sent <= 40 + 12, `${sent} copies were sent to a full disk`)
+})
+
+test('once a full disk takes a copy again, it is sent all that it has missed', () => {
+  const scene = ready()
+  const tasks = Array.from({ length: 20 }, (_, i) => `missed-${i}`)
+  const full = { unwritten: Array.from({ length: 200 }, (_, place) => place) }
+  for (const task of tasks) scene.solo.submit(own(task, { runAt: wallOf(1e15) }))
+  scene.acknowledge('n2')
+  scene.solo.pass(500, () => scene.acknowledge('n3', full))
+  const came = new Set<string>()
+  scene.solo.pass(3_000, () => {
+    for (const { records } of scene.acknowledge('n3')) for (const { spec: task } of records) came.add(task.id)
+  })
+  assert.deepEqual([...came].sort(), tasks.sort())
 })

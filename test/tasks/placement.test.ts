@@ -6,7 +6,7 @@ import { Random } from '../../src/base/random.ts'
 import { wallOf } from '../../src/base/time.ts'
 import { Uuids } from '../../src/base/uuid.ts'
 import { BOUND, type Candidate, Placer } from '../../src/tasks/placement.ts'
-import type { Placement } from '../../src/tasks/task.ts'
+import { PLACEMENTS, type Placement } from '../../src/tasks/task.ts'
 import { names, ringOf } from './samples.ts'
 
 const candidate = (id: string, some: Partial<Candidate> = {}): Candidate => ({
@@ -27,6 +27,7 @@ function placerOf(candidates: () => readonly Candidate[], seed = 1) {
   const ring = ringOf(candidates().map(({ id }) => id))
   const ids = new Uuids(random.fork())
   const placer = new Placer({
+    self: asNodeId('n1'),
     random,
     candidates,
     owner: key => ring.owner(key),
@@ -81,7 +82,7 @@ test('nodes without the executor are passed over, whatever the rule, and it is c
     queued: fc.nat({ max: 50 }),
     cpu: fc.constantFrom(0, 1),
   })
-  const rules = fc.constantFrom<Placement>('ring', 'round_robin', 'random', 'least_load', 'weighted')
+  const rules = fc.constantFrom<Placement>(...PLACEMENTS)
   fc.assert(
     fc.property(fc.array(node, { minLength: 2, maxLength: 9 }), rules, (nodes, rule) => {
       const all = nodes.map((each, i) => candidate(`n${i + 1}`, each))
@@ -145,4 +146,18 @@ test('an id is found for the chosen one of a hundred nodes', () => {
   for (let i = 0; i < 100; i++) place('random')
   assert.equal(metric(placer, 'placements_missed_total'), 0)
   assert.equal(metric(placer, 'placements_total'), 100)
+})
+
+test('local stays here while a slot is free or others have as much to do, and goes to who has less otherwise', () => {
+  let own = candidate('n1', { slots: 4, running: 3 })
+  const others = ['n2', 'n3', 'n4'].map(id => candidate(id))
+  const { place } = placerOf(() => [own, ...others])
+  assert.equal(place('local'), 'n1', 'a slot is free')
+  own = { ...own, running: 4, saidAt: 2 }
+  assert.notEqual(place('local'), 'n1', 'all slots are taken, and the others have nothing to do')
+  const busy = others.map(each => ({ ...each, queued: 40, saidAt: 2 }))
+  const crowd = placerOf(() => [{ ...own, queued: 40, saidAt: 3 }, ...busy])
+  assert.equal(crowd.place('local'), 'n1', 'all have much to do')
+  const unable = placerOf(() => [{ ...own, running: 0, types: ['other'] }, ...others])
+  assert.notEqual(unable.place('local'), 'n1')
 })

@@ -65,7 +65,10 @@ export class Scene {
     })
   }
 
-  acknowledge(from: string, more: { counted?: boolean; refused?: [number, number][] } = {}): Replicate[] {
+  acknowledge(
+    from: string,
+    more: { counted?: boolean; refused?: [number, number][]; unwritten?: number[] } = {},
+  ): Replicate[] {
     const batches = this.sent(from, 'replicate')
     for (const { batch } of batches)
       this.solo.hear(from, { type: 'replicated', batch, counted: true, ...more })

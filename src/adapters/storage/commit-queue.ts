@@ -44,6 +44,8 @@ export interface CommitCounts {
  * it waits for the transaction that runs and not for the backlog behind it. It may overtake what is not urgent; it is
  * never overtaken, so for a caller that is not urgent everything called before is durable.
  *
+ * A call without writes waits for those before it, and costs nothing.
+ *
  * A transaction may be held: nothing of it was written, and it is tried again. Its commits go back to the head of their
  * lanes, and what is tried first is one commit alone: where there is little room, a small one may still find it.
  *
@@ -105,6 +107,7 @@ export class CommitQueue {
       settled.reject(this.#failure)
       return settled.promise
     }
+    if (writes.length === 0 && !urgent) return this.#pending()
     const encoded = writes.map(encode)
     const length = encoded.reduce((sum, write) => sum + lengthOf(write), 0)
     const lane = urgent ? this.#urgent : this.#waiting
@@ -112,6 +115,12 @@ export class CommitQueue {
     this.#length += length
     this.#schedule()
     return settled.promise
+  }
+
+  /** Without writes: settles right after what was called last, at once where nothing is left of it. It is no commit. */
+  #pending(): Promise<void> {
+    const last = this.#waiting.at(-1) ?? this.#urgent.at(-1) ?? this.#running.at(-1)
+    return last?.settled.promise ?? Promise.resolve()
   }
 
   /** The running transaction is on disk. */

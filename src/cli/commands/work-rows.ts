@@ -61,7 +61,7 @@ export const WORK_COMMANDS: readonly Command[] = [
       placement: {
         type: 'string',
         value: 'RULE',
-        help: 'Without --key and --id: ring, round_robin, random, least_load, weighted.',
+        help: 'Without --key and --id: ring, round_robin, random, least_load, local, weighted.',
       },
       'run-at': { type: 'string', value: 'TIME', help: 'Not before: a full time, or ms since 1970.' },
       'expires-at': {

@@ -196,3 +196,32 @@ test('idle waits for what waits', async () => {
 test('a key that is no text is a bug', () => {
   assert.throws(() => queueOf().queue.add([put('\ud800')]), AssertionError)
 })
+
+test('a call without writes settles right after all that was called before it, and before what comes later', async () => {
+  const { queue, sent } = queueOf()
+  const order: string[] = []
+  const say = (what: string) => () => void order.push(what)
+  void queue.add([]).then(say('nothing before it'))
+  await turn()
+  assert.deepEqual(order.splice(0), ['nothing before it'])
+  assert.equal(sent.length, 0)
+  void queue.add([put('a')]).then(say('a'))
+  void queue.add([]).then(say('after a'))
+  void queue.add([put('b')]).then(say('b'))
+  await turn()
+  void queue.add([]).then(say('after b'))
+  void queue.add([put('c')]).then(say('c'))
+  void queue.add([put('u')], true).then(say('u'))
+  void queue.add([]).then(say('after c and u'))
+  queue.committed(1)
+  await turn()
+  assert.deepEqual(order.splice(0), ['a', 'after a', 'b', 'after b'])
+  queue.committed(1)
+  await turn()
+  assert.deepEqual(order, ['u', 'c', 'after c and u'])
+  assert.equal(queue.counts.commits, 4)
+  const failure = new CodedError('STORE_FAILED', 'gone')
+  const waits = [queue.add([put('d')]), queue.add([])]
+  queue.fail(failure)
+  for (const wait of waits) await assert.rejects(wait, failure)
+})

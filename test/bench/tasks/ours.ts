@@ -8,6 +8,9 @@ import { cpuSecondsOf, monotonicMs, type Subject, type SubjectOptions, until } f
 
 const LOOP_DELAY = 'nodejs_eventloop_lag_p99_seconds'
 
+/** Without a key, as the jobs of the others are; it stays on the node that it is handed to. */
+const NOOP = { type: 'echo', payload: {}, placement: 'local' }
+
 /** A task that holds a place may do so for as long as a backlog takes to add, ms. */
 const HELD_MS = 3_600_000
 
@@ -102,8 +105,8 @@ class OursSubject implements Subject {
   }
 
   #noop() {
-    const number = this.#tasks++
-    return { id: `noop-${this.#life}-${number}`, key: `noop/${number}`, type: 'echo', payload: {} }
+    this.#tasks++
+    return NOOP
   }
 
   #asking(key: string, timeoutMs: number) {
