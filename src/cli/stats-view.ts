@@ -23,6 +23,7 @@ const COLUMNS: readonly Column<Row>[] = [
   { title: 'FAILED', cell: row => row.failed, right: true },
   { title: 'CANCELLED', cell: row => row.cancelled, right: true },
   { title: 'WORKERS', cell: row => `${row.busy}/${row.workers}`, right: true },
+  { title: 'CLAIMED', cell: row => row.claimed, right: true },
   { title: 'PER S', cell: row => row.drainPerS.toFixed(1), right: true },
   { title: 'CPU', cell: row => percent(row.vitals?.cpu), right: true },
   { title: 'MEMORY', cell: row => percent(row.vitals?.memory), right: true },

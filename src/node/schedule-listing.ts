@@ -115,9 +115,7 @@ export class ScheduleListing {
 /** Who told of as many as were asked for may have more, all of them above what it told: the first `limit` of all are certain. */
 function pageOf({ limit, waiting, told }: Asked): SchedulePage {
   const all = [...told].flatMap(([owner, { schedules }]) => schedules.map(each => ({ ...each, owner })))
-  all.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-  // Two nodes with two rings may both think that they own it: the one that got further is right.
-  const distinct = all.filter(each => !all.some(other => other !== each && supersedes(other, each)))
+  const distinct = distinctOf(all)
   const schedules = distinct.slice(0, limit)
   const more = distinct.length > limit || [...told.values()].some(each => each.more)
   const last = schedules.at(-1)
@@ -128,5 +126,10 @@ function pageOf({ limit, waiting, told }: Asked): SchedulePage {
 
 type Line = SchedulePage['schedules'][number]
 
-const supersedes = (a: Line, b: Line): boolean =>
-  a.name === b.name && (a.decidedTo > b.decidedTo || (a.decidedTo === b.decidedTo && a.owner < b.owner))
+/** By name, one of each. Two nodes with two rings may both think that they own it: the one that got further is right. */
+export function distinctOf(all: readonly Line[]): readonly Line[] {
+  const sorted = [...all].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : further(a, b)))
+  return sorted.filter((each, i) => each.name !== sorted[i - 1]?.name)
+}
+
+const further = (a: Line, b: Line): number => b.decidedTo - a.decidedTo || (a.owner < b.owner ? -1 : 1)

@@ -108,7 +108,7 @@ function rightReasons(grants: GrantsStatus, { init, membership, tasks }: Node): 
 const UNTRIED = 'the nodes that may hold records of its keys have not all answered since this node started'
 
 export function workOf({ tasks }: Node): WorkLeft {
-  return { running: tasks.load().running, unsafe: tasks.unsafe, drained: tasks.drained() }
+  return { running: tasks.underWay, unsafe: tasks.unsafe, drained: tasks.drained() }
 }
 
 export function memberViews(node: Node, now: Instant): MemberView[] {

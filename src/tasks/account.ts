@@ -16,9 +16,9 @@ export interface AccountParts extends MetricsParts, WaitingParts {
 
 /** What a node's tasks amount to, for its heartbeat. */
 export interface TaskLoad {
-  /** Slots in use. */
+  /** Slots in use. What clients carry out takes up none. */
   readonly running: number
-  /** Unfinished tasks of its own that do not run. */
+  /** Unfinished tasks of its own that do not run, and attempts that wait for a slot. */
   readonly queued: number
   /** Attempts that may run at one time. */
   readonly slots: number
@@ -40,8 +40,8 @@ export class Account {
     const { table, schedule, config } = this.#parts
     const { ready, retrying, scheduled } = table.owned
     return {
-      running: schedule.occupied,
-      queued: ready + retrying + scheduled,
+      running: schedule.executing,
+      queued: ready + retrying + scheduled + schedule.noted,
       slots: config.concurrency,
       ...(this.#types && { types: this.#types }),
     }

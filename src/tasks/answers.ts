@@ -81,7 +81,8 @@ export class Answers {
       failed: dead,
       cancelled,
       workers: config.concurrency,
-      busy: schedule.occupied,
+      busy: schedule.executing,
+      claimed: schedule.claimed,
       drainPerS: Math.round(drainRate.perSecond * 10) / 10,
     }
   }

@@ -80,7 +80,15 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const inventories = new Inventories(view, table, schedule, noting)
   const lists = new Lists(table, schedule, counters, handoffs)
   const placing = new Placing({ ...shared, work, leftovers, phase })
-  const schedules = new HeldSchedules({ ...shared, check, work, phase, disk, nextSlot: init.nextSlot })
+  const schedules = new HeldSchedules({
+    ...shared,
+    check,
+    serving,
+    work,
+    phase,
+    disk,
+    nextSlot: init.nextSlot,
+  })
   const faces = { check, serving, phase, disk, types, schedules, forwarding, confirmations, random }
   const desk = new Desk({ ...shared, ...faces, work, execution, placing })
   const hearing = new Hearing({ ...shared, inventories, placing, durability, work, leftovers, desk })

@@ -42,8 +42,9 @@ export function taskMetrics(parts: MetricsParts): Metric[] {
     ),
     gauge('tasks_gated', 'Gained tasks that wait for the takeover.', schedule.gated.size),
     gauge('tasks_elsewhere', 'Own tasks that another node still runs.', schedule.elsewhere.size),
-    gauge('tasks_running', 'Attempts that run here.', schedule.occupied),
-    gauge('tasks_claimed', 'Of these, attempts that clients carry out.', schedule.claimed),
+    gauge('tasks_running', 'Attempts that this node executes.', schedule.executing),
+    gauge('tasks_noted', 'Attempts that are being noted on disks, or wait for a place.', schedule.noted),
+    gauge('tasks_claimed', 'Attempts that clients of this node carry out.', schedule.claimed),
     gauge('claim_places_free', 'Tasks that waiting clients would take now.', parts.offers.free),
     {
       name: 'keys_awaiting_claim',

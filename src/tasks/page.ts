@@ -1,3 +1,11 @@
+/**
+ * Pages of the tasks of a node, in the order of their ids.
+ *
+ * A page is one turn of the event loop, in which nothing else is answered, probes included. So what is looked at for it and
+ * what it weighs are bounded: it may have fewer tasks than were asked for, or none, and still say how far it goes, and whoever
+ * reads goes on from there. What is rare and often asked for has ids of its own (`Table.idsAbove`): a walk over all to find ten
+ * dead letters would cost the same for each who looks.
+ */
 import type { NodeId, TaskId } from '../base/ids.ts'
 import type { TaskQuery } from './counts.ts'
 import { jsonBytes } from './json.ts'
@@ -13,66 +21,83 @@ export interface TaskPage {
 const LIMIT = 100
 const LIMIT_MAX = 1_000
 
-/** Tasks looked at for one answer to all, about 5 ms, and bytes of it: half a frame. */
-const LOOKED_AT_MAX = 20_000
-const ANSWER_BYTES_MAX = 512 * 1024
+/** Tasks looked at for one page: 1 to 5 ms. */
+export const LOOKED_AT_MAX = 5_000
+/** Bytes of one page as JSON: half a frame. One record is always taken. */
+export const PAGE_BYTES_MAX = 512 * 1024
 
-/** One page of a node's tasks, by id. Walks on while tasks do not match, so a rare state costs a walk over all. */
-export function pageOf(table: Table, self: NodeId, query: TaskQuery): TaskPage {
-  const limit = Math.min(LIMIT_MAX, Math.max(1, Math.floor(query.limit ?? LIMIT)))
-  const tasks: TaskRecord[] = []
-  for (const id of table.idsAbove(query.after)) {
-    const entry = table.get(id)
-    if (entry === undefined || !matches(entry, self, query)) continue
-    if (tasks.length === limit) return { tasks, next: tasks.at(-1)?.spec.id as string }
-    tasks.push(shownOf(entry))
-  }
-  return { tasks }
+/** A page, and up to which id it is sure; without that there is nothing above it. */
+interface Found {
+  readonly tasks: readonly TaskRecord[]
+  readonly upTo?: TaskId
 }
 
-function matches({ record, owner }: Entry, self: NodeId, { state, scope = 'owned' }: TaskQuery): boolean {
-  if (record.schedule !== undefined) return false
-  if (state !== undefined && record.state !== state) return false
+/** One page of what this node knows. */
+export function pageOf(table: Table, self: NodeId, query: TaskQuery): TaskPage {
+  const { state, scope = 'owned', after } = query
+  const limit = Math.min(LIMIT_MAX, Math.max(1, Math.floor(query.limit ?? LIMIT)))
+  const ids = table.idsAbove(after, scope === 'ran' ? 'ran' : state === 'dead' ? 'dead' : 'all')
+  const matches = (entry: Entry): boolean =>
+    (state === undefined || shownOf(entry).state === state) && isIn(scope, entry, self)
+  const { tasks, upTo } = find(table, ids, limit, matches)
+  return { tasks, ...(upTo !== undefined && { next: upTo }) }
+}
+
+function isIn(scope: NonNullable<TaskQuery['scope']>, { record, owner }: Entry, self: NodeId): boolean {
   if (scope === 'owned') return owner === self
   if (scope === 'held') return owner !== self && record.revision > 0
-  return scope === 'all' || record.attempts.some(attempt => attempt.node === self)
+  return true
 }
 
 /**
- * What this node owns of a page of all nodes. It may end early, for its size or for the time it takes: `upTo` says how far
- * it is sure, and who merges the answers of all nodes goes no further than the least of these.
+ * What this node owns of a page of all nodes. Who merges the answers of all nodes goes no further than the least `upTo`.
  */
 export function ownedPage(
   table: Table,
   self: NodeId,
   query: { readonly filter: TaskFilter; readonly after?: TaskId; readonly limit: number },
-): { readonly tasks: readonly TaskRecord[]; readonly upTo?: TaskId } {
+): Found {
+  const { filter, after, limit } = query
+  const ids = table.idsAbove(after, filter.state === 'dead' ? 'dead' : 'all')
+  const wanted = filter.q?.toLowerCase()
+  const matches = (entry: Entry): boolean =>
+    entry.owner === self && passes(shownOf(entry), filter) && (wanted === undefined || has(entry, wanted))
+  return find(table, ids, limit, matches)
+}
+
+function find(table: Table, ids: Iterable<TaskId>, limit: number, matches: (entry: Entry) => boolean): Found {
   const tasks: TaskRecord[] = []
   let bytes = 0
   let looks = 0
-  let before = query.after
-  for (const id of table.idsAbove(query.after)) {
-    if (looks++ === LOOKED_AT_MAX) return { tasks, ...(before !== undefined && { upTo: before }) }
+  let before: TaskId | undefined
+  for (const id of ids) {
     const entry = table.get(id)
-    const record = entry?.owner === self ? shownOf(entry) : undefined
-    if (record?.schedule === undefined && record !== undefined && passes(record, query.filter)) {
+    const record = entry === undefined || isSchedule(entry) || !matches(entry) ? undefined : shownOf(entry)
+    if (record !== undefined) {
       bytes += jsonBytes(record)
-      const full = tasks.length === query.limit || (bytes > ANSWER_BYTES_MAX && tasks.length > 0)
+      const full = tasks.length === limit || (bytes > PAGE_BYTES_MAX && tasks.length > 0)
       if (full) return { tasks, ...(before !== undefined && { upTo: before }) }
       tasks.push(record)
     }
+    // One more may be the last; then the next page is empty.
+    if (++looks === LOOKED_AT_MAX) return { tasks, upTo: id }
     before = id
   }
   return { tasks }
 }
 
-function passes({ spec, state, error }: TaskRecord, filter: TaskFilter): boolean {
+const isSchedule = ({ record }: Entry): boolean => record.schedule !== undefined
+
+function passes({ spec, state }: TaskRecord, filter: TaskFilter): boolean {
   if (filter.state !== undefined && state !== filter.state) return false
   if (filter.type !== undefined && spec.type !== filter.type) return false
   if (filter.key !== undefined && spec.key !== filter.key) return false
-  if (filter.group !== undefined && spec.group !== filter.group) return false
-  if (filter.q === undefined) return true
-  const wanted = filter.q.toLowerCase()
+  return filter.group === undefined || spec.group === filter.group
+}
+
+/** @param wanted in lower case */
+function has(entry: Entry, wanted: string): boolean {
+  const { spec, error } = shownOf(entry)
   const texts = [spec.id, spec.key, spec.type, error?.code, error?.message]
   return texts.some(text => text?.toLowerCase().includes(wanted) === true)
 }

@@ -26,7 +26,7 @@ export interface Candidate {
   readonly id: NodeId
   /** Its share of the ring relative to the others. */
   readonly weight: number
-  /** Attempts that run there, and tasks that wait there; 0 when it has said nothing. */
+  /** Attempts that it executes, and tasks that wait there; 0 when it has said nothing. */
   readonly running: number
   readonly queued: number
   /** Attempts that may run there at one time; undefined: it has not said. */

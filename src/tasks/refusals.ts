@@ -9,6 +9,26 @@ export const saidBy = (failure: Failure, node: NodeId): Failure => ({
   detail: `${failure.detail} Said by node ${node}, which owns the key.`,
 })
 
+/**
+ * Why the owner of the key takes no such task. Undefined also where another living node has the executor: it may run once its
+ * key goes there, or this node has one. Of a type that nobody knows it is a slip.
+ */
+export function refusalOfWork(
+  { type, payload }: Pick<TaskSpec, 'type' | 'payload'>,
+  executors: Executors,
+): Failure | undefined {
+  const failure = executors.check(type, payload)
+  if (failure?.code === 'EXECUTOR_UNKNOWN' && executors.serving(type).length > 0) return undefined
+  return failure
+}
+
+export interface Executors {
+  /** Would this node's executors take such a task? Undefined when they would. */
+  readonly check: (type: string, payload: unknown) => Failure | undefined
+  /** Living nodes that say that they have an executor for it. */
+  readonly serving: (type: string) => readonly NodeId[]
+}
+
 export const NOT_READY: Failure = {
   code: 'NOT_READY',
   detail: 'the node is still joining the cluster',

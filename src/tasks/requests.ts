@@ -37,6 +37,7 @@ import {
   NO_OWNER,
   NOT_ACTING,
   NOT_READY,
+  refusalOfWork,
   saidBy,
   TOO_FEW_COPIES,
 } from './refusals.ts'
@@ -305,7 +306,7 @@ export class Requests {
 
   /** @param passedOn by another node, which may have other limits, or none; what faces of this node say is checked there */
   #unacceptable(spec: TaskSpec, passedOn: boolean): Failure | undefined {
-    const { view, config, check, serving, phase, takeover, disk } = this.#parts
+    const { view, config, phase, takeover, disk } = this.#parts
     if (phase() === 'leaving') return LEAVING
     if (phase() === 'closed') return NOT_READY
     if (disk?.failure !== undefined) return saidBy(disk.failure, view.self)
@@ -313,11 +314,8 @@ export class Requests {
     if (full !== undefined) return full
     // Whoever had the key may hold the task that was first.
     if (spec.dedupe !== undefined && takeover.gates(spec.key)) return INCOMPLETE
-    const failure = (passedOn ? refusalOfSpec(spec, config) : undefined) ?? check(spec.type, spec.payload)
-    if (failure === undefined) return undefined
-    // It may run once its key goes to one of them, or this node has such an executor. Of a type that nobody knows it is a slip.
-    if (failure.code === 'EXECUTOR_UNKNOWN' && serving(spec.type).length > 0) return undefined
-    return saidBy(failure, view.self)
+    const failure = (passedOn ? refusalOfSpec(spec, config) : undefined) ?? refusalOfWork(spec, this.#parts)
+    return failure && saidBy(failure, view.self)
   }
 
   #full(): Failure | undefined {

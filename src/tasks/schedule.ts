@@ -67,7 +67,7 @@ export class Schedule {
     return this.#here.size - abandoned
   }
 
-  /** Slots in use: what was given up still runs until it says that it ended. */
+  /** All attempts that are this node's: what was given up still runs until it says that it ended. */
   get occupied(): number {
     return this.#here.size
   }
@@ -77,9 +77,14 @@ export class Schedule {
     return this.#claimed
   }
 
-  /** Carried out by hands of this node: of these the executor was told. */
+  /** Carried out by hands of this node: of these the executor was told. As many slots are in use. */
   get executing(): number {
     return this.#executing
+  }
+
+  /** For hands of this node: being noted on disks, or waiting for a slot. */
+  get noted(): number {
+    return this.#here.size - this.#claimed - this.#executing
   }
 
   get gated(): ReadonlySet<Entry> {

@@ -57,9 +57,11 @@ export interface WorkStats {
   /** Dead letters. */
   readonly failed: number
   readonly cancelled: number
-  /** Attempts that may run here at one time, and how many do. */
+  /** Attempts that this node may execute at one time, and how many it does. */
   readonly workers: number
   readonly busy: number
+  /** Attempts that clients of this node carry out; they take up no worker. */
+  readonly claimed: number
   /** Accepted tasks that come to their end here, a second, over the last ten seconds. */
   readonly drainPerS: number
 }

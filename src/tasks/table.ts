@@ -9,7 +9,7 @@ import type { Demand } from './limits.ts'
 import { isSettled } from './merge.ts'
 import { rankOf } from './queue.ts'
 import { SortedIds } from './sorted-ids.ts'
-import type { TaskRecord, TaskState } from './task.ts'
+import type { Attempt, TaskRecord, TaskState } from './task.ts'
 
 /** Where an entry waits, if anywhere; see `Schedule`. */
 export type Place = 'nowhere' | 'gated' | 'queued' | 'delayed' | 'elsewhere' | 'here'
@@ -78,7 +78,8 @@ export class Table {
   #listed = 0
   #orders = 0
   #ended = 0
-  readonly #sorted = new SortedIds()
+  /** For pages: of all, and of what is rare among them and often looked at. */
+  readonly #ids = { all: new SortedIds(), dead: new SortedIds(), ran: new SortedIds() }
 
   constructor(self: NodeId) {
     this.#self = self
@@ -133,9 +134,12 @@ export class Table {
     return found instanceof Set ? firstOf(found, limit) : [found]
   }
 
-  /** Ids in order, those above this one. Nothing may be added or removed while they are read. */
-  idsAbove(after?: string): Iterable<TaskId> {
-    return this.#sorted.above(after)
+  /**
+   * Ids in order, those above this one: of all, schedules included; of dead letters; of those of which an attempt ran on this
+   * node. Nothing may be added or removed while they are read.
+   */
+  idsAbove(after?: string, of: 'all' | 'dead' | 'ran' = 'all'): Iterable<TaskId> {
+    return this.#ids[of].above(after)
   }
 
   add(record: TaskRecord): Entry {
@@ -164,7 +168,8 @@ export class Table {
     }
     this.#entries.set(id, entry)
     if (record.schedule !== undefined) this.#schedules.add(entry)
-    this.#sorted.add(id)
+    this.#ids.all.add(id)
+    this.#list(entry, undefined, record)
     this.dedupes.add(entry)
     this.#index(entry)
     this.#tally(entry, 1)
@@ -176,6 +181,7 @@ export class Table {
   put(entry: Entry, record: TaskRecord): void {
     const accepted = this.#accepted
     this.#tally(entry, -1)
+    this.#list(entry, entry.record, record)
     entry.record = record
     if (record.schedule !== undefined) this.#schedules.add(entry)
     this.#tally(entry, 1)
@@ -204,7 +210,8 @@ export class Table {
     this.#schedules.delete(entry)
     this.#results.delete(entry)
     this.#dead.delete(entry)
-    this.#sorted.remove(entry.id)
+    this.#ids.all.remove(entry.id)
+    this.#list(entry, entry.record, undefined)
     this.dedupes.remove(entry)
     const found = this.#byKey.get(entry.key)
     if (found instanceof Set && found.size > 1) found.delete(entry)
@@ -234,6 +241,21 @@ export class Table {
       if (!isSettled(record) && !record.source.startsWith('list:')) this.#accepted += by
     } else if (record.revision > 0) this.#held += by
     if (entry.lists.length > 0) this.#listed += by
+  }
+
+  /** Its record changes from the one to the other. */
+  #list({ id }: Entry, from: TaskRecord | undefined, to: TaskRecord | undefined): void {
+    const { dead, ran } = this.#ids
+    const wasDead = from?.state === 'dead'
+    const isDead = to?.state === 'dead'
+    if (wasDead && !isDead) dead.remove(id)
+    if (isDead && !wasDead) dead.add(id)
+    if (from?.attempts === to?.attempts) return
+    const isOwn = ({ node }: Attempt): boolean => node === this.#self
+    const hadRun = from?.attempts.some(isOwn) === true
+    const hasRun = to?.attempts.some(isOwn) === true
+    if (hadRun && !hasRun) ran.remove(id)
+    if (hasRun && !hadRun) ran.add(id)
   }
 
   #sort(entry: Entry): void {

@@ -30,7 +30,7 @@ export interface TaskSpec {
   readonly id: TaskId
   /** Decides the owner; tasks of one key run one at a time, unless all of them are `concurrent`. */
   readonly key: string
-  /** Which executor runs it: `exec`, `http`, `echo`, `compute`, `unreliable`, or a type of `executors.modules`. */
+  /** Which executor runs it: `exec`, `http`, `echo`, `compute`, `unreliable`, a type of `executors.modules` or `executors.claim.types`. */
   readonly type: string
   /** For the executor; its shape is the executor's. */
   readonly payload: Json
@@ -83,6 +83,7 @@ export const TRANSITIONS = {
   dead: ['ready'],
   cancelled: ['ready'],
 } as const satisfies Record<TaskState, readonly TaskState[]>
+export const TASK_STATES = Object.keys(TRANSITIONS) as readonly TaskState[]
 
 /** How one attempt ended. */
 export type Outcome =

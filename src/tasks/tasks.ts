@@ -212,6 +212,11 @@ export class Tasks {
     return []
   }
 
+  /** Attempts that are this node's: executed, carried out by clients, or about to begin. */
+  get underWay(): number {
+    return this.#parts.schedule.occupied
+  }
+
   /** Nothing runs here any more, and every change made here is on another disk, if there is another. */
   drained(): boolean {
     const handedOver = this.#parts.durability?.released !== false

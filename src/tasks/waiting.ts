@@ -110,8 +110,9 @@ function whyQueued(entry: Entry, { schedule, limits, config, serving }: WaitingP
     case 'claim':
       return said('no-claimer', `no client waits at this node, its owner, for tasks of type ${type}`)
     case 'slot': {
-      const used = `${schedule.occupied} of ${config.concurrency} slots of this node are in use`
-      return said('slots', `${used}, and its turn comes`)
+      const used = `${schedule.executing} of ${config.concurrency} slots of this node are in use`
+      const ahead = schedule.noted === 0 ? '' : `, ${schedule.noted} attempts are to begin before it`
+      return said('slots', `${used}${ahead}, and its turn comes`)
     }
     default:
       return obstacle satisfies never

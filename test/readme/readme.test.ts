@@ -70,7 +70,26 @@ test('every command and path that the README names exists', () => {
   for (const name of called) assert.ok(commands.has(name), `roundtable ${name}`)
   const paths = ROUTES.map(({ path }) => path.replace(/\{\w+\}/, 'X'))
   for (const [, path = ''] of readme.matchAll(/`(?:GET |POST |PUT |DELETE )?(\/v1\/[^`?]*)/g))
-    assert.ok(paths.includes(path.replace(/\/(?:KEY|ID|NAME)(?=\/|$)/, '/X')), path)
+    assert.ok(paths.includes(path.replace(/\/(?:KEY|ID|NAME|ADDRESS)(?=\/|$)/, '/X')), path)
+})
+
+test('every path that the program serves is named in the README', () => {
+  const readme = readFileSync(file, 'utf8')
+  const spans = readme.matchAll(/`(?:(?:GET|POST|PUT|DELETE) )?(\/[^`? ]*)/g)
+  const named = new Set([...spans].map(([, path = '']) => path.replace(/\/[A-Z]+(?=\/|$)/g, '/X')))
+  const missing = ROUTES.filter(({ path }) => !named.has(path.replace(/\{\w+\}/, 'X')))
+  assert.deepEqual(
+    missing.map(({ method, path }) => `${method} ${path}`),
+    [],
+  )
+})
+
+test('a section that the configuration table refers to is one of the README', () => {
+  const readme = readFileSync(file, 'utf8')
+  const named = [...configReference().matchAll(/; see "([^"]+)"/g)].map(([, title = '']) => title)
+  assert.ok(named.length > 0)
+  for (const title of named)
+    assert.ok(readme.includes(`**${title}.**`) || readme.includes(`# ${title}\n`), title)
 })
 
 test('every reason for not being ready that the README explains is one that the program gives', () => {

@@ -47,6 +47,25 @@ test('an attempt is executed only when a second holder knows of it', () => {
   assert.equal(scene.solo.orders.length, 1)
 })
 
+test('an attempt that is only noted keeps no worker busy, and waits for one', () => {
+  const scene = ready({ concurrency: 1 })
+  const figures = () => {
+    const { busy, workers, claimed } = scene.solo.stats()
+    const load = scene.solo.tasks.load()
+    return { busy, workers, claimed, running: load.running, queued: load.queued }
+  }
+  scene.solo.submit(own('a'))
+  scene.solo.submit(own('b'))
+  assert.deepEqual(figures(), { busy: 0, workers: 1, claimed: 0, running: 0, queued: 2 })
+  assert.deepEqual([scene.solo.metric('tasks_running'), scene.solo.metric('tasks_noted')], [0, 1])
+  assert.match(
+    scene.solo.tasks.waiting(asTaskId('b'))?.detail ?? '',
+    /^0 of 1 slots of this node are in use, 1 attempts are to begin before it/,
+  )
+  scene.acknowledge('n3')
+  assert.deepEqual(figures(), { busy: 1, workers: 1, claimed: 0, running: 1, queued: 1 })
+})
+
 test('an end is told when a second holder has it', () => {
   const scene = ready()
   scene.solo.submit(own('a'))

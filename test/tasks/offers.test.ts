@@ -81,6 +81,24 @@ test('what waits for a client holds up nothing else, and takes none of the slots
   assert.equal(ordered().at(-1)?.[0], 'own-2')
 })
 
+test('what clients carry out keeps no worker busy, in no figure', () => {
+  const { solo, submit, offer } = made({ concurrency: 2 })
+  for (const id of ['a', 'b', 'c']) submit(id, 'x')
+  offer(1, ['x'], 3)
+  submit('own', 'echo')
+  submit('own-2', 'echo')
+  submit('own-3', 'echo')
+  const stats = solo.stats()
+  assert.deepEqual([stats.workers, stats.busy, stats.claimed], [2, 2, 3])
+  assert.deepEqual([solo.tasks.load().running, solo.tasks.load().queued], [2, 1])
+  assert.deepEqual(
+    ['tasks_running', 'tasks_claimed', 'tasks_noted'].map(name => solo.metric(name)),
+    [2, 3, 0],
+  )
+  assert.match(solo.tasks.waiting(solo.record('own-3').spec.id)?.detail ?? '', /^2 of 2 slots of this node/)
+  assert.equal(solo.tasks.underWay, 5, 'a drain waits for clients, too')
+})
+
 test('tasks of one key run one at a time whoever carries them out, in their order', () => {
   const { solo, submit, offer, ordered } = made()
   submit('a', 'x', 'key')

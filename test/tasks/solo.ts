@@ -6,6 +6,7 @@ import { type TasksConfig, tasksDefaults } from '../../src/tasks/config.ts'
 import type { AttemptOrder, TasksEffect } from '../../src/tasks/effects.ts'
 import type { TaskLinkMessage, TaskRequest } from '../../src/tasks/messages.ts'
 import type { Right } from '../../src/tasks/right.ts'
+import type { WorkStats } from '../../src/tasks/survey.ts'
 import type { Outcome, TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import { Tasks, type TasksInit } from '../../src/tasks/tasks.ts'
 import { ringOf } from './samples.ts'
@@ -101,6 +102,15 @@ export class Solo {
 
   get orders(): AttemptOrder[] {
     return this.of('execute').map(({ attempt }) => attempt)
+  }
+
+  /** What it says of its work when another node asks all. */
+  stats(): WorkStats {
+    const id = asRequestId(`s${++this.#requests}`)
+    this.hear('n2', { type: 'survey', id, question: { kind: 'stats' } })
+    const { message } = this.of('send').findLast(({ to }) => to === 'n2') ?? {}
+    assert.ok(message?.type === 'survey-reply' && message.id === id && message.answer.kind === 'stats')
+    return message.answer.stats
   }
 
   logged(event: string): Kind<'log'>[] {

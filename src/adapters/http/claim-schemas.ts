@@ -1,4 +1,5 @@
 /** The shapes of claims and of what clients say of them, as JSON schemas. */
+import { TASK_STATES } from '../../tasks/task.ts'
 import {
   anything,
   flag,
@@ -11,7 +12,6 @@ import {
   text,
   whole,
 } from './schema-words.ts'
-import { TASK_STATES } from './task-query.ts'
 
 const tokenOfClaim: JsonSchema = { type: 'string', pattern: '^\\d{1,20}$' }
 const own = { attempt: { type: 'integer', minimum: 1 }, token: tokenOfClaim }

@@ -7,8 +7,10 @@ import type { TaskRecord } from '../../tasks/task.ts'
 import type { Face } from './face.ts'
 import { askAll } from './waiting.ts'
 
-/** Rounds of questions for one page, while nothing was found: each looks at 20,000 tasks of every node. */
+/** Rounds of questions for one page, while nothing was found: each looks at 5,000 tasks of every node. */
 const ROUNDS_MAX = 100
+/** Bytes of one page as JSON: what eight nodes may answer. One record is always taken. */
+const BYTES_MAX = 4 * 1024 * 1024
 
 export interface ClusterQuery {
   readonly filter: TaskFilter
@@ -64,9 +66,19 @@ export function merged({ answers, silent }: Extract<SurveyReply, { ok: true }>, 
     }
   }
   const all = [...found.values()].sort((a, b) => (a.spec.id < b.spec.id ? -1 : 1))
-  const tasks = all.slice(0, limit)
-  const next = all.length > limit ? tasks.at(-1)?.spec.id : sure
+  const tasks = fitting(all.slice(0, limit))
+  const next = all.length > tasks.length ? tasks.at(-1)?.spec.id : sure
   const settling = pages.filter(page => page.settling).map(({ node }) => node)
   const complete = silent.length === 0 && settling.length === 0
   return { tasks, ...(next !== undefined && { next }), complete, silent, settling }
+}
+
+/** The first of them, which are written as JSON in one turn of the event loop. */
+function fitting(records: readonly TaskRecord[]): readonly TaskRecord[] {
+  let bytes = 0
+  const end = records.findIndex((record, i) => {
+    bytes += Buffer.byteLength(JSON.stringify(record))
+    return bytes > BYTES_MAX && i > 0
+  })
+  return end < 0 ? records : records.slice(0, end)
 }

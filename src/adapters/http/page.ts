@@ -20,6 +20,8 @@ meter { width: 100% } #state { padding: .3rem .6rem; border-left: 4px solid var(
 const SCRIPT = `
 'use strict'
 const REFRESH_MS = 1000
+const LISTS_MS = 5000
+let listsAt = 0
 let token = ''
 const at = id => document.getElementById(id)
 async function ask(path) {
@@ -95,19 +97,25 @@ function showTasks(id, tasks) {
 }
 function showStats({ cluster, nodes, silent }) {
   const percent = share => share === undefined ? '' : Math.round(share * 100) + ' %'
-  const row = (name, s) => [name, ...[s.total, s.queued, s.running, s.done, s.failed, s.busy + ' / ' + s.workers, s.drainPerS.toFixed(1),
+  const row = (name, s) => [name, ...[s.total, s.queued, s.running, s.done, s.failed, s.busy + ' / ' + s.workers, s.claimed, s.drainPerS.toFixed(1),
     percent(s.vitals?.cpu), percent(s.vitals?.memory)].map(n => [String(n), 'n'])]
   rows('work', [...nodes.map(node => row(node.node, node)), row('all', cluster), ...silent.map(name => [[name + ' did not answer', 'suspect']])])
+}
+// Lists cost a node more than figures do, and change less.
+async function refreshLists() {
+  if (Date.now() < listsAt) return
+  const [ran, dead] = await Promise.all([ask('/v1/tasks?scope=ran&limit=20'), ask('/v1/dead?limit=20')])
+  showTasks('tasks', ran.tasks)
+  showTasks('dead', dead.tasks)
+  listsAt = Date.now() + LISTS_MS
 }
 async function refresh() {
   try {
     showStatus(await ask('/v1/status'))
-    const [{ members }, ring, page, stats, dead] = await Promise.all([ask('/v1/members'), ask('/v1/ring'),
-      ask('/v1/tasks?scope=ran&limit=20'), ask('/v1/stats'), ask('/v1/dead?limit=20')])
+    const [{ members }, ring, stats] = await Promise.all([ask('/v1/members'), ask('/v1/ring'), ask('/v1/stats')])
     showMembers(members, ring)
-    showTasks('tasks', page.tasks)
-    showTasks('dead', dead.tasks)
     showStats(stats)
+    await refreshLists()
     at('access').hidden = true
   } catch (error) {
     at('state').className = 'gone'
@@ -146,7 +154,7 @@ export function page(): string {
 <form id="access" hidden><label>Token <input id="token" type="password" autocomplete="off"></label> <button>Use</button></form>
 <section id="right" hidden><h2>Right to act</h2><p id="lease"></p>${table('voters', 'voter', 'grants to this node')}</section>
 <h2>Members</h2>${table('members', 'node', 'status', 'round trip', 'running / queued', 'keys', 'share', 'addresses')}
-<h2>Work</h2>${table('work', 'node', 'total', 'queued', 'running', 'done', 'failed', 'workers', 'per s', 'cpu', 'memory')}
+<h2>Work</h2>${table('work', 'node', 'total', 'queued', 'running', 'done', 'failed', 'workers', 'claimed', 'per s', 'cpu', 'memory')}
 <h2>Tasks owned by this node</h2>${table('counts', 'state', 'tasks')}
 <h2>Tasks that ran here</h2>${table('tasks', 'id', 'key', 'type', 'state', 'attempts', 'last on', 'error')}
 <h2>Dead letters of all nodes</h2>${table('dead', 'id', 'key', 'type', 'state', 'attempts', 'last on', 'error')}

@@ -34,7 +34,7 @@ export const SCHEDULE_SCHEMAS = {
       },
       task: {
         type: 'object',
-        description: 'Its tasks: type, payload, priority, maxAttempts, backoffMs, backoffMsMax, timeoutMs.',
+        description: 'Its tasks: all fields of a task but id, key, dedupe, runAt, expiresAt and placement.',
       },
       catchUp: { ...catchUp, default: 'last' },
       overlap: { ...overlap, default: 'allow' },

@@ -1,5 +1,6 @@
 /** The shapes of what the API takes and gives, as JSON schemas; a test holds real answers against them. */
 import { EVENT_TYPES } from '../../runtime/events.ts'
+import { TASK_STATES } from '../../tasks/task.ts'
 import { ATTEMPT_SCHEMAS } from './attempt-schemas.ts'
 import { CLAIM_SCHEMAS } from './claim-schemas.ts'
 import { SCHEDULE_SCHEMAS } from './schedule-schemas.ts'
@@ -23,7 +24,6 @@ export type { JsonSchema } from './schema-words.ts'
 
 const mode = oneOf('available', 'quorum')
 const MEMBER_STATUSES = ['alive', 'suspect', 'dead', 'left'] as const
-const TASK_STATES = ['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'] as const
 
 const readiness = object({
   ready: flag,

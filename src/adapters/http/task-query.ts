@@ -2,12 +2,11 @@ import type { Problem } from '../../base/errors.ts'
 import { asTaskId, KEY_BYTES_MAX, TASK_ID_PATTERN, type TaskId } from '../../base/ids.ts'
 import type { TaskQuery } from '../../node/status.ts'
 import type { TaskFilter } from '../../tasks/survey.ts'
-import { type TaskState, TRANSITIONS } from '../../tasks/task.ts'
+import { TASK_STATES } from '../../tasks/task.ts'
 import type { ClusterQuery } from './cluster-page.ts'
 import { parametersOf, refuseQuery, unknownAmong } from './query.ts'
 import type { Route } from './route.ts'
 
-export const TASK_STATES = Object.keys(TRANSITIONS) as readonly TaskState[]
 /** Of one node. */
 const NODE_SCOPES = ['owned', 'held', 'ran', 'all'] as const
 export const TASK_SCOPES = ['cluster', ...NODE_SCOPES] as const

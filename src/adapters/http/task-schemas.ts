@@ -1,7 +1,13 @@
 /** The shapes of tasks and of what is done with them, as JSON schemas. */
-import { GROUP_LIMIT_MAX } from '../../tasks/spec.ts'
+import {
+  ATTEMPTS_ALLOWED_MAX,
+  DEDUPE_MS,
+  DEDUPE_MS_MAX,
+  GROUP_LIMIT_MAX,
+  TASK_MS_MAX,
+} from '../../tasks/spec.ts'
 import { WHY_CODES } from '../../tasks/survey.ts'
-import { BACKOFFS, PLACEMENTS } from '../../tasks/task.ts'
+import { BACKOFFS, PLACEMENTS, TASK_STATES } from '../../tasks/task.ts'
 import { progress } from './attempt-schemas.ts'
 import {
   anything,
@@ -15,8 +21,6 @@ import {
   text,
   whole,
 } from './schema-words.ts'
-
-const TASK_STATES = ['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'] as const
 
 const attemptError = object({ code: text, message: text })
 
@@ -45,7 +49,8 @@ const work = {
   failed: whole,
   cancelled: whole,
   workers: whole,
-  busy: whole,
+  busy: { ...whole, description: 'Attempts that the node executes, of `workers` at one time.' },
+  claimed: { ...whole, description: 'Attempts that clients carry out; they take up no worker.' },
   drainPerS: number,
   vitals,
 }
@@ -60,14 +65,15 @@ export const TASK_SCHEMAS = {
       key: { ...text, description: 'Decides the owner; the id when absent.' },
       type: {
         ...text,
-        description: 'The executor: exec, http, echo, compute, unreliable, or a type of executors.modules.',
+        description:
+          'The executor: exec, http, echo, compute, unreliable, or a type of executors.modules or executors.claim.types.',
       },
       payload: { description: 'Whatever the executor takes.' },
       priority: { type: 'integer', minimum: 0, maximum: 3 },
-      maxAttempts: { type: 'integer', minimum: 1 },
-      backoffMs: { type: 'number', minimum: 0 },
-      backoffMsMax: { type: 'number', minimum: 0 },
-      timeoutMs: { type: 'number', minimum: 1 },
+      maxAttempts: { type: 'integer', minimum: 1, maximum: ATTEMPTS_ALLOWED_MAX },
+      backoffMs: { type: 'integer', minimum: 0, maximum: TASK_MS_MAX },
+      backoffMsMax: { type: 'integer', minimum: 0, maximum: TASK_MS_MAX },
+      timeoutMs: { type: 'integer', minimum: 1, maximum: TASK_MS_MAX },
       backoff: {
         ...oneOf(...BACKOFFS),
         description: 'How the pause before a retry grows: exponential when absent.',
@@ -93,7 +99,7 @@ export const TASK_SCHEMAS = {
         description: 'The same key again within the time, under the same `key`, gives the first task.',
         properties: {
           key: text,
-          ttlMs: { type: 'integer', minimum: 1, maximum: 604_800_000, default: 86_400_000 },
+          ttlMs: { type: 'integer', minimum: 1, maximum: DEDUPE_MS_MAX, default: DEDUPE_MS },
         },
         required: ['key'],
       },

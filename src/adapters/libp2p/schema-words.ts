@@ -10,7 +10,7 @@ import {
   type TaskId,
 } from '../../base/ids.ts'
 import type { WallMs } from '../../base/time.ts'
-import type { Json } from '../../tasks/task.ts'
+import { type Json, TASK_STATES } from '../../tasks/task.ts'
 import { DETAIL_CHARS_MAX, INCARNATION_MAX, JSON_DEPTH_MAX, SHORT_CHARS_MAX } from './limits.ts'
 
 /** A checked text under the name that the core gives it. */
@@ -44,4 +44,4 @@ export function isShallow(value: unknown, depth: number): boolean {
   return true
 }
 
-export const state = z.enum(['scheduled', 'ready', 'running', 'succeeded', 'retrying', 'dead', 'cancelled'])
+export const state = z.enum(TASK_STATES)

@@ -35,6 +35,7 @@ const stats = z.object({
   cancelled: count,
   workers: count,
   busy: count,
+  claimed: count,
   drainPerS: amount,
 })
 const vitals = z.object({ cpu: amount, memory: amount })

@@ -12,11 +12,13 @@ import {
   scheduleTable,
   slotLines,
 } from '../schedule-view.ts'
+import { taskFields } from '../task-options.ts'
 
-const VERBS = 'list, show NAME, next NAME, add NAME, remove NAME, pause NAME or resume NAME'
-const DAY_MS = 86_400_000
-const YEAR_MS = 366 * DAY_MS
+const VERBS = 'list, show NAME, next NAME, add NAME, preview [NAME], remove NAME, pause NAME or resume NAME'
+const YEAR_MS = 366 * 86_400_000
 const NEXT_MAX = 100
+
+type Preview = Pick<ScheduleSheet, 'next'>
 
 interface Page {
   readonly schedules: readonly ScheduleLine[]
@@ -27,6 +29,7 @@ interface Page {
 export async function run(call: Call): Promise<number> {
   const [verb = 'list', name, ...more] = call.args
   if (verb === 'list' && name === undefined) return await list(call)
+  if (verb === 'preview' && more.length === 0) return await preview(call, name)
   if (name === undefined || more.length > 0) refuse(call)
   const path = `/v1/schedules/${encodeURIComponent(name)}`
   switch (verb) {
@@ -87,8 +90,30 @@ async function show(call: Call, path: string, verb: 'show' | 'next'): Promise<nu
 }
 
 async function add(call: Call, path: string, name: string): Promise<number> {
-  const { values } = call
   const problems: Problem[] = []
+  const definition = await definitionOf(call, problems)
+  if (problems.length > 0) throw usage('schedules', problems)
+  const put = await clientOf(call).put<ScheduleSheet>(path, definition)
+  return print(call, put, `${name} stands; its next slots:\n${slotLines(put)}`)
+}
+
+/** Checks a definition and shows its slots; nothing is stored. */
+async function preview(call: Call, name: string | undefined): Promise<number> {
+  const problems: Problem[] = []
+  const definition = await definitionOf(call, problems)
+  const count = wholeNumber(call.values, 'count', { min: 1, max: NEXT_MAX }, problems) ?? 10
+  if (problems.length > 0) throw usage('schedules', problems)
+  // Who only asks for the times need not say what would run then.
+  const whole = { task: { type: 'echo' }, ...definition, ...(name !== undefined && { name }) }
+  const found = await clientOf(call).post<Preview>(`/v1/schedules/preview?next=${count}`, whole)
+  const zone = typeof definition['timeZone'] === 'string' ? { timeZone: definition['timeZone'] } : {}
+  call.terminal.out.write(call.json ? `${JSON.stringify(found.next)}\n` : slotLines({ ...found, ...zone }))
+  return EXIT.ok
+}
+
+/** What the options say, over what the file says. */
+async function definitionOf(call: Call, problems: Problem[]): Promise<Readonly<Record<string, unknown>>> {
+  const { values } = call
   const everyMs = wholeNumber(values, 'every-ms', { min: 1_000, max: YEAR_MS }, problems)
   const base = await fileOf(call, problems)
   const task = taskOf(call, problems)
@@ -100,24 +125,19 @@ async function add(call: Call, path: string, name: string): Promise<number> {
     overlap: text(values, 'overlap'),
     ...(flag(values, 'paused') && { paused: true }),
   }
-  if (problems.length > 0) throw usage('schedules', problems)
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
   const merged = Object.keys(task).length === 0 ? {} : { task: { ...objectOf(base['task']), ...task } }
-  const put = await clientOf(call).put<ScheduleSheet>(path, { ...base, ...given, ...merged })
-  return print(call, put, `${name} stands; its next slots:\n${slotLines(put)}`)
+  return { ...base, ...given, ...merged }
 }
 
-function taskOf(call: Call, problems: Problem[]): Record<string, unknown> {
-  const { values } = call
+function taskOf({ values }: Call, problems: Problem[]): Record<string, unknown> {
+  const type = text(values, 'type')
   const payload = jsonOf(text(values, 'payload'), '--payload', problems)
-  const fields = {
-    type: text(values, 'type'),
-    payload,
-    priority: wholeNumber(values, 'priority', { min: 0, max: 3 }, problems),
-    maxAttempts: wholeNumber(values, 'max-attempts', { min: 1, max: 1_000 }, problems),
-    timeoutMs: wholeNumber(values, 'timeout-ms', { min: 1, max: 7 * DAY_MS }, problems),
+  return {
+    ...(type !== undefined && { type }),
+    ...(payload !== undefined && { payload }),
+    ...taskFields(values, problems),
   }
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
 /** The definition before the options are laid over it. */

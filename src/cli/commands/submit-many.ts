@@ -4,20 +4,27 @@
  * Each task gets an id here unless it has one, so all of it may be sent again: what was refused for now, and what nobody
  * knows of because a connection or an owner was lost, is sent again under the same ids until it is stored or it is enough.
  */
-import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ItemResult } from '../../adapters/http/batch.ts'
 import { CodedError } from '../../base/errors.ts'
-import { inexactOf } from '../../base/exact-numbers.ts'
 import { BatchProgress } from '../batch-progress.ts'
 import { clientOf, type DaemonClient } from '../client.ts'
 import type { Call } from '../command.ts'
 import { EXIT } from '../exit-code.ts'
+import { FreshLines, QUIET, type Sent, tasksOf } from '../fresh-lines.ts'
+import { LinesInHand } from '../lines-in-hand.ts'
 
-/** Rounds in all, and the pause before the second, in ms; it doubles. */
-const ROUNDS_MAX = 10
-const PAUSE_MS = 1_000
-const PAUSE_MS_MAX = 15_000
+export interface BatchPatience {
+  /** Rounds in which nothing is stored, one after the other. */
+  readonly roundsMax: number
+  /** The pause before the second of them, in ms; it doubles. */
+  readonly pauseMs: number
+  readonly pauseMsMax: number
+  /** A request ends when no line comes for so long, in ms: a daemon cuts it off after 30 s. The next line is for the next request. */
+  readonly quietMs: number
+}
+
+const PATIENCE: BatchPatience = { roundsMax: 10, pauseMs: 1_000, pauseMsMax: 15_000, quietMs: 10_000 }
 /** Refusals of a whole request that pass by themselves: a busy daemon, or one that goes or comes. */
 const PASSING: ReadonlySet<string> = new Set([
   'DAEMON_UNREACHABLE',
@@ -37,24 +44,18 @@ export interface TaskSource {
   readonly bytes?: number
 }
 
-interface Sent {
-  readonly line: number
-  readonly text: string
-  /** It has an id or a dedupe key, so that it runs once however often it is sent. */
-  readonly repeatable: boolean
-}
+type Settle = (sent: Sent, result: ItemResult) => void
 
 export async function submitMany(
   call: Call,
   source: TaskSource,
   overrides: Readonly<Record<string, unknown>>,
+  patience: BatchPatience = PATIENCE,
 ): Promise<number> {
-  const client = clientOf(call)
   const progress = new BatchProgress(call.json ? undefined : call.terminal.err, source.bytes)
-  const fresh = new Fresh(tasksOf(source.lines, overrides, progress))
-  let again: readonly Sent[] = []
+  const fresh = new FreshLines(tasksOf(source.lines, overrides, progress))
   let told = 0
-  const settle = ({ line }: Sent, result: ItemResult): void => {
+  const settle: Settle = ({ line }, result) => {
     progress.settled(result)
     if (call.json) call.terminal.out.write(`${JSON.stringify({ ...result, line })}\n`)
     else if (result.stored !== 'yes' && ++told <= TOLD_MAX) {
@@ -62,16 +63,7 @@ export async function submitMany(
     }
   }
   try {
-    for (let round = 1, ms = PAUSE_MS; ; round++, ms = Math.min(PAUSE_MS_MAX, ms * 2)) {
-      const pass = await onePass(client, again, fresh, round === ROUNDS_MAX, settle)
-      again = pass.again
-      if (again.length === 0 && pass.lost === undefined) break
-      if (round === ROUNDS_MAX)
-        throw pass.lost ?? new CodedError('DEADLINE', `${again.length} tasks were not taken.`)
-      const waitMs = Math.max(ms, pass.retryAfterS * 1_000)
-      progress.say(`${again.length} tasks are sent again in ${Math.round(waitMs / 1_000)} s: ${pass.why}`)
-      await pause(waitMs, undefined, { signal: call.terminal.interrupted })
-    }
+    await sendAll(call, fresh, settle, progress, patience)
   } finally {
     progress.end()
   }
@@ -79,6 +71,52 @@ export async function submitMany(
   const summary = `${accepted} accepted, ${existed} known already, ${refused} refused, ${unknown} unknown\n`
   call.terminal.out.write(call.json ? `${JSON.stringify({ summary: progress.totals })}\n` : summary)
   return refused + unknown === 0 ? EXIT.ok : EXIT.failed
+}
+
+/** Round by round, until all is settled, or too many rounds in a row have come to nothing. */
+async function sendAll(
+  call: Call,
+  fresh: FreshLines,
+  settle: Settle,
+  progress: BatchProgress,
+  { roundsMax, pauseMs, pauseMsMax, quietMs }: BatchPatience,
+): Promise<void> {
+  const client = clientOf(call)
+  const { interrupted } = call.terminal
+  let again: readonly Sent[] = []
+  for (let round = 1, ms = pauseMs; ; ) {
+    // No request is open while nobody has anything to say.
+    if (again.length === 0 && !(await hasMore(fresh, interrupted))) return
+    const last = round >= roundsMax
+    const pass = await onePass(client, again, fresh, { last, settle, quietMs, pauseMs: ms })
+    again = pass.again
+    if (pass.stored) {
+      round = 1
+      ms = pauseMs
+    }
+    if (again.length === 0 && pass.lost === undefined) continue
+    if (last && !pass.stored)
+      throw pass.lost ?? new CodedError('DEADLINE', `${again.length} tasks were not taken.`)
+    const waitMs = Math.max(ms, pass.retryAfterS * 1_000)
+    progress.say(`${again.length} tasks are sent again in ${Math.round(waitMs / 1_000)} s: ${pass.why}`)
+    await pause(waitMs, undefined, { signal: interrupted })
+    round++
+    ms = Math.min(pauseMsMax, ms * 2)
+  }
+}
+
+/** However long it takes. */
+async function hasMore(fresh: FreshLines, interrupted: AbortSignal): Promise<boolean> {
+  interrupted.throwIfAborted()
+  const abort = (): void => fresh.endWait()
+  interrupted.addEventListener('abort', abort, { once: true })
+  try {
+    const next = await fresh.peek()
+    if (next === QUIET) interrupted.throwIfAborted()
+    return next !== undefined
+  } finally {
+    interrupted.removeEventListener('abort', abort)
+  }
 }
 
 /** Sent without an id, and not answered: nobody can ask for it. */
@@ -92,125 +130,91 @@ const LOST: ItemResult = {
 interface Pass {
   /** To be sent once more. */
   readonly again: readonly Sent[]
+  /** Something was. */
+  readonly stored: boolean
   readonly retryAfterS: number
   readonly why: string
   /** The connection was. */
   readonly lost?: CodedError
 }
 
-/** What has not been sent yet. When a connection breaks while the next one is waited for, that one is for the next connection. */
-class Fresh {
-  readonly #source: AsyncIterator<Sent>
-  #next: Promise<Sent | undefined> | undefined
-
-  constructor(source: AsyncIterable<Sent>) {
-    this.#source = source[Symbol.asyncIterator]()
-  }
-
-  /** The next one, or undefined at the end; the same until it is taken. */
-  peek(): Promise<Sent | undefined> {
-    this.#next ??= this.#source.next().then(({ done, value }) => (done === true ? undefined : value))
-    return this.#next
-  }
-
-  take(): void {
-    this.#next = undefined
-  }
+interface PassOptions {
+  /** What is refused now stays refused. */
+  readonly last: boolean
+  readonly settle: Settle
+  readonly quietMs: number
+  /** What is to be sent again waits so long, in ms, while the source is quiet. */
+  readonly pauseMs: number
 }
 
-/** @param last what is refused now stays refused */
 async function onePass(
   client: DaemonClient,
   first: readonly Sent[],
-  fresh: Fresh,
-  last: boolean,
-  settle: (sent: Sent, result: ItemResult) => void,
+  fresh: FreshLines,
+  options: PassOptions,
 ): Promise<Pass> {
-  /** Without an answer, by their line in this request. */
-  const open = new Map<number, Sent>()
-  const again: Sent[] = []
+  const { last, settle } = options
+  const hand = new LinesInHand()
+  let stored = false
   let retryAfterS = 0
   let why = ''
   let over = false
+  /** Of the first ones. */
+  let begun = 0
   async function* texts(): AsyncGenerator<string> {
-    let number = 0
-    const send = (sent: Sent): string => {
-      open.set(++number, sent)
-      return `${sent.text}\n`
-    }
-    for (const sent of first) yield send(sent)
-    for (let next = await fresh.peek(); !over && next !== undefined; next = await fresh.peek()) {
-      fresh.take()
-      yield send(next)
+    for (;;) {
+      await hand.room()
+      if (over || (begun === first.length && hand.full)) return
+      const next = begun < first.length ? first[begun] : await fresh.peek()
+      if (over || next === undefined || next === QUIET) return
+      if (begun < first.length) begun++
+      else fresh.take()
+      hand.sent(next)
+      yield `${next.text}\n`
     }
   }
+  const endWatch = watchQuiet(fresh, hand, options)
+  let lost: CodedError | undefined
   try {
     for await (const text of client.lines('/v1/tasks', texts())) {
       const result = JSON.parse(text) as ItemResult
-      const sent = open.get(result.line)
+      const sent = hand.answered(result.line)
       if (sent === undefined) continue
-      open.delete(result.line)
+      stored ||= result.stored === 'yes'
       const passing =
         (result.stored === 'unknown' && sent.repeatable) ||
         (result.stored === 'no' && result.retryAfterS !== undefined)
       if (result.stored === 'yes' || !passing || last) settle(sent, result)
       else {
-        again.push(sent)
+        hand.sendAgain(sent)
         retryAfterS = Math.max(retryAfterS, result.retryAfterS ?? 0)
         why = result.code
       }
     }
   } catch (error) {
     if (!(error instanceof CodedError) || !PASSING.has(error.code)) throw error
-    return { again: [...unanswered(open, settle), ...again], retryAfterS, why: error.code, lost: error }
+    lost = error
   } finally {
     over = true
+    endWatch()
+    fresh.endWait()
   }
-  return { again: [...unanswered(open, settle), ...again], retryAfterS, why: why || 'no answer' }
+  const again = [...hand.end(sent => settle(sent, LOST)), ...first.slice(begun)]
+  return { again, stored, retryAfterS, why: lost?.code ?? (why || 'no answer'), ...(lost && { lost }) }
 }
 
-/** What may be sent again of that; of the rest nobody will ever know. */
-function unanswered(
-  open: ReadonlyMap<number, Sent>,
-  settle: (sent: Sent, result: ItemResult) => void,
-): readonly Sent[] {
-  const left = [...open.values()]
-  for (const sent of left) if (!sent.repeatable) settle(sent, LOST)
-  return left.filter(({ repeatable }) => repeatable)
-}
+/** How often it is looked whether the source has been quiet for too long, in ms at most. */
+const LOOK_MS_MAX = 250
 
-/** Each line as a task with an id, and the fields of the options over it. What is no task goes as it is: the daemon refuses it. */
-async function* tasksOf(
-  lines: AsyncIterable<string>,
-  overrides: Readonly<Record<string, unknown>>,
-  progress: BatchProgress,
-): AsyncGenerator<Sent> {
-  let line = 0
-  for await (const text of lines) {
-    line++
-    if (text.trim() === '') continue
-    progress.sent(text.length + 1)
-    const task = taskIn(text)
-    if (task === undefined) yield { line, text, repeatable: true }
-    else {
-      const given = { ...task, ...overrides }
-      const named = 'id' in given || 'dedupe' in given
-      // What is to be placed gets its id from the node that places it.
-      const placed = !named && 'placement' in given
-      const whole = named || placed ? given : { id: randomUUID(), ...given }
-      yield { line, text: JSON.stringify(whole), repeatable: !placed }
-    }
-  }
-}
-
-/** Undefined when it is no JSON object, or holds a number that would be another one when it is written again. */
-function taskIn(text: string): Readonly<Record<string, unknown>> | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return undefined // not JSON: the daemon says where
-  }
-  const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
-  return plain && inexactOf(text) === undefined ? (value as Readonly<Record<string, unknown>>) : undefined
+/** Ends the wait for a source that is quiet: soon while there is something to send again, and before the daemon does. */
+function watchQuiet(fresh: FreshLines, hand: LinesInHand, { quietMs, pauseMs }: PassOptions): () => void {
+  const timer = setInterval(
+    () => {
+      const since = fresh.waitingSince
+      const limitMs = hand.waits ? Math.min(quietMs, pauseMs) : quietMs
+      if (since !== undefined && performance.now() - since >= limitMs) fresh.endWait()
+    },
+    Math.min(LOOK_MS_MAX, quietMs),
+  )
+  return () => clearInterval(timer)
 }

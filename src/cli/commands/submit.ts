@@ -3,12 +3,13 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CodedError, type Problem } from '../../base/errors.ts'
 import { inexactOf } from '../../base/exact-numbers.ts'
-import { GROUP_LIMIT_MAX } from '../../tasks/spec.ts'
+import { DEDUPE_MS_MAX } from '../../tasks/spec.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import { usage } from '../arguments.ts'
 import { clientOf, type DaemonClient } from '../client.ts'
 import { type Call, flag, text, texts, type Values, wholeNumber } from '../command.ts'
 import { EXIT } from '../exit-code.ts'
+import { taskFields } from '../task-options.ts'
 import { linesOfFile, linesOfInput, linesOfList, namesLines } from '../task-source.ts'
 import { taskSheet } from '../task-view.ts'
 import type { Terminal } from '../terminal.ts'
@@ -92,6 +93,7 @@ function manyOf({ values }: Call, source: TaskSource): TaskSource {
   const single = [
     ...(flag(values, 'wait') ? ['--wait'] : []),
     ...(text(values, 'id') === undefined ? [] : ['--id']),
+    ...(text(values, 'dedupe') === undefined ? [] : ['--dedupe']),
   ]
   if (single.length > 0)
     refuse(single.map(at => ({ at, expected: 'one task', got: `several, from ${source.name}` })))
@@ -149,18 +151,20 @@ function fieldsOf(values: Values, problems: Problem[]): Fields {
   set('id', text(values, 'id'))
   set('key', text(values, 'key'))
   set('payload', payloadOf(values, problems))
-  set('priority', wholeNumber(values, 'priority', { min: 0, max: 3 }, problems))
-  set('maxAttempts', wholeNumber(values, 'max-attempts', { min: 1, max: 1_000 }, problems))
-  set('timeoutMs', wholeNumber(values, 'timeout-ms', { min: 1, max: 7 * DAY_MS }, problems))
-  set('backoffMs', wholeNumber(values, 'backoff-ms', { min: 0, max: DAY_MS }, problems))
-  set('backoff', text(values, 'backoff'))
-  set('group', text(values, 'group'))
-  set('groupLimit', wholeNumber(values, 'group-limit', { min: 1, max: GROUP_LIMIT_MAX }, problems))
-  if (flag(values, 'concurrent')) set('concurrent', true)
+  set('dedupe', dedupeOf(values, problems))
+  Object.assign(fields, taskFields(values, problems))
   set('placement', text(values, 'placement'))
   set('runAt', timeOf(values, 'run-at', problems))
   set('expiresAt', timeOf(values, 'expires-at', problems))
   return fields
+}
+
+function dedupeOf(values: Values, problems: Problem[]): Fields | undefined {
+  const key = text(values, 'dedupe')
+  const ttlMs = wholeNumber(values, 'dedupe-ttl-ms', { min: 1, max: DEDUPE_MS_MAX }, problems)
+  if (key === undefined && ttlMs !== undefined)
+    problems.push({ at: '--dedupe-ttl-ms', expected: '--dedupe KEY beside it', got: 'none' })
+  return key === undefined ? undefined : { key, ...(ttlMs !== undefined && { ttlMs }) }
 }
 
 /** Wall clock ms, of a number of them or of a full time. */

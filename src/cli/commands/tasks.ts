@@ -1,23 +1,13 @@
 import type { ClusterPage } from '../../adapters/http/cluster-page.ts'
 import type { Problem } from '../../base/errors.ts'
 import type { TaskPage } from '../../node/status.ts'
-import type { TaskState } from '../../tasks/task.ts'
+import { TASK_STATES } from '../../tasks/task.ts'
 import { usage } from '../arguments.ts'
 import { clientOf, type DaemonClient } from '../client.ts'
 import { type Call, flag, text, type Values, wholeNumber } from '../command.ts'
 import { EXIT } from '../exit-code.ts'
 import { showStats } from '../stats-view.ts'
 import { taskTable } from '../task-view.ts'
-
-const STATES = {
-  scheduled: true,
-  ready: true,
-  running: true,
-  succeeded: true,
-  retrying: true,
-  dead: true,
-  cancelled: true,
-} satisfies Record<TaskState, true>
 
 const SCOPES = ['cluster', 'owned', 'held', 'ran', 'all']
 
@@ -100,7 +90,7 @@ function queryOf(call: Call): URLSearchParams {
       problems.push({ at: `--${name}`, expected: `one of ${from.join(', ')}`, got: JSON.stringify(given) })
     query.set(name, given)
   }
-  choose('state', Object.keys(STATES))
+  choose('state', TASK_STATES)
   choose('scope', SCOPES)
   addFilters(call.values, query, problems)
   const after = text(call.values, 'after')

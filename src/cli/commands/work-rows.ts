@@ -1,6 +1,8 @@
 /** The commands that hand in work and follow it. */
+import { TASK_STATES } from '../../tasks/task.ts'
 import { CLIENT_OPTIONS } from '../arguments.ts'
 import type { Command, OptionTable } from '../command.ts'
+import { taskOptions } from '../task-options.ts'
 
 /** What lists of tasks of all nodes may be narrowed by. */
 const FILTERS: OptionTable = {
@@ -39,25 +41,16 @@ export const WORK_COMMANDS: readonly Command[] = [
         value: 'KEY',
         help: 'What decides the owner; tasks of one key run one at a time.',
       },
+      dedupe: {
+        type: 'string',
+        value: 'KEY',
+        help: 'The same again within the time, under the same --key, gives the first task.',
+      },
+      'dedupe-ttl-ms': { type: 'string', value: 'MS', help: 'That time; a day unless told, a week at most.' },
       payload: { type: 'string', value: 'JSON', help: 'What the executor gets.' },
       command: { type: 'string', value: 'NAME', help: 'For exec: which command of the allow list to run.' },
       arg: { type: 'string', value: 'TEXT', multiple: true, help: 'For exec: an argument of it.' },
-      priority: { type: 'string', value: '0..3', help: '0 runs first.' },
-      'max-attempts': { type: 'string', value: 'N', help: 'Attempts before it becomes a dead letter.' },
-      'timeout-ms': { type: 'string', value: 'MS', help: 'Time limit of one attempt.' },
-      'backoff-ms': { type: 'string', value: 'MS', help: 'First pause before a retry.' },
-      backoff: {
-        type: 'string',
-        value: 'RULE',
-        help: 'How it grows: exponential (unless told), fixed, none.',
-      },
-      group: { type: 'string', value: 'NAME', help: 'Counted together with others of this group.' },
-      'group-limit': {
-        type: 'string',
-        value: 'N',
-        help: 'Start only while fewer of the group run; without --key in the whole cluster.',
-      },
-      concurrent: { type: 'boolean', help: 'Others of its key that say the same may run beside it.' },
+      ...taskOptions(),
       placement: {
         type: 'string',
         value: 'RULE',
@@ -104,7 +97,7 @@ export const WORK_COMMANDS: readonly Command[] = [
       state: {
         type: 'string',
         value: 'STATE',
-        help: 'Only these: scheduled, ready, running, succeeded, retrying, dead, cancelled.',
+        help: `Only these: ${TASK_STATES.join(', ')}.`,
       },
       scope: {
         type: 'string',
@@ -200,7 +193,7 @@ export const WORK_COMMANDS: readonly Command[] = [
   {
     name: 'schedules',
     summary: 'List, make, change and remove schedules: cron expressions and intervals.',
-    args: '[list | show NAME | next NAME | add NAME | remove NAME | pause NAME | resume NAME]',
+    args: '[list | show NAME | next NAME | add NAME | preview [NAME] | remove NAME | pause NAME | resume NAME]',
     arity: [0, 2],
     options: {
       ...CLIENT_OPTIONS,
@@ -213,9 +206,7 @@ export const WORK_COMMANDS: readonly Command[] = [
       'every-ms': { type: 'string', value: 'MS', help: 'add: a slot every so many ms; 1000 at least.' },
       type: { type: 'string', value: 'TYPE', help: 'add: which executor runs its tasks.' },
       payload: { type: 'string', value: 'JSON', help: 'add: what the executor gets.' },
-      priority: { type: 'string', value: '0..3', help: 'add: 0 runs first.' },
-      'max-attempts': { type: 'string', value: 'N', help: 'add: attempts before a task is a dead letter.' },
-      'timeout-ms': { type: 'string', value: 'MS', help: 'add: time limit of one attempt.' },
+      ...taskOptions('add: '),
       'catch-up': {
         type: 'string',
         value: 'POLICY',
@@ -233,11 +224,17 @@ export const WORK_COMMANDS: readonly Command[] = [
         value: 'FILE',
         help: 'add: the definition as JSON; options replace fields of it.',
       },
-      count: { type: 'string', short: 'n', value: 'N', help: 'show, next: how many slots, 1 to 100.' },
+      count: {
+        type: 'string',
+        short: 'n',
+        value: 'N',
+        help: 'show, next, preview: how many slots, 1 to 100.',
+      },
     },
     notes: [
       'Each slot becomes one task NAME@SLOT in the whole cluster, with NAME as its key, so that those of a schedule run one ' +
         'at a time. add also changes a schedule that is there. Those of the configuration can be paused and resumed only.',
+      'preview takes the options of add, checks them and shows the next slots; it stores nothing. It needs no task.',
     ],
     examples: [
       ['roundtable schedules', 'all of the cluster, from any node'],
@@ -246,6 +243,7 @@ export const WORK_COMMANDS: readonly Command[] = [
         'every night',
       ],
       ['roundtable schedules next backup -n 3', 'when it runs next'],
+      ["roundtable schedules preview --cron '0 9 * * 1-5' -n 3", 'when it would run'],
       ['roundtable schedules pause backup', 'until it is resumed'],
     ],
     load: () => import('./schedules.ts'),

@@ -49,7 +49,7 @@ export function tasksOptions(cores: number): readonly Option[] {
     option(
       'placement',
       oneOf(PLACEMENTS),
-      'How the node of a task without key and id is chosen when the task does not say; see Tasks.',
+      'How the node of a task without key and id is chosen when the task does not say; see "Where it runs".',
     ),
     option(
       'durability',

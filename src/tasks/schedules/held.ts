@@ -8,6 +8,7 @@ import type { Step } from '../effects.ts'
 import { FENCE_MS } from '../execution.ts'
 import { isSettled } from '../merge.ts'
 import type { Records } from '../records.ts'
+import { type Executors, refusalOfWork, saidBy } from '../refusals.ts'
 import { leaveNow, type Right } from '../right.ts'
 import type { DiskSight } from '../store-failure.ts'
 import type { Entry, Table } from '../table.ts'
@@ -29,7 +30,7 @@ import {
 } from './state.ts'
 import type { NextSlot } from './timing.ts'
 
-export interface HeldParts {
+export interface HeldParts extends Executors {
   readonly view: View
   readonly table: Table
   readonly records: Records
@@ -44,8 +45,6 @@ export interface HeldParts {
   readonly phase: () => 'closed' | 'open' | 'leaving'
   /** Whether this node's disk takes new tasks. Absent: it does. */
   readonly disk: DiskSight | undefined
-  /** Would this node's executors take such a task? Undefined when they would. */
-  readonly check: (type: string, payload: unknown) => Failure | undefined
 }
 
 /** The schedules among the records of this node: ties what decides about slots to what stores, copies and takes over. */
@@ -183,7 +182,7 @@ export class HeldSchedules implements ScheduleHost {
 
   /** An order for a schedule whose key this node owns and may act for. `existed`: it was there before. */
   order(spec: TaskSpec, step: Step): { readonly entry: Entry; readonly existed: boolean } | Failure {
-    const { table, config, check, disk } = this.#parts
+    const { table, config, disk, view } = this.#parts
     const known = table.get(spec.id)
     if (known !== undefined && !isSchedule(known.record)) {
       return {
@@ -199,8 +198,8 @@ export class HeldSchedules implements ScheduleHost {
       return { code: 'NOT_READY', detail, retryAfterS: 1 }
     }
     const task = order.op === 'put' ? order.definition.task : undefined
-    const refused = task === undefined ? undefined : check(task.type, task.payload)
-    if (refused !== undefined) return refused
+    const refused = task && refusalOfWork(task, this.#parts)
+    if (refused !== undefined) return saidBy(refused, view.self)
     const existed = known !== undefined && known.record.state !== 'cancelled'
     const done = this.schedules.order(spec.key, order, step)
     if ('code' in done) return done

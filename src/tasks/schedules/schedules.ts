@@ -39,6 +39,8 @@ import { type NextSlot, slotAfter } from './timing.ts'
 /** Slots looked at in one step: of one schedule, and of all together. A look takes about 0.2 ms. */
 const LOOKS_EACH_MAX = 16
 const LOOKS_MAX = 64
+/** There is room again when somebody removes a schedule, which takes people: so long, in s, nobody need ask again. */
+const FULL_RETRY_S = 60
 /** Between two comparisons with the configuration, in ms. */
 const COMPARE_MS = 1_000
 
@@ -151,7 +153,7 @@ export class Schedules {
     const alive = known !== undefined && !known.schedule.ordered.deleted
     if (order.op === 'put' && !alive && this.#owned(step.now.mono) >= config.schedulesMax) {
       const detail = `this node owns ${config.schedulesMax} schedules, as many as tasks.schedulesMax allows`
-      return { code: 'SCHEDULES_FULL', detail }
+      return { code: 'SCHEDULES_FULL', detail, retryAfterS: FULL_RETRY_S }
     }
     if (this.#clock.apart && (order.op === 'put' || order.op === 'resume')) {
       return { code: 'NOT_READY', detail: this.#clock.text, retryAfterS: 5 }

@@ -84,6 +84,13 @@ test('the log of an attempt is that of the last one, or of the one asked for, fr
   ])
 })
 
+test('a task whose id ends as the path of a log does is found with that slash encoded', async () => {
+  const { ask, looks } = await subject({ look: { ok: true, look: { running: true } } })
+  assert.equal((await ask('/v1/tasks/t1%2Flog')).json<TaskRecord>().spec.id, 't1/log')
+  assert.equal((await ask('/v1/tasks/t1/2/log')).json<TaskRecord>().spec.id, 't1/2/log')
+  assert.deepEqual(looks, [])
+})
+
 test('a log that nobody has is said to be none, and why', async () => {
   const { ask } = await subject({ reply: running })
   assert.match(

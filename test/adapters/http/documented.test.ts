@@ -5,11 +5,16 @@ import { SCHEMAS, type SchemaName } from '../../../src/adapters/http/schemas.ts'
 import { asNodeId } from '../../../src/base/ids.ts'
 import type { Node } from '../../../src/node/node.ts'
 import { explanationOf, memberOf, memberViews, ownerOf, ringView, statusOf } from '../../../src/node/views.ts'
+import { tasksDefaults } from '../../../src/tasks/config.ts'
+import { parseTaskSpec } from '../../../src/tasks/spec.ts'
 import { TRUE_CLOCK } from '../../simulation/clock.ts'
 import { Cluster } from '../../simulation/cluster.ts'
 import type { Host } from '../../simulation/world.ts'
 
 interface Schema {
+  readonly type?: string
+  readonly minimum?: number
+  readonly maximum?: number
   readonly $ref?: string
   readonly properties?: Readonly<Record<string, Schema>>
   readonly required?: readonly string[]
@@ -54,6 +59,22 @@ function allOf(node: Node, host: Host, now: number): string[] {
     ]),
   ]
 }
+
+test('each number of a task is taken at both ends of the range that is described, and no further', () => {
+  const properties = SCHEMAS.Task.properties as Readonly<Record<string, Schema>>
+  const takes = (fields: object): boolean =>
+    parseTaskSpec({ type: 'echo', group: 'g', ...fields }, tasksDefaults(4), () => 'an-id').ok
+  const ranges = Object.entries(properties).filter(([, { minimum }]) => minimum !== undefined)
+  assert.ok(ranges.length >= 6)
+  for (const [field, { type, minimum = 0, maximum }] of ranges) {
+    const others = field === 'backoffMsMax' ? { backoffMs: 0 } : {}
+    const wrong = [minimum - 1, minimum + 0.5, ...(maximum === undefined ? [] : [maximum + 1])]
+    assert.equal(type, 'integer', field)
+    assert.ok(takes({ ...others, [field]: minimum }), `${field} ${minimum}`)
+    assert.ok(maximum === undefined || takes({ ...others, [field]: maximum }), `${field} ${maximum}`)
+    for (const value of wrong) assert.ok(!takes({ ...others, [field]: value }), `${field} ${value}`)
+  }
+})
 
 test('whatever happens to nodes in quorum mode, all that they show is described', () => {
   const seeds = [0, 1, 2, 3]

@@ -45,6 +45,17 @@ test('pages of all nodes are one page in the order of ids, no further than all o
   assert.deepEqual([empty.tasks, empty.next], [[], 'k'])
 })
 
+test('a page of many nodes has no more bytes than can be written in one turn', () => {
+  const heavy = (id: string): TaskRecord => record({ id: asTaskId(id), payload: 'x'.repeat(500_000) })
+  const nodes = Array.from({ length: 20 }, (_, i) => String.fromCharCode(97 + i))
+  const found = merged(survey(nodes.map(id => [asNodeId(id), page([heavy(id)])])), 100)
+  assert.deepEqual([found.tasks.length, found.next], [8, 'h'])
+  assert.deepEqual(
+    merged(survey([[n1, page([record({ payload: 'x'.repeat(5_000_000) })])]]), 9).tasks.length,
+    1,
+  )
+})
+
 test('a task that two nodes own for a moment is listed once, as it went further', () => {
   const [older] = of('a')
   const newer = { ...(older as TaskRecord), revision: 9 }
@@ -193,6 +204,7 @@ test('figures are summed over the nodes that answered', async () => {
     cancelled: 0,
     workers: 4,
     busy: 2,
+    claimed: 1,
     drainPerS: 1.25,
   }
   const vitals = { cpu: 0.5, memory: 0.25 }

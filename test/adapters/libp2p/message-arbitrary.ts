@@ -207,6 +207,7 @@ const workStats = fc.record({
   cancelled: count,
   workers: count,
   busy: count,
+  claimed: count,
   drainPerS: share,
 })
 const answer: fc.Arbitrary<SurveyAnswer> = fc.oneof(

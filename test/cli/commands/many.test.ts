@@ -1,54 +1,11 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
+import { lineDaemon, TAKEN } from '../line-daemon.ts'
 import { record } from '../records.ts'
 import { recordedDaemon, runHere } from '../scene.ts'
-
-interface Sent {
-  readonly id: string
-  readonly [field: string]: unknown
-}
-
-/** A daemon that takes tasks line by line and answers as it is told. */
-async function lineDaemon(answer: (task: Sent, line: number, round: number) => object | 'break') {
-  const rounds: Sent[][] = []
-  const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
-    const seen: Sent[] = []
-    rounds.push(seen)
-    response.writeHead(207, { 'content-type': 'application/x-ndjson' })
-    response.flushHeaders()
-    let line = 0
-    for await (const text of createInterface({ input: request })) {
-      const task = JSON.parse(text)
-      seen.push(task)
-      const said = answer(task, ++line, rounds.length)
-      if (said === 'break') {
-        request.socket.destroy()
-        return
-      }
-      response.write(`${JSON.stringify({ line, id: task.id, ...said })}\n`)
-    }
-    response.end('{"summary":{}}\n')
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  return {
-    url: `http://127.0.0.1:${port}`,
-    rounds,
-    [Symbol.asyncDispose]: () =>
-      new Promise<void>(resolve => {
-        server.closeAllConnections()
-        server.close(() => resolve())
-      }),
-  }
-}
-
-const TAKEN = { code: 'ACCEPTED', stored: 'yes', state: 'ready', durableCopies: 1 }
 
 describe('submit, many', () => {
   test('hands in a list or lines, each with an id and the options over it', async () => {
@@ -233,6 +190,7 @@ describe('lists', () => {
       cancelled: 0,
       workers: 4,
       busy: 2,
+      claimed: 1,
       drainPerS: 1.5,
     }
     const vitals = { cpu: 0.504, memory: 0.25 }
@@ -244,7 +202,7 @@ describe('lists', () => {
     }
     await using daemon = await recordedDaemon({ 'GET /v1/stats': { body } })
     const { out, err } = await runHere(['tasks', '--stats', '--url', daemon.url])
-    assert.match(out, /^n1 +10 +3 +2 +4 +1 +0 +2\/4 +1\.5 +- +-$/m)
+    assert.match(out, /^n1 +10 +3 +2 +4 +1 +0 +2\/4 +1 +1\.5 +- +-$/m)
     assert.match(out, /^all +10 .* 50 % +25 %$/m)
     assert.match(err, /incomplete: n2 did not answer/)
   })

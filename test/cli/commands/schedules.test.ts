@@ -4,6 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { tasksDefaults } from '../../../src/tasks/config.ts'
+import { parseTaskSpec } from '../../../src/tasks/spec.ts'
 import { recordedDaemon, runHere } from '../scene.ts'
 
 const slot = Date.UTC(2026, 2, 29, 1)
@@ -111,6 +113,42 @@ describe('schedules', () => {
     await rm(folder, { recursive: true })
   })
 
+  test('have all fields of a task that one of a schedule may have', async () => {
+    await using daemon = await recordedDaemon({ 'PUT /v1/schedules/s': { status: 201, body: sheet } })
+    const options = '--every-ms 5000 --type http --max-attempts 100 --timeout-ms 86400000 --backoff-ms 0'
+    const more = '--backoff-ms-max 9 --backoff fixed --group g --group-limit 2 --concurrent'
+    const argv = ['schedules', 'add', 's', ...`${options} ${more}`.split(' '), '--url', daemon.url]
+    const { code, err } = await runHere(argv)
+    assert.equal(code, 0, err)
+    const task = {
+      ...{ type: 'http', maxAttempts: 100, timeoutMs: 86_400_000, backoffMs: 0, backoffMsMax: 9 },
+      ...{ backoff: 'fixed', group: 'g', groupLimit: 2, concurrent: true },
+    }
+    assert.deepEqual(JSON.parse(daemon.requests[0]?.body ?? ''), { everyMs: 5_000, task })
+    assert.deepEqual(parseTaskSpec(task, tasksDefaults(4), () => 'an-id').ok, true, 'as a daemon reads it')
+  })
+
+  test('are tried out without being stored, and without a task', async () => {
+    await using daemon = await recordedDaemon({
+      'POST /v1/schedules/preview?next=3': { body: { next: [slot] } },
+      'POST /v1/schedules/preview?next=10': { body: { next: [slot] } },
+    })
+    const timed = ['--cron', '0 9 * * 1-5', '--time-zone', 'Europe/Berlin', '--url', daemon.url]
+    const shown = await runHere(['schedules', 'preview', '-n', '3', ...timed])
+    assert.deepEqual([shown.code, shown.err], [0, ''])
+    assert.match(shown.out, /^ +2026-03-29T01:00:00.000Z +2026-03-29 03:00:00 \S+ Europe\/Berlin\n$/)
+    const named = ['schedules', 'preview', 'nightly', '--type', 'exec', '--json', ...timed]
+    assert.deepEqual(JSON.parse((await runHere(named)).out), [slot])
+    const given = { cron: '0 9 * * 1-5', timeZone: 'Europe/Berlin' }
+    assert.deepEqual(
+      daemon.requests.map(({ body }) => JSON.parse(body)),
+      [
+        { ...given, task: { type: 'echo' } },
+        { ...given, task: { type: 'exec' }, name: 'nightly' },
+      ],
+    )
+  })
+
   test('are paused, resumed and removed', async () => {
     await using daemon = await recordedDaemon({
       'POST /v1/schedules/pause/nightly': { body: { ...sheet, paused: true } },
@@ -135,6 +173,9 @@ describe('schedules', () => {
       ['add', 'a', '--every-ms', '10'],
       ['add', 'a', '--payload', '{'],
       ['next', 'a', '-n', '0'],
+      ['preview', 'a', '-n', '0'],
+      ['add', 'a', '--max-attempts', '101'],
+      ['add', 'a', '--timeout-ms', '86400001'],
       ['add', 'a', '-f', '/nowhere/x.json'],
     ]
     for (const argv of wrong) {

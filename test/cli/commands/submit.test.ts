@@ -22,6 +22,12 @@ describe('submit', () => {
       '0',
       '--timeout-ms',
       '5000',
+      '--backoff-ms-max',
+      '900',
+      '--dedupe',
+      'd',
+      '--dedupe-ttl-ms',
+      '60000',
     ]
     const { code, out } = await runHere(['submit', 'echo', ...options, '--url', daemon.url])
     assert.equal(code, 0)
@@ -33,6 +39,8 @@ describe('submit', () => {
       payload: { a: 1 },
       priority: 0,
       timeoutMs: 5000,
+      backoffMsMax: 900,
+      dedupe: { key: 'd', ttlMs: 60_000 },
     })
     assert.equal(daemon.requests[0]?.headers['content-type'], 'application/json')
   })
@@ -58,6 +66,21 @@ describe('submit', () => {
     assert.notEqual(wrong.code, 0)
     assert.match(wrong.err, /--run-at: expected ms since 1970, or a full time/)
     assert.equal(daemon.requests.length, 1)
+  })
+
+  test('refuses what a daemon would refuse anyway, and what makes no sense', async () => {
+    for (const options of [
+      ['--max-attempts', '101'],
+      ['--timeout-ms', '86400001'],
+      ['--backoff-ms-max', '86400001'],
+      ['--dedupe-ttl-ms', '5'],
+      ['--dedupe', 'd', '--dedupe-ttl-ms', '604800001'],
+    ]) {
+      const { code, err } = await runHere(['submit', 'echo', ...options, '--url', 'http://127.0.0.1:9'])
+      assert.equal(code, 2, `${options.join(' ')}: ${err}`)
+    }
+    const many = await runHere(['submit', '[{}]', '--dedupe', 'd'])
+    assert.match(many.err, /--dedupe: expected one task, got several/)
   })
 
   test('tells copies that are on disk from those that are to come', async () => {

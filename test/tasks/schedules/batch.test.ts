@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Failure } from '../../../src/base/errors.ts'
+import { asNodeId } from '../../../src/base/ids.ts'
 import { orderSpec } from '../../../src/tasks/schedules/orders.ts'
 import { isSchedule, scheduleIdOf } from '../../../src/tasks/schedules/state.ts'
 import { parseTaskSpec } from '../../../src/tasks/spec.ts'
@@ -78,4 +80,25 @@ test('a node that reads no cron expressions says so', () => {
   assert.ok(reply !== undefined && !reply.ok)
   assert.equal(reply.failure.code, 'SCHEDULE_INVALID')
   assert.match(reply.failure.detail, /everyMs/)
+})
+
+test('a schedule for whose tasks its owner has no executor is taken only when another node has one', () => {
+  const check = (type: string): Failure | undefined => {
+    if (type === 'echo') return undefined
+    const code = type === 'exec' ? 'COMMAND_NOT_ALLOWED' : 'EXECUTOR_UNKNOWN'
+    return { code, detail: 'this node has none.' }
+  }
+  const put = (type: string, serving: readonly string[]): string => {
+    const more = { check, types: new Set(['echo']), serving: () => serving.map(asNodeId) }
+    const solo = new Solo(undefined, {}, ['n1'], more)
+    solo.pass(200)
+    const given = definition('s', { everyMs: 86_400_000, task: { type } })
+    const reply = solo.reply(solo.submit(orderSpec('s', { op: 'put', definition: given })))
+    return reply?.ok === true ? 'ok' : `${reply?.failure.code}: ${reply?.failure.detail}`
+  }
+  assert.equal(put('resize', ['n2']), 'ok')
+  const said = 'this node has none. Said by node n1, which owns the key.'
+  assert.equal(put('resize', []), `EXECUTOR_UNKNOWN: ${said}`)
+  // As of a task: a command that is not allowed here is for whoever configures this node.
+  assert.equal(put('exec', ['n2']), `COMMAND_NOT_ALLOWED: ${said}`)
 })

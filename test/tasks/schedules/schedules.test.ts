@@ -182,7 +182,7 @@ test('there are no more schedules than the configuration allows', () => {
   subject.put(definition('a'))
   subject.put(definition('b'))
   const refused = subject.order('c', { op: 'put', definition: definition('c') })
-  assert.equal('code' in refused && refused.code, 'SCHEDULES_FULL')
+  assert.deepEqual('code' in refused && [refused.code, refused.retryAfterS], ['SCHEDULES_FULL', 60])
   subject.put(definition('b', { catchUp: 'none' }))
   subject.order('a', { op: 'delete' })
   subject.put(definition('c'))

@@ -54,6 +54,7 @@ function sumOf(nodes: readonly NodeStats[]): ClusterStats {
     cancelled: sum(({ cancelled }) => cancelled),
     workers: sum(({ workers }) => workers),
     busy: sum(({ busy }) => busy),
+    claimed: sum(({ claimed }) => claimed),
     drainPerS: Math.round(sum(({ drainPerS }) => drainPerS) * 10) / 10,
     ...(measured.length > 0 && { vitals: vitalsOf(measured) }),
   }

@@ -4,7 +4,7 @@ import { CodedError } from '../../../base/errors.ts'
 import { asTaskId } from '../../../base/ids.ts'
 import type { TaskReply } from '../../../tasks/messages.ts'
 import type { Progress } from '../../../tasks/progress.ts'
-import type { TaskRecord } from '../../../tasks/task.ts'
+import { TASK_STATES, type TaskRecord } from '../../../tasks/task.ts'
 import { type BatchOptions, count, LIST_MAX, noTotals, readSpec, submitLines, submitList } from '../batch.ts'
 import { clusterPage } from '../cluster-page.ts'
 import { endOfTask } from '../end-of-task.ts'
@@ -20,7 +20,6 @@ import {
   parseTaskQuery,
   parseWait,
   TASK_SCOPES,
-  TASK_STATES,
   WAIT_MS_MAX,
 } from '../task-query.ts'
 import { askAttempt, askOwner } from '../waiting.ts'
@@ -74,7 +73,10 @@ export const tasks: readonly Route[] = [
     },
     body: { schema: 'TaskOrTasks', required: true, lines: 'Task' },
     responses: {
-      202: { doc: 'Accepted: the record is on the disk of the owner.', schema: 'Submitted' },
+      202: {
+        doc: 'Accepted: the record is on the disk of the owner; in quorum mode on `tasks.durability` disks of those who hold it.',
+        schema: 'Submitted',
+      },
       200: {
         doc: 'The same task was known already, or the first one under its dedupe key is.',
         schema: 'Submitted',
@@ -107,7 +109,10 @@ export const tasks: readonly Route[] = [
     access: 'read',
     summary:
       'One task, as its owner knows it, with what its attempt says of its progress while one runs; at once, or when it has come to its end.',
-    parameter: { name: 'id', doc: 'Its id; slashes may be sent as they are or percent-encoded.' },
+    parameter: {
+      name: 'id',
+      doc: 'Its id; slashes may be sent as they are or percent-encoded. Of an id that ends in `/log` the last one must be encoded: as it is, the path is that of a log.',
+    },
     query: {
       waitMs: {
         schema: { type: 'integer', minimum: 0, maximum: WAIT_MS_MAX, default: 0 },

@@ -1,0 +1,127 @@
+/** Tasks handed in line by line, by a source that need not end. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type BatchPatience, submitMany } from '../../../src/cli/commands/submit-many.ts'
+import { lineDaemon, TAKEN } from '../line-daemon.ts'
+import { remember } from '../scene.ts'
+
+/** Its standard input is written while it runs. */
+function submitting(url: string, patience: Partial<BatchPatience>, lines: AsyncIterable<string>) {
+  const [out, err] = [remember(), remember()]
+  const stop = new AbortController()
+  const terminal = {
+    ...{ out, err, env: {}, readInput: async () => undefined, openInput: () => undefined },
+    ...{ interrupted: stop.signal, killed: new AbortController().signal },
+  }
+  const call = { args: [], values: { url }, json: false, terminal }
+  const settings = { roundsMax: 3, pauseMs: 5, pauseMsMax: 10, quietMs: 10_000, ...patience }
+  return { stop, out, err, done: submitMany(call, { lines, name: 'a test' }, {}, settings) }
+}
+
+const FULL = { code: 'QUEUE_FULL', stored: 'no', detail: 'full', retryAfterS: 0.001 }
+const lineOf = (i: number): string => `{"type":"echo","id":"t${i}"}`
+
+describe('submit, without an end', () => {
+  test('reads no further while much waits to be sent again', async () => {
+    const count = 30_000
+    let read = 0
+    await using daemon = await lineDaemon((_, __, round) => (round === 1 ? FULL : TAKEN))
+    async function* source(): AsyncGenerator<string> {
+      for (; read < count; read++) yield lineOf(read)
+    }
+    const { done, out } = submitting(daemon.url, {}, source())
+    assert.equal(await done, 0)
+    assert.equal(out.text, `${count} accepted, 0 known already, 0 refused, 0 unknown\n`)
+    const [first] = daemon.rounds
+    assert.ok((first?.length ?? 0) < 25_000, `${first?.length} of ${count} in the round that took nothing`)
+  })
+
+  test('what was to be sent again and had not been when the connection broke is not lost', async () => {
+    const count = 3_000
+    const payload = 'x'.repeat(8_000)
+    await using daemon = await lineDaemon((_, line, round) => {
+      if (round === 2) return line === 1 ? 'break' : FULL
+      return round === 1 ? FULL : TAKEN
+    })
+    async function* source(): AsyncGenerator<string> {
+      for (let i = 0; i < count; i++) yield `{"type":"echo","id":"t${i}","payload":"${payload}"}`
+    }
+    const { done, out } = submitting(daemon.url, { roundsMax: 5 }, source())
+    assert.equal(await done, 0)
+    assert.equal(out.text, `${count} accepted, 0 known already, 0 refused, 0 unknown\n`)
+    assert.equal(new Set(daemon.rounds.slice(2).flatMap(round => round.map(({ id }) => id))).size, count)
+  })
+
+  test('rounds in which something is stored are as many as it takes', async () => {
+    const count = 12
+    await using daemon = await lineDaemon((_, line) => (line === 1 ? TAKEN : FULL))
+    async function* source(): AsyncGenerator<string> {
+      for (let i = 0; i < count; i++) yield lineOf(i)
+    }
+    const { done, out } = submitting(daemon.url, {}, source())
+    assert.equal(await done, 0)
+    assert.match(out.text, new RegExp(`^${count} accepted, `))
+    assert.equal(daemon.rounds.length, count)
+  })
+
+  test('so many in a row in which nothing is are enough', async () => {
+    await using daemon = await lineDaemon(() => FULL)
+    async function* source(): AsyncGenerator<string> {
+      yield lineOf(0)
+    }
+    const { done, out } = submitting(daemon.url, {}, source())
+    assert.equal(await done, 1)
+    assert.equal(out.text, '0 accepted, 0 known already, 1 refused, 0 unknown\n')
+    assert.equal(daemon.rounds.length, 3)
+  })
+
+  test('a source that is quiet again and again is no failure, and keeps no request open', async () => {
+    const count = 6
+    const took = Array.from({ length: count }, () => Promise.withResolvers<void>())
+    await using daemon = await lineDaemon(task => {
+      took[Number(task.id.slice(1))]?.resolve()
+      return TAKEN
+    })
+    async function* source(): AsyncGenerator<string> {
+      for (let i = 0; i < count; i++) {
+        yield lineOf(i)
+        await took[i]?.promise
+        // Goes on only when the request in which that one went has ended.
+        await daemon.idle()
+      }
+    }
+    const { done, out } = submitting(daemon.url, { quietMs: 5 }, source())
+    assert.equal(await done, 0)
+    assert.match(out.text, /^6 accepted, /)
+    assert.equal(daemon.rounds.length, count)
+  })
+
+  test('what was refused is sent again although the source is quiet', async () => {
+    const again = Promise.withResolvers<void>()
+    await using daemon = await lineDaemon((_, __, round) => {
+      if (round > 1) again.resolve()
+      return round === 1 ? FULL : TAKEN
+    })
+    async function* source(): AsyncGenerator<string> {
+      yield lineOf(0)
+      await again.promise
+    }
+    const { done, out } = submitting(daemon.url, {}, source())
+    assert.equal(await done, 0)
+    assert.match(out.text, /^1 accepted, /)
+  })
+
+  test('ends at once when it is told to while its source is quiet', async () => {
+    await using daemon = await lineDaemon(() => TAKEN)
+    const never = Promise.withResolvers<void>()
+    async function* source(): AsyncGenerator<string> {
+      yield lineOf(0)
+      await never.promise
+    }
+    const { done, stop } = submitting(daemon.url, { quietMs: 5 }, source())
+    await daemon.first
+    await daemon.idle()
+    stop.abort(new Error('enough'))
+    await assert.rejects(done, /enough/)
+  })
+})
