@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { merged } from '../../../src/adapters/http/cluster-page.ts'
-import { asNodeId } from '../../../src/base/ids.ts'
+import { asNodeId, asTaskId } from '../../../src/base/ids.ts'
 import type { TaskReply } from '../../../src/tasks/messages.ts'
 import type { SurveyAnswer } from '../../../src/tasks/survey.ts'
 import type { TaskRecord } from '../../../src/tasks/task.ts'
