@@ -97,6 +97,7 @@ export const ERRORS = {
   ],
   TASK_SETTLED: [409, 'The task has come to its end already.', 'It was not changed.'],
   TASK_NOT_ENDED: [409, 'The task has not come to its end yet.', 'It was not changed.'],
+  TASK_LISTED: [409, 'A task list that is loaded has this task.', 'It stays where the list is loaded.'],
   TASK_INVALID: [400, 'The task is not valid.', 'Nothing was stored.'],
   SCHEDULE_UNKNOWN: [404, 'No schedule has this name.', 'Nothing was changed.'],
   SCHEDULE_INVALID: [400, 'The schedule is not valid.', 'Nothing was stored.'],

@@ -54,9 +54,12 @@ export class DaemonClient {
     this.#timeoutMs = options.timeoutMs ?? REQUEST_MS
   }
 
-  /** @throws CodedError what the daemon says is wrong, or `DAEMON_UNREACHABLE` */
-  async get<T>(path: string): Promise<T> {
-    return unwrap<T>(await this.request('GET', path))
+  /**
+   * @param waitMs how long the daemon was told to wait before it answers; its answer may take its usual time after that
+   * @throws CodedError what the daemon says is wrong, or `DAEMON_UNREACHABLE`
+   */
+  async get<T>(path: string, waitMs = 0): Promise<T> {
+    return unwrap<T>(await this.request('GET', path, undefined, waitMs))
   }
 
   async post<T>(path: string, body?: unknown): Promise<T> {
@@ -72,8 +75,9 @@ export class DaemonClient {
   }
 
   /** The answer whatever its status: for paths whose refusal is an answer (`/readyz`). */
-  async request(method: Method, path: string, body?: unknown): Promise<Answer> {
-    const limit = AbortSignal.timeout(this.#timeoutMs)
+  async request(method: Method, path: string, body?: unknown, waitMs = 0): Promise<Answer> {
+    const limitMs = this.#timeoutMs + waitMs
+    const limit = AbortSignal.timeout(limitMs)
     const signal = this.#signal === undefined ? limit : AbortSignal.any([limit, this.#signal])
     try {
       const { status, type, content } = await this.#exchange(method, path, body, signal)
@@ -82,7 +86,7 @@ export class DaemonClient {
       if (error instanceof CodedError || this.#signal?.aborted) throw error
       throw unreachable(
         this.url,
-        limit.aborted ? `no answer within ${this.#timeoutMs / 1_000} s` : reason(error),
+        limit.aborted ? `no answer within ${limitMs / 1_000} s` : reason(error),
         error,
       )
     }

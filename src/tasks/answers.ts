@@ -1,5 +1,7 @@
 /** What this node says to a question that all are asked. Reads only, but for `purge`. */
 import type { Failure } from '../base/errors.ts'
+import type { TaskId } from '../base/ids.ts'
+import { elapsedMs } from '../base/time.ts'
 import type { Counters } from './counts.ts'
 import type { DrainRate } from './drain-rate.ts'
 import type { Step } from './effects.ts'
@@ -7,12 +9,21 @@ import { isSettled } from './merge.ts'
 import { ownedPage } from './page.ts'
 import type { Placing } from './placing.ts'
 import type { Records } from './records.ts'
-import type { Right } from './right.ts'
-import type { DeadCopy, SurveyAnswer, SurveyQuestion, TaskStanding, Vitals, WorkStats } from './survey.ts'
+import { leaveNow, type Right } from './right.ts'
+import type { Running } from './schedule.ts'
+import type {
+  DeadCopy,
+  KeptLetter,
+  SurveyAnswer,
+  SurveyQuestion,
+  TaskStanding,
+  Vitals,
+  WorkStats,
+} from './survey.ts'
 import { type Entry, shownOf, type Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { TaskRecord } from './task.ts'
-import { type WaitingParts, whyWaiting } from './waiting.ts'
+import { NO_LEAVE, TAKING_OVER, type Waiting, type WaitingParts, whyWaiting } from './waiting.ts'
 
 export interface AnswersParts extends WaitingParts {
   readonly table: Table
@@ -54,7 +65,7 @@ export class Answers {
         return { kind: 'explain', ...(entry && { standing: this.#standing(entry, step) }) }
       }
       case 'purge':
-        return { kind: 'purge', purged: this.#purge(question.copies, step) }
+        return { kind: 'purge', ...this.#purge(question.copies, step) }
     }
   }
 
@@ -77,28 +88,38 @@ export class Answers {
   }
 
   /** Only what is still the dead letter that was meant: one that was redriven meanwhile stays. */
-  #purge(copies: readonly DeadCopy[], step: Step): number {
+  #purge(
+    copies: readonly DeadCopy[],
+    step: Step,
+  ): { readonly purged: readonly TaskId[]; readonly kept: readonly KeptLetter[] } {
     const { table, records, counters } = this.#parts
-    let purged = 0
-    for (const { task, revision } of copies) {
+    const purged: TaskId[] = []
+    const kept: KeptLetter[] = []
+    for (const copy of copies) {
+      const { task } = copy
       const entry = table.get(task)
-      if (entry?.record.state !== 'dead' || entry.record.revision > revision) continue
-      if (entry.place !== 'nowhere' || entry.lists.length > 0) continue
+      if (entry === undefined) continue
+      const why = whyKept(entry, copy)
+      if (why !== undefined) {
+        kept.push({ task, why })
+        continue
+      }
       records.erase(entry, step)
-      purged++
+      purged.push(task)
     }
-    if (purged > 0) {
-      counters.add('tasks_purged', purged)
-      step.log('info', 'dead-letters-purged', { copies: purged })
+    if (purged.length > 0) {
+      counters.add('tasks_purged', purged.length)
+      step.log('info', 'dead-letters-purged', { copies: purged.length })
     }
-    return purged
+    return { purged, kept }
   }
 
   #standing(entry: Entry, step: Step): TaskStanding {
-    const { owner, place, record } = entry
+    const { key, owner, place, record } = entry
     const why = this.#why(entry, step)
     const [first] = why
     return {
+      key,
       ...(owner !== undefined && { owner }),
       revision: record.revision,
       state: record.state,
@@ -114,18 +135,40 @@ export class Answers {
     if (isSettled(record)) return [{ code: 'settled', text: settledText(record) }]
     const running = schedule.here.get(entry.id)
     if (running === undefined) {
-      const waiting = whyWaiting(entry, this.#parts)
+      const waiting = this.#barred(entry, step) ?? whyWaiting(entry, this.#parts)
       if (waiting !== undefined) return [{ code: waiting.code, text: waiting.detail }]
       return [{ code: 'next-in-line', text: 'nothing is in the way' }]
     }
-    const { number, startedAt } = running.attempt
-    const ms = Math.max(0, step.now.wall - startedAt)
-    const stopping = running.abandoned ? '; its end was ordered' : ''
-    const limit = record.spec.timeoutMs
-    return [
-      { code: 'running', text: `attempt ${number} has run here for ${ms} ms, at most ${limit}${stopping}` },
-    ]
+    return [running.ordered ? runs(running, step) : starts(running)]
   }
+
+  /** The queue only knows of it for keys that it has tried to start something of. */
+  #barred({ key, place, owner }: Entry, { now }: Step): Waiting | undefined {
+    const { view, takeover, right, phase } = this.#parts
+    if (place !== 'queued' || owner !== view.self || phase() !== 'open') return undefined
+    if (leaveNow(right, key, now.mono) === undefined) return NO_LEAVE
+    return takeover.gates(key) ? TAKING_OVER : undefined
+  }
+}
+
+function whyKept({ record, place, lists }: Entry, { revision }: DeadCopy): KeptLetter['why'] | undefined {
+  if (record.state !== 'dead' || record.revision > revision) return 'changed'
+  if (lists.length > 0) return 'listed'
+  return place === 'nowhere' ? undefined : 'stopping'
+}
+
+function runs({ entry, attempt, orderedAt, abandoned }: Running, { now }: Step): Why {
+  // Written down is not begun: where copies are counted it begins later.
+  const ms = orderedAt === undefined ? now.wall - attempt.startedAt : elapsedMs(orderedAt, now.mono)
+  const stopping = abandoned ? '; its end was ordered' : ''
+  const limit = entry.record.spec.timeoutMs
+  const text = `attempt ${attempt.number} has run here for ${Math.max(0, Math.round(ms))} ms, at most ${limit}${stopping}`
+  return { code: 'running', text }
+}
+
+function starts({ attempt, durable }: Running): Why {
+  const until = durable ? 'a worker is free' : 'enough holders have its record on their disks'
+  return { code: 'starting', text: `attempt ${attempt.number} is written down and begins when ${until}` }
 }
 
 const settledText = (record: TaskRecord): string => {
@@ -137,6 +180,7 @@ const settledText = (record: TaskRecord): string => {
 const NEXT: Readonly<Record<Why['code'], string>> = {
   settled: 'nothing: `retry` orders another try of one that is dead or cancelled',
   running: 'its attempt ends, or is stopped at its time limit',
+  starting: 'its attempt begins, or is given back within seconds',
   'next-in-line': 'it starts at once',
   'not-owner': 'its owner runs it',
   'node-not-open': 'the node is ready, or another takes over',

@@ -155,6 +155,7 @@ export class Execution {
     const { schedule, config } = this.#parts
     const running = schedule.here.get(entry.id)
     if (running?.attempt.number !== order.attempt || running.ordered || running.abandoned) return
+    running.durable = true
     const full = schedule.executing >= config.concurrency || this.#noted.length > 0
     if (full && !schedule.isClaimed(entry)) this.#noted.push({ running, order, since: step.now.mono })
     else this.#orderNow(running, order, step)

@@ -57,7 +57,18 @@ interface Question extends Pending {
    * only when everybody answered and nobody knows more: then the owner has read another version of the list.
    */
   listed: TaskRecord | undefined
+  /** Some did not answer. */
   unreachable: boolean
+  /** What somebody, this node included, says who may know the task or own its key: then nobody can say that there is none. */
+  refusal: Failure | undefined
+}
+
+/** What this node itself says to a question. */
+export interface OwnWord {
+  /** For when nobody knows better. */
+  readonly known?: TaskRecord
+  /** Why it cannot say that there is no such task. */
+  readonly refusal?: Failure
 }
 
 export class Forwarding {
@@ -97,12 +108,11 @@ export class Forwarding {
     this.#send(entry, step)
   }
 
-  /** @param known what this node has itself, for when nobody knows better */
   get(
     origin: Origin,
     { task, waitMs = 0 }: { readonly task: TaskId; readonly waitMs?: number },
     from: readonly NodeId[],
-    known: TaskRecord | undefined,
+    { known, refusal }: OwnWord,
     step: Step,
   ): void {
     const entry: Question = {
@@ -113,6 +123,7 @@ export class Forwarding {
       best: known !== undefined && known.revision > 0 ? known : undefined,
       listed: known?.revision === 0 ? known : undefined,
       unreachable: false,
+      refusal,
     }
     if (!this.#admit(entry, step)) return
     const request = { kind: 'get', task, ...(waitMs > 0 && { waitMs }) } as const
@@ -211,7 +222,7 @@ export class Forwarding {
   #gotAnswer(entry: Question, from: NodeId, reply: TaskReply, step: Step): void {
     if (!entry.waiting.delete(from)) return
     if (!reply.ok) {
-      if (reply.failure.code !== 'TASK_UNKNOWN') entry.unreachable = true
+      if (reply.failure.code !== 'TASK_UNKNOWN') entry.refusal ??= onward(reply.failure, from)
       this.#concludeWhenAll(entry, step)
       return
     }
@@ -241,9 +252,9 @@ export class Forwarding {
   #conclude(entry: Question, step: Step): void {
     const { task, waiting } = entry
     const unsure = entry.best !== undefined && isSettled(entry.best) && this.#isCounted(entry.best.spec.key)
-    const unreachable = entry.unreachable || unsure
+    const unreachable = entry.unreachable || (unsure && entry.refusal === undefined)
     const known = unsure ? undefined : entry.best
-    const best = known ?? (unreachable ? undefined : entry.listed)
+    const best = known ?? (unreachable || entry.refusal !== undefined ? undefined : entry.listed)
     if (best !== undefined) {
       this.#finish(
         entry,
@@ -255,7 +266,7 @@ export class Forwarding {
       const detail = `no node that answered knows task ${task}, but some did not answer${silent}`
       this.#finish(entry, { ok: false, failure: { code: 'OWNER_UNREACHABLE', detail, retryAfterS: 1 } }, step)
     } else {
-      this.#finish(entry, { ok: false, failure: unknownTask(task) }, step)
+      this.#finish(entry, { ok: false, failure: entry.refusal ?? unknownTask(task) }, step)
     }
   }
 

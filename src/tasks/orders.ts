@@ -12,6 +12,7 @@ import { isSettled } from './merge.ts'
 import type { OwnerRequest } from './messages.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
+import { reportCancelled } from './reports.ts'
 import type { Schedule } from './schedule.ts'
 import type { Entry } from './table.ts'
 import { transition } from './transition.ts'
@@ -50,8 +51,7 @@ export class Orders {
     // It may be no holder of the record any more, and must hear that it is to stop.
     if (elsewhere !== undefined && !entry.copies.includes(elsewhere))
       replication.copy(entry.record, elsewhere, false)
-    counters.add('tasks_cancelled')
-    step.log('info', 'task-cancelled', { task: entry.id, key: entry.key, was: record.state })
+    reportCancelled(entry, record.state, counters, step)
     return undefined
   }
 

@@ -5,10 +5,12 @@ import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { lastNumber } from './merge.ts'
 import type { Entry } from './table.ts'
-import type { Attempt, Outcome } from './task.ts'
+import type { Attempt, Outcome, TaskState } from './task.ts'
 
 /** Characters of an error message that are logged. */
 const DETAIL_CHARS_MAX = 200
+
+type Fields = Readonly<Record<string, string | number>>
 
 /** An attempt has ended and is in the record. */
 export function reportEnd(
@@ -43,10 +45,23 @@ export function reportDead(entry: Entry, counters: Counters, step: Step): void {
   const { error } = entry.record
   if (error?.code === 'POISON') counters.add('tasks_poisoned')
   step.log('warn', 'task-dead', {
-    task: entry.id,
-    key: entry.key,
-    attempt: lastNumber(entry.record),
+    ...lastOf(entry, step),
     reason: error?.code,
     detail: error?.message.slice(0, DETAIL_CHARS_MAX),
   })
+}
+
+/** Somebody ended it; `was` is how it stood before. */
+export function reportCancelled(entry: Entry, was: TaskState, counters: Counters, step: Step): void {
+  counters.add('tasks_cancelled')
+  step.log('info', 'task-cancelled', { ...lastOf(entry, step), was })
+}
+
+/** The task with its last attempt, which may have run on another node, and 0 where there was none. */
+function lastOf({ id, key, record }: Entry, { now }: Step): Fields {
+  const task = { task: id, key, attempt: lastNumber(record) }
+  const last = record.attempts.at(-1)
+  if (last === undefined) return task
+  const { node, token, startedAt, endedAt = now.wall } = last
+  return { ...task, ranOn: node, ...(token && { token }), ms: Math.max(0, endedAt - startedAt) }
 }

@@ -14,6 +14,7 @@ import {
   type Forwarding,
   HOPS_MAX,
   type Origin,
+  type OwnWord,
   refuse,
   tell,
   unknownTask,
@@ -102,12 +103,9 @@ export class Requests {
       this.#route(origin, request, hops, step)
       return
     }
-    const { table, takeover } = this.#parts
-    const entry = table.get(request.task)
-    if (entry === undefined) {
-      const incomplete = takeover.quorum?.active === true
-      refuse(origin, incomplete ? INCOMPLETE : unknownTask(request.task), step)
-    } else this.#tellOrWait(origin, entry, request.waitMs, step)
+    const entry = this.#parts.table.get(request.task)
+    if (entry === undefined) refuse(origin, this.#unknown().refusal ?? unknownTask(request.task), step)
+    else this.#tellOrWait(origin, entry, request.waitMs, step)
   }
 
   /** Errands whose addressee is gone go to the owner of now; who waits for what this node owned is answered. */
@@ -352,16 +350,19 @@ export class Requests {
     const { task, waitMs } = request
     const { table, view, forwarding, phase } = this.#parts
     const entry = table.get(task)
-    const others = view.others()
     if (entry !== undefined) {
       const owner = entry.owner
       const askOwner =
         owner !== undefined && owner !== view.self && !this.#isFinal(entry) && view.live.has(owner)
-      if (askOwner) forwarding.get(origin, request, [owner], entry.record, step)
+      if (askOwner) forwarding.get(origin, request, [owner], { known: entry.record }, step)
       else this.#tellOrWait(origin, entry, waitMs, step)
     } else if (phase() === 'closed') this.#refuse(origin, NOT_READY, step)
-    else if (this.#parts.takeover.quorum?.active === true) this.#refuse(origin, INCOMPLETE, step)
-    else forwarding.get(origin, request, others, undefined, step)
+    else forwarding.get(origin, request, view.others(), this.#unknown(), step)
+  }
+
+  /** Of a task that is not here. Somebody else may have it; but whoever takes over cannot say that there is none. */
+  #unknown(): OwnWord {
+    return this.#parts.takeover.quorum?.active === true ? { refusal: INCOMPLETE } : {}
   }
 
   #refuse(origin: Origin, failure: Failure, step: Step): void {

@@ -19,6 +19,8 @@ export interface Running {
   /** The executor was told to begin; until then nothing runs. */
   ordered: boolean
   orderedAt?: Instant
+  /** Enough holders know of it; if it was not ordered, it waits for a place. */
+  durable: boolean
   /** Its end was ordered and is in the record, because this node leaves or the right has ended. */
   abandoned: boolean
 }
@@ -159,7 +161,8 @@ export class Schedule {
   /** It runs here, and may until then. */
   run(entry: Entry, attempt: Attempt, until: Instant, ordered = true): void {
     this.#settle(entry, 'here')
-    this.#here.set(entry.id, { entry, attempt, until, told: until, ordered, abandoned: false })
+    const running = { entry, attempt, until, told: until, ordered, durable: ordered, abandoned: false }
+    this.#here.set(entry.id, running)
     this.#hereVersion++
     if (this.#classOf(entry) !== OWN) this.#claimed++
     else if (ordered) this.#executing++

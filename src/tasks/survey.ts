@@ -20,6 +20,16 @@ export interface DeadCopy {
   readonly revision: number
 }
 
+export const KEPT_WHYS = ['listed', 'changed', 'stopping'] as const
+/**
+ * Why a node keeps what it was to forget: a loaded task list has it, and would bring it back; it is another than was meant,
+ * since it was tried again or written anew; its last attempt was ordered to stop here and has not ended.
+ */
+export interface KeptLetter {
+  readonly task: TaskId
+  readonly why: (typeof KEPT_WHYS)[number]
+}
+
 export type SurveyQuestion =
   /** The tasks that you own, in the order of their ids, above `after`. */
   | { readonly kind: 'page'; readonly filter: TaskFilter; readonly after?: TaskId; readonly limit: number }
@@ -58,6 +68,8 @@ export interface WorkStats {
 
 /** Where one node sees a task. */
 export interface TaskStanding {
+  /** Of the task: decides its owner. */
+  readonly key: string
   /** As this node sees it. */
   readonly owner?: NodeId
   readonly revision: number
@@ -73,6 +85,7 @@ export interface TaskStanding {
 export const WHY_CODES = [
   'settled',
   'running',
+  'starting',
   'next-in-line',
   'not-owner',
   'node-not-open',
@@ -101,7 +114,8 @@ export type SurveyAnswer =
     }
   | { readonly kind: 'stats'; readonly stats: WorkStats; readonly vitals?: Vitals }
   | { readonly kind: 'explain'; readonly standing?: TaskStanding }
-  | { readonly kind: 'purge'; readonly purged: number }
+  /** What was forgotten here, and what is known here and stays. */
+  | { readonly kind: 'purge'; readonly purged: readonly TaskId[]; readonly kept: readonly KeptLetter[] }
 
 export type SurveyReply =
   | {

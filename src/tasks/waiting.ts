@@ -49,8 +49,7 @@ export function whyWaiting(entry: Entry, parts: WaitingParts): Waiting | undefin
     )
   }
   if (phase() !== 'open') return said('node-not-open', `this node starts nothing: it ${STILL[phase()]}`)
-  if (place === 'gated')
-    return said('takeover', 'its key is new here, and who held it before is still being asked')
+  if (place === 'gated') return TAKING_OVER
   if (place === 'elsewhere') {
     return said(
       'runs-elsewhere',
@@ -61,6 +60,17 @@ export function whyWaiting(entry: Entry, parts: WaitingParts): Waiting | undefin
     return record.state === 'scheduled' ? runAt(record.spec.runAt) : pause(record.notBefore)
   return place === 'queued' ? whyQueued(entry, parts) : undefined
 }
+
+/** Its owner may not start it, whatever else may be in the way. */
+export const TAKING_OVER = {
+  code: 'takeover',
+  detail: 'its key is new here, and who held it before is still being asked',
+} as const satisfies Waiting
+
+export const NO_LEAVE = {
+  code: 'no-leave',
+  detail: 'this node owns its key and waits for leave of a quorum of the voters to act for it',
+} as const satisfies Waiting
 
 const STILL = { closed: 'is still joining', open: '', leaving: 'leaves the cluster' } as const
 
@@ -81,10 +91,7 @@ function whyQueued(entry: Entry, { schedule, limits, config, serving }: WaitingP
   const obstacle = schedule.obstacle(entry)
   switch (obstacle) {
     case 'leave':
-      return said(
-        'no-leave',
-        'this node owns its key and waits for leave of a quorum of the voters to act for it',
-      )
+      return NO_LEAVE
     case 'executor': {
       const others = serving(type)
       const who = others.length === 0 ? 'nor has any living node' : `these have one: ${others.join(', ')}`

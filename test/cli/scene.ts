@@ -65,7 +65,10 @@ export interface Reply {
   readonly type?: string
 }
 
-/** Answers by `METHOD /path` (query included); anything it has no answer for is 404 and fails the test that asked. */
+/**
+ * Answers by `METHOD /path` (query included, `waitMs=*` for any wait); anything it has no answer for is 404 and fails the
+ * test that asked.
+ */
 export async function recordedDaemon(replies: Readonly<Record<string, Reply | readonly Reply[]>>) {
   const requests: Request[] = []
   const counts = new Map<string, number>()
@@ -81,7 +84,7 @@ export async function recordedDaemon(replies: Readonly<Record<string, Reply | re
     })
     const count = counts.get(name) ?? 0
     counts.set(name, count + 1)
-    const recorded = replies[name]
+    const recorded = replies[name] ?? replies[name.replace(/waitMs=\d+/, 'waitMs=*')]
     const reply = Array.isArray(recorded) ? recorded[Math.min(count, recorded.length - 1)] : recorded
     const {
       status = 200,

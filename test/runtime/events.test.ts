@@ -33,7 +33,7 @@ test('whatever comes, the buffer holds its two bounds, and the numbers in it hav
   fc.assert(
     fc.property(fc.array(text, { maxLength: 3_000 }), texts => {
       const log = new EventLog('1', limits)
-      for (const each of texts) log.add('info', 'task-started', { each }, AT)
+      for (const each of texts) log.add('info', 'task-succeeded', { each }, AT)
       assert.ok((metricOf(log, 'events_kept') ?? 0) <= limits.eventsMax)
       assert.ok((metricOf(log, 'events_kept_bytes') ?? 0) <= limits.bytesMax)
       const expected = Array.from({ length: log.next - log.first }, (_, i) => log.first + i)
@@ -46,7 +46,7 @@ test('whatever comes, the buffer holds its two bounds, and the numbers in it hav
 
 test('the memory of dropped events is given back, also after very many', () => {
   const log = new EventLog('1', { eventsMax: 10 })
-  for (let i = 0; i < 10_000; i++) log.add('info', 'task-started', { i }, AT)
+  for (let i = 0; i < 10_000; i++) log.add('info', 'task-succeeded', { i }, AT)
   const kept = metricOf(log, 'events_kept_bytes')
   assert.ok(kept !== undefined && kept < 10 * 400, String(kept))
   assert.deepEqual(numbersIn(log), [9_991, 9_992, 9_993, 9_994, 9_995, 9_996, 9_997, 9_998, 9_999, 10_000])
@@ -98,8 +98,15 @@ test('every event is of one type, by its name', () => {
     'seed-trouble': 'member',
     island: 'member',
     'ring-changed': 'ring',
-    'task-started': 'task',
+    'task-succeeded': 'task',
     'attempt-failed': 'task',
+    'dead-letters-purged': 'task',
+    'executor-missing': 'task',
+    'executor-missing-over': 'task',
+    'executor-threw': 'task',
+    'progress-refused': 'task',
+    'ended-copy-dropped': 'task',
+    'may-have-lost': 'task',
     'takeover-complete': 'task',
     'lease-lost': 'grant',
     'voters-changed': 'grant',

@@ -118,13 +118,45 @@ test('until the takeover is complete there is no start, no new task and no 404',
   const found = freshRecord(own('b'), 'api', wallOf(0), THREE.map(asNodeId), 1)
   const id = scene.solo.submit(task)
   assert.equal(scene.code(id), 'TAKEOVER_INCOMPLETE')
-  assert.equal(scene.code(scene.get('unknown')), 'TAKEOVER_INCOMPLETE')
+  const unknown = scene.get('unknown')
+  scene.tell('n2', { code: 'TASK_UNKNOWN' })
+  assert.equal(scene.code(unknown), undefined)
+  scene.tell('n3', { code: 'TASK_UNKNOWN' })
+  assert.equal(scene.code(unknown), 'TAKEOVER_INCOMPLETE')
   scene.solo.pass(20_000)
   assert.equal(scene.solo.orders.length, 0)
   scene.answer('n2', [found])
   scene.acknowledge('n3')
   assert.equal(scene.solo.orders.length, 1, 'what was found runs')
   assert.equal(scene.code(scene.solo.submit(task)), undefined, 'and new tasks are taken')
+})
+
+test('a node that takes over asks the others for a task that it does not have', () => {
+  const scene = new Scene()
+  scene.take()
+  const there = scene.get('there')
+  scene.tell('n2', { record: { ...written(), spec: spec('there', { key: written().spec.key }) } })
+  assert.equal(scene.code(there), 'ok')
+  const nowhere = scene.get('nowhere')
+  scene.tell('n2', { code: 'TASK_UNKNOWN' })
+  // It ends meanwhile, and may have brought the task: what was answered before does not say that there is none.
+  scene.answer('n2')
+  scene.answer('n3')
+  scene.tell('n3', { code: 'TASK_UNKNOWN' })
+  assert.equal(scene.code(nowhere), 'TAKEOVER_INCOMPLETE')
+  const later = scene.get('nowhere')
+  for (const node of ['n2', 'n3']) scene.tell(node, { code: 'TASK_UNKNOWN' })
+  assert.equal(scene.code(later), 'TASK_UNKNOWN')
+})
+
+test('what another that may know the task refuses with is said, and no 404', () => {
+  for (const code of ['TAKEOVER_INCOMPLETE', 'NOT_ACTING'] as const) {
+    const scene = ready()
+    const id = scene.get('there')
+    scene.tell('n2', { code })
+    scene.tell('n3', { code: 'TASK_UNKNOWN' })
+    assert.equal(scene.code(id), code)
+  }
 })
 
 test('the question names the term, and what is written afterwards bears it', () => {

@@ -1,8 +1,9 @@
 /** One owner in quorum mode, whose holders and voters are played by the test. */
 import assert from 'node:assert/strict'
+import type { ErrorCode } from '../../src/base/errors.ts'
 import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
 import type { TasksConfig } from '../../src/tasks/config.ts'
-import type { Inventory, Replicate, TaskLinkMessage } from '../../src/tasks/messages.ts'
+import type { Inventory, Replicate, TaskLinkMessage, TaskReply } from '../../src/tasks/messages.ts'
 import type { DiskSight } from '../../src/tasks/store-failure.ts'
 import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import type { TasksInit } from '../../src/tasks/tasks.ts'
@@ -72,6 +73,17 @@ export class Scene {
     for (const { batch } of batches)
       this.solo.hear(from, { type: 'replicated', batch, counted: true, ...more })
     return batches
+  }
+
+  /** Answers the latest question for a task. */
+  tell(from: string, said: { readonly record: TaskRecord } | { readonly code: ErrorCode }): void {
+    const question = this.sent(from, 'forward').at(-1)
+    assert.ok(question?.request.kind === 'get', `${from} was asked`)
+    const reply: TaskReply =
+      'code' in said
+        ? { ok: false, failure: { code: said.code, detail: 'said by the test' } }
+        : { ok: true, record: said.record, existed: true, durableCopies: 1 }
+    this.solo.hear(from, { type: 'forward-reply', id: question.id, reply })
   }
 
   code(id: string): string | undefined {

@@ -15,6 +15,16 @@ function tasksOf(reply: SurveyReply): readonly TaskRecord[] {
   return reply.answers.flatMap(({ answer }) => (answer.kind === 'page' ? answer.tasks : []))
 }
 
+/** What all nodes say together that they dropped and kept. */
+function purgedOf(reply: SurveyReply): readonly [purged: string[], kept: string[]] {
+  assert.ok(reply.ok)
+  const said = reply.answers.flatMap(({ answer }) => (answer.kind === 'purge' ? [answer] : []))
+  return [
+    said.flatMap(({ purged }) => purged),
+    said.flatMap(({ kept }) => kept.map(({ task, why }) => `${task} ${why}`)),
+  ]
+}
+
 const pageOf = (filter: Extract<SurveyQuestion, { kind: 'page' }>['filter'], limit = 100) =>
   ({ kind: 'page', filter, limit }) as const
 
@@ -104,16 +114,31 @@ test('purging drops the dead letter and its copies, and nothing that is not one'
   cluster.until(() => cluster.quiet())
   const copies = [bad, good].map(({ id }) => ({ task: id, revision: 1_000 }))
   const stale = cluster.survey('n1', { kind: 'purge', copies: [{ task: bad.id, revision: 1 }] })
-  assert.ok(stale.ok)
-  assert.equal(
-    stale.answers.reduce((sum, { answer }) => sum + (answer.kind === 'purge' ? answer.purged : 0), 0),
-    0,
-  )
-  assert.ok(cluster.survey('n1', { kind: 'purge', copies }).ok)
+  assert.deepEqual(purgedOf(stale), [[], ['bad changed', 'bad changed', 'bad changed']])
+  const purged = cluster.survey('n1', { kind: 'purge', copies })
+  assert.deepEqual(purgedOf(purged), [
+    ['bad', 'bad', 'bad'],
+    ['good changed', 'good changed', 'good changed'],
+  ])
   for (const host of cluster.living) {
     assert.equal(host.machine.get(bad.id), undefined)
     assert.equal(host.machine.get(good.id)?.state, 'succeeded')
   }
+})
+
+test('a dead letter of a loaded list stays, and every node that has the list says so', () => {
+  const cluster = new Cluster({ run: () => ({ ms: 5, outcome: FAILS }) })
+  const listed = spec('listed')
+  cluster.list('work', [listed])
+  cluster.start(THREE)
+  cluster.until(() => cluster.atOwner('listed', 'listed')?.state === 'dead')
+  cluster.until(() => cluster.quiet())
+  const copies = [{ task: listed.id, revision: 1_000 }]
+  const refused = cluster.survey('n1', { kind: 'purge', copies })
+  assert.deepEqual(purgedOf(refused), [[], Array(3).fill('listed listed')])
+  assert.equal(cluster.atOwner('listed', 'listed')?.state, 'dead')
+  for (const name of THREE) cluster.listAt(name, 'work', [])
+  assert.deepEqual(purgedOf(cluster.survey('n1', { kind: 'purge', copies })), [Array(3).fill('listed'), []])
 })
 
 test('it is said why a task does not run: its key is busy, its workers are, or it pauses', () => {

@@ -4,9 +4,9 @@
  */
 
 import { CodedError, type ErrorCode, type Failure } from '../../base/errors.ts'
-import { asTaskId, TASK_ID_PATTERN, type TaskId } from '../../base/ids.ts'
+import { asTaskId, type NodeId, TASK_ID_PATTERN, type TaskId } from '../../base/ids.ts'
 import type { TaskRequest } from '../../tasks/messages.ts'
-import type { TaskFilter } from '../../tasks/survey.ts'
+import type { KeptLetter, SurveyReply, TaskFilter } from '../../tasks/survey.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import { type BodyField, readBody } from './body-fields.ts'
 import { clusterPage } from './cluster-page.ts'
@@ -24,6 +24,8 @@ const NAMED_MAX = 100
 export interface Selection {
   readonly ids?: readonly TaskId[]
   readonly filter: TaskFilter
+  /** The `next` of the outcome before: those up to it were seen to. */
+  readonly cursor?: TaskId
   readonly limit: number
 }
 
@@ -33,9 +35,11 @@ export interface Outcome {
   readonly failed: number
   /** The first of those. */
   readonly failures: readonly { readonly id: string; readonly code: ErrorCode; readonly detail: string }[]
-  /** There may be more that match: ask again. */
+  /** There may be more that match: ask again, from `next` on. */
   readonly more: boolean
-  /** False: some living nodes did not answer, and may hold more. */
+  /** With `more`. What was seen to and is still a dead letter, or is one again, lies before it. */
+  readonly next?: TaskId
+  /** False: some living nodes did not answer, or did not answer for the rest, and may hold more. */
   readonly complete: boolean
   readonly silent: readonly string[]
 }
@@ -67,6 +71,11 @@ const FIELDS = {
     read: value => (value === true ? true : undefined),
     required: false,
   } satisfies BodyField<true, false>,
+  cursor: {
+    expected: 'the `next` of the outcome before',
+    read: value => (typeof value === 'string' && TASK_ID_PATTERN.test(value) ? asTaskId(value) : undefined),
+    required: false,
+  } satisfies BodyField<TaskId, false>,
   limit: {
     expected: `a whole number from 1 to ${ACT_MAX}`,
     read: value =>
@@ -82,7 +91,7 @@ const keyIn = (value: unknown): string | undefined =>
 
 /** Throws BAD_REQUEST. Nobody acts on all dead letters by forgetting to say which. */
 export function readSelection(body: unknown): Selection {
-  const { ids, all, limit, type, key, group, q } = readBody(body, FIELDS)
+  const { ids, all, cursor, limit, type, key, group, q } = readBody(body, FIELDS)
   const filter: TaskFilter = {
     state: 'dead',
     ...(type !== undefined && { type }),
@@ -98,7 +107,13 @@ export function readSelection(body: unknown): Selection {
       problems: [{ at: 'body', expected, got }],
     })
   }
-  return { filter, limit: limit ?? ACT_DEFAULT, ...(ids && { ids }) }
+  if (ids !== undefined && cursor !== undefined) {
+    const expected = 'it with a filter or all: true only'
+    throw new CodedError('BAD_REQUEST', `cursor: expected ${expected}, got ids.`, {
+      problems: [{ at: 'cursor', expected, got: 'ids' }],
+    })
+  }
+  return { filter, limit: limit ?? ACT_DEFAULT, ...(ids && { ids }), ...(cursor && { cursor }) }
 }
 
 type Acted =
@@ -109,7 +124,7 @@ type Refusals = { id: string; code: ErrorCode; detail: string }[]
 /** Does one thing to all that are selected. */
 export async function actOnDead(
   face: Face,
-  { ids, filter, limit }: Selection,
+  { ids, filter, cursor, limit }: Selection,
   act: (face: Face, records: readonly TaskRecord[], refusals: Refusals) => Promise<readonly string[]>,
 ): Promise<Acted> {
   const refusals: Refusals = []
@@ -117,8 +132,11 @@ export async function actOnDead(
   /** Dead letters acted on, and those of them that it was done to. */
   let tried = 0
   let done = 0
-  let more = false
-  let cursor: TaskId | undefined
+  let next = cursor
+  const outcome = (whole: boolean): Acted => ({
+    ok: true,
+    outcome: outcomeOf(done, refusals, next, silent, whole),
+  })
   const actOn = async (records: readonly TaskRecord[]): Promise<void> => {
     for (let from = 0; from < records.length; from += STEP_MAX) {
       const some = records.slice(from, from + STEP_MAX)
@@ -128,27 +146,26 @@ export async function actOnDead(
       done += some.length - (refusals.length - before)
     }
   }
-  if (ids !== undefined) await actOn(await recordsOf(face, ids, refusals))
-  else {
-    do {
-      const wanted = Math.min(1_000, limit - tried)
-      const found = await clusterPage(face, { filter, limit: wanted, ...(cursor && { cursor }) })
-      // What was done before stays done, and asking again goes on from there.
-      if (!found.ok)
-        return tried === 0 ? found : { ok: true, outcome: outcomeOf(done, refusals, true, silent, false) }
-      for (const node of [...found.page.silent, ...found.page.settling]) silent.add(node)
-      await actOn(found.page.tasks)
-      more = found.page.next !== undefined
-      cursor = more ? asTaskId(found.page.next ?? '') : undefined
-    } while (more && tried < limit)
+  if (ids !== undefined) {
+    await actOn(await recordsOf(face, ids, refusals))
+    return outcome(true)
   }
-  return { ok: true, outcome: outcomeOf(done, refusals, more, silent, true) }
+  do {
+    const wanted = Math.min(1_000, limit - tried)
+    const found = await clusterPage(face, { filter, limit: wanted, ...(next && { cursor: next }) })
+    // What was done before stays done, and asking again goes on from there.
+    if (!found.ok) return tried === 0 ? found : outcome(false)
+    for (const node of [...found.page.silent, ...found.page.settling]) silent.add(node)
+    await actOn(found.page.tasks)
+    next = found.page.next === undefined ? undefined : asTaskId(found.page.next)
+  } while (next !== undefined && tried < limit)
+  return outcome(true)
 }
 
 function outcomeOf(
   done: number,
   refusals: Refusals,
-  more: boolean,
+  next: TaskId | undefined,
   silent: ReadonlySet<string>,
   whole: boolean,
 ): Outcome {
@@ -156,7 +173,8 @@ function outcomeOf(
     done,
     failed: refusals.length,
     failures: refusals.slice(0, NAMED_MAX),
-    more,
+    more: next !== undefined,
+    ...(next !== undefined && { next }),
     complete: whole && silent.size === 0,
     silent: [...silent],
   }
@@ -213,8 +231,44 @@ export async function purge(
 ): Promise<readonly string[]> {
   const copies = records.map(({ spec, revision }) => ({ task: spec.id, revision }))
   const answer = await askAll(face, { kind: 'purge', copies })
-  if (answer.ok) return answer.silent
-  for (const { task } of copies)
-    refusals.push({ id: task, code: answer.failure.code, detail: answer.failure.detail })
-  return []
+  const refusalOf = answer.ok ? refusalsOf(answer) : () => answer.failure
+  for (const { task } of copies) {
+    const refusal = refusalOf(task)
+    if (refusal !== undefined) refusals.push({ id: task, code: refusal.code, detail: refusal.detail })
+  }
+  return answer.ok ? answer.silent : []
+}
+
+/** Gone is what nobody who answered has any more; of what nobody said anything, those who are silent may have it. */
+function refusalsOf({
+  answers,
+  silent,
+}: Extract<SurveyReply, { ok: true }>): (task: TaskId) => Failure | undefined {
+  const purged = new Set<TaskId>()
+  const kept = new Map<TaskId, Failure>()
+  for (const { node, answer } of answers) {
+    if (answer.kind !== 'purge') continue
+    for (const task of answer.purged) purged.add(task)
+    for (const { task, why } of answer.kept) if (!kept.has(task)) kept.set(task, KEPT[why](node))
+  }
+  const unknown: Failure = {
+    code: 'OWNER_UNREACHABLE',
+    detail: `no node that answered has it, and ${silent.join(', ')} did not answer`,
+  }
+  return task => kept.get(task) ?? (purged.has(task) || silent.length === 0 ? undefined : unknown)
+}
+
+const KEPT: Readonly<Record<KeptLetter['why'], (node: NodeId) => Failure>> = {
+  listed: node => ({
+    code: 'TASK_LISTED',
+    detail: `${node} has it in a task list; take it out of the list first`,
+  }),
+  changed: node => ({
+    code: 'TASK_NOT_ENDED',
+    detail: `on ${node} it is not the dead letter that was found: it was tried again, or its copy is another one`,
+  }),
+  stopping: node => ({
+    code: 'TASK_NOT_ENDED',
+    detail: `its last attempt on ${node} was ordered to stop, and has not ended`,
+  }),
 }

@@ -1,5 +1,6 @@
 /** Waits for a task to come to its end, wherever that is: a long poll. */
 import { setTimeout as pause } from 'node:timers/promises'
+import type { ErrorCode } from '../../base/errors.ts'
 import type { TaskId } from '../../base/ids.ts'
 import { type TaskReply, WAIT_MS_MAX } from '../../tasks/messages.ts'
 import type { Face } from './face.ts'
@@ -9,7 +10,15 @@ import { askOwner } from './waiting.ts'
 const AGAIN_MS = 200
 
 /** Refusals that pass by themselves, while there is time. */
-const PASSING: ReadonlySet<string> = new Set(['OWNER_UNREACHABLE', 'NOT_READY', 'OVERLOADED'])
+const PASSING: ReadonlySet<ErrorCode> = new Set([
+  'OWNER_UNREACHABLE',
+  'NOT_READY',
+  'OVERLOADED',
+  'NOT_ACTING',
+  'TAKEOVER_INCOMPLETE',
+  'TOO_FEW_COPIES',
+  'RIGHT_ENDED',
+])
 
 /**
  * The record as it stands at its end, or when the time is up. The owner is asked for a while at a time and answers when

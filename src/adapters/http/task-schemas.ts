@@ -220,7 +220,11 @@ export const TASK_SCHEMAS = {
   ),
   TaskExplanation: object(
     {
-      task: ref('TaskRecord'),
+      task: { ...ref('TaskRecord'), description: 'Absent with `refused`.' },
+      refused: {
+        ...object({ code: text, detail: text }),
+        description: 'Why nobody may say how it stands: its owner may not act, or takes over.',
+      },
       placement: object({ owner: text, preferenceList: listOf(text), hash: whole, ringChecksum: text }),
       why,
       next: text,
@@ -228,6 +232,7 @@ export const TASK_SCHEMAS = {
         object(
           {
             node: text,
+            key: text,
             owner: text,
             revision: whole,
             state: oneOf(...TASK_STATES),
@@ -240,7 +245,7 @@ export const TASK_SCHEMAS = {
       ),
       silent: listOf(text),
     },
-    ['placement'],
+    ['task', 'refused', 'placement'],
   ),
   Stats: object({
     cluster: object({ nodes: whole, ...work }, ['vitals']),
@@ -258,15 +263,20 @@ export const TASK_SCHEMAS = {
       group: text,
       q: text,
       all: { type: 'boolean', const: true },
+      cursor: { ...text, description: 'The `next` of the outcome before; not with `ids`.' },
       limit: { type: 'integer', minimum: 1, maximum: 10_000, default: 1_000 },
     },
   },
-  DeadOutcome: object({
-    done: whole,
-    failed: whole,
-    failures: listOf(object({ id: text, code: text, detail: text })),
-    more: flag,
-    complete: flag,
-    silent: listOf(text),
-  }),
+  DeadOutcome: object(
+    {
+      done: whole,
+      failed: whole,
+      failures: listOf(object({ id: text, code: text, detail: text })),
+      more: flag,
+      next: { ...text, description: 'There may be more: the `cursor` of the next request.' },
+      complete: flag,
+      silent: listOf(text),
+    },
+    ['next'],
+  ),
 } as const satisfies Record<string, JsonSchema>

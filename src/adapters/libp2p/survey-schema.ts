@@ -1,6 +1,6 @@
 /** The shape of questions to all nodes, and of those answers that hold no records. */
 import { z } from 'zod'
-import { WHY_CODES } from '../../tasks/survey.ts'
+import { KEPT_WHYS, WHY_CODES } from '../../tasks/survey.ts'
 import { PURGED_MAX, REASONS_MAX, RECORDS_MAX } from './limits.ts'
 import { count, detail, key, nodeId, requestId, short, state, taskId } from './schema-words.ts'
 
@@ -40,6 +40,7 @@ const stats = z.object({
 })
 const vitals = z.object({ cpu: amount, memory: amount })
 const standing = z.object({
+  key,
   owner: nodeId.exactOptional(),
   revision: count,
   state,
@@ -50,4 +51,9 @@ const standing = z.object({
 export const survey = z.object({ type: z.literal('survey'), id: requestId, question })
 export const statsAnswer = z.object({ kind: z.literal('stats'), stats, vitals: vitals.exactOptional() })
 export const explainAnswer = z.object({ kind: z.literal('explain'), standing: standing.exactOptional() })
-export const purgeAnswer = z.object({ kind: z.literal('purge'), purged: count })
+const keptLetter = z.object({ task: taskId, why: z.enum(KEPT_WHYS) })
+export const purgeAnswer = z.object({
+  kind: z.literal('purge'),
+  purged: z.array(taskId).max(PURGED_MAX),
+  kept: z.array(keptLetter).max(PURGED_MAX),
+})

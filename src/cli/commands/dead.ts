@@ -34,25 +34,32 @@ async function act(call: Call, action: 'redrive' | 'purge', ids: readonly string
   const done = action === 'redrive' ? 'tried again' : 'dropped'
   let total = 0
   let failed = 0
-  for (;;) {
-    const outcome = await client.post<Outcome>(`/v1/dead/${action}`, body)
+  let complete = true
+  let cursor = body.cursor
+  do {
+    const outcome = await client.post<Outcome>(`/v1/dead/${action}`, { ...body, ...(cursor && { cursor }) })
     total += outcome.done
     failed += outcome.failed
+    complete &&= outcome.complete
     if (call.json) out.write(`${JSON.stringify(outcome)}\n`)
     for (const { id, code, detail } of call.json ? [] : outcome.failures)
       err.write(`${id}: ${code}: ${detail}\n`)
-    if (!outcome.complete) err.write(`incomplete: ${outcome.silent.join(', ')} did not answer\n`)
-    // Where nothing could be done it would be the same again.
-    if (!outcome.more || outcome.done === 0 || body.limit !== undefined) {
-      if (!call.json) out.write(`${total} dead letters ${done}${failed > 0 ? `, ${failed} not` : ''}\n`)
-      return failed === 0 && outcome.complete ? EXIT.ok : EXIT.failed
-    }
-  }
+    if (!outcome.complete) err.write(`incomplete: ${missing(outcome)}\n`)
+    cursor = outcome.next
+    // From there on: what is a dead letter again, or still, would else come first for ever.
+  } while (cursor !== undefined && body.limit === undefined)
+  if (!call.json) out.write(`${total} dead letters ${done}${failed > 0 ? `, ${failed} not` : ''}\n`)
+  if (!call.json && cursor !== undefined) err.write(`more: --cursor ${cursor}\n`)
+  return failed === 0 && complete ? EXIT.ok : EXIT.failed
 }
+
+const missing = ({ silent }: Outcome): string =>
+  silent.length > 0 ? `${silent.join(', ')} did not answer` : 'the nodes could not be asked for the rest'
 
 interface Selection {
   readonly ids?: readonly string[]
   readonly all?: true
+  readonly cursor?: string
   readonly limit?: number
   readonly [filter: string]: unknown
 }
@@ -68,11 +75,14 @@ function selectionOf(call: Call, action: 'redrive' | 'purge', ids: readonly stri
     }),
   )
   const all = flag(values, 'all')
+  const cursor = text(values, 'cursor')
   const ways = Number(ids.length > 0) + Number(all) + Number(Object.keys(filters).length > 0)
   if (ways !== 1) {
     const got = ways === 0 ? 'nothing' : 'several of these'
     problems.push({ at: `dead ${action}`, expected: 'IDs, or filters, or --all', got })
   }
+  if (ids.length > 0 && cursor !== undefined)
+    problems.push({ at: '--cursor', expected: 'it with filters or --all only', got: 'IDs' })
   if (action === 'purge' && !flag(values, 'yes'))
     problems.push({ at: '--yes', expected: 'it, since what is purged is gone for good', got: 'nothing' })
   if (problems.length > 0) throw usage('dead', problems)
@@ -80,6 +90,7 @@ function selectionOf(call: Call, action: 'redrive' | 'purge', ids: readonly stri
     ...filters,
     ...(ids.length > 0 && { ids }),
     ...(all && { all: true as const }),
+    ...(cursor !== undefined && { cursor }),
     ...(limit !== undefined && { limit }),
   }
 }

@@ -48,15 +48,16 @@ async function showKey(call: Call, key: string, at: number | undefined): Promise
 async function showTask(call: Call, id: string): Promise<number> {
   const { json, terminal } = call
   const found = await clientOf(call).get<TaskExplanation>(`/v1/explain-task/${encodeURIComponent(id)}`)
-  terminal.out.write(json ? `${JSON.stringify(found)}\n` : describeTask(found))
+  terminal.out.write(json ? `${JSON.stringify(found)}\n` : describeTask(id, found))
   return EXIT.ok
 }
 
-function describeTask({ task, placement, why, next, nodes, silent }: TaskExplanation): string {
+function describeTask(id: string, found: TaskExplanation): string {
+  const { task, refused, placement, why, next, nodes, silent } = found
   const head = sheet([
-    ['task', task.spec.id],
-    ['state', task.state],
-    ['key', task.spec.key],
+    ['task', id],
+    ['state', task?.state ?? `not to be told now: ${refused?.code}: ${refused?.detail}`],
+    ['key', task?.spec.key ?? nodes[0]?.key],
     ['owner', placement?.owner],
     ['preference list', placement?.preferenceList.join(', ')],
     ['why', why.map(({ text, code }) => `${text} (${code})`).join('; ')],

@@ -23,6 +23,8 @@ const LOOK_MS = 10_000
 /** First and longest pause between two looks that came to nothing at once, in ms. */
 const POLL_MS = 50
 const POLL_MS_MAX = 1_000
+/** Statuses of refusals that pass by themselves: an owner is sought or takes over, a daemon starts again. */
+const PASSING: ReadonlySet<number> = new Set([503, 504])
 
 /** With a zone: a time without one means another moment on another machine. */
 const FULL_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/
@@ -201,26 +203,49 @@ function payloadOf(values: Values, problems: Problem[]): unknown {
   }
 }
 
-/** Looks again and again until the task has come to its end. @throws CodedError `DEADLINE` */
+/**
+ * Looks again and again until the task has come to its end. It was accepted, so a refusal that passes is waited out.
+ * @throws CodedError `DEADLINE`
+ */
 async function settled(
   client: DaemonClient,
   accepted: TaskRecord,
   waitMs: number,
   { interrupted, err }: Terminal,
 ): Promise<TaskRecord> {
-  const started = performance.now()
+  const { id } = accepted.spec
+  const end = performance.now() + waitMs
   let record = accepted
+  let refusal: CodedError | undefined
   let shown = ''
   for (let ms = POLL_MS; record.settledAt === undefined; ms = Math.min(POLL_MS_MAX, ms * 1.5)) {
-    if (performance.now() - started > waitMs)
-      throw new CodedError('DEADLINE', `${record.spec.id} was ${record.state} after ${waitMs} ms.`)
-    if (err.isTerminal && record.state !== shown) err.write(`${record.spec.id}: ${record.state}\n`)
-    shown = record.state
+    if (performance.now() >= end) {
+      const last = refusal === undefined ? '' : ` The last answer was ${refusal.code}: ${refusal.detail}`
+      throw new CodedError('DEADLINE', `${id} was ${record.state} after ${waitMs} ms.${last}`)
+    }
+    const standing = refusal === undefined ? record.state : `${refusal.code}: ${refusal.detail}`
+    if (err.isTerminal && standing !== shown) err.write(`${id}: ${standing}\n`)
+    shown = standing
     await pause(ms, undefined, { signal: interrupted })
-    const path = `/v1/tasks/${encodeURIComponent(record.spec.id)}?waitMs=${Math.min(LOOK_MS, waitMs)}`
-    record = await client.get<TaskRecord>(path)
+    const left = Math.max(0, Math.ceil(end - performance.now()))
+    const found = await look(client, id, Math.min(LOOK_MS, left))
+    if (found instanceof CodedError) refusal = found
+    else {
+      refusal = undefined
+      record = found
+    }
   }
   return record
+}
+
+/** Waits at the daemon for the end of the task, or for so long; a refusal that passes is given back. */
+async function look(client: DaemonClient, id: string, waitMs: number): Promise<TaskRecord | CodedError> {
+  try {
+    return await client.get<TaskRecord>(`/v1/tasks/${encodeURIComponent(id)}?waitMs=${waitMs}`, waitMs)
+  } catch (error) {
+    if (error instanceof CodedError && PASSING.has(error.status)) return error
+    throw error
+  }
 }
 
 function refuse(problems: readonly Problem[]): never {

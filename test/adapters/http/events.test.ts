@@ -112,21 +112,21 @@ test('a follower gets each event as it happens, with an id, its type and all of 
 test('types that were not asked for are left out', async () => {
   const { url, log } = await running()
   const followed = await follow(url, '?types=task,grant')
-  for (const event of ['member-dead', 'task-started', 'ready', 'lease-lost', 'ring-changed'])
+  for (const event of ['member-dead', 'task-succeeded', 'ready', 'lease-lost', 'ring-changed'])
     log('info', event, {})
   await until('two events', () => followed.frames.length === 2)
-  assert.deepEqual(names(followed), ['task-started', 'lease-lost'])
+  assert.deepEqual(names(followed), ['task-succeeded', 'lease-lost'])
 })
 
 test('whoever comes back with the id of its last event misses nothing and sees nothing twice', async () => {
   const { url, log } = await running()
   const first = await follow(url)
-  for (let i = 1; i <= 5; i++) log('info', 'task-started', { i })
+  for (let i = 1; i <= 5; i++) log('info', 'task-succeeded', { i })
   await until('five events', () => first.frames.length === 5)
   first.leave()
-  for (let i = 6; i <= 9; i++) log('info', 'task-started', { i })
+  for (let i = 6; i <= 9; i++) log('info', 'task-succeeded', { i })
   const second = await follow(url, '?after=start', { 'last-event-id': first.frames.at(-1)?.id ?? '' })
-  log('info', 'task-started', { i: 10 })
+  log('info', 'task-succeeded', { i: 10 })
   await until('five more', () => second.frames.length === 5)
   assert.deepEqual(
     second.frames.map(({ body }) => (body['fields'] as { i: number }).i),
@@ -136,7 +136,7 @@ test('whoever comes back with the id of its last event misses nothing and sees n
 
 test('whoever comes back too late is told how many events are lost, and goes on from there', async () => {
   const { url, log, metric } = await running({ events: { eventsMax: 10 } })
-  for (let i = 1; i <= 25; i++) log('info', 'task-started', { i })
+  for (let i = 1; i <= 25; i++) log('info', 'task-succeeded', { i })
   const followed = await follow(url, '', { 'last-event-id': '3-4' })
   await until('gap and what is left', () => followed.frames.length === 11)
   const [gap, next] = followed.frames
@@ -259,7 +259,7 @@ test('a look that finds nothing new answers nobody: the node is bound only by wh
 test('a follower of few types comes back with an id that is not too old', async () => {
   const { url, log } = await running({ events: { eventsMax: 100 } }, { eventHeartbeatMs: 20 })
   const followed = await follow(url, '?types=grant')
-  for (let i = 0; i < 500; i++) log('info', 'task-started', { i })
+  for (let i = 0; i < 500; i++) log('info', 'task-succeeded', { i })
   await until('a beat with the last id', () => followed.comments.some(text => text.includes('id: 3-500')))
   assert.deepEqual(followed.frames, [])
 })
@@ -279,7 +279,7 @@ test('a reader too slow for the buffer is cut off with a last word, and costs no
   // Whatever the buffers of the two sockets hold, they are full in the end.
   let sent = 0
   await until('it is left behind', async () => {
-    for (let i = 0; i < 500; i++) log('info', 'task-started', { i: sent++, filler })
+    for (let i = 0; i < 500; i++) log('info', 'task-succeeded', { i: sent++, filler })
     await pause(1)
     return sent > 20_000
   })
@@ -300,7 +300,7 @@ test('a reader that takes nothing is cut off after a while, though nothing is lo
   await until('the stream is open', async () => (await metric('event_streams')) === 1)
   socket.pause()
   await until('it is cut off', async () => {
-    for (let i = 0; i < 200; i++) log('info', 'task-started', { filler: 'x'.repeat(4_000) })
+    for (let i = 0; i < 200; i++) log('info', 'task-succeeded', { filler: 'x'.repeat(4_000) })
     return (await metric('event_streams_cut_off_total')) === 1
   })
 })

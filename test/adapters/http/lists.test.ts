@@ -4,29 +4,11 @@ import { test } from 'node:test'
 import { merged } from '../../../src/adapters/http/cluster-page.ts'
 import { asNodeId, asTaskId } from '../../../src/base/ids.ts'
 import type { TaskReply } from '../../../src/tasks/messages.ts'
-import type { SurveyAnswer, SurveyReply } from '../../../src/tasks/survey.ts'
+import type { SurveyAnswer } from '../../../src/tasks/survey.ts'
 import type { TaskRecord } from '../../../src/tasks/task.ts'
 import { record } from './sample-node.ts'
 import { isProblem, post, schemaOf, subject } from './subject.ts'
-
-const [n1, n2, n3] = ['n1', 'n2', 'n3'].map(asNodeId) as [
-  ReturnType<typeof asNodeId>,
-  ReturnType<typeof asNodeId>,
-  ReturnType<typeof asNodeId>,
-]
-const of = (...ids: string[]): TaskRecord[] => ids.map(id => record({ id: asTaskId(id) }))
-
-function page(tasks: readonly TaskRecord[], upTo?: string, settling = false): SurveyAnswer {
-  return { kind: 'page', tasks, ...(upTo !== undefined && { upTo: asTaskId(upTo) }), settling }
-}
-
-const survey = (
-  answers: [ReturnType<typeof asNodeId>, SurveyAnswer][],
-  silent: readonly ReturnType<typeof asNodeId>[] = [],
-) =>
-  ({ ok: true, answers: answers.map(([node, answer]) => ({ node, answer })), silent }) satisfies SurveyReply
-
-const idsOf = (tasks: readonly TaskRecord[]) => tasks.map(({ spec }) => spec.id)
+import { idsOf, n1, n2, n3, of, page, survey } from './surveyed.ts'
 
 test('pages of all nodes are one page in the order of ids, no further than all of them looked', () => {
   const whole = merged(
@@ -132,59 +114,6 @@ test('filters belong to the list of all nodes, `after` to that of one', async ()
     isProblem(await ask(`/v1/tasks?${query}`), 'BAD_REQUEST')
 })
 
-test('dead letters are listed, tried again and dropped by id, by filter, or all of them, but not by accident', async () => {
-  const answers: Record<string, SurveyAnswer> = {
-    page: page(of('t1', 't2')),
-    purge: { kind: 'purge', purged: 3 },
-  }
-  const reply = async (request: { kind: string; task?: string }): Promise<TaskReply> => {
-    const found = { ...record({ id: asTaskId(request.task ?? '') }), state: 'dead' as const }
-    if (request.task === 't2' && request.kind === 'retry')
-      return { ok: false, failure: { code: 'QUEUE_FULL', detail: 'full' } }
-    return { ok: true, record: found, existed: true, durableCopies: 1 }
-  }
-  const { ask, requests, surveys } = await subject({
-    reply,
-    survey: async ({ kind }) => survey([[n1, answers[kind] as SurveyAnswer]], kind === 'purge' ? [n2] : []),
-  })
-  assert.deepEqual(idsOf((await ask('/v1/dead?type=http')).json().tasks), ['t1', 't2'])
-  assert.deepEqual(surveys[0], { kind: 'page', filter: { type: 'http', state: 'dead' }, limit: 100 })
-  const redriven = (await ask(post('/v1/dead/redrive', { all: true }))).json()
-  schemaOf('DeadOutcome').parse(redriven)
-  assert.deepEqual([redriven.done, redriven.failed, redriven.more, redriven.complete], [1, 1, false, true])
-  assert.deepEqual(redriven.failures, [{ id: 't2', code: 'QUEUE_FULL', detail: 'full' }])
-  assert.deepEqual(
-    requests.map(({ kind }) => kind),
-    ['retry', 'retry'],
-  )
-  const purged = (await ask(post('/v1/dead/purge', { ids: ['t1', 't1'] }))).json()
-  assert.deepEqual([purged.done, purged.complete, purged.silent], [1, false, ['n2']])
-  assert.deepEqual(surveys.at(-1), { kind: 'purge', copies: [{ task: 't1', revision: 4 }] })
-  for (const body of [
-    {},
-    { all: false },
-    { all: true, type: 'echo' },
-    { ids: [] },
-    { ids: ['a b'] },
-    { limit: 5 },
-    { q: '' },
-  ])
-    isProblem(await ask(post('/v1/dead/purge', body)), 'BAD_REQUEST')
-})
-
-test('what is no dead letter is not tried again by its id', async () => {
-  const { ask, requests } = await subject()
-  const outcome = (await ask(post('/v1/dead/redrive', { ids: ['t1', 'nowhere'] }))).json()
-  assert.deepEqual(
-    outcome.failures.map(({ code }: { code: string }) => code),
-    ['TASK_NOT_ENDED', 'TASK_UNKNOWN'],
-  )
-  assert.deepEqual(
-    requests.map(({ kind }) => kind),
-    ['get', 'get'],
-  )
-})
-
 test('an order goes to the owner of the key that the task turns out to have', async () => {
   const { ask, requests } = await subject()
   assert.equal((await ask(post('/v1/tasks/t%2F1/cancel', {}))).statusCode, 200)
@@ -198,6 +127,7 @@ test('an order goes to the owner of the key that the task turns out to have', as
 
 test('an explanation is in the words of the owner, and names who did not answer', async () => {
   const standing = {
+    key: 'k1',
     revision: 3,
     state: 'ready',
     place: 'queued',
@@ -230,6 +160,38 @@ test('an explanation is in the words of the owner, and names who did not answer'
     ['node-2', 'n1'],
   )
   assert.equal(body.placement.owner, 'node-2')
+})
+
+test('a task of which its owner may not say how it stands is explained by what each node has of it', async () => {
+  const standing = {
+    key: 'k1',
+    revision: 3,
+    state: 'ready',
+    place: 'queued',
+    why: [{ code: 'no-leave', text: 'it waits for leave' }],
+    next: 'a quorum of voters grants it',
+  } as const
+  for (const code of ['NOT_ACTING', 'TAKEOVER_INCOMPLETE', 'OWNER_UNREACHABLE'] as const) {
+    const failure = { code, detail: 'it waits.' }
+    const reply = async (): Promise<TaskReply> => ({ ok: false, failure })
+    const answers = [[asNodeId('node-2'), { kind: 'explain', standing }]] satisfies [
+      typeof n1,
+      SurveyAnswer,
+    ][]
+    const { ask } = await subject({ reply, survey: async () => survey(answers) })
+    const answer = await ask('/v1/explain-task/t1')
+    assert.equal(answer.statusCode, 200, code)
+    const body = answer.json()
+    schemaOf('TaskExplanation').parse(body)
+    assert.deepEqual([body.why, body.next, body.task], [standing.why, standing.next, undefined])
+    assert.deepEqual(body.refused, failure)
+    assert.deepEqual([body.placement.owner, body.nodes.length], ['node-2', 1])
+    // Nobody knows it: then the refusal is all there is to say.
+    const unknown = await subject({ reply, survey: async () => survey([[n1, { kind: 'explain' }]]) })
+    isProblem(await unknown.ask('/v1/explain-task/t1'), code)
+  }
+  const gone = await subject({ survey: async () => survey([[n1, { kind: 'explain', standing }]]) })
+  isProblem(await gone.ask('/v1/explain-task/unknown'), 'TASK_UNKNOWN')
 })
 
 test('figures are summed over the nodes that answered', async () => {
@@ -270,17 +232,26 @@ test('figures are summed over the nodes that answered', async () => {
   assert.deepEqual([body.complete, body.silent], [false, ['n3']])
 })
 
-test('the end of a task is waited for, and no longer than asked', async () => {
+/** What a takeover, or a change of the right to act, may answer while it goes on. */
+const PASSING = [
+  'OWNER_UNREACHABLE',
+  'NOT_ACTING',
+  'TAKEOVER_INCOMPLETE',
+  'TOO_FEW_COPIES',
+  'RIGHT_ENDED',
+] as const
+
+test('the end of a task is waited for, also through a takeover, and no longer than asked', async () => {
   const running = { ...record(), state: 'running' as const, settledAt: undefined }
   const { settledAt: _, ...open } = running
   const replies: TaskReply[] = [
     { ok: true, record: open, existed: true, durableCopies: 1 },
-    { ok: false, failure: { code: 'OWNER_UNREACHABLE', detail: 'it is gone' } },
+    ...PASSING.map(code => ({ ok: false, failure: { code, detail: 'for now' } }) as const),
     { ok: true, record: record(), existed: true, durableCopies: 1 },
   ]
   const { ask, requests } = await subject({ reply: async () => replies.shift() as TaskReply })
   assert.equal((await ask('/v1/tasks/t1?waitMs=5000')).json().state, 'succeeded')
-  assert.equal(requests.length, 3)
+  assert.equal(requests.length, 2 + PASSING.length)
   assert.ok(
     requests.every(each => each.kind === 'get' && (each.waitMs ?? 0) > 0 && (each.waitMs ?? 0) <= 5_000),
   )

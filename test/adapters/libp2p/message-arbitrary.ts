@@ -15,7 +15,7 @@ import {
 } from '../../../src/tasks/messages.ts'
 import { NOTE_CHARS_MAX } from '../../../src/tasks/progress.ts'
 import { SCHEDULE_PAGE_MAX } from '../../../src/tasks/schedules/state.ts'
-import { type SurveyAnswer, type SurveyQuestion, WHY_CODES } from '../../../src/tasks/survey.ts'
+import { KEPT_WHYS, type SurveyAnswer, type SurveyQuestion, WHY_CODES } from '../../../src/tasks/survey.ts'
 import type { Attempt, AttemptError, Json, TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
 import { name, scheduleOf, summary } from './schedule-arbitrary.ts'
 
@@ -188,6 +188,7 @@ const question: fc.Arbitrary<SurveyQuestion> = fc.oneof(
 const share = fc.constantFrom(0, 0.25, 1)
 const standing = fc.record(
   {
+    key: text,
     owner: nodeId,
     revision: count,
     state: states,
@@ -195,7 +196,7 @@ const standing = fc.record(
     why: fc.array(fc.record({ code: fc.constantFrom(...WHY_CODES), text }), { maxLength: 3 }),
     next: text,
   },
-  { requiredKeys: ['revision', 'state', 'place', 'why', 'next'] },
+  { requiredKeys: ['key', 'revision', 'state', 'place', 'why', 'next'] },
 )
 const workStats = fc.record({
   total: count,
@@ -223,7 +224,11 @@ const answer: fc.Arbitrary<SurveyAnswer> = fc.oneof(
     { requiredKeys: ['kind', 'stats'] },
   ),
   fc.record({ kind: fc.constant('explain' as const), standing }, { requiredKeys: ['kind'] }),
-  fc.record({ kind: fc.constant('purge' as const), purged: count }),
+  fc.record({
+    kind: fc.constant('purge' as const),
+    purged: fc.array(taskId, { maxLength: 3 }),
+    kept: fc.array(fc.record({ task: taskId, why: fc.constantFrom(...KEPT_WHYS) }), { maxLength: 3 }),
+  }),
 )
 
 const rumour = fc.record({ type: fc.constant('rumour' as const), members })

@@ -100,11 +100,20 @@ describe('orders', () => {
     assert.equal((await runHere(['retry', 'c', '--url', daemon.url])).out, 'c: ready\n')
   })
 
+  const kept = { id: 't3', code: 'TASK_LISTED', detail: 'n1 has it in a task list' }
+
   test('dead letters are acted on request by request until there are no more', async () => {
-    const outcome = { done: 2, failed: 0, failures: [], more: true, complete: true, silent: [] }
+    const outcome = { done: 2, failed: 0, failures: [], more: false, complete: true, silent: [] }
+    const first = { ...outcome, more: true, next: 't2', complete: false, silent: ['node-2'] }
     await using daemon = await recordedDaemon({
-      'POST /v1/dead/redrive': [{ body: outcome }, { body: { ...outcome, more: false } }],
-      'POST /v1/dead/purge': { body: { ...outcome, more: false, complete: false, silent: ['node-3'] } },
+      'POST /v1/dead/redrive': [{ body: { ...outcome, more: true, next: 't2' } }, { body: outcome }],
+      'POST /v1/dead/purge': [
+        { body: { ...outcome, complete: false, silent: ['node-3'] } },
+        { body: first },
+        { body: { ...outcome, done: 0, failed: 1, failures: [kept], more: true, next: 't4' } },
+        { body: outcome },
+        { body: first },
+      ],
     })
     const redriven = await runHere(['dead', 'redrive', '--type', 'http', '--url', daemon.url])
     assert.deepEqual([redriven.code, redriven.out], [0, '4 dead letters tried again\n'])
@@ -113,9 +122,30 @@ describe('orders', () => {
     assert.match(purged.err, /incomplete: node-3 did not answer/)
     assert.deepEqual(
       daemon.requests.map(({ body }) => JSON.parse(body)),
-      [{ type: 'http' }, { type: 'http' }, { ids: ['a', 'b'] }],
+      [{ type: 'http' }, { type: 'http', cursor: 't2' }, { ids: ['a', 'b'] }],
     )
-    for (const argv of [['redrive'], ['purge', '--all'], ['redrive', 'a', '--all'], ['forget']])
+    // Where one request could do nothing the next goes on all the same, and what one missed is not forgotten.
+    const all = await runHere(['dead', 'purge', '--all', '--yes', '--url', daemon.url])
+    assert.deepEqual([all.code, all.out], [1, '4 dead letters dropped, 1 not\n'])
+    assert.match(all.err, /incomplete: node-2 did not answer\nt3: TASK_LISTED: n1 has it in a task list/)
+    const some = ['--all', '--limit', '2', '--cursor', 't0', '--yes', '--url', daemon.url]
+    assert.match((await runHere(['dead', 'purge', ...some])).err, /more: --cursor t2\n$/)
+    assert.deepEqual(
+      daemon.requests.slice(3).map(({ body }) => JSON.parse(body)),
+      [
+        { all: true },
+        { all: true, cursor: 't2' },
+        { all: true, cursor: 't4' },
+        { all: true, cursor: 't0', limit: 2 },
+      ],
+    )
+    for (const argv of [
+      ['redrive'],
+      ['purge', '--all'],
+      ['redrive', 'a', '--all'],
+      ['redrive', 'a', '--cursor', 'b'],
+      ['forget'],
+    ])
       assert.equal((await runHere(['dead', ...argv])).code, 2, argv.join(' '))
   })
 })
@@ -206,6 +236,24 @@ describe('lists', () => {
     assert.match(out, row)
     assert.deepEqual(JSON.parse((await runHere(['claims', '--json', '--url', daemon.url])).out), held)
     assert.match((await runHere(['claims', '--url', daemon.url])).out, /executors\.claim\.types is empty/)
+  })
+
+  test('explain task says what the nodes have of a task of which nobody may say how it stands', async () => {
+    const why = [{ code: 'no-leave', text: 'it waits for leave' }]
+    const body = {
+      refused: { code: 'NOT_ACTING', detail: 'the owner waits.' },
+      why,
+      next: 'a quorum grants it',
+      nodes: [
+        { node: 'n1', key: 'k', owner: 'n1', revision: 1, state: 'ready', place: 'queued', why, next: '' },
+      ],
+      silent: [],
+    }
+    await using daemon = await recordedDaemon({ 'GET /v1/explain-task/b': { body } })
+    const { code, out } = await runHere(['explain', 'task', 'b', '--url', daemon.url])
+    assert.equal(code, 0)
+    assert.match(out, /^task +b\nstate +not to be told now: NOT_ACTING: the owner waits\.\nkey +k\n/)
+    assert.match(out, /why +it waits for leave \(no-leave\)/)
   })
 
   test('explain task says why, what next, and who knows it', async () => {

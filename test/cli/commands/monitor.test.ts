@@ -67,7 +67,7 @@ describe('monitor', () => {
 
   test('--json prints one object a line, with its id', async () => {
     const { url, log } = await daemon()
-    for (const event of ['ready', 'task-started']) log('info', event, { at: 'x y' })
+    for (const event of ['ready', 'task-succeeded']) log('info', event, { at: 'x y' })
     const { code, out } = await runHere(['monitor', '--once', '--json', '--types', 'task', '--url', url])
     assert.equal(code, 0)
     const lines = out
@@ -75,7 +75,7 @@ describe('monitor', () => {
       .split('\n')
       .map(line => JSON.parse(line))
     assert.equal(lines.length, 1)
-    assert.deepEqual([lines[0].id, lines[0].event, lines[0].fields.at], ['3-2', 'task-started', 'x y'])
+    assert.deepEqual([lines[0].id, lines[0].event, lines[0].fields.at], ['3-2', 'task-succeeded', 'x y'])
   })
 
   test('--key says who owns it and whether the node may act', async () => {
@@ -97,9 +97,9 @@ describe('monitor', () => {
     await first.server.stop()
     const second = createHttpServer({ ...first.parts, config: { ...first.parts.config, port: first.port } })
     servers.push(second)
-    first.log('info', 'task-started', {})
+    first.log('info', 'task-succeeded', {})
     await second.start()
-    await until('the event of meanwhile', () => lines().some(line => line.includes('task-started')))
+    await until('the event of meanwhile', () => lines().some(line => line.includes('task-succeeded')))
     const { err } = await stop()
     assert.equal(lines().filter(line => line.includes('"ready"')).length, 1)
     assert.ok(lines().some(line => JSON.parse(line).event === 'end'))

@@ -166,11 +166,42 @@ describe('submit', () => {
   test('--wait gives up with a code of its own', async () => {
     await using daemon = await recordedDaemon({
       'POST /v1/tasks': { status: 202, body: accepted },
-      'GET /v1/tasks/t?waitMs=120': { body: record('t', { state: 'running' }) },
+      'GET /v1/tasks/t?waitMs=*': { body: record('t', { state: 'running' }) },
     })
     const { code, err } = await runHere(['submit', 'echo', '--wait', '--wait-ms', '120', '--url', daemon.url])
     assert.equal(code, 4)
     assert.match(err, /DEADLINE: .*t was running after 120 ms/)
+  })
+
+  test('--wait goes on through refusals that pass, and says the last one when its time is up', async () => {
+    const problem = (status: number, code: string) => ({
+      status,
+      body: { code, detail: 'its new owner asks.' },
+      type: 'application/problem+json',
+    })
+    await using daemon = await recordedDaemon({
+      'POST /v1/tasks': { status: 202, body: accepted },
+      'GET /v1/tasks/t?waitMs=10000': [
+        problem(503, 'TAKEOVER_INCOMPLETE'),
+        problem(504, 'DEADLINE'),
+        { body: record('t', { state: 'succeeded' }) },
+      ],
+      'GET /v1/tasks/t?waitMs=*': problem(503, 'TAKEOVER_INCOMPLETE'),
+    })
+    const done = await runHere(['submit', 'echo', '--wait', '--json', '--url', daemon.url])
+    assert.deepEqual([done.code, JSON.parse(done.out).record.state], [0, 'succeeded'], done.err)
+    const never = await runHere(['submit', 'echo', '--wait', '--wait-ms', '120', '--url', daemon.url])
+    assert.equal(never.code, 4)
+    assert.match(
+      never.err,
+      /DEADLINE: .*t was ready after 120 ms\. The last answer was TAKEOVER_INCOMPLETE: its new owner asks\./,
+    )
+    await using strange = await recordedDaemon({
+      'POST /v1/tasks': { status: 202, body: accepted },
+      'GET /v1/tasks/t?waitMs=10000': problem(404, 'TASK_UNKNOWN'),
+    })
+    const gone = await runHere(['submit', 'echo', '--wait', '--url', strange.url])
+    assert.match(gone.err, /TASK_UNKNOWN/)
   })
 
   test('shows every problem that the daemon finds', async () => {
