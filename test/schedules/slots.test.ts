@@ -45,7 +45,14 @@ test('a second run is explained only by a record that has both attempts and one 
 test('an end that nobody heard of explains a second run, if that began after it on another node under a newer token', () => {
   const runs = ledger('s@1 1 n1 9', 's@1 2 n2 10')
   const first = { number: 1, node: 'n1', outcome: 'succeeded', token: '9', startedAt: 100, endedAt: 168 }
-  const second = { number: 2, node: 'n2', outcome: 'succeeded', token: '10', startedAt: 10_000, endedAt: 10_300 }
+  const second = {
+    number: 2,
+    node: 'n2',
+    outcome: 'succeeded',
+    token: '10',
+    startedAt: 10_000,
+    endedAt: 10_300,
+  }
   const explained = (a: RecordedAttempt, b: RecordedAttempt) =>
     judge(slots, taskOf, runs, [], () => [a, b]).explained.length
   assert.equal(explained(first, second), 1)

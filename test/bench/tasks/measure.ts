@@ -43,13 +43,15 @@ const SINGLES_UNDER_WAY = 50
 /** One who waits for a backlog looks at it so often, ms. */
 const LOOKS_MS = 50
 const DONE_MS = 600_000
-const WARM_UP = 500
+/** Each worker process compiles what it runs often: a queue that has just been started is a third as fast as it will be. */
+const WARM_UP = 20_000
+const WARM_UP_UNDER_WAY = 200
 /** At half load jobs come in bursts so far apart, ms: timers are not finer. */
 const BURST_MS = 10
 
 export async function measure(subject: Subject, { jobs, singles, halfSeconds }: Sizes): Promise<Figures> {
-  await addSingles(subject, Math.min(WARM_UP, jobs))
-  await ended(subject, Math.min(WARM_UP, jobs))
+  await spread(WARM_UP, WARM_UP_UNDER_WAY, () => subject.add())
+  await ended(subject, WARM_UP)
   const backlog = await bulkAndDrain(subject, jobs)
   const single = await singlesToTheEnd(subject, jobs)
   const startMs: number[] = []

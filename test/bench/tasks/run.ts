@@ -6,7 +6,7 @@
  *   npm run bench:tasks -- [--jobs=20000] [--rounds=3] [--singles=300] [--concurrency=16] [--half-seconds=10]
  *        [--only=ours,bullmq,graphile] [--json] [--out=FILE]
  *
- * Each round starts, measures and ends one queue after the other on the same disk, whose fsync is measured just before.
+ * Each round starts, warms up (20,000 jobs), measures and ends one queue after the other on the same disk, whose fsync is measured just before.
  * Figures of shared machines drift by half from day to day: the ratio of one run counts. The first run installs the
  * others by npm; one whose server is not installed (Debian's redis-server, postgresql) is left out, and that is said.
  * Exit code 1 when a claim does not hold.
