@@ -21,7 +21,7 @@ let lastBeat = 0
 async function arrives(from: Peer, to: Peer): Promise<void> {
   const number = ++lastBeat
   from.transport.publish(heartbeat('x', number))
-  const seen = await to.wait('gossip', isBeat(number))
+  const seen = await to.wait('gossip', isBeat(number), 5_000)
   assert.equal(seen.author, from.id)
 }
 
