@@ -22,21 +22,22 @@ export const SILENCE_MS = 500
 
 /** The daemon alone: its runner has to stop what it runs, and the applications have to stop themselves. */
 export async function frozenDaemon(scene: Scene, report: Report, repeats: number): Promise<void> {
-  const last: number[] = []
-  const commands: number[] = []
   const early: number[] = []
-  for (let i = 0; i < repeats; i++) {
-    const victim = await busiest(scene, i)
-    commands.push(commandsOf(scene, victim).length)
+  const play = async (turn: number) => {
+    const victim = await busiest(scene, turn)
+    const commands = commandsOf(scene, victim).length
     const stopped = monotonicMs()
     victim.started.child.kill('SIGSTOP')
     await pause(FROZEN_MS)
-    last.push(scene.lastSign([victim.host], stopped))
+    const last = scene.lastSign([victim.host], stopped)
     const woken = monotonicMs()
     victim.started.child.kill('SIGCONT')
     await pause(AFTER_MS)
     early.push(startsWithoutNewLeave(scene, victim, woken).length)
+    return { commands, last }
   }
+  const trials = await scene.machine.undisturbed(repeats, play, text => report.say(text))
+  const [commands, last] = [trials.map(trial => trial.commands), trials.map(trial => trial.last)]
   report.count('SIGSTOP for 10 s of the daemon alone: commands it ran', commands, { least: 1 })
   report.seconds('the last sign of anybody who acted there', last, { most: LEASE_MS / 1_000 })
   report.count('starts after SIGCONT without a newer token than any before', early, { most: 0 })
@@ -44,12 +45,11 @@ export async function frozenDaemon(scene: Scene, report: Report, repeats: number
 
 /** All of it: what wakes is behind the times, and must die before it does harm. */
 export async function frozenTree(scene: Scene, report: Report, repeats: number): Promise<void> {
-  const dead: (number | null)[] = []
   const taken: number[] = []
   const refused: number[] = []
   const stale: number[] = []
-  for (let i = 0; i < repeats; i++) {
-    const victim = await busiest(scene, i)
+  const play = async (turn: number) => {
+    const victim = await busiest(scene, turn)
     const signs = commandsOf(scene, victim)
     const tree = treeOf(victim.started.pid)
     const stopped = monotonicMs()
@@ -68,14 +68,16 @@ export async function frozenTree(scene: Scene, report: Report, repeats: number):
     const woken = monotonicMs()
     // Those below first: they write before anybody can stop them.
     for (const pid of tree.toReversed()) process.kill(pid, 'SIGCONT')
-    dead.push(await until(() => !signs.some(({ pid }) => lives(pid)), AFTER_MS, woken))
+    const dead = await until(() => !signs.some(({ pid }) => lives(pid)), AFTER_MS, woken)
     await pause(AFTER_MS)
     const late = scene.collector
       .between(woken)
       .filter(sign => signs.some(({ actor }) => actor === sign.actor))
     refused.push(late.filter(({ event, accepted }) => event !== 'gone' && !accepted).length)
     stale.push(staleAccepted(scene.collector.signs).filter(({ at }) => at >= stopped).length)
+    return dead
   }
+  const dead = await scene.machine.undisturbed(repeats, play, text => report.say(text))
   report.count('SIGSTOP for 10 s of the whole tree: keys of its commands that others took', taken, {
     least: 1,
   })

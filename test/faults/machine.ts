@@ -1,0 +1,99 @@
+/**
+ * Is what was measured a time of ours, or of the machine? A shared machine stands still now and then (`machine-watch.ts`),
+ * and whatever was under way then took longer by as much. So a trial with such a pause in it is played again, and told of;
+ * what must never happen is counted in it all the same.
+ */
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { monotonicMs } from './started.ts'
+
+const WATCH = fileURLToPath(new URL('./machine-watch.ts', import.meta.url))
+
+/** A trial may be disturbed so many times for each that is wanted, and a few times more. */
+const DISTURBED_MAX = 3
+const DISTURBED_MORE = 10
+
+export interface Pause {
+  /** Its end, on the clock of `monotonicMs`. */
+  readonly at: number
+  /** How long a core was away, about. */
+  readonly ms: number
+}
+
+export class Machine {
+  readonly #pauses: Pause[] = []
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>
+  readonly #asked: (() => void)[] = []
+
+  /** @param watch what says when the machine stood still; another one for tests */
+  constructor(watch: readonly string[] = [process.execPath, WATCH]) {
+    const [program = '', ...args] = watch
+    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    createInterface({ input: this.#child.stdout }).on('line', line => {
+      const said = /^pause (\d+) (\d+)$/.exec(line)
+      if (said === null) this.#asked.shift()?.()
+      else this.#pauses.push({ at: Number(said[1]), ms: Number(said[2]) })
+    })
+  }
+
+  /** What is known so far. */
+  get pauses(): readonly Pause[] {
+    return this.#pauses
+  }
+
+  /** Pauses that ended after `since`, up to now. @throws when nobody watches (any more) */
+  async since(since: number): Promise<readonly Pause[]> {
+    const { exitCode, signalCode, stdin } = this.#child
+    if (exitCode !== null || signalCode !== null)
+      throw new Error(`nobody watches the machine: ${signalCode ?? exitCode}`)
+    const answered = new Promise<void>(resolve => this.#asked.push(resolve))
+    stdin.write('?\n')
+    await answered
+    return this.#pauses.filter(({ at }) => at >= since)
+  }
+
+  /**
+   * Plays a trial until so many were not disturbed.
+   *
+   * @param say is told of each that was
+   * @param disturbed is given what those came to
+   * @throws when the machine pauses too often
+   */
+  async undisturbed<Seen>(
+    count: number,
+    play: (turn: number) => Promise<Seen>,
+    say: (text: string) => void,
+    disturbed: (seen: Seen) => void = () => undefined,
+  ): Promise<readonly Seen[]> {
+    const good: Seen[] = []
+    let bad = 0
+    while (good.length < count) {
+      const since = monotonicMs()
+      const seen = await play(good.length + bad)
+      const pauses = await this.since(since)
+      if (pauses.length === 0) {
+        good.push(seen)
+        continue
+      }
+      bad++
+      disturbed(seen)
+      const longest = Math.max(...pauses.map(({ ms }) => ms))
+      say(
+        `trial ${good.length + bad} is played again: this machine stood still ${pauses.length} times, for up to ${longest} ms`,
+      )
+      if (bad > count * DISTURBED_MAX + DISTURBED_MORE) {
+        throw new Error(
+          `this machine stood still in ${bad} of ${good.length + bad} trials: nothing can be timed on it`,
+        )
+      }
+    }
+    return good
+  }
+
+  /** It ends with this process too, since its input does. */
+  stop(): void {
+    this.#child.stdin.end()
+  }
+}
