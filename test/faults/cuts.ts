@@ -111,13 +111,13 @@ export async function oneway(scene: Scene, report: Report): Promise<void> {
 
 /** Of a machine that ran all the time; the network is whole again after each trial. */
 function timed<Seen>(
-  { machine }: Scene,
+  scene: Scene,
   report: Report,
   count: number,
   play: (turn: number) => Promise<Seen>,
-  disturbed?: (seen: Seen) => void,
+  disturbed: (seen: Seen) => void = () => undefined,
 ): Promise<readonly Seen[]> {
-  return machine.undisturbed(count, play, text => report.say(text), disturbed)
+  return scene.machine.undisturbed(count, play, { ...scene.trials(report), disturbed })
 }
 
 /** What the trials saw of one thing. */
@@ -125,10 +125,8 @@ function columns<Seen>(trials: readonly Seen[]): <Name extends keyof Seen>(name:
   return name => trials.map(trial => trial[name])
 }
 
-/** Breaks the network once all is well; the time of it. */
+/** Breaks the network at any moment from now on; the time of it. */
 async function cut(scene: Scene, ...fault: readonly string[]): Promise<number> {
-  await scene.ready()
-  await scene.calm()
   await pause(STEP_MS + Math.random() * STEP_MS)
   return scene.hosts.fault(...fault)
 }

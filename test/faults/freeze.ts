@@ -24,7 +24,7 @@ export const SILENCE_MS = 500
 export async function frozenDaemon(scene: Scene, report: Report, repeats: number): Promise<void> {
   const early: number[] = []
   const play = async (turn: number) => {
-    const victim = await busiest(scene, turn)
+    const victim = busiest(scene, turn)
     const commands = commandsOf(scene, victim).length
     const stopped = monotonicMs()
     victim.started.child.kill('SIGSTOP')
@@ -36,7 +36,7 @@ export async function frozenDaemon(scene: Scene, report: Report, repeats: number
     early.push(startsWithoutNewLeave(scene, victim, woken).length)
     return { commands, last }
   }
-  const trials = await scene.machine.undisturbed(repeats, play, text => report.say(text))
+  const trials = await scene.machine.undisturbed(repeats, play, scene.trials(report))
   const [commands, last] = [trials.map(trial => trial.commands), trials.map(trial => trial.last)]
   report.count('SIGSTOP for 10 s of the daemon alone: commands it ran', commands, { least: 1 })
   report.seconds('the last sign of anybody who acted there', last, { most: LEASE_MS / 1_000 })
@@ -49,7 +49,7 @@ export async function frozenTree(scene: Scene, report: Report, repeats: number):
   const refused: number[] = []
   const stale: number[] = []
   const play = async (turn: number) => {
-    const victim = await busiest(scene, turn)
+    const victim = busiest(scene, turn)
     const signs = commandsOf(scene, victim)
     const tree = treeOf(victim.started.pid)
     const stopped = monotonicMs()
@@ -77,7 +77,7 @@ export async function frozenTree(scene: Scene, report: Report, repeats: number):
     stale.push(staleAccepted(scene.collector.signs).filter(({ at }) => at >= stopped).length)
     return dead
   }
-  const dead = await scene.machine.undisturbed(repeats, play, text => report.say(text))
+  const dead = await scene.machine.undisturbed(repeats, play, scene.trials(report))
   report.count('SIGSTOP for 10 s of the whole tree: keys of its commands that others took', taken, {
     least: 1,
   })
@@ -98,9 +98,7 @@ function commandsOf(scene: Scene, { name }: Member): readonly Sign[] {
 }
 
 /** The one with the most commands, another one each time as far as there are. */
-async function busiest(scene: Scene, turn: number): Promise<Member> {
-  await scene.ready()
-  await scene.calm()
+function busiest(scene: Scene, turn: number): Member {
   const busy = scene.fleet.members
     .filter(member => commandsOf(scene, member).length > 0)
     .toSorted((a, b) => commandsOf(scene, b).length - commandsOf(scene, a).length)

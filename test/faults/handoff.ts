@@ -20,7 +20,6 @@ const STEP_MS = 1_000
 /** A node is cordoned, and gets its keys again: twice they change hands, with no fault anywhere. */
 export async function handoff(scene: Scene, report: Report, repeats: number): Promise<void> {
   const play = async (turn: number) => {
-    await scene.ready()
     const victim = scene.fleet.member(2 + ((turn * 3) % (scene.fleet.members.length - 1)))
     const others = scene.fleet.members.filter(member => member !== victim).map(({ host }) => host)
     const away = await scene.allActedFor(others, await order(scene, victim, 'cordon'), WAIT_MS)
@@ -28,7 +27,10 @@ export async function handoff(scene: Scene, report: Report, repeats: number): Pr
     const back = await until(() => scene.collector.keysOf(victim.name).length > 0, WAIT_MS, since)
     return { away, back }
   }
-  const trials = await scene.machine.undisturbed(repeats, play, text => report.say(text))
+  const trials = await scene.machine.undisturbed(repeats, play, {
+    say: text => report.say(text),
+    prepare: () => scene.ready(),
+  })
   const [away, back] = [trials.map(trial => trial.away), trials.map(trial => trial.back)]
   report.seconds('a node is cordoned: the others act for every key', away, { most: 5 })
   report.seconds('and uncordoned: it acts again', back, { most: 5 })

@@ -48,7 +48,7 @@ function count(lane: string, ms: number, now: number): void {
   recent.push({ at: now, ms })
   const sum = recent.reduce((total, each) => total + each.ms, 0)
   windows.set(lane, sum < PAUSE_MS ? recent : [])
-  if (sum >= PAUSE_MS) stdout.write(`pause ${now.toFixed(0)} ${sum.toFixed(0)}\n`)
+  if (sum >= PAUSE_MS) stdout.write(`pause ${now.toFixed(3)} ${sum.toFixed(0)}\n`)
 }
 
 /** Ms since the start of the machine, by core; nothing where there is no such count. */

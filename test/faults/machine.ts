@@ -22,6 +22,15 @@ export interface Pause {
   readonly ms: number
 }
 
+export interface Trials<Seen> {
+  /** Is told of each trial that was disturbed. */
+  readonly say: (text: string) => void
+  /** What such a trial came to. */
+  readonly disturbed?: (seen: Seen) => void
+  /** Before each; what disturbs this disturbs no trial. */
+  readonly prepare?: () => Promise<void>
+}
+
 export class Machine {
   readonly #pauses: Pause[] = []
   readonly #child: ChildProcessByStdio<Writable, Readable, null>
@@ -32,7 +41,7 @@ export class Machine {
     const [program = '', ...args] = watch
     this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     createInterface({ input: this.#child.stdout }).on('line', line => {
-      const said = /^pause (\d+) (\d+)$/.exec(line)
+      const said = /^pause ([\d.]+) (\d+)$/.exec(line)
       if (said === null) this.#asked.shift()?.()
       else this.#pauses.push({ at: Number(said[1]), ms: Number(said[2]) })
     })
@@ -56,38 +65,30 @@ export class Machine {
 
   /**
    * Plays a trial until so many were not disturbed.
-   *
-   * @param say is told of each that was
-   * @param disturbed is given what those came to
    * @throws when the machine pauses too often
    */
-  async undisturbed<Seen>(
-    count: number,
-    play: (turn: number) => Promise<Seen>,
-    say: (text: string) => void,
-    disturbed: (seen: Seen) => void = () => undefined,
-  ): Promise<readonly Seen[]> {
+  async undisturbed<Seen>(count: number, play: (turn: number) => Promise<Seen>, trials: Trials<Seen>) {
     const good: Seen[] = []
     let bad = 0
     while (good.length < count) {
+      const turn = good.length + bad
+      await trials.prepare?.()
       const since = monotonicMs()
-      const seen = await play(good.length + bad)
+      const seen = await play(turn)
       const pauses = await this.since(since)
       if (pauses.length === 0) {
         good.push(seen)
         continue
       }
       bad++
-      disturbed(seen)
+      trials.disturbed?.(seen)
       const longest = Math.max(...pauses.map(({ ms }) => ms))
-      say(
-        `trial ${good.length + bad} is played again: this machine stood still ${pauses.length} times, for up to ${longest} ms`,
-      )
-      if (bad > count * DISTURBED_MAX + DISTURBED_MORE) {
+      const stood = `this machine stood still ${pauses.length} times, for up to ${longest} ms`
+      trials.say(`trial ${turn + 1} is played again: ${stood}`)
+      if (bad > count * DISTURBED_MAX + DISTURBED_MORE)
         throw new Error(
-          `this machine stood still in ${bad} of ${good.length + bad} trials: nothing can be timed on it`,
+          `this machine stood still in ${bad} of ${turn + 1} trials: nothing can be timed on it`,
         )
-      }
     }
     return good
   }

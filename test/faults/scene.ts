@@ -13,6 +13,7 @@ import { Collector, REGISTER } from './collector.ts'
 import { Fleet } from './fleet.ts'
 import { Hosts } from './hosts.ts'
 import { Machine } from './machine.ts'
+import type { Report } from './report.ts'
 import { endAll, monotonicMs, type Started, start, until } from './started.ts'
 
 const ROUNDTABLE = fileURLToPath(new URL('../../bin/roundtable', import.meta.url))
@@ -153,6 +154,15 @@ export class Scene {
       }
       await pause(CALM_ASKED_MS)
     }
+  }
+
+  /** Each trial begins with all well and calm, and the report says which are played again. */
+  trials(report: Report): { readonly say: (text: string) => void; readonly prepare: () => Promise<void> } {
+    const prepare = async (): Promise<void> => {
+      await this.ready()
+      await this.calm()
+    }
+    return { say: text => report.say(text), prepare }
   }
 
   names(hosts: readonly number[] = this.fleet.members.map(({ host }) => host)): readonly string[] {

@@ -89,7 +89,6 @@ async function each(
   starve: (member: Member) => Promise<void>,
 ): Promise<readonly number[]> {
   const play = async (turn: number): Promise<number> => {
-    await fleet.whole()
     await pause(1_000 + Math.random() * 1_000)
     const since = monotonicMs()
     await starve(fleet.member(1 + ((turn * 3 + 1) % fleet.members.length)))
@@ -98,7 +97,10 @@ async function each(
     await until(() => fleet.agree(), AGREE_MS)
     return deaths
   }
-  return await machine.undisturbed(repeats, play, text => report.say(text))
+  return await machine.undisturbed(repeats, play, {
+    say: text => report.say(text),
+    prepare: () => fleet.whole(),
+  })
 }
 
 async function block({ hosts, directory }: Place, { host, inspector }: Member, ms: number): Promise<void> {

@@ -53,12 +53,10 @@ async function weather(
     return { again, agreed, dead: fleet.deaths(since), suspected: fleet.count('suspect', since) }
   }
   const paused: number[] = []
-  const trials = await machine.undisturbed(
-    1,
-    play,
-    text => report.say(text),
-    ({ dead }) => paused.push(dead),
-  )
+  const trials = await machine.undisturbed(1, play, {
+    say: text => report.say(text),
+    disturbed: ({ dead }) => paused.push(dead),
+  })
   const dead = [...paused, ...trials.map(trial => trial.dead)]
   const name = `${what} for ${WEATHER_MS / 1_000} s: `
   report.count(`${name}live ones declared dead`, dead, claimed ? { most: 0 } : {})

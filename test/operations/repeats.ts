@@ -77,7 +77,10 @@ async function measure(cluster: Cluster, machine: Machine, kind: Kind): Promise<
     cluster.forgetLines()
     return figures
   }
-  const trials = await machine.undisturbed(repeats, play, console.error, figures => disturbed.push(figures))
+  const trials = await machine.undisturbed(repeats, play, {
+    say: console.error,
+    disturbed: figures => disturbed.push(figures),
+  })
   return { trials, disturbed }
 }
 
