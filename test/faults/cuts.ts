@@ -21,7 +21,8 @@ const STEP_MS = 1_500
 const HEAL_S = 5
 
 export async function blackhole(scene: Scene, report: Report, repeats: number): Promise<void> {
-  const trials = await timed(scene, report, repeats, async turn => {
+  const limits = { others: 3, itself: 2, silent: 2 }
+  const trials = await timed(scene, report, repeats, limits, async turn => {
     const victim = 2 + ((turn * 3 + 1) % 7)
     const since = await cut(scene, 'blackhole', String(victim))
     const rest = scene.fleet.members.filter(({ host }) => host !== victim)
@@ -31,15 +32,16 @@ export async function blackhole(scene: Scene, report: Report, repeats: number): 
     return { others, itself, silent: scene.lastSign([victim], since), healed: await scene.heal() }
   })
   const all = columns(trials)
-  report.seconds('blackhole of one host: every other knows', all('others'), { most: 3 })
-  report.seconds('the isolated host knows itself (lease lost)', all('itself'), { most: 2 })
-  report.seconds('the last sign of anybody who acted there', all('silent'), { most: 2 })
+  report.seconds('blackhole of one host: every other knows', all('others'), { most: limits.others })
+  report.seconds('the isolated host knows itself (lease lost)', all('itself'), { most: limits.itself })
+  report.seconds('the last sign of anybody who acted there', all('silent'), { most: limits.silent })
   healing(trials, report)
 }
 
 export async function partition(scene: Scene, report: Report, repeats: number): Promise<void> {
   const [three, five] = [EIGHT.slice(0, 3), EIGHT.slice(3)]
-  const trials = await timed(scene, report, repeats, async () => {
+  const limits = { agree: 3, fenced: 2, silent: 2, act: 5 }
+  const trials = await timed(scene, report, repeats, limits, async () => {
     const since = await cut(scene, 'partition', three.join(), five.join())
     const majority = scene.fleet.on(five)
     const [agree, fenced, act] = await Promise.all([
@@ -52,24 +54,27 @@ export async function partition(scene: Scene, report: Report, repeats: number): 
     return { agree, fenced, act, silent, healed: await scene.heal() }
   })
   const all = columns(trials)
-  report.seconds('partition 3|5: the 5 agree on themselves', all('agree'), { most: 3 })
-  report.seconds('the 3 know that they may not act', all('fenced'), { most: 2 })
-  report.seconds('the last sign of anybody who acted among the 3', all('silent'), { most: 2 })
-  report.seconds('the 5 act for every key', all('act'), { most: 5 })
+  report.seconds('partition 3|5: the 5 agree on themselves', all('agree'), { most: limits.agree })
+  report.seconds('the 3 know that they may not act', all('fenced'), { most: limits.fenced })
+  report.seconds('the last sign of anybody who acted among the 3', all('silent'), { most: limits.silent })
+  report.seconds('the 5 act for every key', all('act'), { most: limits.act })
   healing(trials, report)
 }
 
 export async function halves(scene: Scene, report: Report): Promise<void> {
   const [low, high] = [EIGHT.slice(0, 4), EIGHT.slice(4)]
-  const trials = await timed(scene, report, 1, async () => {
+  const limits = { act: 5, silent: 2 }
+  const trials = await timed(scene, report, 1, limits, async () => {
     const since = await cut(scene, 'partition', low.join(), high.join())
     const act = await scene.allActedFor(low, since, WAIT_MS)
     await stand(since)
     return { act, silent: scene.lastSign(high, since), healed: await scene.heal() }
   })
   const all = columns(trials)
-  report.seconds('4|4: the half with the lowest name acts for every key', all('act'), { most: 5 })
-  report.seconds('the last sign of anybody who acted in the other half', all('silent'), { most: 2 })
+  report.seconds('4|4: the half with the lowest name acts for every key', all('act'), { most: limits.act })
+  report.seconds('the last sign of anybody who acted in the other half', all('silent'), {
+    most: limits.silent,
+  })
   healing(trials, report)
 }
 
@@ -81,7 +86,7 @@ export async function link(scene: Scene, report: Report): Promise<void> {
     return { dead, suspected, healed: await scene.heal() }
   }
   const paused: number[] = []
-  const trials = await timed(scene, report, 1, play, ({ dead }) => paused.push(dead))
+  const trials = await timed(scene, report, 1, { dead: 0 }, play, ({ dead }) => paused.push(dead))
   const all = columns(trials)
   const dead = [...paused, ...all('dead')]
   report.count(`only the link between two cut, for ${LINK_MS / 1_000} s: declared dead`, dead, { most: 0 })
@@ -96,7 +101,7 @@ export async function oneway(scene: Scene, report: Report): Promise<void> {
     ['deaf', 6, 'cannot hear'],
   ] as const) {
     const rest = EIGHT.filter(each => each !== host)
-    const trials = await timed(scene, report, 1, async () => {
+    const trials = await timed(scene, report, 1, {}, async () => {
       const since = await cut(scene, fault, String(host))
       const acts = await scene.allActedFor(rest, since, WAIT_MS)
       await stand(since)
@@ -109,16 +114,22 @@ export async function oneway(scene: Scene, report: Report): Promise<void> {
   }
 }
 
-/** Of a machine that ran all the time; the network is whole again after each trial. */
-function timed<Seen>(
+/** Limits in seconds, of what a trial saw in ms. The network is whole again after each. */
+function timed<Seen extends Healed>(
   scene: Scene,
   report: Report,
   count: number,
+  limits: Readonly<Record<string, number>>,
   play: (turn: number) => Promise<Seen>,
   disturbed: (seen: Seen) => void = () => undefined,
 ): Promise<readonly Seen[]> {
-  return scene.machine.undisturbed(count, play, { ...scene.trials(report), disturbed })
+  const holds = (seen: Seen): boolean =>
+    Object.entries(seen).every(([name, ms]) => limits[name] === undefined || isWithin(ms, limits[name])) &&
+    Object.values(seen.healed).every(ms => isWithin(ms, HEAL_S))
+  return scene.machine.trials(count, play, { ...scene.trials(report), holds, disturbed })
 }
+
+const isWithin = (ms: unknown, seconds: number): boolean => typeof ms === 'number' && ms <= seconds * 1_000
 
 /** What the trials saw of one thing. */
 function columns<Seen>(trials: readonly Seen[]): <Name extends keyof Seen>(name: Name) => Seen[Name][] {

@@ -36,7 +36,8 @@ export async function frozenDaemon(scene: Scene, report: Report, repeats: number
     early.push(startsWithoutNewLeave(scene, victim, woken).length)
     return { commands, last }
   }
-  const trials = await scene.machine.undisturbed(repeats, play, scene.trials(report))
+  const holds = ({ last }: { last: number }): boolean => last <= LEASE_MS
+  const trials = await scene.machine.trials(repeats, play, { ...scene.trials(report), holds })
   const [commands, last] = [trials.map(trial => trial.commands), trials.map(trial => trial.last)]
   report.count('SIGSTOP for 10 s of the daemon alone: commands it ran', commands, { least: 1 })
   report.seconds('the last sign of anybody who acted there', last, { most: LEASE_MS / 1_000 })
@@ -77,7 +78,8 @@ export async function frozenTree(scene: Scene, report: Report, repeats: number):
     stale.push(staleAccepted(scene.collector.signs).filter(({ at }) => at >= stopped).length)
     return dead
   }
-  const dead = await scene.machine.undisturbed(repeats, play, scene.trials(report))
+  const holds = (ms: number | null): boolean => ms !== null && ms <= DEAD_MS
+  const dead = await scene.machine.trials(repeats, play, { ...scene.trials(report), holds })
   report.count('SIGSTOP for 10 s of the whole tree: keys of its commands that others took', taken, {
     least: 1,
   })

@@ -35,7 +35,8 @@ test('a trial with a pause in it is played again and told of, and what it came t
   const told: string[] = []
   const disturbed: number[] = []
   const say = (text: string) => told.push(text)
-  const seen = await machine.undisturbed(3, play, {
+  const seen = await machine.trials(3, play, {
+    holds: () => false,
     say,
     disturbed: turn => disturbed.push(turn),
   })
@@ -47,21 +48,21 @@ test('a trial with a pause in it is played again and told of, and what it came t
 
 test('without a pause nothing is played twice', async t => {
   const machine = scripted(t)
-  assert.deepEqual(await machine.undisturbed(2, play, { say: never }), [0, 1])
+  assert.deepEqual(await machine.trials(2, play, { holds: () => false, say: never }), [0, 1])
 })
 
 test('a machine that is never still enough is an error, not a wait without end', async t => {
   const machine = scripted(t, ...Array.from({ length: 100 }, (_, i) => i))
   let played = 0
-  const playing = machine.undisturbed(
+  const playing = machine.trials(
     1,
     turn => {
       played++
       return play(turn)
     },
-    { say: () => undefined },
+    { holds: () => false, say: () => undefined },
   )
-  await assert.rejects(playing, /stood still in 14 of 14 trials/)
+  await assert.rejects(playing, /stood still in 14 of 14 trials that failed/)
   assert.equal(played, 14)
 })
 
@@ -70,4 +71,9 @@ test('a watch that has ended is an error', async () => {
   await assert.rejects(async () => {
     for (;;) await Promise.race([machine.since(0), new Promise(resolve => setTimeout(resolve, 20))])
   }, /nobody watches the machine/)
+})
+
+test('what held in spite of a pause counts', async t => {
+  const machine = scripted(t, 0, 1)
+  assert.deepEqual(await machine.trials(2, play, { holds: turn => turn === 0, say: () => undefined }), [0, 2])
 })

@@ -1,7 +1,8 @@
 /**
  * Is what was measured a time of ours, or of the machine? A shared machine stands still now and then (`machine-watch.ts`),
- * and whatever was under way then took longer by as much. So a trial with such a pause in it is played again, and told of;
- * what must never happen is counted in it all the same.
+ * and whatever was under way then took longer by as much. So a trial that came to more than it may with such a pause in it
+ * is played again, and told of; what must never happen is counted in it all the same. One that kept to its limits all the
+ * same counts.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -23,7 +24,9 @@ export interface Pause {
 }
 
 export interface Trials<Seen> {
-  /** Is told of each trial that was disturbed. */
+  /** Does what was seen keep to its limits? */
+  readonly holds: (seen: Seen) => boolean
+  /** Is told of each trial that is played again. */
   readonly say: (text: string) => void
   /** What such a trial came to. */
   readonly disturbed?: (seen: Seen) => void
@@ -64,30 +67,34 @@ export class Machine {
   }
 
   /**
-   * Plays a trial until so many were not disturbed.
+   * Plays a trial until so many held, or failed without a pause.
    * @throws when the machine pauses too often
    */
-  async undisturbed<Seen>(count: number, play: (turn: number) => Promise<Seen>, trials: Trials<Seen>) {
+  async trials<Seen>(
+    count: number,
+    play: (turn: number) => Promise<Seen>,
+    how: Trials<Seen>,
+  ): Promise<readonly Seen[]> {
     const good: Seen[] = []
     let bad = 0
     while (good.length < count) {
       const turn = good.length + bad
-      await trials.prepare?.()
+      await how.prepare?.()
       const since = monotonicMs()
       const seen = await play(turn)
       const pauses = await this.since(since)
-      if (pauses.length === 0) {
+      if (pauses.length === 0 || how.holds(seen)) {
         good.push(seen)
         continue
       }
       bad++
-      trials.disturbed?.(seen)
+      how.disturbed?.(seen)
       const longest = Math.max(...pauses.map(({ ms }) => ms))
       const stood = `this machine stood still ${pauses.length} times, for up to ${longest} ms`
-      trials.say(`trial ${turn + 1} is played again: ${stood}`)
+      how.say(`trial ${turn + 1} is played again: ${stood}`)
       if (bad > count * DISTURBED_MAX + DISTURBED_MORE)
         throw new Error(
-          `this machine stood still in ${bad} of ${turn + 1} trials: nothing can be timed on it`,
+          `this machine stood still in ${bad} of ${turn + 1} trials that failed: nothing can be timed on it`,
         )
     }
     return good

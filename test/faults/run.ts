@@ -6,8 +6,8 @@
  *
  * --keep leaves the logs of the daemons and the ledgers where they are, and says where.
  *
- * A trial in which this machine stood still itself is played again (`machine.ts`), and that is told; a false death or a stale
- * token that was accepted counts in it all the same.
+ * A trial that fails while this machine itself stands still is played again (`machine.ts`), and that is told; a false death or
+ * a stale token that was accepted counts in it all the same.
  *
  * Needs root, iproute2, nftables, iptables and python3 (delay); `serf` for the rows beside ours. Takes about 15 minutes
  * with one repeat of each. Exit 1 when a claim does not hold, 2 when it cannot run here.

@@ -97,7 +97,8 @@ async function each(
     await until(() => fleet.agree(), AGREE_MS)
     return deaths
   }
-  return await machine.undisturbed(repeats, play, {
+  return await machine.trials(repeats, play, {
+    holds: deaths => deaths === 0,
     say: text => report.say(text),
     prepare: () => fleet.whole(),
   })
