@@ -30,6 +30,8 @@ export interface Trials<Seen> {
   readonly say: (text: string) => void
   /** What such a trial came to. */
   readonly disturbed?: (seen: Seen) => void
+  /** A pause so long before a trial disturbs it too: what takes part remembers it. Default: 0. */
+  readonly memoryMs?: number
   /** Before each; what disturbs this disturbs no trial. */
   readonly prepare?: () => Promise<void>
 }
@@ -82,7 +84,7 @@ export class Machine {
       await how.prepare?.()
       const since = monotonicMs()
       const seen = await play(turn)
-      const pauses = await this.since(since)
+      const pauses = await this.since(since - (how.memoryMs ?? 0))
       if (pauses.length === 0 || how.holds(seen)) {
         good.push(seen)
         continue
