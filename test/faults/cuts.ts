@@ -1,6 +1,6 @@
 /** Faults of the network: who knows of them how soon, and that it is never two who act. */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Report, Samples } from './report.ts'
+import { excessMs, type Report, type Samples } from './report.ts'
 import type { Scene } from './scene.ts'
 import { monotonicMs, until } from './started.ts'
 
@@ -22,7 +22,7 @@ const HEAL_S = 5
 
 export async function blackhole(scene: Scene, report: Report, repeats: number): Promise<void> {
   const limits = { others: 3, itself: 2, silent: 2 }
-  const trials = await timed(scene, report, repeats, limits, async turn => {
+  const trials = await timed(scene, report, repeats, { limits, remembered: ['others'] }, async turn => {
     const victim = 2 + ((turn * 3 + 1) % 7)
     const since = await cut(scene, 'blackhole', String(victim))
     const rest = scene.fleet.members.filter(({ host }) => host !== victim)
@@ -41,7 +41,8 @@ export async function blackhole(scene: Scene, report: Report, repeats: number): 
 export async function partition(scene: Scene, report: Report, repeats: number): Promise<void> {
   const [three, five] = [EIGHT.slice(0, 3), EIGHT.slice(3)]
   const limits = { agree: 3, fenced: 2, silent: 2, act: 5 }
-  const trials = await timed(scene, report, repeats, limits, async () => {
+  const bounds = { limits, remembered: ['agree', 'act'] }
+  const trials = await timed(scene, report, repeats, bounds, async () => {
     const since = await cut(scene, 'partition', three.join(), five.join())
     const majority = scene.fleet.on(five)
     const [agree, fenced, act] = await Promise.all([
@@ -64,7 +65,7 @@ export async function partition(scene: Scene, report: Report, repeats: number): 
 export async function halves(scene: Scene, report: Report): Promise<void> {
   const [low, high] = [EIGHT.slice(0, 4), EIGHT.slice(4)]
   const limits = { act: 5, silent: 2 }
-  const trials = await timed(scene, report, 1, limits, async () => {
+  const trials = await timed(scene, report, 1, { limits, remembered: ['act'] }, async () => {
     const since = await cut(scene, 'partition', low.join(), high.join())
     const act = await scene.allActedFor(low, since, WAIT_MS)
     await stand(since)
@@ -86,7 +87,7 @@ export async function link(scene: Scene, report: Report): Promise<void> {
     return { dead, suspected, healed: await scene.heal() }
   }
   const paused: number[] = []
-  const trials = await timed(scene, report, 1, { dead: 0 }, play, ({ dead }) => paused.push(dead))
+  const trials = await timed(scene, report, 1, {}, play, ({ dead }) => paused.push(dead))
   const all = columns(trials)
   const dead = [...paused, ...all('dead')]
   report.count(`only the link between two cut, for ${LINK_MS / 1_000} s: declared dead`, dead, { most: 0 })
@@ -114,22 +115,31 @@ export async function oneway(scene: Scene, report: Report): Promise<void> {
   }
 }
 
-/** Limits in seconds, of what a trial saw in ms. The network is whole again after each. */
+/** In seconds, of what a trial saw in ms. */
+interface Bounds {
+  readonly limits?: Readonly<Record<string, number>>
+  /** Those of them that a silence has to pass first; how long a one is borne comes from the minute before. */
+  readonly remembered?: readonly string[]
+}
+
+/** The network is whole again after each trial. */
 function timed<Seen extends Healed>(
   scene: Scene,
   report: Report,
   count: number,
-  limits: Readonly<Record<string, number>>,
+  { limits = {}, remembered = [] }: Bounds,
   play: (turn: number) => Promise<Seen>,
-  disturbed: (seen: Seen) => void = () => undefined,
+  again: (seen: Seen) => void = () => undefined,
 ): Promise<readonly Seen[]> {
-  const holds = (seen: Seen): boolean =>
-    Object.entries(seen).every(([name, ms]) => limits[name] === undefined || isWithin(ms, limits[name])) &&
-    Object.values(seen.healed).every(ms => isWithin(ms, HEAL_S))
-  return scene.machine.trials(count, play, { ...scene.trials(report), holds, disturbed })
+  const over = (seen: Seen, names: readonly string[]): number =>
+    Math.max(...names.map(name => excessMs(Reflect.get(seen, name), limits[name] ?? 0)), 0)
+  const atOnce = Object.keys(limits).filter(name => !remembered.includes(name))
+  const excess = (seen: Seen) => ({
+    ms: Math.max(over(seen, atOnce), ...Object.values(seen.healed).map(ms => excessMs(ms, HEAL_S))),
+    rememberedMs: over(seen, remembered),
+  })
+  return scene.machine.trials(count, play, { ...scene.trials(report), excess, again })
 }
-
-const isWithin = (ms: unknown, seconds: number): boolean => typeof ms === 'number' && ms <= seconds * 1_000
 
 /** What the trials saw of one thing. */
 function columns<Seen>(trials: readonly Seen[]): <Name extends keyof Seen>(name: Name) => Seen[Name][] {

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Sign, staleAccepted } from '../e2e/act-ledger.ts'
 import type { Member } from './fleet.ts'
-import type { Report } from './report.ts'
+import { excessMs, type Report } from './report.ts'
 import type { Scene } from './scene.ts'
 import { lives, monotonicMs, treeOf, until } from './started.ts'
 
@@ -36,8 +36,8 @@ export async function frozenDaemon(scene: Scene, report: Report, repeats: number
     early.push(startsWithoutNewLeave(scene, victim, woken).length)
     return { commands, last }
   }
-  const holds = ({ last }: { last: number }): boolean => last <= LEASE_MS
-  const trials = await scene.machine.trials(repeats, play, { ...scene.trials(report), holds })
+  const excess = ({ last }: { last: number }) => ({ ms: last - LEASE_MS })
+  const trials = await scene.machine.trials(repeats, play, { ...scene.trials(report), excess })
   const [commands, last] = [trials.map(trial => trial.commands), trials.map(trial => trial.last)]
   report.count('SIGSTOP for 10 s of the daemon alone: commands it ran', commands, { least: 1 })
   report.seconds('the last sign of anybody who acted there', last, { most: LEASE_MS / 1_000 })
@@ -78,8 +78,8 @@ export async function frozenTree(scene: Scene, report: Report, repeats: number):
     stale.push(staleAccepted(scene.collector.signs).filter(({ at }) => at >= stopped).length)
     return dead
   }
-  const holds = (ms: number | null): boolean => ms !== null && ms <= DEAD_MS
-  const dead = await scene.machine.trials(repeats, play, { ...scene.trials(report), holds })
+  const excess = (ms: number | null) => ({ ms: excessMs(ms, DEAD_MS / 1_000) })
+  const dead = await scene.machine.trials(repeats, play, { ...scene.trials(report), excess })
   report.count('SIGSTOP for 10 s of the whole tree: keys of its commands that others took', taken, {
     least: 1,
   })

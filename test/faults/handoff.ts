@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Member } from './fleet.ts'
-import type { Report } from './report.ts'
+import { excessMs, type Report } from './report.ts'
 import type { Scene } from './scene.ts'
 import { monotonicMs, start, until } from './started.ts'
 
@@ -30,8 +30,8 @@ export async function handoff(scene: Scene, report: Report, repeats: number): Pr
     return { away, back }
   }
   const trials = await scene.machine.trials(repeats, play, {
-    holds: seen => Object.values(seen).every(ms => ms !== null && ms <= HANDOFF_S * 1_000),
-    say: text => report.say(text),
+    excess: seen => ({ ms: Math.max(...Object.values(seen).map(ms => excessMs(ms, HANDOFF_S))) }),
+    say: text => report.again(text),
     prepare: () => scene.ready(),
   })
   const [away, back] = [trials.map(trial => trial.away), trials.map(trial => trial.back)]

@@ -36,19 +36,21 @@ test('a trial with a pause in it is played again and told of, and what it came t
   const disturbed: number[] = []
   const say = (text: string) => told.push(text)
   const seen = await machine.trials(3, play, {
-    holds: () => false,
+    excess: () => ({ ms: 100 }),
     say,
-    disturbed: turn => disturbed.push(turn),
+    again: turn => disturbed.push(turn),
   })
   assert.deepEqual(seen, [0, 3, 4])
   assert.deepEqual(disturbed, [1, 2])
-  assert.match(told[0] ?? '', /trial 2 is played again: .* 1 times, for up to 240 ms/)
-  assert.equal(machine.pauses.length, 2)
+  assert.match(
+    told[0] ?? '',
+    /trial 2 is played again: this machine stood still for 240 ms in it, and 0 ms before; it came to 1/,
+  )
 })
 
 test('without a pause nothing is played twice', async t => {
   const machine = scripted(t)
-  assert.deepEqual(await machine.trials(2, play, { holds: () => false, say: never }), [0, 1])
+  assert.deepEqual(await machine.trials(2, play, { excess: () => ({ ms: 100 }), say: never }), [0, 1])
 })
 
 test('a machine that is never still enough is an error, not a wait without end', async t => {
@@ -60,10 +62,10 @@ test('a machine that is never still enough is an error, not a wait without end',
       played++
       return play(turn)
     },
-    { holds: () => false, say: () => undefined },
+    { excess: () => ({ ms: 100 }), say: () => undefined },
   )
-  await assert.rejects(playing, /stood still in 14 of 14 trials that failed/)
-  assert.equal(played, 14)
+  await assert.rejects(playing, /6 of 6 trials failed/)
+  assert.equal(played, 6)
 })
 
 test('a watch that has ended is an error', async () => {
@@ -74,6 +76,25 @@ test('a watch that has ended is an error', async () => {
 })
 
 test('what held in spite of a pause counts', async t => {
-  const machine = scripted(t, 0, 1)
-  assert.deepEqual(await machine.trials(2, play, { holds: turn => turn === 0, say: () => undefined }), [0, 2])
+  const machine = scripted(t, 0)
+  assert.deepEqual(
+    await machine.trials(2, play, { excess: turn => ({ ms: turn === 0 ? 0 : 1 }), say: () => undefined }),
+    [0, 2],
+  )
+})
+
+test('what is over by more than the machine stood still, or never came, is no matter of the machine', async t => {
+  for (const ms of [341, Number.POSITIVE_INFINITY]) {
+    const machine = scripted(t, 0)
+    assert.deepEqual(await machine.trials(1, play, { excess: () => ({ ms }), say: never }), [0])
+  }
+})
+
+test('a pause before a trial is an excuse for what is remembered only', async t => {
+  const machine = scripted(t, 0)
+  await machine.since(0)
+  const how = { say: () => undefined, memoryMs: 60_000 }
+  assert.deepEqual(await machine.trials(1, play, { ...how, excess: () => ({ ms: 10 }) }), [0])
+  const excess = (turn: number) => ({ ms: 0, rememberedMs: turn === 0 ? 10 : 0 })
+  assert.deepEqual(await machine.trials(1, play, { ...how, excess }), [1])
 })

@@ -1,8 +1,8 @@
 /**
  * Is what was measured a time of ours, or of the machine? A shared machine stands still now and then (`machine-watch.ts`),
- * and whatever was under way then took longer by as much. So a trial that came to more than it may with such a pause in it
- * is played again, and told of; what must never happen is counted in it all the same. One that kept to its limits all the
- * same counts.
+ * and whatever was under way then took longer by as much. So a trial that is over a limit by no more than the machine stood
+ * still in it is played again, and told of with its figures. One that keeps to its limits counts, whatever the machine did;
+ * one that never came to its end, or is over by more, fails; and what must never happen is judged elsewhere, in all of them.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -12,9 +12,12 @@ import { monotonicMs } from './started.ts'
 
 const WATCH = fileURLToPath(new URL('./machine-watch.ts', import.meta.url))
 
-/** A trial may be disturbed so many times for each that is wanted, and a few times more. */
-const DISTURBED_MAX = 3
-const DISTURBED_MORE = 10
+/** So many trials may be played again for so many that are wanted, and some more. */
+const AGAIN_MAX = 1
+const AGAIN_MORE = 4
+
+/** A pause is seen in steps of some 10 ms, and what waited for it needs a moment to go on. */
+const SLACK_MS = 100
 
 export interface Pause {
   /** Its end, on the clock of `monotonicMs`. */
@@ -23,54 +26,59 @@ export interface Pause {
   readonly ms: number
 }
 
+/** By how many ms a trial is over its limits at worst; 0 and less: it keeps to them; infinite: it never came to that. */
+export interface Excess {
+  readonly ms: number
+  /** The same of times that a pause before the trial makes longer too, as whoever takes part remembers it. */
+  readonly rememberedMs?: number
+}
+
 export interface Trials<Seen> {
-  /** Does what was seen keep to its limits? */
-  readonly holds: (seen: Seen) => boolean
+  readonly excess: (seen: Seen) => Excess
   /** Is told of each trial that is played again. */
   readonly say: (text: string) => void
   /** What such a trial came to. */
-  readonly disturbed?: (seen: Seen) => void
-  /** A pause so long before a trial disturbs it too: what takes part remembers it. Default: 0. */
+  readonly again?: (seen: Seen) => void
+  /** How long a pause is remembered, ms. Default: 0. */
   readonly memoryMs?: number
-  /** Before each; what disturbs this disturbs no trial. */
+  /** Before each; a pause in it is none of the trial. */
   readonly prepare?: () => Promise<void>
 }
 
 export class Machine {
   readonly #pauses: Pause[] = []
   readonly #child: ChildProcessByStdio<Writable, Readable, null>
-  readonly #asked: (() => void)[] = []
+  readonly #asked: PromiseWithResolvers<void>[] = []
+  #ended: Error | undefined
 
   /** @param watch what says when the machine stood still; another one for tests */
   constructor(watch: readonly string[] = [process.execPath, WATCH]) {
     const [program = '', ...args] = watch
     this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.#child.on('error', error => this.#end(error.message))
+    this.#child.on('exit', (code, signal) => this.#end(`it ended with ${signal ?? code}`))
+    // That it is gone is told by its end.
+    this.#child.stdin.on('error', () => undefined)
     createInterface({ input: this.#child.stdout }).on('line', line => {
       const said = /^pause ([\d.]+) (\d+)$/.exec(line)
-      if (said === null) this.#asked.shift()?.()
+      if (said === null) this.#asked.shift()?.resolve()
       else this.#pauses.push({ at: Number(said[1]), ms: Number(said[2]) })
     })
   }
 
-  /** What is known so far. */
-  get pauses(): readonly Pause[] {
-    return this.#pauses
-  }
-
   /** Pauses that ended after `since`, up to now. @throws when nobody watches (any more) */
   async since(since: number): Promise<readonly Pause[]> {
-    const { exitCode, signalCode, stdin } = this.#child
-    if (exitCode !== null || signalCode !== null)
-      throw new Error(`nobody watches the machine: ${signalCode ?? exitCode}`)
-    const answered = new Promise<void>(resolve => this.#asked.push(resolve))
-    stdin.write('?\n')
-    await answered
+    if (this.#ended !== undefined) throw this.#ended
+    const answered = Promise.withResolvers<void>()
+    this.#asked.push(answered)
+    this.#child.stdin.write('?\n')
+    await answered.promise
     return this.#pauses.filter(({ at }) => at >= since)
   }
 
   /**
-   * Plays a trial until so many held, or failed without a pause.
-   * @throws when the machine pauses too often
+   * Plays a trial until so many kept to their limits, or were over them for no reason of the machine's.
+   * @throws when too many have to be played again
    */
   async trials<Seen>(
     count: number,
@@ -84,20 +92,16 @@ export class Machine {
       await how.prepare?.()
       const since = monotonicMs()
       const seen = await play(turn)
-      const pauses = await this.since(since - (how.memoryMs ?? 0))
-      if (pauses.length === 0 || how.holds(seen)) {
+      const why = await this.#excuse(how.excess(seen), since, how.memoryMs ?? 0)
+      if (why === undefined) {
         good.push(seen)
         continue
       }
       bad++
-      how.disturbed?.(seen)
-      const longest = Math.max(...pauses.map(({ ms }) => ms))
-      const stood = `this machine stood still ${pauses.length} times, for up to ${longest} ms`
-      how.say(`trial ${turn + 1} is played again: ${stood}`)
-      if (bad > count * DISTURBED_MAX + DISTURBED_MORE)
-        throw new Error(
-          `this machine stood still in ${bad} of ${turn + 1} trials that failed: nothing can be timed on it`,
-        )
+      how.again?.(seen)
+      how.say(`trial ${turn + 1} is played again: ${why}; it came to ${JSON.stringify(seen)}`)
+      if (bad > count * AGAIN_MAX + AGAIN_MORE)
+        throw new Error(`${bad} of ${turn + 1} trials failed while this machine stood still`)
     }
     return good
   }
@@ -106,4 +110,22 @@ export class Machine {
   stop(): void {
     this.#child.stdin.end()
   }
+
+  async #excuse({ ms, rememberedMs = 0 }: Excess, since: number, memoryMs: number) {
+    if (ms <= 0 && rememberedMs <= 0) return undefined
+    const remembered = await this.since(since - memoryMs)
+    const own = remembered.filter(({ at }) => at >= since)
+    const covers = (pauses: readonly Pause[], excess: number): boolean =>
+      excess <= 0 || (pauses.length > 0 && excess <= lengthOf(pauses) + SLACK_MS)
+    if (!covers(own, ms) || !covers(remembered, rememberedMs)) return undefined
+    return `this machine stood still for ${lengthOf(own)} ms in it, and ${lengthOf(remembered) - lengthOf(own)} ms before`
+  }
+
+  #end(why: string): void {
+    this.#ended ??= new Error(`nobody watches the machine: ${why}`)
+    for (const { reject } of this.#asked.splice(0)) reject(this.#ended)
+  }
 }
+
+/** In all, ms. */
+export const lengthOf = (pauses: readonly Pause[]): number => pauses.reduce((sum, { ms }) => sum + ms, 0)

@@ -6,8 +6,8 @@
  *
  * --keep leaves the logs of the daemons and the ledgers where they are, and says where.
  *
- * A trial that fails while this machine itself stands still is played again (`machine.ts`), and that is told; a false death or
- * a stale token that was accepted counts in it all the same.
+ * A trial that is over a limit by no more than this machine itself stood still is played again (`machine.ts`), and that
+ * stands among the lines; false deaths and stale tokens that were accepted count in each.
  *
  * Needs root, iproute2, nftables, iptables and python3 (delay); `serf` for the rows beside ours. Takes about 15 minutes
  * with one repeat of each. Exit 1 when a claim does not hold, 2 when it cannot run here.
@@ -21,6 +21,7 @@ import { blackhole, halves, link, oneway, partition } from './cuts.ts'
 import { DEAD_MS, frozenDaemon, frozenTree, SILENCE_MS } from './freeze.ts'
 import { handoff } from './handoff.ts'
 import { hostsMissing } from './hosts.ts'
+import { lengthOf } from './machine.ts'
 import { Report } from './report.ts'
 import { type FleetAlone, openFleet, removeAll, Scene } from './scene.ts'
 import { besideSerf } from './serf.ts'
@@ -37,6 +38,8 @@ const RARELY_MS = 1_500
 
 /** What overlaps so close to a pause of the machine may come from it, ms. */
 const PAUSED_MS = 500
+/** And lasts no longer than it did, and so much, ms. */
+const SEEN_LATE_MS = 100
 
 /** Pairs of actors told of one by one. */
 const SHOWN_MAX = 10
@@ -106,9 +109,11 @@ const judged = (name: string, play: Play): Play => {
     await play(scene, to, times)
     const all = scene.collector.overlaps(frozen ? SILENCE_MS : undefined).filter(each => each.to >= since)
     const pauses = await scene.machine.since(since)
-    // Whoever is stopped between its look at the clock and what it does acts too late, whatever it obeys: as `freeze-tree`.
-    const isPaused = ({ from, to: end }: Overlap): boolean =>
-      pauses.some(({ at, ms }) => at - ms - PAUSED_MS <= end && at + PAUSED_MS >= from)
+    // Whoever is stopped between its look at the clock and what it does acts too late by as much: as in `freeze-tree`.
+    const isPaused = ({ from, to: end }: Overlap): boolean => {
+      const near = pauses.filter(({ at, ms }) => at - ms - PAUSED_MS <= end && at + PAUSED_MS >= from)
+      return near.length > 0 && end - from <= lengthOf(near) + SEEN_LATE_MS
+    }
     const found = all.filter(each => !isPaused(each))
     const signs = scene.collector.between(since)
     if (name === 'freeze-tree') {
@@ -117,8 +122,8 @@ const judged = (name: string, play: Play): Play => {
       to.milliseconds('the longest that a woken one wrote beside the new owner', [longest], { most: DEAD_MS })
     } else to.count('acted for by two at one moment', [found.length], { most: 0 })
     if (all.length > found.length) {
-      const longest = all.filter(isPaused).map(each => each.to - each.from)
-      to.milliseconds('    the same beside a pause of the machine, by key', longest)
+      const late = all.filter(isPaused).map(each => each.to - each.from)
+      to.milliseconds('    as late as the machine stood still, by key', late)
     }
     for (const { key, first, second, from, to: end } of found.slice(0, SHOWN_MAX)) {
       to.say(

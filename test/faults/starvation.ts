@@ -5,7 +5,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Fleet, Member } from './fleet.ts'
 import type { Hosts } from './hosts.ts'
-import type { Machine } from './machine.ts'
 import type { Report } from './report.ts'
 import { monotonicMs, signalTree, start, treeOf, until } from './started.ts'
 
@@ -27,11 +26,10 @@ interface Place {
   readonly fleet: Fleet
   readonly hosts: Hosts
   readonly directory: string
-  readonly machine: Machine
 }
 
-export async function frozen(place: Place, report: Report, repeats: number): Promise<void> {
-  const deaths = await each(place, report, repeats, async member => {
+export async function frozen({ fleet }: Place, report: Report, repeats: number): Promise<void> {
+  const deaths = await each(fleet, repeats, async member => {
     member.started.child.kill('SIGSTOP')
     await pause(1_500)
     member.started.child.kill('SIGCONT')
@@ -41,7 +39,7 @@ export async function frozen(place: Place, report: Report, repeats: number): Pro
 
 export async function blocked(place: Place, report: Report, repeats: number): Promise<void> {
   for (const ms of CURVE_MS) {
-    const deaths = await each(place, report, repeats, member => block(place, member, ms))
+    const deaths = await each(place.fleet, repeats, member => block(place, member, ms))
     const bounds = ms <= BLOCKED_CLAIM_MS ? { most: 0 } : {}
     report.count(
       `event loop blocked for ${(ms / 1_000).toFixed(1)} s: views in which it died`,
@@ -81,27 +79,23 @@ export async function oneCore({ fleet, directory }: Place, report: Report): Prom
   report.count('leases lost meanwhile', [fleet.count('fenced', since)])
 }
 
-/** In how many views somebody died each time. A pause of the machine would make each of these longer than it says. */
+/** In how many views somebody died each time. */
 async function each(
-  { fleet, machine }: Place,
-  report: Report,
+  fleet: Fleet,
   repeats: number,
   starve: (member: Member) => Promise<void>,
 ): Promise<readonly number[]> {
-  const play = async (turn: number): Promise<number> => {
+  const deaths: number[] = []
+  for (let i = 0; i < repeats; i++) {
+    await fleet.whole()
     await pause(1_000 + Math.random() * 1_000)
     const since = monotonicMs()
-    await starve(fleet.member(1 + ((turn * 3 + 1) % fleet.members.length)))
+    await starve(fleet.member(1 + ((i * 3 + 1) % fleet.members.length)))
     await pause(AFTER_MS)
-    const deaths = fleet.deaths(since)
+    deaths.push(fleet.deaths(since))
     await until(() => fleet.agree(), AGREE_MS)
-    return deaths
   }
-  return await machine.trials(repeats, play, {
-    holds: deaths => deaths === 0,
-    say: text => report.say(text),
-    prepare: () => fleet.whole(),
-  })
+  return deaths
 }
 
 async function block({ hosts, directory }: Place, { host, inspector }: Member, ms: number): Promise<void> {

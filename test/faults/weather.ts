@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Fleet } from './fleet.ts'
 import type { Hosts } from './hosts.ts'
 import type { Machine } from './machine.ts'
-import type { Report } from './report.ts'
+import { excessMs, type Report } from './report.ts'
 import { monotonicMs, until } from './started.ts'
 
 const WEATHER_MS = 60_000
@@ -55,9 +55,10 @@ async function weather(
   }
   const paused: number[] = []
   const trials = await machine.trials(1, play, {
-    holds: ({ agreed, dead }) => dead === 0 && agreed !== null && agreed <= HEAL_S * 1_000,
-    say: text => report.say(text),
-    disturbed: ({ dead }) => paused.push(dead),
+    excess: ({ agreed }) => ({ ms: claimed ? excessMs(agreed, HEAL_S) : 0 }),
+    say: text => report.again(text),
+    again: ({ dead }) => paused.push(dead),
+    prepare: () => fleet.whole(),
   })
   const dead = [...paused, ...trials.map(trial => trial.dead)]
   const name = `${what} for ${WEATHER_MS / 1_000} s: `
