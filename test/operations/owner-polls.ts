@@ -23,7 +23,7 @@ export interface ActingSpan {
 }
 
 /** Pause between two sweeps, in ms; with one sweep it is the error of every instant. */
-const SWEEP_MS = 10
+const SWEEP_MS = 25
 
 interface Answer {
   readonly acting: boolean
