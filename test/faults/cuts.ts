@@ -118,7 +118,7 @@ export async function oneway(scene: Scene, report: Report): Promise<void> {
 /** In seconds, of what a trial saw in ms. */
 interface Bounds {
   readonly limits?: Readonly<Record<string, number>>
-  /** Those of them that a silence has to pass first; how long a one is borne comes from the minute before. */
+  /** Those of them that a silence has to pass first; how long one is borne comes from the minute before. */
   readonly remembered?: readonly string[]
 }
 
