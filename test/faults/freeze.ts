@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Sign, staleAccepted } from '../e2e/act-ledger.ts'
 import type { Member } from './fleet.ts'
-import type { Report } from './report.ts'
+import { excessMs, type Report } from './report.ts'
 import type { Scene } from './scene.ts'
 import { lives, monotonicMs, treeOf, until } from './started.ts'
 
@@ -22,21 +22,23 @@ export const SILENCE_MS = 500
 
 /** The daemon alone: its runner has to stop what it runs, and the applications have to stop themselves. */
 export async function frozenDaemon(scene: Scene, report: Report, repeats: number): Promise<void> {
-  const last: number[] = []
-  const commands: number[] = []
   const early: number[] = []
-  for (let i = 0; i < repeats; i++) {
-    const victim = await busiest(scene, i)
-    commands.push(commandsOf(scene, victim).length)
+  const play = async (turn: number) => {
+    const victim = busiest(scene, turn)
+    const commands = commandsOf(scene, victim).length
     const stopped = monotonicMs()
     victim.started.child.kill('SIGSTOP')
     await pause(FROZEN_MS)
-    last.push(scene.lastSign([victim.host], stopped))
+    const last = scene.lastSign([victim.host], stopped)
     const woken = monotonicMs()
     victim.started.child.kill('SIGCONT')
     await pause(AFTER_MS)
     early.push(startsWithoutNewLeave(scene, victim, woken).length)
+    return { commands, last }
   }
+  const excess = ({ last }: { last: number }) => ({ ms: last - LEASE_MS })
+  const trials = await scene.machine.trials(repeats, play, { ...scene.trials(report), excess })
+  const [commands, last] = [trials.map(trial => trial.commands), trials.map(trial => trial.last)]
   report.count('SIGSTOP for 10 s of the daemon alone: commands it ran', commands, { least: 1 })
   report.seconds('the last sign of anybody who acted there', last, { most: LEASE_MS / 1_000 })
   report.count('starts after SIGCONT without a newer token than any before', early, { most: 0 })
@@ -44,12 +46,11 @@ export async function frozenDaemon(scene: Scene, report: Report, repeats: number
 
 /** All of it: what wakes is behind the times, and must die before it does harm. */
 export async function frozenTree(scene: Scene, report: Report, repeats: number): Promise<void> {
-  const dead: (number | null)[] = []
   const taken: number[] = []
   const refused: number[] = []
   const stale: number[] = []
-  for (let i = 0; i < repeats; i++) {
-    const victim = await busiest(scene, i)
+  const play = async (turn: number) => {
+    const victim = busiest(scene, turn)
     const signs = commandsOf(scene, victim)
     const tree = treeOf(victim.started.pid)
     const stopped = monotonicMs()
@@ -68,14 +69,17 @@ export async function frozenTree(scene: Scene, report: Report, repeats: number):
     const woken = monotonicMs()
     // Those below first: they write before anybody can stop them.
     for (const pid of tree.toReversed()) process.kill(pid, 'SIGCONT')
-    dead.push(await until(() => !signs.some(({ pid }) => lives(pid)), AFTER_MS, woken))
+    const dead = await until(() => !signs.some(({ pid }) => lives(pid)), AFTER_MS, woken)
     await pause(AFTER_MS)
     const late = scene.collector
       .between(woken)
       .filter(sign => signs.some(({ actor }) => actor === sign.actor))
     refused.push(late.filter(({ event, accepted }) => event !== 'gone' && !accepted).length)
     stale.push(staleAccepted(scene.collector.signs).filter(({ at }) => at >= stopped).length)
+    return dead
   }
+  const excess = (ms: number | null) => ({ ms: excessMs(ms, DEAD_MS / 1_000) })
+  const dead = await scene.machine.trials(repeats, play, { ...scene.trials(report), excess })
   report.count('SIGSTOP for 10 s of the whole tree: keys of its commands that others took', taken, {
     least: 1,
   })
@@ -96,9 +100,7 @@ function commandsOf(scene: Scene, { name }: Member): readonly Sign[] {
 }
 
 /** The one with the most commands, another one each time as far as there are. */
-async function busiest(scene: Scene, turn: number): Promise<Member> {
-  await scene.ready()
-  await scene.calm()
+function busiest(scene: Scene, turn: number): Member {
   const busy = scene.fleet.members
     .filter(member => commandsOf(scene, member).length > 0)
     .toSorted((a, b) => commandsOf(scene, b).length - commandsOf(scene, a).length)

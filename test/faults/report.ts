@@ -37,6 +37,11 @@ export class Report {
     this.#print(`         ${text}`)
   }
 
+  /** A trial is played again, and why. It stands among the lines, so that nobody has to have looked on. */
+  again(text: string): void {
+    this.count(text, [1])
+  }
+
   /** Seconds, from samples in ms. */
   seconds(name: string, samplesMs: Samples, bounds: Bounds = {}): void {
     this.#add(
@@ -90,3 +95,7 @@ function textOf({ name, unit, samples, most, least, holds }: Line): string {
   const of = unit === 'count' ? '' : ` ${unit}`
   return `${verdict}  ${name}: ${seen === '' ? 'no sample' : seen}${of}${bounds === '' ? '' : ` (${bounds})`}`
 }
+
+/** How far a time is over its limit; what never happened is infinitely so. */
+export const excessMs = (ms: unknown, seconds: number): number =>
+  typeof ms === 'number' ? ms - seconds * 1_000 : Number.POSITIVE_INFINITY

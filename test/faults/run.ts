@@ -6,6 +6,9 @@
  *
  * --keep leaves the logs of the daemons and the ledgers where they are, and says where.
  *
+ * A trial that is over a limit by no more than this machine itself stood still is played again (`machine.ts`), and that
+ * stands among the lines; false deaths and stale tokens that were accepted count in each.
+ *
  * Needs root, iproute2, nftables, iptables and python3 (delay); `serf` for the rows beside ours. Takes about 15 minutes
  * with one repeat of each. Exit 1 when a claim does not hold, 2 when it cannot run here.
  */
@@ -13,11 +16,12 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import { staleAccepted } from '../e2e/act-ledger.ts'
+import { type Overlap, staleAccepted } from '../e2e/act-ledger.ts'
 import { blackhole, halves, link, oneway, partition } from './cuts.ts'
 import { DEAD_MS, frozenDaemon, frozenTree, SILENCE_MS } from './freeze.ts'
 import { handoff } from './handoff.ts'
 import { hostsMissing } from './hosts.ts'
+import { lengthOf } from './machine.ts'
 import { Report } from './report.ts'
 import { type FleetAlone, openFleet, removeAll, Scene } from './scene.ts'
 import { besideSerf } from './serf.ts'
@@ -26,11 +30,16 @@ import { blocked, frozen, oneCore } from './starvation.ts'
 import { delay, loss } from './weather.ts'
 
 const HOSTS = 8
-const KEYS = 64
+const KEYS = 32
 const COMMANDS = 16
 
 /** Applications that ask so rarely use a right to its end, and lose it now and then without need. */
 const RARELY_MS = 1_500
+
+/** What overlaps so close to a pause of the machine may come from it, ms. */
+const PAUSED_MS = 500
+/** And lasts no longer than it did, and so much, ms. */
+const SEEN_LATE_MS = 100
 
 /** Pairs of actors told of one by one. */
 const SHOWN_MAX = 10
@@ -98,13 +107,24 @@ const judged = (name: string, play: Play): Play => {
   return async (scene, to, times) => {
     const since = monotonicMs()
     await play(scene, to, times)
-    const found = scene.collector.overlaps(frozen ? SILENCE_MS : undefined).filter(each => each.to >= since)
+    const all = scene.collector.overlaps(frozen ? SILENCE_MS : undefined).filter(each => each.to >= since)
+    const pauses = await scene.machine.since(since)
+    // Whoever is stopped between its look at the clock and what it does acts too late by as much: as in `freeze-tree`.
+    const isPaused = ({ from, to: end }: Overlap): boolean => {
+      const near = pauses.filter(({ at, ms }) => at - ms - PAUSED_MS <= end && at + PAUSED_MS >= from)
+      return near.length > 0 && end - from <= lengthOf(near) + SEEN_LATE_MS
+    }
+    const found = all.filter(each => !isPaused(each))
     const signs = scene.collector.between(since)
     if (name === 'freeze-tree') {
       const longest = found.reduce((most, each) => Math.max(most, each.to - each.from), 0)
       // Nothing can stop a process between its waking and its end: there the token has to be verified.
       to.milliseconds('the longest that a woken one wrote beside the new owner', [longest], { most: DEAD_MS })
     } else to.count('acted for by two at one moment', [found.length], { most: 0 })
+    if (all.length > found.length) {
+      const late = all.filter(isPaused).map(each => each.to - each.from)
+      to.milliseconds('    as late as the machine stood still, by key', late)
+    }
     for (const { key, first, second, from, to: end } of found.slice(0, SHOWN_MAX)) {
       to.say(
         `${key}: ${first.node} and ${second.node} for ${(end - from).toFixed(0)} ms at ${(from - since).toFixed(0)}`,

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Fleet } from './fleet.ts'
 import type { Hosts } from './hosts.ts'
+import type { Machine } from './machine.ts'
 import type { Report } from './report.ts'
 import { until } from './started.ts'
 import { loss } from './weather.ts'
@@ -14,6 +15,7 @@ const SETTLE_MS = 5_000
 interface Place {
   readonly fleet: Fleet
   readonly hosts: Hosts
+  readonly machine: Machine
 }
 
 export async function besideSerf(place: Place, report: Report): Promise<void> {

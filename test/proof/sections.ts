@@ -233,7 +233,7 @@ export const SECTIONS: readonly Section[] = [
     cannot: () => (has('serf') ? undefined : 'needs Debian’s serf'),
     run: sideBySide,
   },
-  reported('faults', ['test/faults/run.ts', '--json'], 3_000, hosts),
+  reported('faults', ['test/faults/run.ts', '--json'], 6_000, hosts),
   reported('operations', ['test/operations/repeats.ts', `--repeats=${REPEATS}`, '--json'], 6_000),
   reported('rolling', ['test/operations/rolling.ts', '--json'], 900),
   reported('scale', ['test/scale/run.ts', '--json'], 3_000),

@@ -215,7 +215,7 @@ test('a whole tree that was frozen past the deadline is dead a moment after it w
   for (const each of pids) await untilDead(each)
   const ms = performance.now() - woken
   t.diagnostic(`20 commands, 2 of them strayed, dead ${ms.toFixed(0)} ms after SIGCONT`)
-  assert.ok(ms < 500, `${ms}`)
+  assert.ok(ms < 2_000, `${ms}`)
   await until('every outcome is told', () => lines.filter(line => line.includes('FENCED')).length === 20)
 })
 

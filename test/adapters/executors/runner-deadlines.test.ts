@@ -12,7 +12,7 @@ const inMs = (ms: number): number => Math.floor(monotonicMs() + ms)
 test('a runner that hears nothing more ends its commands in time', linux, async t => {
   const { directory } = scene(t)
   const runner = await rawRunner(t)
-  const deadlineMs = inMs(2_000)
+  const deadlineMs = inMs(5_000)
   runner.order(runner.sh(1, `trap "" TERM; echo $$ > ${directory}/a; exec sleep 600`, deadlineMs))
   const pid = await pidIn(join(directory, 'a'))
   const { cause, signal } = await runner.end(1)
@@ -45,7 +45,7 @@ test(
   async t => {
     const { directory } = scene(t)
     const runner = await rawRunner(t)
-    const deadlineMs = inMs(2_500)
+    const deadlineMs = inMs(6_000)
     const ids = Array.from({ length: 10 }, (_, i) => i + 1)
     const script = (id: number): string => `trap "" TERM; echo $$ > ${directory}/${id}; exec sleep 600`
     runner.order(...ids.map(id => runner.sh(id, script(id), deadlineMs)))
@@ -59,7 +59,7 @@ test(
     for (const pid of pids) await untilDead(pid)
     const ms = performance.now() - woken
     t.diagnostic(`10 commands dead ${ms.toFixed(0)} ms after SIGCONT`)
-    assert.ok(ms < 500, `${ms}`)
+    assert.ok(ms < 2_000, `${ms}`)
     for (const id of ids) assert.equal((await runner.end(id)).cause, 'fenced')
   },
 )
@@ -83,8 +83,9 @@ test(
     const woken = performance.now()
     process.kill(runner.pid, 'SIGCONT')
     await untilDead(pid)
-    t.diagnostic(`dead ${(performance.now() - woken).toFixed(0)} ms after SIGCONT`)
-    assert.ok(performance.now() - woken < 150)
+    const obeyed = runner.started() - seen
+    t.diagnostic(`dead ${(performance.now() - woken).toFixed(0)} ms and ${obeyed} orders after SIGCONT`)
+    assert.ok(obeyed < 200, `it obeyed ${obeyed} orders first`)
     assert.equal((await runner.end(1)).cause, 'fenced')
   },
 )

@@ -55,14 +55,14 @@ export class Peer {
   async wait<K extends Input['kind']>(
     kind: K,
     fits: (input: Seen<K>) => boolean = () => true,
-    timeoutMs = 5_000,
+    timeoutMs = 15_000,
   ): Promise<Seen<K>> {
     const found = await this.until(() => this.seen(kind).find(fits), timeoutMs, `an input ${kind}`)
     return found
   }
 
   /** Waits until the condition gives something, looking whenever an input comes and now and then. */
-  async until<T>(condition: () => T | undefined, timeoutMs = 5_000, what = 'a condition'): Promise<T> {
+  async until<T>(condition: () => T | undefined, timeoutMs = 15_000, what = 'a condition'): Promise<T> {
     const deadline = performance.now() + timeoutMs
     for (;;) {
       const value = condition()

@@ -57,9 +57,11 @@ test(
     assert.equal(error.code, 'STORE_FAILED')
     assert.match(error.detail, /expected what this daemon opened \(device \d+, inode \d+\), got nothing/)
     assert.deepEqual(
-      lines.map(({ event, fields }) => [event, fields['path'], fields['got']]),
-      [['data-dir-lost', directory(), 'nothing']],
+      lines.map(({ event, fields }) => [event, fields['got']]),
+      [['data-dir-lost', 'nothing']],
     )
+    // A directory is emptied before it is deleted: a look in between misses the file first.
+    assert.ok([directory(), file()].includes(String(lines[0]?.fields['path'])))
   },
 )
 
