@@ -153,7 +153,7 @@ export class Heartbeats {
   #compareModes({ id, modes }: Heartbeat, now: Now): void {
     if (this.#modes === undefined || modes === undefined || modes === this.#modes) return
     if (this.#pulses.get(id)?.modes === modes) return
-    const text = `runs with mode ${modes}, this node with ${this.#modes}: both may act for one key`
+    const text = `acts by the rules "${modes}", this node by "${this.#modes}": what they do together is not promised`
     this.#news.record(id, 'warn', 'mode-differs', text, { modes, modesHere: this.#modes }, now)
   }
 

@@ -13,10 +13,15 @@ import { NodeEpochs } from './epochs.ts'
 /** Longer texts of modes are told as a hash, in characters. */
 const MODES_CHARS_MAX = 100
 
-/** Which keys need leave, for others to compare with their own rules and for people to read. */
-export function modesText({ mode, modes }: GrantsConfig): string {
+/**
+ * Which keys need leave, and with how many copies what happens to them counts: for others to compare with their own rules
+ * and for people to read.
+ */
+export function modesText(config: GrantsConfig, durability: number): string {
+  const { mode, modes } = config
   const prefixes = modes.map(each => `${each.prefix}*=${each.mode}`).sort()
-  const text = [mode, ...prefixes].join(' ')
+  const copies = Acting.needed(config) ? [`copies=${durability}`] : []
+  const text = [mode, ...prefixes, ...copies].join(' ')
   if (text.length <= MODES_CHARS_MAX) return text
   return `${mode} ${prefixes.length} prefixes #${hash32(text).toString(16)}`
 }

@@ -30,6 +30,6 @@ export function membershipInit(init: NodeInit, random: Random) {
     random,
     tickMs: TICK_MS,
     nonce: hash32(`${init.nodeId} ${init.boot} ${init.seed}`),
-    modes: modesText(init.grants),
+    modes: modesText(init.grants, init.tasks.durability),
   }
 }

@@ -16,7 +16,7 @@ export function nodeMetrics(node: Node, now: Now): Metric[] {
     one(
       'members_of_other_mode',
       'gauge',
-      'Living members that ask leave for other keys than this node does; should be 0.',
+      'Living members that ask leave for other keys, or count other numbers of copies, than this node does; should be 0.',
       membersOfOtherMode(node),
     ),
     one('ready', 'gauge', '1 when this node is ready.', readinessOf(node, now).ready ? 1 : 0),

@@ -10,14 +10,23 @@ const rules = (...prefixes: string[]) => ({
 })
 
 test('the text of modes is for people, and does not depend on the order of prefixes', () => {
-  assert.equal(modesText(rules()), 'quorum')
-  assert.equal(modesText(rules('cache/', 'a/')), 'quorum a/*=available cache/*=available')
-  assert.equal(modesText(rules('a/', 'cache/')), modesText(rules('cache/', 'a/')))
+  assert.equal(modesText(rules(), 2), 'quorum copies=2')
+  assert.equal(modesText(rules('cache/', 'a/'), 2), 'quorum a/*=available cache/*=available copies=2')
+  assert.equal(modesText(rules('a/', 'cache/'), 2), modesText(rules('cache/', 'a/'), 2))
 })
 
 test('many prefixes are told as a hash that tells them apart', () => {
   const many = Array.from({ length: 40 }, (_, i) => `prefix-${i}/`)
-  const text = modesText(rules(...many))
+  const text = modesText(rules(...many), 2)
   assert.match(text, /^quorum 40 prefixes #/)
-  assert.notEqual(text, modesText(rules(...many.slice(1), 'other/')))
+  assert.notEqual(text, modesText(rules(...many.slice(1), 'other/'), 2))
+})
+
+test('where nothing needs leave no copies are counted, and nobody differs by their number', () => {
+  assert.equal(modesText({ ...rules(), mode: 'available' }, 3), 'available')
+})
+
+test('many prefixes and another number of copies are other rules', () => {
+  const many = rules(...Array.from({ length: 40 }, (_, i) => `prefix-${i}/`))
+  assert.notEqual(modesText(many, 2), modesText(many, 3))
 })

@@ -77,7 +77,7 @@ function noteOf(member: MemberView): string {
   const notes = [
     ...(member.cordoned === true ? ['cordoned'] : []),
     ...(member.linkFault ? ['only the link from here is silent'] : []),
-    ...(member.modesDiffer ? ['runs in another mode'] : []),
+    ...(member.modesDiffer ? ['acts by other rules'] : []),
     ...(member.claims.length > 0 ? [`accused by ${member.claims.length}`] : []),
   ]
   return notes.join(', ')
