@@ -184,7 +184,7 @@ export class Copies {
 
   /** Keeps account of a record whose holders may have changed. */
   check(entry: Entry, step: Step): void {
-    const { view, replication, epochs } = this.#parts
+    const { view, table, replication, epochs } = this.#parts
     if (entry.record.revision === 0) return
     this.#turn()
     const own = entry.owner === view.self
@@ -201,7 +201,7 @@ export class Copies {
       if (entry.shown !== undefined) this.#uncounted.add(entry)
       return
     }
-    entry.shown = undefined
+    table.show(entry)
     const { record } = entry
     // Written by another owner, it may not be the last word yet: somebody may have a copy of a later one.
     if (isSettled(record) && record.term !== undefined && epochs.held.includes(record.term))

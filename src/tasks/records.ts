@@ -63,8 +63,7 @@ export class Records {
     const term = counted?.termOf(entry.key)
     const record = counted === undefined || term === undefined ? changed : stamped(changed, term, counted)
     // Who asks is told what it was before, until the end is on enough disks.
-    if (counted !== undefined && isSettled(record))
-      entry.shown ??= isSettled(entry.record) ? undefined : entry.record
+    if (counted !== undefined && isSettled(record)) this.#table.hide(entry)
     this.put(entry, record)
     step.write(record)
     counted?.copies.changed(entry, step)

@@ -31,7 +31,7 @@ export interface Entry extends Slotted {
   safe: readonly NodeId[]
   /** What was written last, where the record has changed in memory only since. */
   tracked: TaskRecord | undefined
-  /** In quorum mode: what is told to those who ask while an end is on too few disks. */
+  /** In quorum mode: what is told to those who ask while an end is on too few disks. Set through `hide` and `show` only. */
   shown: TaskRecord | undefined
   /** In quorum mode: the end that was, or may be, told. It stays as it is. */
   final: TaskRecord | undefined
@@ -73,6 +73,8 @@ export class Table {
   readonly #results = new DropOrder<Entry>()
   readonly #dead = new DropOrder<Entry>()
   readonly #owned = noneOwned()
+  /** Those whose ends are not told yet. */
+  readonly #hidden = new Set<Entry>()
   #held = 0
   #accepted = 0
   #listed = 0
@@ -89,8 +91,15 @@ export class Table {
     return this.#entries.size
   }
 
+  /** By what is told of them: who waits for a count of ends finds each of them when it is reached. */
   get owned(): Readonly<Record<TaskState, number>> {
-    return { ...this.#owned }
+    const owned = { ...this.#owned }
+    for (const { record, shown, owner } of this.#hidden) {
+      if (shown === undefined || owner !== this.#self || record.schedule !== undefined) continue
+      owned[record.state]--
+      owned[shown.state]++
+    }
+    return owned
   }
 
   /** Stored records of tasks that others own. */
@@ -201,6 +210,20 @@ export class Table {
     this.#tally(entry, 1)
   }
 
+  /** Its next record is an end: until that is shown, those who ask are told how it stands now, or what they are told now. */
+  hide(entry: Entry): void {
+    if (entry.shown !== undefined || isSettled(entry.record)) return
+    entry.shown = entry.record
+    this.#hidden.add(entry)
+  }
+
+  /** It is told as it is. */
+  show(entry: Entry): void {
+    if (entry.shown === undefined) return
+    entry.shown = undefined
+    this.#hidden.delete(entry)
+  }
+
   setLists(entry: Entry, lists: readonly string[]): void {
     this.#tally(entry, -1)
     entry.lists = lists
@@ -210,6 +233,7 @@ export class Table {
 
   remove(entry: Entry): void {
     assert(entry.place === 'nowhere', 'a task that is forgotten waits nowhere', { task: entry.id })
+    this.#hidden.delete(entry)
     this.#tally(entry, -1)
     this.#entries.delete(entry.id)
     this.#schedules.delete(entry)

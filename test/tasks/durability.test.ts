@@ -66,6 +66,11 @@ test('an attempt that is only noted keeps no worker busy, and waits for one', ()
   assert.deepEqual(figures(), { busy: 1, workers: 1, claimed: 0, running: 1, queued: 1 })
 })
 
+const counted = ({ solo }: Scene) => {
+  const { running, succeeded } = solo.tasks.counts().owned
+  return { running, succeeded }
+}
+
 test('an end is told when a second holder has it', () => {
   const scene = ready()
   scene.solo.submit(own('a'))
@@ -73,7 +78,9 @@ test('an end is told when a second holder has it', () => {
   scene.solo.end('a', 1, DONE)
   assert.equal(scene.solo.record('a').state, 'running', 'not yet')
   assert.equal(scene.solo.tasks.final(asTaskId('a')), undefined)
+  assert.deepEqual(counted(scene), { running: 1, succeeded: 0 }, 'who waits for a count finds its end')
   scene.acknowledge('n2')
+  assert.deepEqual(counted(scene), { running: 0, succeeded: 1 })
   assert.equal(scene.solo.record('a').state, 'succeeded')
   assert.equal(scene.solo.tasks.final(asTaskId('a'))?.state, 'succeeded')
 })
