@@ -243,6 +243,9 @@ export class Node implements Machine {
         return []
       case 'store':
         return this.store.become(input.condition, input.detail)
+      case 'attempt-ended':
+        this.granting.attemptEnded(this.tasks.running(input.task, input.attempt), input.outcome, now)
+        return this.#mapAll(takeTaskInput(this.tasks, input, now))
       case 'leave':
         return this.#mapAll(this.#departing.begin(input.deadlineMs, now))
       default:

@@ -103,6 +103,7 @@ export interface AttemptError {
     | 'OUTPUT_TOO_LARGE'
     | 'HTTP_STATUS'
     | 'HTTP_FAILED'
+    | 'HTTP_UNREACHED'
     | 'THREW'
     | 'RUNNER_LOST'
     | 'CLAIM_EXPIRED'

@@ -25,6 +25,7 @@ import { Step, type TasksEffect } from './effects.ts'
 import type { TasksInit } from './init.ts'
 import type { TaskLinkMessage, TaskRequest } from './messages.ts'
 import { pageOf, type TaskPage } from './page.ts'
+import type { Running } from './schedule.ts'
 import type { HeldSchedules } from './schedules/held.ts'
 import type { DiskSight } from './store-failure.ts'
 import type { SurveyQuestion, Vitals } from './survey.ts'
@@ -155,6 +156,12 @@ export class Tasks {
     const step = this.#begin(now)
     this.#parts.hearing.hear(from, message, step)
     return this.#finish(step)
+  }
+
+  /** The attempt, if it is under way here. */
+  running(task: TaskId, attempt: number): Running | undefined {
+    const running = this.#parts.schedule.here.get(task)
+    return running?.attempt.number === attempt ? running : undefined
   }
 
   attemptEnded(task: TaskId, attempt: number, outcome: Outcome, now: Now): TasksEffect[] {

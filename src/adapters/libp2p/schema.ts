@@ -175,6 +175,7 @@ const attemptError = z.object({
     'OUTPUT_TOO_LARGE',
     'HTTP_STATUS',
     'HTTP_FAILED',
+    'HTTP_UNREACHED',
     'THREW',
     'RUNNER_LOST',
     'CLAIM_EXPIRED',
