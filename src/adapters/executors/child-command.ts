@@ -2,8 +2,9 @@
  * One running command, from spawn to report. Lives in the runner.
  *
  * An attempt is the life of the command's own process: when that ends, what it left behind gets `CLOSE_GRACE_MS` to
- * finish writing (the tail of a pipeline) and then dies with its process group. So nothing outlives its attempt, and a
- * grandchild that holds standard output open cannot hold up the result.
+ * finish writing (the tail of a pipeline) and then dies with its process group. So nothing outlives its attempt but what
+ * it put into a session of its own, without its output, on purpose; and a grandchild that holds standard output open
+ * cannot hold up the result.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setPriority } from 'node:os'

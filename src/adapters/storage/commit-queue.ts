@@ -61,6 +61,7 @@ export class CommitQueue {
   #running: readonly Commit[] = []
   /** Of the transaction that runs, or ran last. */
   #batch = 0
+  #startedAt = 0
   #state: 'free' | 'held' | 'retrying' = 'free'
   #length = 0
   #scheduled = false
@@ -93,6 +94,11 @@ export class CommitQueue {
   /** 0 empty, 1 at the limit. */
   get fullness(): number {
     return this.#length / this.#lengthMax
+  }
+
+  /** How long the transaction that runs has taken so far; 0 when none does. */
+  get runningMs(): number {
+    return this.#running.length > 0 ? performance.now() - this.#startedAt : 0
   }
 
   get failure(): CodedError | undefined {
@@ -207,6 +213,7 @@ export class CommitQueue {
   #start(): void {
     this.#batch++
     this.#running = this.#next()
+    this.#startedAt = performance.now()
     const writes = this.#running.flatMap(commit => commit.writes)
     this.#sendFrom(this.#batch, writes, 0)
   }

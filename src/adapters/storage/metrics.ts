@@ -16,6 +16,12 @@ export function storeMetrics(queue: CommitQueue, condition: Condition, file: Fil
     metric('store_batch_commits', 'gauge', 'Commits that shared the last fsync.', counts.lastBatch),
     metric('store_commit_seconds', 'gauge', 'How long the last transaction took.', counts.lastMs / 1000),
     metric('store_commit_seconds_max', 'gauge', 'The slowest transaction since start.', counts.maxMs / 1000),
+    metric(
+      'store_write_seconds',
+      'gauge',
+      'How long the write that is under way has taken so far.',
+      queue.runningMs / 1000,
+    ),
     metric('store_queue_commits', 'gauge', 'Commits that are not durable yet.', queue.depth),
     metric('store_queue_fullness', 'gauge', 'Used share of the queue; at 1 the store fails.', queue.fullness),
     metric('store_held_total', 'counter', 'Transactions put off by a full or read-only disk.', counts.held),

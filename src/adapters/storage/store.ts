@@ -42,6 +42,8 @@ const FILE_BYTES_MAX = 16 * 1024 ** 3
 const RESERVE_BYTES = 16 * 1024 * 1024
 /** A transaction that was held is tried again after this, in ms. */
 const RETRY_MS = 250
+/** It is looked so often, in ms, whether a write hangs. */
+const LOOK_MS = 1_000
 /** A tenth of a second of a good disk, a minute of a bad one. */
 const QUEUE_LENGTH_MAX = 128 * 1024 * 1024
 /** Unpacking rows gives the event loop back after this many ms. */
@@ -108,6 +110,7 @@ export class SqliteStore implements Store {
   #roomMade: PromiseWithResolvers<void> | undefined
   #salvaged: PromiseWithResolvers<Salvaged> | undefined
   #retry: NodeJS.Timeout | undefined
+  readonly #looks: NodeJS.Timeout
   #birth: Birth | undefined
   #file: FileState = { pages: 0, freePages: 0, reserveBytes: 0 }
   #nextRead = 1
@@ -121,6 +124,7 @@ export class SqliteStore implements Store {
       queueLengthMax,
     )
     this.#pressure = new Pressure((condition, detail) => this.#onCondition?.(condition, detail))
+    this.#looks = setInterval(() => this.#pressure.writeTakes(this.#queue.runningMs), LOOK_MS).unref()
     this.opened = this.#opening.promise
     worker.on('message', (message: FromWorker) => this.#receive(message))
     worker.on('error', error => this.#fail(`The store's thread ended: ${error.message}`))
@@ -202,6 +206,7 @@ export class SqliteStore implements Store {
     const timer = setTimeout(() => late.resolve(), CLOSE_MS_MAX)
     await Promise.race([this.#queue.idle(), late.promise])
     clearTimeout(this.#retry)
+    clearInterval(this.#looks)
     this.#post({ kind: 'close' })
     await Promise.race([this.#exited.promise, late.promise])
     clearTimeout(timer)
@@ -260,6 +265,7 @@ export class SqliteStore implements Store {
         this.#file = message.file
         this.#queue.committed(message.ms)
         this.#pressure.queueIs(this.#queue.fullness)
+        this.#pressure.writeTakes(this.#queue.runningMs)
         break
       case 'file':
         this.#file = message.file
@@ -301,6 +307,7 @@ export class SqliteStore implements Store {
     const failure = this.#failed(detail)
     this.#opening.reject(failure)
     this.#queue.fail(failure)
+    clearInterval(this.#looks)
     for (const read of this.#reads.values()) read.reject(failure)
     this.#reads.clear()
     this.#roomMade?.reject(failure)

@@ -225,3 +225,14 @@ test('a call without writes settles right after all that was called before it, a
   queue.fail(failure)
   for (const wait of waits) await assert.rejects(wait, failure)
 })
+
+test('it tells how long the transaction that runs has taken, and nothing when none does', async () => {
+  const { queue } = queueOf()
+  assert.equal(queue.runningMs, 0)
+  void queue.add([put('a')])
+  await turn()
+  const [first, later] = [queue.runningMs, await turn().then(() => queue.runningMs)]
+  assert.ok(first > 0 && later > first, `${first}, ${later}`)
+  queue.committed(1)
+  assert.equal(queue.runningMs, 0)
+})

@@ -26,3 +26,12 @@ test('what the disk itself says goes before how far it is behind', () => {
   subject.queueIs(0)
   assert.deepEqual(said, ['slow', 'full', 'slow', 'ok'])
 })
+
+test('a write that does not end is said once, and once more when it has ended', () => {
+  const { subject, said } = pressure()
+  for (const ms of [0, 900, 4_900, 5_000, 9_000, 0, 300]) subject.writeTakes(ms)
+  assert.deepEqual(said, ['slow', 'ok'])
+  assert.equal(subject.condition, 'ok')
+  subject.writeTakes(6_000)
+  assert.match(subject.detail, /has taken more than 5 s/)
+})
