@@ -186,7 +186,6 @@ export class Driver {
         this.#queue.peerInputsDropped,
       ),
       gauge('requests_in_flight', 'Requests of this node that wait for a reply.', this.#requests.size),
-      gauge('attempts_running', 'Attempts that run on this node.', this.#attempts.size),
     ]
   }
 

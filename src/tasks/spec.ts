@@ -252,9 +252,10 @@ class Fields {
       typeof value === 'string' &&
       value.length > 0 &&
       value.isWellFormed() &&
+      !value.includes('\0') &&
       utf8Bytes(value) <= KEY_BYTES_MAX
     if (fits) return value
-    this.#refuse('key', `text of 1 to ${KEY_BYTES_MAX} bytes of UTF-8`, value)
+    this.#refuse('key', `text of 1 to ${KEY_BYTES_MAX} bytes of UTF-8 without NUL`, value)
     return undefined
   }
 

@@ -106,6 +106,11 @@ test('what cannot be promised together is refused', () => {
   assert.ok(parse({ type: 'echo', placement: 'ring', key: 'k' }).ok)
 })
 
+test('a key that no path can name is refused', () => {
+  for (const key of ['', 'a\0b', '\ud800', 'k'.repeat(1_025)])
+    assert.deepEqual(problemsOf({ type: 'echo', key }), ['key'], JSON.stringify(key.slice(0, 9)))
+})
+
 test('an id is asked for with what it is for, unless a key decides', () => {
   const wishes: unknown[] = []
   const asking = (value: unknown, some: Partial<typeof defaults> = {}) =>

@@ -101,9 +101,9 @@ export function membershipOptions(): readonly Option[] {
     ),
     {
       key: 'membership.membersMax',
-      type: whole(2, 10_000),
+      type: whole(2, 1_000),
       default: defaults.membersMax,
-      doc: 'Members known at most; more are refused and counted.',
+      doc: 'Members known at most; more are refused and counted. 1,000 is what messages have room for.',
     },
   ]
 }
