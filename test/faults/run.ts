@@ -38,7 +38,7 @@ const RARELY_MS = 1_500
 
 /** What overlaps so close to a pause of the machine may come from it, ms. */
 const PAUSED_MS = 500
-/** And lasts no longer than it did, and so much, ms. */
+/** And lasts no longer than it did, and so much, ms: by so much later than it was made a sign may be heard. */
 const SEEN_LATE_MS = 100
 
 /** Pairs of actors told of one by one. */
@@ -118,8 +118,10 @@ const judged = (name: string, play: Play): Play => {
     const signs = scene.collector.between(since)
     if (name === 'freeze-tree') {
       const longest = found.reduce((most, each) => Math.max(most, each.to - each.from), 0)
-      // Nothing can stop a process between its waking and its end: there the token has to be verified.
-      to.milliseconds('the longest that a woken one wrote beside the new owner', [longest], { most: DEAD_MS })
+      // Nothing can stop a process between its waking and its end: there the token has to be verified. What it wrote is
+      // heard a little after, so its last sign may come when it is dead already.
+      const most = DEAD_MS + SEEN_LATE_MS
+      to.milliseconds('the longest that a woken one wrote beside the new owner', [longest], { most })
     } else to.count('acted for by two at one moment', [found.length], { most: 0 })
     if (all.length > found.length) {
       const late = all.filter(isPaused).map(each => each.to - each.from)
