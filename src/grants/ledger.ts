@@ -100,7 +100,7 @@ export class Ledger {
         this.#see(note)
       }
       const { seq, lost, rings } = notes
-      this.#keepNeeded(disks, notes)
+      if (since !== undefined && hasSettled(before, notes)) this.#keepNeeded(disks, notes)
       this.#told.set(voter, { seq, lost, rings, disks, under: ring, term })
       this.#changed()
       return
@@ -236,12 +236,16 @@ export class Ledger {
     }))
   }
 
-  /** A voter that has settled drops the disks of those who are no members (any more), and tells only what is new. */
-  #keepNeeded(disks: Map<NodeId, DiskNote>, { lost, rings }: NotesTell): void {
+  /**
+   * A voter that settles drops the disks of those who are no members (any more), and tells only what is new. Whoever comes
+   * to it after that, as one that is cordoned does, is noted again: that it tells.
+   */
+  #keepNeeded(disks: Map<NodeId, DiskNote>, { rings, disks: told }: NotesTell): void {
     const [only] = rings
     const ring = only && this.#parts.rings.get(only.ring)
-    if (lost || rings.length !== 1 || ring === undefined) return
-    for (const node of disks.keys()) if (!ring.has(node)) disks.delete(node)
+    if (ring === undefined) return
+    const noted = new Set(told.map(({ node }) => node))
+    for (const node of disks.keys()) if (!ring.has(node) && !noted.has(node)) disks.delete(node)
   }
 
   #see({ node, disk }: DiskNote): void {
@@ -273,6 +277,13 @@ export class Ledger {
     this.#done = undefined
     this.#parts.rings.pin(this.checksums)
   }
+}
+
+/** Has the voter settled its notes since it told these? */
+function hasSettled(before: Told | undefined, { lost, rings }: NotesTell): boolean {
+  const [only] = rings
+  if (before === undefined || lost || only === undefined || rings.length > 1) return false
+  return before.lost || before.rings.length !== 1 || before.rings[0]?.seq !== only.seq
 }
 
 /**

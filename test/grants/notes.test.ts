@@ -350,3 +350,22 @@ test('whoever has a disk that a voter knows may hold something, until that voter
   ledger.heard(a, { ...tell(2, after), since: 1 }, after.checksum, 10)
   assert.deepEqual([...ledger.enlisted].sort(), [a, b])
 })
+
+test('a cordoned node that a voter notes again after it has settled without it is enrolled when it owns keys again', () => {
+  const [before, without] = [ringOf(a, b, c), ringOf(b, c)]
+  const ledger = ledgerOf(before, without)
+  const own = { node: a, disk: 'disk-a', born: true }
+  const settled = { seq: 2, ring: without.checksum }
+  for (const voter of [a, b]) {
+    ledger.heard(voter, tell(1, before, [{ ...own, seq: 0 }]), before.checksum, 9)
+    ledger.heard(voter, { ...tell(2, without), since: 1 }, without.checksum, 10)
+  }
+  assert.equal(ledger.enrolled, false, 'the voters dropped its disk')
+  for (const voter of [a, b]) {
+    const again = { seq: 3, since: 2, lost: false, rings: [settled], disks: [{ ...own, seq: 3 }] }
+    ledger.heard(voter, again, without.checksum, 10)
+    const other = { seq: 4, since: 3, lost: false, rings: [settled], disks: [{ ...own, node: c, seq: 4 }] }
+    ledger.heard(voter, other, without.checksum, 10)
+  }
+  assert.equal(ledger.enrolled, true)
+})
