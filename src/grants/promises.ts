@@ -31,6 +31,8 @@ export interface Granted {
 interface Promised {
   readonly session: number
   readonly peer: PeerId
+  /** Name of its disk. */
+  readonly disk: string | undefined
   seq: number
   until: Instant
   /** Every one of them covers what is promised. */
@@ -72,6 +74,12 @@ export class Promises {
     }
   }
 
+  /** Does a promise stand to the process that asked this? */
+  standsFor(node: NodeId, peer: PeerId, renew: Renew): boolean {
+    const promised = this.#promised.get(node)
+    return promised !== undefined && isOfLife(promised, peer, renew)
+  }
+
   /** Rule 8: this voter knows that the process with this key is gone. Another one with the same name is not. */
   drop(node: NodeId, peer: PeerId): boolean {
     return this.#promised.get(node)?.peer === peer && this.#promised.delete(node)
@@ -83,8 +91,9 @@ export class Promises {
    */
   receive(from: NodeId, peer: PeerId, renew: Renew, ring: string, promiseMs: number, now: Now): Verdict {
     const before = this.#promised.get(from)
-    // Two with one name and other keys may have the same boot number: each data directory counts from 1.
-    if (before && (before.session !== renew.session || before.peer !== peer)) {
+    // Two with one name and other keys may have the same boot number: each data directory counts from 1. So may two lives of
+    // one key, where the directory was lost and the key kept elsewhere.
+    if (before && !isOfLife(before, peer, renew)) {
       // A higher boot number of the same key is a proved restart: key and lock lie in one data directory.
       const restarted = before.peer === peer && renew.session > before.session
       if (!restarted || !this.#trusting) return { kind: 'refused', reason: 'session' }
@@ -107,6 +116,7 @@ export class Promises {
     this.#promised.set(from, {
       session: renew.session,
       peer,
+      disk: renew.disk,
       seq: renew.seq,
       until,
       scopes: [{ ...renew.scope, keeps: this.#promisable(from, renew.scope, old) }],
@@ -172,3 +182,7 @@ function harmless(scopes: readonly Scope[], ring: string): boolean {
   const [scope] = scopes
   return scopes.length === 1 && scope !== undefined && scope.ring === ring && scope.keeps.length === 0
 }
+
+/** One process from its start to its end: nobody counts a boot twice on one disk. */
+const isOfLife = (promised: Promised, peer: PeerId, { session, disk }: Renew): boolean =>
+  promised.session === session && promised.peer === peer && promised.disk === disk

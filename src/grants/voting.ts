@@ -235,6 +235,8 @@ export class Voting {
     this.#waiting.delete(mark)
     const { to, renew, grant, term } = waiting
     if (term !== undefined) this.#onDisk = Math.max(this.#onDisk, term)
+    // Whoever has its name by now did not ask this, and may have asked another thing under that number.
+    if (!this.#promises.standsFor(to.node, to.peer, renew)) return
     const taken = term === undefined ? {} : { top: this.#onDisk, termTaken: true }
     // Promised long since: this is no first grant.
     this.#parts.reply(to, { ...grant, fresh: false, ...taken, ...this.#parts.notes.told(renew) }, now)

@@ -97,6 +97,21 @@ test('a new session is refused while the old promise stands, unless the key prov
   assert.deepEqual(ask(promises, a, renew(9, both, [], 1), both, 1), { kind: 'refused', reason: 'session' })
 })
 
+test('a life on another disk is another one, whatever its boot number: the key may have been kept, and the count of boots not', () => {
+  const promises = new Promises(rings)
+  const [before, after] = [
+    { ...renew(242), disk: 'lost' },
+    { ...renew(5), disk: 'new' },
+  ]
+  ask(promises, a, before)
+  assert.equal(promises.standsFor(a, peer, before), true)
+  assert.deepEqual(ask(promises, a, after, both, 1), { kind: 'refused', reason: 'session' })
+  promises.drop(a, peer)
+  assert.equal(ask(promises, a, after, both, 2).kind, 'granted')
+  assert.equal(promises.standsFor(a, peer, before), false, 'no grant of before goes to it')
+  assert.equal(promises.standsFor(a, peer, after), true)
+})
+
 test('a ring that nobody knows here keeps everybody else away from everything', () => {
   const known = new Map([[both.checksum, both]])
   const promises = new Promises(known)
