@@ -256,19 +256,28 @@ export class Schedules {
     this.#parts.host.whenDurable(
       name,
       made,
-      (durable, later) => this.#write(name, whole, durable, later),
+      (durable, later) => this.#write(name, { base: schedule.decided, whole }, durable, later),
       step,
     )
   }
 
-  /** Of what was ordered meanwhile nothing is lost, and no slot becomes due again. */
-  #write(name: string, decided: Decided, durable: boolean, step: Step): void {
+  /**
+   * Of what was ordered meanwhile nothing is lost, and no slot becomes due again. Where another owner has decided since, this
+   * rests on nothing any more.
+   */
+  #write(
+    name: string,
+    { base, whole: decided }: { readonly base: Decided; readonly whole: Decided },
+    durable: boolean,
+    step: Step,
+  ): void {
     const { host } = this.#parts
     if (this.#deciding.get(name) !== decided) return
     this.#deciding.delete(name)
     this.#plans.delete(name)
     const known = host.of(name)?.schedule
-    if (!durable || known === undefined || !host.mayDecide(name, step.now.mono)) {
+    const isBase = known?.decided.made === base.made && known.decided.missed === base.missed
+    if (!durable || known === undefined || !isBase || !host.mayDecide(name, step.now.mono)) {
       // Looked at again: the tasks are known then.
       this.#wakeAt = 0 as Instant
       return
