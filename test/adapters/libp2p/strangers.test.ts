@@ -85,7 +85,7 @@ test('fifty silent strangers are cut off within the time limit and keep nobody o
     await c.link(a)
     for (const { cut } of strangers) assert.ok((await cut) < UPGRADE_MS + 2_000)
   })
-  await a.until(() => a.metric('transport_strangers_total') === 50 || undefined)
+  await a.until(() => a.metric('transport_strangers_total') >= 50 || undefined)
 })
 
 test('a stranger that greets one byte at a time runs out of time', async () => {
