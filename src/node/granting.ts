@@ -13,12 +13,17 @@ import type { Membership } from '../membership/membership.ts'
 import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import { openRight } from '../tasks/open-right.ts'
+import type { Running } from '../tasks/schedule.ts'
+import type { AttemptError, Outcome } from '../tasks/task.ts'
 import { Acting } from './acting.ts'
 import { Answered } from './answered.ts'
 import type { ControlReply } from './control.ts'
 import type { NodeInit } from './init.ts'
 import type { LinkMessage } from './machine.ts'
 import type { VoterRequest } from './operator.ts'
+
+/** How an `http` attempt ends when the application has answered, or was never told of it. */
+const KNOWN_TO_BE_OVER: ReadonlySet<AttemptError['code']> = new Set(['HTTP_STATUS', 'HTTP_UNREACHED'])
 
 export class Granting {
   /** Absent where nothing runs in quorum mode. */
@@ -63,6 +68,17 @@ export class Granting {
     if (grants === undefined) return {}
     const hasLease = () => grants.hasLease(this.#now)
     return { mayEvict: () => grants.voters.list === undefined || hasLease(), hasLease }
+  }
+
+  /**
+   * Whoever was sent an `http` task and has not answered may go on with it as long as it was told, though the attempt is
+   * over here. Until then nobody else may act for its key.
+   */
+  attemptEnded(running: Running | undefined, outcome: Outcome, now: Now): void {
+    if (this.grants === undefined || running === undefined || outcome.ok) return
+    const { entry, until } = running
+    const mayGoOn = entry.record.spec.type === 'http' && !KNOWN_TO_BE_OVER.has(outcome.error.code)
+    if (mayGoOn && until !== NEVER && until > now.mono) this.answered.noteLost(entry.key, until, now.mono)
   }
 
   /** A link closed: without links to a quorum of voters no grant can be renewed. */

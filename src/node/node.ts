@@ -172,6 +172,7 @@ export class Node implements Machine {
       case 'task-list':
         return this.#mapAll(this.tasks.taskList(input.name, input.specs, now))
       case 'attempt-ended':
+        this.granting.attemptEnded(this.tasks.running(input.task, input.attempt), input.outcome, now)
         return this.#mapAll(this.tasks.attemptEnded(input.task, input.attempt, input.outcome, now))
       case 'seeds':
         this.membership.orders.setSeeds(input.seeds, now.mono)

@@ -60,6 +60,7 @@ export interface AttemptError {
     | 'OUTPUT_TOO_LARGE'
     | 'HTTP_STATUS'
     | 'HTTP_FAILED'
+    | 'HTTP_UNREACHED'
     | 'THREW'
     | 'RUNNER_LOST'
     | 'NODE_LOST'

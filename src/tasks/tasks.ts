@@ -39,7 +39,7 @@ import { Records } from './records.ts'
 import { Replication } from './replication.ts'
 import { Requests } from './requests.ts'
 import type { Right } from './right.ts'
-import { Schedule } from './schedule.ts'
+import { type Running, Schedule } from './schedule.ts'
 import { type Entry, Table } from './table.ts'
 import { Takeover } from './takeover.ts'
 import type { Outcome, TaskRecord, TaskSpec } from './task.ts'
@@ -185,6 +185,12 @@ export class Tasks {
     const step = this.#begin(now)
     this.#hear(from, message, step)
     return this.#finish(step)
+  }
+
+  /** The attempt, if it is under way here. */
+  running(task: TaskId, attempt: number): Running | undefined {
+    const running = this.#schedule.here.get(task)
+    return running?.attempt.number === attempt ? running : undefined
   }
 
   attemptEnded(task: TaskId, attempt: number, outcome: Outcome, now: Now): TasksEffect[] {

@@ -10,7 +10,8 @@
  * was acted upon.
  *
  * What this node cannot do is stop the application: an attempt that was cancelled or timed out may still be at work
- * there. The application should obey the deadline, stop when it may act no longer, and check the token.
+ * there. The application should obey the deadline, stop when it may act no longer, and check the token. As it may act
+ * until `-acting-until-ms`, whatever became of the attempt here, nobody else gets the right to its key before.
  */
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
@@ -63,7 +64,7 @@ export class HttpExecutor implements Executor {
     } catch (error) {
       if (signal.aborted) return cancelled()
       if (timeout.signal.aborted) return timedOut(order.timeoutMs)
-      return failed('HTTP_FAILED', describe(error))
+      return failed(error instanceof Unreached ? 'HTTP_UNREACHED' : 'HTTP_FAILED', describe(error))
     } finally {
       clearTimeout(timer)
     }
@@ -83,11 +84,22 @@ function outcomeOf({ status, body, truncated }: Response): Outcome {
   return failed('HTTP_STATUS', `answered ${status}${said}`, retryable)
 }
 
-/** Rejects on every trouble of the network, and when the signal aborts. */
+/** The application knows nothing of the attempt: no connection came about. */
+class Unreached extends Error {}
+
+/** Rejects on every trouble of the network, and when the signal aborts; with `Unreached` when nothing was sent. */
 async function exchange(order: AttemptOrder, limit: Limit, signal: AbortSignal): Promise<Response> {
   const request = open(order, limit, signal)
+  let reached = false
+  request.once('socket', socket => {
+    socket.once('connect', () => {
+      reached = true
+    })
+  })
   try {
     return await read(await answer(request))
+  } catch (error) {
+    throw reached ? error : new Unreached(describe(error))
   } finally {
     request.destroy()
   }

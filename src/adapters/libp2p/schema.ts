@@ -174,6 +174,7 @@ const attemptError = z.object({
     'OUTPUT_TOO_LARGE',
     'HTTP_STATUS',
     'HTTP_FAILED',
+    'HTTP_UNREACHED',
     'THREW',
     'RUNNER_LOST',
     'NODE_LOST',

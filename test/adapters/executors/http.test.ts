@@ -119,14 +119,14 @@ test('nobody listening, a connection cut off and an answer that is not HTTP are 
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const { executors } = scene(t, { allow: [origin] })
-  const check = async (path: string): Promise<void> => {
+  const check = async (path: string, code = 'HTTP_FAILED'): Promise<void> => {
     const failure = failureOf(await executors.execute(orderOf('http', { url: origin + path }), never))
-    assert.deepEqual([failure.code, failure.retryable], ['HTTP_FAILED', true], path)
+    assert.deepEqual([failure.code, failure.retryable], [code, true], path)
     assert.notEqual(failure.message, '')
   }
   for (const path of ['/reset', '/garbage', '/half']) await check(path)
   await new Promise(resolve => server.close(resolve))
-  await check('/refused')
+  await check('/refused', 'HTTP_UNREACHED')
 })
 
 test('an answer that does not come is over at the time limit, and one that trickles too', async t => {
