@@ -2,9 +2,9 @@
  * Keys in quorum mode for which somebody was told that this node acts, and until when.
  *
  * Who asked `owner/KEY` may use the answer to its end without asking again, and so may an application that an `http` task
- * was sent to. So a key that this node loses meanwhile is
- * kept like one whose work still drains: the new owner gets its right only once the last answer has run out. The road not
- * taken is to let the answer end early: nothing can call back what an application holds.
+ * was sent to. So a key that this node loses meanwhile is kept like one whose work still drains: the new owner gets its
+ * right only once the last answer has run out. The road not taken is to let the answer end early: nothing can call back
+ * what an application holds.
  */
 import type { NodeId } from '../base/ids.ts'
 import { type Instant, NEVER } from '../base/time.ts'
@@ -41,7 +41,7 @@ export class Answered {
     else if (known === undefined || known < until) this.#remember(key, until)
   }
 
-  /** As `note`, for a key that may be another's by now. */
+  /** As `note`, for a key that may be another's by now: what is lost under this ring is looked up again. */
   noteLost(key: string, until: Instant, now: Instant): void {
     this.note(key, until, now)
     this.#ring = undefined
@@ -52,7 +52,7 @@ export class Answered {
    * be kept by name (`KEEPS_MAX`) make this node claim all that it claimed before; so do answers that are not remembered.
    */
   lost(ring: Ring, now: Instant): readonly string[] {
-    // Of what is not its own hardly anybody is told anything new: what was lost with a ring only runs out.
+    // Of what is not its own nobody is told anything new, but for `noteLost`: what was lost with a ring only runs out.
     if (ring.checksum === this.#ring) return now < this.#lostUntil ? this.#lost : this.#keep([], LONG_AGO)
     this.#ring = ring.checksum
     this.#forget(now)

@@ -22,7 +22,9 @@ import type { NodeInit } from './init.ts'
 import type { LinkMessage } from './machine.ts'
 import type { VoterRequest } from './operator.ts'
 
-/** How an `http` attempt ends when the application has answered, or was never told of it. */
+/** The type of task that is told to an application which this node cannot stop. */
+const TOLD_TYPE = 'http'
+/** How an attempt of it ends when the application has answered, or was never told of it. */
 const KNOWN_TO_BE_OVER: ReadonlySet<AttemptError['code']> = new Set(['HTTP_STATUS', 'HTTP_UNREACHED'])
 
 export class Granting {
@@ -77,7 +79,7 @@ export class Granting {
   attemptEnded(running: Running | undefined, outcome: Outcome, now: Now): void {
     if (this.grants === undefined || running === undefined || outcome.ok) return
     const { entry, until } = running
-    const mayGoOn = entry.record.spec.type === 'http' && !KNOWN_TO_BE_OVER.has(outcome.error.code)
+    const mayGoOn = entry.record.spec.type === TOLD_TYPE && !KNOWN_TO_BE_OVER.has(outcome.error.code)
     if (mayGoOn && until !== NEVER && until > now.mono) this.answered.noteLost(entry.key, until, now.mono)
   }
 
@@ -125,8 +127,7 @@ export class Granting {
     for (const effect of effects)
       if (effect.kind === 'send' && effect.message.type === 'renew')
         if (membership.linkTo(effect.to) === undefined) this.#unasked.add(effect.to)
-    // Somebody's right to act runs out while a voter's word waits for the disk, and no record depends on it.
-    return effects.map(effect => (effect.kind === 'persist' ? { ...effect, urgent: true as const } : effect))
+    return effects
   }
 
   changeVoters(request: VoterRequest, now: Now): ControlReply {

@@ -24,7 +24,7 @@ export interface ActingSpan {
 
 /**
  * Pause between two sweeps, in ms; with one sweep it is the error of every instant. Where asking takes long, since the
- * machine is slow or the keys are many, it pauses for longer: at most a fourth of the time goes by with asking.
+ * machine is slow or the keys are many, it pauses for longer: each node is asked for a fourth of the time at most.
  */
 const SWEEP_MS = 25
 const PAUSE_FACTOR = 3
