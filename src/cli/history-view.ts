@@ -21,7 +21,8 @@ export function ownerAt({ history, owner }: Explanation, at: number): OwnerThen 
   if (change !== undefined) return { at, known: true, owner: change.to, change }
   if (at < history.since) return { at, known: false, owner: undefined, change: undefined }
   const first = history.owners.at(-1)
-  return { at, known: true, owner: first === undefined ? owner : first.from, change: undefined }
+  // As it travels, the owner of a key that nobody owns is null.
+  return { at, known: true, owner: first === undefined ? (owner ?? undefined) : first.from, change: undefined }
 }
 
 export function ownerThenText(key: string, { at, known, owner, change }: OwnerThen, since: number): string {
@@ -31,11 +32,11 @@ export function ownerThenText(key: string, { at, known, owner, change }: OwnerTh
 }
 
 /** Every change of the owner, newest first, each with what the ledgers say of it. */
-export function historyText({ since, owners, rights }: KeyHistory): string {
+export function historyText({ since, owners, rightsSince, rights }: KeyHistory): string {
   const changes = owners.map(changeText).join('')
   const head = `Owners that this node has seen since ${timeText(since)}, newest first:\n`
   const periods =
-    rights.length === 0 ? '' : `\nThis node owned it with the right to act:\n${rightsTable(rights)}`
+    rights.length === 0 ? '' : `\nThis node had the right to act for it:\n${rightsTable(rights, rightsSince)}`
   return `${head}${changes === '' ? '  always the same\n' : changes}${periods}`
 }
 
@@ -54,16 +55,13 @@ const CHANGES = {
   weight: 'has another weight',
 } as const
 
-const rightsTable = (rights: KeyHistory['rights']): string =>
+/** What was before the node's memory of it begins may have been longer. */
+const rightsTable = (rights: KeyHistory['rights'], since: number): string =>
   table(rights, [
-    { title: '  FROM', cell: right => `  ${timeText(right.from)}` },
+    { title: '  FROM', cell: ({ from }) => `  ${timeText(from)}${from === since ? ' or before' : ''}` },
     { title: 'UNTIL', cell: right => (right.until === undefined ? 'now' : timeText(right.until)) },
-    { title: 'FENCING TOKEN', cell: tokenText },
+    { title: 'FENCING TOKEN', cell: ({ token }) => token },
   ])
-
-/** The key's own token is not kept, only what it can have been; mostly that is one. */
-const tokenText = ({ token, tokenMost }: KeyHistory['rights'][number]): string =>
-  token === tokenMost ? tokenMost : `${token ?? 'an older one'}, at most ${tokenMost}`
 
 const DAY_MS = 86_400_000
 

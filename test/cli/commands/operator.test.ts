@@ -168,12 +168,12 @@ describe('explain', () => {
         },
         { at: Date.parse('2026-11-21T11:59:00Z'), from: 'node-1', to: 'node-2', ring: 'r2', causes: [] },
       ],
+      rightsSince: Date.parse('2026-11-21T11:58:00Z'),
       rights: [
         {
           from: Date.parse('2026-11-21T11:58:30Z'),
           until: Date.parse('2026-11-21T11:59:00Z'),
           token: '117309440000000000',
-          tokenMost: '117309440000000000',
         },
       ],
     },
