@@ -13,21 +13,27 @@ export interface OwnerThen {
   readonly owner: string | undefined
   /** The change that made it so, where it was seen. */
   readonly change: OwnerChange | undefined
+  /** Why nobody owned it, where no change was seen that says so. */
+  readonly unowned?: string
 }
 
 /** Who owned the key at a time (wall clock ms)? */
-export function ownerAt({ history, owner }: Explanation, at: number): OwnerThen {
+export function ownerAt({ history, owner, unowned }: Explanation, at: number): OwnerThen {
   const change = history.owners.find(each => each.at <= at)
   if (change !== undefined) return { at, known: true, owner: change.to, change }
   if (at < history.since) return { at, known: false, owner: undefined, change: undefined }
   const first = history.owners.at(-1)
+  if (first !== undefined) return { at, known: true, owner: first.from, change: undefined }
   // As it travels, the owner of a key that nobody owns is null.
-  return { at, known: true, owner: first === undefined ? (owner ?? undefined) : first.from, change: undefined }
+  const now = { at, known: true, owner: owner ?? undefined, change: undefined }
+  return unowned === undefined ? now : { ...now, unowned }
 }
 
-export function ownerThenText(key: string, { at, known, owner, change }: OwnerThen, since: number): string {
+export function ownerThenText(key: string, then: OwnerThen, since: number): string {
+  const { at, known, owner, change, unowned } = then
   if (!known) return `The node asked has no memory of ${timeText(at)}, only from ${timeText(since)} on.\n`
-  const said = `At ${timeText(at)} the owner of ${printable(key)} was ${owner ?? 'nobody'}.\n`
+  const why = unowned === undefined ? '' : `  ${printable(unowned)}\n`
+  const said = `At ${timeText(at)} the owner of ${printable(key)} was ${owner ?? 'nobody'}.\n${why}`
   return change === undefined ? said : `${said}${changeText(change)}`
 }
 

@@ -212,7 +212,10 @@ function placementOf(
   key: string,
 ): Pick<Explanation, 'key' | 'hash' | 'token' | 'owner' | 'unowned' | 'preferenceList'> {
   if (ring.members.length > 0) return ring.explain(key, init.ring.replicas)
-  const living = membership.roster.living().map(({ record }) => record)
+  const living = membership.roster
+    .living()
+    .map(({ record }) => record)
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
   const named = living.slice(0, NAMED_MAX).map(({ id, leaving }) => `${id} is ${leaving ? 'leaving' : 'cordoned'}`)
   const more = living.length > NAMED_MAX ? [`${living.length - NAMED_MAX} more`] : []
   const unowned = living.length === 0 ? 'no member is alive' : `no member takes keys: ${[...named, ...more].join(', ')}`
