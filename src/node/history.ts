@@ -11,7 +11,7 @@
 import type { NodeId } from '../base/ids.ts'
 import { elapsedMs, type Instant, type Now, type WallMs } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
-import { Rights, type RightSource } from './rights.ts'
+import { type RightSource, Rights } from './rights.ts'
 import type { KeyHistory, Metric, OwnerChange, RingCause } from './status.ts'
 
 /** Rings kept at most, and tokens of all of them together: 6 bytes each, 24 MB. Eight members: 5 MB for 256 rings. */

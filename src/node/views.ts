@@ -216,9 +216,12 @@ function placementOf(
     .living()
     .map(({ record }) => record)
     .sort((a, b) => (a.id < b.id ? -1 : 1))
-  const named = living.slice(0, NAMED_MAX).map(({ id, leaving }) => `${id} is ${leaving ? 'leaving' : 'cordoned'}`)
+  const named = living
+    .slice(0, NAMED_MAX)
+    .map(({ id, leaving }) => `${id} is ${leaving ? 'leaving' : 'cordoned'}`)
   const more = living.length > NAMED_MAX ? [`${living.length - NAMED_MAX} more`] : []
-  const unowned = living.length === 0 ? 'no member is alive' : `no member takes keys: ${[...named, ...more].join(', ')}`
+  const unowned =
+    living.length === 0 ? 'no member is alive' : `no member takes keys: ${[...named, ...more].join(', ')}`
   return { key, hash: position(key), owner: undefined, unowned, preferenceList: [] }
 }
 

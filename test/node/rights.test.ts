@@ -105,7 +105,7 @@ function scene(tokensOf: (ring: Ring) => number = () => 10) {
   }
 }
 
-const valueOf = (rights: Rights, name: string) =>
+const metricOf = (rights: Rights, name: string) =>
   rights.metrics().find(metric => metric.name === name)?.samples[0]?.value
 
 test('a right is told from the first term taken, ends with the lease, and carries its token', () => {
@@ -192,7 +192,7 @@ test('nothing is looked at or kept while nothing turns, and what turns to the sa
   renew(400, 5_000)
   assert.equal(looks(), before)
   turn(500)
-  assert.equal(valueOf(rights, 'history_rights'), 1)
+  assert.equal(metricOf(rights, 'history_rights'), 1)
 })
 
 test('what stood for no time was no right', () => {
@@ -201,8 +201,8 @@ test('what stood for no time was no right', () => {
   become(10, { of, tenures: [{ term: 7, conditions: of[0] ?? [] }] })
   become(10)
   assert.deepEqual(rights.of(stays), [])
-  assert.equal(valueOf(rights, 'history_rights'), 1)
-  assert.equal(valueOf(rights, 'history_rights_tokens'), 0)
+  assert.equal(metricOf(rights, 'history_rights'), 1)
+  assert.equal(metricOf(rights, 'history_rights_tokens'), 0)
 })
 
 test('changes are bounded, and what began before those that are kept is told from the first of them', () => {
@@ -212,7 +212,7 @@ test('changes are bounded, and what began before those that are kept is told fro
   const changes = 2 * RIGHTS_MAX
   for (let i = 1; i <= changes; i++)
     become(i, { of, tenures: [lasting, { term: 7 + i, conditions: of[0] ?? [] }] })
-  assert.equal(valueOf(rights, 'history_rights'), RIGHTS_MAX)
+  assert.equal(metricOf(rights, 'history_rights'), RIGHTS_MAX)
   assert.equal(rights.since, WALL + changes - RIGHTS_MAX + 1)
   assert.deepEqual(rights.of(stays), [{ from: rights.since, token: tokenOf(7) }])
 })
@@ -222,12 +222,12 @@ test('long lists of keys and large rings are forgotten sooner, and the last chan
   const lists = scene()
   for (let i = 1; i <= 10; i++)
     lists.become(i, { of: [[claims(mine, [`${i}${long}`])]], tenures: [{ term: i, conditions: [] }] })
-  assert.equal(valueOf(lists.rights, 'history_rights'), 3)
-  assert.ok((valueOf(lists.rights, 'history_rights_characters') ?? 0) <= RIGHTS_CHARACTERS_MAX)
+  assert.equal(metricOf(lists.rights, 'history_rights'), 3)
+  assert.ok((metricOf(lists.rights, 'history_rights_characters') ?? 0) <= RIGHTS_CHARACTERS_MAX)
   const large = scene(() => RIGHTS_TOKENS_MAX + 1)
   for (let i = 1; i <= 10; i++)
     large.become(i, { of: [[claims(mine)]], tenures: [{ term: i, conditions: [claims(mine)] }] })
-  assert.equal(valueOf(large.rights, 'history_rights'), 1)
-  assert.equal(valueOf(large.rights, 'history_rights_tokens'), RIGHTS_TOKENS_MAX + 1)
+  assert.equal(metricOf(large.rights, 'history_rights'), 1)
+  assert.equal(metricOf(large.rights, 'history_rights_tokens'), RIGHTS_TOKENS_MAX + 1)
   assert.deepEqual(large.rights.of(stays), [{ from: WALL + 10, token: tokenOf(10) }])
 })

@@ -221,7 +221,9 @@ describe('explain', () => {
     const change = { at: Date.parse('2026-11-21T12:03:01.500Z'), from: 'node-2', ring: 'r3', causes: [] }
     const seen = { ...rest, history: { ...body.history, owners: [change] } }
     const unseen = { ...rest, history: { ...body.history, owners: [] } }
-    await using daemon = await recordedDaemon({ 'GET /v1/explain/k': [seen, seen, seen, unseen].map(each => ({ body: each })) })
+    await using daemon = await recordedDaemon({
+      'GET /v1/explain/k': [seen, seen, seen, unseen].map(each => ({ body: each })),
+    })
     const explain = (...more: readonly string[]) => runHere(['explain', 'k', ...more, '--url', daemon.url])
     const { code, out } = await explain()
     assert.equal(code, 0)
