@@ -149,6 +149,8 @@ export function fromFlags(flags: Readonly<Record<string, FlagValue>>, options: r
           'the configuration file, the environment or a file of its own: every user can read the arguments of a process',
         got: 'a secret as a flag',
       })
+    } else if (found.given.some(other => other.option === option)) {
+      found.problems.push({ at, expected: 'each option once', got: 'it again, under another of its names' })
     } else if (option !== undefined) {
       found.given.push({ option, value: flagValue(value, option), at, base: process.cwd() })
     } else

@@ -29,6 +29,7 @@ import type { NextSlot } from '../tasks/schedules/timing.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import { sayMode, sayOpenCluster } from './announcements.ts'
 import { Closing } from './closing.ts'
+import { sayCrash, watchCrashes } from './crash.ts'
 import { earlyInputs } from './early-inputs.ts'
 import { markOf } from './file-watch.ts'
 import { countLife, openKept, sayLost, storedIn, storeOf } from './found.ts'
@@ -54,7 +55,8 @@ export interface DaemonOptions {
  * It takes SIGHUP, SIGTERM and SIGINT from its call to its return. What takes long to load is loaded after that. Before
  * the call they do what the caller lets them do; the command line takes them from its own first line on, which Node.js
  * reaches up to 0.3 s after the process began. Until then each of them ends the process, SIGHUP too.
- * @returns the exit code: 0 after a leave or when told to end before it had joined, 1 after a failure that was logged
+ * @returns the exit code: 0 after a leave or when told to end before it had joined, 1 after a failure that was logged. An error
+ *   that nobody catches ends the process instead, as is Node's default: after the log line `daemon-crashed`, with code 1
  * @throws CodedError when it cannot start; nothing stays open then
  */
 export async function runDaemon(config: Config, options: DaemonOptions = {}): Promise<number> {
@@ -64,15 +66,22 @@ export async function runDaemon(config: Config, options: DaemonOptions = {}): Pr
   closing.add('signals', async () => signals.release())
   const lines = createLogger({ level: config.log.level, nodeId: config.nodeId })
   closing.add('logger', async () => lines.flush())
+  const unwatch = watchCrashes(lines)
   try {
     return await run(config, options, { closing, signals, lines, source, leaving: new Leaving() })
   } catch (error) {
+    // What is coded was refused, and whoever called says so.
+    if (!(error instanceof EndedEarly || error instanceof CodedError)) sayCrash(lines, error, 'start')
     if (!(error instanceof EndedEarly)) throw error
     lines.log('info', 'signal', { signal: error.message })
     lines.log('info', 'stopped', {})
     return 0
   } finally {
-    await closing.close()
+    await closing.close().catch(error => {
+      sayCrash(lines, error, 'stop')
+      throw error
+    })
+    unwatch()
   }
 }
 

@@ -5,11 +5,17 @@
  * forgotten in one of the two. One bounded buffer serves every follower: each reads on from its own place, so a slow one
  * costs nothing, and one that falls out of the buffer can be told so. Debug lines are left out.
  *
- * Not taken: a queue for every follower. It multiplies the memory by those who read slowest.
+ * The buffer has two shares, since a busy node has thousands of task events a second, and a member that died a minute ago
+ * matters more than they: one share for these, one for all the rest. All are numbered in one row, so an old number may be
+ * kept while a newer one is gone, and what a follower has missed depends on the types that it wants.
+ *
+ * Not taken: a queue for every follower. It multiplies the memory by those who read slowest. And a share for each type:
+ * the rest is rare enough together.
  */
 import type { WallMs } from '../base/time.ts'
 import type { LogFields, LogLevel } from '../node/machine.ts'
 import type { Metric } from '../node/status.ts'
+import { EventShare } from './event-share.ts'
 import type { Clock, Logger } from './ports.ts'
 
 /** What an event is about. `node`: this daemon itself. `owner` is made for followers of keys and is not kept. */
@@ -26,10 +32,11 @@ export interface NodeEvent {
   readonly fields: LogFields
 }
 
+/** Each holds for the events of tasks, and once more for all others. */
 export interface EventLimits {
-  /** Events kept; the oldest go first. About a quarter second of a node that runs 5,000 tasks a second. */
+  /** Events kept; the oldest go first. About a second of a node that runs 5,000 tasks a second, and hours of all else. */
   readonly eventsMax: number
-  /** Memory of all of them together, estimated. */
+  /** Memory of these together, estimated. */
   readonly bytesMax: number
   /** The fields of a larger one are left out. */
   readonly eventBytesMax: number
@@ -41,25 +48,21 @@ export const EVENT_LIMITS: EventLimits = {
   eventBytesMax: 16 * 1_024,
 }
 
-interface Kept extends NodeEvent {
-  readonly bytes: number
-}
-
 export class EventLog {
   /** Names the life of this process, and no other: part of every id. */
   readonly life: string
   readonly #limits: EventLimits
   readonly #listeners = new Set<() => void>()
-  #events: Kept[] = []
-  /** Index of the oldest one kept. */
-  #head = 0
-  #bytes = 0
+  readonly #tasks: EventShare
+  readonly #others: EventShare
   #next = 1
   #cut = 0
 
   constructor(life: string, limits: Partial<EventLimits> = {}) {
     this.life = life
     this.#limits = { ...EVENT_LIMITS, ...limits }
+    this.#tasks = new EventShare(this.#limits)
+    this.#others = new EventShare(this.#limits)
   }
 
   add(level: LogLevel, event: string, fields: LogFields, at: WallMs): void {
@@ -69,23 +72,15 @@ export class EventLog {
     if (tooLarge) this.#cut++
     const kept = tooLarge ? { fieldsLeftOut: true, bytes } : fields
     const size = EVENT_BYTES + 2 * event.length + (tooLarge ? 0 : bytes)
-    this.#events.push({
-      number: this.#next++,
-      at,
-      type: typeOf(event),
-      level,
-      event,
-      fields: kept,
-      bytes: size,
-    })
-    this.#bytes += size
-    while (this.#size > this.#limits.eventsMax || this.#bytes > this.#limits.bytesMax) this.#dropOldest()
+    const type = typeOf(event)
+    const share = type === 'task' ? this.#tasks : this.#others
+    share.add({ number: this.#next++, at, type, level, event, fields: kept, bytes: size })
     for (const listener of this.#listeners) listener()
   }
 
-  /** Number of the oldest event kept; `next` when there is none. */
+  /** Number of the oldest event kept; `next` when there is none. Of those between the two some may be gone. */
   get first(): number {
-    return this.#next - this.#size
+    return this.from(1)?.number ?? this.#next
   }
 
   /** Number that the next event will get. */
@@ -95,7 +90,26 @@ export class EventLog {
 
   /** The event of this number, while it is kept. */
   at(number: number): NodeEvent | undefined {
-    return number < this.first ? undefined : this.#events[this.#head + number - this.first]
+    const found = this.from(number)
+    return found?.number === number ? found : undefined
+  }
+
+  /** The oldest event kept that has this number or a higher one. */
+  from(number: number): NodeEvent | undefined {
+    const [task, other] = [this.#tasks.from(number), this.#others.from(number)]
+    if (task === undefined || other === undefined) return task ?? other
+    return task.number < other.number ? task : other
+  }
+
+  /** Number of the last event of this type that is gone; 0 when none is. */
+  goneTo(type: EventType): number {
+    return (type === 'task' ? this.#tasks : this.#others).goneTo(type)
+  }
+
+  /** How many events of any type are gone, of those from the first of these numbers to the second. */
+  goneBetween(first: number, last: number): number {
+    const kept = this.#tasks.countBetween(first, last) + this.#others.countBetween(first, last)
+    return Math.max(0, last - first + 1 - kept)
   }
 
   idOf(number: number): string {
@@ -115,24 +129,22 @@ export class EventLog {
       type,
       samples: [{ value }],
     })
+    const [tasks, others] = [this.#tasks, this.#others]
     return [
       metric('events_total', 'Events since start.', 'counter', this.#next - 1),
-      metric('events_kept', 'Events that a follower can still read.', 'gauge', this.#size),
-      metric('events_kept_bytes', 'Estimated memory of these.', 'gauge', this.#bytes),
+      metric('events_kept', 'Events that a follower can still read.', 'gauge', tasks.size + others.size),
+      metric('events_kept_bytes', 'Estimated memory of these.', 'gauge', tasks.bytes + others.bytes),
+      {
+        name: 'events_gone_total',
+        help: 'Events that no follower can read any more, by the share of the buffer that they were in.',
+        type: 'counter',
+        samples: [
+          { labels: { share: 'tasks' }, value: tasks.gone },
+          { labels: { share: 'others' }, value: others.gone },
+        ],
+      },
       metric('events_cut_total', 'Events whose fields were too large and left out.', 'counter', this.#cut),
     ]
-  }
-
-  get #size(): number {
-    return this.#events.length - this.#head
-  }
-
-  #dropOldest(): void {
-    this.#bytes -= this.#events[this.#head]?.bytes ?? 0
-    this.#head++
-    if (this.#head < 1_024 || this.#head * 2 < this.#events.length) return
-    this.#events = this.#events.slice(this.#head)
-    this.#head = 0
   }
 }
 

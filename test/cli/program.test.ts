@@ -90,6 +90,22 @@ describe('a wrong command line', () => {
     ])
   })
 
+  test('of the agent refuses a short option beside the long one that says the same', async () => {
+    const short = ['--http', '127.0.0.1:7001', '--listen', '[::1]:7002', '--min-members', '3']
+    const long = ['--http-host', '127.0.0.2', '--http-port', '7003', '--transport-port', '7004']
+    const argv = ['agent', '--json', ...short, ...long, '--tasks-min-members', '2']
+    const { code, out } = await runHere(argv)
+    assert.equal(code, 2)
+    const { error } = JSON.parse(out)
+    assert.equal(error.code, 'USAGE')
+    assert.deepEqual(error.problems, [
+      { at: '--listen', expected: 'either this or --transport-port', got: 'both' },
+      { at: '--http', expected: 'either this or --http-host', got: 'both' },
+      { at: '--http', expected: 'either this or --http-port', got: 'both' },
+      { at: '--min-members', expected: 'either this or --tasks-min-members', got: 'both' },
+    ])
+  })
+
   test('of the agent reports every problem of the configuration', async () => {
     const { code, err } = await runHere([
       'agent',

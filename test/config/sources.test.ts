@@ -69,6 +69,15 @@ test('names of variables and flags are distinct', () => {
   assert.equal(variableOf('membership.probeIntervalMs'), 'ROUNDTABLE_MEMBERSHIP_PROBE_INTERVAL_MS')
 })
 
+test('an option under two of its names is a problem, since one of the two would be dropped', () => {
+  const error = refusal({ flags: { 'http-port': '1001', 'http.port': 1002, seed: ['a:1'], seeds: 'b:2' } })
+  const got = 'it again, under another of its names'
+  assert.deepEqual(error.problems, [
+    { at: '--http-port', expected: 'each option once', got },
+    { at: '--seeds', expected: 'each option once', got },
+  ])
+})
+
 test('empty variables count as unset', () => {
   assert.equal(parse({ env: { NODE_ID: '', ROUNDTABLE_HTTP_PORT: ' ' } }).nodeId, 'host-1')
 })

@@ -1,9 +1,18 @@
-/** A process that is nothing but a daemon: `daemon-process.ts CONFIG-FILE`. Says when it calls and when that returns. */
+/**
+ * A process that is nothing but a daemon: `daemon-process.ts CONFIG-FILE [throw|reject]`. Says when it calls and when that
+ * returns. SIGUSR2 makes an error in the second way, that nobody catches.
+ */
 import { parseConfig } from '../../src/config/parse.ts'
 import { runDaemon } from '../../src/daemon/daemon.ts'
 
 const say = (event: string): boolean => process.stdout.write(`${JSON.stringify({ event })}\n`)
-const [file = ''] = process.argv.slice(2)
+const [file = '', way] = process.argv.slice(2)
+process.on('SIGUSR2', () => {
+  setImmediate(() => say('went-on'))
+  const error = new RangeError('made by the test', { cause: new Error('the reason') })
+  if (way === 'throw') throw error
+  void Promise.reject(error)
+})
 const read = () => parseConfig({ file })
 const running = runDaemon(read(), { reload: { read, file } })
 say('called')

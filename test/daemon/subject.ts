@@ -17,12 +17,15 @@ export class Daemon {
   readonly exited: Promise<readonly unknown[]>
   #news = Promise.withResolvers<void>()
 
-  /** @param through a program with arguments that becomes the daemon, such as `nsenter` */
-  constructor(file: string, through: readonly string[] = []) {
+  /**
+   * @param through a program with arguments that becomes the daemon, such as `nsenter`
+   * @param more further arguments of the script
+   */
+  constructor(file: string, through: readonly string[] = [], more: readonly string[] = []) {
     const script = join(import.meta.dirname, 'daemon-process.ts')
     const [program = process.execPath, ...args] = [
       ...through,
-      ...[process.execPath, '--disable-warning=ExperimentalWarning', script, file],
+      ...[process.execPath, '--disable-warning=ExperimentalWarning', script, file, ...more],
     ]
     this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.exited = once(this.child, 'exit')

@@ -52,6 +52,46 @@ test('the memory of dropped events is given back, also after very many', () => {
   assert.deepEqual(numbersIn(log), [9_991, 9_992, 9_993, 9_994, 9_995, 9_996, 9_997, 9_998, 9_999, 10_000])
 })
 
+test('a flood of tasks pushes no other event out, and every number leads to its event or to none', () => {
+  const log = new EventLog('1', { eventsMax: 100 })
+  log.add('warn', 'member-dead', { member: 'n2' }, AT)
+  for (let i = 0; i < 5_000; i++) {
+    log.add('info', 'task-succeeded', { i }, AT)
+    if (i % 1_000 === 0) log.add('info', 'ring-changed', { i }, AT)
+  }
+  assert.equal(log.first, 1)
+  assert.equal(log.at(1)?.event, 'member-dead')
+  const names: string[] = []
+  for (let event = log.from(1); event !== undefined; event = log.from(event.number + 1)) {
+    assert.deepEqual(log.at(event.number), event)
+    names.push(event.event)
+  }
+  const rare = names.filter(name => name !== 'task-succeeded')
+  assert.deepEqual(rare, ['member-dead', ...Array.from({ length: 5 }, () => 'ring-changed')])
+  assert.equal(names.length, 106)
+  assert.deepEqual([log.at(2), log.at(4_900), log.at(log.next)], [undefined, undefined, undefined])
+  assert.equal(metricOf(log, 'events_kept'), 106)
+  const gone = log.metrics().find(({ name }) => name === 'events_gone_total')?.samples
+  assert.deepEqual(gone, [
+    { labels: { share: 'tasks' }, value: 4_900 },
+    { labels: { share: 'others' }, value: 0 },
+  ])
+})
+
+test('what is gone is known by type, and how much of a stretch is', () => {
+  const log = new EventLog('1', { eventsMax: 3 })
+  // 1, 2: members; 3 to 7: tasks, of which 5 to 7 are left; 8 to 10: grants, which push the members out.
+  for (let i = 0; i < 2; i++) log.add('info', 'member-dead', {}, AT)
+  for (let i = 0; i < 5; i++) log.add('info', 'task-succeeded', {}, AT)
+  assert.deepEqual([log.goneTo('member'), log.goneTo('task'), log.goneTo('grant')], [0, 4, 0])
+  assert.equal(log.goneBetween(1, 4), 2)
+  for (let i = 0; i < 3; i++) log.add('info', 'lease-lost', {}, AT)
+  assert.deepEqual([log.goneTo('member'), log.goneTo('task'), log.goneTo('grant')], [2, 4, 0])
+  assert.deepEqual([log.goneBetween(1, 4), log.goneBetween(2, 6), log.goneBetween(5, 10)], [4, 3, 0])
+  assert.equal(log.goneBetween(9, 4), 0)
+  assert.equal(log.first, 5)
+})
+
 test('an event too large for the buffer keeps its name, and says that its fields are missing', () => {
   const log = new EventLog('1', { eventBytesMax: 100 })
   log.add('info', 'verdict', { accusers: Array.from({ length: 100 }, () => 'somebody') }, AT)

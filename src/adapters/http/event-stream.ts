@@ -2,13 +2,13 @@
  * One follower of events, as server-sent events on one response.
  *
  * It has no queue: it reads on in the node's one buffer whenever its socket takes more. A follower that reads so slowly
- * that the buffer has moved on, or not at all, is told so in a last event and cut off; it may come back with the id of
- * the last event that it has. Owners of followed keys are compared with what was last said, so however often one changes
- * while the socket is full, only where it stands is sent.
+ * that the buffer has dropped something of a type that it wants, or not at all, is told so in a last event and cut off; it
+ * may come back with the id of the last event that it has. Owners of followed keys are compared with what was last said, so
+ * however often one changes while the socket is full, only where it stands is sent.
  */
 import type { ServerResponse } from 'node:http'
 import type { OwnerAnswer } from '../../node/status.ts'
-import type { EventLog, EventType, NodeEvent } from '../../runtime/events.ts'
+import { EVENT_TYPES, type EventLog, type EventType, type NodeEvent } from '../../runtime/events.ts'
 import type { NodeFace } from '../../runtime/ports.ts'
 import type { EventId, EventQuery } from './event-query.ts'
 
@@ -28,7 +28,7 @@ export interface EventStreamParts {
 
 interface Gap {
   readonly reason: 'too-old' | 'other-boot' | 'ahead'
-  /** Events that are gone, where that is known. */
+  /** Events that are gone, of whatever type, where that is known. */
   readonly lost?: number
   readonly detail?: string
 }
@@ -54,6 +54,8 @@ export class EventStream {
   #cursor: number
   /** Where a follower that does not stay ends. */
   readonly #until: number
+  /** Which types it wants, and up to which number they were gone when it came. */
+  readonly #wanted: ReadonlyMap<EventType, number>
   readonly #owners = new Map<string, string>()
   #lapses = false
   #stuckSince: number | undefined
@@ -64,6 +66,8 @@ export class EventStream {
     const { events, out, query } = parts
     this.#until = query.follow ? Number.POSITIVE_INFINITY : events.next
     this.#cursor = query.after === 'start' ? events.first : events.next
+    const types = EVENT_TYPES.filter(type => query.types?.has(type) ?? true)
+    this.#wanted = new Map(types.map(type => [type, events.goneTo(type)]))
     out.on('drain', () => {
       this.#stuckSince = undefined
       this.lookAtKeys()
@@ -98,13 +102,17 @@ export class EventStream {
   /** Sends what there is, as far as the socket takes it. */
   pump(): void {
     const { events } = this.#parts
+    // Nothing can go while this runs.
+    const missed = this.#missed
     while (!this.#ended && this.#stuckSince === undefined) {
       if (this.#cursor >= this.#until) this.finish()
       else if (this.#cursor >= events.next) return
-      else if (this.#cursor < events.first) this.cutOff('it reads more slowly than events happen')
+      else if (missed) this.cutOff('it reads more slowly than events happen')
       else {
-        const event = events.at(this.#cursor++)
-        if (event !== undefined && this.#wants(event.type)) this.#send(event)
+        const event = events.from(this.#cursor)
+        this.#cursor = event === undefined ? events.next : event.number + 1
+        if (event !== undefined && event.number < this.#until && this.#wanted.has(event.type))
+          this.#send(event)
       }
     }
   }
@@ -138,7 +146,7 @@ export class EventStream {
   /** The last word to a follower that cannot be served on. */
   cutOff(reason: string): void {
     const { events } = this.#parts
-    const lost = Math.max(0, events.first - this.#cursor)
+    const lost = events.goneBetween(this.#cursor, this.#goneTo)
     this.#say('cut-off', { reason, lost, last: events.idOf(this.#cursor - 1) })
     this.#end('cut-off')
   }
@@ -152,7 +160,8 @@ export class EventStream {
   #resume(after: EventId): void {
     const { events, gap } = this.#parts
     const lost = this.#lostSince(after)
-    this.#cursor = lost === undefined ? after.number + 1 : events.first
+    if (lost?.reason === 'other-boot' || lost?.reason === 'ahead') this.#cursor = events.first
+    else this.#cursor = events.from(after.number + 1)?.number ?? events.next
     if (lost === undefined) return
     gap()
     this.#say('gap', { after: `${after.life}-${after.number}`, ...lost }, events.idOf(this.#cursor - 1))
@@ -163,13 +172,20 @@ export class EventStream {
     const { events } = this.#parts
     if (life !== events.life) return OTHER_BOOT
     if (number >= events.next) return AHEAD
-    const lost = events.first - number - 1
-    return lost > 0 ? { reason: 'too-old', lost } : undefined
+    const goneTo = this.#goneTo
+    return goneTo > number ? { reason: 'too-old', lost: events.goneBetween(number + 1, goneTo) } : undefined
   }
 
-  #wants(type: EventType): boolean {
-    const { types } = this.#parts.query
-    return types === undefined || types.has(type)
+  /** Number of the last event of a type that it wants that is gone. */
+  get #goneTo(): number {
+    return Math.max(0, ...[...this.#wanted.keys()].map(type => this.#parts.events.goneTo(type)))
+  }
+
+  /** Has something gone that it wants, since it came and before it was read? */
+  get #missed(): boolean {
+    const { events } = this.#parts
+    const read = this.#cursor - 1
+    return [...this.#wanted].some(([type, before]) => events.goneTo(type) > Math.max(before, read))
   }
 
   #send({ number, at, type, level, event, fields }: NodeEvent): void {

@@ -33,7 +33,7 @@ export function configurationFlags(values: Values, problems: Problem[]): Flags {
   addList(values, 'advertise', 'transport-advertise', flags)
   addList(values, 'task-list', 'task-lists', flags)
   const minMembers = text(values, 'min-members')
-  if (minMembers !== undefined) flags['tasks-min-members'] = minMembers
+  if (minMembers !== undefined) setOnce('min-members', 'tasks-min-members', minMembers, flags, problems)
   return flags
 }
 
@@ -52,8 +52,20 @@ function addAddress(
     problems.push({ at: `--${name}`, expected: 'host:port', got: JSON.stringify(given) })
     return
   }
-  flags[`${room}-host`] = match[1] ?? match[2]
-  flags[`${room}-port`] = match[3]
+  setOnce(name, `${room}-host`, match[1] ?? match[2], flags, problems)
+  setOnce(name, `${room}-port`, match[3], flags, problems)
+}
+
+/** Two options of one command line are equally strong: whichever won, the other would have been said for nothing. */
+function setOnce(
+  name: string,
+  key: string,
+  value: string | undefined,
+  flags: Record<string, Flags[string]>,
+  problems: Problem[],
+): void {
+  if (flags[key] === undefined) flags[key] = value
+  else problems.push({ at: `--${name}`, expected: `either this or --${key}`, got: 'both' })
 }
 
 function addList(values: Values, name: string, key: string, flags: Record<string, Flags[string]>): void {

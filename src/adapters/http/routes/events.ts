@@ -24,9 +24,11 @@ export const events: readonly Route[] = [
       '`data:` an Event, `id:` which life of the node (boot number and a random part) and a count, as in `3.8f02ac-17`. ' +
       'A client that sends the last id that it has as `Last-Event-ID` goes on where it was; `gap` says that something in ' +
       'between is lost and by its `reason` why (`too-old`: no longer kept; `other-boot`: the id is of another life; ' +
-      '`ahead`: no event has this number yet) and goes on with the oldest event kept; `cut-off` that the client ' +
-      'read too slowly and must come back, `end` that the node stops. Lines that begin with a colon only keep the ' +
-      'connection awake.',
+      '`ahead`: no event has this number yet) and goes on with the oldest event kept that the client has not had; `cut-off` ' +
+      'that the client read too slowly and must come back, `end` that the node stops. Events of tasks are kept apart from ' +
+      'all others, so a flood of them pushes nothing else out; a client is told of a loss only where a type that it asked ' +
+      'for is concerned, and `lost` then counts all events that are gone, whatever their types. Lines that begin with a ' +
+      'colon only keep the connection awake.',
     query: {
       types: {
         schema: { type: 'string' },
