@@ -189,6 +189,7 @@ export const ERRORS = {
   // command line
   USAGE: [400, 'The command line is not valid.', 'Nothing was done.'],
   DAEMON_UNREACHABLE: [503, 'No daemon answers at that address.', 'Nothing was done.'],
+  ANSWER_LOST: [504, 'The daemon did not answer to the end.', 'Unknown. What was asked may have been done.'],
   TOOL_MISSING: [500, 'A program that this needs is not installed.', 'Nothing was started.'],
   CLUSTER_NODE_FAILED: [
     500,
