@@ -29,8 +29,8 @@ export interface NotedRing {
 }
 
 /**
- * `lost`: no quorum knows of every ring; then all known members must be asked. `unknown`: not told yet, or the members of
- * a ring are still asked for.
+ * `lost`: no quorum knows of every ring, or they are more than can be known here; then all known members must be asked.
+ * `unknown`: not told yet, or the members of a ring are still asked for.
  */
 export type NotedRings = readonly NotedRing[] | 'lost' | 'unknown'
 
@@ -215,6 +215,7 @@ export class Ledger {
     if (!voters.isQuorum(new Set(asked.map(([voter]) => voter)))) return 'unknown'
     const sure = asked.filter(([, { lost }]) => !lost)
     if (!voters.isQuorum(new Set(sure.map(([voter]) => voter)))) return 'lost'
+    if (this.checksums.size > this.#parts.rings.pinnedMax) return 'lost'
     const tellers = sure.map(([, told]) => told)
     const tests = new Map<Ring, NotedRing['counts'][]>()
     let known = true

@@ -10,6 +10,10 @@ import type { KnownRings } from './scopes.ts'
 
 /** As many as `buildRing` keeps: 16 x 2.4 MB with 1,000 members. */
 export const RINGS_MAX = 16
+/** Noted ones that are known besides: eight voters have twelve notes each, hardly ever of as many rings. */
+const PINNED_MAX = 256
+/** Members of all of these together, where that is less: so much memory again. */
+const PINNED_MEMBERS_MAX = 16_000
 /** Checksums asked for at a time; more are asked for when they come up again. */
 export const ASKED_MAX = 64
 const ASK_AGAIN_MS = 200
@@ -19,7 +23,7 @@ export class Rings implements KnownRings {
   /** Oldest use first. */
   readonly #known = new Map<string, Ring>()
   readonly #asked = new Map<string, Instant>()
-  #own: string | undefined
+  #own: Ring | undefined
   /** Noted ones, which somebody may have to find records by. */
   #pinned: ReadonlySet<string> = new Set()
   /** Tells that were not what they said, or were not asked for. */
@@ -41,13 +45,19 @@ export class Rings implements KnownRings {
 
   /** This node's own ring. It is not forgotten for rings of others: nobody might ever name it to this node again. */
   own(ring: Ring): boolean {
-    this.#own = ring.checksum
+    this.#own = ring
     return this.add(ring)
   }
 
-  /** These are not forgotten while there is any other to forget. */
+  /** These are not forgotten, up to `pinnedMax` of them. */
   pin(checksums: ReadonlySet<string>): void {
     this.#pinned = checksums
+  }
+
+  /** Of more noted rings than these not all can be known at one time. */
+  get pinnedMax(): number {
+    const members = Math.max(1, this.#own?.members.length ?? 1)
+    return Math.min(PINNED_MAX, Math.max(RINGS_MAX, Math.floor(PINNED_MEMBERS_MAX / members)))
   }
 
   /** Takes members for those of a ring without being told its checksum: they come from this node's own disk. */
@@ -95,12 +105,18 @@ export class Rings implements KnownRings {
     return this.add(ring)
   }
 
+  /** The own ring is one of those that are not pinned, whether it is noted or not. */
   #forget(): void {
-    const others = [...this.#known.keys()].filter(checksum => checksum !== this.#own)
-    const oldest = others.find(checksum => !this.#pinned.has(checksum)) ?? others[0]
-    if (oldest === undefined) return
-    this.#known.delete(oldest)
-    this.changes++
+    const own = this.#own?.checksum
+    const isPinned = (checksum: string): boolean => checksum !== own && this.#pinned.has(checksum)
+    const pinned = [...this.#known.keys()].filter(isPinned)
+    if (this.#known.size - pinned.length > RINGS_MAX)
+      this.#forgetOne([...this.#known.keys()].find(checksum => checksum !== own && !isPinned(checksum)))
+    if (pinned.length > this.pinnedMax) this.#forgetOne(pinned[0])
+  }
+
+  #forgetOne(checksum: string | undefined): void {
+    if (checksum !== undefined && this.#known.delete(checksum)) this.changes++
   }
 }
 

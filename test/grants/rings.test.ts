@@ -76,3 +76,24 @@ test('so many rings are asked for at a time', () => {
   assert.equal(rings.ask('one-more', at(0)), undefined)
   assert.ok(rings.ask('one-more', at(200)))
 })
+
+test('noted rings are known besides, so many that those of all voters have room', () => {
+  const rings = made()
+  rings.own(both)
+  const noted = Array.from({ length: 100 }, (_, i) => ringOf('a', `noted-${i}`))
+  rings.pin(new Set(noted.map(({ checksum }) => checksum)))
+  for (const ring of noted) rings.add(ring)
+  for (let i = 0; i < 2 * RINGS_MAX; i++) rings.add(ringOf(`n${i}`))
+  assert.ok(noted.every(({ checksum }) => rings.get(checksum) !== undefined))
+  assert.equal(rings.size, noted.length + RINGS_MAX)
+})
+
+test('of a large cluster fewer noted rings are known, and never more than may be', () => {
+  const rings = made()
+  rings.own(ringOf(...Array.from({ length: 500 }, (_, i) => `n${i}`)))
+  assert.equal(rings.pinnedMax, 32)
+  const noted = Array.from({ length: 40 }, (_, i) => ringOf('a', `noted-${i}`))
+  rings.pin(new Set(noted.map(({ checksum }) => checksum)))
+  for (const ring of noted) rings.add(ring)
+  assert.equal(rings.size, 32 + 1)
+})
