@@ -23,6 +23,7 @@ import type { Metric } from '../node/status.ts'
 import type { Look, LookAnswer, LookRequest, TaskReply, TaskRequest } from '../tasks/messages.ts'
 import type { ScheduleQuery } from '../tasks/schedules/messages.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
+import { cutOf } from './cut.ts'
 import { InputQueue } from './input-queue.ts'
 import type { Clock, Executors, Logger, Store, Transport } from './ports.ts'
 import { Unwritten } from './unwritten.ts'
@@ -363,15 +364,6 @@ export class Driver {
     this.#parts.fatal(error)
     this.stop()
   }
-}
-
-const STOPS = { detail: 'the daemon stops', retryAfterS: 1 } as const
-
-/** What was asked and not answered may have been done, here or by another: nobody is told that nothing was stored. */
-function cutOf(input: SingleInput): Failure {
-  if (input.kind === 'request' && input.request.kind !== 'get') return { code: 'OWNER_UNREACHABLE', ...STOPS }
-  const changes = input.kind === 'control' || (input.kind === 'survey' && input.question.kind === 'purge')
-  return { code: changes ? 'DEADLINE' : 'LEAVING', ...STOPS }
 }
 
 const attemptName = (task: string, attempt: number): string => `${attempt} ${task}`

@@ -217,7 +217,9 @@ test('what may have been done when the daemon stops is not said to be undone, an
     s.driver.control({ kind: 'weight', weight: 2 }),
     s.driver.survey({ kind: 'stats' }),
   ]
-  await s.until(() => s.inputs.length === 7)
+  // Behind them: when it is seen, they have been taken.
+  s.driver.enqueue(linkUp)
+  await s.until(() => s.inputs.some(({ kind }) => kind === 'link-up'))
   s.driver.stop()
   const failures = (await Promise.all(waiting)).map(reply => (reply.ok ? undefined : reply.failure))
   const codes = failures.map(failure => failure?.code)

@@ -51,47 +51,55 @@ function listener(t: TestContext, onStart: (pid: number) => void = () => {}) {
 
 const TIMEOUT_MS = 200
 
-test('a command that cannot be killed ends as timed out before its runner counts as frozen', linux, async t => {
-  const { report, ended, pids } = listener(t)
-  const env = { PATH: String(process.env['PATH']), [MARK_VARIABLE]: randomUUID() }
-  const order = orderTo('/bin/sh', ['-c', 'trap "" TERM; exec sleep 600'], { env, timeoutMs: TIMEOUT_MS })
-  const startedAt = performance.now()
-  new ChildCommand(order, report, new StraySweeps()).start()
-  const end = await ended
-  const tookMs = performance.now() - startedAt
-  assert.equal(end.kind === 'ended' && end.cause, 'timeout')
-  assert.ok(isAlive(Number(pids[0])), 'it was kept')
-  assert.ok(tookMs < TIMEOUT_MS + OVERDUE_MS, `told after ${tookMs} ms`)
-})
+test(
+  'a command that cannot be killed ends as timed out before its runner counts as frozen',
+  linux,
+  async t => {
+    const { report, ended, pids } = listener(t)
+    const env = { PATH: String(process.env['PATH']), [MARK_VARIABLE]: randomUUID() }
+    const order = orderTo('/bin/sh', ['-c', 'trap "" TERM; exec sleep 600'], { env, timeoutMs: TIMEOUT_MS })
+    const startedAt = performance.now()
+    new ChildCommand(order, report, new StraySweeps()).start()
+    const end = await ended
+    const tookMs = performance.now() - startedAt
+    assert.equal(end.kind === 'ended' && end.cause, 'timeout')
+    assert.ok(isAlive(Number(pids[0])), 'it was kept')
+    assert.ok(tookMs < TIMEOUT_MS + OVERDUE_MS, `told after ${tookMs} ms`)
+  },
+)
 
-test('a module whose process cannot be killed does, too, also when its deadline comes meanwhile', linux, async t => {
-  const { directory } = scene(t)
-  const path = join(directory, 'endless.mjs')
-  writeFileSync(path, 'export default () => new Promise(() => {})')
-  // Frozen, it hears of no order.
-  const { report, ended, pids } = listener(t, pid => process.kill(pid, 'SIGSTOP'))
-  const order: ModuleOrder = {
-    kind: 'module',
-    id: 1,
-    path,
-    memoryMb: 32,
-    env: { PATH: String(process.env['PATH']) },
-    task: '{}',
-    timeoutMs: TIMEOUT_MS,
-    deadlineMs: null,
-  }
-  const parts = { hosts: new ModuleHosts(randomUUID()), sweeps: new StraySweeps() }
-  const startedAt = performance.now()
-  const attempt = new ModuleAttempt(order, report, parts)
-  attempt.start()
-  const deadline = setTimeout(() => attempt.cutOff(), OVERDUE_MS / 2)
-  const end = await ended
-  clearTimeout(deadline)
-  const tookMs = performance.now() - startedAt
-  assert.equal(end.kind === 'module-ended' && end.cause, 'timeout')
-  assert.ok(isAlive(Number(pids[0])), 'it was kept')
-  assert.ok(tookMs < TIMEOUT_MS + OVERDUE_MS, `told after ${tookMs} ms`)
-})
+test(
+  'a module whose process cannot be killed does, too, also when its deadline comes meanwhile',
+  linux,
+  async t => {
+    const { directory } = scene(t)
+    const path = join(directory, 'endless.mjs')
+    writeFileSync(path, 'export default () => new Promise(() => {})')
+    // Frozen, it hears of no order.
+    const { report, ended, pids } = listener(t, pid => process.kill(pid, 'SIGSTOP'))
+    const order: ModuleOrder = {
+      kind: 'module',
+      id: 1,
+      path,
+      memoryMb: 32,
+      env: { PATH: String(process.env['PATH']) },
+      task: '{}',
+      timeoutMs: TIMEOUT_MS,
+      deadlineMs: null,
+    }
+    const parts = { hosts: new ModuleHosts(randomUUID()), sweeps: new StraySweeps() }
+    const startedAt = performance.now()
+    const attempt = new ModuleAttempt(order, report, parts)
+    attempt.start()
+    const deadline = setTimeout(() => attempt.cutOff(), OVERDUE_MS / 2)
+    const end = await ended
+    clearTimeout(deadline)
+    const tookMs = performance.now() - startedAt
+    assert.equal(end.kind === 'module-ended' && end.cause, 'timeout')
+    assert.ok(isAlive(Number(pids[0])), 'it was kept')
+    assert.ok(tookMs < TIMEOUT_MS + OVERDUE_MS, `told after ${tookMs} ms`)
+  },
+)
 
 test('who sweeps for what cannot be killed holds up nobody else', linux, async t => {
   const keepIt = keep(t)

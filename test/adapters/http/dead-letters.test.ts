@@ -1,6 +1,8 @@
 /** What is done to many dead letters at once, and what is said of it. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { buildApp } from '../../../src/adapters/http/app.ts'
+import type { Outcome } from '../../../src/adapters/http/dead-letters.ts'
 import { asTaskId } from '../../../src/base/ids.ts'
 import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
 import type { KeptLetter, SurveyAnswer, SurveyQuestion } from '../../../src/tasks/survey.ts'
@@ -54,7 +56,7 @@ test('dead letters are listed, tried again and dropped by id, by filter, or all 
 async function deadLetters(
   count: number,
   kept: (task: string) => KeptLetter['why'] | undefined = () => undefined,
-  onSurvey: () => void = () => {},
+  onSurvey: () => unknown = () => undefined,
 ) {
   const dead = new Map(
     Array.from({ length: count }, (_, i) => {
@@ -87,13 +89,15 @@ async function deadLetters(
   const seen = await subject({
     reply,
     survey: async question => {
-      onSurvey()
-      await new Promise(resolve => setImmediate(resolve))
+      await onSurvey()
       return survey([[n1, answerTo(question)]])
     },
   })
   return { ...seen, dead }
 }
+
+/** Of the event loop. */
+const turn = () => new Promise(resolve => setImmediate(resolve))
 
 /** A clock that stands still but for what is put on it. */
 function clock(t: TestContext): { ms: number } {
@@ -114,7 +118,8 @@ test('what takes long is done in parts, each in time and none twice', async t =>
   const done: number[] = []
   for (let next: string | undefined = ''; next !== undefined; ) {
     const askedAt = time.ms
-    const outcome = (await ask(post('/v1/dead/purge', { all: true, ...(next !== '' && { cursor: next }) }))).json()
+    const body: object = { all: true, ...(next !== '' && { cursor: next }) }
+    const outcome: Outcome = (await ask(post('/v1/dead/purge', body))).json()
     schemaOf('DeadOutcome').parse(outcome)
     assert.ok(time.ms - askedAt <= 10_000, `${time.ms - askedAt} ms`)
     assert.equal(outcome.complete, true)
@@ -142,18 +147,27 @@ test('of many ids those are refused for which there was no time', async t => {
   assert.deepEqual([outcome.failures[0].id, outcome.failures[0].code], ['t00250', 'DEADLINE'])
 })
 
-test('nothing is done for a client that has gone', async () => {
+test('nothing is done for a client that has gone', async t => {
   const gone = new AbortController()
-  const { ask, dead } = await deadLetters(10, undefined, () => gone.abort())
-  await assert.rejects(ask({ ...post('/v1/dead/purge', { all: true }), signal: gone.signal }))
-  await turns()
-  assert.equal(dead.size, 10)
+  const closed = Promise.withResolvers<void>()
+  const dead = await deadLetters(10, undefined, async () => {
+    gone.abort()
+    await closed.promise
+    await turn()
+  })
+  const app = await buildApp(dead.parts)
+  t.after(() => app.close())
+  app.server.on('connection', socket => socket.once('close', () => closed.resolve()))
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const body = JSON.stringify({ all: true })
+  const headers = { 'content-type': 'application/json' }
+  const { signal } = gone
+  await assert.rejects(fetch(`${url}/v1/dead/purge`, { method: 'POST', headers, body, signal }))
+  await closed.promise
+  for (let i = 0; i < 5; i++) await turn()
+  assert.equal(dead.surveys.length, 1)
+  assert.equal(dead.dead.size, 10)
 })
-
-/** Of the event loop: what was under way has gone on. */
-const turns = async (): Promise<void> => {
-  for (let i = 0; i < 5; i++) await new Promise(resolve => setImmediate(resolve))
-}
 
 test('dead letters that die again at once, or stay, are seen to once: the next request goes on behind them', async () => {
   for (const action of ['redrive', 'purge']) {

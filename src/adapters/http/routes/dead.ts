@@ -1,9 +1,9 @@
 import { clusterPage } from '../cluster-page.ts'
 import { actOnDead, purge, readSelection, redrive } from '../dead-letters.ts'
 import { sendProblem } from '../problem.ts'
+import { Rounds } from '../rounds.ts'
 import { type Route, sendJson } from '../route.ts'
 import { SURVEY_ERRORS } from '../route-errors.ts'
-import { Rounds } from '../rounds.ts'
 import { FILTER_PARAMETERS, PAGE_PARAMETERS, parseDeadQuery } from '../task-query.ts'
 
 const responses = {

@@ -12,9 +12,9 @@ import type { Face } from '../face.ts'
 import { isLines } from '../lines.ts'
 import { taskIdOf } from '../path-parameter.ts'
 import { sendProblem } from '../problem.ts'
+import { Rounds } from '../rounds.ts'
 import { parameterOf, type Route, sendJson } from '../route.ts'
 import { LOOKUP_ERRORS, SUBMIT_ERRORS, SURVEY_ERRORS } from '../route-errors.ts'
-import { Rounds } from '../rounds.ts'
 import {
   FILTER_PARAMETERS,
   PAGE_PARAMETERS,
