@@ -13,29 +13,36 @@ export interface OwnerThen {
   readonly owner: string | undefined
   /** The change that made it so, where it was seen. */
   readonly change: OwnerChange | undefined
+  /** Why nobody owned it, where no change was seen that says so. */
+  readonly unowned?: string
 }
 
 /** Who owned the key at a time (wall clock ms)? */
-export function ownerAt({ history, owner }: Explanation, at: number): OwnerThen {
+export function ownerAt({ history, owner, unowned }: Explanation, at: number): OwnerThen {
   const change = history.owners.find(each => each.at <= at)
   if (change !== undefined) return { at, known: true, owner: change.to, change }
   if (at < history.since) return { at, known: false, owner: undefined, change: undefined }
   const first = history.owners.at(-1)
-  return { at, known: true, owner: first === undefined ? owner : first.from, change: undefined }
+  if (first !== undefined) return { at, known: true, owner: first.from, change: undefined }
+  // As it travels, the owner of a key that nobody owns is null.
+  const now = { at, known: true, owner: owner ?? undefined, change: undefined }
+  return unowned === undefined ? now : { ...now, unowned }
 }
 
-export function ownerThenText(key: string, { at, known, owner, change }: OwnerThen, since: number): string {
+export function ownerThenText(key: string, then: OwnerThen, since: number): string {
+  const { at, known, owner, change, unowned } = then
   if (!known) return `The node asked has no memory of ${timeText(at)}, only from ${timeText(since)} on.\n`
-  const said = `At ${timeText(at)} the owner of ${printable(key)} was ${owner ?? 'nobody'}.\n`
+  const why = unowned === undefined ? '' : `  ${printable(unowned)}\n`
+  const said = `At ${timeText(at)} the owner of ${printable(key)} was ${owner ?? 'nobody'}.\n${why}`
   return change === undefined ? said : `${said}${changeText(change)}`
 }
 
 /** Every change of the owner, newest first, each with what the ledgers say of it. */
-export function historyText({ since, owners, rights }: KeyHistory): string {
+export function historyText({ since, owners, rightsSince, rights }: KeyHistory): string {
   const changes = owners.map(changeText).join('')
   const head = `Owners that this node has seen since ${timeText(since)}, newest first:\n`
   const periods =
-    rights.length === 0 ? '' : `\nThis node owned it with the right to act:\n${rightsTable(rights)}`
+    rights.length === 0 ? '' : `\nThis node had the right to act for it:\n${rightsTable(rights, rightsSince)}`
   return `${head}${changes === '' ? '  always the same\n' : changes}${periods}`
 }
 
@@ -54,16 +61,13 @@ const CHANGES = {
   weight: 'has another weight',
 } as const
 
-const rightsTable = (rights: KeyHistory['rights']): string =>
+/** What was before the node's memory of it begins may have been longer. */
+const rightsTable = (rights: KeyHistory['rights'], since: number): string =>
   table(rights, [
-    { title: '  FROM', cell: right => `  ${timeText(right.from)}` },
+    { title: '  FROM', cell: ({ from }) => `  ${timeText(from)}${from === since ? ' or before' : ''}` },
     { title: 'UNTIL', cell: right => (right.until === undefined ? 'now' : timeText(right.until)) },
-    { title: 'FENCING TOKEN', cell: tokenText },
+    { title: 'FENCING TOKEN', cell: ({ token }) => token },
   ])
-
-/** The key's own token is not kept, only what it can have been; mostly that is one. */
-const tokenText = ({ token, tokenMost }: KeyHistory['rights'][number]): string =>
-  token === tokenMost ? tokenMost : `${token ?? 'an older one'}, at most ${tokenMost}`
 
 const DAY_MS = 86_400_000
 

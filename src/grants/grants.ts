@@ -20,8 +20,10 @@ import type { Ring, RingMember } from '../ring/ring.ts'
 import type { GrantsConfig } from './config.ts'
 import type { GrantsEffect } from './effects.ts'
 import { exceptionsOf } from './holdings.ts'
+import type { Holding } from './leases.ts'
+import type { Basis, GrantedLeave } from './leave.ts'
 import type { Ledger } from './ledger.ts'
-import { type GrantedLeave, Member, type MemberParts } from './member.ts'
+import { Member, type MemberParts } from './member.ts'
 import {
   type Grant,
   type GrantRefused,
@@ -192,6 +194,21 @@ export class Grants {
   /** May this node act for the key, until when unless renewed, and under which term? */
   leaveFor(key: string): GrantedLeave | undefined {
     return this.#member.leaveFor(key)
+  }
+
+  /** What `leaveFor` goes by at the moment, to be asked again later. */
+  get basis(): Basis {
+    return this.#member.basis
+  }
+
+  /** Changes whenever `leaveFor` may say another thing for some key, but for how long. */
+  get turns(): number {
+    return this.#member.turns
+  }
+
+  /** Live grants, the one that counts longest first. */
+  get holdings(): readonly Holding[] {
+    return this.#member.holdings
   }
 
   /** What voters noted of rings and disks. */

@@ -8,7 +8,10 @@ import type { Voters } from './voters.ts'
  * @param holdings the one that counts longest first
  * @returns the latest instant until which a quorum of them stands; undefined when they are none
  */
-export function quorumUntil(holdings: readonly Holding[], voters: Voters): Instant | undefined {
+export function quorumUntil(
+  holdings: readonly Holding[],
+  voters: Pick<Voters, 'isQuorum'>,
+): Instant | undefined {
   const quorum = new Set<NodeId>()
   for (const { voter, until } of holdings) {
     quorum.add(voter)

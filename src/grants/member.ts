@@ -12,6 +12,7 @@ import type { GrantsConfig } from './config.ts'
 import type { GrantsEffect } from './effects.ts'
 import { quorumUntil, singleOf } from './holdings.ts'
 import { type Holding, Leases } from './leases.ts'
+import { type Basis, type GrantedLeave, leaveBy } from './leave.ts'
 import { Ledger } from './ledger.ts'
 import {
   type Grant,
@@ -68,13 +69,6 @@ interface Alike {
   readonly leave: GrantedLeave | undefined
 }
 
-/** May act, until when unless renewed; `term` orders owners, `latest` is the one under which is written now. */
-export interface GrantedLeave {
-  readonly until: Instant
-  readonly term: number
-  readonly latest: number
-}
-
 export class Member {
   readonly #parts: MemberParts
   readonly #conditions: Conditions
@@ -112,11 +106,26 @@ export class Member {
   leaveFor(key: string): GrantedLeave | undefined {
     const { conditions, leave } = this.#seeAlike()
     if (leave !== undefined) return this.#conditions.hold(conditions, key) ? leave : undefined
-    const until = this.#grantedUntil(key)
-    if (until === undefined) return undefined
-    const term = this.#terms.termFor(key)
-    if (term === undefined) return undefined
-    return { until, term, latest: this.#terms.latestFor(key) ?? term }
+    return leaveBy(
+      {
+        conditions: this.#conditions,
+        voters: this.#parts.voters,
+        holdings: this.holdings,
+        single: this.#single,
+        terms: this.#terms,
+      },
+      key,
+    )
+  }
+
+  /** What `leaveFor` goes by at the moment, to be asked again later. */
+  get basis(): Basis {
+    return { holdings: this.holdings, tenures: this.#terms.taken, list: this.#parts.voters.list }
+  }
+
+  /** Changes whenever `leaveFor` may say another thing for some key, but for how long. */
+  get turns(): number {
+    return this.#changes + this.#leases.changes + this.#terms.changes + this.#parts.rings.changes
   }
 
   /** Live grants, the one that counts longest first. */
@@ -163,13 +172,6 @@ export class Member {
     const terms = single && this.#terms.ofAll(conditions)
     this.#alike = { changes, conditions, leave: single && terms && { until: single.until, ...terms } }
     return this.#alike
-  }
-
-  #grantedUntil(key: string): Instant | undefined {
-    const single = this.#single
-    if (single) return this.#conditions.hold(single.holding.conditions, key) ? single.until : undefined
-    const good = this.holdings.filter(each => this.#conditions.hold(each.conditions, key))
-    return quorumUntil(good, this.#parts.voters)
   }
 
   // ---- what happens to it

@@ -24,6 +24,8 @@ export class Rings implements KnownRings {
   #pinned: ReadonlySet<string> = new Set()
   /** Tells that were not what they said, or were not asked for. */
   refused = 0
+  /** Rises whenever a ring comes to be known, or is forgotten. */
+  changes = 0
 
   constructor(build: (members: readonly RingMember[]) => Ring) {
     this.#build = build
@@ -60,6 +62,7 @@ export class Rings implements KnownRings {
     const isNew = !this.#known.delete(ring.checksum)
     this.#known.set(ring.checksum, ring)
     this.#asked.delete(ring.checksum)
+    if (isNew) this.changes++
     if (this.#known.size > RINGS_MAX) this.#forget()
     return isNew
   }
@@ -95,7 +98,9 @@ export class Rings implements KnownRings {
   #forget(): void {
     const others = [...this.#known.keys()].filter(checksum => checksum !== this.#own)
     const oldest = others.find(checksum => !this.#pinned.has(checksum)) ?? others[0]
-    if (oldest !== undefined) this.#known.delete(oldest)
+    if (oldest === undefined) return
+    this.#known.delete(oldest)
+    this.changes++
   }
 }
 

@@ -12,7 +12,7 @@ export type Whose = NodeId | { readonly notOf: NodeId }
 
 /** Finds a ring by its checksum. */
 export interface KnownRings {
-  get(checksum: string): Ring | undefined
+  get(checksum: string): Pick<Ring, 'owner'> | undefined
 }
 
 export const surelyCovers = (node: NodeId, scope: Scope, key: string, rings: KnownRings): boolean =>

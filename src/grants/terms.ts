@@ -33,6 +33,12 @@ export interface Live {
   readonly voters: Voters
 }
 
+/** A tenure that counts, as it stands at one moment. */
+export interface Taken {
+  readonly term: number
+  readonly conditions: readonly Condition[]
+}
+
 interface Tenure {
   readonly term: number
   /** Every key that meets them has been granted since the term was chosen. */
@@ -93,14 +99,17 @@ export class Terms {
   }
 
   termFor(key: string): number | undefined {
-    return this.#tenures.find(({ taken, conditions }) => taken && this.#conditions.hold(conditions, key))
-      ?.term
+    return earliestWith(this.#tenures, key, this.#conditions)
   }
 
   /** The latest term that has the key: what is written now is written under it. */
   latestFor(key: string): number | undefined {
-    return this.#tenures.findLast(({ taken, conditions }) => taken && this.#conditions.hold(conditions, key))
-      ?.term
+    return latestWith(this.#tenures, key, this.#conditions)
+  }
+
+  /** Those that count, as they are now: no later change shows in it. */
+  get taken(): readonly Taken[] {
+    return this.#tenures.filter(({ taken }) => taken).map(({ term, conditions }) => ({ term, conditions }))
   }
 
   /** The terms of every key that meets `given`, where they are the same for all; undefined where each has to be looked at. */
@@ -287,6 +296,26 @@ export class Terms {
     return voters.isQuorum(quorum)
   }
 }
+
+/** What `Terms` says of keys, for tenures that were copied from it (`taken`). */
+export function termsOf(
+  tenures: readonly Taken[],
+  conditions: Conditions,
+): Pick<Terms, 'termFor' | 'latestFor'> {
+  return {
+    termFor: key => earliestWith(tenures, key, conditions),
+    latestFor: key => latestWith(tenures, key, conditions),
+  }
+}
+
+/** One that says nothing of it is taken. */
+type Had = Taken & Partial<Pick<Tenure, 'taken'>>
+
+const earliestWith = (tenures: readonly Had[], key: string, conditions: Conditions): number | undefined =>
+  tenures.find(({ taken = true, conditions: all }) => taken && conditions.hold(all, key))?.term
+
+const latestWith = (tenures: readonly Had[], key: string, conditions: Conditions): number | undefined =>
+  tenures.findLast(({ taken = true, conditions: all }) => taken && conditions.hold(all, key))?.term
 
 const names = (condition: Condition, ring: string): boolean =>
   condition.kind === 'claimed'

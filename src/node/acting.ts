@@ -5,7 +5,7 @@
 import { hash32 } from '../base/hash.ts'
 import type { GrantsConfig, Mode } from '../grants/config.ts'
 import type { Grants } from '../grants/grants.ts'
-import type { GrantedLeave } from '../grants/member.ts'
+import type { GrantedLeave } from '../grants/leave.ts'
 import { tokenOf } from '../grants/token.ts'
 import type { Leave, Right, Token } from '../tasks/right.ts'
 import { NodeEpochs } from './epochs.ts'

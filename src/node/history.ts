@@ -9,17 +9,14 @@
  * two rings of a thousand members takes longer than a step may last.
  */
 import type { NodeId } from '../base/ids.ts'
-import { elapsedMs, type Instant, type Now, type WallMs, wallOf } from '../base/time.ts'
-import { tokenOf } from '../grants/token.ts'
+import { elapsedMs, type Instant, type Now, type WallMs } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
-import type { KeyHistory, Metric, OwnerChange, RightPeriod, RingCause } from './status.ts'
+import { type RightSource, Rights } from './rights.ts'
+import type { KeyHistory, Metric, OwnerChange, RingCause } from './status.ts'
 
 /** Rings kept at most, and tokens of all of them together: 6 bytes each, 24 MB. Eight members: 5 MB for 256 rings. */
 export const RINGS_MAX = 256
 export const TOKENS_MAX = 4_000_000
-/** Periods with the right to act that are kept, and terms taken in them. */
-export const RIGHTS_MAX = 256
-export const TERMS_MAX = 1_024
 
 const TOKENS_PER_VNODE = 4
 
@@ -30,25 +27,11 @@ interface Change {
   readonly causes: readonly RingCause[]
 }
 
-/** A quorum of grants without a gap. */
-interface Right {
-  readonly from: WallMs
-  until: WallMs | undefined
-}
-
-interface Taken {
-  readonly at: WallMs
-  readonly term: number
-}
-
 export class History {
-  readonly #self: NodeId
   readonly #vnodesPerWeight: number
   /** Oldest first. */
   readonly #changes: Change[] = []
-  readonly #rights: Right[] = []
-  readonly #terms: Taken[] = []
-  #termsForgotten = false
+  readonly #rights: Rights
   #tokens = 0
   #since: WallMs
   #forgotten = false
@@ -57,9 +40,9 @@ export class History {
   #rightsLost = 0
 
   constructor(self: NodeId, vnodesPerWeight: number, now: Now) {
-    this.#self = self
     this.#vnodesPerWeight = vnodesPerWeight
     this.#since = now.wall
+    this.#rights = new Rights(self, ring => this.#tokensOf(ring), now)
   }
 
   /** The ring is another one now. */
@@ -76,34 +59,19 @@ export class History {
     }
   }
 
-  /**
-   * To be told after every step in which it may have changed.
-   *
-   * @param until when this node's quorum of grants runs out; undefined when it has none
-   * @param term the highest term that it gained keys under; 0 when it holds none
-   */
-  rightSeen(until: Instant | undefined, term: number, now: Now): void {
+  /** To be told after every step. */
+  rightSeen(right: RightSource, now: Now): void {
+    this.#rights.see(right, now)
     const before = this.#rightUntil
+    const until = right.leaseUntil
     this.#rightUntil = until
     this.#measure(before, until, now.mono)
-    const open = this.#openRight()
-    if (until === undefined) {
-      if (open === undefined) return
-      open.until = endOf(before, now)
-      this.#rightsLost++
-      return
-    }
-    if (open === undefined) {
-      this.#rights.push({ from: now.wall, until: undefined })
-      if (this.#rights.length > RIGHTS_MAX) this.#rights.shift()
-    }
-    if (term > (this.#terms.at(-1)?.term ?? 0)) this.#took({ at: now.wall, term })
+    if (before !== undefined && until === undefined) this.#rightsLost++
   }
 
   of(key: string): KeyHistory {
-    const stretches = this.#stretchesOf(key)
-    const owners = stretches.flatMap(({ change }) => (change === undefined ? [] : [change]))
-    return { since: this.#since, owners, rights: this.#rightsOf(stretches) }
+    const rights = this.#rights.of(key)
+    return { since: this.#since, owners: this.#ownersOf(key), rightsSince: this.#rights.since, rights }
   }
 
   /** Known earlier rings, by checksum. */
@@ -130,6 +98,7 @@ export class History {
         ),
         type: 'counter',
       },
+      ...this.#rights.metrics(),
       ...(margins === undefined
         ? []
         : [
@@ -145,75 +114,24 @@ export class History {
     this.#margins = { lastMs, leastMs: Math.min(lastMs, this.#margins?.leastMs ?? lastMs) }
   }
 
-  #took(taken: Taken): void {
-    this.#terms.push(taken)
-    if (this.#terms.length <= TERMS_MAX) return
-    this.#terms.shift()
-    this.#termsForgotten = true
-  }
-
-  #openRight(): Right | undefined {
-    const last = this.#rights.at(-1)
-    return last?.until === undefined ? last : undefined
-  }
-
   #tokensOf(ring: Ring): number {
     const vnodes = ring.members.map(({ weight }) => Math.max(1, Math.round(weight * this.#vnodesPerWeight)))
     return TOKENS_PER_VNODE * vnodes.reduce((sum, count) => sum + count, 0)
   }
 
-  /** Who owned the key since when, newest first. */
-  #stretchesOf(key: string): Stretch[] {
-    const found: Stretch[] = []
+  /** Every change of the key's owner, newest first. */
+  #ownersOf(key: string): OwnerChange[] {
+    const found: OwnerChange[] = []
+    let from: NodeId | undefined
     for (const [i, { at, ring, causes }] of this.#changes.entries()) {
-      const owner = ring.owner(key)
-      const from = found.at(-1)?.owner
-      if (owner === from && found.length > 0) continue
+      const to = ring.owner(key)
       // The oldest ring kept is a change only if it was the first there was.
-      const change = i === 0 && this.#forgotten ? undefined : changeOf(at, from, owner, ring, causes)
-      found.push({ from: at, owner, change })
+      const isFirst = i === 0
+      if (isFirst ? !this.#forgotten : to !== from) found.push(changeOf(at, from, to, ring, causes))
+      from = to
     }
     return found.reverse()
   }
-
-  /** The stretches in which this node both owned the key and held a right. */
-  #rightsOf(stretches: readonly Stretch[]): RightPeriod[] {
-    const found: RightPeriod[] = []
-    for (const [i, { from, owner }] of stretches.entries()) {
-      if (owner !== this.#self) continue
-      for (const right of this.#rights.toReversed()) {
-        const span = overlap({ from, until: stretches[i - 1]?.from }, right)
-        const period = span && this.#underTerms(span, right)
-        if (period !== undefined) found.push(period)
-      }
-    }
-    return found
-  }
-
-  /**
-   * A key is acted for under the first term taken after it was gained, as long as it is granted without a break. Where
-   * none was taken since, the node had it from before, and what was taken last goes on.
-   */
-  #underTerms({ from, until }: Span, right: Right): RightPeriod | undefined {
-    const within = this.#terms.filter(({ at }) => at >= from && at < (until ?? Number.POSITIVE_INFINITY))
-    const earlier = this.#terms.findLast(({ at }) => at >= right.from && at < from)
-    const first = within[0] ?? earlier
-    const last = within.at(-1) ?? earlier
-    if (first === undefined || last === undefined) return undefined
-    const mayBeOlder = this.#termsForgotten && first === this.#terms[0]
-    return {
-      from: Math.max(from, first.at),
-      ...(until === undefined ? {} : { until }),
-      ...(mayBeOlder ? {} : { token: tokenOf(first.term) }),
-      tokenMost: tokenOf(last.term),
-    }
-  }
-}
-
-interface Stretch {
-  readonly from: WallMs
-  readonly owner: NodeId | undefined
-  readonly change: OwnerChange | undefined
 }
 
 function changeOf(
@@ -231,21 +149,4 @@ function changeOf(
     ring: ring.checksum,
     causes: concerned.length > 0 ? concerned : causes,
   }
-}
-
-/** A right that ran out while this node stood still had ended before it noticed. */
-function endOf(until: Instant | undefined, { mono, wall }: Now): WallMs {
-  const sinceMs = until === undefined ? 0 : Math.max(0, elapsedMs(until, mono))
-  return wallOf(wall - sinceMs)
-}
-
-interface Span {
-  readonly from: number
-  readonly until: number | undefined
-}
-
-function overlap(a: Span, b: Span): Span | undefined {
-  const from = Math.max(a.from, b.from)
-  const until = Math.min(a.until ?? Number.POSITIVE_INFINITY, b.until ?? Number.POSITIVE_INFINITY)
-  return from < until ? { from, until: Number.isFinite(until) ? until : undefined } : undefined
 }

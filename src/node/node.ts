@@ -297,7 +297,7 @@ export class Node implements Machine {
   #rightFollows(now: Now): Effect[] {
     const { grants, granting, membership, tasks } = this
     const asked = granting.ask(membership, this.#ring, tasks.keptKeys(), now)
-    if (grants !== undefined) this.history.rightSeen(grants.leaseUntil, grants.term, now)
+    if (grants !== undefined) this.history.rightSeen(grants, now)
     return [...this.#mapAll(asked), ...this.#mapAll(tasks.fence(now))]
   }
 

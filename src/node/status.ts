@@ -132,7 +132,12 @@ export interface OwnerAnswer {
 
 export type GrantsStatus = GrantsStanding
 
-export interface Explanation extends KeyPlacement {
+export interface Explanation extends Omit<KeyPlacement, 'token' | 'owner'> {
+  /** The first token at or after the hash; absent while the ring is empty. */
+  readonly token?: number
+  /** Undefined: nobody owns it, and `unowned` says why. */
+  readonly owner: NodeId | undefined
+  readonly unowned?: string
   readonly mine: boolean
   readonly ringChecksum: string
   /** Who believes what: each live member's last known ring checksum, and whether it equals this node's. */
@@ -164,7 +169,9 @@ export interface KeyHistory {
   readonly since: number
   /** Newest first. */
   readonly owners: readonly OwnerChange[]
-  /** When this node owned the key and held a quorum of grants, newest first; empty in available mode. */
+  /** Wall clock ms from which on `rights` leaves nothing out: what goes on then may have begun before. */
+  readonly rightsSince: number
+  /** When this node might act for the key by leave of a quorum, newest first; empty in available mode. */
   readonly rights: readonly RightPeriod[]
 }
 
@@ -188,18 +195,14 @@ export interface RingCause {
   readonly ledger: readonly LedgerEntry[]
 }
 
-/** This node owned the key and might act for it, but for moments in which another one's promise stood in the way. */
+/** This node might act for the key, and nobody else, under one token and without a break. */
 export interface RightPeriod {
   /** Wall clock ms. */
   readonly from: number
   /** Absent: it goes on. */
   readonly until?: number
-  /**
-   * Fencing tokens that this node took in the period, the first and the last of them: the key's own is among these, and
-   * nearly always the first. The first is absent when it is so long ago that it is not kept.
-   */
-  readonly token?: string
-  readonly tokenMost: string
+  /** The fencing token. */
+  readonly token: string
 }
 
 export interface RingView {

@@ -2,6 +2,7 @@
 import { after, elapsedMs, type Instant, type Now } from '../base/time.ts'
 import type { MemberStatus } from '../membership/member.ts'
 import type { Entry } from '../membership/roster.ts'
+import { position } from '../ring/hash.ts'
 import { newestWord } from './causes.ts'
 import type { Node } from './node.ts'
 import type {
@@ -18,6 +19,9 @@ import type {
 
 /** Tasks of a key shown by `explain` at most. */
 const EXPLAINED_TASKS_MAX = 20
+
+/** Members named that take no keys. */
+const NAMED_MAX = 8
 
 /** An answer ends so much sooner than the right, in ms: an application's timer is late too. */
 const ANSWER_EARLY_MS = 50
@@ -182,9 +186,10 @@ function actingOf(
 
 const answerEnd = ({ until }: { readonly until: Instant }): Instant => after(until, -ANSWER_EARLY_MS)
 
+/** Undefined: it has not joined, and knows no ring. */
 export function explanationOf(node: Node, key: string): Explanation | undefined {
-  if (node.ring.members.length === 0) return undefined
-  const placement = node.ring.explain(key, node.init.ring.replicas)
+  if (node.ring.members.length === 0 && node.phase === 'joining') return undefined
+  const placement = placementOf(node, key)
   const tasks = node.tasks.ofKey(key).slice(0, EXPLAINED_TASKS_MAX)
   return {
     ...placement,
@@ -199,6 +204,25 @@ export function explanationOf(node: Node, key: string): Explanation | undefined 
     history: node.history.of(key),
     ...takeoverOf(node, key),
   }
+}
+
+/** An empty ring has no place for a key; what was before is known all the same. */
+function placementOf(
+  { ring, init, membership }: Node,
+  key: string,
+): Pick<Explanation, 'key' | 'hash' | 'token' | 'owner' | 'unowned' | 'preferenceList'> {
+  if (ring.members.length > 0) return ring.explain(key, init.ring.replicas)
+  const living = membership.roster
+    .living()
+    .map(({ record }) => record)
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+  const named = living
+    .slice(0, NAMED_MAX)
+    .map(({ id, leaving }) => `${id} is ${leaving ? 'leaving' : 'cordoned'}`)
+  const more = living.length > NAMED_MAX ? [`${living.length - NAMED_MAX} more`] : []
+  const unowned =
+    living.length === 0 ? 'no member is alive' : `no member takes keys: ${[...named, ...more].join(', ')}`
+  return { key, hash: position(key), owner: undefined, unowned, preferenceList: [] }
 }
 
 function takeoverOf(node: Node, key: string): Pick<Explanation, 'takeover'> {

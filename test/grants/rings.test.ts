@@ -48,6 +48,17 @@ test('so many rings are known, the one that was added last longest', () => {
   assert.equal(rings.size, RINGS_MAX)
 })
 
+test('a ring that comes to be known, or is forgotten, is a change; one that is added again is none', () => {
+  const rings = made()
+  rings.add(both)
+  rings.add(both)
+  assert.equal(rings.changes, 1)
+  for (let i = 1; i < RINGS_MAX; i++) rings.add(ringOf(`n${i}`))
+  assert.equal(rings.changes, RINGS_MAX)
+  rings.add(onlyA)
+  assert.deepEqual([rings.changes, rings.get(both.checksum)], [RINGS_MAX + 2, undefined])
+})
+
 test('its own ring a node never forgets, however many rings of others it is told', () => {
   const rings = made()
   assert.equal(rings.own(both), true)

@@ -7,7 +7,14 @@ import { divergence, divergenceOf } from '../../src/node/divergence.ts'
 import { nodeMetrics } from '../../src/node/metrics.ts'
 import type { Node } from '../../src/node/node.ts'
 import type { Explanation } from '../../src/node/status.ts'
-import { explanationOf, memberViews, ownerOf, readinessOf, statusOf } from '../../src/node/views.ts'
+import {
+  answerOwner,
+  explanationOf,
+  memberViews,
+  ownerOf,
+  readinessOf,
+  statusOf,
+} from '../../src/node/views.ts'
 import { TRUE_CLOCK, WALL_START_MS } from '../simulation/clock.ts'
 import { Cluster } from '../simulation/cluster.ts'
 import type { Host } from '../simulation/world.ts'
@@ -119,6 +126,36 @@ describe('from any survivor', () => {
   })
 })
 
+describe('when every member is cordoned', () => {
+  test('a key is explained all the same: nobody owns it, why, and who did before', () => {
+    const { cluster, world, run, start, explain, wall } = clusterOf(2)
+    start(...world.hosts)
+    run(5_000)
+    const [n1, n2] = world.hosts as [Host, Host]
+    const [key] = KEYS
+    assert.ok(key !== undefined)
+    const first = explain(n1, key).owner
+    const before = wall()
+    run(10)
+    for (const host of [n1, n2]) cluster.control(host, { kind: 'cordon' })
+    run(2_000)
+    for (const host of [n1, n2]) {
+      const found = explain(host, key)
+      assert.deepEqual(
+        [found.owner, found.mine, found.token, found.preferenceList, found.beliefs.length],
+        [undefined, false, undefined, [], 2],
+      )
+      assert.equal(found.unowned, 'no member takes keys: n1 is cordoned, n2 is cordoned')
+      assert.equal(ownerAt(found, before).owner, first)
+      const { known, owner, change } = ownerAt(found, wall())
+      assert.deepEqual([known, owner, change?.causes.map(each => each.change)], [true, undefined, ['gone']])
+    }
+    cluster.control(n1, { kind: 'uncordon' })
+    run(2_000)
+    assert.deepEqual([explain(n2, key).owner, explain(n2, key).unowned], ['n1', undefined])
+  })
+})
+
 describe('in available mode', () => {
   test('what two sides of a partition did at one time is counted and measured once they meet', () => {
     const { cluster, world, run, start, nodeOf, now } = clusterOf(4)
@@ -194,7 +231,7 @@ describe('in quorum mode', () => {
       const [period] = explain(n1, key).history.rights
       assert.equal(period?.until, undefined)
       const token = BigInt(answer.token.value)
-      assert.ok(BigInt(period?.token ?? '0') <= token && token <= BigInt(period?.tokenMost ?? '0'))
+      assert.equal(BigInt(period?.token ?? '0'), token)
       assert.deepEqual(explain(n2, key).history.rights, [])
     }
     assert.ok(told > 0)
@@ -208,6 +245,65 @@ describe('in quorum mode', () => {
     assert.ok(heir !== undefined && token(heir, key) > before)
     const [period] = explain(heir, key).history.rights
     assert.equal(BigInt(period?.token ?? '0') > before, true)
+  })
+
+  test('what it tells later of its rights is what it had: while keys change hands, in a freeze, cut off', () => {
+    const { cluster, world, run, start, nodeOf, now, explain, wall } = clusterOf(4, { expected: 3 })
+    const hosts = world.hosts as [Host, Host, Host, Host]
+    const [n1, n2, n3, n4] = hosts
+    const seen: { host: Host; key: string; at: number; token: string | undefined }[] = []
+    let [keptByLoser, awaitedByGainer] = [0, 0]
+    let compared = 0
+    const look = (host: Host, key: string): void => {
+      const node = nodeOf(host)
+      const leave = node.right.leaveFor(key)
+      const acts = leave !== undefined && leave.until > now(host).mono
+      seen.push({ host, key, at: wall(), token: acts ? leave.token?.value : undefined })
+      const mine = node.ring.owner(key) === host.name
+      if (acts && !mine) keptByLoser++
+      if (!acts && mine && node.grants?.hasLease(now(host)) === true) awaitedByGainer++
+    }
+    const watch = (ms: number, ...watched: readonly Host[]): void => {
+      for (const end = world.now + ms; world.now < end; run(10))
+        for (const host of watched) for (const key of KEYS.slice(0, 20)) look(host, key)
+    }
+    const told = (host: Host) => {
+      for (const key of KEYS) answerOwner(nodeOf(host), key, now(host))
+    }
+    start(n1, n2, n3)
+    watch(8_000, n1, n2, n3)
+    for (const host of [n1, n2, n3]) told(host)
+    start(n4)
+    watch(5_000, ...hosts)
+    told(n2)
+    cluster.control(n2, { kind: 'cordon' })
+    watch(4_000, ...hosts)
+    cluster.control(n2, { kind: 'uncordon' })
+    world.freeze(n3, 4_000)
+    watch(8_000, ...hosts)
+    world.partition([n1], [n2, n3, n4])
+    watch(6_000, ...hosts)
+    world.healAll()
+    watch(8_000, ...hosts)
+    const asked = new Map<string, Explanation['history']['rights']>()
+    const rightsOf = (host: Host, key: string) => {
+      const name = `${host.name} ${key}`
+      const rights = asked.get(name) ?? explain(host, key).history.rights
+      asked.set(name, rights)
+      return rights
+    }
+    for (const { host, key, at, token } of seen) {
+      const rights = rightsOf(host, key)
+      // Wall clocks show whole milliseconds: in that of a change both are true.
+      const isNear = (time: number | undefined) => time !== undefined && Math.abs(time - at) <= 1
+      if (rights.some(({ from, until }) => isNear(from) || isNear(until))) continue
+      compared++
+      const period = rights.find(({ from, until }) => from <= at && at < (until ?? Number.POSITIVE_INFINITY))
+      assert.equal(period?.token, token, `${host.name} ${key} at ${at - WALL_START_MS}`)
+    }
+    assert.ok(compared > 0.99 * seen.length, `${compared} of ${seen.length}`)
+    // Ring and quorum alone would have told otherwise.
+    assert.ok(keptByLoser > 0 && awaitedByGainer > 0, `${keptByLoser} ${awaitedByGainer}`)
   })
 
   test('asked between two steps, a right that has run out since the last one is none', () => {

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, type NodeId } from '../../src/base/ids.ts'
 import { instantOf, type Now, wallOf } from '../../src/base/time.ts'
-import { tokenOf } from '../../src/grants/token.ts'
 import { causesOf } from '../../src/node/causes.ts'
-import { History, RIGHTS_MAX, RINGS_MAX, TERMS_MAX } from '../../src/node/history.ts'
+import { History, RINGS_MAX } from '../../src/node/history.ts'
 import type { LedgerEntry } from '../../src/node/status.ts'
 import { buildRing } from '../../src/ring/build-ring.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
@@ -136,84 +135,25 @@ test('rings so large that few of them fit are forgotten sooner, and the last one
   assert.equal(history.of('k').since, WALL + 3)
 })
 
-test('a right is told from the first term taken, ends with the lease, and carries its token', () => {
-  const ring = ringOf('me')
-  const { history, become } = story()
-  become(ring, 5)
-  history.rightSeen(instantOf(2_000), 0, at(10))
-  history.rightSeen(instantOf(2_100), 7, at(40))
-  history.rightSeen(undefined, 0, at(900))
-  assert.deepEqual(history.of('k').rights, [
-    { from: WALL + 40, until: WALL + 900, token: tokenOf(7), tokenMost: tokenOf(7) },
-  ])
-})
-
-test('a right that ran out in a freeze ended when it ran out, not when the node woke', () => {
-  const { history, become } = story()
-  become(ringOf('me'), 0)
-  history.rightSeen(instantOf(2_000), 7, at(0))
-  history.rightSeen(undefined, 0, at(12_000))
-  assert.equal(history.of('k').rights[0]?.until, WALL + 2_000)
-})
-
-test('a key that this node gained, lost and gained again has a period for each, with the terms taken in it', () => {
-  const mine = ringOf('me')
-  const both = ringOf('me', 'a')
-  const key = keyFrom([mine, 'me'], [both, 'a'])
-  const stays = keyFrom([mine, 'me'], [both, 'me'])
-  const { history, become } = story()
-  become(mine, 0)
-  history.rightSeen(instantOf(90_000), 7, at(10))
-  become(both, 100)
-  become(mine, 200)
-  history.rightSeen(instantOf(90_000), 8, at(230))
-  assert.deepEqual(history.of(key).rights, [
-    { from: WALL + 230, token: tokenOf(8), tokenMost: tokenOf(8) },
-    { from: WALL + 10, until: WALL + 100, token: tokenOf(7), tokenMost: tokenOf(7) },
-  ])
-  // One term was taken for other keys meanwhile; its own is the first.
-  assert.deepEqual(history.of(stays).rights, [{ from: WALL + 10, token: tokenOf(7), tokenMost: tokenOf(8) }])
-})
-
-test('keys of others, and a node without a term, have no rights to tell', () => {
-  const ring = ringOf('me', 'a')
-  const { history, become } = story()
-  become(ring, 0)
-  history.rightSeen(instantOf(2_000), 0, at(10))
-  assert.deepEqual(history.of(keyFrom([ring, 'me'])).rights, [])
-  history.rightSeen(instantOf(2_000), 9, at(20))
-  assert.deepEqual(history.of(keyFrom([ring, 'a'])).rights, [])
-  assert.equal(history.of(keyFrom([ring, 'me'])).rights.length, 1)
-})
-
-test('rights and terms are bounded, and a first term that may be forgotten is not claimed', () => {
-  const { history, become } = story()
-  become(ringOf('me'), 0)
-  for (let i = 0; i < 2 * TERMS_MAX; i++) history.rightSeen(instantOf(1e9), i + 1, at(i + 1))
-  const [open] = history.of('k').rights
-  assert.deepEqual([open?.token, open?.tokenMost], [undefined, tokenOf(2 * TERMS_MAX)])
-  for (let i = 0; i < 2 * RIGHTS_MAX; i++) {
-    const ms = 10_000 + 10 * i
-    history.rightSeen(undefined, 0, at(ms))
-    history.rightSeen(instantOf(1e9), 10_000 + i, at(ms + 5))
-  }
-  assert.ok(history.of('k').rights.length <= RIGHTS_MAX)
-})
-
 test('the margin of the lease is what was left when it was renewed: the last, and the least ever', () => {
   const { history } = story()
+  const basis = { holdings: [], tenures: [], list: undefined }
+  const seen = (until: number | undefined, now: Now) => {
+    const leaseUntil = until === undefined ? undefined : instantOf(until)
+    history.rightSeen({ leaseUntil, turns: 0, holdings: [], basis, ring: () => undefined }, now)
+  }
   const margins = () =>
     ['lease_margin_ms', 'lease_margin_least_ms', 'rights_lost_total'].map(
       wanted => history.metrics().find(({ name }) => name === wanted)?.samples[0]?.value,
     )
-  history.rightSeen(instantOf(2_000), 1, at(0))
+  seen(2_000, at(0))
   assert.deepEqual(margins(), [undefined, undefined, 0])
-  history.rightSeen(instantOf(2_500), 1, at(500))
+  seen(2_500, at(500))
   assert.deepEqual(margins(), [1_500, 1_500, 0])
-  history.rightSeen(instantOf(4_400), 1, at(2_400))
-  history.rightSeen(instantOf(4_900), 1, at(2_900))
+  seen(4_400, at(2_400))
+  seen(4_900, at(2_900))
   assert.deepEqual(margins(), [1_500, 100, 0])
-  history.rightSeen(undefined, 0, at(9_000))
-  history.rightSeen(instantOf(12_000), 2, at(10_000))
+  seen(undefined, at(9_000))
+  seen(12_000, at(10_000))
   assert.deepEqual(margins(), [1_500, 100, 1])
 })

@@ -1,6 +1,7 @@
 /** Why a task stands where it stands: what its owner says of it, what the others hold, and how the owner was found. */
 import type { ErrorCode, Failure } from '../../base/errors.ts'
 import type { NodeId, TaskId } from '../../base/ids.ts'
+import type { Explanation } from '../../node/status.ts'
 import type { TaskStanding } from '../../tasks/survey.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import type { Face } from './face.ts'
@@ -74,7 +75,7 @@ function explained(
   const explanation: TaskExplanation = {
     ...said,
     nodes,
-    ...(placed && { placement: placementOf(placed) }),
+    ...placementOf(placed),
     why: teller?.why ?? [
       { code: 'takeover', text: `${placed?.owner ?? 'its owner'} has not said that it knows the task` },
     ],
@@ -83,14 +84,9 @@ function explained(
   return { ok: true, explanation }
 }
 
-const placementOf = ({
-  owner,
-  preferenceList,
-  hash,
-  ringChecksum,
-}: NonNullable<TaskExplanation['placement']>): NonNullable<TaskExplanation['placement']> => ({
-  owner,
-  preferenceList,
-  hash,
-  ringChecksum,
-})
+/** Where nobody owns the key there is none. */
+function placementOf(placed: Explanation | undefined): Pick<TaskExplanation, 'placement'> {
+  if (placed?.owner === undefined) return {}
+  const { owner, preferenceList, hash, ringChecksum } = placed
+  return { placement: { owner, preferenceList, hash, ringChecksum } }
+}

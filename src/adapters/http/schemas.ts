@@ -124,7 +124,8 @@ const history = object({
       ['from', 'to'],
     ),
   ),
-  rights: listOf(object({ from: number, until: number, token: text, tokenMost: text }, ['until', 'token'])),
+  rightsSince: number,
+  rights: listOf(object({ from: number, until: number, token: text }, ['until'])),
 })
 
 const queueCounts = listOf(object({ name: text, queued: whole, running: whole, limit: whole }, ['limit']))
@@ -203,7 +204,8 @@ export const SCHEMAS = {
       key: text,
       hash: whole,
       token: whole,
-      owner: text,
+      owner: nullable('string'),
+      unowned: text,
       preferenceList: listOf(text),
       mine: flag,
       ringChecksum: text,
@@ -213,7 +215,7 @@ export const SCHEMAS = {
       history,
       takeover: object({ complete: flag, missing: listOf(text), mayHaveLost: listOf(text) }),
     },
-    ['takeover'],
+    ['token', 'unowned', 'takeover'],
   ),
   ...TASK_SCHEMAS,
   ...SCHEDULE_SCHEMAS,

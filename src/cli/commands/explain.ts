@@ -79,7 +79,7 @@ function describe(found: Explanation, columns: number): string {
     ['key', found.key],
     ['hash', found.hash],
     ['ring token', found.token],
-    ['owner', `${found.owner}${found.mine ? ' (the node asked)' : ''}`],
+    ['owner', ownerText(found)],
     ['preference list', found.preferenceList.join(', ')],
     ['ring', found.ringChecksum],
     ...takeoverRows(found),
@@ -96,6 +96,11 @@ function describe(found: Explanation, columns: number): string {
     found.tasks.length === 0 ? 'no task of this key is known here\n' : taskTable(found.tasks, columns)
   const waits = found.waiting.map(({ task, code, detail }) => `${task} waits: ${code}: ${detail}\n`).join('')
   return `${head}\n${beliefs}\n${historyText(found.history)}\n${tasks}${waits && `\n${waits}`}`
+}
+
+function ownerText({ owner, unowned, mine }: Explanation): string {
+  if (unowned !== undefined) return `nobody: ${unowned}`
+  return `${owner}${mine ? ' (the node asked)' : ''}`
 }
 
 function takeoverRows({ takeover }: Explanation): [string, string][] {

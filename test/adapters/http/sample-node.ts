@@ -245,12 +245,12 @@ export function sample(options: SampleOptions = {}): Sample {
             causes: [{ member: nodeId, change: 'gone', ledger: [line] }],
           },
         ],
+        rightsSince: 1_790_000_000_000,
         rights: [
           {
             from: 1_790_000_000_000,
             until: 1_790_000_000_500,
             token: '117309440000000000',
-            tokenMost: '117309440000000000',
           },
         ],
       },

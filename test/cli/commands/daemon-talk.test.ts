@@ -233,7 +233,7 @@ describe('explain and ring', () => {
       ],
       tasks: [record('t1', { key: 'k', attempts: [attempt('node-1', 1, 'succeeded')] })],
       waiting: [],
-      history: { since: 0, owners: [], rights: [] },
+      history: { since: 0, owners: [], rightsSince: 0, rights: [] },
     }
     await using daemon = await recordedDaemon({ 'GET /v1/explain/k': { body } })
     const { out } = await runHere(['explain', 'k', '--url', daemon.url])

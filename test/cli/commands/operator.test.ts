@@ -168,12 +168,12 @@ describe('explain', () => {
         },
         { at: Date.parse('2026-11-21T11:59:00Z'), from: 'node-1', to: 'node-2', ring: 'r2', causes: [] },
       ],
+      rightsSince: Date.parse('2026-11-21T11:58:00Z'),
       rights: [
         {
-          from: Date.parse('2026-11-21T11:58:30Z'),
+          from: Date.parse('2026-11-21T11:58:00Z'),
           until: Date.parse('2026-11-21T11:59:00Z'),
           token: '117309440000000000',
-          tokenMost: '117309440000000000',
         },
       ],
     },
@@ -193,6 +193,7 @@ describe('explain', () => {
         '2026-11-21T12:03:01.500Z  node-2 -> node-3, ring r3',
         'node-2 went out of the ring',
         'verdict: refused: accused by node-1:refused, node-3:refused',
+        '11:58:00.000Z or before',
         '117309440000000000',
         'one waits: no-claimer: no client waits',
       ])
@@ -212,6 +213,28 @@ describe('explain', () => {
     const before = await at('2026-11-21T11:57:00Z')
     assert.equal(before.code, 1)
     assert.match(before.out, /no memory of 2026-11-21T11:57:00\.000Z, only from 2026-11-21T11:58:00\.000Z on/)
+  })
+
+  test('a key that nobody owns is explained with the reason and its owners before', async () => {
+    const unowned = 'no member takes keys: node-1 is cordoned'
+    const { token: _, ...rest } = { ...body, owner: null, unowned, preferenceList: [], mine: false }
+    const change = { at: Date.parse('2026-11-21T12:03:01.500Z'), from: 'node-2', ring: 'r3', causes: [] }
+    const seen = { ...rest, history: { ...body.history, owners: [change] } }
+    const unseen = { ...rest, history: { ...body.history, owners: [] } }
+    await using daemon = await recordedDaemon({
+      'GET /v1/explain/k': [seen, seen, seen, unseen].map(each => ({ body: each })),
+    })
+    const explain = (...more: readonly string[]) => runHere(['explain', 'k', ...more, '--url', daemon.url])
+    const { code, out } = await explain()
+    assert.equal(code, 0)
+    assert.match(out, /owner +nobody: no member takes keys: node-1 is cordoned/)
+    assert.match(out, /12:03:01\.500Z {2}node-2 -> nobody, ring r3/)
+    const then = await explain('--at', '2026-11-21T12:03:02Z')
+    assert.equal(then.code, 1)
+    assert.match(then.out, /the owner of k was nobody\.\n {2}2026-11-21T12:03:01\.500Z {2}node-2 -> nobody/)
+    assert.match((await explain('--at', '2026-11-21T12:03:01Z')).out, /the owner of k was node-2\./)
+    const always = await explain('--at', '2026-11-21T12:03:02Z')
+    assert.match(always.out, /the owner of k was nobody\.\n {2}no member takes keys: node-1 is cordoned\n$/)
   })
 
   test('of a member is its ledger', async () => {

@@ -1,18 +1,10 @@
 import { CodedError } from '../../../base/errors.ts'
-import type { Face } from '../face.ts'
 import { keyOf } from '../path-parameter.ts'
 import { parameterOf, type Route, sendJson } from '../route.ts'
 
 const keyParameter = {
   name: 'key',
   doc: 'Any text of 1 to 1,024 bytes of UTF-8. Slashes may be sent as they are or percent-encoded.',
-}
-
-/** Why the ring is empty. */
-function nobodyOwns({ node }: Face): CodedError {
-  return node.status().phase === 'joining'
-    ? new CodedError('NOT_READY', 'The ring has no members yet.')
-    : new CodedError('NO_OWNER', 'Uncordon one, or start another.')
 }
 
 /** What this node believes: all of it local, no network. */
@@ -77,14 +69,15 @@ export const cluster: readonly Route[] = [
     method: 'GET',
     path: '/v1/explain/{key}',
     access: 'read',
-    summary: 'How the owner of this key was found, who agrees, and the tasks of the key known here.',
+    summary:
+      'How the owner of this key was found, who agrees, its owners so far, and its tasks known here. `owner` is null while nobody owns a key, and `unowned` says why.',
     parameter: keyParameter,
     responses: { 200: { doc: 'The explanation.', schema: 'Explanation' } },
-    errors: ['NOT_READY', 'NO_OWNER'],
+    errors: ['NOT_READY'],
     handle: (face, request, reply) => {
       const explanation = face.node.explain(keyOf(parameterOf(request)))
-      if (explanation === undefined) throw nobodyOwns(face)
-      return sendJson(reply, explanation)
+      if (explanation === undefined) throw new CodedError('NOT_READY', 'The ring has no members yet.')
+      return sendJson(reply, { ...explanation, owner: explanation.owner ?? null })
     },
   },
 ]
