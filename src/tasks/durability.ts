@@ -22,7 +22,9 @@
  *
  *   6. What a complete owner does not know has ended and was dropped, or never counted: it is not taken, and whoever has it
  *      drops it (`leftovers.ts`). What a term still has, as a key that is kept, is dropped nowhere.
- *   7. A holder whose disk takes nothing new does not take tasks that it does not know; they count without it.
+ *   7. Who holds what it should not (any more) drops it only when its owner, who is complete for the key, and as many other
+ *      holders as a change needs have it (`strays.ts`). An owner that still asks others takes it, and says "not yet".
+ *   8. A holder whose disk takes nothing new does not take tasks that it does not know; they count without it.
  *
  * Why nothing is lost. What counted lies on `copies` holders of a noted ring R. Whoever takes over heard from all but
  * (copies - 1) of R's holders, so from one of these, unless (copies - 1) disks at most were lost. It chose its term after
@@ -145,6 +147,7 @@ export class Durability {
     const refused: (readonly [number, number])[] = []
     const ended: number[] = []
     const unwritten: number[] = []
+    const early: number[] = []
     const full = this.#parts.disk?.failure !== undefined
     records.forEach((record, place) => {
       // Whatever ring the sender goes by: what this node knows of its own keys it knows by itself.
@@ -164,14 +167,16 @@ export class Durability {
       else {
         learn(record)
         if (!this.#isAsThere(record)) refused.push([place, 0])
+        else if ((terms[place] ?? 0) === 0 && this.#isEarly(record, from)) early.push(place)
       }
     })
     if (refused.length > 0) counters.add('copies_refused', refused.length)
     if (unwritten.length > 0) counters.add('copies_unwritten', unwritten.length)
+    const later = [...unwritten, ...early]
     const said = {
       ...(refused.length > 0 && { refused }),
       ...(ended.length > 0 && { ended }),
-      ...(unwritten.length > 0 && { unwritten }),
+      ...(later.length > 0 && { unwritten: later }),
     }
     const answer = { type: 'replicated', batch, counted, ...said } as const
     // Nothing of it goes to the disk, so it need not wait for one that takes nothing.
@@ -251,6 +256,18 @@ export class Durability {
     const { ring, self } = view
     if (ring === undefined || ring.members.length === 0 || ring.has(self) || !epochs.inTouch) return true
     return !epochs.names(self)
+  }
+
+  /**
+   * Would the sender drop it once this node has it, which owns the key and has not heard of all that others have of it? An
+   * owner that asks takes each answer for all that a member has until its round is over: what moves meanwhile from one that
+   * has not answered to those that have would be heard of from nobody. Only one node can be complete for a key at a time,
+   * so nothing moves while anybody's round is open, under whatever rings the key passes meanwhile.
+   */
+  #isEarly({ spec: { key } }: TaskRecord, from: NodeId): boolean {
+    const holders = this.#parts.view.holders(key)
+    if (holders[0] !== this.#parts.view.self || holders.includes(from)) return false
+    return this.isQuorum(key) && this.completeness.gates(key)
   }
 
   #standing({ spec: { id, key } }: TaskRecord, term: number): number | 'unknown' | undefined {

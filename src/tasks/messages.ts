@@ -66,7 +66,10 @@ export interface Replicated {
   readonly refused?: readonly (readonly [place: number, term: number])[]
   /** Records, by their places, that the owner knows to have ended and dropped, or never to have counted: copies may go. */
   readonly ended?: readonly number[]
-  /** Records, by their places, that were not taken: they are new there, and its disk takes nothing new at the moment. */
+  /**
+   * Records, by their places, that do not count yet and are to be sent again: they are new there, and its disk takes nothing
+   * new at the moment; or they were taken, and their owner has yet to hear what others have of the key.
+   */
   readonly unwritten?: readonly number[]
 }
 
