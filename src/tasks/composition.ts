@@ -6,6 +6,7 @@ import type { NodeId } from '../base/ids.ts'
 import type { WallMs } from '../base/time.ts'
 import { Account } from './account.ts'
 import { Confirmations } from './confirmations.ts'
+import { Conflicts } from './conflicts.ts'
 import { Counters } from './counts.ts'
 import { Desk } from './desk.ts'
 import { Durability, stampsOf } from './durability.ts'
@@ -59,7 +60,9 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const right = init.right ?? openRight(wall)
   const { epochs } = right
   const replication = new Replication(table, counters, random.uint32(), stampsOf(view, right))
-  const counting = { view, table, replication, counters, config, right, fences: init.fences ?? [], disk }
+  const conflicts = new Conflicts(view, replication)
+  const found = { right, fences: init.fences ?? [], disk, conflicts }
+  const counting = { view, table, replication, counters, config, ...found }
   // Absent where nothing is in quorum mode.
   const durability = epochs && new Durability({ ...counting, epochs })
   const takeover = new Takeover(view, random.fork(), config.inventoryMs, durability?.completeness)
@@ -75,7 +78,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const expiry = new Expiry(shared)
   const losses = new Losses({ ...shared, sawEnd })
   const leftovers = new Leftovers(shared)
-  const work = new Work({ ...shared, execution, expiry, losses, leftovers })
+  const work = new Work({ ...shared, execution, expiry, losses, leftovers, conflicts })
   const noting = epochs && durability && { epochs, fences: durability.fences }
   const inventories = new Inventories(view, table, schedule, noting)
   const lists = new Lists(table, schedule, counters, handoffs)
@@ -91,7 +94,16 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   })
   const faces = { check, serving, phase, disk, types, schedules, forwarding, confirmations, random }
   const desk = new Desk({ ...shared, ...faces, work, execution, placing })
-  const hearing = new Hearing({ ...shared, inventories, placing, durability, work, leftovers, desk })
+  const hearing = new Hearing({
+    ...shared,
+    inventories,
+    placing,
+    durability,
+    work,
+    leftovers,
+    desk,
+    conflicts,
+  })
   const account = new Account({ ...shared, ...faces, durability, expiry })
   const inherited = init.records.map(record => inherit(record, table, self, isCounted(record.spec.key)))
   const told = { view, table, offers, schedule, right, replication, durability, confirmations, kept, records }

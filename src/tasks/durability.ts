@@ -38,6 +38,7 @@
 import type { NodeId } from '../base/ids.ts'
 import { Completeness } from './completeness.ts'
 import type { TasksConfig } from './config.ts'
+import type { Conflict, Conflicts } from './conflicts.ts'
 import { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
@@ -58,6 +59,7 @@ export interface DurabilityParts {
   readonly config: TasksConfig
   readonly right: Right
   readonly epochs: Epochs
+  readonly conflicts: Conflicts
   /** What the store held at boot. */
   readonly fences: readonly Fence[]
   /** Whether this node's disk takes what is new. Default: it does. */
@@ -122,24 +124,23 @@ export class Durability {
 
   /** A task that this node owns and does not know: does it know that there is none (any more)? */
   isOver(record: TaskRecord): boolean {
-    const { table, view } = this.#parts
+    const { table, view, conflicts } = this.#parts
     const { id, key } = record.spec
-    return (
-      table.get(id) === undefined && view.owner(key) === view.self && this.completeness.knowsAllOf(record)
-    )
+    if (table.get(id) !== undefined || conflicts.has(id, key)) return false
+    return view.owner(key) === view.self && this.completeness.knowsAllOf(record)
   }
 
   /**
    * Copies from another node: takes what does not stand against a higher term, and says what counts.
    *
    * @param settled whether this node knows the owner of each of its records
-   * @param learn takes one
+   * @param learn takes one, or returns the key that stands in the way
    */
   received(
     from: NodeId,
     { batch, records, ring, terms = [] }: Replicate,
     settled: boolean,
-    learn: (record: TaskRecord) => void,
+    learn: (record: TaskRecord) => string | undefined,
     step: Step,
   ): void {
     const { view, epochs, counters } = this.#parts
@@ -148,6 +149,7 @@ export class Durability {
     const ended: number[] = []
     const unwritten: number[] = []
     const early: number[] = []
+    const conflicts: Conflict[] = []
     const full = this.#parts.disk?.failure !== undefined
     records.forEach((record, place) => {
       // Whatever ring the sender goes by: what this node knows of its own keys it knows by itself.
@@ -165,18 +167,20 @@ export class Durability {
       if (standing === 'unknown') counted = false
       else if (standing !== undefined) refused.push([place, standing])
       else {
-        learn(record)
-        if (!this.#isAsThere(record)) refused.push([place, 0])
+        const otherKey = learn(record)
+        if (otherKey !== undefined) conflicts.push([place, otherKey])
+        else if (!this.#isAsThere(record)) refused.push([place, 0])
         else if ((terms[place] ?? 0) === 0 && this.#isEarly(record, from)) early.push(place)
       }
     })
     if (refused.length > 0) counters.add('copies_refused', refused.length)
     if (unwritten.length > 0) counters.add('copies_unwritten', unwritten.length)
-    const later = [...unwritten, ...early]
+    const later = [...unwritten, ...early, ...conflicts.map(([place]) => place)]
     const said = {
       ...(refused.length > 0 && { refused }),
       ...(ended.length > 0 && { ended }),
       ...(later.length > 0 && { unwritten: later }),
+      ...(conflicts.length > 0 && { conflicts }),
     }
     const answer = { type: 'replicated', batch, counted, ...said } as const
     // Nothing of it goes to the disk, so it need not wait for one that takes nothing.
@@ -188,13 +192,15 @@ export class Durability {
   acknowledged(from: NodeId, said: Replicated, sent: Acknowledged, step: Step): readonly TaskRecord[] {
     const { replication, counters } = this.#parts
     const { records } = sent
-    const unwritten = new Set(said.unwritten ?? [])
-    const later = records.filter((_, place) => unwritten.has(place))
+    const conflicts = new Map(said.conflicts ?? [])
+    const unwritten = new Set([...(said.unwritten ?? []), ...conflicts.keys()])
+    const later = records.filter((_, place) => unwritten.has(place) && !conflicts.has(place))
     replication.answered(from, sent, later, step.now.mono)
     this.copies.unwritten(from, later)
+    for (const [place, key] of conflicts) this.copies.conflicting(from, records[place], key, step)
     if (said.counted !== true) {
       counters.add('copies_uncounted')
-      const taken = later.length === 0 ? records : records.filter((_, place) => !unwritten.has(place))
+      const taken = unwritten.size === 0 ? records : records.filter((_, place) => !unwritten.has(place))
       replication.again(
         from,
         taken.filter(({ spec }) => this.isQuorum(spec.key)),
@@ -274,8 +280,11 @@ export class Durability {
     if (term === 0) return undefined
     const standing = this.fences.standing(key, term)
     if (standing !== undefined) return standing
-    const known = this.#parts.table.get(id)?.record.term ?? 0
-    return known > term ? known : undefined
+    const known = this.#parts.table.get(id)
+    // Of another key it says nothing.
+    if (known?.key !== key) return undefined
+    const { term: here = 0 } = known.record
+    return here > term ? here : undefined
   }
 
   /** Is it here as it came, or as the same owner made it since? */
