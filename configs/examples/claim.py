@@ -10,6 +10,7 @@ its hands is given back. Replace `handle`, and keep its promise: stop when `clai
 """
 import json
 import os
+import queue
 import signal
 import sys
 import threading
@@ -20,6 +21,9 @@ import urllib.request
 URL = os.environ.get("ROUNDTABLE_URL", "http://127.0.0.1:7373").rstrip("/")
 TOKEN = os.environ.get("ROUNDTABLE_TOKEN")
 WAIT_S = 20
+# A question that is open when we are told to end may be answered for so long: what the node hands out to nobody is held
+# until its lease is over.
+LAST_ANSWER_S = 1
 
 
 class Refused(Exception):
@@ -139,10 +143,12 @@ def handle(task, claim):
     return {"slept": seconds, "attempt": task["attempt"], "token": task["token"]["value"]}
 
 
-def carry_out(task, ending):
+def carry_out(task, ending, over):
     claim = Claim(task)
     ending.append(claim)
     try:
+        if over.is_set():
+            raise InterruptedError
         result = handle(task, claim)
         json.dumps(result, allow_nan=False)  # what is no JSON is a failure, like any other that `handle` raises
     except InterruptedError:
@@ -155,33 +161,44 @@ def carry_out(task, ending):
     ending.remove(claim)
 
 
+def ask(query, answers):
+    """Waits for tasks beside the main thread, which has the signals."""
+    try:
+        answers.put(post("/v1/claims", query, WAIT_S + 10)["claims"])
+    except Exception as error:  # the main thread waits for whatever it is
+        answers.put(error)
+
+
 def main(types):
-    ending, over = [], threading.Event()
+    ending, over, answers = [], threading.Event(), queue.SimpleQueue()
 
     def end(*_):
         over.set()
         for claim in list(ending):
             claim.stop.set()
-        if not ending:
-            sys.exit(0)
+        answers.put(None)  # wakes who waits for an answer
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     query = {"types": types, "client": f"claim.py {os.getpid()}", "waitMs": WAIT_S * 1000}
     while not over.is_set():
-        try:
-            claims = post("/v1/claims", query, WAIT_S + 10)["claims"]
-        except Refused as refused:
-            if not refused.passes:
-                sys.exit(str(refused))
-            time.sleep(1)
-            continue
-        except OSError as error:
-            print(f"{URL}: {error}", file=sys.stderr, flush=True)
-            time.sleep(1)
-            continue
-        for task in claims:
-            carry_out(task, ending)
+        threading.Thread(target=ask, args=(query, answers), daemon=True).start()
+        answer = answers.get()
+        if answer is None:
+            try:
+                answer = answers.get(timeout=LAST_ANSWER_S)
+            except queue.Empty:
+                return
+        if isinstance(answer, list):
+            for task in answer:
+                carry_out(task, ending, over)
+        elif isinstance(answer, OSError) or isinstance(answer, Refused) and answer.passes:
+            print(f"{URL}: {answer}", file=sys.stderr, flush=True)
+            over.wait(1)
+        elif isinstance(answer, Refused):
+            sys.exit(str(answer))
+        elif answer is not None:
+            raise answer
 
 
 if __name__ == "__main__":

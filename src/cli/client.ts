@@ -59,19 +59,22 @@ export class DaemonClient {
    * @throws CodedError what the daemon says is wrong, or `DAEMON_UNREACHABLE`
    */
   async get<T>(path: string, waitMs = 0): Promise<T> {
-    return unwrap<T>(await this.request('GET', path, undefined, waitMs))
+    return unwrap<T>('GET', await this.request('GET', path, undefined, waitMs))
   }
 
+  /** @throws CodedError as `get`; `ANSWER_LOST` when it may have been done */
   async post<T>(path: string, body?: unknown): Promise<T> {
-    return unwrap<T>(await this.request('POST', path, body))
+    return unwrap<T>('POST', await this.request('POST', path, body))
   }
 
+  /** @throws CodedError as `post` */
   async put<T>(path: string, body: unknown): Promise<T> {
-    return unwrap<T>(await this.request('PUT', path, body))
+    return unwrap<T>('PUT', await this.request('PUT', path, body))
   }
 
+  /** @throws CodedError as `post` */
   async remove<T>(path: string): Promise<T> {
-    return unwrap<T>(await this.request('DELETE', path))
+    return unwrap<T>('DELETE', await this.request('DELETE', path))
   }
 
   /** The answer whatever its status: for paths whose refusal is an answer (`/readyz`). */
@@ -83,12 +86,9 @@ export class DaemonClient {
       const { status, type, content } = await this.#exchange(method, path, body, signal)
       return { status, body: this.#parse(content, type) }
     } catch (error) {
-      if (error instanceof CodedError || this.#signal?.aborted) throw error
-      throw unreachable(
-        this.url,
-        limit.aborted ? `no answer within ${limitMs / 1_000} s` : reason(error),
-        error,
-      )
+      if (this.#signal?.aborted) throw this.#signal.reason
+      const why = limit.aborted ? `no answer within ${limitMs / 1_000} s` : reason(error)
+      throw this.#broken(method, why, error)
     }
   }
 
@@ -106,19 +106,19 @@ export class DaemonClient {
         { ...options, headers: { ...options.headers, ...headers } },
         this.#timeoutMs,
       )
-      if (response.statusCode !== 200) throw problemOf(await this.#refusal(response))
+      if (response.statusCode !== 200) throw problemOf('GET', await this.#refusal(response))
       for await (const chunk of response.setEncoding('utf8')) yield String(chunk)
     } catch (error) {
       // A connection that is cut under its reader does not say who cut it.
       if (this.#signal?.aborted) throw this.#signal.reason
       if (error instanceof CodedError) throw error
-      throw unreachable(this.url, reason(error), error)
+      throw this.#broken('GET', reason(error), error)
     }
   }
 
   /**
    * Sends lines as fast as the daemon takes them, and gives the lines that it answers meanwhile.
-   * @throws CodedError what the daemon says is wrong, or `DAEMON_UNREACHABLE`
+   * @throws CodedError what the daemon says is wrong, `DAEMON_UNREACHABLE` when nothing was sent, or `ANSWER_LOST`
    */
   async *lines(path: string, source: AsyncIterable<string>): AsyncGenerator<string> {
     const base = new URL(this.url)
@@ -132,14 +132,20 @@ export class DaemonClient {
       // The answer begins before all is sent. When it is a refusal the rest has nowhere to go, and says so here.
       sending.catch(() => undefined)
       const response = await answered
-      if (response.statusCode !== 207) throw problemOf(await this.#refusal(response))
+      if (response.statusCode !== 207) throw problemOf('POST', await this.#refusal(response))
       yield* linesIn(response.setEncoding('utf8'))
       await sending
     } catch (error) {
       if (this.#signal?.aborted) throw this.#signal.reason
       if (error instanceof CodedError) throw error
-      throw unreachable(this.url, reason(error), error)
+      throw this.#broken('POST', reason(error), error)
     }
+  }
+
+  /** Reading changes nothing. Whether anything else was done that went out over a connection is not known here. */
+  #broken(method: Method, why: string, cause: unknown): CodedError {
+    const code = method === 'GET' || cause instanceof NoConnection ? 'DAEMON_UNREACHABLE' : 'ANSWER_LOST'
+    return new CodedError(code, `${this.url}: ${why}.`, { cause })
   }
 
   async #refusal(response: IncomingMessage): Promise<Answer> {
@@ -182,7 +188,7 @@ export class DaemonClient {
     try {
       return JSON.parse(content)
     } catch (error) {
-      throw unreachable(this.url, 'what answers there says it speaks JSON and does not', error)
+      throw new Error('what answers there says it speaks JSON and does not', { cause: error })
     }
   }
 }
@@ -198,16 +204,34 @@ class StaleConnection extends Error {
   override readonly name = 'StaleConnection'
 }
 
+/** None was made, so that nothing was sent. */
+class NoConnection extends Error {
+  override readonly name = 'NoConnection'
+}
+
 /** One exchange. `fetch` is not used because it refuses some ports (6000, 6666, 10080) that a daemon may listen on. */
 function send(base: URL, options: RequestOptions, content: string | undefined): Promise<Raw> {
   return new Promise((resolve, reject) => {
     const sent = requester(base)(base, options, response => contentOf(response).then(resolve, reject))
-    sent.once('error', (error: NodeJS.ErrnoException) => {
-      const stale = sent.reusedSocket && error.code === 'ECONNRESET'
+    onFailure(sent, error => {
+      const stale = sent.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET'
       reject(stale ? new StaleConnection(error.message, { cause: error }) : error)
     })
     sent.end(content)
   })
+}
+
+/** Tells why the request failed: a `NoConnection` when it was never on one. */
+function onFailure(sent: ClientRequest, failed: (error: Error) => void): void {
+  let isConnected = false
+  const connected = (): void => {
+    isConnected = true
+  }
+  sent.once('socket', socket => {
+    if (socket.connecting) socket.once('connect', connected)
+    else connected()
+  })
+  sent.once('error', error => failed(isConnected ? error : new NoConnection(reason(error), { cause: error })))
 }
 
 const requester = (base: URL) => (base.protocol === 'https:' ? httpsRequest : httpRequest)
@@ -236,7 +260,7 @@ function contentOf(response: IncomingMessage): Promise<Raw> {
 function answerTo(sent: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     sent.once('response', resolve)
-    sent.once('error', reject)
+    onFailure(sent, reject)
   })
 }
 
@@ -286,23 +310,22 @@ function tokenFromFile(path: string | undefined): string | undefined {
   }
 }
 
-function unreachable(url: string, why: string, cause: unknown): CodedError {
-  return new CodedError('DAEMON_UNREACHABLE', `${url}: ${why}.`, { cause })
-}
-
 /** `connect ECONNREFUSED 127.0.0.1:7373`; a name with several addresses fails with an error for each. */
 function reason(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reason(error.errors[0])
   return error instanceof Error ? error.message : String(error)
 }
 
-function unwrap<T>(answer: Answer): T {
+function unwrap<T>(method: Method, answer: Answer): T {
   if (answer.status >= 200 && answer.status < 300 && typeof answer.body === 'object') return answer.body as T
-  throw problemOf(answer)
+  throw problemOf(method, answer)
 }
 
-/** The coded error that an answer carries. What carries none was not sent by a daemon of this kind. */
-export function problemOf({ status, body }: Answer): CodedError {
+/**
+ * The coded error that an answer carries. What carries none was not sent by a daemon of this kind, but by a proxy, say:
+ * one that has lost its daemon (502, 504) may have passed on what it was asked; one that refuses (4xx) has not.
+ */
+export function problemOf(method: Method, { status, body }: Answer): CodedError {
   const said = (typeof body === 'object' && body !== null ? body : {}) as Readonly<Record<string, unknown>>
   const code = said['code']
   const detail = typeof said['detail'] === 'string' ? said['detail'] : ''
@@ -310,8 +333,9 @@ export function problemOf({ status, body }: Answer): CodedError {
     const problems = Array.isArray(said['problems']) ? (said['problems'] as Problem[]) : []
     return new CodedError(code as ErrorCode, detail, { problems })
   }
+  const refused = method === 'GET' || (status >= 400 && status < 500)
   return new CodedError(
-    'DAEMON_UNREACHABLE',
+    refused ? 'DAEMON_UNREACHABLE' : 'ANSWER_LOST',
     `HTTP status ${status} from something that is no roundtable daemon.`,
   )
 }

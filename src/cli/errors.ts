@@ -1,4 +1,4 @@
-import { type CodedError, ERRORS } from '../base/errors.ts'
+import { CodedError, ERRORS } from '../base/errors.ts'
 
 /**
  * How the command line shows an error to a person: one line that names it, then each single problem, nothing twice.
@@ -30,4 +30,14 @@ export function errorDocument(error: CodedError): { readonly error: object } {
       problems: error.problems,
     },
   }
+}
+
+/** Is it open whether what was asked was done? */
+export const mayBeDone = ({ code, state }: CodedError): boolean =>
+  code === 'DEADLINE' || state.startsWith('Unknown')
+
+/** The same error for a command that has done a part of its work already: that the daemon has gone then undoes nothing. */
+export function afterSome(error: unknown): unknown {
+  if (!(error instanceof CodedError) || error.code !== 'DAEMON_UNREACHABLE') return error
+  return new CodedError('ANSWER_LOST', error.detail, { cause: error })
 }

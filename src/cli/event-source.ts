@@ -26,8 +26,14 @@ export interface SentEvent {
 /** An event longer than this is none of ours, in characters. */
 const EVENT_LENGTH_MAX = 4 * 1_024 * 1_024
 
-/** @throws Error when what comes is no event at all */
-export async function* eventsIn(pieces: AsyncIterable<string>): AsyncGenerator<SentEvent> {
+/**
+ * @param moved told each id as it comes: a block without data is no event, but may move the place to come back to
+ * @throws Error when what comes is no event at all
+ */
+export async function* eventsIn(
+  pieces: AsyncIterable<string>,
+  moved: (lastId: string) => void = () => undefined,
+): AsyncGenerator<SentEvent> {
   let rest = ''
   let lastId: string | undefined
   for await (const piece of pieces) {
@@ -37,7 +43,9 @@ export async function* eventsIn(pieces: AsyncIterable<string>): AsyncGenerator<S
       throw new Error(`an event of more than ${EVENT_LENGTH_MAX} characters`)
     for (const block of blocks) {
       const fields = fieldsOf(block)
-      lastId = fields.get('id') ?? lastId
+      const id = fields.get('id')
+      if (id !== undefined) moved(id)
+      lastId = id ?? lastId
       const body = fields.get('data')
       if (body !== undefined) yield { name: fields.get('event') ?? 'message', body, lastId }
     }

@@ -7,7 +7,7 @@ export const EXIT = {
   failed: 1,
   /** The command line or the configuration is wrong: nothing was done. */
   usage: 2,
-  /** No daemon answers at the address. */
+  /** No daemon answers at the address, or not to the end: the error says whether anything may have been done. */
   unreachable: 3,
   /** It was not finished when the time ran out. */
   deadline: 4,
@@ -19,7 +19,7 @@ export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[
   [EXIT.ok, 'done, or the answer is yes'],
   [EXIT.failed, 'it failed, or the answer is no'],
   [EXIT.usage, 'the command line or the configuration is not valid; nothing was done'],
-  [EXIT.unreachable, 'no daemon answers at the address'],
+  [EXIT.unreachable, 'no daemon answers at the address, or not to the end'],
   [EXIT.deadline, 'it was not finished when the time ran out'],
   [EXIT.interrupted, 'interrupted'],
 ]
@@ -37,6 +37,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   TASK_LIST_INVALID: EXIT.usage,
   TASK_LIST_UNREADABLE: EXIT.usage,
   DAEMON_UNREACHABLE: EXIT.unreachable,
+  ANSWER_LOST: EXIT.unreachable,
   DEADLINE: EXIT.deadline,
 }
 

@@ -1,11 +1,13 @@
 /** Tasks that are read line by line and have not been sent yet. */
-import { randomUUID } from 'node:crypto'
 import { inexactOf } from '../base/exact-numbers.ts'
 import type { BatchProgress } from './batch-progress.ts'
+import { outgoing } from './repeatable-task.ts'
 
 export interface Sent {
   readonly line: number
   readonly text: string
+  /** Of the task, where it has one. */
+  readonly id?: string
   /** It has an id or a dedupe key, so that it runs once however often it is sent. */
   readonly repeatable: boolean
 }
@@ -66,12 +68,8 @@ export async function* tasksOf(
     const task = taskIn(text)
     if (task === undefined) yield { line, text, repeatable: true }
     else {
-      const given = { ...task, ...overrides }
-      const named = 'id' in given || 'dedupe' in given
-      // What is to be placed gets its id from the node that places it.
-      const placed = !named && 'placement' in given
-      const whole = named || placed ? given : { id: randomUUID(), ...given }
-      yield { line, text: JSON.stringify(whole), repeatable: !placed }
+      const { task: whole, ...named } = outgoing({ ...task, ...overrides })
+      yield { line, text: JSON.stringify(whole), ...named }
     }
   }
 }

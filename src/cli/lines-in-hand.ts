@@ -51,18 +51,21 @@ export class LinesInHand {
     return sent
   }
 
+  /** What is to be sent again. */
+  get again(): readonly Sent[] {
+    return this.#again
+  }
+
   sendAgain(sent: Sent): void {
     this.#again.push(sent)
     this.#againBytes += sent.text.length
   }
 
-  /** Nothing more will be answered: what is to be sent again. @param lost told of what cannot be */
-  end(lost: (sent: Sent) => void): readonly Sent[] {
+  /** Nothing more will be answered: those without an answer. */
+  end(): readonly Sent[] {
     this.#ended = true
     this.#wake()
-    const left = [...this.#open.values()]
-    for (const sent of left) if (!sent.repeatable) lost(sent)
-    return [...left.filter(({ repeatable }) => repeatable), ...this.#again]
+    return [...this.#open.values()]
   }
 
   get #isHeavy(): boolean {

@@ -34,7 +34,7 @@ export interface ClaimOptions {
   readonly client?: string
   /** How long one request waits for tasks, in ms. Default: 20,000. */
   readonly waitMs?: number
-  /** Ends it: nothing more is claimed, and what runs may end within `graceMs`. */
+  /** Ends it: nothing more is asked for, a claim that is on its way is given back, and what runs may end within `graceMs`. */
   readonly signal: AbortSignal
   /** How long handlers may go on after `signal`, in ms; then they are told to stop and their tasks given back. Default: 10,000. */
   readonly graceMs?: number
@@ -54,11 +54,12 @@ const RETRY_MS_MAX = 5_000
 export async function claimTasks(options: ClaimOptions, handler: ClaimHandler): Promise<void> {
   const api = new NodeApi({ url: options.url ?? 'http://127.0.0.1:7373', token: options.token })
   const running = new Set<Promise<void>>()
-  const grace = graceOf(options)
+  const { signal, graceMs = GRACE_MS } = options
+  const grace = delayed(signal, graceMs)
   try {
     await claimUntil(options, api, running, claim => {
       const work = new ClaimedTask(api, claim, grace.signal, error => options.onError?.(error))
-      return work.run(handler)
+      return signal.aborted ? work.giveBack() : work.run(handler)
     })
   } finally {
     await Promise.all(running)
@@ -98,26 +99,44 @@ async function claimUntil(
   }
 }
 
+interface Claimed {
+  readonly claims: readonly Claim[]
+}
+
 async function ask(options: ClaimOptions, api: NodeApi, room: number): Promise<readonly Claim[]> {
   const { types, client = 'unnamed', waitMs = 20_000, signal } = options
   const body = { types, client, waitMs, max: Math.min(room, AT_ONCE_MAX) }
-  return (await api.post<{ readonly claims: readonly Claim[] }>('/v1/claims', body, waitMs, signal)).claims
+  const last = delayed(signal, LAST_ANSWER_MS)
+  try {
+    return (await api.post<Claimed>('/v1/claims', body, waitMs, last.signal)).claims
+  } finally {
+    last.over()
+  }
 }
+
+/**
+ * A question that is open when the program ends may be answered for so long, in ms. What the node hands out to nobody is held
+ * until its lease is over; an answer that is on its way already takes a round trip.
+ */
+const LAST_ANSWER_MS = 1_000
 
 /** Tasks that the node gives in one answer at most. */
 const AT_ONCE_MAX = 100
 
-/** Aborts some time after the program was told to end. */
-function graceOf({ signal, graceMs = 10_000 }: ClaimOptions): { signal: AbortSignal; over: () => void } {
-  const grace = new AbortController()
+/** Handlers may go on for so long, in ms, unless told. */
+const GRACE_MS = 10_000
+
+/** Aborts so many ms after `signal` has. */
+function delayed(signal: AbortSignal, ms: number): { signal: AbortSignal; over: () => void } {
+  const later = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const begin = (): void => {
-    timer = setTimeout(() => grace.abort(), graceMs)
+    timer = setTimeout(() => later.abort(), ms)
   }
   if (signal.aborted) begin()
   else signal.addEventListener('abort', begin, { once: true })
   return {
-    signal: grace.signal,
+    signal: later.signal,
     over: () => {
       signal.removeEventListener('abort', begin)
       clearTimeout(timer)

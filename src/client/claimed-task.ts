@@ -87,11 +87,20 @@ export class ClaimedTask {
     const ending = await this.#handle(handler)
     this.#handled.abort()
     await renewing
+    await this.#finish(ending)
+    this.#grace.removeEventListener('abort', leave)
+  }
+
+  /** Resolves when the node has its task back undone, or cannot be told. Never rejects. */
+  giveBack(): Promise<void> {
+    return this.#finish({ path: 'release' })
+  }
+
+  async #finish(ending: Ending): Promise<void> {
     await this.#tell(ending)
     this.#over = true
     clearTimeout(this.#watch)
     clearTimeout(this.#hurrying)
-    this.#grace.removeEventListener('abort', leave)
   }
 
   async #handle(handler: ClaimHandler): Promise<Ending> {

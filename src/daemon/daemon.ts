@@ -147,6 +147,7 @@ async function open(config: Config, { closing, signals, lines, leaving }: Frame,
   sayLost(kept, parts.IDENTITY_FILE, boot, logger)
   const { store, disk, salvaged } = await storeOf(kept, boot, logger)
   if (kept.store === undefined) closing.add('new store', () => store.close())
+  store.logTo(logger)
   goOn(signals)
   const { transport: peers, cluster } = config
   const transport = await parts.createTransport({ config: peers, cluster, identity, logger })

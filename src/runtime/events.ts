@@ -161,7 +161,7 @@ export function teeLogger(logger: Logger, events: EventLog, clock: Clock): Logge
 /** First fitting prefix of an event's name -> what it is about. */
 const TYPES: readonly (readonly [prefix: RegExp, type: EventType])[] = [
   [/^(?:task|attempt|takeover|result|schedules?|slot|dead-letters|executor|progress)-/, 'task'],
-  [/^(?:ended-copy-dropped|may-have-lost)$/, 'task'],
+  [/^(?:ended-copy-dropped|copies-refused|may-have-lost)$/, 'task'],
   [/^(?:ring)-/, 'ring'],
   [/^(?:grant|lease|term|token|voter|promise|fence|acting|right|top|quorum)/, 'grant'],
   [

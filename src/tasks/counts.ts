@@ -67,7 +67,8 @@ const COUNTERS = {
     'Records that turned up late and were dropped: their tasks had ended and been dropped, or had never been accepted.',
   strays_dropped:
     'Records dropped once as many that should hold them as a change needs confirmed that they have them.',
-  copies_refused: 'Records of others that were refused here, because a higher term stands against them.',
+  copies_refused:
+    'Records of others that were refused here, because a higher term stands against them or another version is here.',
   copies_unwritten:
     'Records new to this node that it did not take from others, because its disk took nothing new.',
   copies_uncounted: 'Batches of copies that a holder did not count, mostly since its ring was another yet.',

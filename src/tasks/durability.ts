@@ -44,6 +44,7 @@ import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { type Fence, Fences } from './fences.ts'
 import type { Replicate, Replicated } from './messages.ts'
+import { RefusedCopies } from './refused-copies.ts'
 import type { Acknowledged, Replication, Stamps } from './replication.ts'
 import type { Epochs, Right } from './right.ts'
 import type { DiskSight } from './store-failure.ts'
@@ -94,6 +95,7 @@ export class Durability {
   readonly fences: Fences
   readonly completeness: Completeness
   readonly #parts: DurabilityParts
+  readonly #refusedCopies = new RefusedCopies()
   /** What was followed last. */
   #seen = { changes: -1, epoch: -1, noted: false }
 
@@ -174,6 +176,7 @@ export class Durability {
       }
     })
     if (refused.length > 0) counters.add('copies_refused', refused.length)
+    this.#sayRefused(from, { records, terms, refused }, step)
     if (unwritten.length > 0) counters.add('copies_unwritten', unwritten.length)
     const later = [...unwritten, ...early, ...conflicts.map(([place]) => place)]
     const said = {
@@ -186,6 +189,19 @@ export class Durability {
     // Nothing of it goes to the disk, so it need not wait for one that takes nothing.
     if (refused.length + ended.length + unwritten.length === records.length) step.sendAtOnce(from, answer)
     else step.send(from, answer)
+  }
+
+  #sayRefused(
+    from: NodeId,
+    { records, terms, refused }: Required<Pick<Replicate, 'records' | 'terms'>> & Pick<Replicated, 'refused'>,
+    step: Step,
+  ): void {
+    const [place, standing] = refused?.[0] ?? []
+    const record = place === undefined ? undefined : records[place]
+    if (refused === undefined || place === undefined || standing === undefined || record === undefined) return
+    const here = this.#parts.table.get(record.spec.id)?.record
+    const term = terms[place] ?? 0
+    this.#refusedCopies.say({ from, count: refused.length, record, term, standing, here }, step)
   }
 
   /** What a holder says of copies from here. Returns those that it has on its disk, or has newer. */

@@ -39,3 +39,13 @@ test('it does not matter where the network cuts', async () => {
 test('something that never ends an event is not read for ever', async () => {
   await assert.rejects(read(Array.from({ length: 100 }, () => 'x'.repeat(100_000))), /more than/)
 })
+
+test('the place moves with every id, also of blocks that are no event', async () => {
+  const places: string[] = []
+  async function* sent() {
+    yield TEXT
+  }
+  for await (const { lastId } of eventsIn(sent(), id => places.push(id)))
+    assert.equal(lastId, places.at(-1), 'known before the event is given')
+  assert.deepEqual(places, ['1-1', '1-7'])
+})

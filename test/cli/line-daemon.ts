@@ -25,9 +25,12 @@ export async function lineDaemon(answer: (task: Sent, line: number, round: numbe
     })
     response.writeHead(207, { 'content-type': 'application/x-ndjson' })
     response.flushHeaders()
-    const broken = await answerLines(request, response, seen, (task, line) =>
-      answer(task, line, rounds.length),
-    )
+    const answering = answerLines(request, response, seen, (task, line) => answer(task, line, rounds.length))
+    const broken = await answering.catch(error => {
+      // A client may go in the middle of what it sends.
+      if (error.code === 'ECONNRESET') return true
+      throw error
+    })
     if (!broken) response.end('{"summary":{}}\n')
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))

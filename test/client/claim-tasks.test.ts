@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { CodedError } from '../../src/base/errors.ts'
 import { type ClaimHandler, claimTasks } from '../../src/client/claim-tasks.ts'
 
@@ -45,9 +46,10 @@ async function run(holdMs: number, handler: ClaimHandler, answer: (said: Said) =
     const one: Said = { what, body: JSON.parse(Buffer.concat(chunks).toString()), answer: reply }
     if (what !== 'claims') said.push(one)
     if (what !== 'claims') answer(one)
-    else if (handed)
+    else if (handed) {
       stop.abort() // It asks for more: it is done with what it had.
-    else reply(200, { claims: [claimFor(holdMs)] })
+      reply(200, { claims: [] })
+    } else reply(200, { claims: [claimFor(holdMs)] })
     handed = true
   }
   const server = createServer((request, response) => void hear(request, response))
@@ -246,4 +248,128 @@ test('what asking again cannot mend ends the client with the code of the node', 
     { code: 'CLAIM_TYPE_UNKNOWN', message: /expected y/ },
   )
   server.close()
+})
+
+/** A node that the test plays, which says what was asked, and answers when the test does. */
+async function playedNode(port = 0) {
+  const asked: {
+    readonly path: string
+    readonly body: unknown
+    answer(status: number, body: object): void
+  }[] = []
+  let gone = 0
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    response.once('close', () => {
+      if (!response.writableFinished) gone++
+    })
+    const answer = (status: number, body: object): void => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    }
+    asked.push({ path: request.url ?? '', body: JSON.parse(Buffer.concat(chunks).toString()), answer })
+  })
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked,
+    /** Requests that were given up. */
+    gone: () => gone,
+    [Symbol.asyncDispose]: () =>
+      new Promise<void>(resolve => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  }
+}
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const end = performance.now() + 20_000
+  while (!holds()) {
+    assert.ok(performance.now() < end, what)
+    await pause(5)
+  }
+}
+
+test(
+  'a claim that is on its way when the client ends is given back, and nobody runs it',
+  timeout,
+  async () => {
+    await using node = await playedNode()
+    const stop = new AbortController()
+    const run = (): never => assert.fail('it was told to end')
+    const done = claimTasks({ url: node.url, types: ['x'], signal: stop.signal }, run)
+    await until('it asks', () => node.asked.length === 1)
+    stop.abort()
+    node.asked[0]?.answer(200, { claims: [claimFor(HELD_MS)] })
+    await until('it says something of the claim', () => node.asked.length === 2)
+    const [, said] = node.asked
+    assert.equal(said?.path, '/v1/claims/release/c')
+    assert.deepEqual(said?.body, { attempt: 1, token: '7' })
+    said?.answer(200, {})
+    await done
+  },
+)
+
+test('a question that is open when the client ends is not waited for to its end', timeout, async () => {
+  await using node = await playedNode()
+  const stop = new AbortController()
+  const done = claimTasks({ url: node.url, types: ['x'], waitMs: 50_000, signal: stop.signal }, () => null)
+  await until('it asks', () => node.asked.length === 1)
+  stop.abort()
+  const from = performance.now()
+  await done
+  assert.ok(performance.now() - from < 20_000)
+  await until('the node hears of it', () => node.gone() === 1)
+})
+
+test('a node on a port that fetch does not go to is one like any other', timeout, async () => {
+  // Of the list of the Fetch Standard; the first that is free here.
+  for (const port of [10_080, 6_666, 6_000, 6_667, 6_668, 6_669, 5_060, 5_061]) {
+    const node = await playedNode(port).catch(error => {
+      assert.equal(error.code, 'EADDRINUSE')
+      return undefined
+    })
+    if (node === undefined) continue
+    await using _ = node
+    await assert.rejects(fetch(node.url), /fetch failed/)
+    const stop = new AbortController()
+    const done = claimTasks({ url: node.url, types: ['x'], signal: stop.signal }, () => 'done')
+    await until('it asks', () => node.asked.length === 1)
+    node.asked[0]?.answer(200, { claims: [claimFor(HELD_MS)] })
+    const ended = () => node.asked.find(({ path }) => path === '/v1/claims/complete/c')
+    await until('it has told the end', () => ended() !== undefined)
+    stop.abort()
+    for (const { answer } of node.asked.slice(1)) answer(200, { claims: [] })
+    await done
+    return
+  }
+  assert.fail('all of these ports are taken')
+})
+
+test('what a node did not answer to the end is told as that, and asked again', timeout, async () => {
+  const errors: CodedError[] = []
+  const stop = new AbortController()
+  const onError = (error: CodedError): void => {
+    errors.push(error)
+    if (errors.length === 2) stop.abort()
+  }
+  const server = createServer(request => void request.socket.destroy())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await claimTasks({ url, types: ['x'], signal: stop.signal, onError }, () => null)
+  server.close()
+  await once(server, 'close')
+  const again = new AbortController()
+  const refused = (error: CodedError): void => {
+    errors.push(error)
+    again.abort()
+  }
+  await claimTasks({ url, types: ['x'], signal: again.signal, onError: refused }, () => null)
+  assert.deepEqual(
+    errors.map(({ code }) => code),
+    ['ANSWER_LOST', 'ANSWER_LOST', 'DAEMON_UNREACHABLE'],
+  )
 })

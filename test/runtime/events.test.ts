@@ -146,6 +146,7 @@ test('every event is of one type, by its name', () => {
     'executor-threw': 'task',
     'progress-refused': 'task',
     'ended-copy-dropped': 'task',
+    'copies-refused': 'task',
     'may-have-lost': 'task',
     'takeover-complete': 'task',
     'lease-lost': 'grant',

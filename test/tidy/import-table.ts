@@ -63,7 +63,11 @@ const TABLE: Readonly<Record<string, Room>> = {
     builtins: ['node:fs', 'node:fs/promises', 'node:net', 'node:os', 'node:path'],
   },
   /** What an application beside a node uses of it: talks HTTP, as any other client. */
-  client: { rooms: ['base'], types: ['runtime', 'tasks'], builtins: ['node:timers/promises'] },
+  client: {
+    rooms: ['base'],
+    types: ['runtime', 'tasks'],
+    builtins: ['node:http', 'node:https', 'node:timers/promises'],
+  },
   /** The composition root. */
   daemon: { rooms: ['*'], builtins: ['*'] },
   /** Talks HTTP to a daemon; starts one. */

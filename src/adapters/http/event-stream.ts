@@ -77,9 +77,11 @@ export class EventStream {
   }
 
   start(): void {
-    this.#write(`retry: ${RETRY_MS}\n\n`)
-    const { after } = this.#parts.query
-    if (typeof after === 'object') this.#resume(after)
+    const { events, query } = this.#parts
+    // Whoever brings no place gets one at once: it may have to come back before its first event.
+    const place = typeof query.after === 'object' ? '' : `id: ${events.idOf(this.#cursor - 1)}\n`
+    this.#write(`${place}retry: ${RETRY_MS}\n\n`)
+    if (typeof query.after === 'object') this.#resume(query.after)
     this.lookAtKeys()
     this.pump()
   }

@@ -6,7 +6,12 @@ import { PAGE_BYTES } from './tables.ts'
 type Metric = ReturnType<Store['metrics']>[number]
 
 /** What the store shows of itself. */
-export function storeMetrics(queue: CommitQueue, condition: Condition, file: FileState): readonly Metric[] {
+export function storeMetrics(
+  queue: CommitQueue,
+  condition: Condition,
+  file: FileState,
+  checkpointsFailed: number,
+): readonly Metric[] {
   const is = (one: Condition): number => (condition === one ? 1 : 0)
   const counts = queue.counts
   return [
@@ -36,6 +41,13 @@ export function storeMetrics(queue: CommitQueue, condition: Condition, file: Fil
     ),
     metric('store_free_bytes', 'gauge', 'Of that, what new rows fill first.', file.freePages * PAGE_BYTES),
     metric('store_reserve_bytes', 'gauge', 'Room kept for when the disk is full.', file.reserveBytes),
+    metric('store_log_bytes', 'gauge', 'Size of the log ahead of the database.', file.logBytes),
+    metric(
+      'store_checkpoints_failed_total',
+      'counter',
+      'Times that the log could not be copied into the database and grew instead.',
+      checkpointsFailed,
+    ),
     metric('store_failed', 'gauge', '1 when the store failed and the daemon stops.', queue.failure ? 1 : 0),
   ]
 }

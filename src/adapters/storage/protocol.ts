@@ -41,6 +41,7 @@ export interface FileState {
   readonly pages: number
   readonly freePages: number
   readonly reserveBytes: number
+  readonly logBytes: number
 }
 
 export type ToWorker =
@@ -72,6 +73,8 @@ export type FromWorker =
   /** A write did not get to the disk; the worker takes no more. */
   | { readonly kind: 'failed'; readonly detail: string }
   | { readonly kind: 'condition'; readonly condition: Condition; readonly detail: string }
+  /** The log was not copied into the database. Nothing is lost by that; it grows. */
+  | { readonly kind: 'checkpoint-failed'; readonly detail: string; readonly logBytes: number }
   | { readonly kind: 'room-made' }
   | { readonly kind: 'salvaged'; readonly salvaged: Salvaged }
   /** `rows` is key, value, key, value...; `last` is where the next part begins after. */

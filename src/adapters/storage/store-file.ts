@@ -16,11 +16,12 @@ import { PAGE_BYTES } from './tables.ts'
 const CHECKED_BYTES_MAX = 4 * 1024 ** 3
 /**
  * Pages in the log before it is copied into the main file: 4 MiB, some 5 ms of a disk's time. SQLite does it after a commit
- * and keeps silent when it fails; nothing is lost then, since the log stays as it is and is copied again, all of it.
+ * and keeps silent when it fails; nothing is lost then, since the log stays as it is and is copied again, all of it. That it
+ * fails is seen by its growing (`log-watch.ts`).
  */
 const CHECKPOINT_PAGES = 1000
 /** One giant transaction must not leave a giant log behind. */
-const LOG_BYTES_KEPT = 16 * 1024 * 1024
+export const LOG_BYTES_KEPT = 16 * 1024 * 1024
 /** Reads go through the operating system's cache; SQLite's own is for the inner pages of two small trees. */
 const CACHE_KIB = 2048
 

@@ -9,6 +9,7 @@ import { assert, unreachable } from '../../base/assert.ts'
 import { CodedError } from '../../base/errors.ts'
 import { Compaction } from './compaction.ts'
 import { reasonOf, unusable } from './disk.ts'
+import { LogWatch } from './log-watch.ts'
 import { Mark } from './mark.ts'
 import type { FileState, FromWorker, Table, ToWorker, WorkerOrder } from './protocol.ts'
 import { Reserve, reservePath } from './reserve.ts'
@@ -16,7 +17,7 @@ import { pageCounts, Room } from './room.ts'
 import { RowReader } from './row-reader.ts'
 import { RowWriter } from './row-writer.ts'
 import { salvage } from './salvage.ts'
-import { type OpenedFile, openStoreFile } from './store-file.ts'
+import { LOG_BYTES_KEPT, type OpenedFile, openStoreFile } from './store-file.ts'
 import { PAGE_BYTES } from './tables.ts'
 import { troubleOf } from './trouble.ts'
 
@@ -29,6 +30,9 @@ const order = workerData as WorkerOrder
 
 const answer = (message: FromWorker): void => port.postMessage(message)
 
+const sayCheckpointFailed = (detail: string, logBytes: number): void =>
+  answer({ kind: 'checkpoint-failed', detail, logBytes })
+
 class StoreWorker {
   readonly #database: DatabaseSync
   readonly #writer: RowWriter
@@ -37,6 +41,7 @@ class StoreWorker {
   readonly #reserve: Reserve
   readonly #room: Room
   readonly #compaction: Compaction
+  readonly #log: LogWatch
   /** Read from the first row on and without a write since, so that its rows can be counted. */
   readonly #reading = new Map<Table, number>()
   #heldBatch: number | undefined
@@ -66,6 +71,7 @@ class StoreWorker {
       busy: () => this.#busy,
       failed: error => this.#shortage(error),
     })
+    this.#log = new LogWatch({ database, path, bytesMax: LOG_BYTES_KEPT, failed: sayCheckpointFailed })
   }
 
   /** To be called before the first message is taken. */
@@ -75,7 +81,8 @@ class StoreWorker {
   }
 
   get file(): FileState {
-    return { ...pageCounts(this.#database), reserveBytes: this.#reserve.kept }
+    const counts = pageCounts(this.#database)
+    return { ...counts, reserveBytes: this.#reserve.kept, logBytes: this.#log.bytes }
   }
 
   receive(message: ToWorker): void {
@@ -111,6 +118,7 @@ class StoreWorker {
       const ms = this.#writer.commit()
       this.#mark.write(this.#writer.extent.transactions)
       this.#busy = false
+      this.#log.wrote()
       answer({ kind: 'committed', ms, file: this.file })
       this.#room.wrote()
       this.#compaction.wrote()
@@ -145,6 +153,7 @@ class StoreWorker {
     } catch (error) {
       // With no room even for that the log stays as it is, and it is tried again with the next write.
       if (troubleOf(error, order.path) === undefined) this.#fail(error)
+      else sayCheckpointFailed(reasonOf(error), this.#log.bytes)
     }
   }
 

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 import { assert, unreachable } from '../../base/assert.ts'
 import { CodedError } from '../../base/errors.ts'
-import type { Store } from '../../runtime/ports.ts'
+import type { Logger, Store } from '../../runtime/ports.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { CommitQueue } from './commit-queue.ts'
 import { storeMetrics } from './metrics.ts'
 import { Pressure } from './pressure.ts'
@@ -106,13 +107,14 @@ export class SqliteStore implements Store {
   readonly #exited = Promise.withResolvers<void>()
   readonly #reads = new Map<number, PromiseWithResolvers<RowsMessage>>()
   readonly #pressure: Pressure
+  readonly #checkpoints: Checkpoints
   #onCondition: OnCondition | undefined
   #roomMade: PromiseWithResolvers<void> | undefined
   #salvaged: PromiseWithResolvers<Salvaged> | undefined
   #retry: NodeJS.Timeout | undefined
   readonly #looks: NodeJS.Timeout
   #birth: Birth | undefined
-  #file: FileState = { pages: 0, freePages: 0, reserveBytes: 0 }
+  #file: FileState = { pages: 0, freePages: 0, reserveBytes: 0, logBytes: 0 }
   #nextRead = 1
   #closing: Promise<void> | undefined
 
@@ -123,6 +125,7 @@ export class SqliteStore implements Store {
       (batch, writes, last) => this.#post({ kind: 'write', batch, writes, last }),
       queueLengthMax,
     )
+    this.#checkpoints = new Checkpoints(path)
     this.#pressure = new Pressure((condition, detail) => this.#onCondition?.(condition, detail))
     this.#looks = setInterval(() => this.#pressure.writeTakes(this.#queue.runningMs), LOOK_MS).unref()
     this.opened = this.#opening.promise
@@ -150,6 +153,11 @@ export class SqliteStore implements Store {
     this.#onCondition = onCondition
     const { condition, detail } = this.#pressure
     if (condition !== 'ok') onCondition(condition, detail)
+  }
+
+  /** From now on what does not concern anybody's work is said here: that the log is not copied. */
+  logTo(logger: Logger): void {
+    this.#checkpoints.logTo(logger)
   }
 
   /** Gives up the reserve, since something else of this daemon needs room on the disk. New work is refused from now on. */
@@ -192,7 +200,7 @@ export class SqliteStore implements Store {
   }
 
   metrics(): Metrics {
-    return storeMetrics(this.#queue, this.#pressure.condition, this.#file)
+    return storeMetrics(this.#queue, this.#pressure.condition, this.#file, this.#checkpoints.failed)
   }
 
   /** Waits for what was committed, at most 10 s; then copies the log into the file. */
@@ -276,6 +284,9 @@ export class SqliteStore implements Store {
         break
       case 'condition':
         this.#pressure.diskIs(message.condition, message.detail)
+        break
+      case 'checkpoint-failed':
+        this.#checkpoints.fails(message.detail, message.logBytes)
         break
       case 'room-made':
         this.#roomMade?.resolve()

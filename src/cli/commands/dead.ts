@@ -4,6 +4,7 @@ import type { Problem } from '../../base/errors.ts'
 import { usage } from '../arguments.ts'
 import { clientOf } from '../client.ts'
 import { type Call, flag, text, wholeNumber } from '../command.ts'
+import { afterSome } from '../errors.ts'
 import { EXIT } from '../exit-code.ts'
 import { addFilters, listTasks } from './tasks.ts'
 
@@ -37,7 +38,14 @@ async function act(call: Call, action: 'redrive' | 'purge', ids: readonly string
   let complete = true
   let cursor = body.cursor
   do {
-    const outcome = await client.post<Outcome>(`/v1/dead/${action}`, { ...body, ...(cursor && { cursor }) })
+    const outcome = await client
+      .post<Outcome>(`/v1/dead/${action}`, { ...body, ...(cursor && { cursor }) })
+      .catch(error => {
+        if (total + failed === 0) throw error
+        // What went before stays done.
+        err.write(`${total} dead letters ${done} so far\n`)
+        throw afterSome(error)
+      })
     total += outcome.done
     failed += outcome.failed
     complete &&= outcome.complete

@@ -37,10 +37,9 @@ async function* followed(call: Call): AsyncGenerator<SentEvent> {
       const pieces = noting(client.stream(path, headers), () => {
         connected = true
       })
-      for await (const event of eventsIn(pieces)) {
-        lastId = event.lastId ?? lastId
-        yield event
-      }
+      yield* eventsIn(pieces, id => {
+        lastId = id
+      })
       if (flag(call.values, 'once')) return
       err.write('The node has ended the stream. Asking again.\n')
     } catch (error) {

@@ -26,7 +26,7 @@ async function check(call: Call, client: DaemonClient): Promise<number> {
 
 async function ready(call: Call, client: DaemonClient): Promise<number> {
   const answer = await client.request('GET', '/readyz')
-  if (!isReadiness(answer.body)) throw problemOf(answer)
+  if (!isReadiness(answer.body)) throw problemOf('GET', answer)
   const { ready, reasons } = answer.body
   if (call.json) call.terminal.out.write(`${JSON.stringify({ ready, reasons })}\n`)
   else call.terminal.out.write(ready ? 'ready\n' : `not ready: ${because(answer.body)}\n`)

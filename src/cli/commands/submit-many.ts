@@ -3,16 +3,19 @@
  *
  * Each task gets an id here unless it has one, so all of it may be sent again: what was refused for now, and what nobody
  * knows of because a connection or an owner was lost, is sent again under the same ids until it is stored or it is enough.
+ * However it ends, it says what became of every line that it took, and which was the last.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ItemResult } from '../../adapters/http/batch.ts'
 import { CodedError } from '../../base/errors.ts'
+import { BatchPass } from '../batch-pass.ts'
 import { BatchProgress } from '../batch-progress.ts'
 import { clientOf, type DaemonClient } from '../client.ts'
 import type { Call } from '../command.ts'
+import { afterSome } from '../errors.ts'
 import { EXIT } from '../exit-code.ts'
 import { FreshLines, QUIET, type Sent, tasksOf } from '../fresh-lines.ts'
-import { LinesInHand } from '../lines-in-hand.ts'
+import { UnsettledLines } from '../unsettled-lines.ts'
 
 export interface BatchPatience {
   /** Rounds in which nothing is stored, one after the other. */
@@ -25,15 +28,7 @@ export interface BatchPatience {
 }
 
 const PATIENCE: BatchPatience = { roundsMax: 10, pauseMs: 1_000, pauseMsMax: 15_000, quietMs: 10_000 }
-/** Refusals of a whole request that pass by themselves: a busy daemon, or one that goes or comes. */
-const PASSING: ReadonlySet<string> = new Set([
-  'DAEMON_UNREACHABLE',
-  'REQUEST_TIMEOUT',
-  'OVERLOADED',
-  'RATE_LIMITED',
-  'LEAVING',
-])
-/** Refusals that are told on standard error; all of them are with --json. */
+/** Refusals that are told on standard error; all of them are with --json, and whatever may be stored is always. */
 const TOLD_MAX = 20
 
 export interface TaskSource {
@@ -44,7 +39,13 @@ export interface TaskSource {
   readonly bytes?: number
 }
 
-type Settle = (sent: Sent, result: ItemResult) => void
+/** What one call works on. */
+interface Batch {
+  readonly fresh: FreshLines
+  readonly unsettled: UnsettledLines
+  readonly progress: BatchProgress
+  readonly settle: (sent: Sent, result: ItemResult) => void
+}
 
 export async function submitMany(
   call: Call,
@@ -52,43 +53,57 @@ export async function submitMany(
   overrides: Readonly<Record<string, unknown>>,
   patience: BatchPatience = PATIENCE,
 ): Promise<number> {
+  const client = clientOf(call)
   const progress = new BatchProgress(call.json ? undefined : call.terminal.err, source.bytes)
   const fresh = new FreshLines(tasksOf(source.lines, overrides, progress))
-  let told = 0
-  const settle: Settle = ({ line }, result) => {
-    progress.settled(result)
-    if (call.json) call.terminal.out.write(`${JSON.stringify({ ...result, line })}\n`)
-    else if (result.stored !== 'yes' && ++told <= TOLD_MAX) {
-      progress.say(`line ${line}: ${result.id ?? 'a task'}: ${result.code}: ${result.detail ?? ''}`)
-    }
-  }
+  const unsettled = new UnsettledLines()
+  const settle = settler(call, progress, unsettled)
+  let failure: unknown
   try {
-    await sendAll(call, fresh, settle, progress, patience)
-  } finally {
-    progress.end()
+    await sendAll(client, { fresh, unsettled, progress, settle }, patience, call.terminal.interrupted)
+  } catch (error) {
+    failure = error
   }
+  const isCut = failure !== undefined
+  for (const [sent, heard] of unsettled.all()) settle(sent, heard)
+  if (isCut) progress.say(`no line after ${unsettled.last} was sent`)
+  progress.end()
   const { accepted, existed, refused, unknown } = progress.totals
   const summary = `${accepted} accepted, ${existed} known already, ${refused} refused, ${unknown} unknown\n`
-  call.terminal.out.write(call.json ? `${JSON.stringify({ summary: progress.totals })}\n` : summary)
+  const said = { summary: progress.totals, ...(isCut && { lastLine: unsettled.last }) }
+  call.terminal.out.write(call.json ? `${JSON.stringify(said)}\n` : summary)
+  if (isCut) throw accepted + existed + unknown > 0 ? afterSome(failure) : failure
   return refused + unknown === 0 ? EXIT.ok : EXIT.failed
+}
+
+/** Counts what became of a line, and says it where it is worth saying. */
+function settler({ json, terminal }: Call, progress: BatchProgress, unsettled: UnsettledLines) {
+  let told = 0
+  return (sent: Sent, result: ItemResult): void => {
+    const { line, id } = sent
+    const said = { ...(id !== undefined && { id }), ...result, line }
+    unsettled.settled(sent)
+    progress.settled(said)
+    if (json) terminal.out.write(`${JSON.stringify(said)}\n`)
+    else if (said.stored === 'unknown' || (said.stored === 'no' && ++told <= TOLD_MAX))
+      progress.say(`line ${line}: ${said.id ?? 'a task'}: ${said.code}: ${said.detail ?? ''}`)
+  }
 }
 
 /** Round by round, until all is settled, or too many rounds in a row have come to nothing. */
 async function sendAll(
-  call: Call,
-  fresh: FreshLines,
-  settle: Settle,
-  progress: BatchProgress,
+  client: DaemonClient,
+  { fresh, progress, settle, unsettled }: Batch,
   { roundsMax, pauseMs, pauseMsMax, quietMs }: BatchPatience,
+  interrupted: AbortSignal,
 ): Promise<void> {
-  const client = clientOf(call)
-  const { interrupted } = call.terminal
   let again: readonly Sent[] = []
   for (let round = 1, ms = pauseMs; ; ) {
     // No request is open while nobody has anything to say.
     if (again.length === 0 && !(await hasMore(fresh, interrupted))) return
     const last = round >= roundsMax
-    const pass = await onePass(client, again, fresh, { last, settle, quietMs, pauseMs: ms })
+    const options = { last, settle, unsettled, quietMs, pauseMs: ms }
+    const pass = await new BatchPass(again, fresh, options).run(client)
     again = pass.again
     if (pass.stored) {
       round = 1
@@ -117,104 +132,4 @@ async function hasMore(fresh: FreshLines, interrupted: AbortSignal): Promise<boo
   } finally {
     interrupted.removeEventListener('abort', abort)
   }
-}
-
-/** Sent without an id, and not answered: nobody can ask for it. */
-const LOST: ItemResult = {
-  line: 0,
-  code: 'DAEMON_UNREACHABLE',
-  stored: 'unknown',
-  detail: 'no answer came, and it had no id to be sent again under',
-}
-
-interface Pass {
-  /** To be sent once more. */
-  readonly again: readonly Sent[]
-  /** Something was. */
-  readonly stored: boolean
-  readonly retryAfterS: number
-  readonly why: string
-  /** The connection was. */
-  readonly lost?: CodedError
-}
-
-interface PassOptions {
-  /** What is refused now stays refused. */
-  readonly last: boolean
-  readonly settle: Settle
-  readonly quietMs: number
-  /** What is to be sent again waits so long, in ms, while the source is quiet. */
-  readonly pauseMs: number
-}
-
-async function onePass(
-  client: DaemonClient,
-  first: readonly Sent[],
-  fresh: FreshLines,
-  options: PassOptions,
-): Promise<Pass> {
-  const { last, settle } = options
-  const hand = new LinesInHand()
-  let stored = false
-  let retryAfterS = 0
-  let why = ''
-  let over = false
-  /** Of the first ones. */
-  let begun = 0
-  async function* texts(): AsyncGenerator<string> {
-    for (;;) {
-      await hand.room()
-      if (over || (begun === first.length && hand.full)) return
-      const next = begun < first.length ? first[begun] : await fresh.peek()
-      if (over || next === undefined || next === QUIET) return
-      if (begun < first.length) begun++
-      else fresh.take()
-      hand.sent(next)
-      yield `${next.text}\n`
-    }
-  }
-  const endWatch = watchQuiet(fresh, hand, options)
-  let lost: CodedError | undefined
-  try {
-    for await (const text of client.lines('/v1/tasks', texts())) {
-      const result = JSON.parse(text) as ItemResult
-      const sent = hand.answered(result.line)
-      if (sent === undefined) continue
-      stored ||= result.stored === 'yes'
-      const passing =
-        (result.stored === 'unknown' && sent.repeatable) ||
-        (result.stored === 'no' && result.retryAfterS !== undefined)
-      if (result.stored === 'yes' || !passing || last) settle(sent, result)
-      else {
-        hand.sendAgain(sent)
-        retryAfterS = Math.max(retryAfterS, result.retryAfterS ?? 0)
-        why = result.code
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof CodedError) || !PASSING.has(error.code)) throw error
-    lost = error
-  } finally {
-    over = true
-    endWatch()
-    fresh.endWait()
-  }
-  const again = [...hand.end(sent => settle(sent, LOST)), ...first.slice(begun)]
-  return { again, stored, retryAfterS, why: lost?.code ?? (why || 'no answer'), ...(lost && { lost }) }
-}
-
-/** How often it is looked whether the source has been quiet for too long, in ms at most. */
-const LOOK_MS_MAX = 250
-
-/** Ends the wait for a source that is quiet: soon while there is something to send again, and before the daemon does. */
-function watchQuiet(fresh: FreshLines, hand: LinesInHand, { quietMs, pauseMs }: PassOptions): () => void {
-  const timer = setInterval(
-    () => {
-      const since = fresh.waitingSince
-      const limitMs = hand.waits ? Math.min(quietMs, pauseMs) : quietMs
-      if (since !== undefined && performance.now() - since >= limitMs) fresh.endWait()
-    },
-    Math.min(LOOK_MS_MAX, quietMs),
-  )
-  return () => clearInterval(timer)
 }

@@ -8,7 +8,9 @@ import type { TaskRecord } from '../../tasks/task.ts'
 import { usage } from '../arguments.ts'
 import { clientOf, type DaemonClient } from '../client.ts'
 import { type Call, flag, text, texts, type Values, wholeNumber } from '../command.ts'
+import { mayBeDone } from '../errors.ts'
 import { EXIT } from '../exit-code.ts'
+import { type OutgoingTask, outgoing } from '../repeatable-task.ts'
 import { taskFields } from '../task-options.ts'
 import { linesOfFile, linesOfInput, linesOfList, namesLines } from '../task-source.ts'
 import { taskSheet } from '../task-view.ts'
@@ -49,13 +51,38 @@ export async function run(call: Call): Promise<number> {
   if (problems.length > 0) refuse(problems)
   const given = (await streamOf(call)) ?? (await baseOf(call))
   if (given.many !== undefined) return await submitMany(call, manyOf(call, given.many), overrides)
-  const task = { ...given.one, ...overrides }
   const client = clientOf(call)
-  const submitted = await client.post<Submitted>('/v1/tasks', task)
+  const submitted = await handIn(client, outgoing({ ...given.one, ...overrides }), call.terminal)
   if (!flag(call.values, 'wait')) return print(call, submitted)
-  const record = await settled(client, submitted.record, waitMs, call.terminal)
+  const record = await settled(client, submitted.record, waitMs, call.terminal).catch(error => {
+    // Ctrl-C ends the wait, not the task.
+    if (!(error instanceof CodedError))
+      call.terminal.err.write(`${submitted.record.spec.id}: was accepted, and goes on\n`)
+    throw error
+  })
   call.terminal.out.write(call.json ? `${JSON.stringify({ ...submitted, record })}\n` : taskSheet(record))
   return record.state === 'succeeded' ? EXIT.ok : EXIT.failed
+}
+
+/** Who does not hear what became of a task is told its name, to ask for it or to hand it in again. */
+async function handIn(client: DaemonClient, sent: OutgoingTask, { err }: Terminal): Promise<Submitted> {
+  try {
+    return await client.post<Submitted>('/v1/tasks', sent.task)
+  } catch (error) {
+    if (!(error instanceof CodedError)) {
+      err.write(`No answer has come yet. ${adviceFor(sent)}\n`)
+      throw error
+    }
+    if (!mayBeDone(error)) throw error
+    const detail = `${error.detail.replace(/\.?$/, '.')} ${adviceFor(sent)}`
+    throw new CodedError(error.code, detail, { cause: error, problems: error.problems })
+  }
+}
+
+function adviceFor({ id, repeatable }: OutgoingTask): string {
+  if (!repeatable) return 'The node that places it gives it its id: handed in again it may run twice.'
+  if (id === undefined) return 'Handed in again with the same dedupe key it does not run twice.'
+  return `Its id is ${id}: handed in again with --id ${id} it does not run twice.`
 }
 
 function print({ json, terminal }: Call, submitted: Submitted): number {

@@ -34,7 +34,7 @@ export const WORK_COMMANDS: readonly Command[] = [
       id: {
         type: 'string',
         value: 'ID',
-        help: 'Its id: submitting it again with the same id is safe. Else one is made.',
+        help: 'Its id: submitting it again with the same id is safe. Else one is made, and told if the answer is lost.',
       },
       key: {
         type: 'string',
@@ -77,7 +77,8 @@ export const WORK_COMMANDS: readonly Command[] = [
       'A task comes from one place: TYPE with options, JSON, --file, or standard input when nothing else is given. ' +
         'Options replace the fields of a task given as JSON, and of each one of many.',
       'Many: each task without an id gets one, and what is refused for now, or lost with a connection, is sent again under ' +
-        'it. Exit code 0 only if all are stored; with --json a line tells what became of each.',
+        'it. Exit code 0 only if all are stored; with --json a line tells what became of each. However it ends, it says what ' +
+        'became of every line that it took, and which was the last (lastLine).',
     ],
     examples: [
       ['roundtable submit echo --key k1 --payload \'{"hello":1}\' --wait', 'the smallest task'],

@@ -29,6 +29,25 @@ test('a follower gets each event as it happens, with an id, its type and all of 
   for (const { body } of followed.frames) schemaOf('Event').parse(body)
 })
 
+test('a follower has a place to come back to before its first event, and misses nothing by it', async () => {
+  const { url, log } = await running()
+  for (const event of ['ready', 'member-dead']) log('info', event, {})
+  const first = await follow(url)
+  await until('the place', () => first.comments.length === 1)
+  const [, place] = /^id: (.*)$/m.exec(first.comments[0] ?? '') ?? []
+  assert.equal(place, '3-2')
+  first.leave()
+  log('info', 'task-succeeded', {})
+  const second = await follow(url, '', { 'last-event-id': place })
+  await until('what happened meanwhile', () => second.frames.length === 1)
+  assert.deepEqual(names(second), ['task-succeeded'])
+  // Whoever brings a place keeps it: a gap behind it is still to be told.
+  assert.doesNotMatch(second.comments[0] ?? '', /^id:/m)
+  const all = await follow(url, '?after=start')
+  await until('its place', () => all.comments.length === 1)
+  assert.match(all.comments[0] ?? '', /^id: 3-0$/m)
+})
+
 test('types that were not asked for are left out', async () => {
   const { url, log } = await running()
   const followed = await follow(url, '?types=task,grant')
@@ -93,7 +112,7 @@ test('without following, what is kept is given and the answer ends', async () =>
   assert.equal(answer.headers['content-type'], 'text/event-stream; charset=utf-8')
   assert.deepEqual(
     [...answer.body.matchAll(/^id: (.*)$/gm)].map(match => match[1]),
-    ['3-1', '3-2'],
+    ['3-0', '3-1', '3-2'],
   )
   const later = await ask('/v1/events?follow=false&after=3-1')
   assert.deepEqual(

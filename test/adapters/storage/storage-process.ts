@@ -150,6 +150,20 @@ async function syncFails(path: string): Promise<void> {
   process.exit()
 }
 
+/** Waits for a line, writes 32 MiB, and says what it logged and counted meanwhile. */
+async function copyFails(path: string): Promise<void> {
+  const store = await openStore(path, { reserveBytes: 0 })
+  const lines: unknown[] = []
+  store.logTo({ log: (level, event, fields) => lines.push({ level, event, ...fields }) })
+  await say({ acknowledged: 'nothing yet' })
+  await once(process.stdin, 'data')
+  for (let i = 0; i < 32; i++)
+    await store.commit([{ table: 'tasks', key: `k${i}`, value: 'x'.repeat(KIB * KIB) }])
+  const failed = store.metrics().find(({ name }) => name === 'store_checkpoints_failed_total')
+  await say({ lines, failed: failed?.samples[0]?.value })
+  process.exit()
+}
+
 /** Says whether directory and store open. */
 async function open(path: string): Promise<void> {
   try {
@@ -166,6 +180,7 @@ const actions: Readonly<Record<string, (path: string) => Promise<void>>> = {
   ...{ hold, commit, fill, open },
   'start-full': startFull,
   'sync-fails': syncFails,
+  'copy-fails': copyFails,
 }
 const run = actions[action ?? '']
 if (run === undefined || path === undefined)

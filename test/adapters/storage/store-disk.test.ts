@@ -65,6 +65,32 @@ test('a failed fsync fails the store for good, though a later one would succeed'
   )
 })
 
+test('a log that cannot be copied into the database grows, and that is said and counted; commits go on', {
+  skip: canTrace ? false : 'needs strace and leave to trace',
+}, async () => {
+  const path = fresh()
+  const child = spawn(process.execPath, [script, 'copy-fails', path], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  await lines.next()
+  const fault = ['-P', path, '-e', 'inject=pwrite64:error=EIO', '-o', '/dev/null']
+  const tracer = spawn('strace', ['-f', '-p', String(child.pid), ...fault], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  await once(tracer.stderr, 'data') // attached
+  child.stdin.write('go on\n')
+  const said = JSON.parse(String((await lines.next()).value))
+  await once(child, 'close')
+  assert.equal(said.lines.length, 1, JSON.stringify(said.lines))
+  const [{ logBytes, ...line }] = said.lines
+  assert.deepEqual(line, {
+    ...{ level: 'warn', event: 'store-checkpoint-failed', path },
+    ...{ detail: 'ERR_SQLITE_ERROR: disk I/O error', failures: 1 },
+  })
+  assert.ok(logBytes > 16 * 1024 * 1024, String(logBytes))
+  assert.ok(said.failed >= 2, String(said.failed))
+  assert.equal((await contents(path)).length, 32)
+})
+
 const underTmpfs = (megabytes: number, action: string, name: string): unknown => {
   const path = join(root, name)
   mkdirSync(path)

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { linesOfFile, linesOfInput } from '../../../src/cli/task-source.ts'
 import { lineDaemon, TAKEN } from '../line-daemon.ts'
 import { record } from '../records.ts'
 import { recordedDaemon, runHere } from '../scene.ts'
@@ -84,6 +85,52 @@ describe('submit, many', () => {
   })
 })
 
+async function all(lines: AsyncIterable<string>): Promise<readonly string[]> {
+  const found: string[] = []
+  for await (const line of lines) found.push(line)
+  return found
+}
+
+describe('submit, from where', () => {
+  test('lines end at newlines and nowhere else, wherever the pieces are cut', async () => {
+    const lines = ['{"payload":"a\u2028b\u2029c\u0085\u{1f300}"}', '', '{"type":"echo"}\r', 'é']
+    const bytes = Buffer.from(lines.join('\n'))
+    for (let size = 1; size <= bytes.length; size++) {
+      async function* pieces() {
+        for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+      }
+      assert.deepEqual(await all(linesOfInput(pieces()).lines), lines, `pieces of ${size}`)
+    }
+  })
+
+  test('a file with one task a line may hold the line separators of Unicode in its texts', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'roundtable-test-'))
+    try {
+      const file = join(directory, 'tasks.ndjson')
+      const tasks = ['{"type":"echo","payload":"a\u2028b"}', '{"type":"echo","payload":"\u2029"}']
+      await writeFile(file, `${tasks.join('\n')}\n`)
+      const { lines, bytes } = await linesOfFile(file)
+      assert.deepEqual(await all(lines), tasks)
+      assert.equal(bytes, Buffer.byteLength(tasks.join('\n')) + 1)
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+
+  test('what cannot be read is a wrong command line', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'roundtable-test-'))
+    try {
+      const file = join(directory, 'a.ndjson')
+      await mkdir(file)
+      const { code, err } = await runHere(['submit', '--file', file, '--url', 'http://127.0.0.1:9'])
+      assert.equal(code, 2)
+      assert.match(err, /--file: expected a file that can be read, got EISDIR/)
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+})
+
 describe('orders', () => {
   test('cancel and retry say how each task stands, and go on after one that cannot be', async () => {
     const problem = { code: 'TASK_SETTLED', detail: 'task b is succeeded' }
@@ -98,6 +145,40 @@ describe('orders', () => {
     const one = await runHere(['cancel', 'b', '--url', daemon.url])
     assert.match(one.err, /^roundtable: TASK_SETTLED/)
     assert.equal((await runHere(['retry', 'c', '--url', daemon.url])).out, 'c: ready\n')
+  })
+
+  test('--json tells what failed of each of several, on standard output', async () => {
+    const problem = { code: 'TASK_SETTLED', detail: 'task b is succeeded' }
+    const cancelled = record('a', { state: 'cancelled' })
+    await using daemon = await recordedDaemon({
+      'POST /v1/tasks/a/cancel': { body: cancelled },
+      'POST /v1/tasks/b/cancel': { status: 409, body: problem, type: 'application/problem+json' },
+    })
+    const told = async (url: string, ...ids: readonly string[]) => {
+      const { code, out, err } = await runHere(['cancel', ...ids, '--json', '--url', url])
+      assert.equal(err, '')
+      return {
+        code,
+        lines: out
+          .trimEnd()
+          .split('\n')
+          .map(line => JSON.parse(line)),
+      }
+    }
+    const both = await told(daemon.url, 'b', 'a')
+    assert.equal(both.code, 1)
+    assert.deepEqual([both.lines[0].id, both.lines[0].error.code], ['b', 'TASK_SETTLED'])
+    assert.deepEqual(both.lines[0].error.detail, 'task b is succeeded')
+    assert.deepEqual(both.lines[1], JSON.parse(JSON.stringify(cancelled)))
+    // Who is not there is asked once, and what becomes of it is said of each.
+    const nobody = await recordedDaemon({})
+    await nobody[Symbol.asyncDispose]()
+    const gone = await told(nobody.url, 'a', 'b')
+    assert.equal(gone.code, 3)
+    assert.deepEqual(
+      gone.lines.map(({ id, error }) => [id, error.code, error.state]),
+      ['a', 'b'].map(id => [id, 'DAEMON_UNREACHABLE', 'Nothing was done.']),
+    )
   })
 
   const kept = { id: 't3', code: 'TASK_LISTED', detail: 'n1 has it in a task list' }

@@ -1,5 +1,7 @@
 /** The monitor against the real event stream of a node with fixed answers. */
 import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { after, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createHttpServer, type HttpServer } from '../../../src/adapters/http/server.ts'
@@ -18,9 +20,9 @@ async function daemon(options: SampleOptions = {}) {
   return { server, url, port, log: node.parts.logger.log, parts: node.parts }
 }
 
-async function until(what: string, holds: () => boolean): Promise<void> {
+async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
   const end = performance.now() + 20_000
-  while (!holds()) {
+  while (!(await holds())) {
     assert.ok(performance.now() < end, what)
     await pause(10)
   }
@@ -104,6 +106,46 @@ describe('monitor', () => {
     assert.equal(lines().filter(line => line.includes('"ready"')).length, 1)
     assert.ok(lines().some(line => JSON.parse(line).event === 'end'))
     assert.match(err, /ended the stream\. Asking again/)
+  })
+
+  test('comes back to where it was, though no event has told it the place', async () => {
+    const places: (string | undefined)[] = []
+    const pieces = ['id: 3-7\nretry: 1000\n\n', ': beat\nid: 3-9\n\n']
+    const server = createServer((request, response) => {
+      places.push(request.headers['last-event-id'] as string | undefined)
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      const piece = pieces.shift()
+      // Ended between two events, as by a daemon that stops or a proxy that has had enough.
+      if (piece !== undefined) response.end(piece)
+      else response.write(': there\n\n')
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const { stop } = monitor(['--url', `http://127.0.0.1:${port}`])
+    try {
+      await until('it has come back twice', () => places.length === 3)
+      assert.deepEqual(places, [undefined, '3-7', '3-9'])
+    } finally {
+      await stop()
+      server.closeAllConnections()
+      await new Promise<void>(resolve => server.close(() => resolve()))
+    }
+  })
+
+  test('misses nothing when the connection breaks before its first event', async () => {
+    const first = await daemon()
+    first.log('info', 'ready', {})
+    const { lines, stop } = monitor(['--url', first.url, '--json'])
+    const metrics = async () => await (await fetch(`${first.url}/metrics`)).text()
+    await until('it is connected', async () => /^roundtable_event_streams 1$/m.test(await metrics()))
+    await first.server.stop()
+    first.log('info', 'task-succeeded', {})
+    const second = createHttpServer({ ...first.parts, config: { ...first.parts.config, port: first.port } })
+    servers.push(second)
+    await second.start()
+    await until('the event of meanwhile', () => lines().some(line => line.includes('task-succeeded')))
+    await stop()
+    assert.ok(!lines().some(line => line.includes('"ready"')))
   })
 
   test('a node that has never answered is an error, and so is a refusal', async () => {

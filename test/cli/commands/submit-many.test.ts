@@ -1,21 +1,35 @@
 /** Tasks handed in line by line, by a source that need not end. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type BatchPatience, submitMany } from '../../../src/cli/commands/submit-many.ts'
 import { lineDaemon, TAKEN } from '../line-daemon.ts'
 import { remember } from '../scene.ts'
 
 /** Its standard input is written while it runs. */
-function submitting(url: string, patience: Partial<BatchPatience>, lines: AsyncIterable<string>) {
+function submitting(
+  url: string,
+  patience: Partial<BatchPatience>,
+  lines: AsyncIterable<string>,
+  json = false,
+) {
   const [out, err] = [remember(), remember()]
   const stop = new AbortController()
   const terminal = {
     ...{ out, err, env: {}, readInput: async () => undefined, openInput: () => undefined },
     ...{ interrupted: stop.signal, killed: new AbortController().signal },
   }
-  const call = { args: [], values: { url }, json: false, terminal }
+  const call = { args: [], values: { url }, json, terminal }
   const settings = { roundsMax: 3, pauseMs: 5, pauseMsMax: 10, quietMs: 10_000, ...patience }
   return { stop, out, err, done: submitMany(call, { lines, name: 'a test' }, {}, settings) }
+}
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const end = performance.now() + 20_000
+  while (!holds()) {
+    assert.ok(performance.now() < end, what)
+    await pause(5)
+  }
 }
 
 const FULL = { code: 'QUEUE_FULL', stored: 'no', detail: 'full', retryAfterS: 0.001 }
@@ -123,5 +137,88 @@ describe('submit, without an end', () => {
     await daemon.idle()
     stop.abort(new Error('enough'))
     await assert.rejects(done, /enough/)
+  })
+})
+
+describe('submit, cut short', () => {
+  const results = (text: string) =>
+    text
+      .split('\n')
+      .slice(0, -1)
+      .map(line => JSON.parse(line))
+
+  async function* five(never: Promise<void>): AsyncGenerator<string> {
+    for (let i = 0; i < 5; i++) yield lineOf(i)
+    await never
+  }
+
+  /** Takes t0 and t3, has no room for t1, and does not answer t2 and t4. */
+  const halfDeaf = () =>
+    lineDaemon(({ id }) => {
+      if (id === 't1') return FULL
+      return id === 't0' || id === 't3' ? TAKEN : { line: 0 }
+    })
+
+  test('Ctrl-C tells every line that is open, what is stored, and which line was the last', async () => {
+    await using daemon = await halfDeaf()
+    const { promise: never } = Promise.withResolvers<void>()
+    const { done, stop, out } = submitting(daemon.url, {}, five(never), true)
+    await until('two are stored and all are sent', () => {
+      return results(out.text).length === 2 && daemon.rounds[0]?.length === 5
+    })
+    stop.abort(new Error('enough'))
+    await assert.rejects(done, /enough/)
+    const [, , ...open] = results(out.text)
+    assert.deepEqual(open.pop(), {
+      summary: { accepted: 2, existed: 0, refused: 1, unknown: 2 },
+      lastLine: 5,
+    })
+    assert.deepEqual(
+      open.map(({ line, id, code, stored }) => [line, id, code, stored]),
+      [
+        [2, 't1', 'QUEUE_FULL', 'no'],
+        [3, 't2', 'ANSWER_LOST', 'unknown'],
+        [5, 't4', 'ANSWER_LOST', 'unknown'],
+      ],
+    )
+  })
+
+  test('so it does for people', async () => {
+    await using daemon = await halfDeaf()
+    const { promise: never } = Promise.withResolvers<void>()
+    const { done, stop, out, err } = submitting(daemon.url, {}, five(never))
+    await until('all are sent', () => daemon.rounds[0]?.length === 5)
+    stop.abort(new Error('enough'))
+    await assert.rejects(done, /enough/)
+    assert.match(out.text, /^\d accepted, 0 known already, \d refused, \d unknown\n$/)
+    assert.match(err.text, /^line 3: t2: ANSWER_LOST: no answer came\nline [45]: /m)
+    assert.match(err.text, /^no line after 5 was sent$/m)
+  })
+
+  test('a daemon that has gone for good leaves a summary, and no word that nothing was done', async () => {
+    const daemon = await lineDaemon(({ id }) => (id === 't0' ? TAKEN : FULL))
+    async function* source(): AsyncGenerator<string> {
+      for (let i = 0; i < 2; i++) yield lineOf(i)
+    }
+    const { done, out, err } = submitting(daemon.url, { roundsMax: 30 }, source())
+    await until('t1 is sent again', () => daemon.rounds.length > 1)
+    await daemon[Symbol.asyncDispose]()
+    await assert.rejects(done, { code: 'ANSWER_LOST', message: /ECONNREFUSED/ })
+    assert.match(out.text, /^1 accepted, 0 known already, (1 refused, 0 unknown|0 refused, 1 unknown)\n$/)
+    assert.match(err.text, /^line 2: t1: [A-Z_]+: /m)
+  })
+
+  test('what could not be sent at all is not stored, and is sent again even if it has no id', async () => {
+    const nobody = await lineDaemon(() => TAKEN)
+    await nobody[Symbol.asyncDispose]()
+    async function* source(): AsyncGenerator<string> {
+      yield lineOf(0)
+      yield '{"type":"echo","placement":"random"}'
+    }
+    const { done, out, err } = submitting(nobody.url, { roundsMax: 2 }, source())
+    await assert.rejects(done, { code: 'DAEMON_UNREACHABLE' })
+    assert.match(out.text, /^0 accepted, 0 known already, [12] refused, 0 unknown\n$/)
+    assert.match(err.text, /^[12] tasks are sent again in 0 s: DAEMON_UNREACHABLE$/m)
+    assert.doesNotMatch(err.text, /ANSWER_LOST/)
   })
 })

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { Interrupted } from '../../../src/cli/terminal.ts'
 import { record } from '../records.ts'
 import { recordedDaemon, runHere } from '../scene.ts'
 
@@ -117,7 +120,10 @@ describe('submit', () => {
       for (const [argv, input] of [[[json]], [['-f', file]], [['-f', '-'], json], [[], json]] as const)
         assert.equal((await runHere(['submit', ...argv, ...rest], { ...(input ? { input } : {}) })).code, 0)
       const bodies = daemon.requests.map(({ body }) => JSON.parse(body))
-      assert.deepEqual(bodies, Array(4).fill({ type: 'echo', key: 'other' }))
+      assert.deepEqual(
+        bodies.map(({ id, ...fields }) => fields),
+        Array(4).fill({ type: 'echo', key: 'other' }),
+      )
     } finally {
       await rm(directory, { recursive: true })
     }
@@ -216,5 +222,83 @@ describe('submit', () => {
     const { code, err } = await runHere(['submit', '{}', '--url', daemon.url])
     assert.equal(code, 1)
     assert.match(err, /TASK_INVALID.*\n {2}key: expected text, got nothing\n {2}type: expected text, got 3\n/)
+  })
+
+  test('a task without a name gets one here, which a lost answer tells', async () => {
+    const sent: Record<string, unknown>[] = []
+    const server = createServer(async (request, response) => {
+      const chunks: Buffer[] = []
+      for await (const chunk of request) chunks.push(chunk as Buffer)
+      sent.push(JSON.parse(Buffer.concat(chunks).toString()))
+      response.destroy()
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    try {
+      const made = await runHere(['submit', 'echo', '--url', url])
+      const id = String(sent[0]?.['id'])
+      assert.match(id, /^[0-9a-f-]{36}$/)
+      assert.equal(made.code, 3)
+      assert.match(
+        made.err,
+        new RegExp(`ANSWER_LOST: .*--id ${id} it does not run twice.*may have been done`),
+      )
+      assert.doesNotMatch(made.err, /Nothing was done/)
+      const again = await runHere(['submit', 'echo', '--id', id, '--json', '--url', url])
+      assert.deepEqual(sent[1], { type: 'echo', id })
+      assert.match(JSON.parse(again.out).error.detail, new RegExp(`--id ${id}`))
+      const deduped = await runHere(['submit', 'echo', '--dedupe', 'd', '--url', url])
+      assert.deepEqual(sent[2], { type: 'echo', dedupe: { key: 'd' } })
+      assert.match(deduped.err, /with the same dedupe key it does not run twice/)
+      const placed = await runHere(['submit', 'echo', '--placement', 'random', '--url', url])
+      assert.deepEqual(sent[3], { type: 'echo', placement: 'random' })
+      assert.match(placed.err, /handed in again it may run twice/)
+    } finally {
+      server.closeAllConnections()
+      await new Promise<void>(resolve => server.close(() => resolve()))
+    }
+  })
+
+  test('a daemon that does not know what became of it leaves its id too, and one that was never reached does not', async () => {
+    const body = { code: 'TOO_FEW_COPIES', detail: 'one of two' }
+    await using daemon = await recordedDaemon({
+      'POST /v1/tasks': { status: 503, body, type: 'application/problem+json' },
+    })
+    const unknown = await runHere(['submit', '{"id":"t","type":"echo"}', '--url', daemon.url])
+    assert.match(unknown.err, /TOO_FEW_COPIES: .* one of two\. Its id is t: /)
+    const never = await runHere(['submit', 'echo', '--url', 'http://127.0.0.1:9'])
+    assert.match(never.err, /DAEMON_UNREACHABLE: .*ECONNREFUSED[^(]*\(Nothing was done\.\)\n$/)
+    assert.doesNotMatch(never.err, /--id/)
+  })
+
+  test('Ctrl-C tells the id of a task whose answer has not come, and of one that is waited for', async () => {
+    const stop = new AbortController()
+    const asked = Promise.withResolvers<void>()
+    let accepts = false
+    const server = createServer((request, response) => {
+      if (!accepts) asked.resolve()
+      else if (request.method === 'POST') {
+        response.writeHead(202, { 'content-type': 'application/json' }).end(JSON.stringify(accepted))
+      } else stopAgain.abort(new Interrupted('SIGINT'))
+    })
+    const stopAgain = new AbortController()
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    try {
+      const open = runHere(['submit', 'echo', '--url', url], { interrupted: stop.signal })
+      await asked.promise
+      stop.abort(new Interrupted('SIGINT'))
+      const cut = await open
+      assert.equal(cut.code, 130)
+      assert.match(cut.err, /^No answer has come yet\. Its id is [0-9a-f-]{36}: handed in again with --id/)
+      accepts = true
+      const waited = await runHere(['submit', 'echo', '--wait', '--url', url], {
+        interrupted: stopAgain.signal,
+      })
+      assert.deepEqual([waited.code, waited.err], [130, 't: was accepted, and goes on\n'])
+    } finally {
+      server.closeAllConnections()
+      await new Promise<void>(resolve => server.close(() => resolve()))
+    }
   })
 })
