@@ -61,10 +61,9 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const { epochs } = right
   const replication = new Replication(table, counters, random.uint32(), stampsOf(view, right))
   const conflicts = new Conflicts(view, replication)
-  const found = { right, fences: init.fences ?? [], disk, conflicts }
-  const counting = { view, table, replication, counters, config, ...found }
+  const counting = { view, table, replication, counters, config, right, conflicts, disk }
   // Absent where nothing is in quorum mode.
-  const durability = epochs && new Durability({ ...counting, epochs })
+  const durability = epochs && new Durability({ ...counting, epochs, fences: init.fences ?? [] })
   const takeover = new Takeover(view, random.fork(), config.inventoryMs, durability?.completeness)
   const isCounted = (key: string) => epochs?.isQuorum(key) === true
   const forwarding = new Forwarding(view, counters, config.forwardMs, random, isCounted)
@@ -72,13 +71,13 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const kept = new Kept(view, schedule, replication)
   const handoffs = new Handoffs()
   const records = new Records(view, table, replication, handoffs, durability)
-  const known = { view, table, schedule, replication, counters, config, right, offers }
+  const known = { view, table, schedule, replication, counters, config, right, offers, conflicts }
   const shared = { ...known, copies: durability?.copies, records, kept, handoffs, takeover, limits }
   const execution = new Execution({ ...shared, random: random.fork() })
   const expiry = new Expiry(shared)
   const losses = new Losses({ ...shared, sawEnd })
   const leftovers = new Leftovers(shared)
-  const work = new Work({ ...shared, execution, expiry, losses, leftovers, conflicts })
+  const work = new Work({ ...shared, execution, expiry, losses, leftovers })
   const noting = epochs && durability && { epochs, fences: durability.fences }
   const inventories = new Inventories(view, table, schedule, noting)
   const lists = new Lists(table, schedule, counters, handoffs)
@@ -94,16 +93,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   })
   const faces = { check, serving, phase, disk, types, schedules, forwarding, confirmations, random }
   const desk = new Desk({ ...shared, ...faces, work, execution, placing })
-  const hearing = new Hearing({
-    ...shared,
-    inventories,
-    placing,
-    durability,
-    work,
-    leftovers,
-    desk,
-    conflicts,
-  })
+  const hearing = new Hearing({ ...shared, inventories, placing, durability, work, leftovers, desk })
   const account = new Account({ ...shared, ...faces, durability, expiry })
   const inherited = init.records.map(record => inherit(record, table, self, isCounted(record.spec.key)))
   const told = { view, table, offers, schedule, right, replication, durability, confirmations, kept, records }

@@ -50,7 +50,7 @@ export class Conflicts {
   }
 
   /** It is known here now. */
-  over(id: TaskId, key: string): void {
+  over({ id, key }: Known): void {
     if (this.#elsewhere.size > 0) this.#elsewhere.delete(nameOf(id, key))
   }
 

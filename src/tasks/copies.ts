@@ -94,7 +94,7 @@ export class Copies {
 
   /** The record is another than before, and goes to the disk with this step. */
   wrote(entry: Entry, safeAt: readonly NodeId[], step: Step): void {
-    entry.safe = safeAt
+    entry.safe = safeAt.length > 0 ? safeAt.filter(node => this.#isHolder(node, entry)) : safeAt
     entry.tracked = entry.record
     if (step !== this.#step) {
       this.#step = step
@@ -340,8 +340,15 @@ export class Copies {
         entry.id,
         without.filter(each => each !== node),
       )
-    if (!entry.safe.includes(node)) entry.safe = entry.safe === NOBODY ? [node] : [...entry.safe, node]
+    if (!entry.safe.includes(node) && this.#isHolder(node, entry))
+      entry.safe = entry.safe === NOBODY ? [node] : [...entry.safe, node]
     this.check(entry, step)
+  }
+
+  /** Whoever is none may drop it at any moment, and be one again later. */
+  #isHolder(node: NodeId, { key }: Entry): boolean {
+    const { view } = this.#parts
+    return node === view.self || view.holders(key).includes(node)
   }
 
   #fail(task: TaskId, step: Step): void {
