@@ -6,7 +6,7 @@ import { wallOf } from '../../src/base/time.ts'
 import type { Replicate } from '../../src/tasks/messages.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
-import { ringOf, spec } from './samples.ts'
+import { spec } from './samples.ts'
 import { DONE, own, ready, ring, Scene, THREE } from './scene.ts'
 
 test('a submission is answered when a second holder has it, and says how many have', () => {
@@ -393,26 +393,4 @@ test('once a full disk takes a copy again, it is sent all that it has missed', (
     for (const { records } of scene.acknowledge('n3')) for (const { spec: task } of records) came.add(task.id)
   })
   assert.deepEqual([...came].sort(), tasks.sort())
-})
-
-test('whoever is no holder any more when it confirms is sent the record again once it is one', () => {
-  const moved = ringOf(['n1', 'n3', 'n4', 'n5', 'n6', 'n7', 'n2'])
-  const isLeft = (key: string): boolean =>
-    ring.owner(key) === 'n1' &&
-    moved.owner(key) === 'n1' &&
-    !moved.preferenceList(key, 3).includes(asNodeId('n2'))
-  const key = Array.from({ length: 1_000 }, (_, i) => `moved-${i}`).find(isLeft) ?? assert.fail('no such key')
-  const scene = ready()
-  const id = scene.solo.submit(spec('a', { key, runAt: wallOf(scene.solo.at.wall + 60_000) }))
-  scene.acknowledge('n3')
-  assert.equal(scene.code(id), 'ok')
-  const [{ batch } = assert.fail('n2 was sent nothing')] = scene.sent('n2', 'replicate')
-  scene.right.epochs.note(ring, moved)
-  scene.solo.see(['n1', 'n3', 'n4', 'n5', 'n6', 'n7', 'n2'])
-  scene.solo.pass(200)
-  scene.sent('n2', 'replicate')
-  scene.solo.hear('n2', { type: 'replicated', batch, counted: true })
-  scene.solo.see(THREE)
-  scene.solo.pass(200)
-  assert.ok(scene.sent('n2', 'replicate').length > 0)
 })
