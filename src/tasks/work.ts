@@ -8,6 +8,7 @@
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
+import type { Conflicts } from './conflicts.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
@@ -52,6 +53,7 @@ export interface WorkParts {
   readonly expiry: Expiry
   readonly losses: Losses
   readonly leftovers: Leftovers
+  readonly conflicts: Conflicts
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
 }
@@ -93,6 +95,7 @@ export class Work {
     const { table, counters } = this.#parts
     const holders = this.#parts.records.holders(spec.key)
     const entry = table.add(freshRecord(spec, source, step.now.wall, holders, 1))
+    this.#parts.conflicts.over(entry)
     this.#parts.leftovers.vouched(entry)
     this.#parts.records.change(entry, entry.record, step)
     this.place(entry, step)
@@ -101,30 +104,32 @@ export class Work {
     return entry
   }
 
-  /** A copy that another node has sent. @param onDisk it is on that node's disk */
-  learn(record: TaskRecord, from: NodeId, step: Step, onDisk = false): void {
+  /** A copy that another node has sent. Returns the key that its id has here, if another. @param onDisk it is on that node's disk */
+  learn(record: TaskRecord, from: NodeId, step: Step, onDisk = false): string | undefined {
     const { table, view, leftovers } = this.#parts
     const known = table.get(record.spec.id)
     if (known === undefined) {
       this.#parts.records.overlaps.note(undefined, record)
       const entry = table.add(record)
+      this.#parts.conflicts.over(entry)
       this.#parts.records.took(entry, onDisk ? [from] : [], step)
       const own = view.owner(entry.key) === view.self
       entry.copies = own ? [from] : [...record.holders, from]
       if (own) leftovers.told(entry, from, true)
       this.place(entry, step)
       if (entry.place === 'gated') entry.copies = [from]
-      return
+      return undefined
     }
     // Before it is judged by what everybody said.
     if (view.owner(known.key) === view.self && known.key === record.spec.key) leftovers.told(known, from)
     if (known.epoch !== view.epoch) this.place(known, step)
-    if (table.get(known.id) !== known) return
+    if (table.get(known.id) !== known) return undefined
     const { spec } = known.record
     const same = sameSpec(spec, record.spec)
-    if (!same && this.#conflicts(known, record, from, step)) return
+    if (!same && this.#conflicts(known, record, from, step)) return known.key
     // One object for all versions: what is measured and written out of it is so once.
     this.#merge(known, same ? { ...record, spec } : record, from, onDisk, step)
+    return undefined
   }
 
   /** Fills the free slots, its own and those that clients offer, with what is ready and may be acted for. True when there may be more to look at. */
@@ -381,9 +386,11 @@ export class Work {
 
   /** One id, two contents: the submitter's mistake, or two sides of a partition. Both keys keep their own task. */
   #conflicts(known: Entry, record: TaskRecord, from: NodeId, step: Step): boolean {
-    const otherKey = known.key !== record.spec.key
+    const { id: task, key } = known
+    const otherKey = record.spec.key
     this.#parts.counters.add('task_conflicts')
-    step.log('warn', 'task-conflict', { task: known.id, key: known.key, otherKey: record.spec.key, from })
-    return otherKey
+    if (otherKey === key) step.log('warn', 'task-conflict', { task, key, otherKey, from })
+    else this.#parts.conflicts.met(known, otherKey, from, step)
+    return otherKey !== key
   }
 }
