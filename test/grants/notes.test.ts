@@ -268,6 +268,17 @@ test('without a quorum that has forgotten nothing, nothing is known of rings', (
   assert.equal(ledger.ringsBefore(9).length, 1)
 })
 
+test('of more rings than can be known at one time, nothing is known: all members are asked', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  const rings = Array.from({ length: 300 }, (_, i) => ({ seq: i, ring: `ring-${i}` }))
+  ledger.heard(a, { ...tell(300, ring), rings: rings.slice(0, 150) }, ring.checksum, 9)
+  ledger.heard(b, { ...tell(300, ring), rings: rings.slice(0, 150) }, ring.checksum, 9)
+  assert.equal(ledger.ringsBefore(9), 'unknown', 'their members are asked for')
+  ledger.heard(b, { ...tell(301, ring), rings: rings.slice(150) }, ring.checksum, 9)
+  assert.equal(ledger.ringsBefore(9), 'lost')
+})
+
 test('a ring whose members are not known is asked for', () => {
   const ring = ringOf(a, b, c)
   const ledger = ledgerOf()
