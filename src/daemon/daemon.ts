@@ -36,7 +36,7 @@ import { countLife, openKept, sayLost, storedIn, storeOf } from './found.ts'
 import { Leaving } from './leaving.ts'
 import { sayOpenDirectory, sayOpenSecrets } from './permissions.ts'
 import { Reload, type ReloadParts, type ReloadSource } from './reload.ts'
-import { offerSchedules, readSchedules, renewSchedules } from './schedules.ts'
+import { offerSchedules, readSchedules } from './schedules.ts'
 import { EndedEarly, goOn, handleSignals } from './signals.ts'
 import { offerTaskLists, readTaskLists, sayTaskLists } from './task-lists.ts'
 import { recordTrace } from './trace.ts'
@@ -230,7 +230,8 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   offerSchedules(found.schedules, driver.enqueue)
   const reload = new Reload({
     ...{ source: frame.source, config, logger, fatal },
-    apply: appliers(lines, driver, again => renewSchedules(again, nextSlot, driver.enqueue, logger)),
+    check: again => readSchedules(again, nextSlot),
+    apply: appliers(lines, driver, nextSlot),
     hasVoterList: () => node.grants?.voters.list !== undefined,
   })
   closing.add('reload', async () => reload.stop())
@@ -257,13 +258,9 @@ async function watchDisk(
 }
 
 /** What a reload can change in a daemon that runs. */
-function appliers(
-  lines: DaemonLogger,
-  driver: Driver,
-  schedules: (found: Config) => boolean,
-): ReloadParts['apply'] {
+function appliers(lines: DaemonLogger, driver: Driver, nextSlot: NextSlot): ReloadParts['apply'] {
   return {
-    schedules,
+    schedules: found => offerSchedules(readSchedules(found, nextSlot), driver.enqueue),
     'log.level': found => lines.setLevel(found.log.level),
     seeds: found => driver.enqueue({ kind: 'seeds', seeds: found.seeds }),
     weight: async found => (await driver.control({ kind: 'weight', weight: found.weight })).ok,

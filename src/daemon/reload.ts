@@ -30,6 +30,8 @@ export interface ReloadParts {
   readonly source: ReloadSource | undefined
   /** What the daemon was started with. */
   readonly config: Config
+  /** Throws CodedError for what is wrong in what was read and its parser cannot know of. */
+  readonly check: (config: Config) => void
   /** By key of the configuration. One that answers `false` has not taken it. */
   readonly apply: Readonly<Record<string, (config: Config) => unknown>>
   readonly hasVoterList: () => boolean
@@ -101,7 +103,7 @@ export class Reload {
   }
 
   async #run(reason: Reason, requests: number): Promise<void> {
-    const { source, logger } = this.#parts
+    const { source, check, logger } = this.#parts
     if (this.#stop.signal.aborted) return
     if (source === undefined) {
       const detail = 'this daemon was not told where its configuration comes from'
@@ -109,7 +111,9 @@ export class Reload {
       return
     }
     try {
-      await this.#take(reason, requests, source.read())
+      const found = source.read()
+      check(found)
+      await this.#take(reason, requests, found)
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
       const { code, detail } = error

@@ -1,6 +1,6 @@
 import { CodedError, type Problem } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
-import type { Enqueue, Logger } from '../runtime/ports.ts'
+import type { Enqueue } from '../runtime/ports.ts'
 import { parseDefinition } from '../tasks/schedules/definition.ts'
 import type { ScheduleDefinition } from '../tasks/schedules/state.ts'
 import type { NextSlot } from '../tasks/schedules/timing.ts'
@@ -30,21 +30,4 @@ export function readSchedules(config: Config, nextSlot: NextSlot): readonly Sche
 /** Hands them to the core. */
 export function offerSchedules(definitions: readonly ScheduleDefinition[], enqueue: Enqueue): void {
   enqueue({ kind: 'schedules', definitions })
-}
-
-/** After a reload. False, with the reason in the log, when they are not valid: those of before stay. */
-export function renewSchedules(
-  config: Config,
-  nextSlot: NextSlot,
-  enqueue: Enqueue,
-  logger: Logger,
-): boolean {
-  try {
-    offerSchedules(readSchedules(config, nextSlot), enqueue)
-    return true
-  } catch (error) {
-    if (!(error instanceof CodedError)) throw error
-    logger.log('error', 'schedules-refused', { code: error.code, detail: error.detail })
-    return false
-  }
 }

@@ -67,6 +67,11 @@ export class Notes {
     return this.#row.rings.length
   }
 
+  /** Counts the changes; what was decided last may be on its way to the disk. */
+  get seq(): number {
+    return this.#row.seq
+  }
+
   /** May there have been notes that this voter does not have? */
   get lost(): boolean {
     return this.#row.lost

@@ -11,7 +11,7 @@ import type { Rings } from './rings.ts'
 import { timesFor } from './times.ts'
 import type { Voters } from './voters.ts'
 
-/** Answers that wait for the disk. Beyond it the oldest goes: its member asks again. */
+/** Writes that answers wait for. Beyond it the oldest goes, with its answers: who waits for one asks again. */
 export const WAITING_MAX = 1_024
 
 /** A longer promise is written down in steps of so many ms, so that not every member above 200 costs a write. */
@@ -73,7 +73,10 @@ export class Voting {
   readonly #promiseMarks = new Map<number, number>()
   /** The term that each node's session has here. */
   readonly #terms = new Map<NodeId, Taken>()
-  readonly #waiting = new Map<number, Waiting>()
+  /** By the mark of the write that they wait for; of each asker the newest, so a disk that hangs costs no more with time. */
+  readonly #waiting = new Map<number, Map<NodeId, Waiting>>()
+  /** The last of these writes, and what it was the last of. */
+  #lastWrite: { readonly mark: number; readonly notes: number; readonly top: number } | undefined
   /** The highest term that is surely on disk. */
   #onDisk: number
   #ring: Ring | undefined
@@ -213,10 +216,24 @@ export class Voting {
     this.#parts.reply(to, { ...grant, ...notes.told(renew) }, now)
     const term = own && !onDisk ? renew.term : undefined
     if (term === undefined && !notes.pending) return
-    const mark = this.#parts.nextMark()
-    this.#waiting.set(mark, { to, renew, grant, term })
+    this.#waitingFor(term ?? 0).set(to.node, { to, renew, grant, term })
+  }
+
+  /** Who waits for all that was written so far, and for this term. */
+  #waitingFor(term: number): Map<NodeId, Waiting> {
+    const { top, notes, nextMark } = this.#parts
+    const last = this.#lastWrite
+    if (last !== undefined && term <= top.value && last.top === top.value && last.notes === notes.seq) {
+      const known = this.#waiting.get(last.mark)
+      if (known !== undefined) return known
+    }
+    const mark = nextMark()
+    const waiting = new Map<NodeId, Waiting>()
+    this.#waiting.set(mark, waiting)
     if (this.#waiting.size > WAITING_MAX) this.#waiting.delete(this.#waiting.keys().next().value as number)
-    top.raise(term ?? 0, [{ kind: 'persisted', mark }])
+    top.raise(term, [{ kind: 'persisted', mark }])
+    this.#lastWrite = { mark, notes: notes.seq, top: top.value }
+    return waiting
   }
 
   #take(node: NodeId, taken: Taken): void {
@@ -233,8 +250,12 @@ export class Voting {
     const waiting = this.#waiting.get(mark)
     if (!waiting) return
     this.#waiting.delete(mark)
-    const { to, renew, grant, term } = waiting
-    if (term !== undefined) this.#onDisk = Math.max(this.#onDisk, term)
+    for (const { term } of waiting.values())
+      if (term !== undefined) this.#onDisk = Math.max(this.#onDisk, term)
+    for (const each of waiting.values()) this.#answerAgain(each, now)
+  }
+
+  #answerAgain({ to, renew, grant, term }: Waiting, now: Now): void {
     // Whoever has its name by now did not ask this, and may have asked another thing under that number.
     if (!this.#promises.standsFor(to.node, to.peer, renew)) return
     const taken = term === undefined ? {} : { top: this.#onDisk, termTaken: true }

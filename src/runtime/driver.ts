@@ -6,6 +6,7 @@
  * while a transaction is under way. A failed write ends the process: to go on would be to promise what is not there.
  */
 import { unreachable } from '../base/assert.ts'
+import type { Failure } from '../base/errors.ts'
 import { asRequestId, type NodeId, type RequestId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant } from '../base/time.ts'
 import type { ControlReply, ControlRequest } from '../node/control.ts'
@@ -22,6 +23,7 @@ import type { Metric } from '../node/status.ts'
 import type { Look, LookAnswer, LookRequest, TaskReply, TaskRequest } from '../tasks/messages.ts'
 import type { ScheduleQuery } from '../tasks/schedules/messages.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
+import { cutOf } from './cut.ts'
 import { InputQueue } from './input-queue.ts'
 import type { Clock, Executors, Logger, Store, Transport } from './ports.ts'
 import { Unwritten } from './unwritten.ts'
@@ -48,10 +50,16 @@ export interface DriverParts {
   readonly trace?: (input: Input, now: ReturnType<Clock['now']>) => void
 }
 
+interface Waiting {
+  readonly resolve: (reply: Reply) => void
+  /** What it is answered when this node stops first. */
+  readonly cut: Failure
+}
+
 export class Driver {
   readonly #parts: DriverParts
   readonly #queue = new InputQueue()
-  readonly #requests = new Map<RequestId, (reply: Reply) => void>()
+  readonly #requests = new Map<RequestId, Waiting>()
   readonly #attempts = new Map<string, AbortController>()
   readonly #unwritten = new Unwritten()
   readonly #left = Promise.withResolvers<void>()
@@ -102,7 +110,9 @@ export class Driver {
     const refusal = this.#refusal(requests.length)
     if (refusal !== undefined) return requests.map(() => Promise.resolve(refusal as TaskReply))
     const numbered = requests.map(request => ({ id: this.#newId(), request }))
-    const replies = numbered.map(({ id }) => this.#replyTo(id) as Promise<TaskReply>)
+    const replies = numbered.map(
+      ({ id, request }) => this.#replyTo(id, { kind: 'request', id, request }) as Promise<TaskReply>,
+    )
     this.enqueue({ kind: 'requests', requests: numbered })
     return replies
   }
@@ -126,8 +136,9 @@ export class Driver {
     const refusal = this.#refusal(1)
     if (refusal !== undefined) return Promise.resolve(refusal)
     const id = this.#newId()
-    const reply = this.#replyTo(id)
-    this.enqueue(inputOf(id))
+    const input = inputOf(id)
+    const reply = this.#replyTo(id, input)
+    this.enqueue(input)
     return reply
   }
 
@@ -143,8 +154,9 @@ export class Driver {
     return asRequestId(`local-${++this.#numbers}`)
   }
 
-  #replyTo(id: RequestId): Promise<Reply> {
-    return new Promise(resolve => this.#requests.set(id, resolve))
+  #replyTo(id: RequestId, input: SingleInput): Promise<Reply> {
+    const cut = cutOf(input)
+    return new Promise(resolve => this.#requests.set(id, { resolve, cut }))
   }
 
   /** No step is taken any more; what waits for a reply is told so. Idempotent. */
@@ -152,8 +164,7 @@ export class Driver {
     if (this.#stopped) return
     this.#stopped = true
     clearTimeout(this.#timer)
-    const failure = { code: 'LEAVING', detail: 'the daemon stops' } as const
-    for (const resolve of this.#requests.values()) resolve({ ok: false, failure })
+    for (const { resolve, cut } of this.#requests.values()) resolve({ ok: false, failure: cut })
     this.#requests.clear()
     for (const attempt of this.#attempts.values()) attempt.abort()
     this.#left.resolve()
@@ -342,9 +353,9 @@ export class Driver {
   }
 
   #reply(id: RequestId, reply: Reply): void {
-    const resolve = this.#requests.get(id)
+    const waiting = this.#requests.get(id)
     this.#requests.delete(id)
-    resolve?.(reply)
+    waiting?.resolve(reply)
   }
 
   #fail(error: unknown): void {

@@ -32,14 +32,15 @@ interface Round {
   /** At most so many as may be named; with fewer, more is refused to others than need be. */
   readonly rings: readonly string[]
   readonly without: readonly string[]
+  /** What was this node's under all of one of these was complete, and somebody was not asked for it. */
+  readonly spared: (readonly string[])[]
   /** Who has answered, from which disk. */
   readonly answers: Map<NodeId, string>
 }
 
 /** Who answered, and under which rings anybody may have written before. */
-interface Heard {
+interface Heard extends Pick<Round, 'term' | 'terms' | 'spared' | 'answers'> {
   readonly noted: readonly NotedRing[]
-  readonly answers: Map<NodeId, string>
 }
 
 /** Is it something that was accepted and has not ended? */
@@ -93,6 +94,11 @@ export class Completeness {
     return this.active && !this.#concluded
   }
 
+  /** The term that is asked about, or was last; 0: none. What members have said of a task is of one such question. */
+  get asking(): number {
+    return this.#round?.term ?? this.#heardOf?.term ?? 0
+  }
+
   /** Rises with each answer that may let keys go on. */
   get heard(): number {
     return this.#heard
@@ -132,16 +138,20 @@ export class Completeness {
   }
 
   /**
-   * Must a record run that this node and others (`had`) have? `no`: of every noted ring so many holders answered without
-   * it that one of those on which it counted has dropped it, as is done only with what has ended; or it never counted.
-   * `unsure`: it may be so, once the holders have answered that are alive and have not.
+   * Must a record run that these (`had`) have, as they said when they were asked last? `no`: of every noted ring so many
+   * holders answered without it that one of those on which it counted has dropped it, as is done only with what has ended; or
+   * it never counted. `unsure`: it may be so, once the holders have answered that are alive and have not.
+   * What this node wrote itself, under a term that still has the key, it would know to have ended. And an answer says nothing
+   * of what was written later, nor of a key that it was not asked for.
    */
   mustRun(record: TaskRecord, had: readonly NodeId[]): Belief {
     const { key } = record.spec
-    const { copies = 0 } = record
+    const { term, copies = 0 } = record
     const heard = this.#round === undefined ? this.#heardOf : this.#heardSoFar(this.#round)
     if (heard === undefined || heard.noted.length === 0) return 'yes'
-    if (!isTold(record) || copies === 0) return 'yes'
+    if (!isTold(record) || term === undefined || copies === 0) return 'yes'
+    if (term > heard.term || this.#epochs.hasUnder(key, new Set([term]))) return 'yes'
+    if (!this.#wasAsked(key, heard)) return 'yes'
     let unsure = false
     for (const { ring, counts } of heard.noted) {
       const holders = ring.preferenceList(key, this.#view.replicas)
@@ -159,9 +169,17 @@ export class Completeness {
     return unsure ? 'unsure' : 'no'
   }
 
-  #heardSoFar({ term, answers }: Round): Heard | undefined {
-    const noted = this.#epochs.ringsBefore(term)
-    return typeof noted === 'string' ? undefined : { noted, answers }
+  #heardSoFar(round: Round): Heard | undefined {
+    const noted = this.#epochs.ringsBefore(round.term)
+    return typeof noted === 'string' ? undefined : { ...round, noted }
+  }
+
+  #wasAsked(key: string, { terms, spared }: Heard): boolean {
+    if (!this.#epochs.hasUnder(key, terms)) return false
+    // A ring that is not known here any more spares every key.
+    const owned = (checksum: string): boolean =>
+      (this.#epochs.ring(checksum)?.owner(key) ?? this.#view.self) === this.#view.self
+    return !spared.some(rings => rings.every(owned))
   }
 
   /** Must this key wait? */
@@ -181,7 +199,7 @@ export class Completeness {
     const rings = tenure.rings.slice(-RINGS_MAX)
     if (this.#complete.has(term) || this.#round?.term === term) return false
     const answers = new Map([[this.#view.self, disk]])
-    this.#round = { term, terms: new Set([term]), rings, without, answers }
+    this.#round = { term, terms: new Set([term]), rings, without, spared: [], answers }
     this.#heard++
     return true
   }
@@ -190,8 +208,11 @@ export class Completeness {
   get question(): Pick<Inventory, 'term' | 'under' | 'without' | 'since'> | undefined {
     const round = this.#round
     if (round === undefined) return undefined
-    const { term, rings, without } = round
-    return { term, under: rings, without, since: this.#since }
+    const { term, rings, without, spared } = round
+    const since = this.#since
+    const last = spared.at(-1) ?? []
+    if (since.length > 0 && since.join() !== last.join()) spared.push(since)
+    return { term, under: rings, without, since }
   }
 
   /** What was this node's under all of these is complete, under a term that is held still. */
@@ -228,7 +249,7 @@ export class Completeness {
     this.#losses = [...this.#losses, ...losses].slice(-LOSSES_MAX)
     this.#complete.add(round.term)
     if (noted !== 'lost' && losses.length === 0) this.#certain.add(round.term)
-    this.#heardOf = noted === 'lost' ? undefined : { noted, answers: round.answers }
+    this.#heardOf = noted === 'lost' ? undefined : { ...round, noted }
     this.#concluded = true
     this.#round = undefined
     return losses

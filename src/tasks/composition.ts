@@ -6,6 +6,7 @@ import type { NodeId } from '../base/ids.ts'
 import type { WallMs } from '../base/time.ts'
 import { Account } from './account.ts'
 import { Confirmations } from './confirmations.ts'
+import { Conflicts } from './conflicts.ts'
 import { Counters } from './counts.ts'
 import { Desk } from './desk.ts'
 import { Durability, stampsOf } from './durability.ts'
@@ -59,9 +60,10 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const right = init.right ?? openRight(wall)
   const { epochs } = right
   const replication = new Replication(table, counters, random.uint32(), stampsOf(view, right))
-  const counting = { view, table, replication, counters, config, right, fences: init.fences ?? [], disk }
+  const conflicts = new Conflicts(view, replication)
+  const counting = { view, table, replication, counters, config, right, conflicts, disk }
   // Absent where nothing is in quorum mode.
-  const durability = epochs && new Durability({ ...counting, epochs })
+  const durability = epochs && new Durability({ ...counting, epochs, fences: init.fences ?? [] })
   const takeover = new Takeover(view, random.fork(), config.inventoryMs, durability?.completeness)
   const isCounted = (key: string) => epochs?.isQuorum(key) === true
   const forwarding = new Forwarding(view, counters, config.forwardMs, random, isCounted)
@@ -69,7 +71,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const kept = new Kept(view, schedule, replication)
   const handoffs = new Handoffs()
   const records = new Records(view, table, replication, handoffs, durability)
-  const known = { view, table, schedule, replication, counters, config, right, offers }
+  const known = { view, table, schedule, replication, counters, config, right, offers, conflicts }
   const shared = { ...known, copies: durability?.copies, records, kept, handoffs, takeover, limits }
   const execution = new Execution({ ...shared, random: random.fork() })
   const expiry = new Expiry(shared)

@@ -27,7 +27,12 @@ export interface Wait {
   durable(copies: number, step: Step): void
   /** It took too long, or the record has gone another way. */
   failed(step: Step): void
+  /** It fails as soon as a holder has another task with its id. */
+  readonly yields?: boolean
 }
+
+/** A holder, and the key under which it has another task with the id. */
+export type Rival = readonly [node: NodeId, key: string]
 
 interface Waiting {
   readonly entry: Entry
@@ -55,6 +60,8 @@ export class Copies {
   readonly #writes = new Map<number, (readonly [Entry, TaskRecord])[]>()
   /** Holders whose disks had no room for a record that they know nothing of. */
   readonly #unwritten = new Map<TaskId, readonly NodeId[]>()
+  /** Holders that have another task with the id, and under which key. */
+  readonly #rivals = new Map<TaskId, ReadonlyMap<NodeId, string>>()
   #step: Step | undefined
   #marks = 0
   /** Ends that are on enough disks, under a ring that is not noted yet. */
@@ -87,7 +94,7 @@ export class Copies {
 
   /** The record is another than before, and goes to the disk with this step. */
   wrote(entry: Entry, safeAt: readonly NodeId[], step: Step): void {
-    entry.safe = safeAt
+    entry.safe = safeAt.length > 0 ? safeAt.filter(node => this.#isHolder(node, entry)) : safeAt
     entry.tracked = entry.record
     if (step !== this.#step) {
       this.#step = step
@@ -110,8 +117,31 @@ export class Copies {
   acknowledged(from: NodeId, records: readonly TaskRecord[], step: Step): void {
     for (const record of records) {
       const entry = this.#parts.table.get(record.spec.id)
-      if (entry !== undefined) this.#has(from, entry, record, step)
+      if (entry === undefined) continue
+      this.#agrees(from, entry.id)
+      this.#has(from, entry, record, step)
     }
+  }
+
+  /** A holder has another task with its id, under this key, and takes this one only when that is gone. */
+  conflicting(from: NodeId, record: TaskRecord | undefined, key: string, step: Step): void {
+    const entry = record && this.#parts.table.get(record.spec.id)
+    if (entry === undefined || entry.key !== record?.spec.key) return
+    this.#turn()
+    this.#rivals.set(entry.id, new Map([...(this.#rivals.get(entry.id) ?? []), [from, key]]))
+    this.check(entry, step)
+    const found = this.#waiting.get(entry.id)
+    if (found === undefined) return
+    const waits = found.waits.filter(({ yields }) => yields !== true)
+    if (waits.length === 0) this.#waiting.delete(entry.id)
+    else this.#waiting.set(entry.id, { ...found, waits })
+    for (const wait of found.waits) if (wait.yields === true) wait.failed(step)
+  }
+
+  /** Who keeps a record that is on too few disks from being on more. */
+  rivalOf(entry: Entry): Rival | undefined {
+    if (this.#isHeld(entry)) return undefined
+    return this.#rivals.get(entry.id)?.entries().next().value
   }
 
   /** A holder knows nothing of these, and has no room for them. */
@@ -126,12 +156,15 @@ export class Copies {
   /** Must a settled record be kept, for it is on too few disks, or somebody may have an older copy? */
   isOwed(entry: Entry): boolean {
     const without = this.#unwritten.get(entry.id) ?? NOBODY
-    const mayBeOlder = (holder: NodeId): boolean => !entry.safe.includes(holder) && !without.includes(holder)
+    const rivals = this.#rivals.get(entry.id)
+    const mayBeOlder = (holder: NodeId): boolean =>
+      !entry.safe.includes(holder) && !without.includes(holder) && rivals?.has(holder) !== true
     return !this.#isHeld(entry) || this.#parts.view.holders(entry.key).some(mayBeOlder)
   }
 
   /** It was found there as it is here. */
   found(from: NodeId, entry: Entry, step: Step): void {
+    this.#agrees(from, entry.id)
     this.#has(from, entry, entry.record, step)
   }
 
@@ -157,6 +190,19 @@ export class Copies {
     let count = 0
     for (const holder of holders) if (entry.safe.includes(holder)) count++
     return count >= Math.min(config.durability, holders.length)
+  }
+
+  /** Could more of its holders have it? Those that have another task with its id could not, and nobody waits for that to end. */
+  #isShort(entry: Entry): boolean {
+    const rivals = this.#rivals.get(entry.id)
+    const holders = this.#parts.view.holders(entry.key)
+    return holders.some(holder => !entry.safe.includes(holder) && rivals?.has(holder) !== true)
+  }
+
+  #agrees(node: NodeId, task: TaskId): void {
+    const rivals = this.#rivals.get(task)
+    if (rivals?.has(node) === true)
+      this.#rivals.set(task, new Map([...rivals].filter(([each]) => each !== node)))
   }
 
   /** Not while a quorum of voters has noted neither the ring nor this node's disk. */
@@ -191,7 +237,9 @@ export class Copies {
     if (!own) this.#short.delete(entry.id)
     if (!own && !this.#waiting.has(entry.id) && !replication.isUnsafe(entry.id)) return
     if (!this.#isHeld(entry)) {
-      if (own && !this.#fresh.has(entry.id)) this.#short.add(entry.id)
+      if (!own || this.#fresh.has(entry.id)) return
+      if (this.#isShort(entry)) this.#short.add(entry.id)
+      else this.#short.delete(entry.id)
       return
     }
     this.#short.delete(entry.id)
@@ -219,6 +267,7 @@ export class Copies {
     this.#fresh.delete(entry.id)
     this.#uncounted.delete(entry)
     this.#unwritten.delete(entry.id)
+    this.#rivals.delete(entry.id)
     this.#fail(entry.id, step)
   }
 
@@ -280,6 +329,7 @@ export class Copies {
     this.#fresh.clear()
     // Others may have sent it there since.
     this.#unwritten.clear()
+    this.#rivals.clear()
   }
 
   #has(node: NodeId, entry: Entry, record: TaskRecord, step: Step): void {
@@ -290,8 +340,15 @@ export class Copies {
         entry.id,
         without.filter(each => each !== node),
       )
-    if (!entry.safe.includes(node)) entry.safe = entry.safe === NOBODY ? [node] : [...entry.safe, node]
+    if (!entry.safe.includes(node) && this.#isHolder(node, entry))
+      entry.safe = entry.safe === NOBODY ? [node] : [...entry.safe, node]
     this.check(entry, step)
+  }
+
+  /** Whoever is none may drop it at any moment, and be one again later. */
+  #isHolder(node: NodeId, { key }: Entry): boolean {
+    const { view } = this.#parts
+    return node === view.self || view.holders(key).includes(node)
   }
 
   #fail(task: TaskId, step: Step): void {

@@ -22,7 +22,9 @@
  *
  *   6. What a complete owner does not know has ended and was dropped, or never counted: it is not taken, and whoever has it
  *      drops it (`leftovers.ts`). What a term still has, as a key that is kept, is dropped nowhere.
- *   7. A holder whose disk takes nothing new does not take tasks that it does not know; they count without it.
+ *   7. Who holds what it should not (any more) drops it only when its owner, who is complete for the key, and as many other
+ *      holders as a change needs have it (`strays.ts`). An owner that still asks others takes it, and says "not yet".
+ *   8. A holder whose disk takes nothing new does not take tasks that it does not know; they count without it.
  *
  * Why nothing is lost. What counted lies on `copies` holders of a noted ring R. Whoever takes over heard from all but
  * (copies - 1) of R's holders, so from one of these, unless (copies - 1) disks at most were lost. It chose its term after
@@ -36,6 +38,7 @@
 import type { NodeId } from '../base/ids.ts'
 import { Completeness } from './completeness.ts'
 import type { TasksConfig } from './config.ts'
+import type { Conflict, Conflicts } from './conflicts.ts'
 import { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
@@ -57,6 +60,7 @@ export interface DurabilityParts {
   readonly config: TasksConfig
   readonly right: Right
   readonly epochs: Epochs
+  readonly conflicts: Conflicts
   /** What the store held at boot. */
   readonly fences: readonly Fence[]
   /** Whether this node's disk takes what is new. Default: it does. */
@@ -122,24 +126,23 @@ export class Durability {
 
   /** A task that this node owns and does not know: does it know that there is none (any more)? */
   isOver(record: TaskRecord): boolean {
-    const { table, view } = this.#parts
+    const { table, view, conflicts } = this.#parts
     const { id, key } = record.spec
-    return (
-      table.get(id) === undefined && view.owner(key) === view.self && this.completeness.knowsAllOf(record)
-    )
+    if (table.get(id) !== undefined || conflicts.has(id, key)) return false
+    return view.owner(key) === view.self && this.completeness.knowsAllOf(record)
   }
 
   /**
    * Copies from another node: takes what does not stand against a higher term, and says what counts.
    *
    * @param settled whether this node knows the owner of each of its records
-   * @param learn takes one
+   * @param learn takes one, or returns the key that stands in the way
    */
   received(
     from: NodeId,
     { batch, records, ring, terms = [] }: Replicate,
     settled: boolean,
-    learn: (record: TaskRecord) => void,
+    learn: (record: TaskRecord) => string | undefined,
     step: Step,
   ): void {
     const { view, epochs, counters } = this.#parts
@@ -147,6 +150,8 @@ export class Durability {
     const refused: (readonly [number, number])[] = []
     const ended: number[] = []
     const unwritten: number[] = []
+    const early: number[] = []
+    const conflicts: Conflict[] = []
     const full = this.#parts.disk?.failure !== undefined
     records.forEach((record, place) => {
       // Whatever ring the sender goes by: what this node knows of its own keys it knows by itself.
@@ -164,17 +169,21 @@ export class Durability {
       if (standing === 'unknown') counted = false
       else if (standing !== undefined) refused.push([place, standing])
       else {
-        learn(record)
-        if (!this.#isAsThere(record)) refused.push([place, 0])
+        const otherKey = learn(record)
+        if (otherKey !== undefined) conflicts.push([place, otherKey])
+        else if (!this.#isAsThere(record)) refused.push([place, 0])
+        else if ((terms[place] ?? 0) === 0 && this.#isEarly(record, from)) early.push(place)
       }
     })
     if (refused.length > 0) counters.add('copies_refused', refused.length)
     this.#sayRefused(from, { records, terms, refused }, step)
     if (unwritten.length > 0) counters.add('copies_unwritten', unwritten.length)
+    const later = [...unwritten, ...early, ...conflicts.map(([place]) => place)]
     const said = {
       ...(refused.length > 0 && { refused }),
       ...(ended.length > 0 && { ended }),
-      ...(unwritten.length > 0 && { unwritten }),
+      ...(later.length > 0 && { unwritten: later }),
+      ...(conflicts.length > 0 && { conflicts }),
     }
     const answer = { type: 'replicated', batch, counted, ...said } as const
     // Nothing of it goes to the disk, so it need not wait for one that takes nothing.
@@ -199,13 +208,15 @@ export class Durability {
   acknowledged(from: NodeId, said: Replicated, sent: Acknowledged, step: Step): readonly TaskRecord[] {
     const { replication, counters } = this.#parts
     const { records } = sent
-    const unwritten = new Set(said.unwritten ?? [])
-    const later = records.filter((_, place) => unwritten.has(place))
+    const conflicts = new Map(said.conflicts ?? [])
+    const unwritten = new Set([...(said.unwritten ?? []), ...conflicts.keys()])
+    const later = records.filter((_, place) => unwritten.has(place) && !conflicts.has(place))
     replication.answered(from, sent, later, step.now.mono)
     this.copies.unwritten(from, later)
+    for (const [place, key] of conflicts) this.copies.conflicting(from, records[place], key, step)
     if (said.counted !== true) {
       counters.add('copies_uncounted')
-      const taken = later.length === 0 ? records : records.filter((_, place) => !unwritten.has(place))
+      const taken = unwritten.size === 0 ? records : records.filter((_, place) => !unwritten.has(place))
       replication.again(
         from,
         taken.filter(({ spec }) => this.isQuorum(spec.key)),
@@ -269,12 +280,27 @@ export class Durability {
     return !epochs.names(self)
   }
 
+  /**
+   * Would the sender drop it once this node has it, which owns the key and has not heard of all that others have of it? An
+   * owner that asks takes each answer for all that a member has until its round is over: what moves meanwhile from one that
+   * has not answered to those that have would be heard of from nobody. Only one node can be complete for a key at a time,
+   * so nothing moves while anybody's round is open, under whatever rings the key passes meanwhile.
+   */
+  #isEarly({ spec: { key } }: TaskRecord, from: NodeId): boolean {
+    const holders = this.#parts.view.holders(key)
+    if (holders[0] !== this.#parts.view.self || holders.includes(from)) return false
+    return this.isQuorum(key) && this.completeness.gates(key)
+  }
+
   #standing({ spec: { id, key } }: TaskRecord, term: number): number | 'unknown' | undefined {
     if (term === 0) return undefined
     const standing = this.fences.standing(key, term)
     if (standing !== undefined) return standing
-    const known = this.#parts.table.get(id)?.record.term ?? 0
-    return known > term ? known : undefined
+    const known = this.#parts.table.get(id)
+    // Of another key it says nothing.
+    if (known?.key !== key) return undefined
+    const { term: here = 0 } = known.record
+    return here > term ? here : undefined
   }
 
   /** Is it here as it came, or as the same owner made it since? */

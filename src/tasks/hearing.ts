@@ -1,4 +1,5 @@
 import type { NodeId } from '../base/ids.ts'
+import type { Conflict, Conflicts } from './conflicts.ts'
 import type { Counters } from './counts.ts'
 import type { Desk } from './desk.ts'
 import type { Durability } from './durability.ts'
@@ -23,6 +24,7 @@ export interface HearingParts {
   readonly takeover: Takeover
   readonly placing: Placing
   readonly counters: Counters
+  readonly conflicts: Conflicts
   /** Absent where nothing is in quorum mode. */
   readonly durability: Durability | undefined
 }
@@ -57,13 +59,17 @@ export class Hearing {
 
   #copied(from: NodeId, message: Replicate, step: Step): void {
     const { work, durability, placing } = this.#parts
-    const learn = (record: TaskRecord): void => work.learn(record, from, step)
+    const learn = (record: TaskRecord): string | undefined => work.learn(record, from, step)
     if (message.ring !== undefined && durability !== undefined) {
       durability.received(from, message, !placing.scanning, learn, step)
       return
     }
-    for (const record of message.records) learn(record)
-    step.send(from, { type: 'replicated', batch: message.batch })
+    const conflicts: Conflict[] = []
+    message.records.forEach((record, place) => {
+      const otherKey = learn(record)
+      if (otherKey !== undefined) conflicts.push([place, otherKey])
+    })
+    step.send(from, { type: 'replicated', batch: message.batch, ...(conflicts.length > 0 && { conflicts }) })
   }
 
   #acknowledged(from: NodeId, message: Replicated, step: Step): void {
@@ -73,7 +79,12 @@ export class Hearing {
       counters.add('replies_unknown')
       return
     }
-    const there = durability?.acknowledged(from, message, sent, step) ?? sent.records
+    const conflicts = message.conflicts ?? []
+    this.#parts.conflicts.told(from, sent.records, conflicts, step)
+    const untaken = new Set(conflicts.map(([place]) => place))
+    const there =
+      durability?.acknowledged(from, message, sent, step) ??
+      sent.records.filter((_, place) => !untaken.has(place))
     work.acknowledged(from, there, step)
     const ended = (message.ended ?? []).flatMap(place => sent.records[place] ?? [])
     if (ended.length > 0) this.#parts.leftovers.ended(from, ended, step)

@@ -7,7 +7,8 @@
  * The rules: a complete owner does not take it, and says so; whoever has it drops it. A new owner that finds it among what
  * others hold drops it when, for every noted ring, so many holders answered without it that one of those on which it had to
  * be has dropped it; where those who live and have not answered may still show that, it waits for them, for a while. Else it
- * is taken for a task that must run. Neither age nor silence makes anybody drop anything.
+ * is taken for a task that must run. Neither age nor silence makes anybody drop anything. An owner that had lost its right for
+ * a while is a new owner to itself: others may have ended, under the same ring, what still waits in its queue.
  * What stays: an old copy found by a new owner while another holder is gone is run again, if its task had ended and was
  * dropped by that one too.
  *
@@ -16,6 +17,7 @@
  */
 import type { NodeId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
+import type { Belief } from './completeness.ts'
 import type { TasksConfig } from './config.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
@@ -26,6 +28,9 @@ import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
+
+/** Lists of nodes that are shared by tasks, at most. Eight members have 336 of up to three. */
+const LISTS_MAX = 4_096
 
 export interface LeftoversParts {
   readonly view: View
@@ -39,42 +44,52 @@ export interface LeftoversParts {
 
 export class Leftovers {
   readonly #parts: LeftoversParts
+  /** Many tasks are with the same few nodes: one list for all of them. Of the term that is asked about. */
+  readonly #lists = new Map<string, readonly NodeId[]>()
+  #listsOf = 0
 
   constructor(parts: LeftoversParts) {
     this.#parts = parts
   }
 
-  /** Its takeover goes on, and this node has it. */
-  told(entry: Entry, by: NodeId): void {
-    if (!entry.told.includes(by)) entry.told = [...entry.told, by]
+  /** The node says that it has it. @param first nobody else said so before, and this node did not have it either */
+  told(entry: Entry, by: NodeId, first = false): void {
+    const had = first ? [] : this.#had(entry)
+    if (entry.toldOf === this.#asking && had.includes(by)) return
+    entry.told = this.#listOf(had.includes(by) ? had : [...had, by])
+    entry.toldOf = this.#asking
   }
 
-  /** Somebody has just been told, or is about to be, that it is there. */
+  /**
+   * Somebody has just been told, or is about to be, that it is there. Who was asked before may have got it since, so answers of
+   * before say nothing of it.
+   */
   vouched(entry: Entry): void {
-    entry.told = this.#parts.view.ring?.members.map(({ id }) => id) ?? []
+    entry.judgedOf = this.#asking
   }
 
   /** Its key may go on, but not yet this task: those who live are heard first, for as long as a takeover is patient. */
   isUnsure(entry: Entry, { now }: Step): boolean {
     const { takeover, config } = this.#parts
-    if (isSettled(entry.record) || takeover.quorum?.mustRun(entry.record, entry.told) !== 'unsure')
-      return false
-    return now.mono < after(takeover.startedAt, config.inventoryMs)
+    return this.#belief(entry) === 'unsure' && now.mono < after(takeover.startedAt, config.inventoryMs)
+  }
+
+  /** Its key may go on, but not this task. What may is not looked at again before the next term. */
+  isOver(entry: Entry): boolean {
+    if (this.#belief(entry) === 'no') return true
+    entry.judgedOf = this.#asking
+    return false
+  }
+
+  /** It waits nowhere any more. */
+  drop(entry: Entry, step: Step): void {
+    this.#drop(entry, this.#had(entry), step)
   }
 
   /** Does a term that is held have the key, without a break? Its owner of now may be another one, for as long as it is kept. */
   isKept({ key }: Entry): boolean {
     const { epochs } = this.#parts.right
     return epochs?.isQuorum(key) === true && epochs.hasUnder(key, new Set(epochs.held))
-  }
-
-  /** It waits no more for its takeover. True when it is none that must run, and was dropped. */
-  dropped(entry: Entry, step: Step): boolean {
-    const { told, record } = entry
-    entry.told = []
-    if (isSettled(record) || this.#parts.takeover.quorum?.mustRun(record, told) !== 'no') return false
-    this.#drop(entry, told, step)
-    return true
   }
 
   /** The owner of these knows that they are over. What is another copy by now, or in use here, stays. */
@@ -86,6 +101,30 @@ export class Leftovers {
       if (entry.place !== 'nowhere' || entry.lists.length > 0) continue
       if (entry.record.revision === revision && entry.record.term === term) this.#drop(entry, [from], step)
     }
+  }
+
+  get #asking(): number {
+    return this.#parts.takeover.quorum?.asking ?? 0
+  }
+
+  #belief(entry: Entry): Belief {
+    const { quorum } = this.#parts.takeover
+    if (quorum === undefined || entry.judgedOf === this.#asking || isSettled(entry.record)) return 'yes'
+    return quorum.mustRun(entry.record, this.#had(entry))
+  }
+
+  /** Nothing was said of it since the term is asked about: it was here before. */
+  #had({ told, toldOf }: Entry): readonly NodeId[] {
+    return toldOf === this.#asking ? told : [this.#parts.view.self]
+  }
+
+  #listOf(nodes: readonly NodeId[]): readonly NodeId[] {
+    if (this.#listsOf !== this.#asking) this.#lists.clear()
+    this.#listsOf = this.#asking
+    const name = nodes.join(' ')
+    const known = this.#lists.get(name) ?? nodes
+    if (this.#lists.size < LISTS_MAX) this.#lists.set(name, known)
+    return known
   }
 
   #drop(entry: Entry, by: readonly NodeId[], step: Step): void {

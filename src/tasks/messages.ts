@@ -1,6 +1,7 @@
 /** What nodes say to each other about work. All of it goes over peer links. */
 import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
+import type { Conflict } from './conflicts.ts'
 import type { Progress } from './progress.ts'
 import type { SurveyAnswer, SurveyQuestion } from './survey.ts'
 import type { TaskRecord, TaskSpec } from './task.ts'
@@ -66,8 +67,16 @@ export interface Replicated {
   readonly refused?: readonly (readonly [place: number, term: number])[]
   /** Records, by their places, that the owner knows to have ended and dropped, or never to have counted: copies may go. */
   readonly ended?: readonly number[]
-  /** Records, by their places, that were not taken: they are new there, and its disk takes nothing new at the moment. */
+  /**
+   * Records, by their places, that do not count yet and are to be sent again: they are new there, and its disk takes nothing
+   * new at the moment; or they were taken, and their owner has yet to hear what others have of the key.
+   */
   readonly unwritten?: readonly number[]
+  /**
+   * Records, by their places, that were not taken because another task with the id is there, and its key. They stand in
+   * `unwritten` too: who knows nothing of conflicts keeps what it has, and sends it again.
+   */
+  readonly conflicts?: readonly Conflict[]
 }
 
 /** "I own these keys now: what do you hold of them?" Sent to all members on gaining keys. */

@@ -133,6 +133,8 @@ export class Placing {
     const losses = quorum.conclude()
     if (losses === undefined) {
       const now = step.now.mono
+      // Keys of what is queued may be complete now too.
+      if (quorum.heard !== this.#heard) schedule.recall()
       if (quorum.heard !== this.#heard || now >= this.#sweepAt) {
         this.#sweep ??= schedule.gated.values()
         this.#sweepAt = after(now, SWEEP_MS)

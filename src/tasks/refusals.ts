@@ -1,6 +1,7 @@
 /** What requests are refused with: each says what to do, or when to come again. */
 import type { Failure } from '../base/errors.ts'
 import type { NodeId } from '../base/ids.ts'
+import type { Rival } from './copies.ts'
 import type { Entry } from './table.ts'
 import type { TaskSpec } from './task.ts'
 
@@ -56,6 +57,13 @@ export function conflict(spec: TaskSpec, known: Entry): Failure {
   const detail = `dedupe key ${named} belongs to task ${known.id}, which has another content`
   return { code: 'DEDUPE_CONFLICT', detail }
 }
+
+/** A node that is to hold it has another task with its id. */
+export function rivalled({ id, key }: Entry, [node, other]: Rival): Failure {
+  const there = `node ${node} holds records of key ${JSON.stringify(key)}, and has task ${id} under key ${JSON.stringify(other)}`
+  return { code: 'TASK_CONFLICT', detail: `${there}; this one may be known or not, and may run` }
+}
+
 export const INCOMPLETE: Failure = {
   code: 'TAKEOVER_INCOMPLETE',
   detail:

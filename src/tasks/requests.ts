@@ -38,6 +38,7 @@ import {
   NOT_ACTING,
   NOT_READY,
   refusalOfWork,
+  rivalled,
   saidBy,
   TOO_FEW_COPIES,
 } from './refusals.ts'
@@ -200,7 +201,7 @@ export class Requests {
 
   /** A new task, or one that is known. */
   #take(origin: Origin, spec: TaskSpec, step: Step): void {
-    const { table, work, right, counters } = this.#parts
+    const { table, work, right, counters, copies } = this.#parts
     const known = table.get(spec.id) ?? table.dedupes.firstOf(spec, step.now.wall)
     if (known !== undefined && !this.#isSame(known, spec)) {
       this.#refuse(origin, conflict(spec, known), step)
@@ -221,6 +222,11 @@ export class Requests {
     const failure = unacceptable ?? this.#unconfirmable(leave)
     if (failure !== undefined) {
       this.#refuse(origin, failure, step)
+      return
+    }
+    const rival = known && copies?.rivalOf(known)
+    if (known !== undefined && rival !== undefined) {
+      this.#refuse(origin, rivalled(known, rival), step)
       return
     }
     if (known !== undefined && known.id !== spec.id) counters.add('submits_deduped')
@@ -269,9 +275,10 @@ export class Requests {
     }
     const failed = (later: Step): void => {
       counters.add('submits_short')
-      refuse(origin, TOO_FEW_COPIES, later)
+      const rival = existed ? undefined : copies?.rivalOf(entry)
+      refuse(origin, rival === undefined ? TOO_FEW_COPIES : rivalled(entry, rival), later)
     }
-    copies?.when(entry, { durable, failed }, step)
+    copies?.when(entry, { durable, failed, yields: !existed }, step)
   }
 
   /** What another owner wrote last is written again under a term of this one before it is told that it ended. */

@@ -20,6 +20,8 @@ const HEIRS_MIN = 2
  * Records on a node that should not hold them (any more). They go when as many of those who should have them on disk as a
  * change needs, and two at least. With fewer, a takeover that has lost no more disks than it may lose could find too few
  * copies, and hear from this node that it has none: that reads as "it has ended and was dropped" (`completeness.ts`).
+ * Their owner, the first of those, says that it has them only once it is complete for the key (`durability.ts`, rule 7): else
+ * they could go from here before this node is asked to where has been asked already, and nobody would have told of them.
  */
 export class Strays {
   readonly #heirs: number

@@ -25,8 +25,11 @@ export interface Entry extends Slotted {
   epoch: number
   /** Nodes that have the record as it is, or are being sent it. */
   copies: readonly NodeId[]
-  /** In quorum mode, while its takeover goes on: nodes that are known to have it, in whatever version. */
+  /** In quorum mode: nodes that said that they have it, in whatever version, when they were asked about the term of `toldOf`. */
   told: readonly NodeId[]
+  toldOf: number
+  /** It must run, by what was said about this term. */
+  judgedOf: number
   /** In quorum mode: nodes whose disks are known to have the record as it is, or as `tracked` says. */
   safe: readonly NodeId[]
   /** What was written last, where the record has changed in memory only since. */
@@ -49,6 +52,8 @@ export interface Entry extends Slotted {
 export const shownOf = ({ shown, record }: Entry): TaskRecord => shown ?? record
 /** How much of what is settled is kept, and for how long. */
 export type Retention = Pick<TasksConfig, 'settledMax' | 'settledMs' | 'deadMax' | 'deadMs'>
+
+const NOBODY: readonly NodeId[] = []
 
 const noneOwned = (): Record<TaskState, number> => ({
   scheduled: 0,
@@ -161,7 +166,9 @@ export class Table {
       owner: undefined,
       epoch: -1,
       copies: record.holders,
-      told: [],
+      told: NOBODY,
+      toldOf: 0,
+      judgedOf: 0,
       safe: [],
       tracked: undefined,
       shown: undefined,

@@ -8,6 +8,7 @@
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
+import type { Conflicts } from './conflicts.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
@@ -52,6 +53,7 @@ export interface WorkParts {
   readonly expiry: Expiry
   readonly losses: Losses
   readonly leftovers: Leftovers
+  readonly conflicts: Conflicts
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
 }
@@ -74,15 +76,15 @@ export class Work {
     if (holders !== undefined) this.#parts.copies?.placed(entry, holders)
     table.assign(entry, owner, view.epoch)
     if (owner !== view.self) this.#parts.copies?.give(entry, step)
-    const waits = (): boolean =>
-      takeover.gates(entry.key) || (entry.told.length > 0 && leftovers.isUnsure(entry, step))
-    if (entry.place !== 'here' && owner === view.self && waits()) {
-      if (entry.place === 'gated') return
-      schedule.clear(entry)
-      entry.copies = []
-      if (entry.told.length === 0) this.#parts.leftovers.told(entry, view.self)
-      schedule.gate(entry)
-      return
+    if (entry.place !== 'here' && owner === view.self) {
+      if (takeover.gates(entry.key) || leftovers.isUnsure(entry, step)) {
+        if (entry.place === 'gated') return
+        schedule.clear(entry)
+        entry.copies = []
+        schedule.gate(entry)
+        return
+      }
+      if (this.#dropsLeftover(entry, step)) return
     }
     this.#cover(entry, step)
     this.#schedule(entry, step)
@@ -93,6 +95,8 @@ export class Work {
     const { table, counters } = this.#parts
     const holders = this.#parts.records.holders(spec.key)
     const entry = table.add(freshRecord(spec, source, step.now.wall, holders, 1))
+    this.#parts.conflicts.over(entry)
+    this.#parts.leftovers.vouched(entry)
     this.#parts.records.change(entry, entry.record, step)
     this.place(entry, step)
     counters.add('tasks_accepted')
@@ -100,27 +104,32 @@ export class Work {
     return entry
   }
 
-  /** A copy that another node has sent. @param onDisk it is on that node's disk */
-  learn(record: TaskRecord, from: NodeId, step: Step, onDisk = false): void {
-    const { table, view } = this.#parts
+  /** A copy that another node has sent. Returns the key that its id has here, if another. @param onDisk it is on that node's disk */
+  learn(record: TaskRecord, from: NodeId, step: Step, onDisk = false): string | undefined {
+    const { table, view, leftovers } = this.#parts
     const known = table.get(record.spec.id)
     if (known === undefined) {
       this.#parts.records.overlaps.note(undefined, record)
       const entry = table.add(record)
+      this.#parts.conflicts.over(entry)
       this.#parts.records.took(entry, onDisk ? [from] : [], step)
-      entry.copies = view.owner(entry.key) === view.self ? [from] : [...record.holders, from]
-      entry.told = [from]
+      const own = view.owner(entry.key) === view.self
+      entry.copies = own ? [from] : [...record.holders, from]
+      if (own) leftovers.told(entry, from, true)
       this.place(entry, step)
       if (entry.place === 'gated') entry.copies = [from]
-      else entry.told = []
-      return
+      return undefined
     }
+    // Before it is judged by what everybody said.
+    if (view.owner(known.key) === view.self && known.key === record.spec.key) leftovers.told(known, from)
     if (known.epoch !== view.epoch) this.place(known, step)
+    if (table.get(known.id) !== known) return undefined
     const { spec } = known.record
     const same = sameSpec(spec, record.spec)
-    if (!same && this.#conflicts(known, record, from, step)) return
+    if (!same && this.#conflicts(known, record, from, step)) return known.key
     // One object for all versions: what is measured and written out of it is so once.
     this.#merge(known, same ? { ...record, spec } : record, from, onDisk, step)
+    return undefined
   }
 
   /** Fills the free slots, its own and those that clients offer, with what is ready and may be acted for. True when there may be more to look at. */
@@ -183,12 +192,12 @@ export class Work {
 
   /** It is about to be told that it is there, so it is no leftover. */
   vouched(entry: Entry): void {
-    if (entry.place === 'gated') this.#parts.leftovers.vouched(entry)
+    this.#parts.leftovers.vouched(entry)
   }
 
   releaseOne(entry: Entry, step: Step): void {
+    if (this.#dropsLeftover(entry, step)) return
     this.#parts.schedule.clear(entry)
-    if (this.#parts.leftovers.dropped(entry, step)) return
     this.#cover(entry, step)
     this.#schedule(entry, step)
   }
@@ -273,9 +282,16 @@ export class Work {
     return this.#parts.right.epochs?.isQuorum(key) === true
   }
 
+  #dropsLeftover(entry: Entry, step: Step): boolean {
+    const { leftovers, schedule } = this.#parts
+    if (!this.#isCounted(entry) || !leftovers.isOver(entry)) return false
+    schedule.clear(entry)
+    leftovers.drop(entry, step)
+    return true
+  }
+
   #awaitOrLose(entry: Entry, step: Step): void {
     if (this.#isCounted(entry) && this.#parts.takeover.gates(entry.key)) {
-      this.#parts.leftovers.told(entry, this.#parts.view.self)
       this.#parts.schedule.gate(entry)
       return
     }
@@ -324,12 +340,15 @@ export class Work {
 
   /** False when the right is about to end: it is renewed soon, or gone. */
   #begin(entry: Entry, step: Step): boolean {
-    const { schedule, execution, handoffs } = this.#parts
+    const { schedule, execution, handoffs, leftovers } = this.#parts
     const leave = this.#leave(entry, step)
     const gated = leave !== undefined && this.#isCounted(entry) && this.#parts.takeover.gates(entry.key)
     if (leave === undefined || gated) schedule.withhold(entry.key)
     else if (leave.until <= after(step.now.mono, FENCE_MS)) return false
-    else {
+    else if (leftovers.isUnsure(entry, step)) {
+      schedule.clear(entry)
+      schedule.gate(entry)
+    } else if (!this.#dropsLeftover(entry, step)) {
       schedule.clear(entry)
       if (this.#parts.expiry.takes(entry, step)) return true
       execution.begin(entry, leave, step)
@@ -354,10 +373,7 @@ export class Work {
     const others = known.filter(node => node !== from)
     entry.copies = theirsIsWhole ? [...others, from] : others
     if (entry.place === 'here' && merged.state === 'cancelled') this.#parts.execution.cancel(entry, step)
-    if (entry.place === 'gated') {
-      this.#parts.leftovers.told(entry, from)
-      return
-    }
+    if (entry.place === 'gated') return
     this.#cover(entry, step)
     if (news) this.#schedule(entry, step)
   }
@@ -370,9 +386,11 @@ export class Work {
 
   /** One id, two contents: the submitter's mistake, or two sides of a partition. Both keys keep their own task. */
   #conflicts(known: Entry, record: TaskRecord, from: NodeId, step: Step): boolean {
-    const otherKey = known.key !== record.spec.key
+    const { id: task, key } = known
+    const otherKey = record.spec.key
     this.#parts.counters.add('task_conflicts')
-    step.log('warn', 'task-conflict', { task: known.id, key: known.key, otherKey: record.spec.key, from })
-    return otherKey
+    if (otherKey === key) step.log('warn', 'task-conflict', { task, key, otherKey, from })
+    else this.#parts.conflicts.met(known, otherKey, from, step)
+    return otherKey !== key
   }
 }

@@ -55,10 +55,11 @@ test('times that cannot keep the promise are refused', () => {
     ['promiseMs: 2444', 'grants.promiseMs'],
     ['leaseMs: 2100', 'grants.promiseMs'],
     ['leaseMs: 999', 'grants.leaseMs'],
-    ['renewMs: 667', 'grants.leaseMs'],
+    ['renewMs: 626', 'grants.leaseMs'],
+    ['leaseMs: 3s, promiseMs: 4s, renewMs: 1001', 'grants.leaseMs'],
   ]
   for (const [line, at] of wrong)
     assert.deepEqual(places(refusal({ text: `grants: { ${line} }` })), [at], line)
-  parse({ text: 'grants: { promiseMs: 2445, renewMs: 666 }' })
-  parse({ text: 'grants: { leaseMs: 1s, promiseMs: 1.3s, renewMs: 300 }' })
+  parse({ text: 'grants: { promiseMs: 2445, renewMs: 625 }' })
+  parse({ text: 'grants: { leaseMs: 1s, promiseMs: 1.3s, renewMs: 125 }' })
 })

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CodedError } from '../../src/base/errors.ts'
 import { parseConfig } from '../../src/config/parse.ts'
+import { tasksDefaults } from '../../src/tasks/config.ts'
+import { parseTaskSpec } from '../../src/tasks/spec.ts'
 
 const modulesOf = (text: string) => parseConfig({ text: `executors: { modules: ${text} }` }).executors.modules
 
@@ -25,6 +27,36 @@ test('a module is named by its type, and has defaults for all but its path', () 
   )
 })
 
+test('a type is taken for a module, or for clients, when a task can have it', () => {
+  const takes = (text: string): boolean => {
+    try {
+      parseConfig({ text: `executors: ${text}` })
+      return true
+    } catch (error) {
+      assert.ok(error instanceof CodedError && error.code === 'CONFIG_INVALID')
+      return false
+    }
+  }
+  const types = [
+    'a',
+    'Z9',
+    'a.b_c-d',
+    `a${'x'.repeat(63)}`,
+    `a${'x'.repeat(64)}`,
+    '1a',
+    '9',
+    '_a',
+    '-a',
+    'a b',
+  ]
+  for (const type of [...types, 'é', 'a/b', '', 'schedule', 'schedules', 'scheduled']) {
+    const possible = parseTaskSpec({ id: 't', type }, tasksDefaults(2), undefined).ok
+    const name = JSON.stringify(type)
+    assert.equal(takes(`{ modules: { ${name}: { path: /a.mjs } } }`), possible, `module ${name}`)
+    assert.equal(takes(`{ claim: { types: [${name}] } }`), possible, `claim ${name}`)
+  }
+})
+
 test('what is wrong with a module is said where it stands', () => {
   for (const [text, at, expected] of [
     ['{ a: { path: a.mjs } }', 'executors.modules.a.path', /an absolute path/],
@@ -33,7 +65,7 @@ test('what is wrong with a module is said where it stands', () => {
     ['{ a: { path: /a, memory: 1MiB } }', 'executors.modules.a.memory', /16MiB/],
     ['{ a: { path: /a, heap: 1 } }', 'executors.modules.a', /path, concurrency, memory, env/],
     ['{ exec: { path: /a } }', 'executors.modules', /other than exec, http, module, claim/],
-    ['{ "a b": { path: /a } }', 'executors.modules', /a type of letters/],
+    ['{ "a b": { path: /a } }', 'executors.modules', /a type of task \(a letter, then/],
     ['[1]', 'executors.modules', /a mapping of at most 64 types/],
   ] as const) {
     const problems = problemsOf(text)

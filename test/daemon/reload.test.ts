@@ -4,6 +4,7 @@ import { mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { CodedError } from '../../src/base/errors.ts'
 import type { Config } from '../../src/config/config.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { markOf } from '../../src/daemon/file-watch.ts'
@@ -44,6 +45,10 @@ function subject(
   const reload = new Reload({
     source: { read, ...('file' in source ? { file: source.file } : {}), ...mark },
     config: early ?? read(),
+    check: found => {
+      const name = found.schedules[0]?.['name']
+      if (name === 'wrong') throw new CodedError('CONFIG_INVALID', 'schedules.0 is wrong')
+    },
     apply: { seeds: found => seeds.push(found.seeds), weight: async () => answers.weight },
     hasVoterList: () => options.voters ?? true,
     logger: {
@@ -184,11 +189,24 @@ test('a configuration with a problem changes nothing', async () => {
   assert.match(String(lines[0]?.fields?.['detail']), /mode: expected/)
 })
 
+test('what only the daemon can see to be wrong changes nothing either', async () => {
+  const source = { text: BASE }
+  const { reload, lines, seeds } = subject(source)
+  source.text = `${BASE}schedules: [{ name: wrong }]\n`.replace('a:1', 'b:2')
+  await reload.request('signal')
+  assert.deepEqual(seeds, [])
+  assert.deepEqual(
+    lines.map(({ event, fields }) => [event, fields?.['detail']]),
+    [['reload-failed', 'schedules.0 is wrong']],
+  )
+})
+
 test('without a source a reload says so', async () => {
   const lines: string[] = []
   const reload = new Reload({
     source: undefined,
     config: parseConfig({ machine }),
+    check: () => undefined,
     apply: {},
     hasVoterList: () => false,
     logger: { log: (_level, event) => lines.push(event) },

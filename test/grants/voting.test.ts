@@ -49,3 +49,18 @@ test('a grant goes to the process that asked, by its key, also when it waited fo
   for (const effect of then) if (effect.kind === 'persisted') grants.persisted(effect.mark, at(5_800))
   assert.deepEqual(grantsIn(grants.effects()), [[b, 'key-b', true]])
 })
+
+test('a member that asks again and again while the disk hangs waits for one write, and is answered once', () => {
+  const grants = voterA()
+  const voters = { version: list.version, hash: hashOf(list) }
+  const writes: GrantsEffect[] = []
+  for (let seq = 1; seq <= 50; seq++) {
+    const renew = { type: 'renew', session: 1, seq, scope: scopeOf(both), voters, term: 9 } as const
+    grants.message(b, asPeerId('key-b'), renew, at(5_000 + seq * 100))
+    writes.push(...grants.effects().filter(({ kind }) => kind === 'persist'))
+  }
+  const marks = writes.flatMap(effect => (effect.kind === 'persist' ? effect.then : []))
+  assert.ok(marks.length <= 2, `${marks.length} writes`)
+  for (const effect of marks) if (effect.kind === 'persisted') grants.persisted(effect.mark, at(10_200))
+  assert.deepEqual(grantsIn(grants.effects()), [[b, 'key-b', true]])
+})

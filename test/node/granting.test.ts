@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asNodeId } from '../../src/base/ids.ts'
+import { asNodeId, asPeerId } from '../../src/base/ids.ts'
 import { grantsDefaults } from '../../src/grants/config.ts'
 import { Granting } from '../../src/node/granting.ts'
 import { buildRing } from '../../src/ring/build-ring.ts'
@@ -45,4 +45,29 @@ test('a voter that is a member before a link leads to it is asked as soon as the
   lone.meet(record('b'), 60)
   assert.deepEqual(asked(60), ['b'])
   assert.deepEqual(asked(70), [], 'once')
+})
+
+test('what a voter writes goes before all that waits for the disk', () => {
+  const lone = new Lone()
+  const granting = new Granting(init, at(0))
+  const { membership } = lone
+  lone.meet(record('a'), 10)
+  const members = NAMES.map(id => ({ id, weight: 1 }))
+  const ring = buildRing(members, ringDefaults())
+  granting.viewChanged(ring, membership, at(30))
+  const list = granting.grants?.voters.name ?? assert.fail('it knows the list')
+  const { checksum } = ring
+  const scope = { ring: checksum, members, leaving: false, keeps: [] }
+  const renew = { type: 'renew', session: 1, seq: 1, scope, voters: list, term: 9 } as const
+  const persists = () =>
+    granting
+      .ask(membership, ring, [], at(10_000))
+      .flatMap(effect => (effect.kind === 'persist' ? [effect] : []))
+  const first = persists()
+  for (const effect of first.flatMap(({ then }) => then))
+    if (effect.kind === 'persisted') granting.persisted(effect.mark, at(10_000))
+  granting.message(asNodeId('a'), asPeerId('key-a'), renew, at(10_000))
+  const written = [...first, ...persists()]
+  assert.ok(written.some(({ writes }) => writes.some(({ key }) => key === 'top')))
+  assert.ok(written.every(({ urgent }) => urgent))
 })

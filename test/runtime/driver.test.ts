@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
-import { CodedError } from '../../src/base/errors.ts'
+import { CodedError, ERRORS } from '../../src/base/errors.ts'
 import { asLinkId, asPeerId, asTaskId } from '../../src/base/ids.ts'
 import { instantOf, NEVER, wallOf } from '../../src/base/time.ts'
 import type { Effect, Input, Machine, SingleInput, Write } from '../../src/node/machine.ts'
 import { Driver } from '../../src/runtime/driver.ts'
 import { HEARTBEATS_WAITING_MAX, InputQueue, PEER_INPUTS_WAITING_MAX } from '../../src/runtime/input-queue.ts'
 import type { Executors, Store, Transport } from '../../src/runtime/ports.ts'
+import type { TaskRequest } from '../../src/tasks/messages.ts'
 
 const drivers: Driver[] = []
 // A driver that goes on ticking would keep this process alive after a failed test.
@@ -199,6 +200,36 @@ test('a request is answered by its reply, and told when the daemon stops first',
   s.driver.stop()
   const reply = await waiting
   assert.equal(reply.ok ? '' : reply.failure.code, 'LEAVING')
+})
+
+test('what may have been done when the daemon stops is not said to be undone, and new requests are refused', async () => {
+  const [task, key] = [asTaskId('t'), 'k']
+  const orders: TaskRequest[] = [
+    { kind: 'submit', spec: { id: task, key } as never },
+    { kind: 'cancel', task, key },
+    { kind: 'retry', task, key },
+  ]
+  const s = stage(() => [])
+  const waiting = [
+    ...orders.map(order => s.driver.request(order)),
+    ...s.driver.requestAll(orders),
+    s.driver.survey({ kind: 'purge', copies: [{ task, revision: 1 }] }),
+    s.driver.control({ kind: 'weight', weight: 2 }),
+    s.driver.survey({ kind: 'stats' }),
+  ]
+  // Behind them: when it is seen, they have been taken.
+  s.driver.enqueue(linkUp)
+  await s.until(() => s.inputs.some(({ kind }) => kind === 'link-up'))
+  s.driver.stop()
+  const failures = (await Promise.all(waiting)).map(reply => (reply.ok ? undefined : reply.failure))
+  const codes = failures.map(failure => failure?.code)
+  assert.deepEqual(codes, [...Array(6).fill('OWNER_UNREACHABLE'), 'DEADLINE', 'DEADLINE', 'LEAVING'])
+  for (const code of codes.slice(0, 8)) assert.doesNotMatch(ERRORS[code ?? 'LEAVING'][2], /nothing/i)
+  assert.ok(failures.every(failure => failure?.retryAfterS === 1))
+  for (const order of orders) {
+    const refused = await s.driver.request(order)
+    assert.equal(refused.ok ? '' : refused.failure.code, 'LEAVING')
+  }
 })
 
 test('a full queue drops heartbeats first, then what peers sent, and never what this process needs', () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
+import type { TasksConfig } from '../../src/tasks/config.ts'
 import type { Inventory, Replicated } from '../../src/tasks/messages.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
@@ -27,11 +28,15 @@ class Scene {
   readonly solo: Solo
 
   /** @param notes what the voters know of rings */
-  constructor(notes: 'all' | 'lost' = 'all', records: readonly TaskRecord[] = []) {
+  constructor(
+    notes: 'all' | 'lost' = 'all',
+    records: readonly TaskRecord[] = [],
+    config: Partial<TasksConfig> = {},
+  ) {
     this.right.epochs.note(ring)
     if (notes === 'lost') this.right.epochs.rings = 'lost'
     this.right.epochs.members = THREE.map(asNodeId)
-    this.solo = new Solo(this.right, {}, THREE, { records })
+    this.solo = new Solo(this.right, config, THREE, { records })
   }
 
   take(term: number): void {
@@ -224,4 +229,81 @@ test('it does so also when the sender goes by another ring', () => {
   scene.solo.hear('n2', { type: 'replicate', batch: 1, records: [old()], ring: 'another', terms: [0] })
   assert.deepEqual((scene.last('n2', 'replicated') as Replicated).ended, [0])
   assert.equal(scene.knows(), false)
+})
+
+const FIVE = ['n1', 'n2', 'n3', 'n4', 'n5']
+const five = ringOf(FIVE)
+/** Two of its holders are not there at first. */
+const former = ringOf(['n1', 'n4', 'n5'])
+
+/** Has two of the three, under the ring of all five, on n1, n2 and n4; `busy` runs, and what comes after waits in its queue. */
+function behind(...waiting: readonly string[]): { readonly scene: Scene; readonly records: TaskRecord[] } {
+  for (let i = 0; ; i++) {
+    const key = `behind-${i}`
+    const holders = five.preferenceList(key, 3).join()
+    if (ring.owner(key) !== 'n1' || !['n1,n2,n4', 'n1,n4,n2'].includes(holders)) continue
+    const records = ['busy', ...waiting].map(id => {
+      const record = freshRecord(spec(id, { key }), 'api', wallOf(0), THREE.map(asNodeId), 1)
+      return { ...record, term: 4, copies: 2 }
+    })
+    const scene = new Scene('all', records, { inventoryMs: 10_000 })
+    scene.take(5)
+    for (const from of ['n2', 'n3']) scene.answer(from, records)
+    const { batch } = scene.last('n2', 'replicate') as { batch: number }
+    scene.solo.hear('n2', { type: 'replicated', batch, counted: true })
+    assert.deepEqual(ordered(scene), ['busy'])
+    return { scene, records }
+  }
+}
+
+const ordered = (scene: Scene): string[] => scene.solo.orders.map(({ task }) => task)
+
+test('who said that it has a task counts as one that has it, wherever the task waited when it said so', () => {
+  const { scene, records } = behind('next')
+  scene.right.epochs.note(ring, former)
+  scene.take(6)
+  for (const from of ['n2', 'n3']) scene.answer(from, records)
+  scene.right.epochs.note(ring, former, five)
+  scene.solo.see(FIVE)
+  scene.solo.pass(500)
+  for (const from of ['n4', 'n5']) scene.answer(from)
+  scene.solo.pass(2_500)
+  assert.equal(scene.knows('next'), true)
+})
+
+test('what was accepted here is no leftover for those who were asked before', () => {
+  const { scene } = behind()
+  scene.right.epochs.note(ring, five)
+  scene.take(6)
+  for (const from of ['n2', 'n3']) scene.answer(from)
+  scene.solo.submit(spec('new', { key: scene.solo.record('busy').spec.key }))
+  assert.equal(scene.knows('new'), true)
+  scene.right.epochs.note(ring, five, former)
+  scene.solo.see(FIVE)
+  scene.solo.pass(500)
+  for (const from of ['n4', 'n5']) scene.answer(from)
+  scene.solo.pass(2_500)
+  assert.equal(scene.knows('new'), true)
+})
+
+test('what others ended while this node had no right is not run from its own queue', () => {
+  const { scene } = behind('next')
+  scene.take(6)
+  for (const from of ['n2', 'n3']) scene.answer(from)
+  scene.solo.end('busy', 1, { ok: true, result: null })
+  scene.solo.pass(500)
+  assert.equal(scene.knows('next'), false)
+  assert.deepEqual(ordered(scene), ['busy'])
+})
+
+test('what is queued goes on as soon as its key is complete, though the takeover is not over', () => {
+  const { scene, records } = behind('next')
+  scene.right.epochs.note(ring, five)
+  scene.take(6)
+  scene.solo.end('busy', 1, { ok: true, result: null })
+  scene.solo.pass(500)
+  assert.deepEqual(ordered(scene), ['busy'], 'nobody has answered')
+  for (const from of ['n2', 'n3']) scene.answer(from, records.slice(1))
+  scene.solo.pass(500)
+  assert.equal(scene.solo.record('next').state, 'running')
 })

@@ -3,7 +3,13 @@ import assert from 'node:assert/strict'
 import type { ErrorCode } from '../../src/base/errors.ts'
 import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
 import type { TasksConfig } from '../../src/tasks/config.ts'
-import type { Inventory, Replicate, TaskLinkMessage, TaskReply } from '../../src/tasks/messages.ts'
+import type {
+  Inventory,
+  Replicate,
+  Replicated,
+  TaskLinkMessage,
+  TaskReply,
+} from '../../src/tasks/messages.ts'
 import type { DiskSight } from '../../src/tasks/store-failure.ts'
 import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import type { TasksInit } from '../../src/tasks/tasks.ts'
@@ -65,10 +71,7 @@ export class Scene {
     })
   }
 
-  acknowledge(
-    from: string,
-    more: { counted?: boolean; refused?: [number, number][]; unwritten?: number[] } = {},
-  ): Replicate[] {
+  acknowledge(from: string, more: Partial<Omit<Replicated, 'type' | 'batch'>> = {}): Replicate[] {
     const batches = this.sent(from, 'replicate')
     for (const { batch } of batches)
       this.solo.hear(from, { type: 'replicated', batch, counted: true, ...more })

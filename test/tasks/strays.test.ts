@@ -3,10 +3,11 @@ import { test } from 'node:test'
 import { asNodeId, asTaskId, type NodeId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
 import { Strays } from '../../src/tasks/strays.ts'
+import { freshRecord } from '../../src/tasks/transition.ts'
 import { Cluster } from './cluster.ts'
 import { metric } from './host.ts'
 import { names, ringOf, spec, specs } from './samples.ts'
-import { ready, ring, THREE } from './scene.ts'
+import { own, ready, ring, Scene, THREE } from './scene.ts'
 
 const HOLDERS = 3
 const [first, second, third] = names(3).map(asNodeId) as [NodeId, NodeId, NodeId]
@@ -93,3 +94,46 @@ for (const [durability, needed] of [
     assert.ok(!isHere())
   })
 }
+
+test('a stray stays while its owner says that it is early, and goes a moment after it says otherwise', () => {
+  const { scene, heirs, isHere } = moved(2)
+  const [owner = '', other = ''] = heirs
+  scene.acknowledge(other)
+  assert.ok(scene.acknowledge(owner, { unwritten: [0] }).length > 0)
+  scene.solo.pass(500)
+  assert.ok(isHere())
+  scene.solo.pass(1_000)
+  assert.ok(scene.acknowledge(owner).length > 0, 'it was sent again')
+  assert.ok(!isHere())
+})
+
+/**
+ * Else: n3 has answered n1 that it has no such task, the ring passes through one in which n1 is no holder and comes back, and
+ * n4, which has not answered, may leave the task to n3 meanwhile. Then n4 answers, too, and n1 takes the copy of n3 for one
+ * of a task that has ended.
+ */
+test('an owner that still asks takes what moves to it, and lets nobody forget it', () => {
+  const scene = new Scene()
+  const { solo, right } = scene
+  right.epochs.note(ring, ringOf(['n4', 'n5']))
+  solo.step(() => solo.tasks.viewChanged(ring, names(5).map(asNodeId), solo.at))
+  scene.take()
+  const task = own('moves', { runAt: wallOf(1e15) })
+  const moves = { ...freshRecord(task, 'api', wallOf(0), [], 1), term: 3, copies: 2 }
+  const hear = (from: string, batch: number) => {
+    solo.hear(from, { type: 'replicate', batch, records: [moves], ring: ring.checksum, terms: [0] })
+    return scene.sent(from, 'replicated').at(-1)
+  }
+  assert.deepEqual(hear('n4', 1), { type: 'replicated', batch: 1, counted: true, unwritten: [0] })
+  assert.ok(solo.record('moves'), 'it is here all the same')
+  assert.deepEqual(
+    hear('n2', 2),
+    { type: 'replicated', batch: 2, counted: true },
+    'a holder does not drop it for that',
+  )
+  for (const node of ['n2', 'n3']) scene.answer(node)
+  assert.deepEqual(hear('n4', 3)?.unwritten, [0], 'of the ring before nobody has answered')
+  scene.answer('n4', [moves])
+  assert.deepEqual(hear('n4', 4), { type: 'replicated', batch: 4, counted: true })
+  assert.equal(solo.record('moves').state, 'scheduled')
+})

@@ -11,6 +11,7 @@ import { setPriority } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
 import { LOOK_BYTES_MAX } from '../../tasks/messages.ts'
+import { CLOSE_GRACE_MS, KILL_WAIT_MS, TERM_GRACE_MS } from './end-times.ts'
 import type { EndCause, EndReport, RunnerReport, StartOrder } from './messages.ts'
 import { monotonicMs } from './monotonic-clock.ts'
 import { OutputHead, OutputTail } from './output.ts'
@@ -21,15 +22,6 @@ import type { RunnerAttempt } from './runner-attempt.ts'
 import { MARK_VARIABLE } from './stray-processes.ts'
 import type { StraySweeps } from './stray-sweeps.ts'
 import { timerMs } from './timer.ts'
-
-/** From SIGTERM to SIGKILL, in ms: half of the second within which a cancel must be done everywhere. */
-export const TERM_GRACE_MS = 500
-
-/** From the end of the command to the end of its attempt, in ms, while somebody still holds its output open. */
-export const CLOSE_GRACE_MS = 500
-
-/** After SIGKILL only the kernel can keep a process (a hung disk). Then its attempt ends without it, after this, in ms. */
-export const KILL_WAIT_MS = 5_000
 
 /** Bytes kept of the end of standard error. */
 export const STDERR_BYTES_MAX = 8 * 1024
@@ -123,7 +115,6 @@ export class ChildCommand implements RunnerAttempt {
     if (this.#ended) return
     if (this.#cause === 'exit' && !this.#exited) this.#cause = 'fenced'
     this.#kill()
-    void this.#killStrays() // Not only after its own process has gone: that may take the time that is left.
   }
 
   /** SIGKILL, now, without a report. For the end of the runner. */
@@ -203,10 +194,16 @@ export class ChildCommand implements RunnerAttempt {
     this.#failure = { code: String(code ?? ''), message: String(message) }
   }
 
+  /**
+   * Its strays are not left until its own process has gone: a deadline may be near, and the report waits for both together.
+   * What cannot be killed is waited for once, however often this is called.
+   */
   #kill(): void {
+    const first = this.#swept === undefined
     this.#signal('SIGKILL')
+    void this.#killStrays()
     if (this.#exited) void this.#finish('held open')
-    else this.#after(KILL_WAIT_MS, () => void this.#finish())
+    else if (first) this.#after(KILL_WAIT_MS, () => void this.#finish())
   }
 
   /** Does its own process live? Children of it may, whatever this says. */
@@ -242,7 +239,7 @@ export class ChildCommand implements RunnerAttempt {
     this.#report(this.#end())
   }
 
-  /** Once, after the SIGKILL of its group: nothing is left then that could fork. */
+  /** Once, from the SIGKILL of its group on: nothing is left then that could fork. Takes no longer than `KILL_WAIT_MS`. */
   #killStrays(): Promise<void> {
     this.#swept ??= this.#sweep()
     return this.#swept

@@ -71,7 +71,7 @@ export const moduleDefaults = (): Omit<ModuleConfig, 'path'> => ({
   env: {},
 })
 
-/** Types that have executors of their own: a module cannot bear these names. */
+/** Types that have executors of their own, or are no work: neither modules nor clients can bear these names. */
 export const OWN_TYPES: readonly string[] = [
   'exec',
   'http',
@@ -80,6 +80,7 @@ export const OWN_TYPES: readonly string[] = [
   'echo',
   'compute',
   'unreliable',
+  'schedule',
 ]
 
 /** How many attempts of a type its executor takes at one time, where it has such a limit. */

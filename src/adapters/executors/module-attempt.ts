@@ -7,7 +7,8 @@
  * host that waits for the next attempt.
  */
 import { LOOK_BYTES_MAX } from '../../tasks/messages.ts'
-import { KILL_WAIT_MS, STDERR_BYTES_MAX, TERM_GRACE_MS } from './child-command.ts'
+import { STDERR_BYTES_MAX } from './child-command.ts'
+import { KILL_WAIT_MS, TERM_GRACE_MS } from './end-times.ts'
 import type { ModuleEnd, ModuleOrder, RunnerReport } from './messages.ts'
 import type { HostReport } from './module-channel.ts'
 import type { HostUser, ModuleHost, ModuleHosts } from './module-hosts.ts'
@@ -82,7 +83,6 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
     if (this.#ended) return
     this.#stopped ??= 'fenced'
     this.#kill()
-    void this.#killStrays() // Not only after its process has gone: that may take the time that is left.
   }
 
   destroy(): void {
@@ -133,8 +133,11 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
     }
   }
 
+  /** As of a command: strays at once, and one wait for what cannot be killed. */
   #kill(): void {
     this.#host?.kill()
+    if (this.#swept !== undefined) return
+    void this.#killStrays()
     const message = 'its process does not end'
     this.#after(
       KILL_WAIT_MS,

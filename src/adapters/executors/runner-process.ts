@@ -16,9 +16,9 @@ import { fileURLToPath } from 'node:url'
 import type { Logger } from '../../runtime/ports.ts'
 import { LOOK_BYTES_MAX } from '../../tasks/messages.ts'
 import type { AttemptDesk, AttemptLog } from './attempt-desk.ts'
-import { KILL_WAIT_MS, TERM_GRACE_MS } from './child-command.ts'
 import { DeadlineWatch } from './deadline-watch.ts'
 import { endOf } from './desks.ts'
+import { OVERDUE_MS } from './end-times.ts'
 import { baseEnvironment } from './environment.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
 import {
@@ -56,10 +56,10 @@ const RUNNER_FLAGS = [
 /** glibc keeps an arena per thread; this process allocates from one. */
 const RUNNER_ENVIRONMENT = { MALLOC_ARENA_MAX: '1' }
 
-/** A runner that has not ended a command this long after it had to is frozen, in ms. */
-const OVERDUE_MS = TERM_GRACE_MS + KILL_WAIT_MS + 2_000
-
-/** After an overdue timer fired: time for reports that wait in the socket, as it may be us who was frozen, in ms. */
+/**
+ * After an overdue timer fired: time for reports that wait in the socket, as it may be us who was frozen, in ms. After a
+ * deadline: time for a sign of life.
+ */
 const SECOND_LOOK_MS = 1_000
 
 /** A command that the runner has not ended so long before its deadline is killed from here, in ms. */
@@ -105,6 +105,8 @@ interface Running {
   overdue: NodeJS.Timeout
   /** Its deadline came and the runner had not ended it: it was killed from here. */
   fenced: boolean
+  /** The runner has told of it since: it is awake, and the kernel keeps the command. */
+  awake: boolean
 }
 
 export interface RunnerProcessInit {
@@ -171,7 +173,7 @@ export class RunnerProcess {
     const ended = Promise.withResolvers<RunEnd>()
     const overdue = setTimeout(() => this.#onOverdue(order.id), timerMs(order.timeoutMs + OVERDUE_MS))
     const mark = order.env[MARK_VARIABLE]
-    const state = { lookers: new Set<() => void>(), group: undefined, overdue, fenced: false }
+    const state = { lookers: new Set<() => void>(), group: undefined, overdue, fenced: false, awake: false }
     this.#running.set(order.id, { settle: ended.resolve, desk, mark, ...state })
     desk.peekWith(() => this.#look(order.id))
     this.#deadlines.add(order.id, order.deadlineMs)
@@ -253,11 +255,19 @@ export class RunnerProcess {
       if (running.fenced) signalGroup(running.group, 'SIGKILL')
     } else if (report.kind === 'progress') running.desk.report(report.report)
     else if (report.kind === 'progress-refused') this.#sayRefused(running.desk, report.fault)
-    else if (report.kind === 'looked') for (const looker of running.lookers) looker(report)
+    else if (report.kind === 'looked') this.#onLooked(report, running)
     else {
       running.desk.printed(logOf(report))
       this.#settle(report.id, running.fenced && wasSignalled(report) ? { kind: 'fenced' } : report)
     }
+  }
+
+  #onLooked(look: AttemptLog & { readonly id: number }, running: Running): void {
+    for (const looker of running.lookers) looker(look)
+    if (!running.fenced || running.awake) return
+    running.awake = true
+    clearTimeout(running.overdue)
+    running.overdue = setTimeout(() => this.#onOverdue(look.id), OVERDUE_MS)
   }
 
   #sayRefused({ task, attempt }: AttemptDesk, fault: string): void {
@@ -278,7 +288,10 @@ export class RunnerProcess {
     running.settle(end)
   }
 
-  /** The runner ends a command well before this; whatever keeps it from that, the command dies now. */
+  /**
+   * The runner ends a command well before this; whatever keeps it from that, the command dies now. It may be the kernel that
+   * keeps the command: then the runner answers, and gets the time that it needs to tell of an end without it.
+   */
   #onDeadline(id: number): void {
     const running = this.#running.get(id)
     if (running === undefined) return
@@ -287,6 +300,7 @@ export class RunnerProcess {
     if (running.mark !== undefined) void this.#sweeps.sweep(running.mark)
     clearTimeout(running.overdue)
     this.#onOverdue(id)
+    this.#send({ kind: 'look', id })
   }
 
   /** It may be this process that slept: the answer may lie in the socket, which is read after the timers. */

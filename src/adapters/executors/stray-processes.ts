@@ -19,7 +19,7 @@ export const MARK_VARIABLE = 'ROUNDTABLE_TASK_RUN'
 const SLICE = 256
 
 /** Between two rounds of looking, in ms: what was killed needs a moment to be gone. */
-const ROUND_MS = 5
+export const ROUND_MS = 5
 
 export interface Stray {
   readonly pid: number
@@ -46,14 +46,28 @@ export async function killStrays(marks: readonly string[], waitMs: number): Prom
   const deadline = performance.now() + waitMs
   const killed = new Map<number, Stray>()
   for (;;) {
-    const found = await find(marks)
-    for (const stray of found) if (kill(stray.pid)) killed.set(stray.pid, stray)
+    const found = await killRound(marks, killed)
     if (found.length === 0) return { killed: [...killed.values()], left: [] }
     if (performance.now() >= deadline) {
       return { killed: [...killed.values()], left: found.map(({ pid }) => pid) }
     }
     await pause(ROUND_MS)
   }
+}
+
+/**
+ * Looks once, and SIGKILLs what it finds.
+ *
+ * @param killed what the signal reached is added, by its pid
+ * @returns all that was found alive
+ */
+export async function killRound(
+  marks: readonly string[],
+  killed: Map<number, Stray>,
+): Promise<readonly Stray[]> {
+  const found = await find(marks)
+  for (const stray of found) if (kill(stray.pid)) killed.set(stray.pid, stray)
+  return found
 }
 
 async function find(marks: readonly string[]): Promise<readonly Stray[]> {

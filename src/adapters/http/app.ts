@@ -22,7 +22,7 @@ import { onMalformed } from './malformed.ts'
 import { sendProblem } from './problem.ts'
 import { parametersOf, refuseQuery, unknownAmong } from './query.ts'
 import { RateLimit } from './rate-limit.ts'
-import { patternOf } from './route.ts'
+import { isTailed, patternOf, routable } from './route.ts'
 import { ROUTES } from './routes.ts'
 
 /** @param limits tighter limits than usual, for tests */
@@ -71,6 +71,7 @@ async function bareApp(face: Face): Promise<FastifyInstance> {
   const { fastify } = await import('fastify')
   const { limits, config } = face
   const run = Date.now().toString(36)
+  const tailed = ROUTES.filter(isTailed)
   let requests = 0
   const refuseUrl = (error: unknown, _request: FastifyRequest, reply: FastifyReply): void => {
     const failure = knownFailure(error, face) ?? { code: 'BAD_REQUEST', detail: 'The path cannot be read.' }
@@ -80,6 +81,7 @@ async function bareApp(face: Face): Promise<FastifyInstance> {
     logger: false,
     genReqId: () => `${run}-${(++requests).toString(36)}`,
     requestIdHeader: false,
+    rewriteUrl: ({ method = '', url = '' }) => routable(tailed, method, url),
     bodyLimit: config.bodyBytesMax,
     // For bodies that come line by line; all others are given less, by `limitBodyTime`.
     requestTimeout: limits.linesMs,

@@ -5,6 +5,7 @@ import { asTaskId, type NodeId, type TaskId } from '../../base/ids.ts'
 import type { SurveyReply, TaskFilter } from '../../tasks/survey.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import type { Face } from './face.ts'
+import type { Rounds } from './rounds.ts'
 import { askAll } from './waiting.ts'
 
 /** Rounds of questions for one page, while nothing was found: each looks at 5,000 tasks of every node. */
@@ -35,17 +36,27 @@ export type ClusterPageReply =
   | { readonly ok: true; readonly page: ClusterPage }
   | { readonly ok: false; readonly failure: Failure }
 
+/** Without time for another round the page may be empty, with a `next`. */
 export async function clusterPage(
   face: Face,
   { filter, cursor, limit }: ClusterQuery,
+  rounds: Rounds,
 ): Promise<ClusterPageReply> {
   let after = cursor
+  /** Whoever missed one of the rounds may have had something for the page. */
+  const silent = new Set<NodeId>()
+  const settling = new Set<NodeId>()
   for (let round = 1; ; round++) {
     const question = { kind: 'page', filter, limit, ...(after !== undefined && { after }) } as const
-    const reply = await askAll(face, question)
+    const reply = await rounds.run(() => askAll(face, question))
     if (!reply.ok) return reply
     const page = merged(reply, limit)
-    if (page.tasks.length > 0 || page.next === undefined || round === ROUNDS_MAX) return { ok: true, page }
+    for (const node of page.silent) silent.add(node)
+    for (const node of page.settling) settling.add(node)
+    if (page.tasks.length > 0 || page.next === undefined || round === ROUNDS_MAX || !rounds.open) {
+      const complete = silent.size === 0 && settling.size === 0
+      return { ok: true, page: { ...page, complete, silent: [...silent], settling: [...settling] } }
+    }
     after = asTaskId(page.next)
   }
 }

@@ -9,8 +9,9 @@ import type { TaskRequest } from '../../tasks/messages.ts'
 import type { KeptLetter, SurveyReply, TaskFilter } from '../../tasks/survey.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import { type BodyField, readBody } from './body-fields.ts'
-import { clusterPage } from './cluster-page.ts'
+import { type ClusterQuery, clusterPage } from './cluster-page.ts'
 import type { Face } from './face.ts'
+import type { Rounds } from './rounds.ts'
 import { askAll, askOwners } from './waiting.ts'
 
 /** Dead letters that one request acts on: at most, and unless it says. */
@@ -120,65 +121,104 @@ type Acted =
   | { readonly ok: true; readonly outcome: Outcome }
   | { readonly ok: false; readonly failure: Failure }
 type Refusals = { id: string; code: ErrorCode; detail: string }[]
+type Act = (face: Face, records: readonly TaskRecord[], refusals: Refusals) => Promise<readonly string[]>
 
-/** Does one thing to all that are selected. */
+/** Does one thing to all that are selected, as far as there is time. */
 export async function actOnDead(
   face: Face,
   { ids, filter, cursor, limit }: Selection,
-  act: (face: Face, records: readonly TaskRecord[], refusals: Refusals) => Promise<readonly string[]>,
+  act: Act,
+  rounds: Rounds,
 ): Promise<Acted> {
-  const refusals: Refusals = []
-  const silent = new Set<string>()
-  /** Dead letters acted on, and those of them that it was done to. */
-  let tried = 0
-  let done = 0
-  let next = cursor
-  const outcome = (whole: boolean): Acted => ({
-    ok: true,
-    outcome: outcomeOf(done, refusals, next, silent, whole),
-  })
-  const actOn = async (records: readonly TaskRecord[]): Promise<void> => {
-    for (let from = 0; from < records.length; from += STEP_MAX) {
-      const some = records.slice(from, from + STEP_MAX)
-      const before = refusals.length
-      for (const node of await act(face, some, refusals)) silent.add(node)
-      tried += some.length
-      done += some.length - (refusals.length - before)
-    }
-  }
-  if (ids !== undefined) {
-    await actOn(await recordsOf(face, ids, refusals))
-    return outcome(true)
-  }
-  do {
-    const wanted = Math.min(1_000, limit - tried)
-    const found = await clusterPage(face, { filter, limit: wanted, ...(next && { cursor: next }) })
-    // What was done before stays done, and asking again goes on from there.
-    if (!found.ok) return tried === 0 ? found : outcome(false)
-    for (const node of [...found.page.silent, ...found.page.settling]) silent.add(node)
-    await actOn(found.page.tasks)
-    next = found.page.next === undefined ? undefined : asTaskId(found.page.next)
-  } while (next !== undefined && tried < limit)
-  return outcome(true)
+  const acting = new Acting(face, act, rounds)
+  if (ids !== undefined) return await acting.onIds(ids)
+  return await acting.onFound({ filter, limit, ...(cursor && { cursor }) })
 }
 
-function outcomeOf(
-  done: number,
-  refusals: Refusals,
-  next: TaskId | undefined,
-  silent: ReadonlySet<string>,
-  whole: boolean,
-): Outcome {
-  return {
-    done,
-    failed: refusals.length,
-    failures: refusals.slice(0, NAMED_MAX),
-    more: next !== undefined,
-    ...(next !== undefined && { next }),
-    complete: whole && silent.size === 0,
-    silent: [...silent],
+class Acting {
+  readonly #face: Face
+  readonly #act: Act
+  readonly #rounds: Rounds
+  readonly #refusals: Refusals = []
+  readonly #silent = new Set<string>()
+  /** Dead letters acted on, and those of them that it was done to. */
+  #tried = 0
+  #done = 0
+
+  constructor(face: Face, act: Act, rounds: Rounds) {
+    this.#face = face
+    this.#act = act
+    this.#rounds = rounds
+  }
+
+  async onIds(ids: readonly TaskId[]): Promise<Acted> {
+    for (let from = 0; from < ids.length; from += STEP_MAX) {
+      if (from > 0 && !this.#rounds.open) {
+        for (const id of ids.slice(from)) this.#refusals.push({ id, ...LATE })
+        break
+      }
+      const some = ids.slice(from, from + STEP_MAX)
+      const records = await this.#rounds.run(() => recordsOf(this.#face, some, this.#refusals))
+      if (records.length > 0) await this.#step(records)
+    }
+    return this.#outcome(undefined, true)
+  }
+
+  /** What was done before somebody failed to answer, or the time was up, stays done: asking again goes on from there. */
+  async onFound({ filter, cursor, limit }: ClusterQuery): Promise<Acted> {
+    let next = cursor
+    do {
+      const wanted = Math.min(1_000, limit - this.#tried)
+      const query = { filter, limit: wanted, ...(next && { cursor: next }) }
+      const found = await clusterPage(this.#face, query, this.#rounds)
+      if (!found.ok) return this.#tried === 0 ? found : this.#outcome(next, false)
+      const { tasks, silent, settling, next: after } = found.page
+      for (const node of [...silent, ...settling]) this.#silent.add(node)
+      const seen = await this.#steps(tasks)
+      if (seen < tasks.length) return this.#outcome(tasks[seen - 1]?.spec.id ?? next, true)
+      next = after === undefined ? undefined : asTaskId(after)
+    } while (next !== undefined && this.#tried < limit && this.#rounds.open)
+    return this.#outcome(next, true)
+  }
+
+  /** How many of them were seen to: some at least in each request, or the next one would be no further. */
+  async #steps(records: readonly TaskRecord[]): Promise<number> {
+    for (let from = 0; from < records.length; from += STEP_MAX) {
+      if (this.#rounds.gone || (this.#tried > 0 && !this.#rounds.open)) return from
+      await this.#step(records.slice(from, from + STEP_MAX))
+    }
+    return records.length
+  }
+
+  async #step(some: readonly TaskRecord[]): Promise<void> {
+    const before = this.#refusals.length
+    const silent = await this.#rounds.run(() => this.#act(this.#face, some, this.#refusals))
+    for (const node of silent) this.#silent.add(node)
+    this.#tried += some.length
+    this.#done += some.length - (this.#refusals.length - before)
+  }
+
+  /** @param whole all nodes could be asked for all of it */
+  #outcome(next: TaskId | undefined, whole: boolean): Acted {
+    const refusals = this.#refusals
+    const silent = [...this.#silent]
+    const outcome: Outcome = {
+      done: this.#done,
+      failed: refusals.length,
+      failures: refusals.slice(0, NAMED_MAX),
+      more: next !== undefined,
+      ...(next !== undefined && { next }),
+      complete: whole && silent.length === 0,
+      silent,
+    }
+    return { ok: true, outcome }
   }
 }
+
+const LATE = {
+  code: 'DEADLINE',
+  detail: 'there was no time for it in this request, and nothing was done to it: ask again',
+} as const
 
 /** The dead letters among these ids; what else there is, or is not, is refused. */
 async function recordsOf(
@@ -187,24 +227,21 @@ async function recordsOf(
   refusals: Refusals,
 ): Promise<readonly TaskRecord[]> {
   const records: TaskRecord[] = []
-  for (let from = 0; from < ids.length; from += STEP_MAX) {
-    const some = ids.slice(from, from + STEP_MAX)
-    const replies = await askOwners(
-      face,
-      some.map((task): TaskRequest => ({ kind: 'get', task })),
-    )
-    replies.forEach((reply, i) => {
-      const id = some[i] ?? ''
-      if (!reply.ok) refusals.push({ id, code: reply.failure.code, detail: reply.failure.detail })
-      else if (reply.record.state === 'dead') records.push(reply.record)
-      else
-        refusals.push({
-          id,
-          code: 'TASK_NOT_ENDED',
-          detail: `it is ${reply.record.state}, and no dead letter`,
-        })
-    })
-  }
+  const replies = await askOwners(
+    face,
+    ids.map((task): TaskRequest => ({ kind: 'get', task })),
+  )
+  replies.forEach((reply, i) => {
+    const id = ids[i] ?? ''
+    if (!reply.ok) refusals.push({ id, code: reply.failure.code, detail: reply.failure.detail })
+    else if (reply.record.state === 'dead') records.push(reply.record)
+    else
+      refusals.push({
+        id,
+        code: 'TASK_NOT_ENDED',
+        detail: `it is ${reply.record.state}, and no dead letter`,
+      })
+  })
   return records
 }
 

@@ -28,6 +28,11 @@ export interface HttpLimits {
   readonly keepAliveMs: number
   /** A request to another node is given up on after this; its own limit (tasks.forwardMs) comes first. */
   readonly answerMs: number
+  /**
+   * What asks all nodes round by round begins none that would end after this; the answer says where to go on. With a round of
+   * `tasks.forwardMs` (5 s) that began in time it is within the 15 s that the command line waits.
+   */
+  readonly roundsMs: number
   /** How long `stop` waits for requests in flight. */
   readonly stopMs: number
   /** Values inside values in a JSON body. */
@@ -60,6 +65,7 @@ export const HTTP_LIMITS: HttpLimits = {
   timeoutCheckMs: 1_000,
   keepAliveMs: 65_000,
   answerMs: 30_000,
+  roundsMs: 9_000,
   stopMs: 1_000,
   jsonDepthMax: 64,
   eventStreamsMax: 64,

@@ -8,8 +8,8 @@ import type { JsonSchema, SchemaName } from './schemas.ts'
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /**
-   * `{name}` at the end takes the rest of the path, slashes included, percent-decoded. Before the end it takes one segment,
-   * whose slashes are percent-encoded.
+   * `{name}` at the end takes the rest of the path, slashes included, percent-decoded. `{id}` before a fixed end takes all
+   * that stands before that end, which wins over a route that would take it with the rest.
    */
   readonly path: string
   readonly access: Access
@@ -63,11 +63,34 @@ export function patternOf({ path }: Route): string {
   return path.replace(/\{\w+\}$/, '*').replace('{id}', ':id')
 }
 
+/** What stands before the parameter, and behind it. */
+const aroundOf = ({ path }: Route): readonly [before: string, after: string] => {
+  const [before = '', after = ''] = path.split(/\{\w+\}/)
+  return [before, after]
+}
+
 /** Does the route's path fit this one? */
 export function fits(route: Route, path: string): boolean {
-  const open = route.path.indexOf('{')
-  if (open < 0) return path === route.path
-  const [before = '', after = ''] = route.path.split(/\{\w+\}/)
+  if (!route.path.includes('{')) return path === route.path
+  const [before, after] = aroundOf(route)
   if (!path.startsWith(before) || !path.endsWith(after)) return false
-  return after === '' || !path.slice(before.length, path.length - after.length).includes('/')
+  return after === '' || path.length > before.length + after.length
 }
+
+/**
+ * The URL as fastify can route it: in it a parameter before a fixed end is one segment, so that its slashes are encoded.
+ * @param routes those that have such a parameter
+ */
+export function routable(routes: readonly Route[], method: string, url: string): string {
+  const end = url.indexOf('?')
+  const path = end < 0 ? url : url.slice(0, end)
+  const sought = method === 'HEAD' ? 'GET' : method
+  const route = routes.find(each => each.method === sought && fits(each, path))
+  if (route === undefined) return url
+  const [before, after] = aroundOf(route)
+  const parameter = path.slice(before.length, path.length - after.length).replaceAll('/', '%2F')
+  return `${before}${parameter}${after}${url.slice(path.length)}`
+}
+
+/** Has it a parameter before a fixed end? */
+export const isTailed = (route: Route): boolean => aroundOf(route)[1] !== ''

@@ -298,6 +298,10 @@ const replicated = z.object({
     .exactOptional(),
   ended: z.array(count).max(RECORDS_MAX).exactOptional(),
   unwritten: z.array(count).max(RECORDS_MAX).exactOptional(),
+  conflicts: z
+    .array(z.tuple([count, key]))
+    .max(RECORDS_MAX)
+    .exactOptional(),
 })
 const inventory = z.object({
   type: z.literal('inventory'),

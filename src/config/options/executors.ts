@@ -41,7 +41,8 @@ const command = strict({
   cwd: directory.schema.optional(),
 }).transform((found): ExecCommand => ({ ...found, cwd: found.cwd }) as ExecCommand)
 
-const claimType = text(
+/** As tasks may have it (`tasks/spec.ts`): what no task can name would never run. */
+const taskType = text(
   `a type of task (a letter, then up to 63 of A-Z a-z 0-9 . _ -) other than ${OWN_TYPES.join(', ')}`,
   value => /^[A-Za-z][A-Za-z0-9._-]{0,63}$/.test(value) && !OWN_TYPES.includes(value),
   'type of task',
@@ -62,10 +63,6 @@ const MIB = 1024 * 1024
 const MEMORY_BYTES_MIN = 16 * MIB
 const MEMORY_BYTES_MAX = 64 * 1024 * MIB
 
-const type = text(
-  `a type of letters, digits, ".", "_" and "-" other than ${OWN_TYPES.join(', ')}`,
-  value => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value) && !OWN_TYPES.includes(value),
-)
 const file = text('an absolute path', value => value.startsWith('/') && !value.includes('\0'))
 const usual = moduleDefaults()
 const module = strict({
@@ -84,7 +81,7 @@ const modules: OptionType = structure(
   'mapping of modules',
   modulesExpected,
   z
-    .record(type.schema as z.ZodType<string, string>, module, { error: modulesExpected })
+    .record(taskType.schema as z.ZodType<string, string>, module, { error: modulesExpected })
     .refine(map => Object.keys(map).length <= MODULES_MAX, { error: modulesExpected }),
 )
 
@@ -117,7 +114,7 @@ export function executorsOptions(): readonly Option[] {
     },
     {
       key: 'executors.claim.types',
-      type: distinctListOf(claimType, 64),
+      type: distinctListOf(taskType, 64),
       default: defaults.claim.types,
       doc: 'Types of tasks that the application beside this node claims and carries out (`POST /v1/claims`). A task of such a type starts only while a client waits for it. The same on all nodes that are to run them.',
     },

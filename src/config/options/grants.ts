@@ -70,7 +70,7 @@ export function grantsOptions(): readonly Option[] {
       key: 'grants.leaseMs',
       type: duration(1_000, 60_000),
       default: defaults.leaseMs,
-      doc: 'The right to act ends this long after the last request that a quorum of voters granted was sent. Work is stopped from 0.5s before that on. Shorter frees the keys of a frozen or isolated node sooner and stops more nodes that were only slow. At least three times grants.renewMs.',
+      doc: 'The right to act ends this long after the last request that a quorum of voters granted was sent. Work is stopped from 0.5s before that on. Shorter frees the keys of a frozen or isolated node sooner and stops more nodes that were only slow. At least three times grants.renewMs, and 0.75s more than twice of it: one renewal may be lost, and the next must be back before work is stopped.',
     },
     {
       key: 'grants.promiseMs',

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { AttemptDesk } from '../../../src/adapters/executors/attempt-desk.ts'
 import { encodeFrame, FRAME_BYTES_MAX } from '../../../src/adapters/executors/frames.ts'
+import { monotonicMs } from '../../../src/adapters/executors/monotonic-clock.ts'
 import { RunnerProcess } from '../../../src/adapters/executors/runner-process.ts'
 import { asTaskId } from '../../../src/base/ids.ts'
 import { orderTo, rawRunner } from './raw-runner.ts'
@@ -79,6 +80,34 @@ test('a runner that ignores the order to stop is killed', async t => {
   assert.deepEqual(await end, { kind: 'stopped' })
   assert.equal(isAlive(Number(runner.pid)), false)
   assert.equal(log.count('runner-lost'), 0)
+})
+
+test('a runner that is awake is not killed for a command that the kernel keeps past its deadline', async t => {
+  const frames = new URL('../../../src/adapters/executors/frames.ts', import.meta.url)
+  const end = {
+    ...{ kind: 'ended', id: 1, cause: 'fenced', exitCode: null, signal: null, stdout: '', stderr: '' },
+    ...{ bytes: 0, cutBytes: 0, durationMs: 1, failure: null, strays: 0 },
+  }
+  // It answers, and tells of the end long after one that is frozen would have been killed.
+  const { runner, log } = strangeRunner(
+    t,
+    `import { encodeFrame, FrameReader } from '${frames}'
+const reader = new FrameReader()
+const nothing = { text: '', cutBytes: 0 }
+channel.on('data', chunk => {
+  for (const { kind, id } of reader.push(chunk)) {
+    if (kind === 'stop') process.exit(0)
+    if (kind !== 'look') continue
+    channel.write(encodeFrame({ kind: 'looked', id, stdout: nothing, stderr: nothing }))
+    setTimeout(() => channel.write(encodeFrame(${JSON.stringify(end)})), 2_000)
+  }
+})`,
+  )
+  const order = orderTo('/bin/true', [], { deadlineMs: Math.floor(monotonicMs()) + 5_000 })
+  const ended = await runner.run(order, new AttemptDesk(asTaskId('t'), 1))
+  assert.equal(ended.kind === 'ended' && ended.cause, 'fenced')
+  assert.deepEqual([runner.usable, log.count('runner-lost')], [true, 0])
+  await runner.stop()
 })
 
 test('what a crashing runner says is in the log', async t => {

@@ -87,8 +87,26 @@ test('the log of an attempt is that of the last one, or of the one asked for, fr
 test('a task whose id ends as the path of a log does is found with that slash encoded', async () => {
   const { ask, looks } = await subject({ look: { ok: true, look: { running: true } } })
   assert.equal((await ask('/v1/tasks/t1%2Flog')).json<TaskRecord>().spec.id, 't1/log')
-  assert.equal((await ask('/v1/tasks/t1/2/log')).json<TaskRecord>().spec.id, 't1/2/log')
   assert.deepEqual(looks, [])
+})
+
+test('an id before a fixed end of the path has its slashes as they are or encoded', async () => {
+  const look = { running: true, stdout: { text: '', cutBytes: 0 }, stderr: { text: '', cutBytes: 0 } }
+  const { ask, looks, requests } = await subject({ look: { ok: true, look } })
+  for (const id of ['t/1', 't%2F1', 't/a//b/', 't%2Flog', 't/log', 't/100%25']) {
+    const task = decodeURIComponent(id)
+    const log = await ask(`/v1/tasks/${id}/log?bytes=10`)
+    assert.deepEqual([log.statusCode, log.json<{ task: string }>().task], [200, task])
+    assert.deepEqual(looks.at(-1), { node: 'node-1', task, attempt: 1, logBytes: 10 })
+    for (const kind of ['cancel', 'retry']) {
+      assert.equal((await ask(post(`/v1/tasks/${id}/${kind}`, {}))).statusCode, 200)
+      assert.deepEqual(requests.at(-1), { kind, task, key: 'k1' })
+    }
+  }
+  assert.equal((await ask({ method: 'HEAD', url: '/v1/tasks/t/1/log' })).statusCode, 200)
+  assert.equal((await ask('/v1/tasks/t/1')).json<TaskRecord>().spec.id, 't/1')
+  const refused = await ask(post('/v1/tasks/t/1', {}))
+  assert.deepEqual([refused.statusCode, refused.headers['allow']], [405, 'GET, HEAD'])
 })
 
 test('a log that nobody has is said to be none, and why', async () => {

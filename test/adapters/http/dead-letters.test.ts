@@ -1,6 +1,8 @@
 /** What is done to many dead letters at once, and what is said of it. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { buildApp } from '../../../src/adapters/http/app.ts'
+import type { Outcome } from '../../../src/adapters/http/dead-letters.ts'
 import { asTaskId } from '../../../src/base/ids.ts'
 import type { TaskReply, TaskRequest } from '../../../src/tasks/messages.ts'
 import type { KeptLetter, SurveyAnswer, SurveyQuestion } from '../../../src/tasks/survey.ts'
@@ -54,6 +56,7 @@ test('dead letters are listed, tried again and dropped by id, by filter, or all 
 async function deadLetters(
   count: number,
   kept: (task: string) => KeptLetter['why'] | undefined = () => undefined,
+  onSurvey: () => unknown = () => undefined,
 ) {
   const dead = new Map(
     Array.from({ length: count }, (_, i) => {
@@ -83,9 +86,88 @@ async function deadLetters(
     const some = above.slice(0, question.limit)
     return page(some, above.length > some.length ? some.at(-1)?.spec.id : undefined)
   }
-  const seen = await subject({ reply, survey: async question => survey([[n1, answerTo(question)]]) })
+  const seen = await subject({
+    reply,
+    survey: async question => {
+      await onSurvey()
+      return survey([[n1, answerTo(question)]])
+    },
+  })
   return { ...seen, dead }
 }
+
+/** Of the event loop. */
+const turn = () => new Promise(resolve => setImmediate(resolve))
+
+/** A clock that stands still but for what is put on it. */
+function clock(t: TestContext): { ms: number } {
+  const time = { ms: 1_000 }
+  t.mock.method(performance, 'now', () => time.ms)
+  return time
+}
+
+test('what takes long is done in parts, each in time and none twice', async t => {
+  const time = clock(t)
+  const { ask, surveys, dead } = await deadLetters(
+    1_100,
+    () => undefined,
+    () => {
+      time.ms += 3_000 // Somebody is silent.
+    },
+  )
+  const done: number[] = []
+  for (let next: string | undefined = ''; next !== undefined; ) {
+    const askedAt = time.ms
+    const body: object = { all: true, ...(next !== '' && { cursor: next }) }
+    const outcome: Outcome = (await ask(post('/v1/dead/purge', body))).json()
+    schemaOf('DeadOutcome').parse(outcome)
+    assert.ok(time.ms - askedAt <= 10_000, `${time.ms - askedAt} ms`)
+    assert.equal(outcome.complete, true)
+    done.push(outcome.done)
+    next = outcome.next
+    assert.ok(done.length <= 3, 'it comes to an end')
+  }
+  assert.deepEqual(done, [500, 500, 100])
+  assert.equal(dead.size, 0)
+  const asked = surveys.flatMap(each => (each.kind === 'purge' ? each.copies : []))
+  assert.equal(asked.length, 1_100)
+})
+
+test('of many ids those are refused for which there was no time', async t => {
+  const time = clock(t)
+  const { ask, dead } = await deadLetters(
+    600,
+    () => undefined,
+    () => {
+      time.ms += 5_000
+    },
+  )
+  const outcome = (await ask(post('/v1/dead/purge', { ids: [...dead.keys()] }))).json()
+  assert.deepEqual([outcome.done, outcome.failed, dead.size], [250, 350, 350])
+  assert.deepEqual([outcome.failures[0].id, outcome.failures[0].code], ['t00250', 'DEADLINE'])
+})
+
+test('nothing is done for a client that has gone', async t => {
+  const gone = new AbortController()
+  const closed = Promise.withResolvers<void>()
+  const dead = await deadLetters(10, undefined, async () => {
+    gone.abort()
+    await closed.promise
+    await turn()
+  })
+  const app = await buildApp(dead.parts)
+  t.after(() => app.close())
+  app.server.on('connection', socket => socket.once('close', () => closed.resolve()))
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const body = JSON.stringify({ all: true })
+  const headers = { 'content-type': 'application/json' }
+  const { signal } = gone
+  await assert.rejects(fetch(`${url}/v1/dead/purge`, { method: 'POST', headers, body, signal }))
+  await closed.promise
+  for (let i = 0; i < 5; i++) await turn()
+  assert.equal(dead.surveys.length, 1)
+  assert.equal(dead.dead.size, 10)
+})
 
 test('dead letters that die again at once, or stay, are seen to once: the next request goes on behind them', async () => {
   for (const action of ['redrive', 'purge']) {

@@ -101,6 +101,37 @@ test('an empty page with more to come is asked on, not handed out', async () => 
   )
 })
 
+test('a page of many rounds is answered in time, with where to go on, and names who was silent in any of them', async t => {
+  let ms = 1_000
+  t.mock.method(performance, 'now', () => ms)
+  let round = 0
+  const { ask, surveys } = await subject({
+    survey: async () => {
+      ms += 4_000
+      return survey([[n1, page([], `k${++round}`)]], round === 1 ? [n2] : [])
+    },
+  })
+  const answer = (await ask('/v1/tasks?q=rare')).json()
+  schemaOf('Tasks').parse(answer)
+  assert.deepEqual([answer.tasks, answer.next, surveys.length], [[], 'k2', 2])
+  assert.deepEqual([answer.complete, answer.silent], [false, ['n2']])
+})
+
+test('nobody is asked on for a client that has gone', async () => {
+  const gone = new AbortController()
+  let round = 0
+  const { ask, surveys } = await subject({
+    survey: async () => {
+      gone.abort()
+      await new Promise(resolve => setImmediate(resolve))
+      return survey([[n1, page([], `k${++round}`)]])
+    },
+  })
+  await assert.rejects(ask({ url: '/v1/tasks?q=rare', signal: gone.signal }))
+  for (let i = 0; i < 5; i++) await new Promise(resolve => setImmediate(resolve))
+  assert.equal(surveys.length, 1)
+})
+
 test('filters belong to the list of all nodes, `after` to that of one', async () => {
   const { ask } = await subject()
   for (const query of [

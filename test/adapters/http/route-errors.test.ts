@@ -35,7 +35,7 @@ async function documented(method: string, path: string): Promise<ReadonlySet<str
 }
 
 test('every refusal of a task, by this node, its owner or an executor, is in the document', async () => {
-  const codes = codesIn('tasks/*.ts', 'adapters/executors/*.ts', 'runtime/driver.ts')
+  const codes = codesIn('tasks/*.ts', 'adapters/executors/*.ts', 'runtime/*.ts')
   for (const code of ['NOT_ACTING', 'RIGHT_ENDED', 'NO_OWNER', 'COMMAND_NOT_ALLOWED', 'LEAVING'] as const)
     assert.ok(codes.includes(code), `${code} is found in the sources`)
   const submit = await documented('post', '/v1/tasks')

@@ -15,7 +15,7 @@ import { askAttempt, askOwner } from '../waiting.ts'
 /** So many attempts of a task that no record holds more. */
 const ATTEMPT_MAX = 1_000_000
 
-const id = { name: 'id', doc: 'Its id, with slashes percent-encoded.' }
+const id = { name: 'id', doc: 'Its id; slashes may be sent as they are or percent-encoded.' }
 
 /** What can be done with an attempt while it runs: to see what it prints, and to say how far it is. */
 export const attempts: readonly Route[] = [

@@ -1,6 +1,7 @@
 import { clusterPage } from '../cluster-page.ts'
 import { actOnDead, purge, readSelection, redrive } from '../dead-letters.ts'
 import { sendProblem } from '../problem.ts'
+import { Rounds } from '../rounds.ts'
 import { type Route, sendJson } from '../route.ts'
 import { SURVEY_ERRORS } from '../route-errors.ts'
 import { FILTER_PARAMETERS, PAGE_PARAMETERS, parseDeadQuery } from '../task-query.ts'
@@ -20,7 +21,8 @@ export const dead: readonly Route[] = [
     responses: { 200: { doc: 'A page.', schema: 'Tasks' } },
     errors: SURVEY_ERRORS,
     handle: async (face, request, reply) => {
-      const found = await clusterPage(face, parseDeadQuery(request.query))
+      const rounds = Rounds.of(reply, face.limits.roundsMs)
+      const found = await clusterPage(face, parseDeadQuery(request.query), rounds)
       return found.ok ? sendJson(reply, found.page) : sendProblem(reply, face.counters, found.failure)
     },
   },
@@ -33,7 +35,8 @@ export const dead: readonly Route[] = [
     responses,
     errors: SURVEY_ERRORS,
     handle: async (face, request, reply) => {
-      const acted = await actOnDead(face, readSelection(request.body), redrive)
+      const rounds = Rounds.of(reply, face.limits.roundsMs)
+      const acted = await actOnDead(face, readSelection(request.body), redrive, rounds)
       return acted.ok ? sendJson(reply, acted.outcome) : sendProblem(reply, face.counters, acted.failure)
     },
   },
@@ -47,7 +50,8 @@ export const dead: readonly Route[] = [
     responses,
     errors: SURVEY_ERRORS,
     handle: async (face, request, reply) => {
-      const acted = await actOnDead(face, readSelection(request.body), purge)
+      const rounds = Rounds.of(reply, face.limits.roundsMs)
+      const acted = await actOnDead(face, readSelection(request.body), purge, rounds)
       return acted.ok ? sendJson(reply, acted.outcome) : sendProblem(reply, face.counters, acted.failure)
     },
   },

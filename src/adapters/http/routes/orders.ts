@@ -10,7 +10,7 @@ import { LOOKUP_ERRORS, ORDER_ERRORS } from '../route-errors.ts'
 import { askOwner } from '../waiting.ts'
 import { openAttempt } from './attempts.ts'
 
-const parameter = { name: 'id', doc: 'Its id, with slashes percent-encoded.' }
+const parameter = { name: 'id', doc: 'Its id; slashes may be sent as they are or percent-encoded.' }
 
 /** What is done to one task, and why it stands where it stands; all of it from any node. */
 export const orders: readonly Route[] = [

@@ -12,6 +12,7 @@ import type { Face } from '../face.ts'
 import { isLines } from '../lines.ts'
 import { taskIdOf } from '../path-parameter.ts'
 import { sendProblem } from '../problem.ts'
+import { Rounds } from '../rounds.ts'
 import { parameterOf, type Route, sendJson } from '../route.ts'
 import { LOOKUP_ERRORS, SUBMIT_ERRORS, SURVEY_ERRORS } from '../route-errors.ts'
 import {
@@ -55,7 +56,7 @@ export const tasks: readonly Route[] = [
     handle: async (face, request, reply) => {
       const asked = parseTaskQuery(request.query)
       if (asked.scope === 'node') return sendJson(reply, face.node.tasks(asked.query))
-      const found = await clusterPage(face, asked.query)
+      const found = await clusterPage(face, asked.query, Rounds.of(reply, face.limits.roundsMs))
       return found.ok ? sendJson(reply, found.page) : sendProblem(reply, face.counters, found.failure)
     },
   },

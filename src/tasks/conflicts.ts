@@ -1,0 +1,82 @@
+/**
+ * One id under two keys. Each key has an owner of its own, and neither may know of the other's task, so both may be accepted;
+ * the two meet where a node is to hold records of both keys.
+ *
+ * The rule: a node has one task of an id. Whoever brings the other one is told which key stands in the way, and that it has
+ * not been taken: such an answer counts for nothing, lets nobody drop its copy, and the copy is sent again until the task that
+ * was first is gone there. Then it is taken like any other: that it is not known there does not mean that it has ended.
+ *
+ * Not taken: records by id and key. Every request, page and event names a task by its id, and would have to say which one.
+ */
+import type { NodeId, TaskId } from '../base/ids.ts'
+import { after, type Instant } from '../base/time.ts'
+import type { Step } from './effects.ts'
+import type { Replication } from './replication.ts'
+import type { TaskRecord } from './task.ts'
+import type { View } from './view.ts'
+
+/** Remembered at once; with more the oldest is forgotten. 1,000 of an id and a key of 100 bytes are 200 KB. */
+export const CONFLICTS_MAX = 1_000
+/** With so many, one line at most is said in this time, in ms. */
+const LINE_MS = 1_000
+
+/** A record by its place in a batch, and the key under which another task with its id is there. */
+export type Conflict = readonly [place: number, key: string]
+
+interface Known {
+  readonly id: TaskId
+  readonly key: string
+}
+
+export class Conflicts {
+  readonly #view: View
+  readonly #replication: Replication
+  /** Ids that are known here under another key, each with the key that others have. */
+  readonly #elsewhere = new Set<string>()
+  #quietUntil: Instant = 0 as Instant
+
+  constructor(view: View, replication: Replication) {
+    this.#view = view
+    this.#replication = replication
+  }
+
+  get size(): number {
+    return this.#elsewhere.size
+  }
+
+  /** Does somebody have a task with this id under this key, which this node could not take? */
+  has(id: TaskId, key: string): boolean {
+    return this.#elsewhere.size > 0 && this.#elsewhere.has(nameOf(id, key))
+  }
+
+  /** It is known here now. */
+  over({ id, key }: Known): void {
+    if (this.#elsewhere.size > 0) this.#elsewhere.delete(nameOf(id, key))
+  }
+
+  /** `node` has a task with the id of this one, under another key. */
+  met({ id, key }: Known, otherKey: string, node: NodeId, step: Step): void {
+    const name = nameOf(id, otherKey)
+    const known = this.#elsewhere.delete(name)
+    const full = this.#elsewhere.size >= CONFLICTS_MAX
+    if (full) this.#elsewhere.delete(this.#elsewhere.values().next().value as string)
+    this.#elsewhere.add(name)
+    if (known || (full && step.now.mono < this.#quietUntil)) return
+    this.#quietUntil = after(step.now.mono, LINE_MS)
+    step.log('error', 'task-conflict', { task: id, key, otherKey, node })
+  }
+
+  /** `node` did not take these copies of a batch. Where it is still to hold them they are sent again, in a while. */
+  told(node: NodeId, records: readonly TaskRecord[], conflicts: readonly Conflict[], step: Step): void {
+    const again: TaskRecord[] = []
+    for (const [place, otherKey] of conflicts) {
+      const record = records[place]
+      if (record === undefined) continue
+      this.met(record.spec, otherKey, node, step)
+      if (this.#view.holders(record.spec.key).includes(node)) again.push(record)
+    }
+    this.#replication.later(node, again, step.now.mono)
+  }
+}
+
+const nameOf = (id: TaskId, key: string): string => `${id} ${key}`

@@ -1,0 +1,177 @@
+/** One id under two keys: each is a task of its own, and neither is lost for the other's sake. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId, asTaskId } from '../../src/base/ids.ts'
+import { instantOf, wallOf } from '../../src/base/time.ts'
+import { CONFLICTS_MAX, type Conflict, Conflicts } from '../../src/tasks/conflicts.ts'
+import { Counters } from '../../src/tasks/counts.ts'
+import { Step } from '../../src/tasks/effects.ts'
+import { Replication } from '../../src/tasks/replication.ts'
+import { Table } from '../../src/tasks/table.ts'
+import type { TaskRecord } from '../../src/tasks/task.ts'
+import { freshRecord } from '../../src/tasks/transition.ts'
+import { View } from '../../src/tasks/view.ts'
+import { names, ringOf, spec } from './samples.ts'
+import { own, ready, ring, type Scene, THREE } from './scene.ts'
+import { Solo } from './solo.ts'
+
+const MUCH_LATER = { runAt: wallOf(1e15) }
+const first = own('one', MUCH_LATER)
+const KEY_OF_OTHER = (() => {
+  for (let i = 0; ; i++) if (ring.owner(`other-${i}`) === 'n2') return `other-${i}`
+})()
+
+/** A copy of the task with that id, under the key of this node, or under that of n2. */
+function copyOf(key: string, changes: Partial<TaskRecord> = {}): TaskRecord {
+  const record = freshRecord(spec(first.id, { key, ...MUCH_LATER }), 'api', wallOf(0), THREE.map(asNodeId), 1)
+  return { ...record, term: 5, copies: 2, ...changes }
+}
+
+/** It lies on three others once seven more have joined. */
+const LATER = ringOf(names(10))
+const moves = (() => {
+  for (let i = 0; ; i++) {
+    const task = own(`moves-${i}`, MUCH_LATER)
+    if (!LATER.preferenceList(task.key, 3).some(node => THREE.includes(node))) return task
+  }
+})()
+
+let batches = 0
+function replicate(scene: Scene, from: string, record: TaskRecord, term = 0) {
+  const batch = ++batches
+  const batchOf = { batch, records: [record], ring: ring.checksum, terms: [term] }
+  scene.solo.hear(from, { type: 'replicate', ...batchOf })
+  return scene.sent(from, 'replicated').at(-1)
+}
+
+/** What a holder says of a batch of one. */
+const CONFLICT = { unwritten: [0], conflicts: [[0, KEY_OF_OTHER]] } as const
+
+test('a holder that has the id under another key says which, and takes nothing', () => {
+  const scene = ready()
+  scene.solo.submit(first)
+  const wanted = { type: 'replicated', counted: true, unwritten: [0], conflicts: [[0, first.key]] }
+  // Its term is above that of the task that is here, which says nothing of the other key, and below.
+  for (const term of [9, 3, 0]) {
+    const said = replicate(scene, 'n2', copyOf(KEY_OF_OTHER, { term: Math.max(1, term) }), term)
+    assert.deepEqual(said, { ...wanted, batch: batches }, `as a write under ${term}`)
+  }
+  assert.equal(scene.solo.record(first.id).spec.key, first.key)
+  const lines = scene.solo.logged('task-conflict').map(({ level, fields }) => ({ level, ...fields }))
+  const line = { task: first.id, key: first.key, otherKey: KEY_OF_OTHER, node: 'n2' }
+  assert.deepEqual(lines, [{ level: 'error', ...line }], 'it is said once')
+})
+
+test('a submission is refused when a holder has its id under another key, and so is the same once more', () => {
+  const scene = ready()
+  const id = scene.solo.submit(first)
+  scene.acknowledge('n2', CONFLICT)
+  assert.equal(scene.code(id), 'TASK_CONFLICT')
+  const reply = scene.solo.reply(id)
+  assert.ok(reply?.ok === false && reply.failure.detail.includes(KEY_OF_OTHER), 'it names the key')
+  assert.equal(scene.code(scene.solo.submit(first)), 'TASK_CONFLICT')
+  scene.solo.pass(300)
+  scene.acknowledge('n3')
+  assert.equal(scene.code(scene.solo.submit(first)), 'ok', 'two disks have it')
+})
+
+test('what cannot lie on more disks for such a task does not keep the notes of older rings, and is sent again', () => {
+  const scene = ready()
+  const id = scene.solo.submit(first)
+  scene.acknowledge('n2')
+  assert.equal(scene.code(id), 'ok')
+  scene.solo.step(() => {
+    scene.right.epochs.replaced.add(asNodeId('n2'))
+    scene.right.epochs.changes++
+    return []
+  })
+  scene.acknowledge('n2', CONFLICT)
+  assert.equal(scene.right.epochs.done, undefined, 'n3 may take it')
+  assert.ok(scene.acknowledge('n3', CONFLICT).length > 0)
+  assert.equal(scene.right.epochs.done, ring.checksum)
+  scene.solo.pass(1_500)
+  assert.ok(scene.acknowledge('n2').length > 0)
+  scene.right.epochs.changes++
+  scene.solo.tick()
+  assert.equal(scene.right.epochs.done, ring.checksum)
+  assert.equal(scene.code(scene.solo.submit(first)), 'ok')
+})
+
+test('a stray is kept while an heir has its id under another key, and goes when that is over', () => {
+  const scene = ready()
+  scene.solo.submit(moves)
+  for (const holder of ['n2', 'n3']) scene.acknowledge(holder)
+  scene.right.end()
+  scene.right.epochs.note(LATER)
+  scene.right.epochs.members = names(10).map(asNodeId)
+  scene.solo.see(names(10))
+  const [owner = '', other = ''] = LATER.preferenceList(moves.key, 3)
+  const isHere = () => scene.solo.tasks.get(moves.id) !== undefined
+  scene.acknowledge(other)
+  assert.ok(scene.acknowledge(owner, CONFLICT).length > 0)
+  assert.ok(isHere())
+  scene.solo.pass(1_500)
+  assert.ok(scene.acknowledge(owner).length > 0, 'it is sent again')
+  assert.ok(!isHere())
+})
+
+test('an owner that could not take a task does not say that it has ended once it can', () => {
+  const scene = ready({ settledMax: 1 })
+  const endedAt = (ms: number) =>
+    ({ state: 'succeeded', settledAt: wallOf(scene.solo.at.wall + ms), revision: 2 }) as const
+  replicate(scene, 'n2', copyOf(KEY_OF_OTHER, endedAt(0)), 5)
+  const stray = copyOf(first.key)
+  assert.deepEqual(replicate(scene, 'n4', stray)?.conflicts, [[0, KEY_OF_OTHER]])
+  const next = copyOf(KEY_OF_OTHER, endedAt(1))
+  replicate(scene, 'n2', { ...next, spec: { ...next.spec, id: asTaskId('next') } }, 5)
+  assert.equal(scene.solo.tasks.get(first.id), undefined, 'the other one was dropped')
+  const unknown = { ...stray, spec: { ...stray.spec, id: asTaskId('unknown') } }
+  assert.deepEqual(replicate(scene, 'n4', unknown)?.ended, [0])
+  assert.deepEqual(replicate(scene, 'n4', stray), { type: 'replicated', batch: batches, counted: true })
+  assert.equal(scene.solo.record(first.id).spec.key, first.key)
+})
+
+test('in available mode a holder says so, too, and a stray is kept', () => {
+  const solo = new Solo(undefined, {}, THREE)
+  solo.pass(100)
+  solo.submit(moves)
+  const other = copyOf(KEY_OF_OTHER)
+  solo.hear('n2', {
+    type: 'replicate',
+    batch: 1,
+    records: [{ ...other, spec: { ...other.spec, id: moves.id } }],
+  })
+  const said = solo.of('send').findLast(({ message }) => message.type === 'replicated')
+  assert.deepEqual(said?.message, { type: 'replicated', batch: 1, conflicts: [[0, moves.key]] })
+  solo.see(names(10))
+  const acknowledge = (node: string, conflicts?: readonly Conflict[]) => {
+    const sent = solo.of('send').findLast(({ to, message }) => to === node && message.type === 'replicate')
+    assert.ok(sent?.message.type === 'replicate')
+    solo.hear(node, { type: 'replicated', batch: sent.message.batch, ...(conflicts && { conflicts }) })
+  }
+  const [owner = '', second = ''] = LATER.preferenceList(moves.key, 3)
+  acknowledge(second)
+  acknowledge(owner, [[0, KEY_OF_OTHER]])
+  assert.ok(solo.record(moves.id))
+  solo.pass(1_500)
+  acknowledge(owner)
+  assert.equal(solo.tasks.get(moves.id), undefined)
+})
+
+test('so many conflicts are remembered, and beyond that a line is said each second', () => {
+  const counters = new Counters()
+  const view = new View(asNodeId('n1'), 3)
+  const conflicts = new Conflicts(view, new Replication(new Table(asNodeId('n1')), counters, 1))
+  let lines = 0
+  const meet = (i: number, ms: number): void => {
+    const step = new Step({ mono: instantOf(ms), wall: wallOf(ms) })
+    conflicts.met({ id: asTaskId(`t${i}`), key: 'here' }, 'there', asNodeId('n2'), step)
+    lines += step.effects().length
+  }
+  for (let i = 0; i < CONFLICTS_MAX; i++) meet(i, 0)
+  assert.deepEqual([conflicts.size, lines], [CONFLICTS_MAX, CONFLICTS_MAX])
+  for (let i = 0; i < CONFLICTS_MAX; i++) meet(CONFLICTS_MAX + i, 2_000 + i * 5)
+  assert.deepEqual([conflicts.size, lines], [CONFLICTS_MAX, CONFLICTS_MAX + 5])
+  assert.ok(!conflicts.has(asTaskId('t0'), 'there'), 'the oldest is forgotten')
+  assert.ok(conflicts.has(asTaskId(`t${2 * CONFLICTS_MAX - 1}`), 'there'))
+})

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId } from '../../src/base/ids.ts'
+import { wallOf } from '../../src/base/time.ts'
+import { ringOf, spec } from './samples.ts'
+import { ready, ring, THREE } from './scene.ts'
+
+test('whoever is no holder any more when it confirms is sent the record again once it is one', () => {
+  const moved = ringOf(['n1', 'n3', 'n4', 'n5', 'n6', 'n7', 'n2'])
+  const isLeft = (key: string): boolean =>
+    ring.owner(key) === 'n1' &&
+    moved.owner(key) === 'n1' &&
+    !moved.preferenceList(key, 3).includes(asNodeId('n2'))
+  const key = Array.from({ length: 1_000 }, (_, i) => `moved-${i}`).find(isLeft) ?? assert.fail('no such key')
+  const scene = ready()
+  const id = scene.solo.submit(spec('a', { key, runAt: wallOf(scene.solo.at.wall + 60_000) }))
+  scene.acknowledge('n3')
+  assert.equal(scene.code(id), 'ok')
+  const [{ batch } = assert.fail('n2 was sent nothing')] = scene.sent('n2', 'replicate')
+  scene.right.epochs.note(ring, moved)
+  scene.solo.see(['n1', 'n3', 'n4', 'n5', 'n6', 'n7', 'n2'])
+  scene.solo.pass(200)
+  scene.sent('n2', 'replicate')
+  scene.solo.hear('n2', { type: 'replicated', batch, counted: true })
+  scene.solo.see(THREE)
+  scene.solo.pass(200)
+  assert.ok(scene.sent('n2', 'replicate').length > 0)
+})
