@@ -12,7 +12,9 @@ import { Interrupted, processTerminal, type Terminal } from './terminal.ts'
 
 /** Runs the process's own command line. */
 export async function main(): Promise<void> {
-  process.exitCode = await runProgram(process.argv.slice(2), processTerminal())
+  const terminal = processTerminal()
+  process.exitCode = await runProgram(process.argv.slice(2), terminal)
+  terminal.leaveInput()
 }
 
 /** Runs one command line; bugs (anything but a `CodedError`) are thrown on. */

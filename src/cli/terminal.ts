@@ -37,9 +37,20 @@ export class Interrupted extends Error {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** The real one. Signals are caught from the first use of `interrupted` on; before that they end the process as usual. */
-export function processTerminal(): Terminal {
+/** The real one. */
+export interface ProcessTerminal extends Terminal {
+  /** Nothing is read any more: whoever has standard input open for writing keeps this process no longer. */
+  leaveInput(): void
+}
+
+/** Signals are caught from the first use of `interrupted` on; before that they end the process as usual. */
+export function processTerminal(): ProcessTerminal {
   let signals: { readonly interrupted: AbortController; readonly killed: AbortController } | undefined
+  let hasRead = false
+  const input = () => {
+    hasRead = true
+    return process.stdin
+  }
   const caught = () => {
     signals ??= catchSignals()
     return signals
@@ -48,8 +59,12 @@ export function processTerminal(): Terminal {
     out: outputOf(process.stdout, process.env),
     err: outputOf(process.stderr, process.env),
     env: process.env,
-    readInput: limit => (process.stdin.isTTY ? Promise.resolve(undefined) : readAll(process.stdin, limit)),
-    openInput: () => (process.stdin.isTTY ? undefined : process.stdin),
+    readInput: limit => (process.stdin.isTTY ? Promise.resolve(undefined) : readAll(input(), limit)),
+    openInput: () => (process.stdin.isTTY ? undefined : input()),
+    // A file has no `unref`, and ends by itself.
+    leaveInput: () => {
+      if (hasRead) process.stdin.unref?.()
+    },
     get interrupted() {
       return caught().interrupted.signal
     },

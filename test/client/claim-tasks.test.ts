@@ -336,13 +336,16 @@ test('a node on a port that fetch does not go to is one like any other', timeout
     await assert.rejects(fetch(node.url), /fetch failed/)
     const stop = new AbortController()
     const done = claimTasks({ url: node.url, types: ['x'], signal: stop.signal }, () => 'done')
-    await until('it asks', () => node.asked.length === 1)
-    node.asked[0]?.answer(200, { claims: [claimFor(HELD_MS)] })
-    const ended = () => node.asked.find(({ path }) => path === '/v1/claims/complete/c')
-    await until('it has told the end', () => ended() !== undefined)
-    stop.abort()
-    for (const { answer } of node.asked.slice(1)) answer(200, { claims: [] })
-    await done
+    try {
+      await until('it asks', () => node.asked.length === 1)
+      node.asked[0]?.answer(200, { claims: [claimFor(HELD_MS)] })
+      const ended = () => node.asked.some(({ path }) => path === '/v1/claims/complete/c')
+      await until('it has told the end', ended)
+    } finally {
+      stop.abort()
+      for (const { answer } of node.asked.slice(1)) answer(200, { claims: [] })
+      await done
+    }
     return
   }
   assert.fail('all of these ports are taken')
@@ -353,7 +356,7 @@ test('what a node did not answer to the end is told as that, and asked again', t
   const stop = new AbortController()
   const onError = (error: CodedError): void => {
     errors.push(error)
-    if (errors.length === 2) stop.abort()
+    if (errors.length === 2 || error.code !== 'ANSWER_LOST') stop.abort()
   }
   const server = createServer(request => void request.socket.destroy())
   server.listen(0, '127.0.0.1')

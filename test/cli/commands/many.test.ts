@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { linesOfFile, linesOfInput } from '../../../src/cli/task-source.ts'
 import { lineDaemon, TAKEN } from '../line-daemon.ts'
 import { record } from '../records.ts'
@@ -127,6 +130,30 @@ describe('submit, from where', () => {
       assert.match(err, /--file: expected a file that can be read, got EISDIR/)
     } finally {
       await rm(directory, { recursive: true })
+    }
+  })
+})
+
+describe('submit, from somebody who has not ended', () => {
+  const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url))
+
+  test('a signal ends the process although its standard input is open', { timeout: 60_000 }, async () => {
+    await using daemon = await lineDaemon(() => TAKEN)
+    const child = spawn(process.execPath, [main, 'submit', '--many', '--url', daemon.url], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    try {
+      let out = ''
+      child.stdout.on('data', chunk => {
+        out += chunk
+      })
+      child.stdin.write('{"type":"echo"}\n')
+      await daemon.first
+      child.kill('SIGTERM')
+      assert.deepEqual(await once(child, 'close', { signal: AbortSignal.timeout(50_000) }), [130, null])
+      assert.match(out, /^[01] accepted, 0 known already, 0 refused, [01] unknown\n$/)
+    } finally {
+      child.kill('SIGKILL')
     }
   })
 })
