@@ -62,6 +62,8 @@ export class Copies {
   readonly #unwritten = new Map<TaskId, readonly NodeId[]>()
   /** Holders that have another task with the id, and under which key. */
   readonly #rivals = new Map<TaskId, ReadonlyMap<NodeId, string>>()
+  /** Nodes that are to drop their copy of a record of this node, and were told that it is too early for that. */
+  readonly #early = new Map<TaskId, ReadonlySet<NodeId>>()
   #step: Step | undefined
   #marks = 0
   /** Ends that are on enough disks, under a ring that is not noted yet. */
@@ -138,6 +140,19 @@ export class Copies {
     for (const wait of found.waits) if (wait.yields === true) wait.failed(step)
   }
 
+  /** The node was told to keep its copy, and sends it again: until then its end is remembered, or it would be a new task. */
+  stays(task: TaskId, node: NodeId): void {
+    this.#turn()
+    this.#early.set(task, new Set([...(this.#early.get(task) ?? []), node]))
+  }
+
+  /** It was told that it is here, and may drop its copy. */
+  goes(task: TaskId, node: NodeId): void {
+    const left = [...(this.#early.get(task) ?? [])].filter(each => each !== node)
+    if (left.length > 0) this.#early.set(task, new Set(left))
+    else this.#early.delete(task)
+  }
+
   /** Who keeps a record that is on too few disks from being on more. */
   rivalOf(entry: Entry): Rival | undefined {
     if (this.#isHeld(entry)) return undefined
@@ -159,6 +174,7 @@ export class Copies {
     const rivals = this.#rivals.get(entry.id)
     const mayBeOlder = (holder: NodeId): boolean =>
       !entry.safe.includes(holder) && !without.includes(holder) && rivals?.has(holder) !== true
+    if (this.#early.has(entry.id)) return true
     return !this.#isHeld(entry) || this.#parts.view.holders(entry.key).some(mayBeOlder)
   }
 
@@ -268,6 +284,7 @@ export class Copies {
     this.#uncounted.delete(entry)
     this.#unwritten.delete(entry.id)
     this.#rivals.delete(entry.id)
+    this.#early.delete(entry.id)
     this.#fail(entry.id, step)
   }
 
@@ -330,6 +347,7 @@ export class Copies {
     // Others may have sent it there since.
     this.#unwritten.clear()
     this.#rivals.clear()
+    this.#early.clear()
   }
 
   #has(node: NodeId, entry: Entry, record: TaskRecord, step: Step): void {

@@ -171,8 +171,8 @@ export class Durability {
       else {
         const otherKey = learn(record)
         if (otherKey !== undefined) conflicts.push([place, otherKey])
+        else if (this.#isEarly(record, from, terms[place] ?? 0)) early.push(place)
         else if (!this.#isAsThere(record)) refused.push([place, 0])
-        else if ((terms[place] ?? 0) === 0 && this.#isEarly(record, from)) early.push(place)
       }
     })
     if (refused.length > 0) counters.add('copies_refused', refused.length)
@@ -286,10 +286,13 @@ export class Durability {
    * has not answered to those that have would be heard of from nobody. Only one node can be complete for a key at a time,
    * so nothing moves while anybody's round is open, under whatever rings the key passes meanwhile.
    */
-  #isEarly({ spec: { key } }: TaskRecord, from: NodeId): boolean {
+  #isEarly({ spec: { id, key } }: TaskRecord, from: NodeId, term: number): boolean {
     const holders = this.#parts.view.holders(key)
-    if (holders[0] !== this.#parts.view.self || holders.includes(from)) return false
-    return this.isQuorum(key) && this.completeness.gates(key)
+    const moves = term === 0 && holders[0] === this.#parts.view.self && !holders.includes(from)
+    const early = moves && this.isQuorum(key) && this.completeness.gates(key)
+    if (early) this.copies.stays(id, from)
+    else this.copies.goes(id, from)
+    return early
   }
 
   #standing({ spec: { id, key } }: TaskRecord, term: number): number | 'unknown' | undefined {

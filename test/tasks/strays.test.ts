@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, asTaskId, type NodeId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
+import type { TasksConfig } from '../../src/tasks/config.ts'
 import { Strays } from '../../src/tasks/strays.ts'
+import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
 import { Cluster } from './cluster.ts'
 import { metric } from './host.ts'
 import { names, ringOf, spec, specs } from './samples.ts'
-import { own, ready, ring, Scene, THREE } from './scene.ts'
+import { DONE, own, ready, ring, Scene, THREE } from './scene.ts'
 
 const HOLDERS = 3
 const [first, second, third] = names(3).map(asNodeId) as [NodeId, NodeId, NodeId]
@@ -107,23 +109,30 @@ test('a stray stays while its owner says that it is early, and goes a moment aft
   assert.ok(!isHere())
 })
 
+/** It is to take over from n4 and n5, which are no holders any more. */
+function takingOver(config: Partial<TasksConfig> = {}) {
+  const scene = new Scene(config)
+  const { solo, right } = scene
+  right.epochs.note(ring, ringOf(['n4', 'n5']))
+  solo.step(() => solo.tasks.viewChanged(ring, names(5).map(asNodeId), solo.at))
+  scene.take()
+  const move = (from: string, batch: number, record: TaskRecord) => {
+    solo.hear(from, { type: 'replicate', batch, records: [record], ring: ring.checksum, terms: [0] })
+    return scene.sent(from, 'replicated').at(-1)
+  }
+  return { scene, solo, right, move }
+}
+
 /**
  * Else: n3 has answered n1 that it has no such task, the ring passes through one in which n1 is no holder and comes back, and
  * n4, which has not answered, may leave the task to n3 meanwhile. Then n4 answers, too, and n1 takes the copy of n3 for one
  * of a task that has ended.
  */
 test('an owner that still asks takes what moves to it, and lets nobody forget it', () => {
-  const scene = new Scene()
-  const { solo, right } = scene
-  right.epochs.note(ring, ringOf(['n4', 'n5']))
-  solo.step(() => solo.tasks.viewChanged(ring, names(5).map(asNodeId), solo.at))
-  scene.take()
+  const { scene, solo, move } = takingOver()
   const task = own('moves', { runAt: wallOf(1e15) })
   const moves = { ...freshRecord(task, 'api', wallOf(0), [], 1), term: 3, copies: 2 }
-  const hear = (from: string, batch: number) => {
-    solo.hear(from, { type: 'replicate', batch, records: [moves], ring: ring.checksum, terms: [0] })
-    return scene.sent(from, 'replicated').at(-1)
-  }
+  const hear = (from: string, batch: number) => move(from, batch, moves)
   assert.deepEqual(hear('n4', 1), { type: 'replicated', batch: 1, counted: true, unwritten: [0] })
   assert.ok(solo.record('moves'), 'it is here all the same')
   assert.deepEqual(
@@ -136,4 +145,26 @@ test('an owner that still asks takes what moves to it, and lets nobody forget it
   scene.answer('n4', [moves])
   assert.deepEqual(hear('n4', 4), { type: 'replicated', batch: 4, counted: true })
   assert.equal(solo.record('moves').state, 'scheduled')
+})
+
+test('the end of what moved early is remembered until whoever kept it was told', () => {
+  const { scene, solo, right, move } = takingOver({ settledMax: 0 })
+  const moves = { ...freshRecord(own('moves'), 'api', wallOf(0), [], 1), term: 3, copies: 2 }
+  assert.deepEqual(move('n4', 1, moves)?.unwritten, [0])
+  // No quorum of the voters knows of all rings, so this node may not call anything ended that it does not know.
+  right.epochs.rings = 'lost'
+  right.epochs.changes++
+  for (const node of ['n2', 'n3', 'n5']) scene.answer(node)
+  scene.answer('n4', [moves])
+  const acknowledge = () => {
+    for (const node of ['n2', 'n3']) scene.acknowledge(node)
+  }
+  acknowledge()
+  solo.end('moves', 1, DONE)
+  solo.pass(1_000, acknowledge)
+  assert.equal(solo.tasks.final(asTaskId('moves'))?.state, 'succeeded')
+  assert.deepEqual(move('n4', 2, moves)?.refused, [[0, 0]], 'it is newer here, so n4 may drop it')
+  solo.tick()
+  assert.equal(solo.tasks.get(asTaskId('moves')), undefined)
+  assert.equal(solo.orders.length, 1)
 })
