@@ -38,7 +38,7 @@ interface Round {
   readonly answers: Map<NodeId, string>
 }
 
-/** Who answered, and under which rings anybody may have written before. */
+/** Who answered, and under which rings anybody may have written before: none where no quorum knows of every one. */
 interface Heard extends Pick<Round, 'term' | 'terms' | 'spared' | 'answers'> {
   readonly noted: readonly NotedRing[]
 }
@@ -116,14 +116,18 @@ export class Completeness {
 
   /**
    * Does this node, which does not know the task, know so by evidence? Then it has ended and was dropped, or its record never
-   * counted. (Which of them was written where fewer copies counted is not known by what was asked here.)
+   * counted. (Which of them was written where fewer copies counted is not known by what was asked here.) Of what `from` has,
+   * it knows more: whoever answered for the term told of it then, or has got it since from somebody who brings it here as well.
    */
-  knowsAllOf(record: TaskRecord): boolean {
+  knowsAllOf(record: TaskRecord, from: NodeId): boolean {
     const { spec, term, copies = 0 } = record
     if (!isTold(record) || term === undefined || copies < this.#spare(this.#view.replicas) + 1) return false
     // What was written here under a term that is held still, this node knew.
     const certain = [term, ...this.#certain].filter(each => each >= term)
     if (this.#epochs.hasUnder(spec.key, new Set(certain))) return true
+    const last = this.#heardOf
+    if (last !== undefined && last.term > term && last.answers.has(from) && this.#wasAsked(spec.key, last))
+      return true
     const round = this.#round
     if (round === undefined || round.term < term || !this.#epochs.hasUnder(spec.key, round.terms))
       return false
@@ -249,7 +253,7 @@ export class Completeness {
     this.#losses = [...this.#losses, ...losses].slice(-LOSSES_MAX)
     this.#complete.add(round.term)
     if (noted !== 'lost' && losses.length === 0) this.#certain.add(round.term)
-    this.#heardOf = noted === 'lost' ? undefined : { ...round, noted }
+    this.#heardOf = { ...round, noted: noted === 'lost' ? [] : noted }
     this.#concluded = true
     this.#round = undefined
     return losses

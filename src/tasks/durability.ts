@@ -125,11 +125,11 @@ export class Durability {
   }
 
   /** A task that this node owns and does not know: does it know that there is none (any more)? */
-  isOver(record: TaskRecord): boolean {
+  isOver(record: TaskRecord, from: NodeId): boolean {
     const { table, view, conflicts } = this.#parts
     const { id, key } = record.spec
     if (table.get(id) !== undefined || conflicts.has(id, key)) return false
-    return view.owner(key) === view.self && this.completeness.knowsAllOf(record)
+    return view.owner(key) === view.self && this.completeness.knowsAllOf(record, from)
   }
 
   /**
@@ -155,7 +155,7 @@ export class Durability {
     const full = this.#parts.disk?.failure !== undefined
     records.forEach((record, place) => {
       // Whatever ring the sender goes by: what this node knows of its own keys it knows by itself.
-      if (this.isOver(record)) {
+      if (this.isOver(record, from)) {
         ended.push(place)
         return
       }

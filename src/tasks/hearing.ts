@@ -94,7 +94,7 @@ export class Hearing {
   #inventoryReplied(from: NodeId, reply: InventoryReply, step: Step): void {
     const { takeover, counters, work, placing, durability } = this.#parts
     // By what others have said: this answer may be the one that makes a key complete.
-    const known = reply.records.filter(record => durability?.isOver(record) !== true)
+    const known = reply.records.filter(record => durability?.isOver(record, from) !== true)
     const kind = takeover.answer(from, reply, step.now.mono)
     if (kind === 'stale') counters.add('replies_unknown')
     // Also a late page tells the truth; only what runs is a matter of the moment.

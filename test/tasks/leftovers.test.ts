@@ -90,9 +90,17 @@ test('while it is not complete it takes the task', () => {
   assert.equal(scene.knows(), true)
 })
 
-test('where no quorum of voters knew of every ring, it takes the task', () => {
+test('where no quorum of voters knew of every ring, it takes the task from whoever had not answered', () => {
   const scene = complete('lost')
-  assert.equal(scene.copied('n2', old()), undefined)
+  assert.equal(scene.copied('n4', old()), undefined)
+  assert.equal(scene.knows(), true)
+})
+
+test('what somebody brings who had answered was known then, whatever the voters know, unless it was written later', () => {
+  const scene = complete('lost')
+  assert.deepEqual(scene.copied('n2', old()), [0])
+  assert.equal(scene.knows(), false)
+  assert.equal(scene.copied('n2', old('n1', { term: 6 })), undefined)
   assert.equal(scene.knows(), true)
 })
 
