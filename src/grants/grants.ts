@@ -343,6 +343,7 @@ export class Grants {
   }
 
   #answered(from: NodeId, answer: Grant | GrantRefused, now: Now): void {
+    if (answer.type === 'grant' && answer.disk !== undefined && answer.disk !== this.disk) return
     this.#member.answered(from, answer, now)
     if (answer.type !== 'grant') return
     for (const { scopes } of answer.exceptions) for (const { ring } of scopes) this.#askFor(from, ring, now)

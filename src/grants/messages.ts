@@ -106,6 +106,11 @@ export interface Grant {
   readonly fresh?: boolean
   /** Present when it is not what the request said that it knows. */
   readonly notes?: NotesTell
+  /**
+   * In an answer that had to wait: the disk that the request named. Where a data directory was lost and its key was not,
+   * another process may bear name, key and boot number by now; it did not ask this.
+   */
+  readonly disk?: string
 }
 
 /**

@@ -260,7 +260,9 @@ export class Voting {
     if (!this.#promises.standsFor(to.node, to.peer, renew)) return
     const taken = term === undefined ? {} : { top: this.#onDisk, termTaken: true }
     // Promised long since: this is no first grant.
-    this.#parts.reply(to, { ...grant, fresh: false, ...taken, ...this.#parts.notes.told(renew) }, now)
+    const asker = renew.disk === undefined ? {} : { disk: renew.disk }
+    const told = this.#parts.notes.told(renew)
+    this.#parts.reply(to, { ...grant, fresh: false, ...taken, ...told, ...asker }, now)
   }
 
   /** Rings that stand in promises and are unknown here. */

@@ -59,7 +59,7 @@ export class LeaseWatch {
     if (input.message.type === 'renew') this.#noteAsked(process, input, input.message)
     if (input.message.type !== 'grant') return
     const { session, seq } = input.message
-    if (session !== process.boot) return
+    if (session !== process.boot || !this.#isMeant(process.host, input.message)) return
     const asked = this.#askedOf(process).get(this.#hostOfPeer.get(input.peer) ?? -1)
     const at = asked?.sent.get(seq)
     if (asked !== undefined && at !== undefined) asked.grantedAt = Math.max(asked.grantedAt, at)
@@ -147,7 +147,7 @@ export class LeaseWatch {
   #checkGrant(process: Process, link: number, grant: Grant): void {
     const host = this.#cluster.world.hosts[process.host]
     const party = this.#partyOn(process, link)
-    if (host === undefined || party === undefined) return
+    if (host === undefined || party === undefined || !this.#isMeant(party.host, grant)) return
     this.#checkOrder(process, party, grant)
     const { peer } = party
     const { session, seq, termTaken } = grant
@@ -162,6 +162,13 @@ export class LeaseWatch {
       const detail = `has taken term ${term}, its disk has ${onDisk}`
       this.#findings.fail('a term is on disk before it is granted', host.name, detail)
     }
+  }
+
+  /** Or is it for an earlier life of the process that is there now? */
+  #isMeant(host: number, { disk }: Grant): boolean {
+    const { world } = this.#cluster
+    const process = world.hosts[host]?.process
+    return disk === undefined || process === undefined || disk === this.#cluster.nodeIn(process)?.grants?.disk
   }
 
   #topOnDisk({ host }: Process): number {

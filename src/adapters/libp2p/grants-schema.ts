@@ -39,6 +39,7 @@ export const grant = z.object({
   termTaken: z.boolean(),
   fresh: z.boolean().exactOptional(),
   notes: notes.exactOptional(),
+  disk: short.exactOptional(),
 })
 export const grantRefused = z.object({
   type: z.literal('grant-refused'),
