@@ -65,7 +65,9 @@ export class Ledger {
   readonly wanted = new Map<string, NodeId>()
   /** What a quorum of these voters is known to have noted, as of what was told by then. Asked for in every step. */
   #noted: Noted = { changes: -1, list: undefined }
-  #found: { readonly changes: number; readonly term: number; readonly rings: NotedRings } | undefined
+  /** By term, as of so many changes. */
+  readonly #found = new Map<number, NotedRings>()
+  #foundOf = -1
 
   constructor(parts: LedgerParts) {
     this.#parts = parts
@@ -118,7 +120,7 @@ export class Ledger {
 
   /** A ring that was unknown has its members. */
   learned(): void {
-    this.#found = undefined
+    this.#found.clear()
     this.changes++
   }
 
@@ -203,9 +205,12 @@ export class Ledger {
 
   /** Under which rings may anybody have written before this term was chosen? */
   ringsBefore(term: number): NotedRings {
-    if (this.#found?.changes === this.changes && this.#found.term === term) return this.#found.rings
+    if (this.#foundOf !== this.changes) this.#found.clear()
+    this.#foundOf = this.changes
+    const known = this.#found.get(term)
+    if (known !== undefined) return known
     const rings = this.#ringsBefore(term)
-    this.#found = { changes: this.changes, term, rings }
+    this.#found.set(term, rings)
     return rings
   }
 
@@ -273,7 +278,7 @@ export class Ledger {
 
   #changed(): void {
     this.changes++
-    this.#found = undefined
+    this.#found.clear()
     // What was told since may call for work; whoever does it says when it is done.
     this.#done = undefined
     this.#parts.rings.pin(this.checksums)

@@ -22,6 +22,8 @@ import type { View } from './view.ts'
 
 /** Rings named to those who are asked; where it takes more to say what is complete, everything is asked for. */
 const RINGS_MAX = 8
+/** Rounds that another one followed before they were over, remembered for the keys that were complete by them. */
+const EARLIER_MAX = 4
 /** Takeovers that went on without a forgotten member, remembered for those who ask about a key. */
 const LOSSES_MAX = 16
 
@@ -36,10 +38,12 @@ interface Round {
   readonly spared: (readonly string[])[]
   /** Who has answered, from which disk. */
   readonly answers: Map<NodeId, string>
+  /** The rings that may have been written under before, as they were last known. */
+  noted: readonly NotedRing[] | 'lost' | undefined
 }
 
 /** Who answered, and under which rings anybody may have written before: none where no quorum knows of every one. */
-interface Heard extends Pick<Round, 'term' | 'terms' | 'spared' | 'answers'> {
+interface Heard extends Omit<Round, 'noted'> {
   readonly noted: readonly NotedRing[]
 }
 
@@ -59,6 +63,8 @@ export class Completeness {
   readonly #config: TasksConfig
   #complete = new Set<number>()
   #round: Round | undefined
+  /** Those before it, of terms that are held still, that were not over: what was complete by them is so still. */
+  #earlier: readonly Round[] = []
   /** Of these: terms for which a quorum knew of every ring, and nobody was forgotten. */
   readonly #certain = new Set<number>()
   /** What the last one rested on. */
@@ -128,17 +134,18 @@ export class Completeness {
     const last = this.#heardOf
     if (last !== undefined && last.term > term && last.answers.has(from) && this.#wasAsked(spec.key, last))
       return true
-    const round = this.#round
-    if (round === undefined || round.term < term || !this.#epochs.hasUnder(spec.key, round.terms))
-      return false
-    const noted = this.#epochs.ringsBefore(round.term)
-    return (
-      typeof noted !== 'string' && this.#isKeyComplete(spec.key, round) && this.#lostFrom(noted, round) === 0
-    )
+    return this.#rounds.some(round => round.term >= term && this.#hasAllOf(spec.key, round))
   }
 
-  #lostFrom(noted: readonly NotedRing[], round: Round): number {
-    return noted.flatMap(each => this.#lossOf(each, round)).length
+  #hasAllOf(key: string, round: Round): boolean {
+    if (!this.#epochs.hasUnder(key, round.terms)) return false
+    const noted = this.#notedFor(round)
+    if (typeof noted === 'string' || !this.#isKeyComplete(key, round)) return false
+    return noted.every(each => this.#lossOf(each, round).length === 0)
+  }
+
+  get #rounds(): readonly Round[] {
+    return this.#round === undefined ? this.#earlier : [this.#round, ...this.#earlier]
   }
 
   /**
@@ -189,9 +196,14 @@ export class Completeness {
   /** Must this key wait? */
   gates(key: string): boolean {
     if (this.#epochs.hasUnder(key, this.#complete)) return false
-    const round = this.#round
-    if (round === undefined || !this.#epochs.hasUnder(key, round.terms)) return true
-    return !this.#isKeyComplete(key, round)
+    return !this.#rounds.some(
+      round => this.#epochs.hasUnder(key, round.terms) && this.#isKeyComplete(key, round),
+    )
+  }
+
+  /** Has this node the key without a break since this term was chosen? */
+  hasHad(key: string, term: number): boolean {
+    return term > 0 && this.#epochs.hasUnder(key, new Set([term]))
   }
 
   /** True when there is a term to ask everybody about. */
@@ -203,7 +215,8 @@ export class Completeness {
     const rings = tenure.rings.slice(-RINGS_MAX)
     if (this.#complete.has(term) || this.#round?.term === term) return false
     const answers = new Map([[this.#view.self, disk]])
-    this.#round = { term, terms: new Set([term]), rings, without, spared: [], answers }
+    if (this.#round !== undefined) this.#earlier = [this.#round, ...this.#earlier].slice(0, EARLIER_MAX)
+    this.#round = { term, terms: new Set([term]), rings, without, spared: [], answers, noted: undefined }
     this.#heard++
     return true
   }
@@ -256,6 +269,8 @@ export class Completeness {
     this.#heardOf = { ...round, noted: noted === 'lost' ? [] : noted }
     this.#concluded = true
     this.#round = undefined
+    // The newest has all keys that those before it have.
+    this.#earlier = []
     return losses
   }
 
@@ -279,10 +294,19 @@ export class Completeness {
       this.#certain.delete(term)
     }
     if (this.#round !== undefined && !held.includes(this.#round.term)) this.#round = undefined
+    this.#earlier = this.#earlier.filter(({ term }) => held.includes(term))
+  }
+
+  /** Of a round that another one has followed, what was known then is enough: nobody else has had its keys since. */
+  #notedFor(round: Round): readonly NotedRing[] | 'lost' | 'unknown' {
+    const noted = this.#epochs.ringsBefore(round.term)
+    if (round !== this.#round) return round.noted ?? noted
+    if (noted !== 'unknown') round.noted = noted
+    return noted
   }
 
   #isKeyComplete(key: string, round: Round): boolean {
-    const noted = this.#epochs.ringsBefore(round.term)
+    const noted = this.#notedFor(round)
     const { ring } = this.#view
     if (noted === 'unknown' || ring === undefined) return false
     if (noted === 'lost') return this.#isRingComplete(this.#everybody(ring), round)

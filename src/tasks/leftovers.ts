@@ -110,6 +110,8 @@ export class Leftovers {
   #belief(entry: Entry): Belief {
     const { quorum } = this.#parts.takeover
     if (quorum === undefined || entry.judgedOf === this.#asking || isSettled(entry.record)) return 'yes'
+    // Nobody else has had the key since.
+    if (quorum.hasHad(entry.key, entry.judgedOf)) return 'yes'
     return quorum.mustRun(entry.record, this.#had(entry))
   }
 

@@ -204,3 +204,30 @@ test('what was this node’s under every ring since it was complete need not be 
   begin(scene)
   assert.deepEqual(scene.completeness.question?.since, [], 'the term is not held any more')
 })
+
+test('a key that was complete by a round stays so when another term is asked about before the round is over', () => {
+  const scene = made()
+  const [key, other] = [keyHeldBy('n2', 'n3'), keyHeldBy('n4', 'n5')]
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n3')
+  assert.deepEqual(
+    [key, other].map(each => scene.completeness.gates(each)),
+    [false, true],
+  )
+  scene.epochs.take(6)
+  assert.equal(begin(scene), true)
+  assert.deepEqual(
+    [key, other].map(each => scene.completeness.gates(each)),
+    [false, true],
+  )
+  scene.epochs.rings = 'unknown'
+  scene.epochs.changes++
+  assert.equal(scene.completeness.gates(key), false, 'what was noted since concerns others')
+  scene.epochs.notUnder.set(5, new Set([key]))
+  assert.equal(scene.completeness.gates(key), true, 'another has had it since')
+  scene.epochs.notUnder.clear()
+  scene.epochs.held = [6]
+  begin(scene)
+  assert.equal(scene.completeness.gates(key), true, 'the term is not held any more')
+})
