@@ -212,12 +212,14 @@ export class Table {
   assign(entry: Entry, owner: NodeId | undefined, epoch: number): void {
     entry.epoch = epoch
     if (entry.owner === owner) return
+    // Its new owner says how it stands. Here it is a copy as any other, and nobody would ever show it.
+    if (owner !== this.#self) this.show(entry)
     this.#tally(entry, -1)
     entry.owner = owner
     this.#tally(entry, 1)
   }
 
-  /** Its next record is an end: until that is shown, those who ask are told how it stands now, or what they are told now. */
+  /** Of its owner, and its next record is an end: until that is shown, those who ask are told how it stands now, or what they are told now. */
   hide(entry: Entry): void {
     if (entry.shown !== undefined || isSettled(entry.record)) return
     entry.shown = entry.record

@@ -26,3 +26,20 @@ test('whoever is no holder any more when it confirms is sent the record again on
   scene.solo.pass(200)
   assert.ok(scene.sent('n2', 'replicate').length > 0)
 })
+
+test('an end that waits for copies when its key goes to another owner is a copy as any other here, and shown as it is', () => {
+  const moved = ringOf([...THREE, 'n4', 'n5'])
+  const goes = (key: string): boolean =>
+    ring.owner(key) === 'n1' && moved.preferenceList(key, 3).indexOf(asNodeId('n1')) > 0
+  const key = Array.from({ length: 1_000 }, (_, i) => `goes-${i}`).find(goes) ?? assert.fail('no such key')
+  const scene = ready()
+  scene.solo.submit(spec('a', { key }))
+  scene.acknowledge('n2')
+  scene.solo.end('a', 1, { ok: true, result: null })
+  const shown = () => scene.solo.tasks.page({ scope: 'ran', limit: 10 }).tasks.map(({ state }) => state)
+  assert.deepEqual(shown(), ['running'], 'one disk has it')
+  scene.right.epochs.note(ring, moved)
+  scene.solo.see([...THREE, 'n4', 'n5'])
+  scene.solo.pass(200)
+  assert.deepEqual(shown(), ['succeeded'])
+})

@@ -79,7 +79,10 @@ async function judge(
   sample: Sample,
   havoc: Havoc | undefined,
 ): Promise<Omit<Findings, 'tasks' | 'startMs'>> {
-  const books = await Promise.all(fleet.plans.map(plan => readBook(fleet.client(plan), 'ran')))
+  // Who ran it tells how; how it ended is for its owner to say.
+  const scopes = ['ran', 'owned'] as const
+  const read = fleet.plans.flatMap(plan => scopes.map(scope => readBook(fleet.client(plan), scope)))
+  const books = await Promise.all(read)
   const stories = joinBooks([...books, ...(havoc === undefined ? [] : [havoc.book])])
   const { files, sha256sum } = setup
   if (files === undefined) {
