@@ -44,7 +44,7 @@ read_claim() {
 quote() { node -e 'process.stdout.write(JSON.stringify(require("node:fs").readFileSync(0, "utf8")))'; }
 
 kill_child() {
-  [ -z "$child" ] || kill -KILL -- "-$child" 2>/dev/null || kill -KILL "$child" 2>/dev/null
+  [ -z "$child" ] || kill -s KILL -- "-$child" 2>/dev/null || kill -KILL "$child" 2>/dev/null
 }
 
 # say WHAT [FIELDS]: how it ended. Shows why when the node does not want to hear it.
