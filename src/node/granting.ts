@@ -5,7 +5,7 @@
 import { hash32 } from '../base/hash.ts'
 import type { NodeId, PeerId } from '../base/ids.ts'
 import { Random } from '../base/random.ts'
-import { type Instant, NEVER, type Now } from '../base/time.ts'
+import { type Instant, later, NEVER, type Now } from '../base/time.ts'
 import type { GrantsEffect } from '../grants/effects.ts'
 import { Grants } from '../grants/grants.ts'
 import type { GrantsLinkMessage } from '../grants/messages.ts'
@@ -78,7 +78,9 @@ export class Granting {
    */
   attemptEnded(running: Running | undefined, outcome: Outcome, now: Now): void {
     if (this.grants === undefined || running === undefined || outcome.ok) return
-    const { entry, until } = running
+    const { entry } = running
+    // What it was told stands, also when the right has broken meanwhile.
+    const until = later(running.until, running.told)
     const mayGoOn = entry.record.spec.type === TOLD_TYPE && !KNOWN_TO_BE_OVER.has(outcome.error.code)
     if (mayGoOn && until !== NEVER && until > now.mono) this.answered.noteLost(entry.key, until, now.mono)
   }

@@ -92,6 +92,17 @@ test('so may it when the key was lost while the attempt went on', () => {
   assert.equal(isKept(now), true)
 })
 
+test('so may it when the right broke before the attempt ended: what it was told stands', () => {
+  // As when the links to the voters break: not at its end, but at once.
+  const breakOff = ({ tasks }: Node): void => {
+    const running = tasks.running(asTaskId('t'), 1) ?? assert.fail('it runs')
+    running.until = Number.NEGATIVE_INFINITY as Instant
+  }
+  const { until, isKept } = endedWith('http', 'FENCED', breakOff)
+  assert.equal(isKept(until - 1), true)
+  assert.equal(isKept(until), false)
+})
+
 for (const [type, code] of [
   ['http', 'HTTP_STATUS'],
   ['http', 'HTTP_UNREACHED'],
