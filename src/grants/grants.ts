@@ -77,6 +77,8 @@ export class Grants {
   #live: ReadonlySet<NodeId> = new Set()
   #marks = 0
   #names: readonly NodeId[] = []
+  /** Questions for the members of noted rings: each goes to another voter than the one before. */
+  #asked = 0
 
   constructor(parts: GrantsParts, now: Now) {
     this.#parts = parts
@@ -274,7 +276,11 @@ export class Grants {
     this.#top.tick(now)
     this.#listChanged(now)
     for (const [node, ring] of this.#voting.unknownRings()) this.#askFor(node, ring, now)
-    for (const [ring, voter] of this.ledger.wanted) this.#askFor(voter, ring, now)
+    for (const [ring, voters] of this.ledger.wanted) {
+      const others = voters.filter(voter => voter !== this.#parts.self)
+      const one = others[this.#asked++ % others.length]
+      if (one !== undefined) this.#askFor(one, ring, now)
+    }
     this.ledger.wanted.clear()
     this.#voting.tick(now)
     this.#member.tick(now)

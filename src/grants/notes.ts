@@ -60,6 +60,7 @@ export class Notes {
     // The clock's part is for a voter that lost its disk: a number that it told once is never another set of notes.
     this.#row = parts.stored ?? { seq: Math.floor(now.wall), lost: true, list: '', rings: [], disks: [] }
     for (const note of this.#row.disks) this.#disks.set(note.node, note)
+    parts.rings.keep(new Set(this.checksums))
     for (const { members } of this.#row.rings) parts.rings.build(members)
   }
 
@@ -183,6 +184,7 @@ export class Notes {
   #write(): void {
     const mark = this.#parts.nextMark()
     const row = this.#row
+    this.#parts.rings.keep(new Set(this.checksums))
     this.#marks.set(mark, row)
     const writes = [{ table: 'grants', key: 'notes', value: row }] as const
     this.#parts.out.push({ kind: 'persist', writes, then: [{ kind: 'persisted', mark }] })
