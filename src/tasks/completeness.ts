@@ -97,7 +97,9 @@ export class Completeness {
   get active(): boolean {
     if (this.#view.ring?.has(this.#view.self) !== true) return false
     const { tenure } = this.#epochs
-    return tenure?.without?.length !== 0 || !this.#complete.has(tenure.term)
+    if (tenure?.without?.length !== 0 || !this.#complete.has(tenure.term)) return true
+    // One of the ring before, which has what both give: what this ring brought is not asked about yet.
+    return tenure.rings.some(ring => ring !== this.#view.ring?.checksum)
   }
 
   /** Has it been so for no key since this process began, although it owns some? */

@@ -122,6 +122,7 @@ export class Invariants implements WorldProbe {
         this.#count(process).messages++
         if (effect.message.type === 'hello') this.#checkSelf(process, effect.message.self)
         if (effect.message.type === 'claims') this.#checkClaims(process, effect.message.claims)
+        if (effect.message.type === 'forward-reply') this.#judge.answers(process, effect.message)
         return
       case 'publish':
         this.#count(process).messages++

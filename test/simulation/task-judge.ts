@@ -34,6 +34,8 @@ interface Submit {
 }
 
 type Reply = Extract<Effect, { kind: 'reply' }>['reply']
+type Message = Extract<Effect, { kind: 'send' }>['message']
+type ForwardReply = Extract<Message, { type: 'forward-reply' }>
 
 export class TaskJudge {
   readonly #cluster: Cluster
@@ -51,6 +53,8 @@ export class TaskJudge {
   /** Every submission of a task: of one without a good answer a copy may be under way. */
   readonly #submits = new Map<string, Submit[]>()
   readonly #named = new Map<string, string>()
+  /** The disks that each owner had to count before it answered another node, as its own ring was then. */
+  readonly #owed = new Map<string, { readonly at: number; readonly disks: number }[]>()
 
   constructor(cluster: Cluster, schedule: Schedule, findings: Findings) {
     this.#cluster = cluster
@@ -83,6 +87,14 @@ export class TaskJudge {
     this.#requests.set(id, { kind: request.kind, task, by, at: this.#cluster.world.now, submit })
   }
 
+  /** An owner answers what another node has asked for somebody. */
+  answers(by: Process, { reply }: ForwardReply): void {
+    if (!reply.ok || !('durableCopies' in reply)) return
+    const { id } = reply.record.spec
+    const owed = { at: this.#cluster.world.now, disks: this.#disksOwed(by) }
+    this.#owed.set(id, [...(this.#owed.get(id) ?? []), owed])
+  }
+
   /** @returns the task that was accepted by this answer, and the disks that have it */
   replied(
     by: Process,
@@ -106,7 +118,7 @@ export class TaskJudge {
     if (this.#mayBeDropped(task)) return undefined
     if (disks.length === 0 && record.revision > 0)
       this.#fail('accepted is on a disk', by, `${task} was accepted and no disk has it`)
-    if (this.#counted) this.#checkCopies(by, task, reply, disks)
+    if (this.#counted) this.#checkCopies(by, asked, reply, disks)
     if (!this.#accepted.has(task)) this.#accepted.set(task, this.#cluster.world.now)
     return { task, disks }
   }
@@ -288,14 +300,19 @@ export class TaskJudge {
     else if (first !== spec.id) this.#fail('one name is one task', by, `"${name}" is ${first} and ${spec.id}`)
   }
 
-  /** A disk that was lost meanwhile is excused. */
-  #checkCopies(by: Process, task: string, reply: Reply, disks: readonly Host[]): void {
+  /** A disk that was lost meanwhile is excused; who hands on an answer may know of more members than the owner did. */
+  #checkCopies(by: Process, { task, at }: Asked, reply: Reply, disks: readonly Host[]): void {
     if (!reply.ok || !('durableCopies' in reply) || this.#wipes > 0) return
-    const least = Math.min(2, this.#cluster.nodeIn(by)?.ring.members.length ?? 0)
+    const owed = (this.#owed.get(task) ?? []).filter(each => each.at >= at)
+    const least = Math.min(this.#disksOwed(by), ...owed.map(each => each.disks))
     if (disks.length >= Math.max(least, reply.durableCopies)) return
     const names = disks.map(({ name }) => name).join(', ')
     const told = `told of ${reply.durableCopies} copies`
     this.#fail('as many disks as were told', by, `${task} was accepted, ${told}, and is on ${names}`)
+  }
+
+  #disksOwed(by: Process): number {
+    return Math.min(2, this.#cluster.nodeIn(by)?.ring.members.length ?? 0)
   }
 }
 
