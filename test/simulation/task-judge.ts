@@ -11,6 +11,7 @@ import type { TaskRecord } from '../../src/tasks/task.ts'
 import type { Cluster } from './cluster.ts'
 import { compareTokens, type Run } from './collector.ts'
 import type { Findings } from './findings.ts'
+import { LoneEnds } from './lone-ends.ts'
 import type { Process } from './process.ts'
 import type { Schedule } from './schedule.ts'
 import { GROUP_LIMIT } from './work.ts'
@@ -45,6 +46,7 @@ export class TaskJudge {
   readonly #runs = new Map<string, Run[]>()
   /** The end of each round of each task, as it was first told. */
   readonly #ends = new Map<string, string>()
+  readonly #loneEnds: LoneEnds
   /** When it was first told that a task has succeeded. */
   readonly #succeeded = new Map<string, number>()
   /** When a task was first accepted, and that somebody wanted it cancelled. */
@@ -60,6 +62,7 @@ export class TaskJudge {
     this.#cluster = cluster
     this.#schedule = schedule
     this.#findings = findings
+    this.#loneEnds = new LoneEnds(cluster)
     cluster.world.collector.onBegan = run => this.#began(run)
   }
 
@@ -206,6 +209,7 @@ export class TaskJudge {
       this.#fail('an end that was told stays', by, `${spec.id}: ${told}, then ${end}`)
     if (told !== undefined) return
     this.#ends.set(round, end)
+    this.#loneEnds.told(spec.id)
     if (state !== 'succeeded') return
     this.#succeeded.set(spec.id, this.#cluster.world.now)
     this.#checkStale(record, by)
@@ -229,6 +233,7 @@ export class TaskJudge {
   }
 
   #began(run: Run): void {
+    if (this.#loneEnds.isLost(run.task)) this.#forgetEnds(run.task)
     const runs = this.#runs.get(run.task)
     if (runs === undefined) this.#runs.set(run.task, [run])
     else runs.push(run)
@@ -253,6 +258,11 @@ export class TaskJudge {
       return startedAt < since && value === token.value
     })
     return !earlier || (this.#submits.get(task) ?? []).some(({ acceptedAt }) => acceptedAt > since)
+  }
+
+  #forgetEnds(task: string): void {
+    this.#succeeded.delete(task)
+    for (const round of this.#ends.keys()) if (round.startsWith(`${task} `)) this.#ends.delete(round)
   }
 
   #specOf({ host, task }: Run): TaskRecord['spec'] | undefined {
