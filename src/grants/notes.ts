@@ -14,6 +14,8 @@
  *      the notes that it knows. When all members of the ring say so of the newest notes, the others may go.
  *   4. Notes that were made under another voter list, or lost with a disk, or dropped because there were too many, leave the
  *      voter `lost`: it may not know of every ring. Rule 3 mends that as well, since it rests on no older note.
+ *   5. A voter never forgets the members of a ring of its notes (`Rings.keep`). After a start of all at once everybody else may
+ *      have, and a takeover waits for them: a name that nobody can explain would stop it for ever.
  *
  * Road not taken: noting a ring when a term is taken under it. A tenure outlives its ring: when another node joins, the
  * owner of a key goes on under the term that it has, with other holders, and nobody would ever be told of that ring.
