@@ -122,6 +122,7 @@ const coreText = (record: TaskRecord): string =>
     optional(record.crashes),
     optional(record.term),
     optional(record.copies),
+    optional(record.dedupeTerm),
   ])
 
 export const compareAttempts = (a: Attempt, b: Attempt): number =>

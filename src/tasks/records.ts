@@ -120,8 +120,10 @@ export class Records {
   }
 }
 
-/** With what copies of it are judged by, wherever they turn up later. */
+/** With what copies of it are judged by, wherever they turn up later. A new task has its dedupe key from the first. */
 function stamped(record: TaskRecord, term: number, counted: Counted): TaskRecord {
   const copies = counted.needed(record.holders.length)
+  if (record.revision === 1 && record.spec.dedupe !== undefined)
+    return { ...record, term, copies, dedupeTerm: term }
   return record.term === term && record.copies === copies ? record : { ...record, term, copies }
 }

@@ -28,6 +28,7 @@ import {
   type TaskRequest,
   WAIT_MS_MAX,
 } from './messages.ts'
+import { decideFor, isSame, knownAs, stands } from './naming.ts'
 import type { Orders } from './orders.ts'
 import type { Records } from './records.ts'
 import {
@@ -46,7 +47,7 @@ import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { HeldSchedules } from './schedules/held.ts'
 import { isOrder } from './schedules/orders.ts'
 import { isSchedule } from './schedules/state.ts'
-import { refusalOfSpec, sameSpec, sameWork } from './spec.ts'
+import { refusalOfSpec, sameSpec } from './spec.ts'
 import type { DiskSight } from './store-failure.ts'
 import { type Entry, shownOf, type Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
@@ -201,9 +202,9 @@ export class Requests {
 
   /** A new task, or one that is known. */
   #take(origin: Origin, spec: TaskSpec, step: Step): void {
-    const { table, work, right, counters, copies } = this.#parts
-    const known = table.get(spec.id) ?? table.dedupes.firstOf(spec, step.now.wall)
-    if (known !== undefined && !this.#isSame(known, spec)) {
+    const { work, right, counters, copies } = this.#parts
+    const known = knownAs(spec, this.#parts, step)
+    if (known !== undefined && !isSame(known, spec)) {
       this.#refuse(origin, conflict(spec, known), step)
       return
     }
@@ -230,6 +231,7 @@ export class Requests {
       return
     }
     if (known !== undefined && known.id !== spec.id) counters.add('submits_deduped')
+    if (known !== undefined) decideFor(known, leave, this.#parts, step)
     this.#confirm(origin, known ?? work.accept(spec, step), known !== undefined, leave, step)
   }
 
@@ -267,8 +269,11 @@ export class Requests {
     }
     this.#parts.work.vouched(entry)
     this.#ownWords(entry, step)
+    const stood = stands(entry, right, step)
     const durable = (count: number, later: Step): void => {
-      if (leaveNow(right, entry.key, later.now.mono) === undefined || this.#parts.takeover.gates(entry.key)) {
+      const acting = leaveNow(right, entry.key, later.now.mono) !== undefined
+      const lapsed = stood && !stands(entry, right, later)
+      if (!acting || lapsed || this.#parts.takeover.gates(entry.key)) {
         counters.add('submits_unconfirmed')
         refuse(origin, RIGHT_ENDED, later)
         return
@@ -336,10 +341,6 @@ export class Requests {
     const pace = rate === 0 ? 'none of them has ended lately' : `${rate.toFixed(1)} of them end a second`
     const detail = `${table.accepted} tasks wait on the owner of the key, at most ${config.queueMax} may (tasks.queueMax); ${pace}`
     return { code: 'QUEUE_FULL', detail, retryAfterS: drainRate.retryAfterS(config.queueMax) }
-  }
-
-  #isSame({ id, record }: Entry, spec: TaskSpec): boolean {
-    return id === spec.id ? sameSpec(record.spec, spec) : sameWork(record.spec, spec)
   }
 
   /**

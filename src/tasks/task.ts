@@ -164,6 +164,8 @@ export interface TaskRecord {
   readonly term?: number
   /** In quorum mode: on so many disks of holders it counted as it is; fewer never had it as something that was told. */
   readonly copies?: number
+  /** In quorum mode: the term under which an owner decided last that its dedupe key stands for this task; see `DedupeIndex`. */
+  readonly dedupeTerm?: number
   /** This is no task but a schedule, whose slots become tasks of its key; see `schedules/state.ts`. */
   readonly schedule?: ScheduleState
 }

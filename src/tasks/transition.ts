@@ -23,6 +23,7 @@ export interface Changes {
   readonly result?: Json
   readonly error?: AttemptError
   readonly holders?: readonly NodeId[]
+  readonly dedupeTerm?: number
 }
 
 /**

@@ -183,6 +183,10 @@ export const TASK_SCHEMAS = {
         ...whole,
         description: 'In quorum mode: on so many disks of holders it counted as it is.',
       },
+      dedupeTerm: {
+        ...whole,
+        description: 'In quorum mode: the term under which its dedupe key was last given to it.',
+      },
       schedule: { type: 'object', description: 'It is no task but a schedule; see /v1/schedules.' },
     },
     [
@@ -196,6 +200,7 @@ export const TASK_SCHEMAS = {
       'error',
       'term',
       'copies',
+      'dedupeTerm',
       'schedule',
     ],
   ),

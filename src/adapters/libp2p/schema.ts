@@ -230,6 +230,7 @@ const record = z.object({
   revision: count,
   term: count.exactOptional(),
   copies: count.exactOptional(),
+  dedupeTerm: count.exactOptional(),
   schedule: schedule.exactOptional(),
 })
 const records = z.array(record).max(RECORDS_MAX)
