@@ -77,8 +77,8 @@ export class Grants {
   #live: ReadonlySet<NodeId> = new Set()
   #marks = 0
   #names: readonly NodeId[] = []
-  /** Questions for the members of noted rings. */
-  #asked = 0
+  /** Questions for the members of each noted ring that is wanted. */
+  readonly #asked = new Map<string, number>()
 
   constructor(parts: GrantsParts, now: Now) {
     this.#parts = parts
@@ -276,8 +276,7 @@ export class Grants {
     this.#top.tick(now)
     this.#listChanged(now)
     for (const [node, ring] of this.#voting.unknownRings()) this.#askFor(node, ring, now)
-    for (const [ring, voters] of this.ledger.wanted) this.#askOneOf(voters, ring, now)
-    this.ledger.wanted.clear()
+    this.#askForNoted(now)
     this.#voting.tick(now)
     this.#member.tick(now)
   }
@@ -357,11 +356,17 @@ export class Grants {
     this.#member.listChanged(this.#names, now)
   }
 
-  /** Each time another one: any of them may be gone. */
-  #askOneOf(voters: readonly NodeId[], ring: string, now: Now): void {
-    const others = voters.filter(voter => voter !== this.#parts.self)
-    const one = others[this.#asked % others.length]
-    if (one !== undefined && this.#askFor(one, ring, now)) this.#asked++
+  /** Of each ring another voter each time: any of them may be gone. */
+  #askForNoted(now: Now): void {
+    const { wanted } = this.ledger
+    for (const ring of this.#asked.keys()) if (!wanted.has(ring)) this.#asked.delete(ring)
+    for (const [ring, voters] of wanted) {
+      const others = voters.filter(voter => voter !== this.#parts.self)
+      const asked = this.#asked.get(ring) ?? 0
+      const one = others[asked % others.length]
+      if (one !== undefined && this.#askFor(one, ring, now)) this.#asked.set(ring, asked + 1)
+    }
+    wanted.clear()
   }
 
   /** True when it is asked now. */

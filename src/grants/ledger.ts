@@ -234,19 +234,22 @@ export class Ledger {
     const sure = asked.filter(([, { lost }]) => !lost)
     if (!voters.isQuorum(new Set(sure.map(([voter]) => voter)))) return 'lost'
     if (this.checksums.size > this.#parts.rings.pinnedMax) return 'lost'
-    const tellers = sure.map(([, told]) => told)
+    for (const [voter, told] of sure)
+      for (const { ring } of told.rings)
+        if (this.#parts.rings.get(ring) === undefined)
+          unknown.set(ring, [...(unknown.get(ring) ?? []), voter])
+    // One that died before it said what its rings are must not stop everybody: a quorum of the others is enough.
+    const explained = sure.filter(([, told]) => told.rings.every(({ ring }) => !unknown.has(ring)))
+    if (!voters.isQuorum(new Set(explained.map(([voter]) => voter)))) return 'unknown'
+    const tellers = explained.map(([, told]) => told)
     const tests = new Map<Ring, NotedRing['counts'][]>()
-    for (const [voter, told] of sure) {
+    for (const told of tellers)
       for (const note of told.rings) {
         const ring = this.#parts.rings.get(note.ring)
-        if (ring === undefined) unknown.set(note.ring, [...(unknown.get(note.ring) ?? []), voter])
-        else {
-          const test = (node: NodeId, disk: string) => counts(node, disk, note, told, tellers)
-          tests.set(ring, [...(tests.get(ring) ?? []), test])
-        }
+        if (ring === undefined) continue
+        const test = (node: NodeId, disk: string) => counts(node, disk, note, told, tellers)
+        tests.set(ring, [...(tests.get(ring) ?? []), test])
       }
-    }
-    if (unknown.size > 0) return 'unknown'
     return [...tests].map(([ring, all]) => ({
       ring,
       counts: (node, disk) => all.every(test => test(node, disk)),

@@ -14,6 +14,7 @@ import { a, at, b, both, c, grantOf, ringOf } from './scene.ts'
 
 const config = { ...grantsDefaults(), mode: 'quorum' as const, expectedNodes: 2 }
 const noted = ringOf('a', 'b', 'c')
+const other = ringOf('a', 'c')
 const tell = { type: 'ring-tell', checksum: noted.checksum, members: noted.members } as const
 
 const stored = ({ checksum, members }: Ring): StoredNotes => ({
@@ -59,7 +60,7 @@ test('a noted ring is asked for until it is known, now of this voter and now of 
   const grants = grantsOf(c, [a, b])
   grants.viewChanged(both, [a, b, c], false, at(10))
   const renews = () => sent(grants.effects()).filter(({ message }) => message.type === 'renew')
-  const rings = [{ seq: 3, ring: noted.checksum }]
+  const rings = [noted, other].map(({ checksum }, i) => ({ seq: 2 + i, ring: checksum }))
   const notes = { seq: 3, lost: false, rings, disks: [] }
   for (const ms of [10, 20])
     for (const { to, message } of renews()) {
@@ -74,8 +75,9 @@ test('a noted ring is asked for until it is known, now of this voter and now of 
     assert.equal(grants.ledger.ringsBefore(term), 'unknown')
     asked.push(asksAt(grants, ms).join())
   }
-  assert.deepEqual(asked, [a, '', b, '', a])
-  grants.message(a, asPeerId('key-a'), tell, at(510))
-  assert.equal(grants.ledger.ringsBefore(term).length, 1)
+  assert.deepEqual(asked, [`${a},${a}`, '', `${b},${b}`, '', `${a},${a}`])
+  for (const { checksum, members } of [noted, other])
+    grants.message(a, asPeerId('key-a'), { type: 'ring-tell', checksum, members }, at(510))
+  assert.equal(grants.ledger.ringsBefore(term).length, 2)
   assert.deepEqual(asksAt(grants, 800), [])
 })

@@ -295,6 +295,18 @@ test('a ring whose members are not known is asked for', () => {
   )
 })
 
+test('a voter that nobody can explain is left out where a quorum of the others is enough', () => {
+  const [ring, unknown] = [ringOf(a, b, c), ringOf(a, c)]
+  const ledger = ledgerOf(ring)
+  ledger.heard(a, tell(1, ring), ring.checksum, 9)
+  ledger.heard(c, tell(1, unknown), ring.checksum, 9)
+  assert.equal(ledger.ringsBefore(9), 'unknown')
+  ledger.heard(b, tell(1, ring), ring.checksum, 9)
+  const rings = ledger.ringsBefore(9)
+  assert.deepEqual(typeof rings === 'string' ? rings : rings.map(each => each.ring.checksum), [ring.checksum])
+  assert.deepEqual([...ledger.wanted], [[unknown.checksum, [c]]], 'it is asked for all the same')
+})
+
 test('the answer of another disk does not count for a ring noted before it', () => {
   const ring = ringOf(a, b, c)
   const ledger = ledgerOf(ring)
