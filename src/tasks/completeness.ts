@@ -357,6 +357,5 @@ export class Completeness {
 const membersOf = (noted: NotedRing & { readonly members?: readonly NodeId[] }): readonly NodeId[] =>
   noted.members ?? noted.ring.members.map(({ id }) => id)
 
-/** Is it a task, written in quorum mode, that is nowhere unless somebody submitted it, or a schedule made it? */
-const isTold = ({ source, schedule, term }: TaskRecord): boolean =>
-  !source.startsWith('list:') && schedule === undefined && term !== undefined
+/** Is it a task or a schedule, written in quorum mode, that is nowhere unless somebody submitted it, or a schedule made it? */
+const isTold = ({ source, term }: TaskRecord): boolean => !source.startsWith('list:') && term !== undefined
