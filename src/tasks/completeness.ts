@@ -285,6 +285,19 @@ export class Completeness {
     return [...new Set(all.flatMap(each => this.#missingOf(each, membersOf(each), round)))]
   }
 
+  /** Where answers are missing still. Whenever it changes, by an answer or without one, keys may be complete that were not. */
+  get lacking(): string {
+    const { ring } = this.#view
+    if (ring === undefined) return ''
+    const rounds = this.#rounds.map(round => {
+      const noted = this.#notedFor(round)
+      if (noted === 'unknown') return noted
+      const all = noted === 'lost' ? [this.#everybody(ring)] : noted
+      return all.map(each => [each.ring.checksum, ...this.#missingOf(each, membersOf(each), round)])
+    })
+    return JSON.stringify(rounds)
+  }
+
   /** A term that is not held any more says nothing: another may have acted since. */
   #forgetLapsed(): void {
     const { held } = this.#epochs
