@@ -77,6 +77,8 @@ export class Grants {
   #live: ReadonlySet<NodeId> = new Set()
   #marks = 0
   #names: readonly NodeId[] = []
+  /** Questions for the members of noted rings. */
+  #asked = 0
 
   constructor(parts: GrantsParts, now: Now) {
     this.#parts = parts
@@ -274,7 +276,7 @@ export class Grants {
     this.#top.tick(now)
     this.#listChanged(now)
     for (const [node, ring] of this.#voting.unknownRings()) this.#askFor(node, ring, now)
-    for (const [ring, voter] of this.ledger.wanted) this.#askFor(voter, ring, now)
+    for (const [ring, voters] of this.ledger.wanted) this.#askOneOf(voters, ring, now)
     this.ledger.wanted.clear()
     this.#voting.tick(now)
     this.#member.tick(now)
@@ -355,10 +357,19 @@ export class Grants {
     this.#member.listChanged(this.#names, now)
   }
 
-  #askFor(node: NodeId, ring: string, now: Now): void {
-    if (node === this.#parts.self || ring === NO_RING) return
+  /** Each time another one: any of them may be gone. */
+  #askOneOf(voters: readonly NodeId[], ring: string, now: Now): void {
+    const others = voters.filter(voter => voter !== this.#parts.self)
+    const one = others[this.#asked % others.length]
+    if (one !== undefined && this.#askFor(one, ring, now)) this.#asked++
+  }
+
+  /** True when it is asked now. */
+  #askFor(node: NodeId, ring: string, now: Now): boolean {
+    if (node === this.#parts.self || ring === NO_RING) return false
     const ask = this.#rings.ask(ring, now)
     if (ask) this.#send(node, ask)
+    return ask !== undefined
   }
 
   #send(to: NodeId, message: GrantsLinkMessage): void {

@@ -34,6 +34,12 @@ export interface NotedRing {
  */
 export type NotedRings = readonly NotedRing[] | 'lost' | 'unknown'
 
+interface Found {
+  readonly rings: NotedRings
+  /** Those whose members nobody has said here, with the voters that noted them. */
+  readonly unknown: ReadonlyMap<string, readonly NodeId[]>
+}
+
 interface Noted {
   readonly changes: number
   readonly list: VoterList | undefined
@@ -61,12 +67,12 @@ export class Ledger {
   #done: string | undefined
   /** Rises whenever something is told that was not known. */
   changes = 0
-  /** Checksums of rings that are named and unknown here, with the voter to ask. */
-  readonly wanted = new Map<string, NodeId>()
+  /** Rings that were looked for lately and are unknown here, with the voters to ask: those that have a note of them. */
+  readonly wanted = new Map<string, readonly NodeId[]>()
   /** What a quorum of these voters is known to have noted, as of what was told by then. Asked for in every step. */
   #noted: Noted = { changes: -1, list: undefined }
   /** By term, as of so many changes. */
-  readonly #found = new Map<number, NotedRings>()
+  readonly #found = new Map<number, Found>()
   #foundOf = -1
 
   constructor(parts: LedgerParts) {
@@ -207,14 +213,21 @@ export class Ledger {
   ringsBefore(term: number): NotedRings {
     if (this.#foundOf !== this.changes) this.#found.clear()
     this.#foundOf = this.changes
-    const known = this.#found.get(term)
-    if (known !== undefined) return known
-    const rings = this.#ringsBefore(term)
-    this.#found.set(term, rings)
+    const { rings, unknown } = this.#found.get(term) ?? this.#find(term)
+    // A question or its answer may get lost, and who asks for the members is told what is wanted once only.
+    for (const [ring, voters] of unknown) this.wanted.set(ring, voters)
     return rings
   }
 
-  #ringsBefore(term: number): NotedRings {
+  #find(term: number): Found {
+    const unknown = new Map<string, NodeId[]>()
+    const found = { rings: this.#ringsBefore(term, unknown), unknown }
+    this.#found.set(term, found)
+    return found
+  }
+
+  /** @param unknown is given the rings that are */
+  #ringsBefore(term: number, unknown: Map<string, NodeId[]>): NotedRings {
     const asked = [...this.#told].filter(([, told]) => told.term >= term)
     const { voters } = this.#parts
     if (!voters.isQuorum(new Set(asked.map(([voter]) => voter)))) return 'unknown'
@@ -223,19 +236,17 @@ export class Ledger {
     if (this.checksums.size > this.#parts.rings.pinnedMax) return 'lost'
     const tellers = sure.map(([, told]) => told)
     const tests = new Map<Ring, NotedRing['counts'][]>()
-    let known = true
     for (const [voter, told] of sure) {
       for (const note of told.rings) {
         const ring = this.#parts.rings.get(note.ring)
-        if (ring === undefined) this.wanted.set(note.ring, voter)
-        if (ring === undefined) known = false
+        if (ring === undefined) unknown.set(note.ring, [...(unknown.get(note.ring) ?? []), voter])
         else {
           const test = (node: NodeId, disk: string) => counts(node, disk, note, told, tellers)
           tests.set(ring, [...(tests.get(ring) ?? []), test])
         }
       }
     }
-    if (!known) return 'unknown'
+    if (unknown.size > 0) return 'unknown'
     return [...tests].map(([ring, all]) => ({
       ring,
       counts: (node, disk) => all.every(test => test(node, disk)),

@@ -14,6 +14,8 @@
  *      the notes that it knows. When all members of the ring say so of the newest notes, the others may go.
  *   4. Notes that were made under another voter list, or lost with a disk, or dropped because there were too many, leave the
  *      voter `lost`: it may not know of every ring. Rule 3 mends that as well, since it rests on no older note.
+ *   5. A voter never forgets the members of a ring of its notes (`Rings.keep`). After a start of all at once everybody else may
+ *      have, and a takeover waits for them: a name that nobody can explain would stop it for ever.
  *
  * Road not taken: noting a ring when a term is taken under it. A tenure outlives its ring: when another node joins, the
  * owner of a key goes on under the term that it has, with other holders, and nobody would ever be told of that ring.
@@ -60,6 +62,7 @@ export class Notes {
     // The clock's part is for a voter that lost its disk: a number that it told once is never another set of notes.
     this.#row = parts.stored ?? { seq: Math.floor(now.wall), lost: true, list: '', rings: [], disks: [] }
     for (const note of this.#row.disks) this.#disks.set(note.node, note)
+    parts.rings.keep(new Set(this.checksums))
     for (const { members } of this.#row.rings) parts.rings.build(members)
   }
 
@@ -183,6 +186,7 @@ export class Notes {
   #write(): void {
     const mark = this.#parts.nextMark()
     const row = this.#row
+    this.#parts.rings.keep(new Set(this.checksums))
     this.#marks.set(mark, row)
     const writes = [{ table: 'grants', key: 'notes', value: row }] as const
     this.#parts.out.push({ kind: 'persist', writes, then: [{ kind: 'persisted', mark }] })

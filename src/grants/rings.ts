@@ -26,6 +26,8 @@ export class Rings implements KnownRings {
   #own: Ring | undefined
   /** Noted ones, which somebody may have to find records by. */
   #pinned: ReadonlySet<string> = new Set()
+  /** Those of this voter's own notes: who needs their members asks those that noted them, and nobody else may have them. */
+  #kept: ReadonlySet<string> = new Set()
   /** Tells that were not what they said, or were not asked for. */
   refused = 0
   /** Rises whenever a ring comes to be known, or is forgotten. */
@@ -52,6 +54,11 @@ export class Rings implements KnownRings {
   /** These are not forgotten, up to `pinnedMax` of them. */
   pin(checksums: ReadonlySet<string>): void {
     this.#pinned = checksums
+  }
+
+  /** These are not forgotten, however many others are pinned. There are few of them. */
+  keep(checksums: ReadonlySet<string>): void {
+    this.#kept = checksums
   }
 
   /** Of more noted rings than these not all can be known at one time. */
@@ -108,11 +115,12 @@ export class Rings implements KnownRings {
   /** The own ring is one of those that are not pinned, whether it is noted or not. */
   #forget(): void {
     const own = this.#own?.checksum
-    const isPinned = (checksum: string): boolean => checksum !== own && this.#pinned.has(checksum)
+    const isPinned = (checksum: string): boolean =>
+      checksum !== own && (this.#kept.has(checksum) || this.#pinned.has(checksum))
     const pinned = [...this.#known.keys()].filter(isPinned)
     if (this.#known.size - pinned.length > RINGS_MAX)
       this.#forgetOne([...this.#known.keys()].find(checksum => checksum !== own && !isPinned(checksum)))
-    if (pinned.length > this.pinnedMax) this.#forgetOne(pinned[0])
+    if (pinned.length > this.pinnedMax) this.#forgetOne(pinned.find(checksum => !this.#kept.has(checksum)))
   }
 
   #forgetOne(checksum: string | undefined): void {

@@ -140,6 +140,8 @@ export class Voting {
     const mark = this.#parts.nextMark()
     this.#promiseWritten = promiseMs
     this.#promiseMarks.set(mark, promiseMs)
+    // A shorter one may be all that the next boot finds, whatever is written after it.
+    this.#promiseOnDisk = Math.min(this.#promiseOnDisk, promiseMs)
     const writes = [{ table: 'grants', key: 'promiseMs', value: promiseMs }] as const
     this.#parts.out.push({ kind: 'persist', writes, then: [{ kind: 'persisted', mark }] })
   }
@@ -245,8 +247,8 @@ export class Voting {
   persisted(mark: number, now: Now): void {
     if (this.#parts.notes.persisted(mark)) return
     const promiseMs = this.#promiseMarks.get(mark)
-    if (promiseMs !== undefined) this.#promiseOnDisk = promiseMs
     this.#promiseMarks.delete(mark)
+    if (promiseMs !== undefined) this.#promiseOnDisk = Math.min(promiseMs, ...this.#promiseMarks.values())
     const waiting = this.#waiting.get(mark)
     if (!waiting) return
     this.#waiting.delete(mark)

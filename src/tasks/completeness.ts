@@ -42,8 +42,11 @@ interface Round {
   noted: readonly NotedRing[] | 'lost' | undefined
 }
 
-/** Who answered, and under which rings anybody may have written before: none where no quorum knows of every one. */
-interface Heard extends Omit<Round, 'noted'> {
+/** Who answered for the term, and for what. */
+type Answered = Omit<Round, 'noted'>
+
+/** The same, and under which rings anybody may have written before: none where no quorum knows of every one. */
+interface Heard extends Answered {
   readonly noted: readonly NotedRing[]
 }
 
@@ -69,6 +72,8 @@ export class Completeness {
   readonly #certain = new Set<number>()
   /** What the last one rested on. */
   #heardOf: Heard | undefined
+  /** For those before it, of terms that are held still: what was complete by them it did not ask for again. */
+  #answeredBefore: readonly Answered[] = []
   #losses: readonly Loss[] = []
   #concluded = false
   #heard = 0
@@ -92,7 +97,9 @@ export class Completeness {
   get active(): boolean {
     if (this.#view.ring?.has(this.#view.self) !== true) return false
     const { tenure } = this.#epochs
-    return tenure?.without?.length !== 0 || !this.#complete.has(tenure.term)
+    if (tenure?.without?.length !== 0 || !this.#complete.has(tenure.term)) return true
+    // One of the ring before, which has what both give: what this ring brought is not asked about yet.
+    return tenure.rings.some(ring => ring !== this.#view.ring?.checksum)
   }
 
   /** Has it been so for no key since this process began, although it owns some? */
@@ -123,7 +130,8 @@ export class Completeness {
   /**
    * Does this node, which does not know the task, know so by evidence? Then it has ended and was dropped, or its record never
    * counted. (Which of them was written where fewer copies counted is not known by what was asked here.) Of what `from` has,
-   * it knows more: whoever answered for the term told of it then, or has got it since from somebody who brings it here as well.
+   * it knows more: whoever answered for a term that has the key still told of it then, or has got it since from somebody who
+   * brings it here as well. Not only the last of them counts: it does not ask for what was complete by one before.
    */
   knowsAllOf(record: TaskRecord, from: NodeId): boolean {
     const { spec, term, copies = 0 } = record
@@ -131,9 +139,9 @@ export class Completeness {
     // What was written here under a term that is held still, this node knew.
     const certain = [term, ...this.#certain].filter(each => each >= term)
     if (this.#epochs.hasUnder(spec.key, new Set(certain))) return true
-    const last = this.#heardOf
-    if (last !== undefined && last.term > term && last.answers.has(from) && this.#wasAsked(spec.key, last))
-      return true
+    const answered = this.#heardOf === undefined ? [] : [this.#heardOf, ...this.#answeredBefore]
+    const toldOf = (each: Answered): boolean => each.answers.has(from) && this.#wasAsked(spec.key, each)
+    if (answered.some(each => each.term > term && toldOf(each))) return true
     return this.#rounds.some(round => round.term >= term && this.#hasAllOf(spec.key, round))
   }
 
@@ -185,7 +193,7 @@ export class Completeness {
     return typeof noted === 'string' ? undefined : { ...round, noted }
   }
 
-  #wasAsked(key: string, { terms, spared }: Heard): boolean {
+  #wasAsked(key: string, { terms, spared }: Answered): boolean {
     if (!this.#epochs.hasUnder(key, terms)) return false
     // A ring that is not known here any more spares every key.
     const owned = (checksum: string): boolean =>
@@ -266,6 +274,7 @@ export class Completeness {
     this.#losses = [...this.#losses, ...losses].slice(-LOSSES_MAX)
     this.#complete.add(round.term)
     if (noted !== 'lost' && losses.length === 0) this.#certain.add(round.term)
+    this.#keepAnswered()
     this.#heardOf = { ...round, noted: noted === 'lost' ? [] : noted }
     this.#concluded = true
     this.#round = undefined
@@ -298,6 +307,13 @@ export class Completeness {
     return JSON.stringify(rounds)
   }
 
+  /** Without its rings, of which a large one takes much memory. */
+  #keepAnswered(): void {
+    if (this.#heardOf === undefined) return
+    const { noted: _, ...answered } = this.#heardOf
+    this.#answeredBefore = [answered, ...this.#answeredBefore]
+  }
+
   /** A term that is not held any more says nothing: another may have acted since. */
   #forgetLapsed(): void {
     const { held } = this.#epochs
@@ -308,6 +324,7 @@ export class Completeness {
     }
     if (this.#round !== undefined && !held.includes(this.#round.term)) this.#round = undefined
     this.#earlier = this.#earlier.filter(({ term }) => held.includes(term))
+    this.#answeredBefore = this.#answeredBefore.filter(({ term }) => held.includes(term))
   }
 
   /** Of a round that another one has followed, what was known then is enough: nobody else has had its keys since. */

@@ -268,10 +268,13 @@ export class Requests {
     this.#parts.work.vouched(entry)
     this.#ownWords(entry, step)
     const durable = (count: number, later: Step): void => {
-      if (leaveNow(right, entry.key, later.now.mono) === undefined) {
+      if (leaveNow(right, entry.key, later.now.mono) === undefined || this.#parts.takeover.gates(entry.key)) {
         counters.add('submits_unconfirmed')
         refuse(origin, RIGHT_ENDED, later)
-      } else answerAtOnce(origin, replyOf(entry, existed, count), later)
+        return
+      }
+      this.#parts.work.vouched(entry)
+      answerAtOnce(origin, replyOf(entry, existed, count), later)
     }
     const failed = (later: Step): void => {
       counters.add('submits_short')
@@ -347,7 +350,8 @@ export class Requests {
     const { view, records } = this.#parts
     const own = entry.owner === view.self
     const ending = own && isSettled(entry.record) && !isSettled(shownOf(entry))
-    if (waitMs !== undefined && ending) this.#confirmCounted(origin, entry, true, step)
+    if (waitMs !== undefined && ending && !this.#parts.takeover.gates(entry.key))
+      this.#confirmCounted(origin, entry, true, step)
     else if (!waitMs || !own || isSettled(entry.record) || records.waiters.full)
       this.#tell(origin, entry, step)
     else records.waiters.add(origin, entry.id, after(step.now.mono, Math.min(waitMs, WAIT_MS_MAX)))

@@ -285,7 +285,14 @@ test('a ring whose members are not known is asked for', () => {
   ledger.heard(a, tell(1, ring), ring.checksum, 9)
   ledger.heard(b, tell(1, ring), ring.checksum, 9)
   assert.equal(ledger.ringsBefore(9), 'unknown')
-  assert.deepEqual([...ledger.wanted.keys()], [ring.checksum])
+  assert.deepEqual([...ledger.wanted], [[ring.checksum, [a, b]]])
+  ledger.wanted.clear()
+  assert.equal(ledger.ringsBefore(9), 'unknown')
+  assert.deepEqual(
+    [...ledger.wanted.keys()],
+    [ring.checksum],
+    'the question or its answer may have been lost',
+  )
 })
 
 test('the answer of another disk does not count for a ring noted before it', () => {

@@ -97,3 +97,15 @@ test('of a large cluster fewer noted rings are known, and never more than may be
   for (const ring of noted) rings.add(ring)
   assert.equal(rings.size, 32 + 1)
 })
+
+test('a ring of the own notes is told to whoever asks, whatever comes to be known after it', () => {
+  const rings = made()
+  rings.keep(new Set([both.checksum]))
+  rings.build(both.members)
+  const others = Array.from({ length: 3 * RINGS_MAX }, (_, i) => ringOf(`n${i}`))
+  for (const other of others) rings.add(other)
+  assert.deepEqual(rings.answer(both.checksum), tell())
+  rings.pin(new Set(others.map(({ checksum }) => checksum)))
+  for (const other of others) rings.add(other)
+  assert.deepEqual(rings.answer(both.checksum), tell(), 'nor for what others have noted')
+})

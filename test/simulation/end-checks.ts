@@ -127,6 +127,9 @@ export class EndChecks {
       // So many may be missing; and keys that another keeps while its work drains are asked for later.
       if (missing >= durability)
         this.#findings.fail('takeovers end', host.name, `${missing} members have not answered`)
+      const { terms, ledger } = node.grants ?? {}
+      if (terms?.tenure !== undefined && ledger?.ringsBefore(terms.tenure.term) === 'unknown')
+        this.#findings.fail('takeovers end', host.name, 'nobody says what rings there were')
     }
   }
 

@@ -58,6 +58,17 @@ test('all keys are complete when all members but one have answered', () => {
   assert.equal(scene.completeness.gates('k'), false)
 })
 
+test('a term of the ring before, complete as it is, says nothing of what a new ring brought', () => {
+  const scene = made()
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear(...six)
+  scene.completeness.conclude()
+  const before = scene.epochs.tenure?.rings ?? []
+  scene.epochs.tenure = { term: 5, rings: [...before, ringOf(names(7)).checksum], without: [] }
+  assert.equal(scene.completeness.active, true)
+})
+
 test('time stands for no answer', () => {
   const scene = made()
   scene.epochs.take(5)

@@ -46,6 +46,14 @@ class Scene {
     })
   }
 
+  /** Those that are held are held still. */
+  takeBeside(term: number): void {
+    this.solo.step(() => {
+      this.right.epochs.take(term)
+      return []
+    })
+  }
+
   /** What was sent last to a node, of this type. */
   last(to: string, type: string): unknown {
     return this.solo.of('send').findLast(sent => sent.to === to && sent.message.type === type)?.message
@@ -102,6 +110,27 @@ test('what somebody brings who had answered was known then, whatever the voters 
   assert.equal(scene.knows(), false)
   assert.equal(scene.copied('n2', old('n1', { term: 6 })), undefined)
   assert.equal(scene.knows(), true)
+})
+
+test('what was answered for a term counts as long as it is held, though a later one does not ask for its keys', () => {
+  const later = (): Scene => {
+    const scene = complete('lost')
+    scene.right.epochs.claims.set(5, [ring.checksum])
+    scene.takeBeside(6)
+    assert.deepEqual((scene.last('n2', 'inventory') as Inventory).since, [ring.checksum])
+    scene.answer('n2')
+    scene.answer('n3')
+    return scene
+  }
+  const held = later()
+  assert.deepEqual(held.copied('n2', old()), [0])
+  assert.equal(held.knows(), false)
+  assert.equal(held.copied('n4', old()), undefined, 'it did not answer')
+  assert.equal(held.knows(), true)
+  const lapsed = later()
+  lapsed.right.epochs.held = [6]
+  assert.equal(lapsed.copied('n2', old()), undefined, 'another may have had the key since')
+  assert.equal(lapsed.knows(), true)
 })
 
 test('what it wrote itself under the term that it has, it knew, whatever the voters know', () => {

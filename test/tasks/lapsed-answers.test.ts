@@ -1,0 +1,76 @@
+/** What was promised an answer before the right lapsed for a moment: it is not told what the owner no longer knows for sure. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asTaskId } from '../../src/base/ids.ts'
+import { wallOf } from '../../src/base/time.ts'
+import type { TaskRecord } from '../../src/tasks/task.ts'
+import { own, ready, type Scene } from './scene.ts'
+
+/** The right is lost for so long, in ms, and comes back under a later term, under which everybody is asked anew. */
+function lapse(scene: Scene, ms: number): void {
+  scene.solo.step(() => {
+    scene.right.end()
+    return []
+  })
+  scene.solo.pass(ms)
+  scene.right.held = true
+  scene.take(9)
+}
+
+test('a task whose copies came only after a lapse is kept by whoever accepts it then', () => {
+  const scene = ready({ inventoryMs: 10_000 })
+  const { solo } = scene
+  const submitted = solo.submit(own('a'))
+  solo.pass(500)
+  lapse(scene, 1_500)
+  // Enough for the key to be complete, not enough to know that nobody else has the task.
+  scene.answer('n3')
+  scene.acknowledge('n3')
+  assert.equal(scene.code(submitted), 'ok')
+  scene.answer('n2')
+  solo.pass(200)
+  assert.notEqual(solo.tasks.get(asTaskId('a')), undefined)
+  assert.deepEqual(solo.logged('ended-copy-dropped'), [])
+})
+
+/** An end that is on no other disk when the right lapses, and the record that a later owner made of the task meanwhile. */
+function overtaken(scene: Scene): { theirs: TaskRecord } {
+  const { solo } = scene
+  solo.submit(own('a'))
+  for (let i = 0; i < 3; i++) scene.acknowledge('n2')
+  solo.pass(150)
+  scene.acknowledge('n2')
+  scene.acknowledge('n3')
+  const before = solo.record('a')
+  solo.end('a', 1, { ok: true, result: 'ours' })
+  const revision = before.revision + 3
+  const theirs = { ...before, state: 'succeeded', result: 'theirs', revision, term: 7, settledAt: wallOf(1) }
+  return { theirs: theirs as TaskRecord }
+}
+
+test('who asks for the end of a task after a lapse is told it only by an owner that has asked all others', () => {
+  const scene = ready()
+  const { solo } = scene
+  const { theirs } = overtaken(scene)
+  lapse(scene, 3_000)
+  const asked = solo.request({ kind: 'get', task: asTaskId('a'), waitMs: 5_000 })
+  solo.pass(250)
+  scene.acknowledge('n3')
+  assert.equal(scene.code(asked), 'TAKEOVER_INCOMPLETE')
+  assert.notEqual(solo.record('a').term, 9)
+  scene.answer('n2', [theirs])
+  assert.equal(solo.record('a').result, 'theirs')
+})
+
+test('who has asked for it before the lapse is not told it either', () => {
+  const scene = ready()
+  const { solo } = scene
+  const { theirs } = overtaken(scene)
+  const asked = solo.request({ kind: 'get', task: asTaskId('a'), waitMs: 60_000 })
+  lapse(scene, 3_000)
+  scene.acknowledge('n3')
+  const reply = solo.reply(asked)
+  assert.equal(reply?.ok, reply === undefined ? undefined : false)
+  scene.answer('n2', [theirs])
+  assert.equal(solo.record('a').result, 'theirs')
+})
