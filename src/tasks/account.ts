@@ -1,3 +1,4 @@
+import type { Instant } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import type { Metric, TaskCounts } from './counts.ts'
 import type { Expiry } from './expiry.ts'
@@ -74,8 +75,8 @@ export class Account {
     return [...taskMetrics(this.#parts), ...queueMetrics(schedule, limits), watching]
   }
 
-  /** Undefined: it runs here, or is settled. */
-  waiting(entry: Entry): Waiting | undefined {
-    return whyWaiting(entry, this.#parts)
+  /** Undefined: it runs here, is settled, or starts at once. */
+  waiting(entry: Entry, now: Instant): Waiting | undefined {
+    return whyWaiting(entry, this.#parts, now)
   }
 }

@@ -9,7 +9,6 @@ import { isSettled } from './merge.ts'
 import { ownedPage } from './page.ts'
 import type { Placing } from './placing.ts'
 import type { Records } from './records.ts'
-import { leaveNow, type Right } from './right.ts'
 import type { Running } from './schedule.ts'
 import type {
   DeadCopy,
@@ -21,16 +20,13 @@ import type {
   WorkStats,
 } from './survey.ts'
 import { type Entry, shownOf, type Table } from './table.ts'
-import type { Takeover } from './takeover.ts'
 import type { TaskRecord } from './task.ts'
-import { NO_LEAVE, TAKING_OVER, type Waiting, type WaitingParts, whyWaiting } from './waiting.ts'
+import { type WaitingParts, whyWaiting } from './waiting.ts'
 
 export interface AnswersParts extends WaitingParts {
   readonly table: Table
   readonly records: Records
-  readonly takeover: Takeover
   readonly placing: Placing
-  readonly right: Right
   readonly counters: Counters
   readonly drainRate: DrainRate
   readonly check: (type: string, payload: unknown) => Failure | undefined
@@ -135,19 +131,11 @@ export class Answers {
     if (isSettled(record)) return [{ code: 'settled', text: settledText(record) }]
     const running = schedule.here.get(entry.id)
     if (running === undefined) {
-      const waiting = this.#barred(entry, step) ?? whyWaiting(entry, this.#parts)
+      const waiting = whyWaiting(entry, this.#parts, step.now.mono)
       if (waiting !== undefined) return [{ code: waiting.code, text: waiting.detail }]
       return [{ code: 'next-in-line', text: 'nothing is in the way' }]
     }
     return [running.ordered ? runs(running, step) : starts(running)]
-  }
-
-  /** The queue only knows of it for keys that it has tried to start something of. */
-  #barred({ key, place, owner }: Entry, { now }: Step): Waiting | undefined {
-    const { view, takeover, right, phase } = this.#parts
-    if (place !== 'queued' || owner !== view.self || phase() !== 'open') return undefined
-    if (leaveNow(right, key, now.mono) === undefined) return NO_LEAVE
-    return takeover.gates(key) ? TAKING_OVER : undefined
   }
 }
 

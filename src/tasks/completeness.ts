@@ -294,6 +294,19 @@ export class Completeness {
     return [...new Set(all.flatMap(each => this.#missingOf(each, membersOf(each), round)))]
   }
 
+  /** Where answers are missing still. Whenever it changes, by an answer or without one, keys may be complete that were not. */
+  get lacking(): string {
+    const { ring } = this.#view
+    if (ring === undefined) return ''
+    const rounds = this.#rounds.map(round => {
+      const noted = this.#notedFor(round)
+      if (noted === 'unknown') return noted
+      const all = noted === 'lost' ? [this.#everybody(ring)] : noted
+      return all.map(each => [each.ring.checksum, ...this.#missingOf(each, membersOf(each), round)])
+    })
+    return JSON.stringify(rounds)
+  }
+
   /** Without its rings, of which a large one takes much memory. */
   #keepAnswered(): void {
     if (this.#heardOf === undefined) return
@@ -374,6 +387,5 @@ export class Completeness {
 const membersOf = (noted: NotedRing & { readonly members?: readonly NodeId[] }): readonly NodeId[] =>
   noted.members ?? noted.ring.members.map(({ id }) => id)
 
-/** Is it a task, written in quorum mode, that is nowhere unless somebody submitted it, or a schedule made it? */
-const isTold = ({ source, schedule, term }: TaskRecord): boolean =>
-  !source.startsWith('list:') && schedule === undefined && term !== undefined
+/** Is it a task or a schedule, written in quorum mode, that is nowhere unless somebody submitted it, or a schedule made it? */
+const isTold = ({ source, term }: TaskRecord): boolean => !source.startsWith('list:') && term !== undefined

@@ -87,6 +87,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
     check,
     serving,
     work,
+    leftovers,
     phase,
     disk,
     nextSlot: init.nextSlot,

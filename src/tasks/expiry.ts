@@ -6,7 +6,7 @@
  * tasks a dead letter; a node that may not asks again a second later. An attempt that runs then has its time cut to it.
  */
 import type { TaskId } from '../base/ids.ts'
-import { after, type Instant, NEVER } from '../base/time.ts'
+import { type Instant, NEVER } from '../base/time.ts'
 import { expireTask, isOver } from './attempts.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
@@ -19,6 +19,7 @@ import type { Schedule } from './schedule.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { View } from './view.ts'
+import { WallSight } from './wall-sight.ts'
 
 /** Looked at in one step at most; about 5 ms of work. */
 const EXPIRED_MAX = 500
@@ -37,13 +38,15 @@ export interface ExpiryParts {
 
 interface Watched extends Slotted {
   readonly entry: Entry
-  readonly at: Instant
+  /** By the wall clock: that may be set before its time comes. */
+  readonly at: number
 }
 
 export class Expiry {
   readonly #parts: ExpiryParts
   readonly #watched = new Map<TaskId, Watched>()
   readonly #heap = new Heap<Watched>((a, b) => a.at < b.at)
+  readonly #wall = new WallSight()
 
   constructor(parts: ExpiryParts) {
     this.#parts = parts
@@ -55,37 +58,43 @@ export class Expiry {
   }
 
   nextWake(): Instant {
-    return this.#heap.first()?.at ?? NEVER
+    const first = this.#heap.first()
+    return first === undefined ? NEVER : this.#wall.instantOf(first.at)
   }
 
   /** Is its time over, and did that just end it? It waits nowhere; if its time is to come, it is watched from now on. */
   takes(entry: Entry, step: Step): boolean {
     const { spec, state } = entry.record
     if (spec.expiresAt === undefined || isSettled(entry.record) || state === 'running') return false
-    const over = isOver(spec, step.now.wall)
+    const { wall } = step.now
+    const over = isOver(spec, wall)
     if (over && this.#mayAct(entry, step)) {
       this.#end(entry, step)
       return true
     }
-    this.#watch(entry, after(step.now.mono, over ? AGAIN_MS : spec.expiresAt - step.now.wall))
+    this.#wall.see(step.now)
+    this.#watch(entry, over ? wall + AGAIN_MS : spec.expiresAt)
     return false
   }
 
   /** Ends those whose time has come, as many as fit into one step. */
   tick(step: Step): void {
     const { table, view, schedule } = this.#parts
-    for (let looks = 0; looks < EXPIRED_MAX && this.nextWake() <= step.now.mono; looks++) {
-      const watched = this.#heap.first() as Watched
+    const { wall } = step.now
+    this.#wall.see(step.now)
+    for (let looks = 0; looks < EXPIRED_MAX; looks++) {
+      const watched = this.#heap.first()
+      if (watched === undefined || watched.at > wall) return
       const { entry } = watched
       this.#forget(watched)
       if (table.get(entry.id) !== entry || entry.owner !== view.self || isSettled(entry.record)) continue
       // What runs, here or elsewhere, or waits for a takeover is looked at when it is put somewhere again.
       if (entry.place !== 'queued' && entry.place !== 'delayed') continue
       const placed = entry.epoch === view.epoch
-      if (placed && isOver(entry.record.spec, step.now.wall) && this.#mayAct(entry, step)) {
+      if (placed && isOver(entry.record.spec, wall) && this.#mayAct(entry, step)) {
         schedule.clear(entry)
         this.#end(entry, step)
-      } else this.#watch(entry, after(step.now.mono, AGAIN_MS))
+      } else this.#watch(entry, wall + AGAIN_MS)
     }
   }
 
@@ -105,7 +114,7 @@ export class Expiry {
     if (watched !== undefined) this.#forget(watched)
   }
 
-  #watch(entry: Entry, at: Instant): void {
+  #watch(entry: Entry, at: number): void {
     const known = this.#watched.get(entry.id)
     if (known !== undefined) this.#forget(known)
     const watched = { entry, at, slot: -1 }

@@ -21,6 +21,10 @@ export class Heap<T extends Slotted> {
     return this.#items[0]
   }
 
+  has(item: T): boolean {
+    return this.#items[item.slot] === item
+  }
+
   /** In no order. Nothing may come or go during the walk. */
   items(): IterableIterator<T> {
     return this.#items.values()

@@ -8,7 +8,8 @@
  * others hold drops it when, for every noted ring, so many holders answered without it that one of those on which it had to
  * be has dropped it; where those who live and have not answered may still show that, it waits for them, for a while. Else it
  * is taken for a task that must run. Neither age nor silence makes anybody drop anything. An owner that had lost its right for
- * a while is a new owner to itself: others may have ended, under the same ring, what still waits in its queue.
+ * a while is a new owner to itself: others may have ended, under the same ring, what still waits in its queue. Schedules go by
+ * the same rules: one that is deleted ends, and is dropped, as a task does.
  * What stays: an old copy found by a new owner while another holder is gone is run again, if its task had ended and was
  * dropped by that one too.
  *
@@ -81,6 +82,13 @@ export class Leftovers {
     return false
   }
 
+  /** Was it looked at since others may have had its key? */
+  isJudged({ key, judgedOf }: Entry): boolean {
+    const { quorum } = this.#parts.takeover
+    if (quorum === undefined || !quorum.isQuorum(key) || judgedOf === this.#asking) return true
+    return quorum.hasHad(key, judgedOf)
+  }
+
   /** It waits nowhere any more. */
   drop(entry: Entry, step: Step): void {
     this.#drop(entry, this.#had(entry), step)
@@ -109,9 +117,7 @@ export class Leftovers {
 
   #belief(entry: Entry): Belief {
     const { quorum } = this.#parts.takeover
-    if (quorum === undefined || entry.judgedOf === this.#asking || isSettled(entry.record)) return 'yes'
-    // Nobody else has had the key since.
-    if (quorum.hasHad(entry.key, entry.judgedOf)) return 'yes'
+    if (quorum === undefined || this.isJudged(entry) || isSettled(entry.record)) return 'yes'
     return quorum.mustRun(entry.record, this.#had(entry))
   }
 

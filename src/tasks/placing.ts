@@ -1,6 +1,7 @@
 import type { NodeId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
+import type { Completeness } from './completeness.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import type { Leftovers } from './leftovers.ts'
@@ -36,6 +37,8 @@ export class Placing {
   /** What waits is looked through: some of it may go on although the takeover is not over. */
   #sweep: Iterator<Entry> | undefined
   #heard = 0
+  /** What was missing when it was looked at last. */
+  #lacking = ''
   #sweepAt: Instant = 0 as Instant
 
   constructor(parts: PlacingParts) {
@@ -132,14 +135,7 @@ export class Placing {
     if (quorum === undefined || this.scanning) return false
     const losses = quorum.conclude()
     if (losses === undefined) {
-      const now = step.now.mono
-      // Keys of what is queued may be complete now too.
-      if (quorum.heard !== this.#heard) schedule.recall()
-      if (quorum.heard !== this.#heard || now >= this.#sweepAt) {
-        this.#sweep ??= schedule.gated.values()
-        this.#sweepAt = after(now, SWEEP_MS)
-      }
-      this.#heard = quorum.heard
+      this.#lookAgain(quorum, step)
       return false
     }
     for (const { term, ring, forgotten } of losses) {
@@ -149,6 +145,19 @@ export class Placing {
     // What may not be started yet is offered again: it is known now how far it got.
     schedule.recall()
     return true
+  }
+
+  /** Keys may be complete before the round is over: by an answer, or as somebody was forgotten, or a ring is noted no more. */
+  #lookAgain(quorum: Completeness, { now }: Step): void {
+    const { schedule } = this.#parts
+    const heard = quorum.heard !== this.#heard
+    if (!heard && now.mono < this.#sweepAt) return
+    const { lacking } = quorum
+    if (heard || lacking !== this.#lacking) schedule.recall()
+    this.#heard = quorum.heard
+    this.#lacking = lacking
+    this.#sweep ??= schedule.gated.values()
+    this.#sweepAt = after(now.mono, SWEEP_MS)
   }
 
   #sweepSome(step: Step): void {

@@ -62,9 +62,6 @@ export function exhausted(record: TaskRecord): 'attempts-used-up' | 'poison' | u
   return triesOf(record) >= record.spec.maxAttempts ? 'attempts-used-up' : undefined
 }
 
-/** How long it has to wait, in ms. A pause is bounded, since the clock of the node that began it may be ahead. */
-export function pauseMsOf({ state, spec, notBefore }: TaskRecord, wall: WallMs): number {
-  const pauseMs =
-    state === 'scheduled' ? (spec.runAt ?? 0) - wall : Math.min((notBefore ?? 0) - wall, spec.backoffMsMax)
-  return Math.max(0, pauseMs)
-}
+/** What is left of a pause, in ms. It is bounded, since the clock of the node that began it may be ahead. */
+export const pauseMsOf = ({ spec, notBefore }: TaskRecord, wall: WallMs): number =>
+  Math.max(0, Math.min((notBefore ?? 0) - wall, spec.backoffMsMax))

@@ -1,9 +1,9 @@
 import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
-import { type Instant, NEVER } from '../base/time.ts'
-import { Heap } from './heap.ts'
+import type { Instant, Now } from '../base/time.ts'
 import { type Limits, NO_LIMITS } from './limits.ts'
 import type { Offers } from './offers.ts'
+import { Pauses } from './pauses.ts'
 import { type Load, type Obstacle, Queue } from './queue.ts'
 import type { Entry } from './table.ts'
 import type { Attempt } from './task.ts'
@@ -33,7 +33,7 @@ const OWN = ''
  *   gated      gained, and the takeover is still asking who knows what
  *   queued     ready; best first, one at a time per key, within the limits of its type and group, and withheld while the
  *              key may not be acted for
- *   delayed    pausing before a retry
+ *   delayed    pausing before a retry, or not to start before a time
  *   elsewhere  another live node still runs it; its key is busy
  *   here       runs; its key is busy
  */
@@ -41,9 +41,7 @@ export class Schedule {
   readonly #gated = new Set<Entry>()
   readonly #offers: Offers | undefined
   readonly #queue: Queue<Entry>
-  readonly #delayed = new Heap<Entry>(
-    (a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order),
-  )
+  readonly #delayed = new Pauses()
   readonly #elsewhere = new Map<Entry, NodeId>()
   readonly #here = new Map<TaskId, Running>()
   #hereVersion = 0
@@ -132,7 +130,7 @@ export class Schedule {
   }
 
   get nextDue(): Instant {
-    return this.#delayed.first()?.dueAt ?? NEVER
+    return this.#delayed.nextDue
   }
 
   gate(entry: Entry): void {
@@ -145,10 +143,9 @@ export class Schedule {
     this.#queue.add(entry)
   }
 
-  delay(entry: Entry, until: Instant): void {
+  delay(entry: Entry, now: Now): void {
     this.#settle(entry, 'delayed')
-    entry.dueAt = until
-    this.#delayed.add(entry)
+    this.#delayed.add(entry, now)
   }
 
   /** It runs on `node`. */
@@ -212,10 +209,9 @@ export class Schedule {
   }
 
   /** One whose pause is over; it is nowhere then. */
-  takeDue(now: Instant): Entry | undefined {
-    const entry = this.#delayed.first()
-    if (entry === undefined || entry.dueAt > now) return undefined
-    this.clear(entry)
+  takeDue(now: Now): Entry | undefined {
+    const entry = this.#delayed.firstDue(now)
+    if (entry !== undefined) this.clear(entry)
     return entry
   }
 

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
-import type { Instant, WallMs } from '../base/time.ts'
+import type { WallMs } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import { DedupeIndex } from './dedupe-index.ts'
 import { DropOrder } from './drop-order.ts'
@@ -41,7 +41,8 @@ export interface Entry extends Slotted {
   /** Names of the loaded shared lists that contain it. */
   lists: readonly string[]
   place: Place
-  dueAt: Instant
+  /** While it is delayed: by which clock, `Pauses` knows. */
+  dueAt: number
   readonly rank: number
   readonly order: number
   /** What it takes up while it runs: of the spec that it came with. */
@@ -175,7 +176,7 @@ export class Table {
       final: undefined,
       lists: [],
       place: 'nowhere',
-      dueAt: 0 as Instant,
+      dueAt: 0,
       // One that was to wait begins to age when it may run.
       rank: rankOf(Math.max(record.acceptedAt, runAt ?? 0), priority),
       order: this.#orders++,

@@ -15,7 +15,7 @@
  * two sides of a partition may both run a task, and the merge of their records shows it.
  */
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
-import type { Instant, Now, WallMs } from '../base/time.ts'
+import type { Instant, Now } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TaskLoad } from './account.ts'
 import { compose, type Parts, type Phase } from './composition.ts'
@@ -51,7 +51,8 @@ export class Tasks {
   #rightVersion = 0
   /** There may be more ready tasks to look at, or keys to offer again, than this step could. */
   #startsLeft = false
-  #wall: WallMs
+  /** As of the latest step. */
+  #now: Now
   /** Until the first view: what the process before this one left behind. */
   #inherited: readonly Entry[]
   #phase: Phase = 'closed'
@@ -59,9 +60,9 @@ export class Tasks {
   #shared: Step | undefined
 
   constructor(init: TasksInit) {
-    this.#wall = init.now.wall
+    this.#now = init.now
     this.#disk = init.disk
-    this.#parts = compose(init, { phase: () => this.#phase, wall: () => this.#wall })
+    this.#parts = compose(init, { phase: () => this.#phase, wall: () => this.#now.wall })
     this.#inherited = this.#parts.inherited
   }
 
@@ -312,10 +313,10 @@ export class Tasks {
     return this.#parts.account.load()
   }
 
-  /** Why it does not run at this moment; undefined: it runs here, is settled, or is not known. */
+  /** Why it does not run at this moment; undefined: it runs here, is settled, starts at once, or is not known. */
   waiting(id: TaskId): Waiting | undefined {
     const entry = this.#parts.table.get(id)
-    return entry && this.#parts.account.waiting(entry)
+    return entry && this.#parts.account.waiting(entry, this.#now.mono)
   }
 
   counts(): TaskCounts {
@@ -327,7 +328,7 @@ export class Tasks {
   }
 
   #begin(now: Now): Step {
-    this.#wall = now.wall
+    this.#now = now
     return this.#shared ?? new Step(now, this.#disk)
   }
 

@@ -1,11 +1,13 @@
 /** Why an unfinished task does not run at this moment, as the node that is asked sees it. Reads only. */
 import type { NodeId } from '../base/ids.ts'
-import type { WallMs } from '../base/time.ts'
+import type { Instant, WallMs } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import type { Limits } from './limits.ts'
 import { isSettled } from './merge.ts'
+import { leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
 import type { Entry } from './table.ts'
+import type { Takeover } from './takeover.ts'
 import type { View } from './view.ts'
 
 export interface Waiting {
@@ -31,14 +33,16 @@ export interface Waiting {
 export interface WaitingParts {
   readonly view: View
   readonly schedule: Schedule
+  readonly takeover: Takeover
+  readonly right: Right
   readonly limits: Limits
   readonly config: TasksConfig
   readonly phase: () => 'closed' | 'open' | 'leaving'
   readonly serving: (type: string) => readonly NodeId[]
 }
 
-/** Undefined: it runs here, or is settled. */
-export function whyWaiting(entry: Entry, parts: WaitingParts): Waiting | undefined {
+/** Undefined: it runs here, is settled, or starts at once. */
+export function whyWaiting(entry: Entry, parts: WaitingParts, now: Instant): Waiting | undefined {
   const { view, schedule, phase } = parts
   const { record, place, owner } = entry
   if (isSettled(record) || place === 'here') return undefined
@@ -58,16 +62,16 @@ export function whyWaiting(entry: Entry, parts: WaitingParts): Waiting | undefin
   }
   if (place === 'delayed')
     return record.state === 'scheduled' ? runAt(record.spec.runAt) : pause(record.notBefore)
-  return place === 'queued' ? whyQueued(entry, parts) : undefined
+  return place === 'queued' ? (whyBarred(entry, parts, now) ?? whyQueued(entry, parts)) : undefined
 }
 
 /** Its owner may not start it, whatever else may be in the way. */
-export const TAKING_OVER = {
+const TAKING_OVER = {
   code: 'takeover',
   detail: 'its key is new here, and who held it before is still being asked',
 } as const satisfies Waiting
 
-export const NO_LEAVE = {
+const NO_LEAVE = {
   code: 'no-leave',
   detail: 'this node owns its key and waits for leave of a quorum of the voters to act for it',
 } as const satisfies Waiting
@@ -85,13 +89,20 @@ const pause = (until: WallMs | undefined): Waiting =>
     `its last attempt failed, and the pause before the next ends at ${until} (ms since 1970)`,
   )
 
-function whyQueued(entry: Entry, { schedule, limits, config, serving }: WaitingParts): Waiting {
+/** The queue only knows of it for keys that it has tried to start something of, and not which of both it is. */
+function whyBarred({ key }: Entry, { right, takeover }: WaitingParts, now: Instant): Waiting | undefined {
+  if (leaveNow(right, key, now) === undefined) return NO_LEAVE
+  return takeover.gates(key) ? TAKING_OVER : undefined
+}
+
+function whyQueued(entry: Entry, { schedule, limits, config, serving }: WaitingParts): Waiting | undefined {
   const { key, demand } = entry
   const { type, group = '', groupLimit } = demand
   const obstacle = schedule.obstacle(entry)
   switch (obstacle) {
     case 'leave':
-      return NO_LEAVE
+      // It may be acted for again, and is about to be offered.
+      return undefined
     case 'executor': {
       const others = serving(type)
       const who = others.length === 0 ? 'nor has any living node' : `these have one: ${others.join(', ')}`

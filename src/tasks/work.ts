@@ -21,7 +21,6 @@ import { isSettled, mergeRecords } from './merge.ts'
 import { overlaps } from './overlap.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
-import { pauseMsOf } from './retry.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
 import { isSchedule } from './schedules/state.ts'
@@ -154,7 +153,7 @@ export class Work {
   wakeDue(step: Step): boolean {
     const { schedule, table } = this.#parts
     for (let i = 0; i < DUE_MAX; i++) {
-      const entry = schedule.takeDue(step.now.mono)
+      const entry = schedule.takeDue(step.now)
       if (entry === undefined) return false
       // Not written: the pause on disk ends by itself, and the next start is.
       table.put(entry, transition(entry.record, 'ready'))
@@ -275,7 +274,7 @@ export class Work {
     if (isSettled(record)) return
     if (record.state === 'ready') schedule.enqueue(entry)
     else if (record.state === 'running') this.#awaitOrLose(entry, step)
-    else schedule.delay(entry, after(step.now.mono, pauseMsOf(record, step.now.wall)))
+    else schedule.delay(entry, step.now)
   }
 
   #isCounted({ key }: Entry): boolean {

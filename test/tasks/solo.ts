@@ -20,6 +20,8 @@ export class Solo {
   /** Its disk holds back what waits for it. */
   diskHangs = false
   now = 0
+  /** By so much its wall clock was set forward since; negative: back. */
+  wallSetMs = 0
   readonly #held: Kind<'persist'>[] = []
   #requests = 0
 
@@ -45,7 +47,7 @@ export class Solo {
   }
 
   get at(): Now {
-    return { mono: instantOf(this.now), wall: wallOf(1_700_000_000_000 + this.now) }
+    return { mono: instantOf(this.now), wall: wallOf(1_700_000_000_000 + this.now + this.wallSetMs) }
   }
 
   see(ids: readonly string[]): void {

@@ -6,6 +6,7 @@ import type { Copies } from '../copies.ts'
 import type { Metric } from '../counts.ts'
 import type { Step } from '../effects.ts'
 import { FENCE_MS } from '../execution.ts'
+import type { Leftovers } from '../leftovers.ts'
 import { isSettled } from '../merge.ts'
 import type { Records } from '../records.ts'
 import { type Executors, refusalOfWork, saidBy } from '../refusals.ts'
@@ -35,6 +36,7 @@ export interface HeldParts extends Executors {
   readonly table: Table
   readonly records: Records
   readonly work: Work
+  readonly leftovers: Leftovers
   readonly takeover: Takeover
   readonly right: Right
   readonly config: TasksConfig
@@ -62,7 +64,15 @@ export class HeldSchedules implements ScheduleHost {
 
   tick(step: Step): void {
     this.#now = step.now.mono
+    for (const entry of [...this.#parts.table.schedules()]) this.#judge(entry, step)
     this.schedules.tick(step)
+  }
+
+  /** While this node might not act others may have deleted it, and dropped it since: it is looked at before anything is made of it. */
+  #judge(entry: Entry, step: Step): void {
+    const { view, takeover, leftovers, work } = this.#parts
+    if (entry.owner !== view.self || entry.place !== 'nowhere' || leftovers.isJudged(entry)) return
+    if (!takeover.gates(entry.key)) work.place(entry, step)
   }
 
   /** Are there any to be told of, or to be made? */
@@ -105,11 +115,12 @@ export class HeldSchedules implements ScheduleHost {
   }
 
   mayDecide(key: string, now: Instant): boolean {
-    const { view, table, takeover, right, phase, disk } = this.#parts
+    const { view, table, takeover, right, leftovers, phase, disk } = this.#parts
     if (phase() !== 'open' || view.owner(key) !== view.self || takeover.gates(key)) return false
     if (disk?.failure !== undefined) return false
     const entry = table.get(scheduleIdOf(key))
     if (entry !== undefined && (entry.place === 'gated' || !isSchedule(entry.record))) return false
+    if (entry !== undefined && !leftovers.isJudged(entry)) return false
     const leave = leaveNow(right, key, now)
     return leave !== undefined && leave.until > after(now, FENCE_MS)
   }
@@ -183,6 +194,8 @@ export class HeldSchedules implements ScheduleHost {
   /** An order for a schedule whose key this node owns and may act for. `existed`: it was there before. */
   order(spec: TaskSpec, step: Step): { readonly entry: Entry; readonly existed: boolean } | Failure {
     const { table, config, disk, view } = this.#parts
+    const held = table.get(spec.id)
+    if (held !== undefined && isSchedule(held.record)) this.#judge(held, step)
     const known = table.get(spec.id)
     if (known !== undefined && !isSchedule(known.record)) {
       return {

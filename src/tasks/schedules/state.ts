@@ -173,15 +173,20 @@ export const specOf = (name: string, payload: Json): TaskSpec => ({
   timeoutMs: 1,
 })
 
-/** Of both copies, of one term, the newer order and the further decision. Commutative, associative, idempotent; `a` itself when `b` adds nothing. */
+/**
+ * Of both copies, of one term, the newer order and the further decision. Commutative, associative, idempotent; `a` itself when
+ * `b` adds nothing. Of the numbers of disks on which they counted the lower one: by a higher one more would be dropped.
+ */
 export function mergeSchedules(a: ScheduleRecord, b: ScheduleRecord): ScheduleRecord {
   const ordered = greater(a.schedule.ordered, b.schedule.ordered, (x, y) => x.version - y.version)
   const decided = greater(a.schedule.decided, b.schedule.decided, byReach)
   const newest = greater(heldOf(a), heldOf(b), (x, y) => x.revision - y.revision)
   const { term } = a
+  const copies = Math.min(a.copies ?? 0, b.copies ?? 0)
   const merged = {
     ...recordOf({ ordered, decided }, newest.holders, newest.revision),
     ...(term !== undefined && { term }),
+    ...(copies > 0 && { copies }),
   }
   if (same(merged, a)) return a
   return same(merged, b) ? b : merged

@@ -42,8 +42,15 @@ const decided = fc.record({
   lately: fc.array(missed, { maxLength: 2 }),
 })
 const record: fc.Arbitrary<ScheduleRecord> = fc
-  .tuple(fc.record({ ordered, decided }), fc.subarray(['n1', 'n2', 'n3'].map(asNodeId)), fc.nat({ max: 3 }))
-  .map(([state, holders, revision]) => structuredClone(recordOf(state, holders, revision)))
+  .tuple(
+    fc.record({ ordered, decided }),
+    fc.subarray(['n1', 'n2', 'n3'].map(asNodeId)),
+    fc.nat({ max: 3 }),
+    fc.constantFrom({}, { copies: 1 }, { copies: 2 }),
+  )
+  .map(([state, holders, revision, counted]) =>
+    structuredClone({ ...recordOf(state, holders, revision), ...counted }),
+  )
 
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 const merge = (a: ScheduleRecord, b: ScheduleRecord): ScheduleRecord => {

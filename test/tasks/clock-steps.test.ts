@@ -1,0 +1,72 @@
+/** The wall clock of an owner is set while tasks wait for a time. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { wallOf } from '../../src/base/time.ts'
+import { spec } from './samples.ts'
+import { Solo } from './solo.ts'
+
+const HOUR = 3_600_000
+const MINUTE = 60_000
+const WALL = 1_700_000_000_000
+
+/** Lets minutes pass, each in one step, as far as the node is awake then. */
+function minutes(solo: Solo, count: number): void {
+  for (let passed = 0; passed < count; passed++) {
+    solo.now += MINUTE
+    solo.tick()
+  }
+}
+
+test('a clock that was 10 h behind and is set right starts a task at its time, and not after its end', () => {
+  const solo = new Solo(undefined)
+  const runAt = wallOf(WALL + 10 * HOUR + 5 * MINUTE)
+  solo.submit(spec('later', { runAt, expiresAt: wallOf(WALL + 11 * HOUR) }))
+  minutes(solo, 1)
+  solo.wallSetMs = 10 * HOUR
+  minutes(solo, 3)
+  assert.equal(solo.orders.length, 0)
+  assert.equal(solo.tasks.nextWake(), solo.now + MINUTE)
+  minutes(solo, 1)
+  assert.equal(solo.orders.length, 1)
+})
+
+test('a clock that was 2 h ahead and is set right starts no task before its time', () => {
+  const solo = new Solo(undefined)
+  const runAt = wallOf(WALL + 3 * HOUR)
+  solo.submit(spec('early', { runAt }))
+  minutes(solo, 1)
+  solo.wallSetMs = -2 * HOUR
+  minutes(solo, 5 * 60 - 2)
+  assert.equal(solo.orders.length, 0)
+  assert.ok(solo.tasks.nextWake() > solo.now)
+  minutes(solo, 1)
+  assert.equal(solo.at.wall, runAt)
+  assert.equal(solo.orders.length, 1)
+})
+
+test('what waits for its turn ends by the clock that was set, no sooner and no later', () => {
+  for (const setMs of [10 * HOUR, -2 * HOUR]) {
+    const solo = new Solo(undefined, { concurrency: 1 })
+    solo.submit(spec('first', { timeoutMs: 24 * HOUR }))
+    const expiresAt = wallOf(WALL + 12 * HOUR)
+    solo.submit(spec('second', { expiresAt }))
+    solo.wallSetMs = setMs
+    minutes(solo, (12 * HOUR - setMs) / MINUTE - 1)
+    assert.equal(solo.record('second').state, 'ready')
+    minutes(solo, 1)
+    assert.equal(solo.record('second').error?.code, 'EXPIRED')
+  }
+})
+
+test('the pause before a retry is as long as it was meant, whatever becomes of the clock', () => {
+  for (const setMs of [10 * HOUR, -2 * HOUR]) {
+    const solo = new Solo(undefined)
+    solo.submit(spec('again', { backoff: 'fixed', backoffMs: 10 * MINUTE, backoffMsMax: 10 * MINUTE }))
+    solo.end('again', 1, { ok: false, retryable: true, error: { code: 'EXIT_NONZERO', message: 'once' } })
+    solo.wallSetMs = setMs
+    minutes(solo, 9)
+    assert.equal(solo.orders.length, 1)
+    minutes(solo, 1)
+    assert.equal(solo.orders.length, 2)
+  }
+})
