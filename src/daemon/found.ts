@@ -1,9 +1,11 @@
 /** What the daemon finds on its disk at start, and says aloud when it is not as one would expect. */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, rmSync, statSync } from 'node:fs'
 import type { Boot } from '../adapters/storage/boot-file.ts'
 import { type DataDirectory, STORE_FILE } from '../adapters/storage/data-directory.ts'
 import { CONSTRAINED, systemCode } from '../adapters/storage/disk.ts'
-import { setAside } from '../adapters/storage/set-aside.ts'
+import type { Salvaged } from '../adapters/storage/protocol.ts'
+import { putInPlace, type Ready, readyFor, salvageBeside } from '../adapters/storage/replacing.ts'
+import { reservePath } from '../adapters/storage/reserve.ts'
 import { openStore, type SqliteStore } from '../adapters/storage/store.ts'
 import { CodedError } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
@@ -47,8 +49,10 @@ export interface Stored {
 export async function openKept(directory: DataDirectory, keyFile: string): Promise<Kept> {
   const path = directory.file(STORE_FILE)
   const nothing = { directory, store: undefined, damage: undefined, rows: noRows(), lostIdentity: false }
-  if (!existsSync(path) && !holdsSomething(`${path}-wal`)) return nothing
+  const ready = readyFor(path)
+  if (ready === undefined && !existsSync(path) && !holdsSomething(`${path}-wal`)) return nothing
   const lostIdentity = !existsSync(directory.file(keyFile))
+  if (ready !== undefined) return { ...nothing, damage: halfReplaced(path, ready), lostIdentity }
   let store: SqliteStore | undefined
   try {
     store = await openStore(path)
@@ -69,9 +73,9 @@ export interface StoreOfLife {
 }
 
 /**
- * A store that is not there is made. A damaged one is set aside first, and that is said. What can be read of its tasks is
- * copied, as far as it goes: where no other node has them, they are all there is. What a voter had promised is not: half of it
- * would be worse than knowing that it is lost.
+ * A store that is not there is made. One takes the place of a damaged one, with what can be read of its tasks: where no other
+ * node has them, they are all there is. What a voter had promised is not copied: half of it would be worse than knowing that
+ * it is lost. Throws DATA_DIR_UNUSABLE when there is no room for the copy; the next start tries it again.
  */
 export async function storeOf(
   { directory, store, damage }: Kept,
@@ -80,25 +84,44 @@ export async function storeOf(
 ): Promise<StoreOfLife> {
   if (store !== undefined) return { store, disk: diskOf(store, false), salvaged: [] }
   const path = directory.file(STORE_FILE)
-  if (damage === undefined) {
-    const made = await openStore(path, { boot })
-    return { store: made, disk: diskOf(made, boot > 1), salvaged: [] }
-  }
-  const aside = setAside(path, boot)
-  const detail =
-    `${damage.detail} It was moved to ${aside}, and a new store takes its place. What can still be read is copied, and what is ` +
-    'missing comes back from the nodes that hold copies. Delete the file when nothing is missed'
-  logger.log('error', 'store-set-aside', { path, aside, reason: damage.detail, boot, detail })
+  const replaced = damage === undefined ? undefined : await replace(path, damage, boot, logger)
   const made = await openStore(path, { boot })
+  if (replaced === undefined) return { store: made, disk: diskOf(made, boot > 1), salvaged: [] }
   try {
-    const { rows, left, stopped } = await made.salvage(aside, 'tasks')
-    logger.log('warn', 'store-salvaged', { aside, rows, unreadable: left, stopped })
     const salvaged = (await made.load('tasks')).map(row => row.value as TaskRecord)
+    const { aside, left: unreadable, stopped } = replaced
+    logger.log('warn', 'store-salvaged', { aside, rows: salvaged.length, unreadable, stopped })
     return { store: made, disk: diskOf(made, true), salvaged }
   } catch (error) {
     await made.close()
     throw error
   }
+}
+
+/** What dies in here is done by the next start (see `replacing.ts`), which then does not know how much could not be read. */
+async function replace(
+  path: string,
+  { detail: reason }: CodedError,
+  boot: number,
+  logger: Logger,
+): Promise<Ready & Partial<Salvaged>> {
+  const what = `${reason} What can be read of it is copied to a new store, which then takes its place`
+  logger.log('error', 'store-damaged', { path, reason, boot, detail: what })
+  const ready = readyFor(path) ?? (await salvageBeside(path, boot))
+  putInPlace(path, ready)
+  const { aside } = ready
+  const detail =
+    `${reason} It was moved to ${aside}, and a new store has taken its place, with what can still be read of it. What is ` +
+    'missing comes back from the nodes that hold copies. Delete the file when nothing is missed'
+  logger.log('error', 'store-set-aside', { path, aside, reason, boot, detail })
+  return ready
+}
+
+function halfReplaced(path: string, ready: Ready): CodedError {
+  const detail =
+    `${path}: expected a whole store, found that a start before this one had died while it put ${ready.path} in the place ` +
+    'of a damaged one.'
+  return new CodedError('STORE_CORRUPT', detail)
 }
 
 function diskOf({ birth }: SqliteStore, lost: boolean): Disk {
@@ -114,8 +137,9 @@ export async function countLife({ directory, store }: Kept): Promise<Boot> {
     return await directory.countBoot()
   } catch (error) {
     const cause = error instanceof CodedError ? error.cause : undefined
-    if (store === undefined || !CONSTRAINED.has(systemCode(cause))) throw error
-    await store.makeRoom()
+    if (!CONSTRAINED.has(systemCode(cause))) throw error
+    if (store !== undefined) await store.makeRoom()
+    else rmSync(reservePath(directory.file(STORE_FILE)), { force: true }) // of a damaged one
     return await directory.countBoot()
   }
 }

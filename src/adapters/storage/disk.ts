@@ -25,6 +25,16 @@ export function syncDirectory(path: string): void {
   }
 }
 
+/** Makes what was written to a file by others survive a power cut. */
+export function syncFile(path: string): void {
+  const fd = openSync(path, 'r+')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
 /**
  * Replaces a file so that after a crash either the old text is there or the new one, whole. Resolves once the new one
  * is on disk. One writer at a time: the temporary name is fixed, so that a crash leaves one leftover and not many.

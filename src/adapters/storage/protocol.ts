@@ -32,6 +32,8 @@ export interface WorkerOrder {
   readonly path: string
   readonly fileBytesMax: number
   readonly reserveBytes: number
+  /** The store whose reserve is given up when there is no room. */
+  readonly reserveOf: string
   /** For a store that is made, or comes from a version that gave none. */
   readonly birth: Birth
 }

@@ -33,6 +33,7 @@ export class Reserve {
 
   /**
    * Throws what is wrong with the disk.
+   * @param store whose reserve it is
    * @param bytes how much to keep, where that is not more than its share of the disk; 0: nothing
    */
   constructor(store: string, bytes: number) {

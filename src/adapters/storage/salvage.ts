@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { reasonOf } from './disk.ts'
 import type { EncodedWrite, Salvaged, Table } from './protocol.ts'
 import { sumOf } from './sum.ts'
+import { troubleOf } from './trouble.ts'
 
 /** Rows that are copied in one transaction, and text, in UTF-16 units, from which on it takes no more. */
 const COPIED_ROWS = 1_000
@@ -16,7 +17,8 @@ const SINGLE_STEPS = 64
  * What is copied was written once, and may be old: the log's end may be gone. So it is worth as much as a copy that
  * some node had once, and is offered as such; nobody may take it for all that this disk had promised to keep.
  *
- * @param write takes the next rows, and makes them durable; what it throws, this throws
+ * @param write takes the next rows, and makes them durable; what it throws, this throws. So it does where it cannot read for
+ * want of room, which SQLite needs too: that is no damage, and passes
  */
 export function salvage(
   path: string,
@@ -50,7 +52,7 @@ export function salvage(
     flush()
     return { rows, left, stopped: undefined }
   } catch (error) {
-    if (writing) throw error
+    if (writing || troubleOf(error, path) !== undefined) throw error
     flush() // what was read before it had to stop
     return { rows, left, stopped: reasonOf(error) }
   } finally {

@@ -1,8 +1,8 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CodedError } from '../../base/errors.ts'
-import { makePrivateDirectory, PRIVATE_FILE, reasonOf, syncDirectory } from './disk.ts'
+import { makePrivateDirectory, PRIVATE_FILE, reasonOf, syncDirectory, syncFile } from './disk.ts'
 import { createTables, FORMAT, migrate, readFormat } from './format.ts'
 import { readMark } from './mark.ts'
 import { type Extent, readMeta } from './meta.ts'
@@ -151,13 +151,4 @@ function openingError(error: unknown, path: string): CodedError {
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0
-}
-
-function syncFile(path: string): void {
-  const fd = openSync(path, 'r+')
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
 }

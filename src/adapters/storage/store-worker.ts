@@ -49,14 +49,14 @@ class StoreWorker {
   #failed = false
 
   constructor({ database, birth, extent }: OpenedFile) {
-    const { path, fileBytesMax, reserveBytes } = order
+    const { path, fileBytesMax, reserveBytes, reserveOf } = order
     const pagesMax = Math.floor(fileBytesMax / PAGE_BYTES)
     const fail = (error: unknown) => this.#fail(error)
     this.#database = database
     this.#writer = new RowWriter(database, extent)
     this.#reader = new RowReader(database, path)
     this.#mark = new Mark(path, birth.diskId)
-    this.#reserve = new Reserve(path, reserveBytes)
+    this.#reserve = new Reserve(reserveOf, reserveBytes)
     this.#room = new Room({
       database,
       reserve: this.#reserve,
@@ -190,18 +190,28 @@ class StoreWorker {
     )
   }
 
+  /** Where there is no room, once more in the room of the reserve: a row that is there already is written over. */
   #salvage(path: string, table: Table): void {
     try {
-      const salvaged = salvage(path, table, writes => {
-        this.#writer.write(writes)
-        this.#writer.commit()
-        this.#mark.write(this.#writer.extent.transactions)
-      })
-      answer({ kind: 'salvaged', salvaged })
+      this.#copyFrom(path, table)
     } catch (error) {
-      this.#writer.rollBack()
-      this.#fail(error)
+      if (!this.#shortage(error)) return
+      try {
+        this.#copyFrom(path, table)
+      } catch (again) {
+        this.#writer.rollBack()
+        this.#fail(again)
+      }
     }
+  }
+
+  #copyFrom(path: string, table: Table): void {
+    const salvaged = salvage(path, table, writes => {
+      this.#writer.write(writes)
+      this.#writer.commit()
+      this.#mark.write(this.#writer.extent.transactions)
+    })
+    answer({ kind: 'salvaged', salvaged })
   }
 
   #close(): void {
@@ -219,8 +229,9 @@ function openInReserve(): OpenedFile {
     return openStoreFile(order)
   } catch (error) {
     const cause = error instanceof CodedError ? error.cause : error
-    if (!existsSync(reservePath(order.path)) || troubleOf(cause, order.path) !== 'full') throw error
-    rmSync(reservePath(order.path))
+    const reserve = reservePath(order.reserveOf)
+    if (!existsSync(reserve) || troubleOf(cause, order.path) !== 'full') throw error
+    rmSync(reserve)
     return openStoreFile(order)
   }
 }

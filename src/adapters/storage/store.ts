@@ -26,6 +26,8 @@ export interface StoreOptions {
   readonly queueLengthMax?: number
   /** Room on the disk that is kept for when it is full, in bytes. Default 16 MiB. */
   readonly reserveBytes?: number
+  /** Path of the store whose reserve is given up when there is no room for this one. Default: this one. */
+  readonly reserveOf?: string
   /** The boot in which this is opened, which is written into a store that is made now. Default 0: not known. */
   readonly boot?: number
 }
@@ -71,6 +73,7 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     path,
     fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX,
     reserveBytes: options.reserveBytes ?? RESERVE_BYTES,
+    reserveOf: options.reserveOf ?? path,
     birth: { diskId: randomUUID(), bornBoot: options.boot ?? 0 },
   }
   const worker = new Worker(WORKER_FILE, {
@@ -168,8 +171,8 @@ export class SqliteStore implements Store {
   }
 
   /**
-   * Copies what can still be read of a damaged store that was set aside. To be called before the first commit.
-   * Rejects with STORE_FAILED.
+   * Copies what can still be read of a damaged store. To be called before the first commit. Rejects with STORE_FAILED, on a
+   * full disk too: nobody waits for room here.
    * @param path of its main file
    */
   salvage(path: string, table: Table): Promise<Salvaged> {

@@ -5,12 +5,13 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { appendFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { openDataDirectory } from '../../../src/adapters/storage/data-directory.ts'
 import { openStore } from '../../../src/adapters/storage/store.ts'
 import { CodedError } from '../../../src/base/errors.ts'
 import { countLife, openKept } from '../../../src/daemon/found.ts'
 import { bootIn } from './boot.ts'
+import { forgetLog, startIn } from './replaced.ts'
 
 const say = (value: unknown): Promise<void> =>
   new Promise(resolve => process.stdout.write(`${JSON.stringify(value)}\n`, () => resolve()))
@@ -124,6 +125,33 @@ async function startFull(path: string): Promise<void> {
   await say({ code, boot: life.boot, rows: kept.rows.tasks, conditions })
 }
 
+/** Damages a store, fills its disk, starts anew, and again when there is room: says what came of the two. */
+async function replaceFull(path: string, rows: number): Promise<void> {
+  const directory = await bootIn(path)
+  const file = directory.file('store.sqlite')
+  const store = await openStore(file, { boot: directory.boot })
+  const gauge = () => store.metrics().find(metric => metric.name === 'store_reserve_bytes')?.samples[0]?.value
+  const put = (i: number) => store.commit([{ table: 'tasks', key: `k${i}`, value: 'x'.repeat(100 * KIB) }])
+  for (let i = 0; i < rows; i++) await put(i)
+  for (let kept = -1; kept !== gauge(); await new Promise(resolve => setTimeout(resolve, 50))) {
+    kept = Number(gauge())
+    await put(0)
+  }
+  await store.close()
+  await directory.close()
+  forgetLog(file)
+  const size = statSync(file).size
+  // What is left is enough to count the start and to begin.
+  writeFileSync(directory.file('slack'), Buffer.alloc(256 * KIB, 1))
+  fillUp(directory.file('ballast'))
+  rmSync(directory.file('slack'))
+  const full = await startIn(path)
+  const files = readdirSync(path).sort()
+  const untouched = size === statSync(file).size
+  rmSync(directory.file('ballast'))
+  await say({ full, files, untouched, roomy: await startIn(path) })
+}
+
 /** Takes all the room that is left. */
 function fillUp(path: string): string {
   for (let bytes = 64 * KIB; bytes >= 1; ) {
@@ -178,6 +206,11 @@ async function open(path: string): Promise<void> {
 const [action, path] = process.argv.slice(2)
 const actions: Readonly<Record<string, (path: string) => Promise<void>>> = {
   ...{ hold, commit, fill, open },
+  'replace-full': path => replaceFull(path, 60),
+  'replace-in-reserve': path => replaceFull(path, 5),
+  async replace(path) {
+    await say(await startIn(path))
+  },
   'start-full': startFull,
   'sync-fails': syncFails,
   'copy-fails': copyFails,

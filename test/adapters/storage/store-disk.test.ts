@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { openStore } from '../../../src/adapters/storage/store.ts'
+import type { Started } from './replaced.ts'
 import { contents, fresh, type Row, root, row, script } from './store-subject.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -130,4 +131,42 @@ test('a node starts on a full disk, in the reserve, and says that it is full', n
   assert.equal(said.boot, 2)
   assert.deepEqual(said.rows, [{ key: 'before', value: 1 }])
   assert.deepEqual(said.conditions, ['full'])
+})
+
+type Replaced = { full: Started; files: readonly string[]; untouched: boolean; roomy: Started }
+
+test(
+  'where a damaged store finds no room to be replaced, the start is refused and says so; with room it has all',
+  needsMount,
+  () => {
+    const { full, files, untouched, roomy } = underTmpfs(24, 'replace-full', 'replace') as Replaced
+    assert.equal(full.code, 'DATA_DIR_UNUSABLE', JSON.stringify(full))
+    for (const part of [
+      'is damaged',
+      'is full',
+      '(14 MiB at the most)',
+      'lies there as it was',
+      'The next start begins',
+    ])
+      assert.ok(String(full.detail).includes(part), full.detail)
+    assert.deepEqual(
+      full.said.map(({ event }) => event),
+      ['store-damaged'],
+    )
+    assert.ok(untouched)
+    assert.deepEqual(
+      files.filter(name => /salvag|damaged|reserve/.test(name)),
+      [],
+      'nothing is left of the copy, and the reserve was used',
+    )
+    assert.equal(roomy.boot, 3)
+    assert.deepEqual([roomy.keys?.length, roomy.told, roomy.lost], [60, 60, true])
+  },
+)
+
+test('a damaged store is replaced in the room of its reserve', needsMount, () => {
+  const { full, roomy } = underTmpfs(24, 'replace-in-reserve', 'replace-reserve') as Replaced
+  assert.deepEqual([full.boot, full.keys?.length, full.told], [2, 5, 5], JSON.stringify(full))
+  assert.equal(full.said.at(-1)?.event, 'store-salvaged')
+  assert.equal(roomy.keys?.length, 5)
 })
