@@ -179,10 +179,15 @@ export class TaskJudge {
     return [...this.#ends.keys()].some(end => end.startsWith(`${task} `))
   }
 
-  #mayBeDead({ spec, error }: TaskRecord): boolean {
+  /** An attempt that was written down before its node went away counts, though it never came to run: nobody can know. */
+  #mayBeDead({ spec, error, attempts }: TaskRecord): boolean {
     if (error?.code === 'EXPIRED') return spec.expiresAt !== undefined
     const runs = this.#runs.get(spec.id) ?? []
-    return runs.length >= Math.min(spec.maxAttempts, 3)
+    const unborn = attempts.filter(
+      ({ number, outcome, token }) =>
+        outcome === 'lost' && !runs.some(run => run.attempt === number && run.token.value === token),
+    )
+    return runs.length + unborn.length >= Math.min(spec.maxAttempts, 3)
   }
 
   /** Others of its type or group take up what there is of room. */
