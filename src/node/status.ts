@@ -158,6 +158,8 @@ export interface Explanation extends Omit<KeyPlacement, 'token' | 'owner'> {
 export interface KeyTakeover {
   /** False: nothing of it starts or is accepted yet. */
   readonly complete: boolean
+  /** The voters have not said yet under which rings others may have written, so it is not known either who is missing. */
+  readonly blind: boolean
   /** Members that have not answered and may be needed; an operator may `forget` them. */
   readonly missing: readonly NodeId[]
   /** Members that were forgotten although they may have had what no other had. */

@@ -294,6 +294,11 @@ export class Completeness {
     return [...new Set(all.flatMap(each => this.#missingOf(each, membersOf(each), round)))]
   }
 
+  /** Is it not known yet under which rings others may have written? So nobody knows whose answers are missing. */
+  get blind(): boolean {
+    return this.#round !== undefined && this.#epochs.ringsBefore(this.#round.term) === 'unknown'
+  }
+
   /** Where answers are missing still. Whenever it changes, by an answer or without one, keys may be complete that were not. */
   get lacking(): string {
     const { ring } = this.#view

@@ -264,11 +264,14 @@ export class Durability {
   /** Is the key complete, who may be missing for that, and who was forgotten although it may have been needed? */
   takeoverOf(
     key: string,
-  ): { complete: boolean; missing: readonly NodeId[]; mayHaveLost: readonly NodeId[] } | undefined {
+  ):
+    | { complete: boolean; blind: boolean; missing: readonly NodeId[]; mayHaveLost: readonly NodeId[] }
+    | undefined {
     if (!this.isQuorum(key)) return undefined
     const complete = !this.completeness.gates(key)
     const missing = complete ? [] : this.completeness.missing
-    return { complete, missing, mayHaveLost: this.completeness.lostFor(key) }
+    const blind = !complete && this.completeness.blind
+    return { complete, blind, missing, mayHaveLost: this.completeness.lostFor(key) }
   }
 
   /** Does nobody need this node to find records any more? */

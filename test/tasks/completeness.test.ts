@@ -58,6 +58,19 @@ test('all keys are complete when all members but one have answered', () => {
   assert.equal(scene.completeness.gates('k'), false)
 })
 
+test('while nobody says which rings there were it is not known either who is missing, and that is told', () => {
+  const scene = made()
+  scene.epochs.rings = 'unknown'
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear(...six)
+  assert.equal(scene.completeness.conclude(), undefined)
+  assert.deepEqual([scene.completeness.blind, scene.completeness.missing], [true, []])
+  scene.epochs.note(ring)
+  assert.equal(scene.completeness.blind, false)
+  assert.deepEqual(scene.completeness.conclude(), [])
+})
+
 test('a term of the ring before, complete as it is, says nothing of what a new ring brought', () => {
   const scene = made()
   scene.epochs.take(5)

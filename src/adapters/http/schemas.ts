@@ -213,7 +213,7 @@ export const SCHEMAS = {
       tasks: listOf(ref('TaskRecord')),
       waiting: listOf(object({ task: text, code: text, detail: text })),
       history,
-      takeover: object({ complete: flag, missing: listOf(text), mayHaveLost: listOf(text) }),
+      takeover: object({ complete: flag, blind: flag, missing: listOf(text), mayHaveLost: listOf(text) }),
     },
     ['token', 'unowned', 'takeover'],
   ),

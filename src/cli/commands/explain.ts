@@ -105,8 +105,9 @@ function ownerText({ owner, unowned, mine }: Explanation): string {
 
 function takeoverRows({ takeover }: Explanation): [string, string][] {
   if (takeover === undefined) return []
-  const { complete, missing, mayHaveLost } = takeover
-  const asked = missing.length === 0 ? 'the others are asked' : `no answer yet from ${missing.join(', ')}`
+  const { complete, blind, missing, mayHaveLost } = takeover
+  const others = missing.length === 0 ? 'the others are asked' : `no answer yet from ${missing.join(', ')}`
+  const asked = blind ? 'the voters have not said yet which rings there were' : others
   const rows: [string, string][] = [['takeover', complete ? 'complete' : `not complete, ${asked}`]]
   if (mayHaveLost.length > 0)
     rows.push(['may have lost', `what only ${mayHaveLost.join(', ')} had, now forgotten`])
