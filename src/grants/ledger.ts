@@ -186,12 +186,14 @@ export class Ledger {
 
   /**
    * Does the node, on this disk, have all that it ever held, as far as any voter knows? Not where one knows it by another
-   * disk, nor where one that has forgotten nothing saw this one replace another.
+   * disk, nor where one saw this one replace another, or has forgotten nothing and knows that there was one before. (A voter
+   * that has forgotten calls every disk not born; what it saw itself it does not forget for a list that changed.)
    */
   isDiskOf(node: NodeId, disk: string): boolean {
     for (const { disks, lost } of this.#told.values()) {
       const known = disks.get(node)
-      if (known !== undefined && (known.disk !== disk || !(known.born || lost))) return false
+      if (known !== undefined && (known.disk !== disk || known.replaced || !(known.born || lost)))
+        return false
     }
     return true
   }

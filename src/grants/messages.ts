@@ -63,6 +63,8 @@ export interface DiskNote {
   readonly seq: number
   /** The first disk of this node that the voter ever heard of, and it has forgotten none. */
   readonly born: boolean
+  /** The voter itself knew the node by another disk before, so this one does not have all that the node ever held. */
+  readonly replaced?: true
 }
 
 /** What a voter has on its disk of rings and disks; see `notes.ts`. */

@@ -142,7 +142,8 @@ export class Notes {
     const born = known === undefined && !this.#row.lost
     const seq = this.#row.seq + 1
     this.#disks.delete(node)
-    this.#disks.set(node, { node, disk, seq, born })
+    const replaced = known === undefined ? {} : ({ replaced: true } as const)
+    this.#disks.set(node, { node, disk, seq, born, ...replaced })
     let { lost } = this.#row
     if (this.#disks.size > DISKS_MAX) {
       this.#disks.delete(this.#disks.keys().next().value as NodeId)
@@ -177,7 +178,8 @@ export class Notes {
     // nobody needs those of nodes that are no members any more.
     for (const note of this.#disks.values()) {
       if (!ring.has(note.node)) this.#disks.delete(note.node)
-      else if (!note.born) this.#disks.set(note.node, { ...note, seq: seq + 1, born: true })
+      else if (!note.born)
+        this.#disks.set(note.node, { node: note.node, disk: note.disk, seq: seq + 1, born: true })
     }
     const disks = [...this.#disks.values()]
     this.#row = { ...this.#row, seq: seq + 1, rings: [last], lost: false, disks }

@@ -399,3 +399,34 @@ test('a cordoned node that a voter notes again after it has settled without it i
   }
   assert.equal(ledger.enrolled, true)
 })
+
+for (const [why, forget] of [
+  ['another voter list', changeList],
+  ['too many notes', overflow],
+] as const)
+  test(`a disk that replaced another is not taken for it after ${why} either`, () => {
+    const ring = ringOf(a, b, c)
+    const voter = new Voter()
+    voter.settle(ring)
+    voter.hear(c, ring, { disk: 'another' })
+    forget(voter)
+    const told = voter.hear(c, ring, { disk: 'another' }) as NotesTell
+    assert.equal(told.lost, true)
+    const ledger = ledgerOf(ring)
+    ledger.heard(a, told, ring.checksum, 9)
+    assert.equal(ledger.isDiskOf(c, 'another'), false)
+    const done = { done: told.seq }
+    for (const id of [a, b]) voter.hear(id, ring, { disk: `disk-${id}`, ...done })
+    const after = voter.hear(c, ring, { disk: 'another', ...done }) as NotesTell
+    assert.equal(after.lost, false)
+    ledger.heard(a, after, ring.checksum, 9)
+    assert.equal(ledger.isDiskOf(c, 'another'), true, 'all that it held lies elsewhere by now')
+  })
+
+function changeList(voter: Voter): void {
+  voter.voters.version = 2
+}
+
+function overflow(voter: Voter): void {
+  for (let i = 0; i < NOTES_MAX; i++) voter.hear(a, ringOf(a, b, c, asNodeId(`n${i}`)), { disk: 'disk-a' })
+}

@@ -24,7 +24,17 @@ const notes = z.object({
   since: count.exactOptional(),
   lost: z.boolean(),
   rings: z.array(z.object({ seq: count, ring: ringName })).max(NOTES_MAX),
-  disks: z.array(z.object({ node: nodeId, disk: short, seq: count, born: z.boolean() })).max(DISKS_MAX),
+  disks: z
+    .array(
+      z.object({
+        node: nodeId,
+        disk: short,
+        seq: count,
+        born: z.boolean(),
+        replaced: z.literal(true).exactOptional(),
+      }),
+    )
+    .max(DISKS_MAX),
 })
 export const grant = z.object({
   type: z.literal('grant'),
