@@ -74,9 +74,9 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const known = { view, table, schedule, replication, counters, config, right, offers, conflicts }
   const shared = { ...known, copies: durability?.copies, records, kept, handoffs, takeover, limits }
   const execution = new Execution({ ...shared, random: random.fork() })
-  const expiry = new Expiry(shared)
-  const losses = new Losses({ ...shared, sawEnd })
   const leftovers = new Leftovers(shared)
+  const expiry = new Expiry({ ...shared, leftovers })
+  const losses = new Losses({ ...shared, sawEnd })
   const work = new Work({ ...shared, execution, expiry, losses, leftovers })
   const noting = epochs && durability && { epochs, fences: durability.fences }
   const inventories = new Inventories(view, table, schedule, noting)
@@ -93,7 +93,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
     nextSlot: init.nextSlot,
   })
   const faces = { check, serving, phase, disk, types, schedules, forwarding, confirmations, random }
-  const desk = new Desk({ ...shared, ...faces, work, execution, placing })
+  const desk = new Desk({ ...shared, ...faces, work, leftovers, execution, placing })
   const hearing = new Hearing({ ...shared, inventories, placing, durability, work, leftovers, desk })
   const account = new Account({ ...shared, ...faces, durability, expiry })
   const inherited = init.records.map(record => inherit(record, table, self, isCounted(record.spec.key)))

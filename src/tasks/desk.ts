@@ -13,6 +13,7 @@ import { DrainRate } from './drain-rate.ts'
 import type { Step } from './effects.ts'
 import type { Execution } from './execution.ts'
 import type { Forwarding } from './forwarding.ts'
+import type { Leftovers } from './leftovers.ts'
 import type { TaskLinkMessage, TaskRequest } from './messages.ts'
 import { Orders } from './orders.ts'
 import type { Replication } from './replication.ts'
@@ -29,6 +30,7 @@ export type DeskMessage = Extract<
 
 export interface DeskParts extends Omit<AnswersParts, 'drainRate'> {
   readonly work: Work
+  readonly leftovers: Leftovers
   readonly execution: Execution
   readonly replication: Replication
   readonly confirmations: Confirmations

@@ -11,6 +11,7 @@ import { expireTask, isOver } from './attempts.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { Heap, type Slotted } from './heap.ts'
+import type { Leftovers } from './leftovers.ts'
 import { isSettled } from './merge.ts'
 import type { Records } from './records.ts'
 import { reportDead } from './reports.ts'
@@ -34,6 +35,7 @@ export interface ExpiryParts {
   readonly takeover: Takeover
   readonly right: Right
   readonly counters: Counters
+  readonly leftovers: Leftovers
 }
 
 interface Watched extends Slotted {
@@ -79,7 +81,7 @@ export class Expiry {
 
   /** Ends those whose time has come, as many as fit into one step. */
   tick(step: Step): void {
-    const { table, view, schedule } = this.#parts
+    const { table, view, schedule, leftovers } = this.#parts
     const { wall } = step.now
     this.#wall.see(step.now)
     for (let looks = 0; looks < EXPIRED_MAX; looks++) {
@@ -91,10 +93,12 @@ export class Expiry {
       // What runs, here or elsewhere, or waits for a takeover is looked at when it is put somewhere again.
       if (entry.place !== 'queued' && entry.place !== 'delayed') continue
       const placed = entry.epoch === view.epoch
-      if (placed && isOver(entry.record.spec, wall) && this.#mayAct(entry, step)) {
-        schedule.clear(entry)
-        this.#end(entry, step)
-      } else this.#watch(entry, wall + AGAIN_MS)
+      const due = placed && isOver(entry.record.spec, wall) && this.#mayAct(entry, step)
+      const verdict = due ? leftovers.judge(entry, step) : 'unsure'
+      if (verdict === 'unsure') this.#watch(entry, wall + AGAIN_MS)
+      if (verdict !== 'goes-on') continue
+      schedule.clear(entry)
+      this.#end(entry, step)
     }
   }
 

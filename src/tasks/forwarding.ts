@@ -19,6 +19,7 @@ import {
   type TaskRequest,
   taskOfRequest,
 } from './messages.ts'
+import { unknownTask } from './refusals.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
@@ -313,11 +314,6 @@ export function answerAtOnce(origin: Origin, reply: TaskReply, step: Step): void
   if ('face' in origin) step.replyAtOnce(origin.face, reply)
   else step.sendAtOnce(origin.node, { type: 'forward-reply', id: origin.id, reply })
 }
-
-export const unknownTask = (task: TaskId): Failure => ({
-  code: 'TASK_UNKNOWN',
-  detail: `no live node knows a task ${task}`,
-})
 
 /** Refusals that do not say that nothing was stored, or that say what is there. */
 const SAY_NOTHING_OF_THE_STATE: ReadonlySet<string> = new Set([

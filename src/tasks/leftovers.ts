@@ -16,6 +16,7 @@
  * Not taken: to keep the end of a task until every node that may have an older copy has heard of it. What is away for good
  * would keep all of it for good.
  */
+import type { Failure } from '../base/errors.ts'
 import type { NodeId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
 import type { Belief } from './completeness.ts'
@@ -24,7 +25,9 @@ import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { isSettled } from './merge.ts'
 import type { Records } from './records.ts'
+import { INCOMPLETE, unknownTask } from './refusals.ts'
 import type { Right } from './right.ts'
+import type { Schedule } from './schedule.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { TaskRecord } from './task.ts'
@@ -41,6 +44,7 @@ export interface LeftoversParts {
   readonly counters: Counters
   readonly config: TasksConfig
   readonly right: Right
+  readonly schedule: Schedule
 }
 
 export class Leftovers {
@@ -80,6 +84,26 @@ export class Leftovers {
     if (this.#belief(entry) === 'no') return true
     entry.judgedOf = this.#asking
     return false
+  }
+
+  /**
+   * Before anything is decided about what waits here, for whatever reason: does it go on? Another owner may have ended it, and
+   * told so, while this one had no right. What does not go on is dropped.
+   */
+  judge(entry: Entry, step: Step): 'goes-on' | 'unsure' | 'dropped' {
+    if (this.isUnsure(entry, step)) return 'unsure'
+    if (!this.isOver(entry)) return 'goes-on'
+    this.#parts.schedule.clear(entry)
+    this.drop(entry, step)
+    return 'dropped'
+  }
+
+  /** Why an order for the task may not be obeyed: it may be over. */
+  barring(entry: Entry, step: Step): Failure | undefined {
+    if (entry.place === 'here') return undefined
+    const verdict = this.judge(entry, step)
+    if (verdict === 'unsure') return INCOMPLETE
+    return verdict === 'dropped' ? unknownTask(entry.id) : undefined
   }
 
   /** Was it looked at since others may have had its key? */

@@ -1,6 +1,6 @@
 /** What requests are refused with: each says what to do, or when to come again. */
 import type { Failure } from '../base/errors.ts'
-import type { NodeId } from '../base/ids.ts'
+import type { NodeId, TaskId } from '../base/ids.ts'
 import type { Rival } from './copies.ts'
 import type { Entry } from './table.ts'
 import type { TaskSpec } from './task.ts'
@@ -76,3 +76,8 @@ export const TOO_FEW_COPIES: Failure = {
   detail: 'the task may be known or not; it runs once however often it is sent',
   retryAfterS: 1,
 }
+
+export const unknownTask = (task: TaskId): Failure => ({
+  code: 'TASK_UNKNOWN',
+  detail: `no live node knows a task ${task}`,
+})

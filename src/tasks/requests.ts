@@ -17,8 +17,8 @@ import {
   type OwnWord,
   refuse,
   tell,
-  unknownTask,
 } from './forwarding.ts'
+import type { Leftovers } from './leftovers.ts'
 import { isSettled } from './merge.ts'
 import {
   type Forward,
@@ -42,6 +42,7 @@ import {
   rivalled,
   saidBy,
   TOO_FEW_COPIES,
+  unknownTask,
 } from './refusals.ts'
 import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { HeldSchedules } from './schedules/held.ts'
@@ -61,6 +62,7 @@ export interface RequestsParts {
   readonly table: Table
   readonly work: Work
   readonly orders: Orders
+  readonly leftovers: Leftovers
   readonly records: Records
   readonly takeover: Takeover
   readonly drainRate: DrainRate
@@ -178,7 +180,7 @@ export class Requests {
 
   /** Cancel, or try again. */
   #order(origin: Origin, request: Exclude<OwnerRequest, { kind: 'submit' }>, step: Step): void {
-    const { table, takeover, right, orders } = this.#parts
+    const { table, takeover, right, orders, leftovers } = this.#parts
     const entry = table.get(request.task)
     const leave = leaveNow(right, request.key, step.now.mono)
     const failure = takeover.gates(request.key)
@@ -187,7 +189,8 @@ export class Requests {
         ? unknownTask(request.task)
         : leave === undefined
           ? NOT_ACTING
-          : (this.#unconfirmable(leave) ??
+          : (leftovers.barring(entry, step) ??
+            this.#unconfirmable(leave) ??
             this.#unwelcome(request, entry) ??
             orders.obey(request.kind, entry, step))
     if (failure !== undefined) refuse(origin, failure, step)

@@ -1,10 +1,14 @@
 /** What was promised an answer before the right lapsed for a moment: it is not told what the owner no longer knows for sure. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asTaskId } from '../../src/base/ids.ts'
+import { asNodeId, asTaskId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
-import type { TaskRecord } from '../../src/tasks/task.ts'
-import { own, ready, type Scene } from './scene.ts'
+import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
+import { freshRecord } from '../../src/tasks/transition.ts'
+import { own, ready, Scene, THREE } from './scene.ts'
+
+/** The wall clock of the scene when it begins, ms. */
+const START = 1_700_000_000_000
 
 /** The right is lost for so long, in ms, and comes back under a later term, under which everybody is asked anew. */
 function lapse(scene: Scene, ms: number): void {
@@ -74,3 +78,37 @@ test('who has asked for it before the lapse is not told it either', () => {
   scene.answer('n2', [theirs])
   assert.equal(solo.record('a').result, 'theirs')
 })
+
+/** An owner with one queued task that it has asked all others about; then its right lapses, and they answer that they have nothing. */
+function emptied(changes: Partial<TaskSpec> = {}, state: Partial<TaskRecord> = {}): Scene {
+  const task = own('next', { type: 'nobody', ...changes })
+  const record = { ...freshRecord(task, 'api', wallOf(START), THREE.map(asNodeId), 1), term: 4, copies: 2 }
+  const records = [{ ...record, ...state }]
+  const scene = new Scene({ inventoryMs: 10_000 }, { records, types: new Set(['echo']) })
+  scene.take()
+  for (const from of ['n2', 'n3']) scene.answer(from, records)
+  lapse(scene, 1_000)
+  for (const from of ['n2', 'n3']) scene.answer(from)
+  return scene
+}
+
+test('what others may have ended in a lapse becomes no dead letter when its time is over', () => {
+  const scene = emptied({ expiresAt: wallOf(START + 6_000) })
+  scene.solo.pass(10_000)
+  assert.equal(scene.solo.tasks.get(asTaskId('next')), undefined)
+  assert.equal(scene.solo.tasks.final(asTaskId('next')), undefined)
+  assert.equal(scene.solo.logged('ended-copy-dropped').length, 1)
+})
+
+for (const [kind, state] of [
+  ['cancel', {}],
+  ['retry', { state: 'retrying', revision: 3, notBefore: wallOf(START + 600_000) }],
+] as const)
+  test(`an order to ${kind} what others may have ended in a lapse is not obeyed`, () => {
+    const scene = emptied({}, state)
+    const task = asTaskId('next')
+    const ordered = scene.solo.request({ kind, task, key: own('next').key })
+    scene.solo.pass(500)
+    assert.equal(scene.code(ordered), 'TASK_UNKNOWN')
+    assert.deepEqual(scene.solo.orders, [])
+  })
