@@ -29,13 +29,11 @@ export interface PassOutcome {
   readonly stored: boolean
   readonly retryAfterS: number
   readonly why: string
-  /** The connection was, or the whole request was refused. */
+  /** The connection was, or the whole request was refused, or it ended before all had their answers. */
   readonly lost?: CodedError
 }
 
 export interface PassOptions {
-  /** What is refused now stays refused. */
-  readonly last: boolean
   readonly settle: (sent: Sent, result: ItemResult) => void
   readonly unsettled: UnsettledLines
   readonly quietMs: number
@@ -78,15 +76,15 @@ export class BatchPass {
     const left = this.#hand.end()
     const result = withoutAnswer(failure)
     for (const sent of left) this.#options.unsettled.refused(sent, result)
-    const lost = passing(failure)
     const isLost = ({ repeatable }: Sent): boolean => !repeatable && result.stored === 'unknown'
     for (const sent of left) if (isLost(sent)) this.#options.settle(sent, LOST)
     const waiting = left.filter(sent => !isLost(sent))
+    const lost = passing(failure) ?? withheld(waiting)
     return {
       again: [...waiting, ...this.#hand.again, ...this.#first.slice(this.#begun)],
       stored: this.#stored,
       retryAfterS: this.#retryAfterS,
-      why: lost?.code ?? (this.#why || 'no answer'),
+      why: lost?.code ?? this.#why,
       ...(lost !== undefined && { lost }),
     }
   }
@@ -107,7 +105,7 @@ export class BatchPass {
   }
 
   #heard(result: ItemResult): void {
-    const { last, settle, unsettled } = this.#options
+    const { settle, unsettled } = this.#options
     const sent = this.#hand.answered(result.line)
     if (sent === undefined) return
     this.#stored ||= result.stored === 'yes'
@@ -118,11 +116,7 @@ export class BatchPass {
       settle(sent, result)
       return
     }
-    const refused = unsettled.refused(sent, result)
-    if (last) {
-      settle(sent, refused)
-      return
-    }
+    unsettled.refused(sent, result)
     this.#hand.sendAgain(sent)
     this.#retryAfterS = Math.max(this.#retryAfterS, result.retryAfterS ?? 0)
     this.#why = result.code
@@ -148,6 +142,11 @@ function passing(failure: unknown): CodedError | undefined {
   if (failure === undefined) return undefined
   if (failure instanceof CodedError && PASSING.has(failure.code)) return failure
   throw failure
+}
+
+function withheld({ length }: readonly Sent[]): CodedError | undefined {
+  if (length === 0) return undefined
+  return new CodedError('ANSWER_LOST', `The daemon ended the request, and ${length} lines had no answer.`)
 }
 
 /** What is known of a line that had no answer when the request ended so: a request that was refused stored none. */

@@ -3,6 +3,7 @@ import type { ClusterStats, NodeStats } from '../adapters/http/routes/stats.ts'
 import { clientOf } from './client.ts'
 import type { Call } from './command.ts'
 import { EXIT } from './exit-code.ts'
+import { sayMissing } from './missing-nodes.ts'
 import { type Column, table } from './table.ts'
 
 interface Stats {
@@ -10,6 +11,7 @@ interface Stats {
   readonly nodes: readonly NodeStats[]
   readonly complete: boolean
   readonly silent: readonly string[]
+  readonly settling: readonly string[]
 }
 
 type Row = Omit<NodeStats, 'node'> & { readonly node: string }
@@ -37,6 +39,6 @@ export async function showStats(call: Call): Promise<number> {
   const { out, err } = call.terminal
   if (call.json) out.write(`${JSON.stringify(stats)}\n`)
   else out.write(table<Row>([...stats.nodes, { ...stats.cluster, node: 'all' }], COLUMNS))
-  if (!stats.complete) err.write(`incomplete: ${stats.silent.join(', ')} did not answer\n`)
+  sayMissing(err, [stats])
   return EXIT.ok
 }

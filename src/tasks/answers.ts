@@ -13,6 +13,7 @@ import type { Running } from './schedule.ts'
 import type {
   DeadCopy,
   KeptLetter,
+  Ownership,
   SurveyAnswer,
   SurveyQuestion,
   TaskStanding,
@@ -48,14 +49,14 @@ export class Answers {
   }
 
   to(question: SurveyQuestion, step: Step): SurveyAnswer {
-    const { table, view, takeover, placing } = this.#parts
+    const { table, view } = this.#parts
     switch (question.kind) {
-      case 'page': {
-        const settling = this.#parts.phase() === 'closed' || takeover.active || placing.scanning
-        return { kind: 'page', ...ownedPage(table, view.self, question), settling }
+      case 'page':
+        return { kind: 'page', ...ownedPage(table, view.self, question), ...this.#ownership() }
+      case 'stats': {
+        const vitals = this.#vitals && { vitals: this.#vitals }
+        return { kind: 'stats', stats: this.stats(), ...vitals, ...this.#ownership() }
       }
-      case 'stats':
-        return { kind: 'stats', stats: this.stats(), ...(this.#vitals && { vitals: this.#vitals }) }
       case 'explain': {
         const entry = table.get(question.task)
         return { kind: 'explain', ...(entry && { standing: this.#standing(entry, step) }) }
@@ -63,6 +64,12 @@ export class Answers {
       case 'purge':
         return { kind: 'purge', ...this.#purge(question.copies, step) }
     }
+  }
+
+  #ownership(): Ownership {
+    const { view, takeover, placing, phase } = this.#parts
+    const settling = phase() === 'closed' || takeover.active || placing.scanning
+    return { settling, ...(view.ring && { ring: view.ring.checksum }) }
   }
 
   stats(): WorkStats {

@@ -104,15 +104,22 @@ export const WHY_CODES = [
 ] as const
 export type WhyCode = (typeof WHY_CODES)[number]
 
+/** By what a node says which tasks it owns. Answers add up to all of them only if nobody is settling and all name one ring. */
+export interface Ownership {
+  /** Which tasks it owns is just changing. */
+  readonly settling: boolean
+  /** The checksum of its ring; absent while it has none. */
+  readonly ring?: string
+}
+
 export type SurveyAnswer =
-  /** `upTo`: there may be more above this id. `settling`: which tasks it owns is just changing. */
-  | {
+  /** `upTo`: there may be more above this id. */
+  | (Ownership & {
       readonly kind: 'page'
       readonly tasks: readonly TaskRecord[]
       readonly upTo?: TaskId
-      readonly settling: boolean
-    }
-  | { readonly kind: 'stats'; readonly stats: WorkStats; readonly vitals?: Vitals }
+    })
+  | (Ownership & { readonly kind: 'stats'; readonly stats: WorkStats; readonly vitals?: Vitals })
   | { readonly kind: 'explain'; readonly standing?: TaskStanding }
   /** What was forgotten here, and what is known here and stays. */
   | { readonly kind: 'purge'; readonly purged: readonly TaskId[]; readonly kept: readonly KeptLetter[] }
@@ -120,6 +127,7 @@ export type SurveyAnswer =
 export type SurveyReply =
   | {
       readonly ok: true
+      /** That of the node that asked is the first. */
       readonly answers: readonly { readonly node: NodeId; readonly answer: SurveyAnswer }[]
       /** Living nodes that did not answer in time. */
       readonly silent: readonly NodeId[]

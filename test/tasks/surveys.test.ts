@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asTaskId } from '../../src/base/ids.ts'
+import { settlingOf } from '../../src/adapters/http/settling.ts'
+import { asNodeId, asTaskId } from '../../src/base/ids.ts'
 import type { SurveyQuestion, SurveyReply } from '../../src/tasks/survey.ts'
 import type { Outcome, TaskRecord } from '../../src/tasks/task.ts'
 import { Cluster } from './cluster.ts'
@@ -80,6 +81,41 @@ test('every node lists what it owns, and a node that is silent is named', () => 
   assert.deepEqual(partial.silent, ['n1'])
   assert.equal(partial.answers.length, 2)
   assert.equal(metric(cluster.host('n2'), 'surveys_unanswered_total'), 1)
+})
+
+test('whoever lists its tasks by another ring than the one that asks can be told by that', () => {
+  const names = ['n1', 'n2', 'n3', 'n4']
+  const cluster = new Cluster({ run: () => ({ ms: 5, outcome: FAILS }) })
+  cluster.start(names)
+  const batch = specs(80)
+  for (const each of batch) cluster.ask('n1', { kind: 'submit', spec: each })
+  cluster.until(() => cluster.quiet())
+  const ask = (kind: 'page' | 'stats') => {
+    const reply = cluster.survey('n1', kind === 'page' ? pageOf({}) : { kind })
+    assert.ok(reply.ok)
+    assert.deepEqual([reply.silent, reply.answers[0]?.node], [[], 'n1'])
+    return reply.answers.flatMap(({ node, answer }) => ('settling' in answer ? [{ node, answer }] : []))
+  }
+  const missing = (answers: ReturnType<typeof ask>) => {
+    const count = answers.reduce(
+      (sum, { answer }) => sum + (answer.kind === 'page' ? answer.tasks.length : answer.stats.total),
+      0,
+    )
+    return [batch.length - count, settlingOf(answers.map(({ node, answer }) => ({ node, ...answer })))]
+  }
+  for (const kind of ['page', 'stats'] as const) assert.deepEqual(missing(ask(kind)), [0, []])
+  // It is cordoned and knows it, the others do not yet: what it owned is listed by nobody.
+  cluster.show('n2', ringOf(['n1', 'n3', 'n4']), names.map(asNodeId))
+  cluster.pass(100)
+  for (const kind of ['page', 'stats'] as const) {
+    const [few, settling] = missing(ask(kind))
+    assert.ok(Number(few) > 0, `${few} are missing`)
+    assert.deepEqual(settling, ['n2'])
+  }
+  // No member of the ring, with the same view of it.
+  for (const each of names) cluster.show(each, ringOf(['n1', 'n3', 'n4']), names.map(asNodeId))
+  cluster.until(() => cluster.quiet())
+  for (const kind of ['page', 'stats'] as const) assert.deepEqual(missing(ask(kind)), [0, []])
 })
 
 test('an answer that would be too large says how far it goes', () => {

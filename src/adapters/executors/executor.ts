@@ -44,9 +44,11 @@ export const timedOut = (timeoutMs: number, detail = ''): Outcome =>
   failed('TIMEOUT', `not finished after ${timeoutMs} ms${detail}`)
 
 /** Ends that are not of the attempt's own making. A report of another kind than asked for would be none of the runner. */
-export function outcomeOfRunner({ kind }: RunEnd): Outcome {
-  if (kind === 'fenced') return fenced('was stopped')
-  if (kind === 'stopped') return cancelled()
+export function outcomeOfRunner(end: RunEnd): Outcome {
+  if (end.kind === 'fenced') return fenced('was stopped')
+  if (end.kind === 'stopped') return cancelled()
+  if (end.kind === 'unstarted')
+    return failed('THREW', `nothing ran: the runner could not be started (${end.reason})`)
   return failed('RUNNER_LOST', 'the runner died, and what it ran was killed')
 }
 

@@ -4,7 +4,8 @@
  * It ends in one way only: the runner's process is gone. Whatever is wrong (a frame that is none, a socket that closed,
  * a command long past its time, so that the runner must be frozen) leads to SIGKILL for the runner, and its exit leads
  * to the one clean-up: kill the process groups it told us of, then those it had no time to tell of, found by their
- * mark, and only then say `lost` to the attempts. So a retry never meets the attempt it replaces.
+ * mark, and only then say `lost` to the attempts. So a retry never meets the attempt it replaces. Only a runner that could
+ * not be started (no more processes or files) leaves nothing to clean up, and nothing is held against its attempts.
  *
  * The runner keeps the deadlines of commands, and this side keeps them once more, a little later: a frozen runner must
  * not be the reason that a command outlives its right to run.
@@ -81,13 +82,14 @@ const FAULT_CHARS_MAX = 200
 const STDERR_BYTES_MAX = 4 * 1024
 
 /**
- * How a command ended: `lost` with its runner, `stopped` with this executor or before it began, `fenced` when its
- * deadline came first.
+ * How a command ended: `lost` with its runner, `unstarted` as there was none to begin it, `stopped` with this executor or
+ * before it began, `fenced` when its deadline came first.
  */
 export type RunEnd =
   | EndReport
   | ModuleEnd
   | { readonly kind: 'lost' }
+  | { readonly kind: 'unstarted'; readonly reason: string }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'fenced' }
 
@@ -146,7 +148,7 @@ export class RunnerProcess {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     })
     this.#child.on('error', error => {
-      if (this.#child.pid === undefined) void this.#bury(`cannot be started: ${error.message}`)
+      if (this.#child.pid === undefined) this.#fail(error.message)
     })
     this.#channel = (this.#child.stdio as ChildProcess['stdio'] | undefined)?.[CHANNEL_FD] as
       | Duplex
@@ -323,9 +325,20 @@ export class RunnerProcess {
     this.#killGroups()
     const { killed } = await killStrays([this.#init.mark], BURY_MS)
     if (!this.#stopping) this.#complain(how, killed.length)
-    for (const [id, { fenced }] of [...this.#running]) {
-      this.#settle(id, { kind: fenced ? 'fenced' : this.#stopping ? 'stopped' : 'lost' })
-    }
+    this.#end({ kind: 'lost' })
+  }
+
+  /** There is no process: nothing ran. */
+  #fail(reason: string): void {
+    this.#doom ??= reason
+    this.#init.logger.log('error', 'runner-unstarted', { reason, attempts: this.#running.size })
+    this.#end({ kind: 'unstarted', reason })
+  }
+
+  /** @param end of what had no other end before */
+  #end(end: RunEnd): void {
+    for (const [id, { fenced }] of [...this.#running])
+      this.#settle(id, fenced ? { kind: 'fenced' } : this.#stopping ? { kind: 'stopped' } : end)
     this.#channel?.destroy()
     this.#gone.resolve()
   }

@@ -41,6 +41,7 @@ export class Runner {
   #process: RunnerProcess | undefined
   #lastId = 0
   #starts = 0
+  #failures = 0
   #losses = 0
   #stopped = false
 
@@ -68,6 +69,7 @@ export class Runner {
     desk: AttemptDesk,
   ): Promise<RunEnd> {
     const runner = await this.#usable(signal)
+    if (runner instanceof Error) return { kind: 'unstarted', reason: runner.message }
     if (runner === undefined || signal.aborted || this.#stopped) return { kind: 'stopped' }
     const id = ++this.#lastId
     const abort = (): void => runner.kill(id)
@@ -104,6 +106,12 @@ export class Runner {
         samples: [{ value: this.#starts }],
       },
       {
+        name: 'runner_start_failures_total',
+        help: 'Runner processes that could not be started: no more processes, files or memory.',
+        type: 'counter',
+        samples: [{ value: this.#failures }],
+      },
+      {
         name: 'runner_losses_total',
         help: 'Runner processes that died or were killed while wanted.',
         type: 'counter',
@@ -124,11 +132,18 @@ export class Runner {
   }
 
   /** The one that runs, or a new one, but never before the last one and its commands are gone. */
-  async #usable(signal: AbortSignal): Promise<RunnerProcess | undefined> {
+  async #usable(signal: AbortSignal): Promise<RunnerProcess | Error | undefined> {
     while (this.#process !== undefined && !this.#process.usable) await this.#process.gone
     if (this.#stopped || signal.aborted) return undefined
-    this.#process ??= this.#start()
-    return this.#process
+    if (this.#process !== undefined) return this.#process
+    try {
+      return this.#start()
+    } catch (error) {
+      // Some failures of a spawn come as an event, others (no memory) are thrown.
+      this.#failures++
+      this.#logger.log('error', 'runner-unstarted', { reason: (error as Error).message, attempts: 1 })
+      return error as Error
+    }
   }
 
   #start(): RunnerProcess {
@@ -138,10 +153,15 @@ export class Runner {
       logger: this.#logger,
       env: compileCache(),
     })
-    this.#starts++
-    this.#logger.log('info', 'runner-started', { pid: runner.pid })
+    const { pid } = runner
+    if (pid === undefined) this.#failures++
+    else {
+      this.#starts++
+      this.#logger.log('info', 'runner-started', { pid })
+    }
+    this.#process = runner
     void runner.gone.then(() => {
-      if (!this.#stopped) this.#losses++
+      if (!this.#stopped && pid !== undefined) this.#losses++
       if (this.#process === runner) this.#process = undefined
     })
     return runner

@@ -6,6 +6,7 @@ import type { SurveyReply, TaskFilter } from '../../tasks/survey.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import type { Face } from './face.ts'
 import type { Rounds } from './rounds.ts'
+import { settlingOf } from './settling.ts'
 import { askAll } from './waiting.ts'
 
 /** Rounds of questions for one page, while nothing was found: each looks at 5,000 tasks of every node. */
@@ -28,7 +29,7 @@ export interface ClusterPage {
   readonly complete: boolean
   /** Living nodes that did not answer. */
   readonly silent: readonly NodeId[]
-  /** Nodes that are just taking over tasks: some may be missing. */
+  /** Nodes that are just taking over tasks, or see another ring than the node asked: some may be missing. */
   readonly settling: readonly NodeId[]
 }
 
@@ -79,7 +80,7 @@ export function merged({ answers, silent }: Extract<SurveyReply, { ok: true }>, 
   const all = [...found.values()].sort((a, b) => (a.spec.id < b.spec.id ? -1 : 1))
   const tasks = fitting(all.slice(0, limit))
   const next = all.length > tasks.length ? tasks.at(-1)?.spec.id : sure
-  const settling = pages.filter(page => page.settling).map(({ node }) => node)
+  const settling = settlingOf(pages)
   const complete = silent.length === 0 && settling.length === 0
   return { tasks, ...(next !== undefined && { next }), complete, silent, settling }
 }

@@ -95,11 +95,12 @@ function showTasks(id, tasks) {
     attempts.at(-1)?.node ?? '', error === undefined ? '' : error.code,
   ]))
 }
-function showStats({ cluster, nodes, silent }) {
+function showStats({ cluster, nodes, silent, settling }) {
   const percent = share => share === undefined ? '' : Math.round(share * 100) + ' %'
   const row = (name, s) => [name, ...[s.total, s.queued, s.running, s.done, s.failed, s.busy + ' / ' + s.workers, s.claimed, s.drainPerS.toFixed(1),
     percent(s.vitals?.cpu), percent(s.vitals?.memory)].map(n => [String(n), 'n'])]
-  rows('work', [...nodes.map(node => row(node.node, node)), row('all', cluster), ...silent.map(name => [[name + ' did not answer', 'suspect']])])
+  rows('work', [...nodes.map(node => row(node.node, node)), row('all', cluster), ...silent.map(name => [[name + ' did not answer', 'suspect']]),
+    ...settling.map(name => [[name + ' is just taking over tasks, or sees another ring', 'suspect']])])
 }
 // Lists cost a node more than figures do, and change less.
 async function refreshLists() {

@@ -37,6 +37,11 @@ const itemFields = {
 const itemOptional = ['id', 'state', 'durableCopies', 'detail', 'retryAfterS']
 const totals = { accepted: whole, existed: whole, refused: whole, unknown: whole }
 
+const settling = {
+  ...listOf(text),
+  description: 'Nodes that are just taking over tasks, or see another ring than the node asked.',
+}
+
 const vitals = object({
   cpu: { ...number, description: 'Share of the CPU time in use, of the container or the machine.' },
   memory: { ...number, description: 'Share of its memory in use.' },
@@ -219,7 +224,7 @@ export const TASK_SCHEMAS = {
       next: text,
       complete: { ...flag, description: 'False: tasks of the nodes named below may be missing.' },
       silent: { ...listOf(text), description: 'Living nodes that did not answer.' },
-      settling: { ...listOf(text), description: 'Nodes that are just taking over tasks.' },
+      settling,
     },
     ['next', 'complete', 'silent', 'settling'],
   ),
@@ -257,6 +262,7 @@ export const TASK_SCHEMAS = {
     nodes: listOf(object({ node: text, ...work }, ['vitals'])),
     complete: flag,
     silent: listOf(text),
+    settling,
   }),
   DeadSelection: {
     type: 'object',

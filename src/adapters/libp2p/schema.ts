@@ -54,7 +54,7 @@ import {
   taskId,
   wallMs,
 } from './schema-words.ts'
-import { explainAnswer, purgeAnswer, statsAnswer, survey } from './survey-schema.ts'
+import { explainAnswer, ownership, purgeAnswer, statsAnswer, survey } from './survey-schema.ts'
 
 const share = z.number().min(0).max(1)
 
@@ -275,7 +275,7 @@ const surveyReply = z.object({
       kind: z.literal('page'),
       tasks: records,
       upTo: taskId.exactOptional(),
-      settling: z.boolean(),
+      ...ownership,
     }),
     statsAnswer,
     explainAnswer,

@@ -49,7 +49,14 @@ const standing = z.object({
   next: detail,
 })
 export const survey = z.object({ type: z.literal('survey'), id: requestId, question })
-export const statsAnswer = z.object({ kind: z.literal('stats'), stats, vitals: vitals.exactOptional() })
+/** A node of another version that names no ring is taken for one that sees another. */
+export const ownership = { settling: z.boolean().default(false), ring: short.exactOptional() }
+export const statsAnswer = z.object({
+  kind: z.literal('stats'),
+  stats,
+  vitals: vitals.exactOptional(),
+  ...ownership,
+})
 export const explainAnswer = z.object({ kind: z.literal('explain'), standing: standing.exactOptional() })
 const keptLetter = z.object({ task: taskId, why: z.enum(KEPT_WHYS) })
 export const purgeAnswer = z.object({

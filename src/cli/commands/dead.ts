@@ -62,7 +62,9 @@ async function act(call: Call, action: 'redrive' | 'purge', ids: readonly string
 }
 
 const missing = ({ silent }: Outcome): string =>
-  silent.length > 0 ? `${silent.join(', ')} did not answer` : 'the nodes could not be asked for the rest'
+  silent.length > 0
+    ? `${silent.join(', ')} did not answer, or not for all that it owns`
+    : 'the nodes could not be asked for the rest'
 
 interface Selection {
   readonly ids?: readonly string[]

@@ -7,7 +7,6 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ItemResult } from '../../adapters/http/batch.ts'
-import { CodedError } from '../../base/errors.ts'
 import { BatchPass } from '../batch-pass.ts'
 import { BatchProgress } from '../batch-progress.ts'
 import { clientOf, type DaemonClient } from '../client.ts'
@@ -98,24 +97,28 @@ async function sendAll(
   interrupted: AbortSignal,
 ): Promise<void> {
   let again: readonly Sent[] = []
-  for (let round = 1, ms = pauseMs; ; ) {
+  for (let fruitless = 0, ms = pauseMs; ; ) {
     // No request is open while nobody has anything to say.
     if (again.length === 0 && !(await hasMore(fresh, interrupted))) return
-    const last = round >= roundsMax
-    const options = { last, settle, unsettled, quietMs, pauseMs: ms }
+    const options = { settle, unsettled, quietMs, pauseMs: ms }
     const pass = await new BatchPass(again, fresh, options).run(client)
     again = pass.again
     if (pass.stored) {
-      round = 1
+      fruitless = 0
       ms = pauseMs
     }
     if (again.length === 0 && pass.lost === undefined) continue
-    if (last && !pass.stored)
-      throw pass.lost ?? new CodedError('DEADLINE', `${again.length} tasks were not taken.`)
+    // Known only now: what is stored last in a round gives all that was refused before it another one.
+    if (!pass.stored) fruitless++
+    if (fruitless >= roundsMax) {
+      if (pass.lost !== undefined) throw pass.lost
+      for (const [sent, heard] of unsettled.all()) settle(sent, heard)
+      again = []
+      continue
+    }
     const waitMs = Math.max(ms, pass.retryAfterS * 1_000)
     progress.say(`${again.length} tasks are sent again in ${Math.round(waitMs / 1_000)} s: ${pass.why}`)
     await pause(waitMs, undefined, { signal: interrupted })
-    round++
     ms = Math.min(pauseMsMax, ms * 2)
   }
 }

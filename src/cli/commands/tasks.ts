@@ -6,6 +6,7 @@ import { usage } from '../arguments.ts'
 import { clientOf, type DaemonClient } from '../client.ts'
 import { type Call, flag, text, type Values, wholeNumber } from '../command.ts'
 import { EXIT } from '../exit-code.ts'
+import { sayMissing } from '../missing-nodes.ts'
 import { showStats } from '../stats-view.ts'
 import { taskTable } from '../task-view.ts'
 
@@ -38,7 +39,7 @@ export async function listTasks(
     if (call.json) out.write(`${JSON.stringify(page)}\n`)
     else out.write(page.tasks.length === 0 ? 'no tasks\n' : taskTable(page.tasks, out.columns))
     if (!call.json && page.next !== undefined) err.write(`more: --${cursor} ${page.next}, or --all\n`)
-    sayMissing(call, [page])
+    sayMissing(err, [page])
     return EXIT.ok
   }
   query.set('limit', String(PAGE_MAX))
@@ -50,20 +51,11 @@ export async function listTasks(
     else out.write(taskTable(page.tasks, out.columns))
     if (out.closed) break
   }
-  sayMissing(call, incomplete)
+  sayMissing(err, incomplete)
   return EXIT.ok
 }
 
 const isIncomplete = ({ silent = [], settling = [] }: Page): boolean => silent.length + settling.length > 0
-
-/** A list that misses some must not look like a whole one. */
-function sayMissing({ terminal }: Call, pages: readonly Page[]): void {
-  const silent = new Set(pages.flatMap(page => page.silent ?? []))
-  const settling = new Set(pages.flatMap(page => page.settling ?? []))
-  if (silent.size > 0) terminal.err.write(`incomplete: ${[...silent].join(', ')} did not answer\n`)
-  if (settling.size > 0)
-    terminal.err.write(`incomplete: ${[...settling].join(', ')} is just taking over tasks\n`)
-}
 
 /** Every page from the query's start to the last; one of all nodes may be empty though more follow. */
 async function* allPages(

@@ -119,6 +119,40 @@ test(
   },
 )
 
+/** Until the test is over, or what is returned is called. */
+function withoutRunner(t: TestContext, path: string): () => void {
+  const { execPath } = process
+  const restore = (): void => {
+    process.execPath = execPath
+  }
+  t.after(restore)
+  process.execPath = path
+  return restore
+}
+
+for (const [what, path, reason] of [
+  ['says so later', '/nowhere/node', /spawn .*ENOENT/],
+  ['throws', '', /./],
+] as const) {
+  test(`when no runner can be started, and the spawn ${what}, nothing ran and nothing is lost`, async t => {
+    const { executors, sh, log } = scene(t)
+    const restore = withoutRunner(t, path)
+    for (const outcome of await Promise.all([sh('true'), sh('true'), sh('true')])) {
+      assert.ok(!outcome.ok)
+      assert.deepEqual([outcome.error.code, outcome.retryable], ['THREW', true])
+      assert.match(outcome.error.message, /^nothing ran: the runner could not be started \(/)
+      assert.match(outcome.error.message, reason)
+    }
+    assert.equal(metric(executors, 'runner_starts_total'), 0)
+    assert.equal(metric(executors, 'runner_losses_total'), 0)
+    assert.ok(Number(metric(executors, 'runner_start_failures_total')) > 0)
+    assert.deepEqual([log.count('runner-lost'), log.count('runner-started')], [0, 0])
+    assert.ok(log.count('runner-unstarted') > 0)
+    restore()
+    assert.equal(resultOf(await sh('echo fine'))['stdout'], 'fine\n')
+  })
+}
+
 test('commands ordered from a runner that is just dying are lost and never hang', async t => {
   const { executors, sh } = scene(t)
   await sh('true')

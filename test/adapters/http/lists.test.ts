@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { merged } from '../../../src/adapters/http/cluster-page.ts'
-import { asNodeId, asTaskId } from '../../../src/base/ids.ts'
+import { asNodeId, asTaskId, type NodeId } from '../../../src/base/ids.ts'
 import type { TaskReply } from '../../../src/tasks/messages.ts'
 import type { SurveyAnswer } from '../../../src/tasks/survey.ts'
 import type { TaskRecord } from '../../../src/tasks/task.ts'
 import { record } from './sample-node.ts'
 import { isProblem, post, schemaOf, subject } from './subject.ts'
-import { idsOf, n1, n2, n3, of, page, survey } from './surveyed.ts'
+import { idsOf, n1, n2, n3, of, page, settled, survey } from './surveyed.ts'
 
 test('pages of all nodes are one page in the order of ids, no further than all of them looked', () => {
   const whole = merged(
@@ -76,7 +76,7 @@ test('a list that may miss something says so, and of whom', async () => {
   const reply = survey(
     [
       [n1, page(of('a'))],
-      [n2, page([], undefined, true)],
+      [n2, page([], undefined, { ...settled, settling: true })],
     ],
     [n3],
   )
@@ -86,6 +86,21 @@ test('a list that may miss something says so, and of whom', async () => {
   assert.deepEqual([answer.complete, answer.silent, answer.settling], [false, ['n3'], ['n2']])
   const filter = { type: 'echo', key: 'k', group: 'g', q: 'Err', state: 'dead' }
   assert.deepEqual(surveys, [{ kind: 'page', filter, limit: 5, after: 'a' }])
+})
+
+test('what nodes own by different rings is not all, whichever of them is asked', () => {
+  const answers: [NodeId, SurveyAnswer][] = [
+    [n1, page(of('a'))],
+    [n2, page(of('b'), undefined, { settling: false, ring: 'another' })],
+    [n3, page(of('c'), undefined, { settling: false })],
+  ]
+  const found = merged(survey(answers), 10)
+  assert.deepEqual(
+    [idsOf(found.tasks), found.complete, found.settling],
+    [['a', 'b', 'c'], false, ['n2', 'n3']],
+  )
+  assert.deepEqual(merged(survey([answers[1], answers[0]] as typeof answers), 10).settling, ['n1'])
+  assert.deepEqual(merged(survey([answers[2]] as typeof answers), 10).settling, ['n3'], 'it has no ring yet')
 })
 
 test('an empty page with more to come is asked on, not handed out', async () => {
@@ -243,8 +258,8 @@ test('figures are summed over the nodes that answered', async () => {
     survey: async () =>
       survey(
         [
-          [n2, { kind: 'stats', stats }],
-          [n1, { kind: 'stats', stats, vitals }],
+          [n2, { kind: 'stats', stats, ...settled }],
+          [n1, { kind: 'stats', stats, vitals, settling: false, ring: 'another' }],
         ],
         [n3],
       ),
@@ -260,7 +275,7 @@ test('figures are summed over the nodes that answered', async () => {
     body.nodes.map(({ node }: { node: string }) => node),
     ['n1', 'n2'],
   )
-  assert.deepEqual([body.complete, body.silent], [false, ['n3']])
+  assert.deepEqual([body.complete, body.silent, body.settling], [false, ['n3'], ['n1']])
 })
 
 /** What a takeover, or a change of the right to act, may answer while it goes on. */

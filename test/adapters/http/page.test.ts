@@ -19,7 +19,7 @@ const ANSWERS: Readonly<Record<string, object>> = {
   },
   '/v1/members': { members: [] },
   '/v1/ring': { members: [] },
-  '/v1/stats': { cluster: { drainPerS: 0 }, nodes: [], silent: [] },
+  '/v1/stats': { cluster: { drainPerS: 0 }, nodes: [], silent: [], settling: [] },
 }
 
 test('figures are asked for each second, lists of tasks each fifth', async () => {

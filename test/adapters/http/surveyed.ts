@@ -1,6 +1,6 @@
 /** What nodes answer to a question that all are asked, as tests put it together. */
 import { asNodeId, asTaskId, type NodeId } from '../../../src/base/ids.ts'
-import type { SurveyAnswer, SurveyReply } from '../../../src/tasks/survey.ts'
+import type { Ownership, SurveyAnswer, SurveyReply } from '../../../src/tasks/survey.ts'
 import type { TaskRecord } from '../../../src/tasks/task.ts'
 import { record } from './sample-node.ts'
 
@@ -10,8 +10,11 @@ export const n3 = asNodeId('n3')
 
 export const of = (...ids: string[]): TaskRecord[] => ids.map(id => record({ id: asTaskId(id) }))
 
-export function page(tasks: readonly TaskRecord[], upTo?: string, settling = false): SurveyAnswer {
-  return { kind: 'page', tasks, ...(upTo !== undefined && { upTo: asTaskId(upTo) }), settling }
+/** By what a node says what it owns, when nothing changes. */
+export const settled = { settling: false, ring: 'ring' } as const
+
+export function page(tasks: readonly TaskRecord[], upTo?: string, of: Ownership = settled): SurveyAnswer {
+  return { kind: 'page', tasks, ...(upTo !== undefined && { upTo: asTaskId(upTo) }), ...of }
 }
 
 export const survey = (answers: [NodeId, SurveyAnswer][], silent: readonly NodeId[] = []) =>

@@ -213,9 +213,10 @@ const workStats = fc.record({
   claimed: count,
   drainPerS: share,
 })
+const ownership = { settling: fc.boolean(), ring: text }
 const answer: fc.Arbitrary<SurveyAnswer> = fc.oneof(
   fc.record(
-    { kind: fc.constant('page' as const), tasks: records, upTo: taskId, settling: fc.boolean() },
+    { kind: fc.constant('page' as const), tasks: records, upTo: taskId, ...ownership },
     { requiredKeys: ['kind', 'tasks', 'settling'] },
   ),
   fc.record(
@@ -223,8 +224,9 @@ const answer: fc.Arbitrary<SurveyAnswer> = fc.oneof(
       kind: fc.constant('stats' as const),
       stats: workStats,
       vitals: fc.record({ cpu: share, memory: share }),
+      ...ownership,
     },
-    { requiredKeys: ['kind', 'stats'] },
+    { requiredKeys: ['kind', 'stats', 'settling'] },
   ),
   fc.record({ kind: fc.constant('explain' as const), standing }, { requiredKeys: ['kind'] }),
   fc.record({

@@ -78,15 +78,54 @@ describe('submit, without an end', () => {
     assert.equal(daemon.rounds.length, count)
   })
 
-  test('so many in a row in which nothing is are enough', async () => {
-    await using daemon = await lineDaemon(() => FULL)
+  test('what is stored in the last of them gives all that was refused in it a further one', async () => {
+    // Room for one of them, the first or the last of that round, and for all of them a round later.
+    for (const lucky of [1, 4]) {
+      await using daemon = await lineDaemon((_, line, round) =>
+        round > 3 || (round === 3 && line === lucky) ? TAKEN : FULL,
+      )
+      async function* source(): AsyncGenerator<string> {
+        for (let i = 0; i < 4; i++) yield lineOf(i)
+      }
+      const { done, out } = submitting(daemon.url, {}, source())
+      assert.equal(await done, 0)
+      assert.equal(out.text, '4 accepted, 0 known already, 0 refused, 0 unknown\n')
+      assert.deepEqual(
+        daemon.rounds.map(round => round.length),
+        [4, 4, 4, 3],
+      )
+    }
+  })
+
+  test('a daemon that ends every request without all answers is given up', async () => {
+    await using daemon = await lineDaemon((_, line) => (line === 1 ? FULL : { line: 0 }))
     async function* source(): AsyncGenerator<string> {
-      yield lineOf(0)
+      for (let i = 0; i < 2; i++) yield lineOf(i)
     }
     const { done, out } = submitting(daemon.url, {}, source())
-    assert.equal(await done, 1)
-    assert.equal(out.text, '0 accepted, 0 known already, 1 refused, 0 unknown\n')
+    await assert.rejects(done, { code: 'ANSWER_LOST', message: /had no answer/ })
+    assert.equal(out.text, '0 accepted, 0 known already, 0 refused, 2 unknown\n')
     assert.equal(daemon.rounds.length, 3)
+  })
+
+  test('so many in a row in which nothing is are enough', async () => {
+    // Those before one in which something is do not count, nor does that one.
+    for (const [stored, rounds] of [
+      [0, 3],
+      [2, 5],
+    ] as const) {
+      await using daemon = await lineDaemon((_, line, round) =>
+        round === stored && line === 1 ? TAKEN : FULL,
+      )
+      async function* source(): AsyncGenerator<string> {
+        for (let i = 0; i < 2; i++) yield lineOf(i)
+      }
+      const { done, out } = submitting(daemon.url, {}, source())
+      assert.equal(await done, 1)
+      const accepted = stored > 0 ? 1 : 0
+      assert.equal(out.text, `${accepted} accepted, 0 known already, ${2 - accepted} refused, 0 unknown\n`)
+      assert.equal(daemon.rounds.length, rounds)
+    }
   })
 
   test('a source that is quiet again and again is no failure, and keeps no request open', async () => {

@@ -3,6 +3,7 @@ import type { Vitals, WorkStats } from '../../../tasks/survey.ts'
 import { sendProblem } from '../problem.ts'
 import { type Route, sendJson } from '../route.ts'
 import { SURVEY_ERRORS } from '../route-errors.ts'
+import { settlingOf } from '../settling.ts'
 import { askAll } from '../waiting.ts'
 
 export interface NodeStats extends WorkStats {
@@ -25,18 +26,26 @@ export const stats: readonly Route[] = [
     access: 'read',
     summary: 'Tasks, workers, CPU and memory of every node and of the cluster, at this moment.',
     responses: {
-      200: { doc: 'The figures. `complete` is false when a living node did not answer.', schema: 'Stats' },
+      200: {
+        doc: 'The figures. `complete` is false when those of some nodes are missing, or may not add up.',
+        schema: 'Stats',
+      },
     },
     errors: SURVEY_ERRORS,
     handle: async (face, _request, reply) => {
       const answer = await askAll(face, { kind: 'stats' })
       if (!answer.ok) return sendProblem(reply, face.counters, answer.failure)
-      const nodes = answer.answers.flatMap(({ node, answer: each }): NodeStats[] =>
-        each.kind === 'stats' ? [{ node, ...each.stats, ...(each.vitals && { vitals: each.vitals }) }] : [],
+      const found = answer.answers.flatMap(({ node, answer: each }) =>
+        each.kind === 'stats' ? [{ node, ...each }] : [],
+      )
+      const settling = settlingOf(found)
+      const nodes = found.map(
+        ({ node, stats, vitals }): NodeStats => ({ node, ...stats, ...(vitals && { vitals }) }),
       )
       nodes.sort((a, b) => (a.node < b.node ? -1 : 1))
       const { silent } = answer
-      return sendJson(reply, { cluster: sumOf(nodes), nodes, complete: silent.length === 0, silent })
+      const complete = silent.length === 0 && settling.length === 0
+      return sendJson(reply, { cluster: sumOf(nodes), nodes, complete, silent, settling })
     },
   },
 ]
