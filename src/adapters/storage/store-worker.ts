@@ -17,7 +17,7 @@ import { pageCounts, Room } from './room.ts'
 import { RowReader } from './row-reader.ts'
 import { RowWriter } from './row-writer.ts'
 import { salvage } from './salvage.ts'
-import { LOG_BYTES_KEPT, type OpenedFile, openStoreFile } from './store-file.ts'
+import { LOG_BYTES_KEPT, type OpenedFile, openStoreFile, storeError } from './store-file.ts'
 import { PAGE_BYTES } from './tables.ts'
 import { troubleOf } from './trouble.ts'
 
@@ -170,8 +170,7 @@ class StoreWorker {
       this.#count(table, part.rows.length / 2, part.done)
       answer({ kind: 'rows', id, ...part })
     } catch (error) {
-      const code = error instanceof CodedError ? error.code : 'STORE_CORRUPT'
-      const detail = error instanceof CodedError ? error.detail : `${order.path}: ${reasonOf(error)}`
+      const { code, detail } = storeError(error, order.path)
       answer({ kind: 'unreadable', id, code, detail })
     }
   }

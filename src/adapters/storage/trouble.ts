@@ -24,6 +24,9 @@ const IO_ERROR_DIRECTORY_FSYNC = 1290
  */
 const DAMAGE: ReadonlySet<number> = new Set([1, CORRUPT, 18, 26])
 
+/** Node's word for an integer that is no safe one: none was ever stored. */
+const TOO_LARGE = 'ERR_OUT_OF_RANGE'
+
 const codeOf = (error: unknown): number =>
   error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
 
@@ -35,7 +38,7 @@ export const primaryOf = (error: unknown): number => codeOf(error) & 0xff
  * may pass. Not quite: for EIO SQLite says CORRUPT as well, so one read alone proves no damage.
  */
 export const isDamage = (error: unknown): boolean =>
-  DAMAGE.has(primaryOf(error)) || codeOf(error) === IO_ERROR_SHORT_READ
+  DAMAGE.has(primaryOf(error)) || codeOf(error) === IO_ERROR_SHORT_READ || systemCode(error) === TOO_LARGE
 
 /**
  * SQLite says "input/output error" for a write that the system refused, and keeps the system's reason to itself; so a
