@@ -43,25 +43,41 @@ export interface Stored {
 }
 
 /**
- * Opens and reads what there is, and makes and changes nothing. Throws as `openStore` does, but for a damaged store.
+ * Opens and reads what there is, and makes and changes nothing. Throws as `openStore` does, but for a damaged store. That it
+ * is damaged it must say twice: a disk that could not read for once looks the same (EIO), and to replace a store loses all
+ * that only this disk had promised.
  * @param keyFile name of the file that the identity lies in
  */
-export async function openKept(directory: DataDirectory, keyFile: string): Promise<Kept> {
+export async function openKept(
+  directory: DataDirectory,
+  keyFile: string,
+  open: (path: string) => Promise<SqliteStore> = openStore,
+): Promise<Kept> {
   const path = directory.file(STORE_FILE)
   const nothing = { directory, store: undefined, damage: undefined, rows: noRows(), lostIdentity: false }
   const ready = readyFor(path)
   if (ready === undefined && !existsSync(path) && !holdsSomething(`${path}-wal`)) return nothing
   const lostIdentity = !existsSync(directory.file(keyFile))
   if (ready !== undefined) return { ...nothing, damage: halfReplaced(path, ready), lostIdentity }
+  let found = await readAll(path, open)
+  if (found instanceof CodedError) found = await readAll(path, open)
+  if (found instanceof CodedError) return { ...nothing, damage: found, lostIdentity }
+  return { directory, ...found, damage: undefined, lostIdentity }
+}
+
+/** @returns why, where it is damaged */
+async function readAll(
+  path: string,
+  open: (path: string) => Promise<SqliteStore>,
+): Promise<Pick<Kept, 'store' | 'rows'> | CodedError> {
   let store: SqliteStore | undefined
   try {
-    store = await openStore(path)
-    const rows = { grants: await store.load('grants'), tasks: await store.load('tasks') }
-    return { directory, store, damage: undefined, rows, lostIdentity }
+    store = await open(path)
+    return { store, rows: { grants: await store.load('grants'), tasks: await store.load('tasks') } }
   } catch (error) {
     await store?.close()
-    if (!(error instanceof CodedError) || error.code !== 'STORE_CORRUPT') throw error
-    return { ...nothing, damage: error, lostIdentity }
+    if (error instanceof CodedError && error.code === 'STORE_CORRUPT') return error
+    throw error
   }
 }
 

@@ -44,7 +44,7 @@ export interface CommitCounts {
  * it waits for the transaction that runs and not for the backlog behind it. It may overtake what is not urgent; it is
  * never overtaken, so for a caller that is not urgent everything called before is durable.
  *
- * A call without writes waits for those before it, and costs nothing.
+ * A call without writes waits for those before it, of both lanes, and costs nothing.
  *
  * A transaction may be held: nothing of it was written, and it is tried again. Its commits go back to the head of their
  * lanes, and what is tried first is one commit alone: where there is little room, a small one may still find it.
@@ -123,8 +123,16 @@ export class CommitQueue {
     return settled.promise
   }
 
-  /** Without writes: settles right after what was called last, at once where nothing is left of it. It is no commit. */
+  /**
+   * Without writes: settles right after what was called last, at once where nothing is left of it. It is no commit of its own
+   * but in one case: an urgent one came after what is under way. That it is durable does not say that the others are, since
+   * these may be held, and then it goes before them; so a place behind both is taken.
+   */
   #pending(): Promise<void> {
+    const overtaking = this.#waiting.length === 0 && this.#urgent.length > 0
+    if (overtaking && this.#running.some(({ urgent }) => !urgent)) {
+      this.#waiting.push({ writes: [], length: 0, urgent: false, settled: Promise.withResolvers() })
+    }
     const last = this.#waiting.at(-1) ?? this.#urgent.at(-1) ?? this.#running.at(-1)
     return last?.settled.promise ?? Promise.resolve()
   }

@@ -16,6 +16,8 @@ export interface RoomParts {
   readonly pagesReserved: number
   /** Told of every change. */
   readonly say: (condition: Condition, detail: string) => void
+  /** Writes something, however small, and reports what came of it. True when it was done; false also where it cannot be tried now. */
+  readonly tryWrite: () => boolean
   /** The reserve was made or given up. */
   readonly reserved: () => void
   /** Something is wrong with the disk that does not pass. */
@@ -48,7 +50,7 @@ export class Room {
     if (trouble === 'full' && this.#condition !== 'full') this.#openReserve()
     this.#unwritable = trouble === 'read-only'
     this.#become(trouble, detail)
-    if (!this.#unwritable) this.#lookLater(LOOK_MS)
+    this.#lookLater(LOOK_MS)
   }
 
   /** A write was done. */
@@ -78,7 +80,12 @@ export class Room {
   }
 
   #look(): void {
-    if (this.#unwritable) return
+    // New work is refused, so it may be that nobody else comes to write.
+    if (this.#unwritable && !this.#parts.tryWrite()) {
+      this.#lookLater(LOOK_MS)
+      return
+    }
+    this.#unwritable = false
     try {
       this.#restore()
     } catch (error) {
@@ -123,6 +130,12 @@ export class Room {
   #limitPages(pages: number): void {
     this.#parts.database.exec(`PRAGMA max_page_count = ${pages}`)
   }
+}
+
+/** A transaction that changes nothing and is written all the same: the number on the first page that is for us to use. */
+export function rewriteHeader(database: DatabaseSync): void {
+  const { user_version } = database.prepare('PRAGMA user_version').get() ?? {}
+  database.exec(`PRAGMA user_version = ${Number(user_version)}`)
 }
 
 /** Pages of the database, those that hold nothing included, and the number of these. */

@@ -54,7 +54,9 @@ export class RowReader {
   }
 
   #check(table: Table, key: string, value: string, found: number): void {
-    const expected = sumOf(key, value)
+    // A flipped bit makes a blob of a text, with the same checksum.
+    const isText = typeof key === 'string' && typeof value === 'string'
+    const expected = isText ? sumOf(key, value) : 'that of a text'
     if (found === expected) return
     throw new CodedError(
       'STORE_CORRUPT',

@@ -1,8 +1,9 @@
+import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { reasonOf } from './disk.ts'
 import type { EncodedWrite, Salvaged, Table } from './protocol.ts'
 import { sumOf } from './sum.ts'
-import { troubleOf } from './trouble.ts'
+import { CORRUPT, isDamage, primaryOf } from './trouble.ts'
 
 /** Rows that are copied in one transaction, and text, in UTF-16 units, from which on it takes no more. */
 const COPIED_ROWS = 1_000
@@ -18,7 +19,8 @@ const SINGLE_STEPS = 64
  * some node had once, and is offered as such; nobody may take it for all that this disk had promised to keep.
  *
  * @param write takes the next rows, and makes them durable; what it throws, this throws. So it does where it cannot read for
- * want of room, which SQLite needs too: that is no damage, and passes
+ * another reason than damage: that one passes (a lock, a disk that answers late, want of room, which SQLite needs too), and
+ * to end the copy there would drop sound rows for good
  */
 export function salvage(
   path: string,
@@ -42,7 +44,7 @@ export function salvage(
     database = new DatabaseSync(path, { readOnly: true, timeout: 0, defensive: false })
     database.exec('PRAGMA writable_schema = ON')
     for (const row of readable(database, table)) {
-      if (row === undefined || row.sum !== sumOf(row.key, row.value)) left++
+      if (row === undefined || !isSound(row)) left++
       else {
         pending.push([table, row.key, row.value])
         length += row.value.length
@@ -52,7 +54,7 @@ export function salvage(
     flush()
     return { rows, left, stopped: undefined }
   } catch (error) {
-    if (writing || troubleOf(error, path) !== undefined) throw error
+    if (writing || !(isDamage(error) || isGone(path))) throw error
     flush() // what was read before it had to stop
     return { rows, left, stopped: reasonOf(error) }
   } finally {
@@ -60,47 +62,60 @@ export function salvage(
   }
 }
 
+/** As the file has it: what is damaged may be of any type, and a number of any size. */
 interface Row {
-  readonly rowid: number
-  readonly key: string
-  readonly value: string
-  readonly sum: number
+  readonly rowid: bigint
+  readonly key: unknown
+  readonly value: unknown
+  readonly sum: unknown
 }
+
+type SoundRow = Row & { readonly key: string; readonly value: string }
+
+/** A flipped bit makes a blob of a text, with the same bytes and the same checksum; the new store takes texts only. */
+function isSound(row: Row): row is SoundRow {
+  const { key, value, sum } = row
+  return typeof key === 'string' && typeof value === 'string' && sum === BigInt(sumOf(key, value))
+}
+
+/** A log may be all that there is. */
+const isGone = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) === undefined
 
 /** All rows in the order in which they lie in the file; undefined for a place that cannot be read. */
 function* readable(database: DatabaseSync, table: Table): Generator<Row | undefined> {
   const query = database.prepare(`SELECT rowid, key, value, sum FROM ${table} WHERE rowid > ? ORDER BY rowid`)
+  query.setReadBigInts(true) // else a number that damage made too large is an error, and the end of the copy
   const end = lastRow(database, table)
-  let at = 0
+  let at = 0n
   let steps = 0
   while (at < end) {
     try {
-      for (const row of query.iterate(at)) {
+      for (const found of query.iterate(at)) {
+        const row = found as unknown as Row
         steps = 0
-        at = Number(row['rowid'])
-        yield row as unknown as Row
+        at = row.rowid
+        yield row
       }
       return
     } catch (error) {
-      if (!isDamage(error)) throw error
+      if (primaryOf(error) !== CORRUPT) throw error
       if (steps === 0) yield undefined
       steps++
-      at += steps <= SINGLE_STEPS ? 1 : 2 ** Math.min(steps - SINGLE_STEPS, 40)
+      at += steps <= SINGLE_STEPS ? 1n : 2n ** BigInt(Math.min(steps - SINGLE_STEPS, 40))
     }
   }
 }
 
 /** Where the last row is cannot be read, any number may be in use. */
-function lastRow(database: DatabaseSync, table: Table): number {
+function lastRow(database: DatabaseSync, table: Table): bigint {
+  const any = BigInt(Number.MAX_SAFE_INTEGER)
   try {
-    return Number(database.prepare(`SELECT max(rowid) AS last FROM ${table}`).get()?.['last'] ?? 0)
+    const query = database.prepare(`SELECT max(rowid) AS last FROM ${table}`)
+    query.setReadBigInts(true)
+    const last = BigInt((query.get()?.['last'] as bigint | null) ?? 0n)
+    return last < any ? last : any
   } catch (error) {
-    if (!isDamage(error)) throw error
-    return Number.MAX_SAFE_INTEGER
+    if (primaryOf(error) !== CORRUPT) throw error
+    return any
   }
-}
-
-/** SQLITE_CORRUPT; as a file of another kind (26) or with a broken schema (1) nothing of it can be read. */
-function isDamage(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 11
 }

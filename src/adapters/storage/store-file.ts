@@ -8,6 +8,7 @@ import { readMark } from './mark.ts'
 import { type Extent, readMeta } from './meta.ts'
 import type { Birth, WorkerOrder } from './protocol.ts'
 import { PAGE_BYTES } from './tables.ts'
+import { isDamage, primaryOf } from './trouble.ts'
 
 /**
  * A larger store is not looked at as a whole before it is opened, which takes about a second per GiB: its rows are
@@ -27,8 +28,6 @@ const CACHE_KIB = 2048
 
 /** SQLite's primary result codes, as in `sqlite3.h`. */
 const LOCKED = new Set([5, 6])
-/** 1 is "SQL error": the statements here are right, so the file's header or schema is not. */
-const DAMAGED = new Set([1, 11, 26])
 
 /** A store's file that is open for writing. */
 export interface OpenedFile {
@@ -54,7 +53,7 @@ export function openStoreFile({ path, birth }: Pick<WorkerOrder, 'path' | 'birth
     inspect(path)
     return openForWriting(path, birth)
   } catch (error) {
-    throw openingError(error, path)
+    throw storeError(error, path)
   }
 }
 
@@ -90,13 +89,18 @@ function inspect(path: string): void {
   const database = new DatabaseSync(path, { readOnly: true, timeout: 0 })
   try {
     const verdict = sizeOf(path) > CHECKED_BYTES_MAX ? 'ok' : single(database, 'PRAGMA quick_check(1)')
-    if (verdict !== 'ok') {
-      throw new CodedError('STORE_CORRUPT', `${path}: expected a sound database, found: ${String(verdict)}`)
-    }
+    if (verdict !== 'ok') throw unsound(path, String(verdict))
     if (readFormat(database, path) === FORMAT) compareWithMark(database, path)
   } finally {
     database.close()
   }
+}
+
+/** The check reports also what kept it from reading a page; that need not be damage. */
+function unsound(path: string, verdict: string): Error {
+  const errcode = /error code=(\d+)/.exec(verdict)?.[1]
+  if (errcode !== undefined) return Object.assign(new Error(verdict), { errcode: Number(errcode) })
+  return new CodedError('STORE_CORRUPT', `${path}: expected a sound database, found: ${verdict}`)
 }
 
 /** SQLite takes a log that was cut off or damaged for one that ends there; only the mark knows how far it went. */
@@ -134,14 +138,14 @@ function single(database: DatabaseSync, sql: string): unknown {
   return Object.values(database.prepare(sql).get() ?? {})[0]
 }
 
-function openingError(error: unknown, path: string): CodedError {
+/** What it means that a store could not be opened or read. Only damage is ever answered by making a new one. */
+export function storeError(error: unknown, path: string): CodedError {
   if (error instanceof CodedError) return error
-  const primary = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0
-  if (DAMAGED.has(primary)) {
+  if (isDamage(error)) {
     const detail = `${path}: expected a sound SQLite database, found: ${reasonOf(error)}`
     return new CodedError('STORE_CORRUPT', detail, { cause: error })
   }
-  if (LOCKED.has(primary)) {
+  if (LOCKED.has(primaryOf(error))) {
     const detail = `${path}: another process has it open (${reasonOf(error)}).`
     return new CodedError('DATA_DIR_LOCKED', detail, { cause: error })
   }

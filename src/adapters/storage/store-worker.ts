@@ -13,11 +13,11 @@ import { LogWatch } from './log-watch.ts'
 import { Mark } from './mark.ts'
 import type { FileState, FromWorker, Table, ToWorker, WorkerOrder } from './protocol.ts'
 import { Reserve, reservePath } from './reserve.ts'
-import { pageCounts, Room } from './room.ts'
+import { pageCounts, Room, rewriteHeader } from './room.ts'
 import { RowReader } from './row-reader.ts'
 import { RowWriter } from './row-writer.ts'
 import { salvage } from './salvage.ts'
-import { LOG_BYTES_KEPT, type OpenedFile, openStoreFile } from './store-file.ts'
+import { LOG_BYTES_KEPT, type OpenedFile, openStoreFile, storeError } from './store-file.ts'
 import { PAGE_BYTES } from './tables.ts'
 import { troubleOf } from './trouble.ts'
 
@@ -62,6 +62,7 @@ class StoreWorker {
       reserve: this.#reserve,
       pagesMax,
       pagesReserved: Math.floor(Math.min(reserveBytes / PAGE_BYTES, pagesMax * RESERVED_SHARE_MAX)),
+      tryWrite: () => this.#tryWrite(),
       reserved: () => answer({ kind: 'file', file: this.file }),
       say: (condition, detail) => answer({ kind: 'condition', condition, detail }),
       fail,
@@ -120,12 +121,23 @@ class StoreWorker {
       this.#busy = false
       this.#log.wrote()
       answer({ kind: 'committed', ms, file: this.file })
-      this.#room.wrote()
+      if (writes.length > 0) this.#room.wrote()
       this.#compaction.wrote()
     } catch (error) {
       this.#busy = false
       this.#heldBatch = batch
       if (this.#shortage(error)) answer({ kind: 'held', detail: reasonOf(error) })
+    }
+  }
+
+  #tryWrite(): boolean {
+    if (this.#busy || this.#failed) return false
+    try {
+      rewriteHeader(this.#database)
+      return true
+    } catch (error) {
+      this.#shortage(error)
+      return false
     }
   }
 
@@ -170,8 +182,7 @@ class StoreWorker {
       this.#count(table, part.rows.length / 2, part.done)
       answer({ kind: 'rows', id, ...part })
     } catch (error) {
-      const code = error instanceof CodedError ? error.code : 'STORE_CORRUPT'
-      const detail = error instanceof CodedError ? error.detail : `${order.path}: ${reasonOf(error)}`
+      const { code, detail } = storeError(error, order.path)
       answer({ kind: 'unreadable', id, code, detail })
     }
   }

@@ -9,12 +9,36 @@ import { CONSTRAINED, PRIVATE_FILE, systemCode } from './disk.ts'
 export type Trouble = 'full' | 'read-only'
 
 /** SQLite's result codes, as in `sqlite3.h`. */
+export const CORRUPT = 11
 const READ_ONLY = 8
 const IO_ERROR = 10
 const FULL = 13
 const CANNOT_OPEN = 14
+const IO_ERROR_SHORT_READ = 522
 const IO_ERROR_FSYNC = 1034
 const IO_ERROR_DIRECTORY_FSYNC = 1290
+
+/**
+ * What the bytes of a file are guilty of. 1 is "SQL error": the statements here are right, so the file's header or schema is
+ * not. 18 is a row larger than any may be, 26 no database at all.
+ */
+const DAMAGE: ReadonlySet<number> = new Set([1, CORRUPT, 18, 26])
+
+/** Node's word for an integer that is no safe one: none was ever stored. */
+const TOO_LARGE = 'ERR_OUT_OF_RANGE'
+
+const codeOf = (error: unknown): number =>
+  error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
+
+/** SQLite's result code without what it adds to it; 0 for an error of somebody else. */
+export const primaryOf = (error: unknown): number => codeOf(error) & 0xff
+
+/**
+ * Does a failed read say that the file is damaged? Any other failure (a lock, a disk that did not answer) says nothing of it and
+ * may pass. Not quite: for EIO SQLite says CORRUPT as well, so one read alone proves no damage.
+ */
+export const isDamage = (error: unknown): boolean =>
+  DAMAGE.has(primaryOf(error)) || codeOf(error) === IO_ERROR_SHORT_READ || systemCode(error) === TOO_LARGE
 
 /**
  * SQLite says "input/output error" for a write that the system refused, and keeps the system's reason to itself; so a
@@ -26,8 +50,8 @@ const IO_ERROR_DIRECTORY_FSYNC = 1290
 export function troubleOf(error: unknown, path: string): Trouble | undefined {
   const system = troubleOfSystem(error)
   if (system !== undefined) return system
-  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
-  const primary = code & 0xff
+  const code = codeOf(error)
+  const primary = primaryOf(error)
   if (primary === FULL) return 'full'
   if (primary === READ_ONLY) return 'read-only'
   if (code === IO_ERROR_FSYNC || code === IO_ERROR_DIRECTORY_FSYNC) return undefined

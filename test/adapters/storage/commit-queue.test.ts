@@ -226,6 +226,28 @@ test('a call without writes settles right after all that was called before it, a
   for (const wait of waits) await assert.rejects(wait, failure)
 })
 
+test('a call without writes waits for what is under way too when an urgent one goes before that, since it was held', async () => {
+  const { queue, sent } = queueOf()
+  const said: string[] = []
+  const add = (key: string, urgent: boolean): void => {
+    void queue.add(key === 'none' ? [] : [put(key)], urgent).then(() => said.push(key))
+  }
+  add('record', false)
+  await turn()
+  add('promise', true)
+  add('none', false)
+  add('later', false)
+  queue.held()
+  queue.retry()
+  assert.deepEqual(keysOf(sent.at(-1)), ['promise'])
+  queue.committed(1)
+  await turn()
+  assert.deepEqual(said, ['promise'], 'the record is in memory only')
+  queue.committed(1)
+  await turn()
+  assert.deepEqual(said, ['promise', 'record', 'none', 'later'])
+})
+
 test('it tells how long the transaction that runs has taken, and nothing when none does', async () => {
   const { queue } = queueOf()
   assert.equal(queue.runningMs, 0)

@@ -3,11 +3,13 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { before, test } from 'node:test'
+import { salvageBeside } from '../../../src/adapters/storage/replacing.ts'
 import { openStore } from '../../../src/adapters/storage/store.ts'
 import { bootIn } from './boot.ts'
 import { forgetLog, type Started, startIn } from './replaced.ts'
-import { root, script } from './store-subject.ts'
+import { refusal, root, script } from './store-subject.ts'
 
 const canTrace = process.getuid?.() === 0 && spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
 
@@ -147,6 +149,21 @@ test('a store that somebody puts in the place while the two are exchanged is not
   assert.equal(code, 'DATA_DIR_UNUSABLE')
   assert.match(String(detail), /only one of them can be of the damaged store/)
   assert.ok(readFileSync(`${store}.damaged-2`).equals(aside))
+})
+
+test('what keeps a damaged store from being read for a while ends no copy: the start is refused, and a later one has all', async () => {
+  const path = another()
+  const store = storeIn(path)
+  const holder = new DatabaseSync(store)
+  holder.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT')
+  const refused = refusal('DATA_DIR_UNUSABLE', store, 'locked', 'lies there as it was')
+  await assert.rejects(salvageBeside(store, 2), refused)
+  assert.deepEqual(
+    readdirSync(path).filter(name => name.includes('salvag')),
+    [],
+  )
+  holder.close()
+  assert.equal((await salvageBeside(store, 2)).rows, ROWS)
 })
 
 test('a log without its database leaves nothing to copy; the two are exchanged all the same', async () => {

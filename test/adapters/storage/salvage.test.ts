@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import type { EncodedWrite } from '../../../src/adapters/storage/protocol.ts'
 import { salvage } from '../../../src/adapters/storage/salvage.ts'
@@ -62,6 +63,22 @@ test('a flipped byte costs the row that it is in', () => {
   const { rows, left } = harmed(overwrite(at + 5, Buffer.from('8')))
   assert.deepEqual([rows.length, left], [ROWS - 1, 1])
   assert.ok(!rows.some(([, key]) => key === keyOf(77)))
+})
+
+test('a flipped bit that makes a blob of a text costs the row that it is in', () => {
+  const bytes = readFileSync(whole)
+  const at = bytes.indexOf(`${keyOf(77)}{"i":77,`) - 2 // the type of the value; behind it is that of the checksum
+  const { rows, left } = harmed(overwrite(at, Buffer.from([(bytes[at] ?? 0) ^ 1])))
+  assert.deepEqual([rows.length, left], [ROWS - 1, 1])
+})
+
+test('a checksum that damage made larger than a number can be costs the row that it is in', () => {
+  const { rows, left, stopped } = harmed(path => {
+    const database = new DatabaseSync(path)
+    database.exec(`UPDATE tasks SET sum = ${2n ** 62n} WHERE key = '${keyOf(77)}'`)
+    database.close()
+  })
+  assert.deepEqual([rows.length, left, stopped], [ROWS - 1, 1, undefined])
 })
 
 test('a page of noise costs the rows of that page, and what is behind it is read', () => {
