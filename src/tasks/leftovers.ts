@@ -10,6 +10,7 @@
  * is taken for a task that must run. Neither age nor silence makes anybody drop anything. An owner that had lost its right for
  * a while is a new owner to itself: others may have ended, under the same ring, what still waits in its queue. Schedules go by
  * the same rules: one that is deleted ends, and is dropped, as a task does.
+ * The task of a slot that is not decided yet has not ended, whoever has it: it is taken for one that must run.
  * What stays: an old copy found by a new owner while another holder is gone is run again, if its task had ended and was
  * dropped by that one too.
  *
@@ -28,6 +29,7 @@ import type { Records } from './records.ts'
 import { INCOMPLETE, unknownTask } from './refusals.ts'
 import type { Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
+import { isOfOpenSlot, scheduleIdOf } from './schedules/state.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { TaskRecord } from './task.ts'
@@ -142,7 +144,21 @@ export class Leftovers {
   #belief(entry: Entry): Belief {
     const { quorum } = this.#parts.takeover
     if (quorum === undefined || this.isJudged(entry) || isSettled(entry.record)) return 'yes'
-    return quorum.mustRun(entry.record, this.#had(entry))
+    const belief = quorum.mustRun(entry.record, this.#had(entry))
+    const schedule = belief === 'yes' ? undefined : this.#openScheduleOf(entry)
+    const ofSchedule = schedule === undefined ? 'no' : this.#belief(schedule)
+    return ofSchedule === 'no' ? belief : ofSchedule
+  }
+
+  /**
+   * The end of a slot's task is not dropped before the slot is decided. So a copy of which the slot is open has not ended; at most it
+   * never counted. Without it the slot would be listed as missed, and another copy, with somebody who is away, could run later.
+   */
+  #openScheduleOf({ key, record }: Entry): Entry | undefined {
+    const { table } = this.#parts
+    if (!isOfOpenSlot(record, id => table.get(id)?.record)) return undefined
+    const schedule = table.get(scheduleIdOf(key))
+    return schedule?.record.schedule?.ordered.deleted === false ? schedule : undefined
   }
 
   /** Nothing was said of it since the term is asked about: it was here before. */

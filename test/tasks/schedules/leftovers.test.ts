@@ -1,8 +1,10 @@
 /** Old copies of schedules that were deleted, and dropped elsewhere: nobody runs them, and none that lives is taken for one. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { asTaskId, type TaskId } from '../../../src/base/ids.ts'
 import { orderSpec, type ScheduleOrder } from '../../../src/tasks/schedules/orders.ts'
 import { isSchedule, type ScheduleRecord, scheduleIdOf } from '../../../src/tasks/schedules/state.ts'
+import type { TaskRecord } from '../../../src/tasks/task.ts'
 import { ready, ring, Scene } from '../scene.ts'
 import { definition, nextSlot } from './samples.ts'
 
@@ -112,4 +114,38 @@ test('what the configuration says is put anew where an old copy of it is over', 
   assert.equal(scene.solo.logged('ended-copy-dropped').length, 1)
   assert.equal(scene.solo.logged('schedule-put').length, 1)
   assert.ok(slots(scene) > 0)
+})
+
+/** Comes back with a slot's task that nobody else ever got. @param lives the schedule is there still, as another holder has it */
+function backWithSlot(lives: boolean): { readonly scene: Scene; readonly slot: TaskRecord } {
+  const before = scheduled()
+  const schedule = structuredClone(before.solo.record(id))
+  before.solo.pass(1_200)
+  const made = before.solo.logged('slot-run').map(({ fields }) => asTaskId(String(fields?.['task'])))
+  assert.equal(made.length, 1)
+  const slot = structuredClone(before.solo.record(made[0] as TaskId))
+  const scene = new Scene({}, { nextSlot, records: [schedule, slot] })
+  scene.solo.now = 600_000
+  scene.take(9)
+  scene.answer('n2', lives ? [structuredClone(schedule)] : [])
+  scene.answer('n3')
+  return { scene, slot }
+}
+
+test('the task of an open slot that never counted is not dropped, and its slot, however late, is not listed as missed', () => {
+  const { scene, slot } = backWithSlot(true)
+  pass(scene)
+  assert.equal(scene.solo.logged('ended-copy-dropped').length, 0)
+  assert.ok(scene.solo.tasks.get(slot.spec.id))
+  const { schedule } = scene.solo.record(id)
+  const at = Date.parse(slot.spec.id.slice(NAME.length + 1))
+  assert.ok(schedule && schedule.decided.to > at && schedule.decided.missed > 0)
+  assert.ok(!schedule.decided.lately.some(({ from, to }) => from <= at && at <= to))
+})
+
+test('one of a schedule that is over itself is over', () => {
+  const { scene, slot } = backWithSlot(false)
+  pass(scene)
+  assert.equal(scene.solo.tasks.get(slot.spec.id), undefined)
+  assert.equal(known(scene), false)
 })
