@@ -15,8 +15,8 @@
  *   3. A new owner asks everybody under its new term. A key is complete when for each noted ring all but (copies - 1) of the
  *      holders have answered, each from the disk that it had when the ring was noted (`completeness.ts`). Until then there
  *      is no start, no new task and no 404 for the key.
- *   4. Among copies of a record the higher term is right, then the higher revision. A settled record that was found is
- *      written anew under the owner's own term before it is shown.
+ *   4. Among copies of a record the higher term is right, then the one accepted later, then the higher revision. A settled
+ *      record that was found is written anew under the owner's own term before it is shown.
  *   5. A node has done its part under a ring when its keys are complete and its records lie on enough holders of that ring.
  *      When all members have, the voters forget older rings. Who left is waited for until none of them names it.
  *
@@ -47,6 +47,7 @@ import type { Replicate, Replicated } from './messages.ts'
 import { RefusedCopies } from './refused-copies.ts'
 import type { Acknowledged, Replication, Stamps } from './replication.ts'
 import type { Epochs, Right } from './right.ts'
+import { isSchedule } from './schedules/state.ts'
 import type { DiskSight } from './store-failure.ts'
 import type { Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
@@ -309,10 +310,11 @@ export class Durability {
     return here > term ? here : undefined
   }
 
-  /** Is it here as it came, or as the same owner made it since? */
-  #isAsThere({ spec: { id }, term = 0, revision }: TaskRecord): boolean {
+  /** Is it here as it came, or as the same owner made it since? What it accepted at another time is another task of that id. */
+  #isAsThere({ spec: { id }, term = 0, revision, acceptedAt }: TaskRecord): boolean {
     const here = this.#parts.table.get(id)?.record
-    return here !== undefined && (here.term ?? 0) === term && here.revision >= revision
+    if (here === undefined || (here.term ?? 0) !== term) return false
+    return here.revision >= revision && (isSchedule(here) || here.acceptedAt === acceptedAt)
   }
 
   /** A higher term than one's own says that another took over; a lower one only that this was sent before one's own rose. */

@@ -5,12 +5,12 @@
  * Rule: a copy that was redriven more often is newer. Of the rest a settled copy beats an unsettled one; succeeded beats
  * dead beats cancelled; among unsettled copies the higher attempt number counts, then the revision; what is left is
  * decided by the text, so that everybody decides alike.
- * In quorum mode the higher term counts before all of that, and then the revision: one owner at a time writes, each under a
- * term of its own and in order, and whoever follows has seen all that counted before.
+ * In quorum mode the higher term counts before all of that, then which was accepted later, then the revision: one owner at a time
+ * writes, each under a term of its own and in order, and whoever follows has seen all that counted before.
  * Attempts are united by (number, start, node), so a task that ran twice still shows it after the merge.
  * The merge is commutative, associative and idempotent: in whatever order and however often copies meet, all holders
  * end with the same record, and no node needs to be asked who is right.
- * Not taken: attempt numbers also among settled copies. The united attempts may hold a higher number than the copy
+ * Not taken: attempt numbers also among settled copies, or those under terms. The united attempts may hold a higher number than the copy
  * that won, so such an order would depend on who merged first. For the same reason they do not count among copies that
  * were redriven: they may have taken over attempts of the round before.
  */
@@ -64,16 +64,21 @@ function compareRecords(a: TaskRecord, b: TaskRecord): number {
   if (rounds !== 0) return rounds
   const rank = SETTLED_RANK[a.state] - SETTLED_RANK[b.state]
   if (rank !== 0) return rank
-  const counted = roundsOf(a) === 0 && !isSettled(a)
+  const counted = roundsOf(a) === 0 && !isSettled(a) && a.term === undefined
   if (counted && lastNumber(a) !== lastNumber(b)) return lastNumber(a) - lastNumber(b)
   if (a.revision !== b.revision) return a.revision - b.revision
   return compareText(coreText(a), coreText(b))
 }
 
-/** In quorum mode: the later owner, and of one owner the later change. */
+/**
+ * In quorum mode: the later owner, and of one owner the later change. What it accepted anew after it had dropped what ended is
+ * changed less often than that was; a schedule never begins again with a lower revision (`HeldSchedules.store`).
+ */
 function byOwner(a: TaskRecord, b: TaskRecord): number {
   const terms = (a.term ?? 0) - (b.term ?? 0)
-  return terms !== 0 || a.term === undefined ? terms : a.revision - b.revision
+  if (terms !== 0 || a.term === undefined) return terms
+  const lives = isSchedule(a) ? 0 : a.acceptedAt - b.acceptedAt
+  return lives !== 0 ? lives : a.revision - b.revision
 }
 
 const roundsOf = ({ redriven }: TaskRecord): number => redriven?.times ?? 0

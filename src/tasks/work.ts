@@ -113,7 +113,9 @@ export class Work {
       this.#parts.conflicts.over(entry)
       this.#parts.records.took(entry, onDisk ? [from] : [], step)
       const own = view.owner(entry.key) === view.self
-      entry.copies = own ? [from] : [...record.holders, from]
+      // Where copies are counted the owner may know that it is over, although it had it: only its own word says that it has it.
+      const alone = own || (this.#isCounted(entry) && from !== view.owner(entry.key))
+      entry.copies = alone ? [from] : [...record.holders, from]
       if (own) leftovers.told(entry, from, true)
       this.place(entry, step)
       if (entry.place === 'gated') entry.copies = [from]

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asNodeId } from '../../src/base/ids.ts'
+import { asNodeId, type NodeId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
+import { freshRecord } from '../../src/tasks/transition.ts'
 import { ringOf, spec } from './samples.ts'
 import { ready, ring, THREE } from './scene.ts'
 
@@ -42,4 +43,27 @@ test('an end that waits for copies when its key goes to another owner is a copy 
   scene.solo.see([...THREE, 'n4', 'n5'])
   scene.solo.pass(200)
   assert.deepEqual(shown(), ['succeeded'])
+})
+
+test('what a former holder brings is offered to the owner, though that held it once: it may know that it is over', () => {
+  const keys = Array.from({ length: 100 }, (_, i) => `k-${i}`)
+  const key = keys.find(each => ring.owner(each) === 'n2') ?? assert.fail('no such key')
+  const scene = ready()
+  const [n2, n1, n4] = ['n2', 'n1', 'n4'].map(asNodeId) as [NodeId, NodeId, NodeId]
+  const record = { ...freshRecord(spec('a', { key }), 'api', wallOf(1), [n2, n1, n4], 1), term: 4, copies: 2 }
+  scene.solo.hear('n4', {
+    type: 'replicate',
+    batch: 1,
+    records: [record],
+    ring: ring.checksum,
+    terms: [0],
+  })
+  const offered = scene.sent('n2', 'replicate')
+  assert.deepEqual(
+    offered.flatMap(({ records }) => records.map(({ spec: { id } }) => id)),
+    ['a'],
+  )
+  for (const { batch } of offered)
+    scene.solo.hear('n2', { type: 'replicated', batch, counted: true, ended: [0] })
+  assert.equal(scene.solo.tasks.get(record.spec.id), undefined)
 })

@@ -138,7 +138,9 @@ export class HeldSchedules implements ScheduleHost {
     const { table, records, work } = this.#parts
     const { name } = state.ordered.definition
     const known = table.get(scheduleIdOf(name))
-    const record = recordOf(state, records.holders(name), (known?.record.revision ?? 0) + 1)
+    // A holder may have what was deleted under the same term, and here was dropped: what is put anew is newer than that.
+    const before = known?.record.revision ?? Math.max(0, Math.floor(step.now.wall))
+    const record = recordOf(state, records.holders(name), before + 1)
     const entry = known ?? table.add(record)
     records.change(entry, record, step)
     if (known === undefined) work.place(entry, step)
