@@ -169,6 +169,14 @@ export class Ledger {
     return !this.#quorumOf(({ rings }) => rings.every(isWithout))
   }
 
+  /** Does some voter have a note of this node, or of a ring with it? Then it is waited for, unless it is forgotten. */
+  waitsFor(node: NodeId): boolean {
+    const { rings } = this.#parts
+    for (const told of this.#told.values())
+      if (told.disks.has(node) || told.rings.some(({ ring }) => rings.get(ring)?.has(node))) return true
+    return false
+  }
+
   /** Every ring that some voter has a note of. */
   get checksums(): ReadonlySet<string> {
     const all = new Set<string>()

@@ -62,6 +62,8 @@ export interface MembershipInit {
   readonly mayEvict?: () => boolean
   /** In quorum mode: does a quorum grant this node, under its name, leave to act? */
   readonly hasLease?: () => boolean
+  /** In quorum mode: does some voter wait for this member, whether or not the roster has it? */
+  readonly isNamed?: (id: NodeId) => boolean
 }
 
 export class Membership {
@@ -96,7 +98,8 @@ export class Membership {
     const out = this.#out
     this.#config = config
     this.#wakefulness = new Wakefulness(init.tickMs, config.lateMs, now)
-    const roster = new Roster(init.self, config.membersMax, now.mono, now.wall, config.tombstoneMs)
+    const { self, isNamed = () => false } = init
+    const roster = new Roster(self, config.membersMax, now.mono, now.wall, config.tombstoneMs, isNamed)
     const contacts = new Contacts(() => random.between(0, config.probeIntervalMs))
     const claimMs = 3 * config.claimIntervalMs
     const claims = new ClaimBoard(claimMs, claimMs + config.massDeathMs)
@@ -133,7 +136,7 @@ export class Membership {
     this.#handshake = handshake
     const dialling = new Dialling({ ...parts, detection, random, seeds })
     this.#dialling = dialling
-    this.orders = new Orders({ roster, news, cordon, dialling })
+    this.orders = new Orders({ roster, news, cordon, dialling, isNamed })
     const heartbeats = new Heartbeats({ ...parts, hearsay, handshake, beats, modes: init.modes, firstAt })
     const departure = new Departure({ roster, contacts, news, out })
     this.#heartbeats = heartbeats

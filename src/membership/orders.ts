@@ -1,8 +1,10 @@
 import type { Failure } from '../base/errors.ts'
-import type { NodeId } from '../base/ids.ts'
+import { hash32 } from '../base/hash.ts'
+import { asPeerId, type NodeId } from '../base/ids.ts'
 import type { Instant, Now } from '../base/time.ts'
 import type { Cordon, CordonReason } from './cordon.ts'
 import type { Dialling } from './dialling.ts'
+import type { MemberRecord } from './member.ts'
 import type { News } from './news.ts'
 import type { Roster } from './roster.ts'
 
@@ -12,8 +14,17 @@ export class Orders {
   readonly #news: News
   readonly #cordon: Cordon
   readonly #dialling: Dialling
+  readonly #isNamed: (id: NodeId) => boolean
 
-  constructor(parts: { roster: Roster; news: News; cordon: Cordon; dialling: Dialling }) {
+  /** @param parts.isNamed does somebody wait for this member for as long as it is not forgotten? */
+  constructor(parts: {
+    roster: Roster
+    news: News
+    cordon: Cordon
+    dialling: Dialling
+    isNamed: (id: NodeId) => boolean
+  }) {
+    this.#isNamed = parts.isNamed
     this.#roster = parts.roster
     this.#news = parts.news
     this.#cordon = parts.cordon
@@ -45,11 +56,13 @@ export class Orders {
 
   /**
    * Takes a dead or departed member out of sight, here and, as a rumour, everywhere; says why not, when it cannot. Its
-   * tombstone stays for as long as others might still speak of it, counted anew from now; whoever comes back in a later
-   * incarnation is welcome.
+   * tombstone stays for as long as others might still speak of it, counted anew from now, or somebody would wait for it
+   * without; whoever comes back in a later incarnation is welcome. Rosters are in memory, what the voters noted is on disks:
+   * after a power cut, or once its tombstone is gone, one may be waited for that no roster has.
    */
   forget(id: NodeId, now: Now): Failure | undefined {
-    const record = this.#roster.get(id)?.record
+    const known = this.#roster.get(id)?.record
+    const record = known ?? (this.#isNamed(id) ? unseen(id) : undefined)
     if (record === undefined || record.forgotten) {
       return { code: 'MEMBER_UNKNOWN', detail: `no member is named ${id}` }
     }
@@ -64,3 +77,17 @@ export class Orders {
     return undefined
   }
 }
+
+/**
+ * A member of which only the name is known. Any life that others know of supersedes this one: what lives is not forgotten
+ * by it. Nobody speaks with its key; it has the form of one, or others would not read it.
+ */
+const unseen = (id: NodeId): MemberRecord => ({
+  id,
+  peerId: asPeerId(`UnknownKeyWhichNobodyHas${hash32(id).toString(16).replaceAll('0', 'g')}`),
+  incarnation: 0,
+  status: 'dead',
+  leaving: true,
+  addresses: [],
+  weight: 1,
+})

@@ -40,6 +40,7 @@ export class Roster {
   readonly #selfId: NodeId
   readonly #membersMax: number
   readonly #tombstoneMs: number
+  readonly #isNamed: (id: NodeId) => boolean
   /** Dropped since the last reaping. */
   #dropped: MemberRecord[] = []
   #version = 0
@@ -47,17 +48,22 @@ export class Roster {
   #livingCount = 0
   #digest = 0
 
-  /** @param tombstoneMs the dead and departed are remembered this long; for ever, when not given */
+  /**
+   * @param tombstoneMs the dead and departed are remembered this long; for ever, when not given
+   * @param isNamed does somebody wait for this member for as long as it is not forgotten?
+   */
   constructor(
     self: MemberRecord,
     membersMax: number,
     now: Instant,
     wall: WallMs,
     tombstoneMs = Number.POSITIVE_INFINITY,
+    isNamed: (id: NodeId) => boolean = () => false,
   ) {
     this.#selfId = self.id
     this.#membersMax = membersMax
     this.#tombstoneMs = tombstoneMs
+    this.#isNamed = isNamed
     this.#put(self, undefined, now, wall)
   }
 
@@ -122,7 +128,8 @@ export class Roster {
    */
   learn(news: MemberRecord, now: Instant, wall: WallMs): Learned {
     const known = this.#entries.get(news.id)
-    if (known === undefined && goneMsOf(news, wall) > this.#tombstoneMs) return 'stale'
+    const isPast = goneMsOf(news, wall) > this.#tombstoneMs
+    if (known === undefined && isPast && !this.#isNeeded(news)) return 'stale'
     if (known === undefined && this.#entries.size >= this.#membersMax && !this.#dropOldestTombstone())
       return 'full'
     if (known !== undefined && !supersedes(news, known.record)) return 'stale'
@@ -152,11 +159,12 @@ export class Roster {
     this.#living = undefined
   }
 
-  /** Drops tombstones older than `tombstoneMs`. Returns what was dropped since the last call, for this or for room. */
+  /** Drops tombstones older than `tombstoneMs` that nobody needs. Returns what was dropped since the last call, for this or for room. */
   reap(tombstoneMs: number, now: Instant): MemberRecord[] {
     if (this.#livingCount < this.#entries.size) {
       for (const { record, changedAt, goneMs } of [...this.#entries.values()]) {
-        if (record.status !== 'alive' && goneMs + elapsedMs(changedAt, now) > tombstoneMs) this.#drop(record)
+        const isPast = record.status !== 'alive' && goneMs + elapsedMs(changedAt, now) > tombstoneMs
+        if (isPast && !this.#isNeeded(record)) this.#drop(record)
       }
     }
     return this.#dropped.splice(0)
@@ -167,11 +175,16 @@ export class Roster {
     return this.#digest
   }
 
+  /** Without it everybody would wait again for the one that an operator has given up. */
+  #isNeeded({ id, forgotten }: MemberRecord): boolean {
+    return forgotten === true && this.#isNamed(id)
+  }
+
   /** Room for the living: the tombstone that has stood longest goes before its time. */
   #dropOldestTombstone(): boolean {
     let oldest: Entry | undefined
     for (const entry of this.#entries.values()) {
-      if (entry.record.status === 'alive') continue
+      if (entry.record.status === 'alive' || this.#isNeeded(entry.record)) continue
       if (oldest === undefined || entry.changedAt < oldest.changedAt) oldest = entry
     }
     if (oldest !== undefined) this.#drop(oldest.record)

@@ -9,7 +9,7 @@ import { type Instant, later, NEVER, type Now } from '../base/time.ts'
 import type { GrantsEffect } from '../grants/effects.ts'
 import { Grants } from '../grants/grants.ts'
 import type { GrantsLinkMessage } from '../grants/messages.ts'
-import type { Membership } from '../membership/membership.ts'
+import type { Membership, MembershipInit } from '../membership/membership.ts'
 import { buildRing } from '../ring/build-ring.ts'
 import type { Ring } from '../ring/ring.ts'
 import { openRight } from '../tasks/open-right.ts'
@@ -63,13 +63,14 @@ export class Granting {
 
   /**
    * In quorum mode only a node with a lease declares others dead; before there are voters, nobody acts anyway. And whoever
-   * has a lease keeps its name against another bearer of it.
+   * has a lease keeps its name against another bearer of it. What voters noted outlives the members.
    */
-  eviction(): { readonly mayEvict?: () => boolean; readonly hasLease?: () => boolean } {
+  forMembership(): Pick<MembershipInit, 'mayEvict' | 'hasLease' | 'isNamed'> {
     const { grants } = this
     if (grants === undefined) return {}
     const hasLease = () => grants.hasLease(this.#now)
-    return { mayEvict: () => grants.voters.list === undefined || hasLease(), hasLease }
+    const mayEvict = () => grants.voters.list === undefined || hasLease()
+    return { mayEvict, hasLease, isNamed: id => grants.ledger.waitsFor(id) }
   }
 
   /**

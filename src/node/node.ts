@@ -73,7 +73,7 @@ export class Node implements Machine {
     this.#viewChangedAt = now.mono
     this.granting = new Granting(init, now)
     this.membership = new Membership(
-      { ...membershipInit(init, random.fork()), ...this.granting.eviction() },
+      { ...membershipInit(init, random.fork()), ...this.granting.forMembership() },
       now,
     )
     this.crowd = new Crowd(this.membership, () => this.#ring, { running: 0, queued: 0 }, now.mono)

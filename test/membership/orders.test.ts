@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asNodeId } from '../../src/base/ids.ts'
+import { asNodeId, type NodeId } from '../../src/base/ids.ts'
+import { wallOf } from '../../src/base/time.ts'
+import type { MembershipConfig } from '../../src/membership/config.ts'
 import { INCARNATION_AHEAD_MS } from '../../src/membership/news.ts'
 import { at, Lone, RING, record, WALL } from './records.ts'
 
 const A = record('a')
+const Z = record('z')
 const DAY_MS = 24 * 3_600_000
 
 const shown = (me: Lone): string[] => [...me.membership.roster.entries()].map(entry => entry.record.id)
@@ -59,6 +62,57 @@ test('that a member which this node hears is forgotten is not believed; the memb
     me.effects.some(e => e.kind === 'send' && e.link === linkA && e.message.type === 'rumour'),
     'it can refute that',
   )
+})
+
+/** A node with voters that have notes of `z`, of which no roster knows. */
+function withNamed(config: Partial<MembershipConfig> = {}): { me: Lone; named: Set<NodeId> } {
+  const named = new Set([Z.id])
+  return { me: new Lone('me', { config, isNamed: id => named.has(id) }), named }
+}
+
+test('one that no roster has is forgotten where voters have notes of it, and everybody is told so that they can read it', () => {
+  const { me } = withNamed()
+  assert.equal(me.membership.orders.forget(asNodeId('y'), at(100))?.code, 'MEMBER_UNKNOWN')
+  assert.equal(me.membership.orders.forget(Z.id, at(100)), undefined)
+  assert.equal(me.membership.roster.get(Z.id)?.record.forgotten, true)
+  assert.deepEqual(shown(me), ['me'])
+  me.runTo(300)
+  const told = me.effects.flatMap(effect =>
+    effect.kind === 'publish' && effect.message.type === 'rumour' ? effect.message.members : [],
+  )
+  const record = told.find(member => member.id === Z.id)
+  assert.match(record?.peerId ?? '', /^[1-9A-HJ-NP-Za-km-z]{20,128}$/)
+  const other = new Lone('other')
+  const link = other.meet(me.membership.self, 10)
+  other.say(link, me.membership.self, { type: 'rumour', members: told }, 400)
+  assert.equal(other.membership.roster.get(Z.id)?.record.forgotten, true)
+})
+
+test('whoever was forgotten by name only and lives after all is welcome in the life that it has', () => {
+  const { me } = withNamed()
+  me.membership.orders.forget(Z.id, at(100))
+  me.meet(Z, 200)
+  assert.equal(me.statusOf(Z), 'alive')
+  assert.deepEqual(shown(me), ['me', 'z'])
+})
+
+test('that a member is forgotten is kept, and taken from others, for as long as voters have notes of it', () => {
+  const { me, named } = withNamed({ tombstoneMs: 1_000, membersMax: 3 })
+  const link = me.meet(record('b'), 10)
+  const goneAt = wallOf(WALL - 5_000)
+  const rumour = { type: 'rumour', members: [{ ...Z, status: 'left', forgotten: true, goneAt }] } as const
+  me.say(link, record('b'), rumour, 20)
+  const isForgotten = () => me.membership.roster.get(Z.id)?.record.forgotten === true
+  assert.ok(isForgotten(), 'it is past its time, and needed')
+  me.say(link, record('b'), { type: 'rumour', members: [A] }, 30)
+  assert.ok(isForgotten(), 'it makes no room for others')
+  me.runTo(3_000, ms => me.say(link, record('b'), { type: 'ping', seq: ms }, ms))
+  assert.ok(isForgotten())
+  named.delete(Z.id)
+  me.runTo(3_200, ms => me.say(link, record('b'), { type: 'ping', seq: ms }, ms))
+  assert.equal(me.membership.roster.get(Z.id), undefined)
+  me.say(link, record('b'), rumour, 3_300)
+  assert.equal(me.membership.roster.get(Z.id), undefined)
 })
 
 test('a tombstone is dropped a day after the death, wherever it was first heard of, and is not taken up again', () => {

@@ -1,5 +1,5 @@
 /** Records, clocks and a lone membership to put questions to. */
-import { asLinkId, asNodeId, asPeerId, type LinkId } from '../../src/base/ids.ts'
+import { asLinkId, asNodeId, asPeerId, type LinkId, type NodeId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
 import { instantOf, type Now, wallOf } from '../../src/base/time.ts'
 import { type MembershipConfig, membershipDefaults } from '../../src/membership/config.ts'
@@ -36,7 +36,12 @@ export class Lone {
 
   constructor(
     name = 'me',
-    options: { seeds?: string[]; config?: Partial<MembershipConfig>; modes?: string } = {},
+    options: {
+      seeds?: string[]
+      config?: Partial<MembershipConfig>
+      modes?: string
+      isNamed?: (id: NodeId) => boolean
+    } = {},
   ) {
     this.membership = new Membership(
       {
@@ -50,6 +55,7 @@ export class Lone {
         tickMs: 100,
         nonce: 1,
         ...(options.modes !== undefined && { modes: options.modes }),
+        ...(options.isNamed && { isNamed: options.isNamed }),
       },
       at(0),
     )

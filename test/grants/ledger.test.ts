@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId } from '../../src/base/ids.ts'
+import { ledgerOf, ringOf, tell } from './noted.ts'
+import { a, b, c } from './scene.ts'
+
+test('a ring counts as noted once a quorum says so to requests under it', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  ledger.heard(a, tell(1, ring), ring.checksum, 5)
+  assert.equal(ledger.noted(ring.checksum), false)
+  ledger.heard(b, tell(1, ring), 'another', 5)
+  assert.equal(ledger.noted(ring.checksum), false, 'it was asked under another ring')
+  ledger.heard(b, undefined, ring.checksum, 5)
+  assert.equal(ledger.noted(ring.checksum), true)
+})
+
+test('a node is needed until a quorum has notes of rings without it only; a voter that is gone holds nobody back', () => {
+  const [before, later] = [ringOf(a, b, c), ringOf(a, b)]
+  const ledger = ledgerOf(before, later)
+  ledger.heard(a, tell(1, before), before.checksum, 5)
+  assert.equal(ledger.names(c), false, 'no quorum tells of notes')
+  for (const voter of [b, c]) ledger.heard(voter, tell(1, before), before.checksum, 5)
+  assert.equal(ledger.names(c), true)
+  ledger.heard(a, tell(2, later), later.checksum, 6)
+  assert.equal(ledger.names(c), true, 'one of two')
+  ledger.heard(b, tell(2, later), later.checksum, 6)
+  assert.equal(ledger.names(c), false, 'c itself, which told its notes last before, is no longer asked')
+  ledger.heard(b, tell(3, ringOf(a)), later.checksum, 6)
+  assert.equal(ledger.names(c), true, 'a ring whose members are not known may have it')
+})
+
+test('a voter waits for the members of the rings that it noted, and for those whose disk it knows', () => {
+  const ring = ringOf(a, b)
+  const ledger = ledgerOf(ring)
+  assert.equal(ledger.waitsFor(b), false)
+  ledger.heard(a, tell(1, ring, [{ node: c, disk: 'disk-c', seq: 1, born: true }]), ring.checksum, 5)
+  const others = [b, c, asNodeId('nobody')].map(node => ledger.waitsFor(node))
+  assert.deepEqual(others, [true, true, false])
+})
+
+test('notes are read from those only who were asked for the term', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  ledger.heard(a, tell(1, ring), ring.checksum, 9)
+  ledger.heard(b, tell(1, ring), ring.checksum, 8)
+  assert.equal(ledger.ringsBefore(9), 'unknown')
+  ledger.heard(b, undefined, ring.checksum, 9)
+  assert.notEqual(ledger.ringsBefore(9), 'unknown')
+})
+
+test('without a quorum that has forgotten nothing, nothing is known of rings', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  ledger.heard(a, tell(1, ring), ring.checksum, 9)
+  ledger.heard(b, tell(1, ring, [], true), ring.checksum, 9)
+  assert.equal(ledger.ringsBefore(9), 'lost')
+  ledger.heard(c, tell(1, ring), ring.checksum, 9)
+  assert.equal(ledger.ringsBefore(9).length, 1)
+})
+
+test('of more rings than can be known at one time, nothing is known: all members are asked', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  const rings = Array.from({ length: 300 }, (_, i) => ({ seq: i, ring: `ring-${i}` }))
+  ledger.heard(a, { ...tell(300, ring), rings: rings.slice(0, 150) }, ring.checksum, 9)
+  ledger.heard(b, { ...tell(300, ring), rings: rings.slice(0, 150) }, ring.checksum, 9)
+  assert.equal(ledger.ringsBefore(9), 'unknown', 'their members are asked for')
+  ledger.heard(b, { ...tell(301, ring), rings: rings.slice(150) }, ring.checksum, 9)
+  assert.equal(ledger.ringsBefore(9), 'lost')
+})
+
+test('a ring whose members are not known is asked for', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf()
+  ledger.heard(a, tell(1, ring), ring.checksum, 9)
+  ledger.heard(b, tell(1, ring), ring.checksum, 9)
+  assert.equal(ledger.ringsBefore(9), 'unknown')
+  assert.deepEqual([...ledger.wanted], [[ring.checksum, [a, b]]])
+  ledger.wanted.clear()
+  assert.equal(ledger.ringsBefore(9), 'unknown')
+  assert.deepEqual(
+    [...ledger.wanted.keys()],
+    [ring.checksum],
+    'the question or its answer may have been lost',
+  )
+})
+
+test('a voter that nobody can explain is left out where a quorum of the others is enough', () => {
+  const [ring, unknown] = [ringOf(a, b, c), ringOf(a, c)]
+  const ledger = ledgerOf(ring)
+  ledger.heard(a, tell(1, ring), ring.checksum, 9)
+  ledger.heard(c, tell(1, unknown), ring.checksum, 9)
+  assert.equal(ledger.ringsBefore(9), 'unknown')
+  ledger.heard(b, tell(1, ring), ring.checksum, 9)
+  const rings = ledger.ringsBefore(9)
+  assert.deepEqual(typeof rings === 'string' ? rings : rings.map(each => each.ring.checksum), [ring.checksum])
+  assert.deepEqual([...ledger.wanted], [[unknown.checksum, [c]]], 'it is asked for all the same')
+})
+
+test('the answer of another disk does not count for a ring noted before it', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  const born = { node: c, disk: 'one', seq: 0, born: true }
+  const later = { node: c, disk: 'two', seq: 5, born: false }
+  ledger.heard(a, tell(1, ring, [born]), ring.checksum, 9)
+  ledger.heard(b, tell(1, ring, [born]), ring.checksum, 9)
+  const countsBy = (disk: string): boolean | undefined => {
+    const rings = ledger.ringsBefore(9)
+    return typeof rings === 'string' ? undefined : rings[0]?.counts(c, disk)
+  }
+  assert.equal(countsBy('one'), true)
+  assert.equal(countsBy('two'), false, 'nobody has heard of it')
+  // One voter heard of the new disk; for the other it is still the old one.
+  ledger.heard(b, { ...tell(6, ring, [later]), rings: [{ seq: 1, ring: ring.checksum }] }, ring.checksum, 9)
+  assert.equal(countsBy('two'), false)
+  assert.equal(countsBy('one'), false)
+})
+
+test('a new disk counts for the ring that is noted after it', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  const later = { node: c, disk: 'two', seq: 5, born: false }
+  for (const voter of [a, b]) ledger.heard(voter, tell(6, ring, [later]), ring.checksum, 9)
+  const rings = ledger.ringsBefore(9)
+  assert.ok(typeof rings !== 'string')
+  assert.equal(rings[0]?.counts(c, 'two'), true)
+})
+
+test('what was told since is not done', () => {
+  const ring = ringOf(a, b)
+  const ledger = ledgerOf(ring)
+  ledger.heard(b, tell(4, ring), ring.checksum, 9)
+  assert.equal(ledger.setDone(ring.checksum), true)
+  assert.deepEqual(ledger.said(b, ring.checksum), { disk: 'disk-a', known: 4, done: 4 })
+  ledger.heard(b, tell(5, ring), ring.checksum, 9)
+  assert.deepEqual(ledger.said(b, ring.checksum), { disk: 'disk-a', known: 5 })
+})
+
+test('where notes are lost, a disk that replaced another does not tell what its node ever held', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  const [first, later] = [
+    { node: c, disk: 'one', seq: 0, born: true },
+    { node: c, disk: 'two', seq: 5, born: false },
+  ]
+  assert.equal(ledger.isDiskOf(c, 'one'), true, 'nobody knows another')
+  ledger.heard(a, tell(1, ring, [first]), ring.checksum, 9)
+  assert.equal(ledger.isDiskOf(c, 'one'), true)
+  assert.equal(ledger.isDiskOf(c, 'two'), false)
+  ledger.heard(a, tell(6, ring, [later]), ring.checksum, 9)
+  assert.equal(ledger.isDiskOf(c, 'two'), false, 'a voter saw it replace another')
+  assert.equal(ledger.isDiskOf(c, 'one'), false)
+  ledger.heard(a, tell(7, ring, [{ ...later, seq: 7, born: true }]), ring.checksum, 9)
+  assert.equal(ledger.isDiskOf(c, 'two'), true, 'all is settled since')
+})
+
+test('a voter that has lost its own notes calls every disk another one, which says nothing', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  ledger.heard(a, tell(1, ring, [{ node: c, disk: 'one', seq: 0, born: false }], true), ring.checksum, 9)
+  assert.equal(ledger.isDiskOf(c, 'one'), true)
+})
+
+test('whoever has a disk that a voter knows may hold something, until that voter has settled without it', () => {
+  const [before, after] = [ringOf(a, b, c), ringOf(a, b)]
+  const ledger = ledgerOf(before, after)
+  const disks = [a, b, c].map(node => ({ node, disk: `disk-${node}`, seq: 0, born: true }))
+  ledger.heard(a, tell(1, before, disks), before.checksum, 9)
+  assert.deepEqual([...ledger.enlisted].sort(), [a, b, c])
+  ledger.heard(a, { ...tell(2, after), since: 1 }, after.checksum, 10)
+  assert.deepEqual([...ledger.enlisted].sort(), [a, b])
+})
+
+test('a cordoned node that a voter notes again after it has settled without it is enrolled when it owns keys again', () => {
+  const [before, without] = [ringOf(a, b, c), ringOf(b, c)]
+  const ledger = ledgerOf(before, without)
+  const own = { node: a, disk: 'disk-a', born: true }
+  const settled = { seq: 2, ring: without.checksum }
+  for (const voter of [a, b]) {
+    ledger.heard(voter, tell(1, before, [{ ...own, seq: 0 }]), before.checksum, 9)
+    ledger.heard(voter, { ...tell(2, without), since: 1 }, without.checksum, 10)
+  }
+  assert.equal(ledger.enrolled, false, 'the voters dropped its disk')
+  for (const voter of [a, b]) {
+    const again = { seq: 3, since: 2, lost: false, rings: [settled], disks: [{ ...own, seq: 3 }] }
+    ledger.heard(voter, again, without.checksum, 10)
+    const other = { seq: 4, since: 3, lost: false, rings: [settled], disks: [{ ...own, node: c, seq: 4 }] }
+    ledger.heard(voter, other, without.checksum, 10)
+  }
+  assert.equal(ledger.enrolled, true)
+})
