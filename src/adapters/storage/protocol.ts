@@ -1,6 +1,7 @@
 /** What passes between the store and its worker thread: flat arrays of strings, which clone fastest. */
 import type { ErrorCode } from '../../base/errors.ts'
 import type { Store, StoreCondition } from '../../runtime/ports.ts'
+import type { Trouble } from './trouble.ts'
 
 export type Write = Parameters<Store['commit']>[0][number]
 export type Table = Write['table']
@@ -66,14 +67,19 @@ export type ToWorker =
 export type FromWorker =
   /** `birth` is that of the store, wherever it was made. */
   | { readonly kind: 'opened'; readonly birth: Birth; readonly file: FileState }
-  /** The file cannot be used; the worker is gone. */
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly detail: string }
+  /** The file cannot be used; the worker is gone. `trouble` is what kept it from being written, where it was that. */
+  | {
+      readonly kind: 'refused'
+      readonly code: ErrorCode
+      readonly detail: string
+      readonly trouble: Trouble | undefined
+    }
   | { readonly kind: 'committed'; readonly ms: number; readonly file: FileState }
   | { readonly kind: 'file'; readonly file: FileState }
   /** Nothing of the transaction was written, for a reason that may pass: to be tried again. */
   | { readonly kind: 'held'; readonly detail: string }
   /** A write did not get to the disk; the worker takes no more. */
-  | { readonly kind: 'failed'; readonly detail: string }
+  | { readonly kind: 'failed'; readonly detail: string; readonly trouble: Trouble | undefined }
   | { readonly kind: 'condition'; readonly condition: Condition; readonly detail: string }
   /** The log was not copied into the database. Nothing is lost by that; it grows. */
   | { readonly kind: 'checkpoint-failed'; readonly detail: string; readonly logBytes: number }

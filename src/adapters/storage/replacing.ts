@@ -15,7 +15,7 @@
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { CodedError } from '../../base/errors.ts'
-import { reasonOf, syncDirectory, syncFile, unusable } from './disk.ts'
+import { CONSTRAINED, reasonOf, syncDirectory, syncFile, systemCode, unusable } from './disk.ts'
 import { markPath } from './mark.ts'
 import type { Salvaged } from './protocol.ts'
 import { openStore } from './store.ts'
@@ -60,8 +60,7 @@ export async function salvageBeside(store: string, boot: number): Promise<Ready 
     syncDirectory(dirname(store))
     return { ...made, ...salvaged }
   } catch (error) {
-    const reason = error instanceof CodedError ? error.detail : reasonOf(error)
-    throw new CodedError('DATA_DIR_UNUSABLE', `${unsalvaged(store, reason)}${cleared(store)}`, {
+    throw new CodedError('DATA_DIR_UNUSABLE', `${unsalvaged(store, error)}${cleared(store)}`, {
       cause: error,
     })
   }
@@ -76,18 +75,25 @@ async function copyTasks(store: string, draft: string, boot: number): Promise<Sa
     await made.close()
   }
   // SQLite keeps silent when it cannot copy the log on closing, and the log does not move with the file.
-  if (sizeOf(`${draft}-wal`) > 0) throw new Error(`${draft}-wal could not be copied into ${draft}`)
+  if (sizeOf(`${draft}-wal`) > 0) {
+    const detail = `${draft}-wal could not be copied into ${draft}`
+    throw new CodedError('STORE_FAILED', detail, { cause: 'full' }) // as far as anybody can tell
+  }
   return salvaged
 }
 
-function unsalvaged(store: string, reason: string): string {
+function unsalvaged(store: string, error: unknown): string {
+  const reason = error instanceof CodedError ? error.detail : reasonOf(error)
   const mebibytes = Math.ceil((sizeOf(store) + sizeOf(`${store}-wal`) + LOG_BYTES) / 2 ** 20)
   return (
     `${store} is damaged: expected room for a copy of what can be read of it (${mebibytes} MiB at the most) and leave to ` +
     `write it, got an error (${reason}). The damaged store lies there as it was, and no other has taken its place. The next start begins ` +
-    'the copy again: make room first.'
+    `the copy again${isForRoom(error) ? ': make room first' : ''}.`
   )
 }
+
+const isForRoom = (error: unknown): boolean =>
+  CONSTRAINED.has(systemCode(error)) || (error instanceof CodedError && error.cause === 'full')
 
 /** @returns what to say of it */
 function cleared(store: string): string {

@@ -172,7 +172,8 @@ class StoreWorker {
   #fail(error: unknown): void {
     if (this.#failed) return
     this.#failed = true
-    answer({ kind: 'failed', detail: `${order.path}: ${reasonOf(error)}` })
+    const trouble = troubleOf(error, order.path)
+    answer({ kind: 'failed', detail: `${order.path}: ${reasonOf(error)}`, trouble })
   }
 
   #read(id: number, table: Table, after: number | undefined): void {
@@ -265,5 +266,6 @@ try {
   start()
 } catch (error) {
   if (!(error instanceof CodedError)) throw error
-  answer({ kind: 'refused', code: error.code, detail: error.detail })
+  const trouble = troubleOf(error.cause, order.path)
+  answer({ kind: 'refused', code: error.code, detail: error.detail, trouble })
 }

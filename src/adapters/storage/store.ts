@@ -18,6 +18,7 @@ import type {
   WorkerOrder,
   Write,
 } from './protocol.ts'
+import type { Trouble } from './trouble.ts'
 
 export interface StoreOptions {
   /** Size that the database file may reach, in bytes; beyond it a commit fails as on a full disk. Default 16 GiB. */
@@ -172,7 +173,7 @@ export class SqliteStore implements Store {
 
   /**
    * Copies what can still be read of a damaged store. To be called before the first commit. Rejects with STORE_FAILED, on a
-   * full disk too: nobody waits for room here.
+   * full disk too (the cause is then `full`): nobody waits for room here.
    * @param path of its main file
    */
   salvage(path: string, table: Table): Promise<Salvaged> {
@@ -270,7 +271,7 @@ export class SqliteStore implements Store {
         this.#opening.resolve()
         break
       case 'refused':
-        this.#opening.reject(new CodedError(message.code, message.detail))
+        this.#opening.reject(new CodedError(message.code, message.detail, { cause: message.trouble }))
         break
       case 'committed':
         this.#file = message.file
@@ -298,7 +299,7 @@ export class SqliteStore implements Store {
         this.#salvaged?.resolve(message.salvaged)
         break
       case 'failed':
-        this.#fail(message.detail)
+        this.#fail(message.detail, message.trouble)
         break
       case 'rows':
         this.#takeRead(message.id)?.resolve(message)
@@ -317,8 +318,8 @@ export class SqliteStore implements Store {
     return read
   }
 
-  #fail(detail: string): void {
-    const failure = this.#failed(detail)
+  #fail(detail: string, trouble?: Trouble): void {
+    const failure = this.#failed(detail, trouble)
     this.#opening.reject(failure)
     this.#queue.fail(failure)
     clearInterval(this.#looks)
@@ -328,7 +329,7 @@ export class SqliteStore implements Store {
     this.#salvaged?.reject(failure)
   }
 
-  #failed(detail: string): CodedError {
-    return new CodedError('STORE_FAILED', detail)
+  #failed(detail: string, cause?: Trouble): CodedError {
+    return new CodedError('STORE_FAILED', detail, { cause })
   }
 }

@@ -156,7 +156,7 @@ test('what keeps a damaged store from being read for a while ends no copy: the s
   const store = storeIn(path)
   const holder = new DatabaseSync(store)
   holder.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT')
-  const refused = refusal('DATA_DIR_UNUSABLE', store, 'locked', 'lies there as it was')
+  const refused = refusal('DATA_DIR_UNUSABLE', store, 'locked', 'lies there as it was', 'the copy again.')
   await assert.rejects(salvageBeside(store, 2), refused)
   assert.deepEqual(
     readdirSync(path).filter(name => name.includes('salvag')),

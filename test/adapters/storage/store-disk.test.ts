@@ -146,7 +146,7 @@ test(
       'is full',
       '(14 MiB at the most)',
       'lies there as it was',
-      'The next start begins',
+      'The next start begins the copy again: make room first.',
     ])
       assert.ok(String(full.detail).includes(part), full.detail)
     assert.deepEqual(
