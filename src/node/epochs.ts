@@ -101,9 +101,10 @@ export class NodeEpochs implements Epochs {
 
   known(): readonly NodeId[] {
     const known = new Set<NodeId>()
-    for (const { record } of this.#roster?.all() ?? []) if (record.status !== 'left') known.add(record.id)
+    for (const { record } of this.#roster?.all() ?? [])
+      if (record.status !== 'left' || record.forgotten) known.add(record.id)
     // Whoever has just begun has met few; and who left in a hurry may have taken something along.
     for (const node of this.#grants.ledger.enlisted) known.add(node)
-    return [...known].filter(node => !this.forgotten(node))
+    return [...known]
   }
 }

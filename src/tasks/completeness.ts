@@ -15,6 +15,7 @@
 import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksConfig } from './config.ts'
+import { GivenUp, type Loss } from './given-up.ts'
 import type { Inventory } from './messages.ts'
 import type { Epochs, NotedRing } from './right.ts'
 import type { TaskRecord } from './task.ts'
@@ -24,8 +25,6 @@ import type { View } from './view.ts'
 const RINGS_MAX = 8
 /** Rounds that another one followed before they were over, remembered for the keys that were complete by them. */
 const EARLIER_MAX = 4
-/** Takeovers that went on without a forgotten member, remembered for those who ask about a key. */
-const LOSSES_MAX = 16
 
 interface Round {
   readonly term: number
@@ -50,15 +49,11 @@ interface Heard extends Answered {
   readonly noted: readonly NotedRing[]
 }
 
+/** Whose answers are wanted: those of the ring's members, or of these. */
+type Asked = NotedRing & { readonly members?: readonly NodeId[] }
+
 /** Is it something that was accepted and has not ended? */
 export type Belief = 'yes' | 'no' | 'unsure'
-
-/** A takeover that went on because members were forgotten. */
-export interface Loss {
-  readonly term: number
-  readonly ring: Ring
-  readonly forgotten: readonly NodeId[]
-}
 
 export class Completeness {
   readonly #view: View
@@ -74,7 +69,7 @@ export class Completeness {
   #heardOf: Heard | undefined
   /** For those before it, of terms that are held still: what was complete by them it did not ask for again. */
   #answeredBefore: readonly Answered[] = []
-  #losses: readonly Loss[] = []
+  readonly #givenUp = new GivenUp()
   #concluded = false
   #heard = 0
 
@@ -119,12 +114,7 @@ export class Completeness {
 
   /** Members that were forgotten although they may have had what nobody else had of this key. */
   lostFor(key: string): readonly NodeId[] {
-    const lost = new Set<NodeId>()
-    for (const { ring, forgotten } of this.#losses) {
-      const holders = ring.preferenceList(key, this.#view.replicas)
-      for (const node of forgotten) if (holders.includes(node)) lost.add(node)
-    }
-    return [...lost]
+    return this.#givenUp.lostFor(key, this.#view.replicas)
   }
 
   /**
@@ -271,7 +261,7 @@ export class Completeness {
     const all = noted === 'lost' ? [this.#everybody(ring)] : noted
     if (!all.every(each => this.#isRingComplete(each, round))) return undefined
     const losses = all.flatMap(each => this.#lossOf(each, round))
-    this.#losses = [...this.#losses, ...losses].slice(-LOSSES_MAX)
+    this.#givenUp.note(losses)
     this.#complete.add(round.term)
     if (noted !== 'lost' && losses.length === 0) this.#certain.add(round.term)
     this.#keepAnswered()
@@ -372,25 +362,24 @@ export class Completeness {
   }
 
   /** Where no quorum of voters knows of every ring: all members that are known stand for one ring whose holders they are. */
-  #everybody(ring: Ring): NotedRing & { readonly members: readonly NodeId[] } {
+  #everybody(ring: Ring): Asked {
     const known = this.#epochs.known()
     const counts = (node: NodeId, disk: string) => this.#epochs.isDiskOf(node, disk)
     return { ring, members: known, counts }
   }
 
   /** Would it have gone on if nobody had been forgotten? */
-  #lossOf(noted: NotedRing, round: Round): Loss[] {
+  #lossOf(noted: Asked, round: Round): Loss[] {
     const members = membersOf(noted)
     const forgotten = members.filter(node => !round.answers.has(node) && this.#epochs.forgotten(node))
     const missing = this.#missingOf(noted, members, round).length + forgotten.length
     if (forgotten.length === 0 || missing <= this.#spare(Math.min(members.length, this.#view.replicas)))
       return []
-    return [{ term: round.term, ring: noted.ring, forgotten }]
+    return [{ term: round.term, ring: noted.ring, forgotten, anyKey: noted.members !== undefined }]
   }
 }
 
-const membersOf = (noted: NotedRing & { readonly members?: readonly NodeId[] }): readonly NodeId[] =>
-  noted.members ?? noted.ring.members.map(({ id }) => id)
+const membersOf = ({ members, ring }: Asked): readonly NodeId[] => members ?? ring.members.map(({ id }) => id)
 
 /** Is it a task or a schedule, written in quorum mode, that is nowhere unless somebody submitted it, or a schedule made it? */
 const isTold = ({ source, term }: TaskRecord): boolean => !source.startsWith('list:') && term !== undefined

@@ -74,7 +74,7 @@ export interface Epochs {
   setDone(ring: string | undefined): void
   /** Has an operator said that the member will not come back? */
   forgotten(node: NodeId): boolean
-  /** All members that are known and neither forgotten nor gone in good order, this node included. */
+  /** All members that are known and not gone in good order, this node and the forgotten included. */
   known(): readonly NodeId[]
 }
 

@@ -213,6 +213,24 @@ test('where voters have forgotten, all members that are known must answer, but o
   assert.deepEqual(scene.completeness.conclude(), [])
 })
 
+test('where voters have forgotten, those that were forgotten may have had what nobody else had of any key', () => {
+  const scene = made()
+  scene.epochs.rings = 'lost'
+  scene.epochs.members = nodesOf(...six, 'n7', 'n8')
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear(...six)
+  assert.equal(scene.completeness.conclude(), undefined)
+  assert.deepEqual(scene.completeness.lostFor('k'), [])
+  for (const node of ['n7', 'n8']) scene.epochs.gone.add(node)
+  const losses = scene.completeness.conclude()
+  assert.deepEqual(
+    losses?.map(({ term, forgotten }) => ({ term, forgotten })),
+    [{ term: 5, forgotten: nodesOf('n7', 'n8') }],
+  )
+  assert.deepEqual(scene.completeness.lostFor('k'), nodesOf('n7', 'n8'), 'no ring says whose key it was')
+})
+
 test('what was this node’s under every ring since it was complete need not be told again', () => {
   const scene = made()
   scene.epochs.take(5)

@@ -93,7 +93,7 @@ export class KnownEpochs implements Epochs {
   }
 
   known(): readonly NodeId[] {
-    return this.members.filter(node => !this.gone.has(node))
+    return this.members
   }
 }
 
