@@ -3,6 +3,7 @@ import { holdsKey } from './dedupe-index.ts'
 import type { Step } from './effects.ts'
 import type { Records } from './records.ts'
 import type { Leave, Right } from './right.ts'
+import { isOrder } from './schedules/orders.ts'
 import { sameSpec, sameWork } from './spec.ts'
 import type { Entry, Table } from './table.ts'
 import type { TaskSpec } from './task.ts'
@@ -28,6 +29,10 @@ export function knownAs(spec: TaskSpec, { table, right }: Known, { now }: Step):
 /** Is the task that is known what this one asks for? */
 export const isSame = ({ id, record }: Entry, spec: TaskSpec): boolean =>
   id === spec.id ? sameSpec(record.spec, spec) : sameWork(record.spec, spec)
+
+/** Orders for a schedule are of one id, and each says something else. */
+export const isOther = ({ record }: Entry, spec: TaskSpec): boolean =>
+  !isOrder(spec) && !sameSpec(record.spec, spec)
 
 /** Was it decided under a right that has the key without a break since that its dedupe key is this task's? Nobody else decided then. */
 export function stands({ record, key }: Entry, { epochs }: Right, { now }: Step): boolean {

@@ -8,7 +8,6 @@ import type { Counters } from './counts.ts'
 import type { DrainRate } from './drain-rate.ts'
 import type { Step } from './effects.ts'
 import {
-  answer,
   answerAtOnce,
   type Errand,
   type Forwarding,
@@ -20,16 +19,10 @@ import {
 } from './forwarding.ts'
 import type { Leftovers } from './leftovers.ts'
 import { isSettled } from './merge.ts'
-import {
-  type Forward,
-  keyOfRequest,
-  type OwnerRequest,
-  type TaskReply,
-  type TaskRequest,
-  WAIT_MS_MAX,
-} from './messages.ts'
-import { decideFor, isSame, knownAs, stands } from './naming.ts'
+import { type Forward, keyOfRequest, type OwnerRequest, type TaskRequest, WAIT_MS_MAX } from './messages.ts'
+import { decideFor, isOther, isSame, knownAs, stands } from './naming.ts'
 import type { Orders } from './orders.ts'
+import { answerWith, type Promised, promised, replyOf } from './promised.ts'
 import type { Records } from './records.ts'
 import {
   conflict,
@@ -48,7 +41,7 @@ import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
 import type { HeldSchedules } from './schedules/held.ts'
 import { isOrder } from './schedules/orders.ts'
 import { isSchedule } from './schedules/state.ts'
-import { refusalOfSpec, sameSpec } from './spec.ts'
+import { refusalOfSpec } from './spec.ts'
 import type { DiskSight } from './store-failure.ts'
 import { type Entry, shownOf, type Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
@@ -182,6 +175,7 @@ export class Requests {
   #order(origin: Origin, request: Exclude<OwnerRequest, { kind: 'submit' }>, step: Step): void {
     const { table, takeover, right, orders, leftovers } = this.#parts
     const entry = table.get(request.task)
+    const before = entry?.record
     const leave = leaveNow(right, request.key, step.now.mono)
     const failure = takeover.gates(request.key)
       ? INCOMPLETE
@@ -194,7 +188,8 @@ export class Requests {
             this.#unwelcome(request, entry) ??
             orders.obey(request.kind, entry, step))
     if (failure !== undefined) refuse(origin, failure, step)
-    else if (entry !== undefined && leave !== undefined) this.#confirm(origin, entry, true, leave, step)
+    else if (entry !== undefined && before !== undefined && leave !== undefined)
+      this.#confirm(origin, entry, true, leave, step, promised(request.kind, before, entry.record))
   }
 
   /** Another try is work like any other: there must be room for it. */
@@ -247,14 +242,17 @@ export class Requests {
     const failure = leave === undefined ? NOT_ACTING : (closed ?? gated ?? this.#unconfirmable(leave))
     const done = failure ?? schedules.order(spec, step)
     if ('code' in done || leave === undefined) this.#refuse(origin, 'code' in done ? done : NOT_ACTING, step)
-    else this.#confirm(origin, done.entry, done.existed, leave, step)
+    else {
+      const { entry, existed } = done
+      this.#confirm(origin, entry, existed, leave, step, promised('submit', entry.record, entry.record))
+    }
   }
 
   /** In quorum mode the right is looked at again when the task is durable. */
-  #confirm(origin: Origin, entry: Entry, existed: boolean, leave: Leave, step: Step): void {
+  #confirm(origin: Origin, entry: Entry, existed: boolean, leave: Leave, step: Step, holds?: Promised): void {
     if (!isLoan(leave)) answerWith(origin, entry, existed, step)
     else if (this.#parts.copies !== undefined && this.#isCounted(entry)) {
-      this.#confirmCounted(origin, entry, existed, step)
+      this.#confirmCounted(origin, entry, existed, step, holds)
     } else this.#parts.confirmations.add({ origin, key: entry.key, reply: replyOf(entry, existed) }, step)
   }
 
@@ -263,7 +261,7 @@ export class Requests {
   }
 
   /** Once enough holders have it, and this node may still act then. */
-  #confirmCounted(origin: Origin, entry: Entry, existed: boolean, step: Step): void {
+  #confirmCounted(origin: Origin, entry: Entry, existed: boolean, step: Step, holds?: Promised): void {
     const { copies, counters, right } = this.#parts
     // Of a shared list, and on every node; nobody has begun it.
     if (entry.record.revision === 0) {
@@ -276,7 +274,8 @@ export class Requests {
     const durable = (count: number, later: Step): void => {
       const acting = leaveNow(right, entry.key, later.now.mono) !== undefined
       const lapsed = stood && !stands(entry, right, later)
-      if (!acting || lapsed || this.#parts.takeover.gates(entry.key)) {
+      const other = holds?.(entry.record) === false
+      if (!acting || lapsed || other || this.#parts.takeover.gates(entry.key)) {
         counters.add('submits_unconfirmed')
         refuse(origin, RIGHT_ENDED, later)
         return
@@ -385,15 +384,3 @@ export class Requests {
     refuse(origin, failure, step)
   }
 }
-
-/** Orders for a schedule are of one id, and each says something else. */
-const isOther = ({ record }: Entry, spec: TaskSpec): boolean => !isOrder(spec) && !sameSpec(record.spec, spec)
-
-const replyOf = (
-  entry: Entry,
-  existed: boolean,
-  durableCopies = entry.record.revision > 0 ? 1 : 0,
-): Extract<TaskReply, { ok: true }> => ({ ok: true, record: shownOf(entry), existed, durableCopies })
-
-const answerWith = (origin: Origin, entry: Entry, existed: boolean, step: Step): void =>
-  answer(origin, replyOf(entry, existed), step)

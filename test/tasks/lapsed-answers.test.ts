@@ -3,9 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, asTaskId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
+import { orderSpec } from '../../src/tasks/schedules/orders.ts'
+import { scheduleIdOf } from '../../src/tasks/schedules/state.ts'
 import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
-import { own, ready, Scene, THREE } from './scene.ts'
+import { own, ready, ring, Scene, THREE } from './scene.ts'
+import { definition, nextSlot } from './schedules/samples.ts'
 
 /** The wall clock of the scene when it begins, ms. */
 const START = 1_700_000_000_000
@@ -112,3 +115,68 @@ for (const [kind, state] of [
     assert.equal(scene.code(ordered), 'TASK_UNKNOWN')
     assert.deepEqual(scene.solo.orders, [])
   })
+
+/** An order under term 5 that reached nobody; another owner wrote the record anew under 7; then this node has the key again. */
+function outdated(scene: Scene, theirs: TaskRecord): void {
+  scene.sent('n2', 'replicate')
+  scene.sent('n3', 'replicate')
+  lapse(scene, 1_000)
+  for (const node of ['n2', 'n3']) scene.answer(node, [theirs])
+  acknowledge(scene)
+}
+
+const acknowledge = (scene: Scene) =>
+  scene.solo.pass(300, () => {
+    for (const node of ['n2', 'n3']) scene.acknowledge(node)
+  })
+
+test('who ordered another try is not told that it will come where another owner wrote the end anew meanwhile', () => {
+  const scene = ready({ inventoryMs: 10_000 })
+  const { solo } = scene
+  const { id: task, key } = own('a', { maxAttempts: 1 })
+  solo.submit(own('a', { maxAttempts: 1 }))
+  acknowledge(scene)
+  solo.end('a', 1, { ok: false, error: { code: 'THREW', message: 'x' }, retryable: false })
+  acknowledge(scene)
+  const before = solo.record('a')
+  assert.equal(before.state, 'dead')
+  const asked = solo.request({ kind: 'retry', task, key })
+  outdated(scene, { ...before, term: 7, revision: before.revision + 1 })
+  assert.equal(solo.record('a').state, 'dead')
+  assert.equal(scene.code(asked), 'RIGHT_ENDED')
+})
+
+test('who cancelled a task is not told that it is cancelled where another owner began it meanwhile', () => {
+  const scene = ready({ inventoryMs: 10_000 })
+  const { solo } = scene
+  const waiting = own('a', { runAt: wallOf(1_700_000_100_000) })
+  solo.submit(waiting)
+  acknowledge(scene)
+  const before = solo.record('a')
+  const asked = solo.request({ kind: 'cancel', task: waiting.id, key: waiting.key })
+  const attempts = [{ number: 1, node: asNodeId('n2'), startedAt: wallOf(5), token: '7' }]
+  outdated(scene, { ...before, term: 7, revision: before.revision + 1, state: 'running', attempts })
+  assert.notEqual(solo.record('a').state, 'cancelled')
+  assert.equal(scene.code(asked), 'RIGHT_ENDED')
+})
+
+test('who changed a schedule is not told so where another owner has another order, and is where the order stands', () => {
+  for (const stands of [false, true]) {
+    const name = 'abcdefgh'.split('').find(each => ring.owner(each) === 'n1') ?? assert.fail('no such name')
+    const scene = ready({ inventoryMs: 10_000 }, { nextSlot })
+    const { solo } = scene
+    solo.submit(orderSpec(name, { op: 'put', definition: definition(name, { everyMs: 3_600_000 }) }))
+    acknowledge(scene)
+    const before = solo.record(scheduleIdOf(name))
+    const asked = solo.submit(orderSpec(name, { op: 'pause' }))
+    const paused = solo.record(scheduleIdOf(name))
+    const { ordered, decided } = before.schedule ?? assert.fail('it is a schedule')
+    const schedule = { ordered: { ...ordered, version: ordered.version + 1 }, decided }
+    outdated(scene, {
+      ...(stands ? paused : { ...before, schedule }),
+      term: 7,
+      revision: paused.revision + 1,
+    })
+    assert.equal(scene.code(asked), stands ? 'ok' : 'RIGHT_ENDED')
+  }
+})
