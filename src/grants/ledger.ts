@@ -48,6 +48,8 @@ interface Noted {
 }
 
 const NOBODY: ReadonlySet<NodeId> = new Set()
+/** Remembered of each node: the last, and the one before, of which a voter that is behind may tell still. */
+const DISKS_SEEN_MAX = 2
 
 export interface LedgerParts {
   readonly self: NodeId
@@ -60,7 +62,7 @@ export interface LedgerParts {
 export class Ledger {
   readonly #parts: LedgerParts
   readonly #told = new Map<NodeId, Told>()
-  /** Every disk of each node that was ever told. */
+  /** The last disks that were told of each node, until all is settled without it: nobody counts on its copies then. */
   readonly #seen = new Map<NodeId, Set<string>>()
   #replaced = new Set<NodeId>()
   /** The ring under which all is done, as of everything told by now. */
@@ -276,6 +278,8 @@ export class Ledger {
     if (ring === undefined) return
     const noted = new Set(told.map(({ node }) => node))
     for (const node of disks.keys()) if (!ring.has(node) && !noted.has(node)) disks.delete(node)
+    const { enlisted } = this
+    for (const node of this.#seen.keys()) if (!ring.has(node) && !enlisted.has(node)) this.#seen.delete(node)
   }
 
   #see({ node, disk }: DiskNote): void {
@@ -284,6 +288,7 @@ export class Ledger {
     else if (!seen.has(disk)) {
       seen.add(disk)
       this.#replaced.add(node)
+      if (seen.size > DISKS_SEEN_MAX) seen.delete(seen.values().next().value as string)
     }
   }
 

@@ -172,6 +172,33 @@ test('whoever has a disk that a voter knows may hold something, until that voter
   assert.deepEqual([...ledger.enlisted].sort(), [a, b])
 })
 
+test('whose disk was replaced is told once, also when a voter that is behind tells of the one before', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  const hear = (voter: typeof a, seq: number, disk: string) => {
+    ledger.heard(voter, tell(seq, ring, [{ node: c, disk, seq, born: false }]), ring.checksum, 9)
+    return [...ledger.takeReplaced()]
+  }
+  assert.deepEqual([hear(a, 1, 'one'), hear(a, 2, 'two'), hear(b, 1, 'one')], [[], [c], []])
+  assert.deepEqual([hear(a, 3, 'three'), hear(b, 2, 'two')], [[c], []])
+  assert.deepEqual(hear(b, 3, 'one'), [c], 'of disks long gone nothing is kept')
+})
+
+test('the disk of a node is remembered until every voter that knew it has settled without the node', () => {
+  const [before, after] = [ringOf(a, b, c), ringOf(a, b)]
+  const returns = (...settled: (typeof a)[]): boolean => {
+    const ledger = ledgerOf(before, after)
+    const disks = [a, b, c].map(node => ({ node, disk: `disk-${node}`, seq: 0, born: true }))
+    for (const voter of [a, b]) ledger.heard(voter, tell(1, before, disks), before.checksum, 9)
+    for (const voter of settled) ledger.heard(voter, { ...tell(2, after), since: 1 }, after.checksum, 10)
+    const again = [{ node: c, disk: 'another', seq: 3, born: true }]
+    ledger.heard(a, { ...tell(3, after, again), since: 2 }, after.checksum, 10)
+    return ledger.takeReplaced().has(c)
+  }
+  assert.equal(returns(a), true, 'for b it is still needed')
+  assert.equal(returns(a, b), false, 'nobody counts on what it had')
+})
+
 test('a cordoned node that a voter notes again after it has settled without it is enrolled when it owns keys again', () => {
   const [before, without] = [ringOf(a, b, c), ringOf(b, c)]
   const ledger = ledgerOf(before, without)
