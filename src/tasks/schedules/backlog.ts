@@ -4,8 +4,9 @@
  *
  * Rule: slots on time are made. Of the late ones the newest `keepMax` are (0, 1 or as many as the configuration says, by the policy
  * of the schedule, and none of them where a later one is on time and the policy is `last`). One whose task is there was made by
- * somebody who could not write it down any more: it counts as made, however late. A gap of more than `LOOKED_MAX` slots is
- * not walked through: the look jumps half of the way to now, again and again, and the slots between go uncounted.
+ * somebody who could not write it down any more: it counts as made, however late, and no range of missed ones spans it. A gap of
+ * more than `LOOKED_MAX` slots is not walked through: the look jumps half of the way to now, again and again, and the slots between
+ * go uncounted.
  */
 import { CLOCK_APART_MS } from './clocks.ts'
 import { type NextSlot, slotAfter, type Timing } from './timing.ts'
@@ -13,14 +14,20 @@ import { type NextSlot, slotAfter, type Timing } from './timing.ts'
 /** Slots that are looked at one by one before the look jumps: 0.4 s of work in all. */
 export const LOOKED_MAX = 2_000
 
+/** Late slots that are not made, and none between them that is. */
+export interface LateRange {
+  readonly from: number
+  readonly to: number
+  readonly count: number
+  readonly more: boolean
+}
+
 /** What is to become of everything that was due. */
 export interface Verdict {
   /** To be made, or made already; oldest first. */
   readonly make: readonly number[]
-  /** The late ones before them that are not made. */
-  readonly late:
-    | { readonly from: number; readonly to: number; readonly count: number; readonly more: boolean }
-    | undefined
+  /** The late ones that are not made; oldest first. */
+  readonly late: readonly LateRange[]
   /** All slots up to here are decided. */
   readonly to: number
 }
@@ -36,10 +43,7 @@ export class Backlog {
   /** Late ones that are kept so far. */
   #kept: number[] = []
   #onTime: number[] = []
-  #from: number | undefined
-  #to = 0
-  #count = 0
-  #more = false
+  #late: LateRange[] = []
   #looked = 0
   #at: number
 
@@ -93,25 +97,23 @@ export class Backlog {
     if (this.#looked % LOOKED_MAX !== 0) return
     const middle = slot + Math.floor((wall - CLOCK_APART_MS - slot) / 2)
     if (middle <= slot) return
-    this.#more = true
+    const last = this.#late.pop()
+    if (last !== undefined) this.#late.push({ ...last, to: middle, more: true })
     this.#at = middle
-    this.#to = middle
   }
 
   #miss(slot: number): void {
-    this.#from ??= slot
-    this.#to = slot
-    this.#count++
+    const last = this.#late.at(-1)
+    const between = this.#made.findLast(made => made < slot) ?? 0
+    if (last === undefined || between > last.to)
+      this.#late.push({ from: slot, to: slot, count: 1, more: false })
+    else this.#late[this.#late.length - 1] = { ...last, to: slot, count: last.count + 1 }
   }
 
   #verdict(): Verdict {
     const superseded = this.#onlyNewest && this.#onTime.length > 0
     if (superseded) for (const slot of this.#kept) this.#miss(slot)
     const make = [...this.#made, ...(superseded ? [] : this.#kept), ...this.#onTime].sort((a, b) => a - b)
-    const late =
-      this.#from === undefined
-        ? undefined
-        : { from: this.#from, to: this.#to, count: this.#count, more: this.#more }
-    return { make, late, to: this.#at }
+    return { make, late: this.#late, to: this.#at }
   }
 }

@@ -237,12 +237,16 @@ export class Schedules {
   #decide({ schedule }: ScheduleRecord, { make, late, to }: Verdict, step: Step): void {
     const { name } = schedule.ordered.definition
     let decided = schedule.decided
-    if (late !== undefined) {
-      const { more, ...range } = late
-      decided = this.#miss(name, decided, { ...range, ...(more && { more }) }, 'late', step)
-    }
     const made: TaskSpec['id'][] = []
+    const missUpTo = (slot: number): void => {
+      for (const { more, ...range } of late) {
+        if (range.from <= decided.to || range.from > slot) continue
+        decided = this.#miss(name, decided, { ...range, ...(more && { more }) }, 'late', step)
+      }
+    }
+    // In the order of the slots: what is made between two that are missed parts them in the list.
     for (const slot of make) {
+      missUpTo(slot)
       const reason = this.#hindrance(schedule.ordered.definition, decided, slot)
       if (reason !== undefined) {
         decided = this.#miss(name, decided, { from: slot, to: slot, count: 1 }, reason, step)
@@ -251,6 +255,7 @@ export class Schedules {
       decided = this.#make(schedule.ordered.definition, decided, slot, step)
       made.push(slotTaskId(name, slot))
     }
+    missUpTo(Number.POSITIVE_INFINITY)
     const whole = { ...decided, to: Math.max(to, decided.to) }
     this.#deciding.set(name, whole)
     this.#parts.host.whenDurable(

@@ -49,15 +49,16 @@ test('every slot that is due is made or counted as missed, never both, by the ru
           wall,
           piece,
         )
-        assert.equal(make.length + (late?.count ?? 0), due.length)
+        assert.equal(make.length + (late[0]?.count ?? 0), due.length)
         assert.deepEqual(make, due.slice(due.length - make.length), 'the newest, oldest first')
         assert.equal(to, due.at(-1) ?? START)
         const onTime = due.filter(slot => wall - slot <= CLOCK_APART_MS)
         const kept = name === 'last' && onTime.length > 0 ? 0 : Math.min(keep, due.length - onTime.length)
         assert.equal(make.length, onTime.length + kept)
-        if (late === undefined) return
-        const missed = due.slice(0, late.count)
-        assert.deepEqual([late.from, late.to, late.more], [missed[0], missed.at(-1), false])
+        const [range] = late
+        if (range === undefined) return
+        const missed = due.slice(0, range.count)
+        assert.deepEqual(late, [{ from: missed[0], to: missed.at(-1), count: range.count, more: false }])
       },
     ),
     { numRuns: 1_000 },
@@ -76,8 +77,21 @@ test('a gap of a month of seconds is not walked through, and says that it counte
   assert.ok(looks < 30_000, `${looks} looks`)
   assert.equal(make.length, 100 + CLOCK_APART_MS / 1_000 + 1)
   assert.deepEqual(make.at(-1), wall)
-  assert.ok(late?.more)
-  assert.equal(late.from, START + 1_000)
-  assert.equal(late.to, (make[0] as number) - 1_000)
+  const [range] = late
+  assert.ok(range?.more)
+  assert.equal(range.from, START + 1_000)
+  assert.equal(range.to, (make[0] as number) - 1_000)
   assert.equal(to, wall)
+})
+
+test('what was made already parts those that are missed before it from those after it', () => {
+  const made = START + 20_000
+  const backlog = new Backlog({ everyMs: 1_000 }, START, 1, true, none, slot => slot === made)
+  const { make, late } = verdictOf(backlog, START + 40_000, 16)
+  assert.equal(make[0], made)
+  const ranges = late.map(({ from, to, count }) => [from - START, to - START, count])
+  assert.deepEqual(ranges, [
+    [1_000, 19_000, 19],
+    [21_000, 34_000, 14],
+  ])
 })

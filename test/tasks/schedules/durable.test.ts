@@ -74,3 +74,17 @@ test('a late slot whose task is there was made by the owner before: it is not li
     assert.equal(subject.events.filter(({ event }) => event === 'slot-run').length, made)
   }
 })
+
+test('a slot that was made before stands in no range of those that were missed around it', () => {
+  const subject = new Subject()
+  subject.put(definition('s', { catchUp: 'last' }))
+  subject.host.decides = false
+  subject.pass(40_000)
+  const made = START + 20_000
+  subject.host.make({ ...definition('s').task, id: slotTaskId('s', made), key: 's' })
+  subject.host.decides = true
+  subject.pass(0)
+  const { missed, lately } = subject.decidedOf('s')
+  assert.deepEqual([missed, lately.map(({ count }) => count)], [33, [19, 14]])
+  assert.ok(!lately.some(({ from, to }) => from <= made && made <= to))
+})
