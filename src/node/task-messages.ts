@@ -13,6 +13,8 @@ const TASK_MESSAGES: ReadonlySet<LinkMessage['type']> = new Set<TaskLinkMessage[
   'replicated',
   'inventory',
   'inventory-reply',
+  'compare',
+  'compared',
 ])
 
 /** Is it for the tasks? */

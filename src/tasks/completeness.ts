@@ -15,6 +15,7 @@
 import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksConfig } from './config.ts'
+import type { Fence } from './fences.ts'
 import { GivenUp, type Loss } from './given-up.ts'
 import type { Inventory } from './messages.ts'
 import type { Epochs, NotedRing } from './right.ts'
@@ -217,6 +218,13 @@ export class Completeness {
     this.#round = { term, terms: new Set([term]), rings, without, spared: [], answers, noted: undefined }
     this.#heard++
     return true
+  }
+
+  /** What this node has under the term that is asked about: nobody else writes it under a lower one. */
+  get claim(): Fence | undefined {
+    if (this.#round === undefined) return undefined
+    const { rings, term, without } = this.#round
+    return { rings, owner: this.#view.self, term, without }
   }
 
   /** What is asked of everybody; undefined while there is nothing to ask. */

@@ -5,6 +5,7 @@
 import type { NodeId } from '../base/ids.ts'
 import type { WallMs } from '../base/time.ts'
 import { Account } from './account.ts'
+import { AntiEntropy } from './anti-entropy.ts'
 import { Confirmations } from './confirmations.ts'
 import { Conflicts } from './conflicts.ts'
 import { Counters } from './counts.ts'
@@ -18,7 +19,7 @@ import { Hearing } from './hearing.ts'
 import type { TasksInit } from './init.ts'
 import { Inventories } from './inventory.ts'
 import { Kept } from './kept.ts'
-import { Leftovers } from './leftovers.ts'
+import { type Leaving, Leftovers } from './leftovers.ts'
 import { limitsOf } from './limits.ts'
 import { Lists } from './lists.ts'
 import { Losses } from './losses.ts'
@@ -59,7 +60,8 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const counters = new Counters()
   const right = init.right ?? openRight(wall)
   const { epochs } = right
-  const replication = new Replication(table, counters, random.uint32(), stampsOf(view, right))
+  const stamps = stampsOf(view, right, (entry, step): Leaving => leftovers.leaving(entry, step))
+  const replication = new Replication(table, counters, random.uint32(), stamps)
   const conflicts = new Conflicts(view, replication)
   const counting = { view, table, replication, counters, config, right, conflicts, disk }
   // Absent where nothing is in quorum mode.
@@ -80,8 +82,9 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const work = new Work({ ...shared, execution, expiry, losses, leftovers })
   const noting = epochs && durability && { epochs, fences: durability.fences }
   const inventories = new Inventories(view, table, schedule, noting)
+  const antiEntropy = new AntiEntropy({ ...shared, leftovers })
   const lists = new Lists(table, schedule, counters, handoffs)
-  const placing = new Placing({ ...shared, work, leftovers, phase })
+  const placing = new Placing({ ...shared, work, leftovers, fences: durability?.fences, phase })
   const schedules = new HeldSchedules({
     ...shared,
     check,
@@ -94,11 +97,12 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   })
   const faces = { check, serving, phase, disk, types, schedules, forwarding, confirmations, random }
   const desk = new Desk({ ...shared, ...faces, work, leftovers, execution, placing })
-  const hearing = new Hearing({ ...shared, inventories, placing, durability, work, leftovers, desk })
+  const hearers = { inventories, antiEntropy, placing, durability, work, leftovers, desk }
+  const hearing = new Hearing({ ...shared, ...hearers })
   const account = new Account({ ...shared, ...faces, durability, expiry })
   const inherited = init.records.map(record => inherit(record, table, self, isCounted(record.spec.key)))
   const told = { view, table, offers, schedule, right, replication, durability, confirmations, kept, records }
-  const acting = { execution, takeover, inventories, lists, work, desk, placing, expiry }
+  const acting = { execution, takeover, inventories, antiEntropy, lists, work, desk, placing, expiry }
   const missing = new Missing(schedule, limits, serving)
   return { ...told, ...acting, missing, schedules, account, hearing, inherited }
 }

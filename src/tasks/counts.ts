@@ -71,6 +71,11 @@ const COUNTERS = {
     'Records of others that were refused here, because a higher term stands against them or another version is here.',
   copies_unwritten:
     'Records new to this node that it did not take from others, because its disk took nothing new.',
+  copies_compared: 'Copies held for others whose versions their owners were told.',
+  copies_differing:
+    'Of these, copies that were offered to their owners, who did not know them or had them older.',
+  copies_found_older:
+    'Records that a holder had in an older version than it had acknowledged; they were sent again.',
   copies_uncounted: 'Batches of copies that a holder did not count, mostly since its ring was another yet.',
   writes_outranked: 'Writes of this node that a holder refused, because another node had taken the key over.',
   submits_short: 'Submissions stored and not confirmed, because too few holders had them in time.',

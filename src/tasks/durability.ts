@@ -24,7 +24,8 @@
  *      drops it (`leftovers.ts`). What a term still has, as a key that is kept, is dropped nowhere.
  *   7. Who holds what it should not (any more) drops it only when its owner, who is complete for the key, and as many other
  *      holders as a change needs have it (`strays.ts`). An owner that still asks others takes it, and says "not yet".
- *   8. A holder whose disk takes nothing new does not take tasks that it does not know; they count without it.
+ *   8. What is held for others is compared with what its owners know, again and again (`anti-entropy.ts`).
+ *   9. A holder whose disk takes nothing new does not take tasks that it does not know; they count without it.
  *
  * Why nothing is lost. What counted lies on `copies` holders of a noted ring R. Whoever takes over heard from all but
  * (copies - 1) of R's holders, so from one of these, unless (copies - 1) disks at most were lost. It chose its term after
@@ -78,7 +79,7 @@ interface Placed {
 }
 
 /** What each batch of copies says of itself. */
-export function stampsOf(view: View, right: Right): Stamps | undefined {
+export function stampsOf(view: View, right: Right, leaving: Stamps['leaving']): Stamps | undefined {
   const { epochs } = right
   if (epochs === undefined) return undefined
   return {
@@ -88,6 +89,7 @@ export function stampsOf(view: View, right: Right): Stamps | undefined {
     atOnce: epochs.only,
     isCounted: key => epochs.isQuorum(key),
     termOf: key => right.leaveFor(key)?.term ?? 0,
+    leaving,
   }
 }
 

@@ -1,4 +1,5 @@
 import type { NodeId } from '../base/ids.ts'
+import type { AntiEntropy } from './anti-entropy.ts'
 import type { Conflict, Conflicts } from './conflicts.ts'
 import type { Counters } from './counts.ts'
 import type { Desk } from './desk.ts'
@@ -21,6 +22,7 @@ export interface HearingParts {
   readonly leftovers: Leftovers
   readonly replication: Replication
   readonly inventories: Inventories
+  readonly antiEntropy: AntiEntropy
   readonly takeover: Takeover
   readonly placing: Placing
   readonly counters: Counters
@@ -38,7 +40,7 @@ export class Hearing {
   }
 
   hear(from: NodeId, message: TaskLinkMessage, step: Step): void {
-    const { desk, inventories, placing } = this.#parts
+    const { desk, inventories, antiEntropy, placing } = this.#parts
     switch (message.type) {
       case 'replicate':
         this.#copied(from, message, step)
@@ -51,6 +53,12 @@ export class Hearing {
         break
       case 'inventory-reply':
         this.#inventoryReplied(from, message, step)
+        break
+      case 'compare':
+        antiEntropy.asked(from, message, !placing.scanning, step)
+        break
+      case 'compared':
+        antiEntropy.answered(from, message)
         break
       default:
         desk.hear(from, message, step)

@@ -38,6 +38,9 @@ import type { View } from './view.ts'
 /** Lists of nodes that are shared by tasks, at most. Eight members have 336 of up to three. */
 const LISTS_MAX = 4_096
 
+/** May a copy leave this node? `later`: not yet. `never`: it is dropped, or goes when its key does. */
+export type Leaving = 'now' | 'later' | 'never'
+
 export interface LeftoversParts {
   readonly view: View
   readonly table: Table
@@ -113,6 +116,23 @@ export class Leftovers {
     const { quorum } = this.#parts.takeover
     if (quorum === undefined || !quorum.isQuorum(key) || judgedOf === this.#asking) return true
     return quorum.hasHad(key, judgedOf)
+  }
+
+  /**
+   * An owner that has lost its right sends nothing of what has not ended before it has judged it: with others it would pass for
+   * something that they had, and speak for itself when they are asked.
+   */
+  leaving(entry: Entry, step: Step): Leaving {
+    const { takeover, view, right } = this.#parts
+    const { quorum } = takeover
+    if (quorum?.isQuorum(entry.key) !== true || isSettled(entry.record)) return 'now'
+    const owner = entry.epoch === view.epoch ? entry.owner : view.owner(entry.key)
+    if (owner !== view.self) return 'now'
+    const later = entry.place === 'gated' ? 'never' : 'later'
+    if (right.leaveFor(entry.key) === undefined || takeover.gates(entry.key)) return later
+    if (entry.place === 'here' || this.isJudged(entry)) return 'now'
+    const verdict = this.judge(entry, step)
+    return verdict === 'goes-on' ? 'now' : verdict === 'unsure' ? later : 'never'
   }
 
   /** It waits nowhere any more. */

@@ -109,6 +109,26 @@ export interface InventoryReply {
   readonly disk?: string
 }
 
+/** Of one message: some 30 KB. */
+export const COMPARED_MAX = 400
+
+/** A task, its key, and the term and revision of the copy of it that somebody has. A term of 0: it was never written under one. */
+export type CopyVersion = readonly [task: TaskId, key: string, term: number, revision: number]
+
+/** "I hold these for you: do you know them?" Of tasks that have not ended, in quorum mode. */
+export interface Compare {
+  readonly type: 'compare'
+  /** The sender's ring; with another one nothing is answered. */
+  readonly ring: string
+  readonly copies: readonly CopyVersion[]
+}
+
+/** "These I do not know, or I have them older." */
+export interface Compared {
+  readonly type: 'compared'
+  readonly copies: readonly CopyVersion[]
+}
+
 /** Bytes of each output that an answer to a `look` holds at most. */
 export const LOOK_BYTES_MAX = 16 * 1024
 
@@ -158,6 +178,8 @@ export type TaskLinkMessage =
   | Replicated
   | Inventory
   | InventoryReply
+  | Compare
+  | Compared
 
 /** What only the owner of the key can do, or whoever keeps it while it runs the task. */
 export type OwnerRequest =

@@ -4,6 +4,7 @@ import type { Ring } from '../ring/ring.ts'
 import type { Completeness } from './completeness.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
+import type { Fences } from './fences.ts'
 import type { Leftovers } from './leftovers.ts'
 import type { Schedule } from './schedule.ts'
 import type { Entry, Table } from './table.ts'
@@ -24,6 +25,8 @@ export interface PlacingParts {
   readonly work: Work
   readonly leftovers: Leftovers
   readonly counters: Counters
+  /** Where copies are counted in quorum mode. */
+  readonly fences: Fences | undefined
   readonly phase: () => 'closed' | 'open' | 'leaving'
 }
 
@@ -120,11 +123,14 @@ export class Placing {
   }
 
   #followTerm(step: Step): void {
-    const { takeover, phase } = this.#parts
+    const { takeover, fences, phase } = this.#parts
     const { quorum } = takeover
     if (quorum === undefined || phase() === 'closed') return
-    if (quorum.follow()) this.beginTakeover(step)
-    else takeover.include(step.now.mono)
+    if (quorum.follow()) {
+      // As everybody does who is asked: what another one wrote before is as late here as there.
+      if (quorum.claim !== undefined) fences?.note(quorum.claim, step)
+      this.beginTakeover(step)
+    } else takeover.include(step.now.mono)
     takeover.ask(step)
   }
 

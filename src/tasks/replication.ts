@@ -18,6 +18,7 @@ import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant, NEVER } from '../base/time.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
+import type { Leaving } from './leftovers.ts'
 import {
   answered,
   counts,
@@ -32,7 +33,7 @@ import {
   urgentFlights,
 } from './outbox.ts'
 import { recordBytes } from './record-bytes.ts'
-import type { Table } from './table.ts'
+import type { Entry, Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 
 /** Of one frame, unless a single record is larger; a link takes 1 MiB, and payload and result at most three quarters of it. */
@@ -49,6 +50,9 @@ const WINDOW_BYTES_MAX = 4 * 1024 * 1024
  */
 const WINDOW_SMALL = 2
 const SMALL_MAX = 50
+
+/** Looked at for one batch at most: some may not leave. */
+const LOOKS_MAX = 1_000
 
 /** A copy that nothing waits for leaves after this, in ms, or twice that: long enough for a short task to end. */
 export const SPARE_MS = 100
@@ -69,6 +73,8 @@ export interface Stamps {
   isCounted(key: string): boolean
   /** The term under which this node may write the key; 0 when it may not. */
   termOf(key: string): number
+  /** Whether the record goes now, is tried again later, or is not to go at all. */
+  leaving(entry: Entry, step: Step): Leaving
 }
 
 export class Replication {
@@ -164,8 +170,9 @@ export class Replication {
     for (const [peer, outbox] of this.#outboxes) {
       this.#ripen(outbox, step.now.mono)
       while (this.#mayUseWindow(outbox, step.now.mono)) {
-        const flight = this.#fill(outbox, step.now.mono)
-        if (flight === undefined) continue
+        const flight = this.#fill(outbox, step)
+        // There may be more, after as much as is looked at in one step.
+        if (flight === undefined) break
         const { records, terms } = flight
         const batch = { type: 'replicate', batch: this.#batches, records } as const
         if (stamps?.ring === undefined || terms === undefined) step.send(peer, batch)
@@ -302,22 +309,34 @@ export class Replication {
     return (isDue && flights.size < WINDOW_MAX) || (bulk.size > 0 && flights.size < WINDOW_BULK_MAX)
   }
 
+  /** False: it is out of the outbox, or among what is sent in a while. */
+  #goes(entry: Entry, outbox: Outbox, step: Step): boolean {
+    const leaving = this.#stamps?.leaving(entry, step) ?? 'now'
+    if (leaving !== 'later') return leaving === 'now'
+    if (outbox.postponed.size === 0) outbox.postponedUntil = after(step.now.mono, POSTPONED_MS)
+    outbox.postponed.add(entry.id)
+    return false
+  }
+
   /** Takes the next batch out of the outbox, urgent ones first. */
-  #fill(outbox: Outbox, now: Instant): Flight | undefined {
+  #fill(outbox: Outbox, step: Step): Flight | undefined {
+    const { mono: now } = step.now
     const records: TaskRecord[] = []
+    let looks = 0
     const urgent = outbox.urgent.size > 0
     let bytes = 0
     for (const due of [outbox.urgent, outbox.bulk]) {
       for (const task of due) {
-        if (records.length >= BATCH_RECORDS_MAX) break
-        const record = this.#table.get(task)?.record
+        if (records.length >= BATCH_RECORDS_MAX || ++looks > LOOKS_MAX) break
+        const entry = this.#table.get(task)
+        const record = entry?.record
         const size = record === undefined ? 0 : recordBytes(record)
         if (records.length > 0 && bytes + size > BATCH_BYTES_MAX) break
         due.delete(task)
         outbox.bulk.delete(task)
         outbox.spare.delete(task)
         outbox.ripe.delete(task)
-        if (record === undefined) continue
+        if (entry === undefined || record === undefined || !this.#goes(entry, outbox, step)) continue
         records.push(record)
         bytes += size
       }

@@ -260,6 +260,7 @@ export class Tasks {
     this.#parts.replication.tick(now.mono)
     this.#parts.desk.tick(step)
     this.#parts.durability?.copies.tick(step)
+    this.#parts.antiEntropy.tick(step)
     return this.#finish(step)
   }
 
@@ -276,6 +277,7 @@ export class Tasks {
       this.#parts.replication.nextWake(),
       this.#parts.takeover.nextWake(),
       this.#parts.inventories.nextWake(),
+      this.#parts.antiEntropy.nextWake(),
       this.#parts.desk.nextWake(),
     ) as Instant
   }

@@ -116,6 +116,8 @@ function tellFrame(link: number, message: LinkMessage): string | undefined {
     case 'replicated':
     case 'inventory':
     case 'inventory-reply':
+    case 'compare':
+    case 'compared':
       return undefined
     case 'hello':
       return `hello on ${link} of ${message.self.id} incarnation ${message.self.incarnation}`

@@ -5,7 +5,9 @@ import { instantOf, wallOf } from '../../src/base/time.ts'
 import { Counters } from '../../src/tasks/counts.ts'
 import { Step } from '../../src/tasks/effects.ts'
 import { FENCES_MAX, type Fence, Fences, fencesOf } from '../../src/tasks/fences.ts'
-import { ringOf } from './samples.ts'
+import { freshRecord } from '../../src/tasks/transition.ts'
+import { ringOf, spec } from './samples.ts'
+import { Scene } from './scene.ts'
 
 const [n1, n2] = [asNodeId('n1'), asNodeId('n2')]
 const ring = ringOf([n1, n2])
@@ -80,4 +82,28 @@ test('they go with the rings, and there are never too many', () => {
   assert.equal(fences.standing(keyOf('n1'), 9), undefined)
   for (let i = 0; i <= FENCES_MAX; i++) fences.note({ ...fence(i), owner: asNodeId(`x${i}`) }, gone)
   assert.equal(fences.size, FENCES_MAX)
+})
+
+test('a write of another owner that comes late is refused by who took over itself, as by everybody that was asked', () => {
+  const three = ringOf(['n1', 'n2', 'n3'])
+  const two = ringOf(['n1', 'n3'])
+  const id = Array.from({ length: 100 }, (_, i) => `late-${i}`).find(
+    key => three.owner(key) === 'n2' && two.owner(key) === 'n1',
+  )
+  assert.ok(id !== undefined)
+  const scene = new Scene()
+  scene.right.epochs.note(two, three)
+  scene.solo.see(['n1', 'n3'])
+  scene.solo.step(() => {
+    scene.right.take(7)
+    scene.right.epochs.tenure = { term: 7, rings: [two.checksum], without: [] }
+    return []
+  })
+  scene.answer('n3')
+  scene.solo.see(['n1', 'n2', 'n3'])
+  const late = { ...freshRecord(spec(id), 'api', wallOf(0), [n2], 1), term: 4, copies: 2 }
+  const write = { type: 'replicate', batch: 1, records: [late], ring: three.checksum, terms: [4] } as const
+  scene.solo.hear('n2', write)
+  assert.deepEqual(scene.sent('n2', 'replicated').at(-1)?.refused, [[0, 7]])
+  assert.equal(scene.solo.tasks.get(late.spec.id), undefined)
 })

@@ -24,10 +24,10 @@ function lapse(scene: Scene, ms: number): void {
   scene.take(9)
 }
 
-test('a task whose copies came only after a lapse is kept by whoever accepts it then', () => {
+test('a task whose copies were under way in a lapse, and come after it, is kept by whoever accepts it then', () => {
   const scene = ready({ inventoryMs: 10_000 })
   const { solo } = scene
-  const submitted = solo.submit(own('a'))
+  const submitted = solo.submit(own('a', { runAt: wallOf(START + 60_000) }))
   solo.pass(500)
   lapse(scene, 1_500)
   // Enough for the key to be complete, not enough to know that nobody else has the task.
@@ -38,6 +38,37 @@ test('a task whose copies came only after a lapse is kept by whoever accepts it 
   solo.pass(200)
   assert.notEqual(solo.tasks.get(asTaskId('a')), undefined)
   assert.deepEqual(solo.logged('ended-copy-dropped'), [])
+})
+
+test('an owner that lost its right sends nothing of its queue before it has judged it', () => {
+  const scene = ready({ inventoryMs: 10_000 })
+  const { solo } = scene
+  solo.submit(own('a'))
+  solo.pass(200)
+  for (const node of ['n2', 'n3']) scene.sent(node, 'replicate')
+  lapse(scene, 3_000)
+  const sent = (): number => ['n2', 'n3'].flatMap(node => scene.sent(node, 'replicate')).length
+  assert.equal(sent(), 0, 'neither before it has its right again, nor when it asks')
+  scene.answer('n3')
+  solo.pass(1_500)
+  assert.equal(sent(), 0, 'if n2 has not got it either, it has ended')
+  scene.answer('n2', [solo.record('a')])
+  solo.pass(1_500)
+  assert.ok(sent() > 0)
+  assert.deepEqual(solo.logged('ended-copy-dropped'), [])
+})
+
+test('what others have ended in the lapse never leaves', () => {
+  const scene = ready()
+  const { solo } = scene
+  solo.submit(own('a'))
+  solo.pass(200)
+  for (const node of ['n2', 'n3']) scene.sent(node, 'replicate')
+  lapse(scene, 3_000)
+  for (const node of ['n2', 'n3']) scene.answer(node)
+  solo.pass(3_000)
+  for (const node of ['n2', 'n3']) assert.deepEqual(scene.sent(node, 'replicate'), [])
+  assert.equal(solo.logged('ended-copy-dropped').length, 1)
 })
 
 /** An end that is on no other disk when the right lapses, and the record that a later owner made of the task meanwhile. */

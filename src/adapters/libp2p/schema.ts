@@ -12,6 +12,7 @@ import { ERRORS, type ErrorCode } from '../../base/errors.ts'
 import { TASK_ID_PATTERN } from '../../base/ids.ts'
 import { SUMMARY_BUCKETS, TYPES_MAX } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
+import { COMPARED_MAX } from '../../tasks/messages.ts'
 import { ATTEMPTS_KEPT, type Json, PLACEMENTS } from '../../tasks/task.ts'
 import {
   grant,
@@ -322,6 +323,9 @@ const inventoryReply = z.object({
   done: z.boolean(),
   disk: short.exactOptional(),
 })
+const versions = z.array(z.tuple([taskId, key, count, count])).max(COMPARED_MAX)
+const compare = z.object({ type: z.literal('compare'), ring: short, copies: versions })
+const compared = z.object({ type: z.literal('compared'), copies: versions })
 
 /** Everything that may come over a link. */
 export const linkSchema = z.discriminatedUnion('type', [
@@ -346,6 +350,8 @@ export const linkSchema = z.discriminatedUnion('type', [
   replicated,
   inventory,
   inventoryReply,
+  compare,
+  compared,
   look,
   lookReply,
   schedulesAsk,

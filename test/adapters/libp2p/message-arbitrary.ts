@@ -238,6 +238,8 @@ const answer: fc.Arbitrary<SurveyAnswer> = fc.oneof(
 
 const rumour = fc.record({ type: fc.constant('rumour' as const), members })
 
+const versions = fc.array(fc.tuple(taskId, text, count, count), { maxLength: 3 })
+
 /** As the objects of a program are: fast-check makes records without a prototype. */
 const plain = <T>(value: T): T => structuredClone(value)
 
@@ -338,6 +340,8 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
     running: fc.array(taskId, { maxLength: 3 }),
     done: fc.boolean(),
   }),
+  fc.record({ type: fc.constant('compare' as const), ring: text, copies: versions }),
+  fc.record({ type: fc.constant('compared' as const), copies: versions }),
   fc.record({
     type: fc.constant('look' as const),
     id: requestId,
