@@ -236,9 +236,8 @@ const answer: fc.Arbitrary<SurveyAnswer> = fc.oneof(
   }),
 )
 
-const rumour = fc.record({ type: fc.constant('rumour' as const), members })
-
 const versions = fc.array(fc.tuple(taskId, text, count, count), { maxLength: 3 })
+const rumour = fc.record({ type: fc.constant('rumour' as const), members })
 
 /** As the objects of a program are: fast-check makes records without a prototype. */
 const plain = <T>(value: T): T => structuredClone(value)
