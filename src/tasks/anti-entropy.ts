@@ -16,6 +16,7 @@
  */
 import type { NodeId } from '../base/ids.ts'
 import { after, type Instant, NEVER } from '../base/time.ts'
+import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import type { Leftovers } from './leftovers.ts'
@@ -45,6 +46,7 @@ export interface AntiEntropyParts {
   readonly leftovers: Leftovers
   readonly counters: Counters
   readonly right: Right
+  readonly copies?: Copies | undefined
 }
 
 export class AntiEntropy {
@@ -83,7 +85,7 @@ export class AntiEntropy {
   /** Another node has these copies of what it believes to be this one's. */
   asked(from: NodeId, { ring, copies }: Compare, settled: boolean, step: Step): void {
     if (!settled || this.#parts.view.ring?.checksum !== ring) return
-    const differing = copies.filter(copy => this.#isNews(from, copy))
+    const differing = copies.filter(copy => this.#isNews(from, copy, step))
     if (differing.length > 0) step.sendAtOnce(from, { type: 'compared', copies: differing })
   }
 
@@ -131,7 +133,7 @@ export class AntiEntropy {
   }
 
   /** Is it unknown here, or older? What is older there, although it was said to be there as it is here, is sent again. */
-  #isNews(from: NodeId, [id, key, term, revision]: CopyVersion): boolean {
+  #isNews(from: NodeId, [id, key, term, revision]: CopyVersion, step: Step): boolean {
     const { view, table, takeover, replication, counters } = this.#parts
     if (view.owner(key) !== view.self || takeover.gates(key)) return false
     const entry = table.get(id)
@@ -143,6 +145,7 @@ export class AntiEntropy {
     if (ahead > 0 && entry.safe.includes(from)) {
       counters.add('copies_found_older')
       entry.safe = entry.safe.filter(node => node !== from)
+      this.#parts.copies?.check(entry, step)
       replication.copy(record, from, true)
     }
     return ahead < 0

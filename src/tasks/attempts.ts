@@ -9,9 +9,9 @@ import {
   exhausted,
   isCrash,
   isSilent,
-  isUncounted,
   silencesOf,
   triesOf,
+  uncountedOf,
 } from './retry.ts'
 import type { Attempt, AttemptError, Outcome, TaskRecord, TaskSpec } from './task.ts'
 import { ATTEMPTS_KEPT } from './task.ts'
@@ -32,11 +32,11 @@ export function beginAttempt(record: TaskRecord, { node, at, token, holders }: B
   const attempt: Attempt = { number: lastNumber(record) + 1, node, startedAt: at, token }
   const attempts = [...record.attempts, attempt]
   const dropped = attempts.slice(0, -ATTEMPTS_KEPT)
-  const uncounted = (record.uncounted ?? 0) + dropped.filter(isUncounted).length
+  const kept = attempts.slice(-ATTEMPTS_KEPT)
+  const uncounted = (record.uncounted ?? 0) + uncountedOf(attempts) - uncountedOf(kept)
   const since = record.redriven?.after ?? 0
   const crashed = dropped.filter(each => isCrash(each) && each.number > since)
   const crashes = (record.crashes ?? 0) + crashed.length
-  const kept = attempts.slice(-ATTEMPTS_KEPT)
   return transition(record, 'running', {
     attempts: kept,
     holders,
@@ -44,6 +44,13 @@ export function beginAttempt(record: TaskRecord, { node, at, token, holders }: B
     ...(crashes > 0 && { crashes }),
   })
 }
+
+/**
+ * Is it this attempt, which this node made, that the task is running by? Higher numbers that have ended say nothing: an owner before
+ * may have begun more than one of which nobody was told.
+ */
+export const isUnderWay = ({ state, attempts }: TaskRecord, { number }: Attempt): boolean =>
+  state === 'running' && !attempts.some(each => each.outcome === undefined && each.number > number)
 
 /** How an attempt that ran here ended, with `result` cut to size by the caller. */
 export interface Ending {
@@ -63,7 +70,7 @@ export function endAttempt(record: TaskRecord, ending: Ending, random: Random): 
   const attempts = report(record.attempts, reportOf(attempt, outcome, at))
   if (isSettled(record)) return revise(record, { attempts, holders })
   if (outcome.ok) return settle(record, 'succeeded', at, { attempts, holders, result: outcome.result })
-  if (record.state !== 'running' || lastNumber(record) !== attempt.number) {
+  if (!isUnderWay(record, attempt)) {
     return { ...revise(record, { attempts, holders }), ...pauseOf(record) }
   }
   const error = shortened(outcome.error)
@@ -141,7 +148,7 @@ export function fenceAttempt(
   holders: readonly NodeId[],
 ): TaskRecord {
   const attempts = report(record.attempts, fenced(attempt, at))
-  if (record.state === 'running' && lastNumber(record) === attempt.number) {
+  if (isUnderWay(record, attempt)) {
     return transition(record, 'ready', { attempts, holders })
   }
   return { ...revise(record, { attempts, holders }), ...pauseOf(record) }
@@ -170,7 +177,7 @@ export function cancelTask(record: TaskRecord, at: WallMs, holders: readonly Nod
 /** Another try was ordered: what was tried before stays in the record and counts no more. */
 export function redriveTask(record: TaskRecord, at: WallMs, holders: readonly NodeId[]): TaskRecord {
   const after = lastNumber(record)
-  const uncounted = after - record.attempts.filter(isUncounted).length
+  const uncounted = after - uncountedOf(record.attempts)
   const { settledAt: _, error: __, crashes: ___, ...rest } = record
   const times = (record.redriven?.times ?? 0) + 1
   return transition(rest, 'ready', { holders, uncounted, redriven: { times, after, at } })

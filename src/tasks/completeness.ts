@@ -126,9 +126,11 @@ export class Completeness {
    */
   knowsAllOf(record: TaskRecord, from: NodeId): boolean {
     const { spec, term, copies = 0 } = record
-    if (!isTold(record) || term === undefined || copies < this.#spare(this.#view.replicas) + 1) return false
-    // What was written here under a term that is held still, this node knew.
-    const certain = [term, ...this.#certain].filter(each => each >= term)
+    if (!isTold(record) || term === undefined) return false
+    // Only this node writes under a term of its own.
+    if (this.#epochs.hasUnder(spec.key, new Set([term]))) return true
+    if (copies < this.#spare(this.#view.replicas) + 1) return false
+    const certain = [...this.#certain].filter(each => each >= term)
     if (this.#epochs.hasUnder(spec.key, new Set(certain))) return true
     const answered = this.#heardOf === undefined ? [] : [this.#heardOf, ...this.#answeredBefore]
     const toldOf = (each: Answered): boolean => each.answers.has(from) && this.#wasAsked(spec.key, each)

@@ -11,6 +11,7 @@ import { Conflicts } from './conflicts.ts'
 import { Counters } from './counts.ts'
 import { Desk } from './desk.ts'
 import { Durability, stampsOf } from './durability.ts'
+import type { Step } from './effects.ts'
 import { Execution } from './execution.ts'
 import { Expiry } from './expiry.ts'
 import { Forwarding } from './forwarding.ts'
@@ -75,7 +76,8 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const records = new Records(view, table, replication, handoffs, durability)
   const known = { view, table, schedule, replication, counters, config, right, offers, conflicts }
   const shared = { ...known, copies: durability?.copies, records, kept, handoffs, takeover, limits }
-  const execution = new Execution({ ...shared, random: random.fork() })
+  const putBack = (entry: Entry, step: Step): void => work.putBack(entry, step)
+  const execution = new Execution({ ...shared, random: random.fork(), putBack })
   const leftovers = new Leftovers(shared)
   const expiry = new Expiry({ ...shared, leftovers })
   const losses = new Losses({ ...shared, sawEnd })

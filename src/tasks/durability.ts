@@ -174,6 +174,8 @@ export class Durability {
       else {
         const otherKey = learn(record)
         if (otherKey !== undefined) conflicts.push([place, otherKey])
+        // Judged when it was put where it would wait.
+        else if (this.#parts.table.get(id) === undefined) ended.push(place)
         else if (this.#isEarly(record, from, terms[place] ?? 0)) early.push(place)
         else if (!this.#isAsThere(record)) refused.push([place, 0])
       }

@@ -12,14 +12,13 @@ import type { TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { after, elapsedMs, type Instant, NEVER, type WallMs, wallOf } from '../base/time.ts'
 import { AHEAD_MS_MAX, Ahead } from './ahead.ts'
-import { beginAttempt, endAttempt, fenceAttempt, takeBackAttempt } from './attempts.ts'
+import { beginAttempt, endAttempt, fenceAttempt, isUnderWay, takeBackAttempt } from './attempts.ts'
 import type { TasksConfig } from './config.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { AttemptOrder, Step } from './effects.ts'
 import { cutJson } from './json.ts'
 import { KEPT_KEYS_MAX, type Kept } from './kept.ts'
-import { lastNumber } from './merge.ts'
 import type { Offers } from './offers.ts'
 import type { Records } from './records.ts'
 import { reportEnd } from './reports.ts'
@@ -63,6 +62,8 @@ export interface ExecutionParts {
   readonly counters: Counters
   readonly config: TasksConfig
   readonly random: Random
+  /** Puts a task that is nowhere where it has to wait. */
+  readonly putBack: (entry: Entry, step: Step) => void
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
   /** What clients offer; without it nothing is carried out by clients. */
@@ -146,7 +147,7 @@ export class Execution {
       this.#ahead.tooMany()
       running.abandoned = true
       this.#takeBack(running, NO_PLACE, step)
-      this.#putBack(running.entry)
+      this.#putBack(running.entry, step)
     }
   }
 
@@ -223,7 +224,7 @@ export class Execution {
 
   /** The attempt counts as none. */
   #takeBack({ entry, attempt }: Running, error: AttemptError | undefined, step: Step): void {
-    if (entry.record.state !== 'running' || lastNumber(entry.record) !== attempt.number) return
+    if (!isUnderWay(entry.record, attempt)) return
     const { records } = this.#parts
     const holders = records.holders(entry.key)
     records.change(entry, takeBackAttempt(entry.record, attempt, step.now.wall, holders, error), step)
@@ -240,7 +241,7 @@ export class Execution {
       counters.add('attempts_taken_back')
       step.log('warn', 'task-taken-back', { task: entry.id, key: entry.key, attempt: attempt.number })
       this.#takeBack(running, undefined, step)
-      if (!running.ordered) this.#putBack(entry)
+      if (!running.ordered) this.#putBack(entry, step)
     }
   }
 
@@ -331,14 +332,13 @@ export class Execution {
     if (running.ordered) step.cancelNow(entry.id, attempt.number)
     running.abandoned = true
     this.#fenced(running, reason, step)
-    if (!running.ordered) this.#putBack(entry)
+    if (!running.ordered) this.#putBack(entry, step)
   }
 
   /** It was never executed, so nothing will say that it has ended. */
-  #putBack(entry: Entry): void {
-    const { schedule, view } = this.#parts
-    schedule.clear(entry)
-    if (entry.owner === view.self && entry.record.state === 'ready') schedule.enqueue(entry)
+  #putBack(entry: Entry, step: Step): void {
+    this.#parts.schedule.clear(entry)
+    this.#parts.putBack(entry, step)
   }
 
   /** Ended, at the latest, with its right: its executor ends it then, though this node may have stood still until now. */

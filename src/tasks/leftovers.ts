@@ -29,7 +29,7 @@ import type { Records } from './records.ts'
 import { INCOMPLETE, unknownTask } from './refusals.ts'
 import type { Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
-import { isOfOpenSlot, scheduleIdOf } from './schedules/state.ts'
+import { isOfOpenSlot, isSchedule, scheduleIdOf } from './schedules/state.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { TaskRecord } from './task.ts'
@@ -149,11 +149,15 @@ export class Leftovers {
   /** The owner of these knows that they are over. What is another copy by now, or in use here, stays. */
   ended(from: NodeId, records: readonly TaskRecord[], step: Step): void {
     const { view, table } = this.#parts
-    for (const { spec, revision, term } of records) {
+    for (const record of records) {
+      const { spec, revision, term } = record
       const entry = table.get(spec.id)
       if (entry === undefined || entry.epoch !== view.epoch || entry.owner !== from) continue
       if (entry.place !== 'nowhere' || entry.lists.length > 0) continue
-      if (entry.record.revision === revision && entry.record.term === term) this.#drop(entry, [from], step)
+      // Accepted anew under one id, it begins with the same revision.
+      const sameLife = isSchedule(record) || entry.record.acceptedAt === record.acceptedAt
+      if (!sameLife || entry.record.revision !== revision || entry.record.term !== term) continue
+      this.#drop(entry, [from], step)
     }
   }
 

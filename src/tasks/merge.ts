@@ -29,8 +29,11 @@ export function mergeRecords(a: TaskRecord, b: TaskRecord): TaskRecord {
   if (isSchedule(a) || isSchedule(b)) return mergeWithSchedule(a, b)
   const winner = compareRecords(a, b) >= 0 ? a : b
   const attempts = uniteAttempts(a.attempts, b.attempts)
-  if (attempts === winner.attempts || sameAttempts(attempts, winner.attempts)) return winner
-  return { ...winner, attempts }
+  const same = attempts === winner.attempts || sameAttempts(attempts, winner.attempts)
+  // Attempts that do not count, of which only the number is kept: it goes with the highest number, which is one of both, too.
+  const uncounted = Math.max(a.uncounted ?? 0, b.uncounted ?? 0)
+  if (same && uncounted === (winner.uncounted ?? 0)) return winner
+  return { ...winner, attempts: same ? winner.attempts : attempts, ...(uncounted > 0 && { uncounted }) }
 }
 
 /** Where owners write one after another, the later is right about all of it; else each part goes by a rule of its own. */
@@ -110,7 +113,7 @@ const specParts = (spec: TaskSpec): readonly unknown[] => [
   optional(spec.placement),
 ]
 
-/** Everything but the attempts, in an order that does not depend on how the object was made. */
+/** Everything but the attempts and how many do not count, in an order that does not depend on how the object was made. */
 const coreText = (record: TaskRecord): string =>
   JSON.stringify([
     specParts(record.spec),
@@ -122,7 +125,6 @@ const coreText = (record: TaskRecord): string =>
     optional(record.result),
     errorParts(record.error),
     record.holders,
-    optional(record.uncounted),
     record.redriven === undefined ? [] : [record.redriven.after, record.redriven.at],
     optional(record.crashes),
     optional(record.term),

@@ -227,8 +227,7 @@ export class Replication {
   later(to: NodeId, records: readonly TaskRecord[], now: Instant): void {
     const outbox = this.#outboxes.get(to)
     if (outbox === undefined || records.length === 0) return
-    for (const { spec } of records) outbox.postponed.add(spec.id)
-    outbox.postponedUntil = after(now, POSTPONED_MS)
+    for (const { spec } of records) postpone(outbox, spec.id, now)
   }
 
   /** Gives late batches back to the outbox. */
@@ -313,8 +312,7 @@ export class Replication {
   #goes(entry: Entry, outbox: Outbox, step: Step): boolean {
     const leaving = this.#stamps?.leaving(entry, step) ?? 'now'
     if (leaving !== 'later') return leaving === 'now'
-    if (outbox.postponed.size === 0) outbox.postponedUntil = after(step.now.mono, POSTPONED_MS)
-    outbox.postponed.add(entry.id)
+    postpone(outbox, entry.id, step.now.mono)
     return false
   }
 
@@ -350,4 +348,10 @@ export class Replication {
     outbox.bytes += bytes
     return flight
   }
+}
+
+/** Those that came first say when all of them go: whoever adds more never keeps them. */
+function postpone(outbox: Outbox, task: TaskId, now: Instant): void {
+  if (outbox.postponed.size === 0) outbox.postponedUntil = after(now, POSTPONED_MS)
+  outbox.postponed.add(task)
 }

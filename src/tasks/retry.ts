@@ -27,11 +27,22 @@ export const isSilent = ({ outcome, error }: Attempt): boolean =>
 
 export const isCrash = ({ outcome }: Attempt): boolean => outcome === 'lost'
 
-export const isUncounted = ({ outcome }: Attempt): boolean => outcome === 'cancelled' || outcome === 'fenced'
+const isUncounted = ({ outcome }: Attempt): boolean => outcome === 'cancelled' || outcome === 'fenced'
 
-/** Attempts that count. */
+/**
+ * Attempts that count. Two owners may have begun one of the same number, when the first was cut off with its own: it counts when
+ * one of them does.
+ */
 export const triesOf = (record: TaskRecord): number =>
-  Math.max(0, lastNumber(record) - record.attempts.filter(isUncounted).length - (record.uncounted ?? 0))
+  Math.max(0, lastNumber(record) - uncountedOf(record.attempts) - (record.uncounted ?? 0))
+
+/** Numbers of attempts none of which counts. */
+export function uncountedOf(attempts: readonly Attempt[]): number {
+  const uncounted = new Set<number>()
+  for (const attempt of attempts) if (isUncounted(attempt)) uncounted.add(attempt.number)
+  for (const attempt of attempts) if (!isUncounted(attempt)) uncounted.delete(attempt.number)
+  return uncounted.size
+}
 
 /** Of the last round: what was before somebody ordered another try counts no more. */
 const ofRound = ({ attempts, redriven }: TaskRecord): readonly Attempt[] =>

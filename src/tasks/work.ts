@@ -21,7 +21,7 @@ import { isSettled, mergeRecords } from './merge.ts'
 import { overlaps } from './overlap.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
-import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
+import { isLoan, leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
 import { isSchedule } from './schedules/state.ts'
 import { sameSpec } from './spec.ts'
@@ -149,6 +149,11 @@ export class Work {
   end(task: TaskId, number: number, outcome: Outcome, step: Step): void {
     const entry = this.#parts.execution.end(task, number, outcome, step)
     if (entry !== undefined) this.#schedule(entry, step)
+  }
+
+  /** It waits nowhere: an attempt of it was given up before it ran. */
+  putBack(entry: Entry, step: Step): void {
+    this.#schedule(entry, step)
   }
 
   /** Pauses that are over. True when there may be more. */
@@ -310,7 +315,7 @@ export class Work {
    */
   #runsAt(entry: Entry, step: Step): NodeId | undefined {
     const { view, takeover } = this.#parts
-    const leave = this.#leave(entry, step)
+    const leave = leaveNow(this.#parts.right, entry.key, step.now.mono)
     if (leave !== undefined && isLoan(leave)) return undefined
     const others = entry.record.attempts.filter(({ node, outcome }) => !outcome && node !== view.self)
     for (const { node } of others) {
@@ -335,14 +340,10 @@ export class Work {
     }
   }
 
-  #leave({ key }: Entry, step: Step): Leave | undefined {
-    return leaveNow(this.#parts.right, key, step.now.mono)
-  }
-
   /** False when the right is about to end: it is renewed soon, or gone. */
   #begin(entry: Entry, step: Step): boolean {
     const { schedule, execution, handoffs, leftovers } = this.#parts
-    const leave = this.#leave(entry, step)
+    const leave = leaveNow(this.#parts.right, entry.key, step.now.mono)
     const gated = leave !== undefined && this.#isCounted(entry) && this.#parts.takeover.gates(entry.key)
     if (leave === undefined || gated) schedule.withhold(entry.key)
     else if (leave.until <= after(step.now.mono, FENCE_MS)) return false

@@ -77,6 +77,18 @@ test('what the owner does not know is offered to it, and goes when that says tha
   assert.equal(scene.solo.metric('copies_differing_total'), 1)
 })
 
+test('what was accepted anew meanwhile does not go for the one before', () => {
+  const record = ofOther('n2', 'a')
+  const scene = holding(record)
+  scene.solo.hear('n2', { type: 'compared', copies: [versionOf(record)] })
+  const [offer] = scene.sent('n2', 'replicate')
+  const anew = { ...record, acceptedAt: wallOf(5_000) }
+  const write = { batch: 9, records: [anew], ring: ring.checksum, terms: [4] }
+  scene.solo.hear('n2', { type: 'replicate', ...write })
+  scene.solo.hear('n2', { type: 'replicated', batch: offer?.batch ?? 0, counted: true, ended: [0] })
+  assert.equal(scene.solo.tasks.get(record.spec.id)?.acceptedAt, anew.acceptedAt)
+})
+
 test('what is another version by now, or is owned by another node, is not offered', () => {
   const record = ofOther('n2', 'a')
   const scene = holding(record)
@@ -167,6 +179,7 @@ test('a holder that has it older than it acknowledged is sent it again, and does
   const [id, key, term, revision] = versionOf(record)
   assert.deepEqual(ask(scene, 'n2', [[id, key, term, revision - 1]]), [])
   assert.equal(scene.solo.metric('copies_found_older_total'), 1)
+  assert.equal(scene.solo.metric('records_short'), 1)
   const [batch] = scene.sent('n2', 'replicate')
   assert.deepEqual(batch?.records, [record])
   // It is on its way already to who has not acknowledged it.

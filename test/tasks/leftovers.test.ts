@@ -112,6 +112,20 @@ test('what somebody brings who had answered was known then, whatever the voters 
   assert.equal(scene.knows(), true)
 })
 
+test('what this node wrote itself, under a term that it has still, it knows of, on however few disks it was', () => {
+  const scene = complete()
+  assert.deepEqual(scene.copied('n2', old('n1', { term: 5, copies: 1 })), [0])
+  assert.equal(scene.knows(), false)
+})
+
+test('whoever brings what is judged to have ended is told so', () => {
+  const scene = new Scene('all', [], { durability: 3 })
+  scene.take(5)
+  for (const node of ['n2', 'n3']) scene.answer(node)
+  assert.deepEqual(scene.copied('n2', old('n1', { copies: 2 })), [0])
+  assert.equal(scene.knows(), false)
+})
+
 test('what was answered for a term counts as long as it is held, though a later one does not ask for its keys', () => {
   const later = (): Scene => {
     const scene = complete('lost')

@@ -196,3 +196,14 @@ test('what does not count yet is sent again more and more slowly, until it does'
   )
   assert.ok(gaps[0] !== undefined && gaps[0] < 100 && times.length < 12, times.join())
 })
+
+test('what is to go in a while goes then, however often more is put beside it', () => {
+  const { replication, records, flush } = made(3)
+  const [first, second, third] = records as [TaskRecord, TaskRecord, TaskRecord]
+  replication.changed(third, [peer], instantOf(0))
+  flush(0)
+  replication.later(peer, [first], instantOf(0))
+  replication.later(peer, [second], instantOf(900))
+  const sent = flush(1_000).flatMap(batch => batch.records)
+  assert.ok(sent.includes(first) && sent.includes(second))
+})
