@@ -1,6 +1,8 @@
 /**
  * Lists the schedules of the whole cluster: asks every living member for those that it owns, and puts the answers together.
  * Who does not answer in time, or is still taking keys over, is named on the page, so that nobody takes it for complete.
+ * So is whoever sees another ring: while news of one is under way, the node that loses a schedule may list it no more and the
+ * one that gains it not yet, and neither is taking over.
  */
 import { assert } from '../base/assert.ts'
 import type { NodeId, RequestId } from '../base/ids.ts'
@@ -25,12 +27,15 @@ export type ListingEffect =
   | { readonly kind: 'send'; readonly to: NodeId; readonly message: ScheduleLinkMessage }
   | Extract<Effect, { kind: 'reply' }>
 
+type Told = Omit<SchedulesTell, 'type' | 'id'>
+
 interface Asked {
   readonly request: RequestId
   readonly limit: number
   readonly until: Instant
   readonly waiting: Set<NodeId>
-  readonly told: Map<NodeId, Omit<SchedulesTell, 'type' | 'id'>>
+  /** What this node has itself comes first. */
+  readonly told: Map<NodeId, Told>
 }
 
 export class ScheduleListing {
@@ -83,10 +88,10 @@ export class ScheduleListing {
       const told = this.#schedules.list({ after: above, limit }, now)
       return [{ kind: 'send', to: from, message: { type: 'schedules-tell', id, ...told } }]
     }
-    const { id, schedules, more, settled } = message
+    const { type: _, id, ...told } = message
     const asked = this.#asked.get(id)
     if (asked?.waiting.delete(from) !== true) return []
-    asked.told.set(from, { schedules, more, settled })
+    asked.told.set(from, told)
     return asked.waiting.size === 0 ? this.#conclude(id) : []
   }
 
@@ -112,14 +117,24 @@ export class ScheduleListing {
   }
 }
 
-/** Who told of as many as were asked for may have more, all of them above what it told: the first `limit` of all are certain. */
-function pageOf({ limit, waiting, told }: Asked): SchedulePage {
+/**
+ * Who told of as many as were asked for may have more, all of them above what it told: the first `limit` of all are certain.
+ * @param asked the first who told is the node asked: its ring is the one that counts
+ */
+export function pageOf(asked: {
+  readonly limit: number
+  readonly waiting: Iterable<NodeId>
+  readonly told: ReadonlyMap<NodeId, Told>
+}): SchedulePage {
+  const { limit, waiting, told } = asked
+  const [own] = told.values()
   const all = [...told].flatMap(([owner, { schedules }]) => schedules.map(each => ({ ...each, owner })))
   const distinct = distinctOf(all)
   const schedules = distinct.slice(0, limit)
   const more = distinct.length > limit || [...told.values()].some(each => each.more)
   const last = schedules.at(-1)
-  const unsettled = [...told].filter(([, { settled }]) => !settled).map(([member]) => member)
+  const isSure = ({ settled, ring }: Told): boolean => settled && ring !== undefined && ring === own?.ring
+  const unsettled = [...told].filter(([, each]) => !isSure(each)).map(([member]) => member)
   const unsure = [...waiting, ...unsettled].sort()
   return { schedules, unsure, ...(more && last !== undefined && { next: last.name }) }
 }

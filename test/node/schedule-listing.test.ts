@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
-import { distinctOf } from '../../src/node/schedule-listing.ts'
+import { distinctOf, pageOf } from '../../src/node/schedule-listing.ts'
 
 type Line = Parameters<typeof distinctOf>[0][number]
 
@@ -40,4 +40,26 @@ test('what it costs to put lists together does not grow with the square of their
   const names = all.map(() => `s${random.below(1_000_000)}`)
   assert.equal(distinctOf(all).length, new Set(names).size)
   assert.ok(looks < 60 * count, `${looks} looks`)
+})
+
+test('whoever lists what it owns by another ring than the node asked is unsure', () => {
+  const tell = (ring: string | undefined, ...schedules: Line[]) => ({
+    ...{ schedules, more: false, settled: true },
+    ...(ring !== undefined && { ring }),
+  })
+  const page = (...rings: (string | undefined)[]) =>
+    pageOf({
+      limit: 10,
+      waiting: [],
+      told: new Map(
+        rings.map((ring, i) => [asNodeId(`n${i + 1}`), tell(ring, line(`s${i}`, `n${i + 1}`, 0))]),
+      ),
+    })
+  assert.deepEqual(page('new', 'new', 'new').unsure, [])
+  // n1 lost a schedule and knows it, n2 gained it and does not know yet: nobody lists it, and nobody is taking over.
+  assert.deepEqual(page('new', 'old', 'new').unsure, ['n2'])
+  assert.deepEqual(page('old', 'new', 'new').unsure, ['n2', 'n3'])
+  assert.equal(page('old', 'new', 'new').schedules.length, 3, 'what they have is listed all the same')
+  assert.deepEqual(page('new', 'new', undefined).unsure, ['n3'], 'it says by no ring')
+  assert.deepEqual(page(undefined, undefined).unsure, ['n1', 'n2'], 'and so does the node asked')
 })

@@ -62,6 +62,16 @@ test('what an owner decides is durable under its own term before it is told, and
   assert.deepEqual([again.dedupeTerm, again.revision], [7, revision], 'the term has it still')
 })
 
+test('the pause before a retry stays in the record that is written anew for its dedupe key', () => {
+  const notBefore = wallOf(WALL + 59_000)
+  const failed = { number: 1, node: asNodeId('n2'), token: '1', startedAt: wallOf(WALL - 900) }
+  const attempts = [{ ...failed, endedAt: wallOf(WALL - 800), outcome: 'failed' as const }]
+  const scene = after({ ...old('a', 5), revision: 3, state: 'retrying', notBefore, attempts })
+  assert.equal(taskOf(scene, 'b'), 'a')
+  const { state, dedupeTerm, notBefore: kept } = scene.solo.record('a')
+  assert.deepEqual([state, dedupeTerm, kept], ['retrying', 7, notBefore])
+})
+
 test('a new task has its dedupe key from the first, and one without a dedupe key has no such term', () => {
   const scene = ready()
   scene.solo.submit(order('a'))

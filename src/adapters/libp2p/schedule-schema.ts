@@ -79,4 +79,6 @@ export const schedulesTell = z.object({
   schedules: z.array(summary).max(SCHEDULE_PAGE_MAX),
   more: z.boolean(),
   settled: z.boolean(),
+  /** A node of another version that names no ring is taken for one that sees another. */
+  ring: short.exactOptional(),
 })

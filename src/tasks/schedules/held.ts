@@ -90,7 +90,9 @@ export class HeldSchedules implements ScheduleHost {
     const schedules = owned
       .slice(0, limit)
       .map(record => summaryOf(record, this.schedules.waits(record, now)))
-    return { schedules, more: owned.length > limit, settled: phase() !== 'closed' && !takeover.active }
+    const settled = phase() !== 'closed' && !takeover.active
+    const ring = view.ring && { ring: view.ring.checksum }
+    return { schedules, more: owned.length > limit, settled, ...ring }
   }
 
   /** Why nothing is made of a schedule that this node owns. Undefined: something is, or another node owns it. */

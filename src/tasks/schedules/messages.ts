@@ -21,6 +21,8 @@ export interface SchedulesTell {
   readonly more: boolean
   /** False while the sender is still taking keys over: there may be others. */
   readonly settled: boolean
+  /** Checksum of the ring by which it owns them. Absent: it has none yet, or is of a version that names none. */
+  readonly ring?: string
 }
 
 export type ScheduleLinkMessage = SchedulesAsk | SchedulesTell
@@ -35,6 +37,9 @@ export interface SchedulePage {
   readonly schedules: readonly (ScheduleSummary & { readonly owner: NodeId })[]
   /** Pass as `after` for the next page; absent on the last. */
   readonly next?: string
-  /** Members that did not answer in time, or are still taking keys over: schedules of theirs may be missing here. */
+  /**
+   * Members that did not answer in time, are still taking keys over, or see another ring than the node asked: schedules of
+   * theirs may be missing here.
+   */
   readonly unsure: readonly NodeId[]
 }

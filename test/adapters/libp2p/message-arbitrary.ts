@@ -14,10 +14,9 @@ import {
   type TaskRequest,
 } from '../../../src/tasks/messages.ts'
 import { NOTE_CHARS_MAX } from '../../../src/tasks/progress.ts'
-import { SCHEDULE_PAGE_MAX } from '../../../src/tasks/schedules/state.ts'
 import { KEPT_WHYS, type SurveyAnswer, type SurveyQuestion, WHY_CODES } from '../../../src/tasks/survey.ts'
 import type { Attempt, AttemptError, Json, TaskRecord, TaskSpec } from '../../../src/tasks/task.ts'
-import { name, scheduleOf, summary } from './schedule-arbitrary.ts'
+import { name, scheduleMessage, scheduleOf } from './schedule-arbitrary.ts'
 
 /** JSON that survives JSON: no negative zero. */
 export const jsonValues = fc
@@ -352,19 +351,7 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
     { type: fc.constant('look-reply' as const), id: requestId, look: attemptLook },
     { requiredKeys: ['type', 'id'] },
   ),
-  fc.record({
-    type: fc.constant('schedules-ask' as const),
-    id: count,
-    after: fc.string({ maxLength: 20 }),
-    limit: fc.nat({ max: SCHEDULE_PAGE_MAX }),
-  }),
-  fc.record({
-    type: fc.constant('schedules-tell' as const),
-    id: count,
-    schedules: fc.array(summary, { maxLength: 3 }),
-    more: fc.boolean(),
-    settled: fc.boolean(),
-  }),
+  scheduleMessage,
 )
 
 const anyGossipMessage: fc.Arbitrary<GossipMessage> = fc.oneof(

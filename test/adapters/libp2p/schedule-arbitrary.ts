@@ -1,7 +1,13 @@
 /** Schedules as they travel, for properties; see `message-arbitrary.ts`. */
 import fc from 'fast-check'
 import { wallOf } from '../../../src/base/time.ts'
-import type { Missed, ScheduleState, ScheduleSummary } from '../../../src/tasks/schedules/state.ts'
+import type { ScheduleLinkMessage } from '../../../src/tasks/schedules/messages.ts'
+import {
+  type Missed,
+  SCHEDULE_PAGE_MAX,
+  type ScheduleState,
+  type ScheduleSummary,
+} from '../../../src/tasks/schedules/state.ts'
 import type { Timing } from '../../../src/tasks/schedules/timing.ts'
 import type { TaskSpec } from '../../../src/tasks/task.ts'
 
@@ -47,11 +53,31 @@ export const scheduleOf = (spec: fc.Arbitrary<TaskSpec>): fc.Arbitrary<ScheduleS
       { requiredKeys: ['to', 'made', 'missed', 'lately'] },
     ),
   })
-export const summary: fc.Arbitrary<ScheduleSummary> = fc.record(
+const summary: fc.Arbitrary<ScheduleSummary> = fc.record(
   {
     ...{ name, timing, type: fc.string({ maxLength: 20 }), source: fc.constantFrom('api', 'config') },
     ...{ paused: fc.boolean(), decidedTo: slot, lastMade: slot, made: count, missed: count },
     waits: fc.string({ maxLength: 60 }),
   },
   { requiredKeys: ['name', 'timing', 'type', 'source', 'paused', 'decidedTo', 'made', 'missed'] },
+)
+
+export const scheduleMessage: fc.Arbitrary<ScheduleLinkMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('schedules-ask' as const),
+    id: count,
+    after: fc.string({ maxLength: 20 }),
+    limit: fc.nat({ max: SCHEDULE_PAGE_MAX }),
+  }),
+  fc.record(
+    {
+      type: fc.constant('schedules-tell' as const),
+      id: count,
+      schedules: fc.array(summary, { maxLength: 3 }),
+      more: fc.boolean(),
+      settled: fc.boolean(),
+      ring: fc.string({ maxLength: 40 }),
+    },
+    { requiredKeys: ['type', 'id', 'schedules', 'more', 'settled'] },
+  ),
 )

@@ -6,6 +6,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, asTaskId, type NodeId } from '../../../src/base/ids.ts'
 import { Random } from '../../../src/base/random.ts'
+import { instantOf, wallOf } from '../../../src/base/time.ts'
+import { pageOf } from '../../../src/node/schedule-listing.ts'
 import { orderSpec } from '../../../src/tasks/schedules/orders.ts'
 import {
   isSchedule,
@@ -109,6 +111,35 @@ test('a definition is held by the same nodes as its key, and any node finds it',
   assert.ok(gone.ok && gone.record.state === 'cancelled')
   const again = cluster.ask('n3', { kind: 'submit', spec: orderSpec('alpha', { op: 'pause' }) })
   assert.equal(!again.ok && again.failure.code, 'SCHEDULE_UNKNOWN')
+})
+
+test('whoever lists its schedules by another ring than the one that asks can be told by that', () => {
+  const cluster = new Cluster({ seed: 3 })
+  cluster.start(NODES)
+  // Nobody says anything of a schedule before its takeover is complete.
+  cluster.pass(300)
+  const put = { op: 'put', definition: definition('alpha', { everyMs: 60_000 }) } as const
+  cluster.ask('n1', { kind: 'submit', spec: orderSpec('alpha', put) })
+  cluster.until(() => cluster.quiet())
+  const owner = ringOf(NODES).owner('alpha') as NodeId
+  const others = NODES.filter(node => node !== owner).map(asNodeId)
+  const page = (asked: readonly NodeId[]) => {
+    const now = { mono: instantOf(cluster.now), wall: wallOf(WALL + cluster.now) }
+    const query = { after: '', limit: 10 }
+    const list = (node: NodeId) => cluster.host(node).machine.schedules.list(query, now)
+    const told = new Map(asked.map(node => [node, list(node)]))
+    const { schedules, unsure } = pageOf({ limit: 10, waiting: [], told })
+    return [schedules.map(({ name }) => name), unsure]
+  }
+  assert.deepEqual(page([...others, owner]), [['alpha'], []])
+  // It is cordoned and knows it, the others do not yet: what it owned is listed by nobody.
+  cluster.show(owner, ringOf(others), NODES.map(asNodeId))
+  cluster.pass(1_000)
+  assert.deepEqual(page([...others, owner]), [[], [owner]])
+  assert.deepEqual(page([owner, ...others]), [[], others])
+  for (const node of others) cluster.show(node, ringOf(others), NODES.map(asNodeId))
+  cluster.until(() => cluster.quiet())
+  assert.deepEqual(page([...others, owner]), [['alpha'], []])
 })
 
 test('an owner that leaves or comes hands its schedules over: nothing is made twice or missed', () => {
