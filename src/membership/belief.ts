@@ -1,5 +1,5 @@
 /**
- * Is a claim of death, or of another key, believable?
+ * Is a claim of death, or of another key or name, believable?
  *
  * Not about a member that this node hears itself: the member is told instead, and can refute it. Where not everybody is
  * linked, a node hears of most members through others, and that counts too: when two halves of a network meet again, each
@@ -53,11 +53,23 @@ export class Belief {
     this.#out = parts.out
   }
 
-  /** @param from whose word it is */
-  isBelievable(record: MemberRecord, source: Source, from: NodeId | undefined, now: Now): boolean {
-    const entry = this.#roster.get(record.id)
+  /**
+   * @param from whose word it is
+   * @param about whom the claim would end: the member itself, or another name that lives with its key
+   */
+  isBelievable(
+    record: MemberRecord,
+    source: Source,
+    from: NodeId | undefined,
+    now: Now,
+    about: NodeId = record.id,
+  ): boolean {
+    const entry = this.#roster.get(about)
     if (entry === undefined || entry.record.status !== 'alive') return true
     const link = this.#contacts.get(entry.record.peerId)?.best()
+    const renames = about !== record.id
+    // Frames with one key may be counted as those of a name that its process does not bear: it says so in its hello.
+    if (renames && link !== undefined && link.name !== about) return true
     if (link !== undefined && this.#detection.hears(entry, now.mono)) {
       this.disbelieved++
       if (record.incarnation >= entry.record.incarnation)
@@ -66,10 +78,10 @@ export class Belief {
     }
     if (!this.#topology.large || this.#detection.silenceMs(entry, now.mono) > this.#config.silenceMsMax)
       return true
-    if (source === 'gossip' && from !== undefined && this.#topology.circle.isNear(from, record.id))
-      return true
+    if (source === 'gossip' && from !== undefined && this.#topology.circle.isNear(from, about)) return true
     this.disbelieved++
-    this.#tellAll(record, source, now.mono)
+    const contests = renames && record.incarnation >= entry.record.incarnation
+    if (record.status === 'dead' || contests) this.#tellAll(record, source, now.mono)
     return false
   }
 
@@ -78,6 +90,6 @@ export class Belief {
     const isTold = last?.incarnation === record.incarnation && elapsedMs(last.at, now) < TOLD_MS
     if (last === undefined && this.#told.size >= TOLD_MAX) this.#told.clear()
     this.#told.set(record.id, { incarnation: record.incarnation, at: now })
-    if (!isTold && source !== 'gossip' && record.status === 'dead') this.#news.spread(record, now)
+    if (!isTold && source !== 'gossip') this.#news.spread(record, now)
   }
 }

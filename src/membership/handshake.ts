@@ -118,7 +118,6 @@ export class Handshake {
     link.name = hello.self.id
     link.life = hello.life && bornOf(hello.life, now.mono)
     this.#replaceElders(hello.self, contact, link, now)
-    this.#renamed(hello.self, now)
     const known = this.#roster.get(hello.self.id)?.record
     if (known !== undefined && known.incarnation < hello.self.incarnation) contact.startAnew(link.dialled)
     this.#news.take(hello.self, 'hello', hello.self.id, now)
@@ -251,13 +250,6 @@ export class Handshake {
 
   forget(peer: PeerId): void {
     this.#syncedAt.delete(peer)
-  }
-
-  /** A key is one process: when it comes under another name, the old name has gone. */
-  #renamed(newcomer: MemberRecord, now: Now): void {
-    const old = this.#roster.byPeer(newcomer.peerId)?.record
-    if (old === undefined || old.id === newcomer.id || old.status !== 'alive') return
-    this.#news.take({ ...old, status: 'left', leaving: true }, 'hello', newcomer.id, now)
   }
 
   /** Has this not been said of the peer within the last minute? Refused peers come again and again. */

@@ -42,3 +42,8 @@ export function supersedes(news: MemberRecord, known: MemberRecord): boolean {
   if (news.incarnation !== known.incarnation) return news.incarnation > known.incarnation
   return rank(news) > rank(known)
 }
+
+/** Of two names that live with one key, which is the later life? A tie goes by the text, so that all nodes decide alike. */
+export function isLaterLife(one: MemberRecord, other: MemberRecord): boolean {
+  return one.incarnation === other.incarnation ? one.id > other.id : one.incarnation > other.incarnation
+}

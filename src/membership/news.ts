@@ -5,13 +5,16 @@
  * is never taken: a claim that it is dead, gone or in a later incarnation is refuted with a higher one. A claim that a
  * member is dead, or speaks with another key now, is not believed while this node hears that member itself: the member
  * is told instead, and can refute it.
+ *
+ * A key is one process, so of two living names with one key one has left. Which? Whoever hears the process knows its name;
+ * who has the key itself knows best, and outbids a later life; everybody else takes the later life. A renamed node would else
+ * live under both names for ever, once those that saw it come back have dropped the tombstone of the old name.
  */
 import type { NodeId } from '../base/ids.ts'
 import { after, elapsedMs, type Instant, NEVER, type Now, type WallMs } from '../base/time.ts'
 import type { ClaimBoard } from './claims.ts'
 import type { Ledger } from './ledger.ts'
-import type { MemberRecord } from './member.ts'
-import { supersedes } from './member.ts'
+import { isLaterLife, type MemberRecord, supersedes } from './member.ts'
 import type { LogFields, Outbox } from './outbox.ts'
 import type { Learned, Roster } from './roster.ts'
 
@@ -20,7 +23,7 @@ const BATCH_MS = 50
 /** Records in one rumour; the rest go into the next: 150 records of about 400 bytes at most stay below 64 KiB. */
 const RUMOUR_RECORDS_MAX = 150
 
-/** A node contests another holder of its name at most this often, in ms. */
+/** A node contests another holder of its name, or another name for its key, at most this often, in ms. */
 const CONTEST_PAUSE_MS = 5_000
 
 /**
@@ -34,8 +37,14 @@ const FAULTY_SOURCES_MAX = 1_000
 
 export type Source = 'hello' | 'sync' | 'gossip' | 'leave' | 'verdict' | 'self' | 'operator'
 
-/** False for a claim of death, or of another key, about a member that this node hears itself. */
-type Believable = (record: MemberRecord, source: Source, from: NodeId | undefined, now: Now) => boolean
+/** False for a claim of death, or of another key or name, about a member (`about`) that this node hears itself. */
+type Believable = (
+  record: MemberRecord,
+  source: Source,
+  from: NodeId | undefined,
+  now: Now,
+  about?: NodeId,
+) => boolean
 
 export class News {
   readonly #roster: Roster
@@ -72,14 +81,20 @@ export class News {
    */
   take(said: MemberRecord, source: Source, from: NodeId | undefined, now: Now, tellOn = true): Learned {
     if (!isPlausible(said, now.wall)) return this.#refuseImplausible(said, from)
-    const news = said.status === 'alive' || said.goneAt !== undefined ? said : { ...said, goneAt: now.wall }
-    if (news.id === this.#roster.self.id) return this.#aboutSelf(news, from, now)
+    if (said.id === this.#roster.self.id) return this.#aboutSelf(said, from, now)
+    const judged = this.#judgeKey(said, source, from, now)
+    if (judged === undefined) return 'stale'
+    const news =
+      judged.status === 'alive' || judged.goneAt !== undefined ? judged : { ...judged, goneAt: now.wall }
     const before = this.#roster.get(news.id)?.record
     const usurps = before?.status === 'alive' && before.peerId !== news.peerId && source !== 'hello'
     const buries = (news.status === 'dead' && source !== 'verdict') || news.forgotten === true
     const doubtful = buries || usurps
     if (doubtful && !this.#believable(news, source, from, now)) return 'stale'
-    if (source === 'gossip') this.#heardAlready(news)
+    if (source === 'gossip') this.#heardAlready(said)
+    const rival = this.#rivalOf(news)
+    if (rival !== undefined && (source === 'hello' || before === undefined || supersedes(news, before)))
+      this.take(departed(rival), source, from, now, tellOn)
     const learned = this.#roster.learn(news, now.mono, now.wall)
     if (learned === 'full') this.#refuseMore(news)
     if (learned === 'stale' || learned === 'full') return learned
@@ -123,6 +138,42 @@ export class News {
     this.#flushAt = this.#pending.size > 0 ? after(now, BATCH_MS) : NEVER
   }
 
+  /** The other name that lives with the key of this one. A node takes no name from itself. */
+  #rivalOf({ id, peerId, status }: MemberRecord): MemberRecord | undefined {
+    const rival = status === 'alive' ? this.#roster.byPeer(peerId)?.record : undefined
+    if (rival === undefined || rival.id === id || rival.id === this.#roster.self.id) return undefined
+    return rival.status === 'alive' ? rival : undefined
+  }
+
+  /** The claim as its key tells it: as it is, of a name that has left, or (undefined) not to be taken. A hello proves itself. */
+  #judgeKey(
+    said: MemberRecord,
+    source: Source,
+    from: NodeId | undefined,
+    now: Now,
+  ): MemberRecord | undefined {
+    const before = this.#roster.get(said.id)?.record
+    if (source === 'hello' || said.status !== 'alive') return said
+    if (before !== undefined && !supersedes(said, before)) return said
+    if (said.peerId === this.#roster.self.peerId) return this.#judgeOwnKey(said, from, now)
+    const rival = this.#rivalOf(said)
+    if (rival === undefined) return said
+    const believable = this.#believable(said, source, from, now, rival.id)
+    if (isLaterLife(said, rival)) return believable ? said : undefined
+    return believable ? undefined : departed(said)
+  }
+
+  /** Nobody but this node has its key, unless it gives way to another that has. */
+  #judgeOwnKey(said: MemberRecord, from: NodeId | undefined, now: Now): MemberRecord | undefined {
+    const { self } = this.#roster
+    if (this.#out.muted || self.leaving || self.status === 'left') return said
+    if (!isLaterLife(said, self)) return departed(said)
+    if (!this.#mayOutbid(now)) return undefined
+    const reason = `its key said to be that of ${said.id} in incarnation ${said.incarnation}`
+    this.refute(said.incarnation, reason, from, now)
+    return departed(said)
+  }
+
   /** Whether the claim says that this node is gone, or that somebody later bears its name. */
   #aboutSelf(news: MemberRecord, from: NodeId | undefined, now: Now): Learned {
     const self = this.#roster.self
@@ -138,10 +189,15 @@ export class News {
 
   /** Two live holders of one name would outbid each other without end: said aloud, and contested only now and then. */
   #mayContest(news: MemberRecord, from: NodeId | undefined, now: Now): boolean {
-    if (elapsedMs(this.#contestedAt, now.mono) < CONTEST_PAUSE_MS) return false
-    this.#contestedAt = now.mono
+    if (!this.#mayOutbid(now)) return false
     const fields = { code: 'NODE_ID_TAKEN', peerId: news.peerId, addresses: news.addresses, from }
     this.record(news.id, 'error', 'node-id-conflict', 'another node bears the name of this one', fields, now)
+    return true
+  }
+
+  #mayOutbid(now: Now): boolean {
+    if (elapsedMs(this.#contestedAt, now.mono) < CONTEST_PAUSE_MS) return false
+    this.#contestedAt = now.mono
     return true
   }
 
@@ -209,6 +265,8 @@ export const isPlausible = (record: MemberRecord, wall: WallMs): boolean =>
 export const isAnother = (news: MemberRecord, self: MemberRecord): boolean =>
   news.status === 'alive' &&
   (news.peerId !== self.peerId || !news.addresses.some(at => self.addresses.includes(at)))
+
+const departed = (record: MemberRecord): MemberRecord => ({ ...record, status: 'left', leaving: true })
 
 function eventOf(news: MemberRecord, before: MemberRecord | undefined): string {
   if (news.forgotten) return 'member-forgotten'

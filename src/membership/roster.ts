@@ -8,7 +8,7 @@ import { assert } from '../base/assert.ts'
 import { hash32 } from '../base/hash.ts'
 import type { NodeId, PeerId } from '../base/ids.ts'
 import { elapsedMs, type Instant, type WallMs } from '../base/time.ts'
-import { type MemberRecord, supersedes } from './member.ts'
+import { isLaterLife, type MemberRecord, supersedes } from './member.ts'
 
 export interface Entry {
   readonly record: MemberRecord
@@ -36,7 +36,8 @@ export type RosterView = Omit<Roster, 'learn' | 'setSelf' | 'shift' | 'restartSi
 
 export class Roster {
   readonly #entries = new Map<NodeId, Entry>()
-  readonly #byPeer = new Map<PeerId, NodeId>()
+  /** The names that were heard of with each key, the one that has it first; nearly always one. */
+  readonly #byPeer = new Map<PeerId, readonly NodeId[]>()
   readonly #selfId: NodeId
   readonly #membersMax: number
   readonly #tombstoneMs: number
@@ -82,9 +83,9 @@ export class Roster {
     return this.#entries.get(id)
   }
 
-  /** The member that speaks with this key now. */
+  /** The member that speaks with this key now: the living before the gone, then the later life, in whatever order news came. */
   byPeer(peer: PeerId): Entry | undefined {
-    const id = this.#byPeer.get(peer)
+    const id = this.#byPeer.get(peer)?.[0]
     return id === undefined ? undefined : this.#entries.get(id)
   }
 
@@ -193,7 +194,7 @@ export class Roster {
 
   #drop(record: MemberRecord): void {
     this.#entries.delete(record.id)
-    if (this.#byPeer.get(record.peerId) === record.id) this.#byPeer.delete(record.peerId)
+    this.#setNames(record.peerId, this.#namesBut(record))
     this.#dropped.push(record)
     this.#version++
   }
@@ -201,13 +202,7 @@ export class Roster {
   #put(record: MemberRecord, known: Entry | undefined, now: Instant, wall: WallMs): void {
     const wasAlive = known?.record.status === 'alive'
     const sameLife = wasAlive && known.record.incarnation === record.incarnation
-    if (known !== undefined && this.#byPeer.get(known.record.peerId) === record.id) {
-      this.#byPeer.delete(known.record.peerId)
-    }
-    // A late word about an old name must not take the key from the name that lives with it.
-    const holder = this.byPeer(record.peerId)
-    const heldByLiving = holder?.record.status === 'alive' && holder.record.id !== record.id
-    if (record.status === 'alive' || !heldByLiving) this.#byPeer.set(record.peerId, record.id)
+    if (known !== undefined) this.#setNames(known.record.peerId, this.#namesBut(known.record))
     const mark = markOf(record)
     this.#count(known, -1)
     this.#entries.set(record.id, {
@@ -221,8 +216,24 @@ export class Roster {
       point: known?.point ?? hash32(record.id),
       mark,
     })
+    this.#setNames(record.peerId, [...this.#namesBut(record), record.id])
     this.#count(this.#entries.get(record.id), 1)
     this.#version++
+  }
+
+  #namesBut({ id, peerId }: MemberRecord): NodeId[] {
+    return (this.#byPeer.get(peerId) ?? []).filter(name => name !== id)
+  }
+
+  #setNames(peer: PeerId, names: NodeId[]): void {
+    const entries = names.map(name => this.#entries.get(name)).filter(entry => entry !== undefined)
+    entries.sort((a, b) => (hasKeyBefore(a.record, b.record) ? -1 : 1))
+    if (entries.length === 0) this.#byPeer.delete(peer)
+    else
+      this.#byPeer.set(
+        peer,
+        entries.map(({ record }) => record.id),
+      )
   }
 
   /** Takes an entry into the sums over the living, or out of them. */
@@ -236,6 +247,10 @@ export class Roster {
 
 const markOf = ({ id, incarnation, status, leaving, forgotten = false }: MemberRecord): number =>
   hash32(`${id} ${incarnation} ${status} ${leaving} ${forgotten}`)
+
+/** A late word about an old name must not take the key from the name that lives with it. */
+const hasKeyBefore = (one: MemberRecord, other: MemberRecord): boolean =>
+  (one.status === 'alive') === (other.status === 'alive') ? isLaterLife(one, other) : one.status === 'alive'
 
 /** For how long it has been gone, as far as clocks can tell. */
 const goneMsOf = ({ goneAt }: MemberRecord, wall: WallMs): number =>

@@ -92,7 +92,7 @@ class Player implements WorldProbe {
 
   /**
    * @param words node names, and `seeds=n1,n2` (every node has these as seeds), `seeds=all` or `seeds=none`; `tasks=8`
-   * (how many every node's task list has); `join-delay=2s`; `expected=3` (quorum mode)
+   * (how many every node's task list has); `join-delay=2s`; `expected=3` (quorum mode); `tombstone=8s`
    */
   constructor(words: readonly string[], seed: number) {
     const names = words.filter(word => !word.includes('='))
@@ -101,6 +101,7 @@ class Player implements WorldProbe {
     const everyone = names.map((_, index) => index)
     const some = listed === 'none' ? [] : listed.split(',').map(name => names.indexOf(name))
     const seeds = listed === 'all' ? everyone : some
+    const tombstone = options.get('tombstone')
     const joinDelayMs = milliseconds(options.get('join-delay') ?? '0ms')
     assert(
       names.every((name, index) => name === `n${index + 1}`) && !seeds.includes(-1),
@@ -115,6 +116,7 @@ class Player implements WorldProbe {
       ...(options.has('expected')
         ? { grants: { mode: 'quorum', expectedNodes: Number(options.get('expected')) } }
         : {}),
+      ...(tombstone === undefined ? {} : { membership: { tombstoneMs: milliseconds(tombstone) } }),
       bornWith: host => ({ joinDelayMs, ...this.#bornWith.get(host.name) }),
     })
     const { paths } = this.#cluster.world

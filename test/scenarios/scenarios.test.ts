@@ -43,6 +43,7 @@ test('there is a transcript for every way in which a cluster changes', () => {
       'minority-heals',
       'namesake-in-quorum',
       'partition-3-5',
+      'renamed-behind-cut',
       'restart-moved',
       'same-address-new-name',
       'seeds-later',
