@@ -7,6 +7,7 @@ import type { MembershipConfig } from '../membership/config.ts'
 import type { RingConfig } from '../ring/config.ts'
 import type { TasksConfig } from '../tasks/config.ts'
 import type { Fence } from '../tasks/fences.ts'
+import type { AnswerSizes } from '../tasks/inventory.ts'
 import type { NextSlot } from '../tasks/schedules/timing.ts'
 import type { TaskRecord } from '../tasks/task.ts'
 import type { Disk } from './machine.ts'
@@ -49,6 +50,8 @@ export interface NodeInit {
   readonly records: readonly TaskRecord[]
   /** What the store held of refusals at boot; none when absent. */
   readonly fences?: readonly Fence[]
+  /** As in `TasksInit`. */
+  readonly answerSizes?: AnswerSizes
   /** Seed of every random choice the core makes. */
   readonly seed: number
 }

@@ -93,6 +93,7 @@ export class Node implements Machine {
       now,
       ...(init.types && { types: new Set(init.types) }),
       ...(init.typeLimits && { typeLimits: init.typeLimits }),
+      ...(init.answerSizes && { answerSizes: init.answerSizes }),
       serving: type => this.crowd.serving(type),
       sawEnd: id => this.crowd.sawEnd(id),
     })

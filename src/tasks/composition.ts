@@ -62,7 +62,8 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const right = init.right ?? openRight(wall)
   const { epochs } = right
   const stamps = stampsOf(view, right, (entry, step): Leaving => leftovers.leaving(entry, step))
-  const replication = new Replication(table, counters, random.uint32(), stamps)
+  const start = random.uint32()
+  const replication = new Replication(table, counters, start, stamps)
   const conflicts = new Conflicts(view, replication)
   const counting = { view, table, replication, counters, config, right, conflicts, disk }
   // Absent where nothing is in quorum mode.
@@ -83,7 +84,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const losses = new Losses({ ...shared, sawEnd })
   const work = new Work({ ...shared, execution, expiry, losses, leftovers })
   const noting = epochs && durability && { epochs, fences: durability.fences }
-  const inventories = new Inventories(view, table, schedule, noting)
+  const inventories = new Inventories({ ...shared, start, counted: noting, sizes: init.answerSizes })
   const antiEntropy = new AntiEntropy({ ...shared, leftovers })
   const lists = new Lists(table, schedule, counters, handoffs)
   const placing = new Placing({ ...shared, work, leftovers, fences: durability?.fences, phase })

@@ -4,6 +4,7 @@ import type { Random } from '../base/random.ts'
 import type { Now } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import type { Fence } from './fences.ts'
+import type { AnswerSizes } from './inventory.ts'
 import type { Right } from './right.ts'
 import type { NextSlot } from './schedules/timing.ts'
 import type { DiskSight } from './store-failure.ts'
@@ -35,6 +36,8 @@ export interface TasksInit {
   readonly now: Now
   /** Whether this node's disk takes new tasks. Default: it does. */
   readonly disk?: DiskSight | undefined
+  /** Of the answers to takeover questions. Default: what links take; simulations have smaller ones. */
+  readonly answerSizes?: AnswerSizes
   /** Reads cron expressions. Default: schedules go by interval only. */
   readonly nextSlot?: NextSlot
   /** Who may act for which key. Default: available mode, everybody for every key. */

@@ -12,12 +12,35 @@ import type { Entry, Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
-/** Once an answer has sent this many bytes it pauses, in ms: 50 MB/s, and never a link's queue full. */
-const STEP_BYTES_MAX = 1024 * 1024
+/** Once an answer has sent this many bytes or pages it waits to be asked for more: never a link's queue full. */
+const SLICE_BYTES_MAX = 1024 * 1024
+/** Some 1,600 small records: a few ms of a step. */
+const SLICE_PAGES_MAX = 8
+/** From one slice to the next, in ms, however soon it is asked for: 50 MB/s at most. */
 const PAUSE_MS = 20
+/**
+ * What was sent, and did not come, is under way for so long, in ms: a disk before it or a link may be slow. Then it is lost,
+ * and the answer begins anew. Twice as long each time that nothing at all came, or a disk that hangs would let go many at once.
+ */
+export const LOST_MS = 3_000
+const LOST_MS_MAX = 60_000
+/** An answer that nobody has asked for any more for so long, in ms, is forgotten. */
+const FORGET_MS = 120_000
+
+/** How answers are cut up. */
+export interface AnswerSizes {
+  /** Records in a page. */
+  readonly page: number
+  /** Pages in a slice. */
+  readonly slice: number
+}
+
+const SIZES: AnswerSizes = { page: BATCH_RECORDS_MAX, slice: SLICE_PAGES_MAX }
 
 interface Answer {
   readonly id: number
+  /** Tells it from every other answer of this node. */
+  readonly number: number
   readonly epoch: number
   readonly entries: MapIterator<Entry>
   /** What ran when it was asked, as far as it is still to be told. */
@@ -26,64 +49,108 @@ interface Answer {
   readonly since: readonly Ring[]
   /** The entry that did not fit into the page before. */
   next: Entry | undefined
+  /** Pages sent. */
+  pages: number
+  /** Of these the asker is known to have so many. */
+  known: number
+  /** The last page is sent. */
+  done: boolean
+  /** When the next slice is; never, until it is asked for. */
   dueAt: Instant
+  sentAt: Instant
+  askedAt: Instant
+  /** When what was sent is held for lost. */
+  lostAt: Instant
+  lostMs: number
 }
 
-/** Answers the takeover questions of others, page by page. One answer per asker, so they are bounded by the members. */
-export class Inventories {
-  readonly #view: View
-  readonly #table: Table
-  readonly #schedule: Schedule
-  readonly #answers = new Map<NodeId, Answer>()
-  readonly #counted: { readonly epochs: Epochs; readonly fences: Fences } | undefined
+interface InventoriesInit {
+  readonly view: View
+  readonly table: Table
+  readonly schedule: Schedule
+  /** Answers are numbered from above this: a random one, so that none of an earlier process has the same. */
+  readonly start: number
+  /** Where copies are counted in quorum mode. */
+  readonly counted?: { readonly epochs: Epochs; readonly fences: Fences } | undefined
+  readonly sizes?: AnswerSizes | undefined
+}
 
-  /** @param counted where copies are counted in quorum mode */
-  constructor(
-    view: View,
-    table: Table,
-    schedule: Schedule,
-    counted?: { readonly epochs: Epochs; readonly fences: Fences },
-  ) {
-    this.#counted = counted
-    this.#view = view
-    this.#table = table
-    this.#schedule = schedule
+/**
+ * Answers the takeover questions of others, page by page. Whoever asks fetches them: after each slice its next question says
+ * what has come. One answer per asker, so they are bounded by the members.
+ */
+export class Inventories {
+  readonly #parts: InventoriesInit
+  readonly #sizes: AnswerSizes
+  readonly #answers = new Map<NodeId, Answer>()
+  #numbered: number
+
+  constructor(parts: InventoriesInit) {
+    this.#parts = parts
+    this.#sizes = parts.sizes ?? SIZES
+    this.#numbered = parts.start
   }
 
   /** @param settled whether this node knows the owner of each of its records under the current ring */
   asked(from: NodeId, question: Inventory, settled: boolean, step: Step): void {
+    const { view, counted } = this.#parts
     const { id, ringChecksum, term, under = [ringChecksum], without = [] } = question
-    if (!settled || this.#view.ring?.checksum !== ringChecksum) {
+    if (!settled || view.ring?.checksum !== ringChecksum) {
       this.#answers.delete(from)
       disagree(from, id, step)
       return
     }
-    const { epoch } = this.#view
     // Behind this on the disk, and so after it, goes the first page.
-    if (term !== undefined) this.#counted?.fences.note({ rings: under, owner: from, term, without }, step)
+    if (term !== undefined) counted?.fences.note({ rings: under, owner: from, term, without }, step)
     const begun = this.#answers.get(from)
-    if (begun?.id === id && begun.epoch === epoch) return
+    if (begun?.id !== id || begun.epoch !== view.epoch) this.#begin(from, question, LOST_MS, step)
+    else if (isHad(begun, question)) {
+      if (begun.done) this.#begin(from, question, LOST_MS, step)
+      else goOn(begun, step.now.mono)
+    } else if (isLost(begun, question, step.now.mono))
+      this.#begin(from, question, Math.min(2 * begun.lostMs, LOST_MS_MAX), step)
+  }
+
+  #begin(from: NodeId, { id, since }: Inventory, lostMs: number, step: Step): void {
+    const { view, table, schedule } = this.#parts
+    const now = step.now.mono
     const running: TaskId[] = []
-    for (const [task, { entry }] of this.#schedule.here) if (entry.owner === from) running.push(task)
-    const entries = this.#table.entries()
-    const since = this.#ringsOf(question.since ?? [])
-    this.#answers.set(from, { id, epoch, entries, running, since, next: undefined, dueAt: step.now.mono })
+    for (const [task, { entry }] of schedule.here) if (entry.owner === from) running.push(task)
+    this.#answers.set(from, {
+      id,
+      number: ++this.#numbered,
+      epoch: view.epoch,
+      entries: table.entries(),
+      running,
+      since: this.#ringsOf(since ?? []),
+      next: undefined,
+      pages: 0,
+      known: 0,
+      done: false,
+      dueAt: now,
+      sentAt: now,
+      askedAt: now,
+      lostAt: after(now, lostMs),
+      lostMs,
+    })
   }
 
   /** None when one of them is unknown here: then everything is told. */
   #ringsOf(checksums: readonly string[]): readonly Ring[] {
-    const rings = checksums.map(checksum => this.#counted?.epochs.ring(checksum))
+    const rings = checksums.map(checksum => this.#parts.counted?.epochs.ring(checksum))
     return rings.every(ring => ring !== undefined) ? rings : []
   }
 
-  /** Sends the pages that are due. */
+  /** Sends the slices that are due. */
   flush(step: Step): void {
+    const { view } = this.#parts
+    const now = step.now.mono
     for (const [from, answer] of this.#answers) {
-      if (!this.#view.live.has(from)) this.#answers.delete(from)
-      else if (answer.epoch !== this.#view.epoch) {
+      if (!view.live.has(from) || after(answer.askedAt, FORGET_MS) <= now) this.#answers.delete(from)
+      else if (answer.epoch !== view.epoch) {
         this.#answers.delete(from)
         disagree(from, answer.id, step)
-      } else if (answer.dueAt <= step.now.mono) this.#continue(from, answer, step)
+      } else if (answer.dueAt <= now) this.#continue(from, answer, step)
     }
   }
 
@@ -94,23 +161,50 @@ export class Inventories {
   }
 
   #continue(from: NodeId, answer: Answer, step: Step): void {
-    let left = STEP_BYTES_MAX
-    while (left > 0) {
-      const { running, records, bytes, done } = nextPage(from, answer)
+    const { id, number } = answer
+    const now = step.now.mono
+    let left = SLICE_BYTES_MAX
+    for (let pages = 1; answer.dueAt <= now; pages++) {
+      const { running, records, bytes, done } = nextPage(from, answer, this.#sizes.page)
       left -= bytes
-      const page = { type: 'inventory-reply', id: answer.id, agreed: true, records, running, done } as const
-      const disk = done ? this.#counted?.epochs.disk : undefined
-      step.send(from, disk === undefined ? page : { ...page, disk })
-      if (!done) continue
-      this.#answers.delete(from)
-      return
+      answer.done = done
+      const paused = !done && (left <= 0 || pages >= this.#sizes.slice)
+      if (done || paused) answer.dueAt = NEVER
+      const listed = { records, running, done, ...(paused && { paused }) }
+      const page = { id, agreed: true, answer: number, page: answer.pages++, ...listed }
+      const disk = done ? this.#parts.counted?.epochs.disk : undefined
+      step.send(from, { type: 'inventory-reply', ...page, ...(disk !== undefined && { disk }) })
     }
-    answer.dueAt = after(step.now.mono, PAUSE_MS)
+    answer.sentAt = now
+    answer.lostAt = after(now, answer.lostMs)
   }
 }
 
+/** Has the asker all that was sent? */
+const isHad = ({ number, pages }: Answer, { answer, page }: Inventory): boolean =>
+  answer === number && page === pages
+
+/** The next slice is asked for. */
+function goOn(answer: Answer, now: Instant): void {
+  answer.askedAt = now
+  answer.lostMs = LOST_MS
+  answer.dueAt = after(answer.sentAt, PAUSE_MS)
+}
+
+/** Is it too long ago that something of what the asker does not have was sent, or came? */
+function isLost(begun: Answer, { answer, page }: Inventory, now: Instant): boolean {
+  begun.askedAt = now
+  if (answer === begun.number && page > begun.known) {
+    begun.known = page
+    begun.lostMs = LOST_MS
+    begun.lostAt = after(now, LOST_MS)
+  }
+  return begun.lostAt <= now
+}
+
 function disagree(to: NodeId, id: number, step: Step): void {
-  step.sendAtOnce(to, { type: 'inventory-reply', id, agreed: false, records: [], running: [], done: true })
+  const nothing = { answer: 0, page: 0, records: [], running: [], done: true }
+  step.sendAtOnce(to, { type: 'inventory-reply', id, agreed: false, ...nothing })
 }
 
 interface Page {
@@ -124,7 +218,7 @@ interface Page {
  * Ends before the record that would not fit. One that is larger than a page goes alone, and fits a frame of 1 MiB, since
  * payload and result together are bounded by three quarters of that.
  */
-function nextPage(owner: NodeId, answer: Answer): Page {
+function nextPage(owner: NodeId, answer: Answer, recordsMax: number): Page {
   const page: Page = { running: [], records: [], bytes: 0, done: false }
   while (page.bytes < BATCH_BYTES_MAX) {
     const task = answer.running.pop()
@@ -132,7 +226,7 @@ function nextPage(owner: NodeId, answer: Answer): Page {
     page.running.push(task)
     page.bytes += jsonBytes(task) + 1
   }
-  while (page.records.length < BATCH_RECORDS_MAX) {
+  while (page.records.length < recordsMax) {
     const entry = answer.next ?? answer.entries.next().value
     answer.next = undefined
     if (entry === undefined) return { ...page, done: true }

@@ -79,10 +79,14 @@ export interface Replicated {
   readonly conflicts?: readonly Conflict[]
 }
 
-/** "I own these keys now: what do you hold of them?" Sent to all members on gaining keys. */
+/** "I own these keys now: what do you hold of them?" Sent to all members on gaining keys, and again for what follows. */
 export interface Inventory {
   readonly type: 'inventory'
   readonly id: number
+  /** The answer that the asker has the beginning of; 0: none. */
+  readonly answer: number
+  /** So many of its pages the asker has, without a gap: this is the one that it wants next. */
+  readonly page: number
   /** The asker's ring; the one asked selects records whose owner under its own equal ring is the asker. */
   readonly ringChecksum: string
   /** The asker's term: the one asked refuses what is written under a lower one from now on. */
@@ -95,12 +99,18 @@ export interface Inventory {
   readonly since?: readonly string[]
 }
 
-/** One page of what is held; `done` on the last. */
+/** One page of what is held; `done` on the last. It counts only behind all those before it, of the same answer. */
 export interface InventoryReply {
   readonly type: 'inventory-reply'
   readonly id: number
   /** False: "my ring differs from yours, ask again"; nothing is listed then. */
   readonly agreed: boolean
+  /** Which of the answering node's answers it is of; 0 where nothing is listed. */
+  readonly answer: number
+  /** Its place among the pages of that, from 0 on. */
+  readonly page: number
+  /** Nothing more is sent until it is asked for. */
+  readonly paused?: true
   readonly records: readonly TaskRecord[]
   /** Tasks of these keys that ran on the answering node when it began to answer; the first pages tell them. */
   readonly running: readonly TaskId[]

@@ -12,6 +12,8 @@
  * others are asked again shortly, since views converge within milliseconds.
  * Not taken: asking only the previous owner and holders. With rings that followed each other quickly there are several
  * candidates for either, and one question to each member costs less than an argument about who they were.
+ * An answer is fetched, a slice after the other: each question says how much has come. A page may be lost with its link, or
+ * come over another link after those behind it. So only pages in order count, and the last one behind all others.
  */
 import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
@@ -38,6 +40,10 @@ interface Question {
   askAt: Instant
   /** When it last said something; it is waited for `inventoryMs` from then. */
   heardAt: Instant
+  /** The answer that is coming in, by the number that the answering node gave it; 0: none. */
+  answer: number
+  /** So many pages of it are here, without a gap. */
+  pages: number
   /** What runs there. It is taken before the first page: a task that ends while pages are sent then counts as running,
    *  and its completion follows, whereas the other way round it would count as lost. */
   readonly running: Set<TaskId>
@@ -57,6 +63,8 @@ export class Takeover {
   readonly #questions = new Map<NodeId, Question>()
   /** What runs on those who have answered. */
   readonly #answers = new Map<NodeId, ReadonlySet<TaskId>>()
+  /** Answers that are whole. Whoever is asked once more hears so, and begins another one. */
+  readonly #whole = new Map<NodeId, Pick<Question, 'answer' | 'pages'>>()
 
   constructor(view: View, random: Random, inventoryMs: number, quorum?: Completeness) {
     this.quorum = quorum
@@ -118,16 +126,15 @@ export class Takeover {
     this.#active = this.quorum?.only !== true
     this.#startedAt = now
     this.#answers.clear()
+    this.#whole.clear()
     this.#questions.clear()
-    for (const node of this.#view.others()) {
-      this.#questions.set(node, { askAt: now, heardAt: now, running: new Set() })
-    }
+    for (const node of this.#view.others()) this.#question(node, now, now)
   }
 
   /** Asks one member, a little later, unless it is being asked anyway. Nothing waits for its answer but what runs there. */
   inquire(node: NodeId, now: Instant): void {
     if (this.#questions.has(node)) return
-    this.#questions.set(node, { askAt: after(now, INQUIRE_MS), heardAt: now, running: new Set() })
+    this.#question(node, after(now, INQUIRE_MS), now)
   }
 
   /** Whoever is back, and has not answered what is still asked. */
@@ -135,8 +142,13 @@ export class Takeover {
     if (this.quorum?.question === undefined) return
     for (const node of this.#view.others()) {
       if (this.#questions.has(node) || this.quorum.hasAnswered(node)) continue
-      this.#questions.set(node, { askAt: now, heardAt: now, running: new Set() })
+      this.#question(node, now, now)
     }
+  }
+
+  #question(node: NodeId, askAt: Instant, heardAt: Instant): void {
+    const { answer, pages } = this.#whole.get(node) ?? { answer: 0, pages: 0 }
+    this.#questions.set(node, { askAt, heardAt, answer, pages, running: new Set() })
   }
 
   /** Those who are gone drop out. */
@@ -151,12 +163,14 @@ export class Takeover {
     for (const [node, question] of this.#questions) {
       if (question.askAt > step.now.mono) continue
       question.askAt = after(step.now.mono, ASK_SILENT_MS)
+      const { answer, pages: page } = question
       const more = this.quorum?.question
-      step.sendAtOnce(node, { type: 'inventory', id: this.#id, ringChecksum: ring.checksum, ...more })
+      const asked = { id: this.#id, answer, page, ringChecksum: ring.checksum, ...more }
+      step.sendAtOnce(node, { type: 'inventory', ...asked })
     }
   }
 
-  /** `stale`: not the answer to what is asked now. `answered`: it was the last page. */
+  /** `stale`: not the answer to what is asked now, or not its next page. `answered`: it was the last page. */
   answer(from: NodeId, reply: InventoryReply, now: Instant): 'stale' | 'disagrees' | 'page' | 'answered' {
     const question = this.#questions.get(from)
     if (question === undefined || reply.id !== this.#id) return 'stale'
@@ -164,13 +178,15 @@ export class Takeover {
       question.askAt = after(now, this.#random.between(...ASK_AGAIN_MS))
       return 'disagrees'
     }
+    if (!isNext(question, reply)) return 'stale'
     question.heardAt = now
     for (const task of reply.running) question.running.add(task)
     if (!reply.done) {
-      question.askAt = after(now, ASK_SILENT_MS)
+      question.askAt = reply.paused ? now : after(now, ASK_SILENT_MS)
       return 'page'
     }
     this.#questions.delete(from)
+    this.#whole.set(from, { answer: question.answer, pages: question.pages })
     this.#answers.set(from, question.running)
     this.quorum?.answered(from, reply.disk)
     return 'answered'
@@ -206,6 +222,18 @@ export class Takeover {
       until = later(until, after(heardAt, this.#inventoryMs))
     return Math.min(until, after(this.#startedAt, PATIENCE * this.#inventoryMs)) as Instant
   }
+}
+
+/** Is it the page that is missing next? Another answer may begin at any time: then the one before will not be finished. */
+function isNext(question: Question, { answer, page }: InventoryReply): boolean {
+  if (page === 0 && answer !== question.answer) {
+    question.answer = answer
+    question.pages = 0
+    question.running.clear()
+  }
+  if (answer !== question.answer || page !== question.pages) return false
+  question.pages++
+  return true
 }
 
 /** Can any key have come to this node? Only from one that is gone or weighs otherwise now, or by its own coming. */

@@ -21,8 +21,10 @@ import { fencesOf } from '../../src/tasks/fences.ts'
 import { orderSpec } from '../../src/tasks/schedules/orders.ts'
 import type { ScheduleDefinition } from '../../src/tasks/schedules/state.ts'
 import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
+import type { Answers } from './answers.ts'
 import type { ClockOptions } from './clock.ts'
 import { REAP_MS_MAX } from './executor.ts'
+import type { Network } from './network.ts'
 import type { Process } from './process.ts'
 import { CLAIM_TYPE } from './work.ts'
 import { type Host, nameOf, World } from './world.ts'
@@ -41,6 +43,8 @@ export interface ClusterOptions {
   readonly bornWith?: (host: Host) => Partial<NodeInit>
   readonly grants?: Partial<GrantsConfig>
   readonly tasks?: Partial<TasksConfig>
+  /** Default: as they are outside. */
+  readonly answers?: Answers | undefined
 }
 
 /** What one node believes, read without asking it to do anything. */
@@ -77,6 +81,7 @@ export class Cluster {
     this.world = new World(options.seed, (host, now) => this.#makeNode(host, now))
     for (const [index, { clock }] of options.hosts.entries()) this.world.addHost(`n${index + 1}`, clock)
     this.world.started = (host, process) => this.#started(host, process)
+    if (options.answers !== undefined) answerAs(options.answers, this.world.network)
     this.grants = { ...grantsDefaults(), ...options.grants }
     this.world.exceptSuspendedMs = this.grants.promiseMs * CLOCK_RATE_MARGIN
     if (this.grants.trustRefused) this.world.exceptReapMs = REAP_EXCEPTION_MS
@@ -164,6 +169,7 @@ export class Cluster {
         nextSlot,
         records: [...rows.keys()].sort().map(key => rows.get(key) as TaskRecord),
         seed: this.#random.uint32(),
+        ...(this.#options.answers && { answerSizes: this.#options.answers.sizes }),
         ...this.#options.bornWith?.(host),
       },
       now,
@@ -182,6 +188,12 @@ export class Cluster {
       if (schedules !== undefined) process.receive({ kind: 'schedules', definitions: schedules })
     })
   }
+}
+
+function answerAs({ isLost, mayBeLate }: Answers, network: Network): void {
+  const other = network.mayBeLate
+  network.isLost = isLost
+  network.mayBeLate = message => other(message) || mayBeLate(message)
 }
 
 const keyAt = (number: number): string => `key ${number % KEYS}`

@@ -1,6 +1,7 @@
 /** One seed: a schedule, a cluster, the faults, the invariants, and what came of it. */
 import { asNodeId } from '../../src/base/ids.ts'
 import type { GrantsConfig } from '../../src/grants/config.ts'
+import { answersOf } from './answers.ts'
 import { Clients } from './clients.ts'
 import { Cluster, makeList } from './cluster.ts'
 import { Faults } from './faults.ts'
@@ -32,8 +33,10 @@ export interface SeedOptions extends Shape {
 export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): SeedResult {
   const schedule = makeSchedule(shape)
   const tally = new Tally()
+  const answers = answersOf(shape)
   const cluster = new Cluster({
     seed: shape.seed,
+    answers,
     hosts: schedule.hosts,
     list: makeList(schedule.listTasks),
     grants: grantsOf(schedule),
@@ -54,6 +57,7 @@ export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): S
   invariants.begin()
   world.runUntil(schedule.endAt, () => invariants.over())
   if (invariants.violation === undefined) invariants.checkEnd()
+  if (answers !== undefined) tally.count('seeds with small answers')
   tallyEnd(cluster, schedule, tally)
   return {
     shape,

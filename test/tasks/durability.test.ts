@@ -305,7 +305,8 @@ test('a holder of another ring, or whose disk no quorum knows, does not count it
 
 test('whoever was asked under a term refuses what is written under a lower one', () => {
   const scene = ready()
-  scene.solo.hear('n2', { type: 'inventory', id: 1, ringChecksum: ring.checksum, term: 12, without: [] })
+  const first = { type: 'inventory', id: 1, answer: 0, page: 0 } as const
+  scene.solo.hear('n2', { ...first, ringChecksum: ring.checksum, term: 12, without: [] })
   assert.equal(scene.sent('n2', 'inventory-reply').at(-1)?.disk, 'disk')
   scene.solo.hear('n2', write([written()], 11, 2))
   assert.deepEqual(scene.sent('n2', 'replicated').at(-1)?.refused, [[0, 12]])

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { asNodeId, asTaskId } from '../../src/base/ids.ts'
 import { instantOf, NEVER, wallOf } from '../../src/base/time.ts'
 import { Step } from '../../src/tasks/effects.ts'
-import { Inventories } from '../../src/tasks/inventory.ts'
+import { type AnswerSizes, Inventories, LOST_MS } from '../../src/tasks/inventory.ts'
 import type { InventoryReply } from '../../src/tasks/messages.ts'
 import { Schedule } from '../../src/tasks/schedule.ts'
 import { Table } from '../../src/tasks/table.ts'
@@ -28,23 +28,45 @@ function made() {
     table.assign(entry, asker, view.epoch)
     return entry
   }
-  const pages = (): InventoryReply[] => {
-    const inventories = new Inventories(view, table, schedule)
-    const found: InventoryReply[] = []
+  const asking = (sizes?: AnswerSizes) => {
+    const inventories = new Inventories({ view, table, schedule, start: 7, sizes })
     const ringChecksum = view.ring?.checksum ?? ''
-    for (let at = 0; found.at(-1)?.done !== true; at += 20) {
-      assert.ok(at < 10_000, 'the answer ends')
+    /** What it sends at a time, to whoever has so many pages of that answer; without: nobody asks. */
+    return (at: number, had?: readonly [answer: number, page: number], id = 1): InventoryReply[] => {
       const step = new Step({ mono: instantOf(at), wall: wallOf(at) })
-      if (at === 0) inventories.asked(asker, { type: 'inventory', id: 1, ringChecksum }, true, step)
-      inventories.flush(step)
-      for (const effect of step.effects().flatMap(each => (each.kind === 'persist' ? each.then : []))) {
-        if (effect.kind === 'send' && effect.message.type === 'inventory-reply') found.push(effect.message)
+      if (had !== undefined) {
+        const [answer, page] = had
+        inventories.asked(asker, { type: 'inventory', id, answer, page, ringChecksum }, true, step)
       }
+      inventories.flush(step)
+      const effects = step.effects().flatMap(each => (each.kind === 'persist' ? each.then : []))
+      return effects.flatMap(effect =>
+        effect.kind === 'send' && effect.message.type === 'inventory-reply' ? [effect.message] : [],
+      )
+    }
+  }
+  const pages = (): InventoryReply[] => {
+    const ask = asking()
+    const found = ask(0, [0, 0])
+    for (let at = 20; found.at(-1)?.done !== true; at += 20) {
+      assert.ok(at < 10_000, 'the answer ends')
+      found.push(...ask(at, [found[0]?.answer ?? 0, found.length]))
     }
     return found
   }
-  return { schedule, add, pages }
+  return { schedule, add, asking, pages }
 }
+
+/** Ten records, of which two leave at a time, one a page. */
+function ten() {
+  const { add, asking } = made()
+  for (let i = 0; i < 10; i++) add(`t${i}`, 0)
+  return asking({ page: 1, slice: 2 })
+}
+
+/** Of each: its answer, its place, and whether it is the last for now. */
+const told = (found: readonly InventoryReply[]) =>
+  found.map(({ answer, page, paused, done }) => [answer, page, done ? 'done' : paused ? 'paused' : 'goes on'])
 
 const bytesOf = (page: InventoryReply) => Buffer.byteLength(JSON.stringify(page))
 
@@ -73,4 +95,74 @@ test('what runs is told in full, in as many pages as it needs', () => {
   const running = new Set(found.flatMap(page => page.running))
   assert.equal(running.size, 5_000)
   assert.ok(running.has(asTaskId(`0-${'i'.repeat(240)}`)))
+})
+
+const FIRST = [
+  [8, 0, 'goes on'],
+  [8, 1, 'paused'],
+]
+
+test('an answer leaves slice by slice, each when all before it has come', () => {
+  const ask = ten()
+  assert.deepEqual(told(ask(0, [0, 0])), FIRST)
+  assert.deepEqual(ask(1_000), [], 'nobody asks')
+  assert.deepEqual(ask(1_000, [8, 1]), [], 'the rest is under way')
+  assert.deepEqual(told(ask(1_001, [8, 2])), [
+    [8, 2, 'goes on'],
+    [8, 3, 'paused'],
+  ])
+  assert.deepEqual(ask(1_005, [8, 2]), [], 'asked twice')
+  assert.deepEqual(ask(1_010, [8, 4]), [], 'it rests a moment, however soon it is asked')
+  assert.deepEqual(told(ask(1_021)), [
+    [8, 4, 'goes on'],
+    [8, 5, 'paused'],
+  ])
+  ask(1_100, [8, 6])
+  const last = ask(1_200, [8, 8])
+  assert.deepEqual(told(last).at(-1), [8, 9, 'paused'])
+  assert.deepEqual(told(ask(1_300, [8, 10])), [[8, 10, 'done']])
+})
+
+for (const [what, had] of [
+  ['a page', [8, 1]],
+  ['all pages', [0, 0]],
+] as const)
+  test(`${what} lost: the answer begins anew, and not while it may be under way`, () => {
+    const ask = ten()
+    ask(0, [0, 0])
+    // What came late is news of a link that is slow: what is behind it has its time from then on.
+    const since = had[1] > 0 ? 200 : 0
+    ask(200, had)
+    for (let at = 300; at < since + LOST_MS; at += 300) assert.deepEqual(ask(at, had), [])
+    assert.deepEqual(told(ask(since + LOST_MS, had)), [
+      [9, 0, 'goes on'],
+      [9, 1, 'paused'],
+    ])
+    assert.deepEqual(ask(since + LOST_MS + 300, had), [], 'a question that was asked before it came')
+  })
+
+test('where nothing comes at all, it waits twice as long each time', () => {
+  const ask = ten()
+  const begun: number[] = []
+  for (let at = 0; at < 25_000; at += 300) if (ask(at, [0, 0]).length > 0) begun.push(at)
+  assert.deepEqual(begun, [0, 3_000, 9_000, 21_000])
+})
+
+test('the last slice may be lost as any other', () => {
+  const { add, asking } = made()
+  add('only', 0)
+  const ask = asking()
+  assert.deepEqual(told(ask(0, [0, 0])), [[8, 0, 'done']])
+  assert.deepEqual(ask(300, [0, 0]), [])
+  assert.deepEqual(told(ask(LOST_MS, [0, 0])), [[9, 0, 'done']])
+  assert.deepEqual(told(ask(LOST_MS + 1, [9, 1])), [[10, 0, 'done']], 'who has it all asks once more')
+})
+
+test('another question begins another answer at once', () => {
+  const ask = ten()
+  ask(0, [0, 0])
+  assert.deepEqual(told(ask(1, [0, 0], 2)), [
+    [9, 0, 'goes on'],
+    [9, 1, 'paused'],
+  ])
 })

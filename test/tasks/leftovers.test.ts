@@ -59,10 +59,11 @@ class Scene {
     return this.solo.of('send').findLast(sent => sent.to === to && sent.message.type === type)?.message
   }
 
+  #answers = 0
   answer(from: string, records: readonly TaskRecord[] = []): void {
     const { id } = this.last(from, 'inventory') as Inventory
-    const page = { agreed: true, running: [], done: true, disk: `disk-${from}` } as const
-    this.solo.hear(from, { type: 'inventory-reply', id, records, ...page })
+    const page = { agreed: true, answer: ++this.#answers, page: 0, running: [], done: true } as const
+    this.solo.hear(from, { type: 'inventory-reply', id, records, ...page, disk: `disk-${from}` })
   }
 
   /** A copy from a node that may not write it. Returns which of the batch are over. */

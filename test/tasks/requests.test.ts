@@ -209,6 +209,8 @@ test('an answer that nobody waits for is counted and changes nothing', () => {
     type: 'inventory-reply',
     id: 1,
     agreed: true,
+    answer: 1,
+    page: 0,
     records: [],
     running: [],
     done: true,

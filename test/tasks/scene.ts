@@ -56,6 +56,7 @@ export class Scene {
     })
   }
 
+  #answers = 0
   /** Answers the latest question. */
   answer(from: string, records: readonly TaskRecord[] = []): void {
     const question = this.sent(from, 'inventory').at(-1) as Inventory
@@ -64,6 +65,8 @@ export class Scene {
       type: 'inventory-reply',
       id: question.id,
       agreed: true,
+      answer: ++this.#answers,
+      page: 0,
       records,
       running: [],
       done: true,

@@ -45,6 +45,8 @@ const answer = (id: number, changes: Partial<InventoryReply> = {}): InventoryRep
   type: 'inventory-reply',
   id,
   agreed: true,
+  answer: 1,
+  page: 0,
   records: [],
   running: [],
   done: true,
@@ -115,8 +117,8 @@ test('a silent member is not waited for beyond the limit, while pages that still
   const { takeover, ask } = made()
   const id = ask(0)[0]?.id as number
   takeover.answer(n2, answer(id), instantOf(5))
-  for (let at = 500; at <= 3_000; at += 500) {
-    assert.equal(takeover.answer(n3, answer(id, { done: false }), instantOf(at)), 'page')
+  for (let at = 500, page = 0; at <= 3_000; at += 500) {
+    assert.equal(takeover.answer(n3, answer(id, { page: page++, done: false }), instantOf(at)), 'page')
     assert.equal(takeover.complete(instantOf(at + 400)), false)
   }
   assert.equal(takeover.complete(instantOf(4_001)), true)
@@ -126,9 +128,9 @@ test('a silent member is not waited for beyond the limit, while pages that still
 test('while one member pages and another is silent, the next wake is what is waited for, and never past', () => {
   const { takeover, ask } = made()
   const id = ask(0)[0]?.id as number
-  for (let at = 500; at < 10_000; at += 100) {
+  for (let at = 500, page = 0; at < 10_000; at += 100) {
     ask(at)
-    takeover.answer(n3, answer(id, { done: false }), instantOf(at))
+    takeover.answer(n3, answer(id, { page: page++, done: false }), instantOf(at))
     assert.equal(takeover.complete(instantOf(at)), false)
     assert.ok(takeover.nextWake() > at, `at ${at} the next wake is ${takeover.nextWake()}`)
   }
@@ -151,9 +153,59 @@ test('what runs elsewhere is known from the first page on', () => {
   const task = asTaskId('t')
   assert.equal(takeover.runsAt(n2, task), undefined)
   takeover.answer(n2, answer(id, { running: [task], done: false }), instantOf(1))
-  takeover.answer(n2, answer(id), instantOf(2))
+  takeover.answer(n2, answer(id, { page: 1 }), instantOf(2))
   assert.equal(takeover.runsAt(n2, task), true)
   assert.equal(takeover.runsAt(n2, asTaskId('other')), false)
+})
+
+test('the last page is no answer while one before it is missing, and the rest is asked for until it is there', () => {
+  const { takeover, ask } = made([n1, n2])
+  const id = ask(0)[0]?.id as number
+  const asks = (at: number) => ask(at).map(({ answer, page }) => [answer, page])
+  assert.equal(takeover.answer(n2, answer(id, { done: false }), instantOf(1)), 'page')
+  assert.equal(takeover.answer(n2, answer(id, { page: 2 }), instantOf(2)), 'stale')
+  assert.deepEqual(takeover.unanswered, [n2])
+  assert.deepEqual(asks(301), [[1, 1]])
+  assert.equal(takeover.answer(n2, answer(id, { page: 1, done: false }), instantOf(400)), 'page')
+  assert.equal(takeover.answer(n2, answer(id, { page: 1, done: false }), instantOf(401)), 'stale', 'twice')
+  assert.deepEqual(asks(701), [[1, 2]])
+  assert.equal(takeover.answer(n2, answer(id, { page: 2 }), instantOf(800)), 'answered')
+})
+
+test('a late page of an answer that was begun anew fills no gap in the new one, nor does what ran then', () => {
+  const { takeover, ask } = made([n1, n2])
+  const id = ask(0)[0]?.id as number
+  const [old, still] = [asTaskId('old'), asTaskId('still')]
+  takeover.answer(n2, answer(id, { running: [old], done: false }), instantOf(1))
+  takeover.answer(n2, answer(id, { answer: 2, running: [still], done: false }), instantOf(2))
+  assert.equal(takeover.answer(n2, answer(id, { page: 1, done: false }), instantOf(3)), 'stale')
+  assert.equal(takeover.answer(n2, answer(id, { page: 1 }), instantOf(3)), 'stale')
+  assert.equal(takeover.answer(n2, answer(id, { answer: 2, page: 2 }), instantOf(4)), 'stale')
+  assert.deepEqual(takeover.unanswered, [n2])
+  assert.equal(takeover.answer(n2, answer(id, { answer: 2, page: 1 }), instantOf(5)), 'answered')
+  assert.equal(takeover.runsAt(n2, old), false)
+  assert.equal(takeover.runsAt(n2, still), true)
+})
+
+test('more is asked for as soon as all is here that was sent', () => {
+  const { takeover, ask } = made([n1, n2])
+  const id = ask(0)[0]?.id as number
+  takeover.answer(n2, answer(id, { done: false }), instantOf(1))
+  assert.deepEqual(ask(1), [])
+  takeover.answer(n2, answer(id, { page: 1, paused: true, done: false }), instantOf(2))
+  assert.equal(takeover.nextWake(), 2)
+  assert.deepEqual(
+    ask(2).map(({ page }) => page),
+    [2],
+  )
+})
+
+test('pages that do not count keep nobody waiting', () => {
+  const { takeover, ask } = made([n1, n2])
+  const id = ask(0)[0]?.id as number
+  takeover.answer(n2, answer(id, { done: false }), instantOf(100))
+  takeover.answer(n2, answer(id, { page: 2, done: false }), instantOf(900))
+  assert.equal(takeover.complete(instantOf(1_100)), true)
 })
 
 test('a member that hangs delays the takeover by its limit and no more', () => {

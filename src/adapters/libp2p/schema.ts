@@ -308,6 +308,8 @@ const replicated = z.object({
 const inventory = z.object({
   type: z.literal('inventory'),
   id: count,
+  answer: count,
+  page: count,
   ringChecksum: short,
   term: count.exactOptional(),
   under: z.array(short).max(SINCE_MAX).exactOptional(),
@@ -318,6 +320,9 @@ const inventoryReply = z.object({
   type: z.literal('inventory-reply'),
   id: count,
   agreed: z.boolean(),
+  answer: count,
+  page: count,
+  paused: z.literal(true).exactOptional(),
   records,
   running: z.array(taskId).max(RUNNING_MAX),
   done: z.boolean(),

@@ -4,8 +4,7 @@ import { INCARNATION_MAX } from '../../../src/adapters/libp2p/limits.ts'
 import { asNodeId, asPeerId, asRequestId, asTaskId } from '../../../src/base/ids.ts'
 import { wallOf } from '../../../src/base/time.ts'
 import type { MemberRecord } from '../../../src/membership/member.ts'
-import type { Claim } from '../../../src/membership/messages.ts'
-import { SUMMARY_BUCKETS } from '../../../src/membership/messages.ts'
+import { type Claim, SUMMARY_BUCKETS } from '../../../src/membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../../src/node/machine.ts'
 import {
   type AttemptLook,
@@ -28,6 +27,7 @@ const peerId = fc.stringMatching(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/).map(asPee
 const taskId = fc.stringMatching(/^[\x21-\x7e]{1,40}$/).map(asTaskId)
 const requestId = fc.string({ minLength: 1, maxLength: 40 }).map(asRequestId)
 const count = fc.nat({ max: Number.MAX_SAFE_INTEGER })
+const pageNumber = { id: count, answer: count, page: count }
 const incarnation = fc.nat({ max: INCARNATION_MAX })
 const wall = fc.nat({ max: 4_000_000_000_000 }).map(wallOf)
 const text = fc.string({ maxLength: 60, unit: 'binary' }).map(value => value.toWellFormed())
@@ -321,18 +321,18 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
   fc.record(
     {
       type: fc.constant('inventory' as const),
-      id: count,
+      ...pageNumber,
       ringChecksum: fc.string({ maxLength: 40 }),
       term: count,
       under: fc.array(fc.string({ maxLength: 40 }), { maxLength: 3 }),
       without: fc.array(fc.string({ maxLength: 40 }), { maxLength: 3 }),
       since: fc.array(fc.string({ maxLength: 40 }), { maxLength: 3 }),
     },
-    { requiredKeys: ['type', 'id', 'ringChecksum'] },
+    { requiredKeys: ['type', 'id', 'answer', 'page', 'ringChecksum'] },
   ),
   fc.record({
     type: fc.constant('inventory-reply' as const),
-    id: count,
+    ...pageNumber,
     agreed: fc.boolean(),
     records,
     running: fc.array(taskId, { maxLength: 3 }),
