@@ -24,6 +24,8 @@ const PAUSE_MS = 20
  */
 export const LOST_MS = 3_000
 const LOST_MS_MAX = 60_000
+/** Of an answer to which nothing came at all, at first: mostly it is one page, and another one costs little. */
+export const FIRST_LOST_MS = 600
 /** An answer that nobody has asked for any more for so long, in ms, is forgotten. */
 const FORGET_MS = 120_000
 
@@ -103,9 +105,9 @@ export class Inventories {
     // Behind this on the disk, and so after it, goes the first page.
     if (term !== undefined) counted?.fences.note({ rings: under, owner: from, term, without }, step)
     const begun = this.#answers.get(from)
-    if (begun?.id !== id || begun.epoch !== view.epoch) this.#begin(from, question, LOST_MS, step)
+    if (begun?.id !== id || begun.epoch !== view.epoch) this.#begin(from, question, FIRST_LOST_MS, step)
     else if (isHad(begun, question)) {
-      if (begun.done) this.#begin(from, question, LOST_MS, step)
+      if (begun.done) this.#begin(from, question, FIRST_LOST_MS, step)
       else goOn(begun, step.now.mono)
     } else if (isLost(begun, question, step.now.mono))
       this.#begin(from, question, Math.min(2 * begun.lostMs, LOST_MS_MAX), step)
