@@ -24,7 +24,6 @@ import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import type { Answers } from './answers.ts'
 import type { ClockOptions } from './clock.ts'
 import { REAP_MS_MAX } from './executor.ts'
-import type { Network } from './network.ts'
 import type { Process } from './process.ts'
 import { CLAIM_TYPE } from './work.ts'
 import { type Host, nameOf, World } from './world.ts'
@@ -81,7 +80,7 @@ export class Cluster {
     this.world = new World(options.seed, (host, now) => this.#makeNode(host, now))
     for (const [index, { clock }] of options.hosts.entries()) this.world.addHost(`n${index + 1}`, clock)
     this.world.started = (host, process) => this.#started(host, process)
-    if (options.answers !== undefined) answerAs(options.answers, this.world.network)
+    if (options.answers !== undefined) this.world.network.isLost = options.answers.isLost
     this.grants = { ...grantsDefaults(), ...options.grants }
     this.world.exceptSuspendedMs = this.grants.promiseMs * CLOCK_RATE_MARGIN
     if (this.grants.trustRefused) this.world.exceptReapMs = REAP_EXCEPTION_MS
@@ -188,12 +187,6 @@ export class Cluster {
       if (schedules !== undefined) process.receive({ kind: 'schedules', definitions: schedules })
     })
   }
-}
-
-function answerAs({ isLost, mayBeLate }: Answers, network: Network): void {
-  const other = network.mayBeLate
-  network.isLost = isLost
-  network.mayBeLate = message => other(message) || mayBeLate(message)
 }
 
 const keyAt = (number: number): string => `key ${number % KEYS}`

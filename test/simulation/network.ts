@@ -91,8 +91,6 @@ export class Network {
   readonly paths: Paths
   /** Frames that are lost by themselves, as with a link that goes while another is there. */
   isLost: (message: LinkMessage) => boolean = () => false
-  /** Frames that have an order of their own. */
-  mayBeLate = ({ type }: LinkMessage): boolean => NUMBERED.has(type)
   readonly #queue: EventQueue
   readonly #ends = new Map<Party, End[]>()
   /** Ends whose side has been accepted by the kernel but whose process was not told yet. */
@@ -111,7 +109,7 @@ export class Network {
   /** Sends over one end; vanishes without a word when the connection is gone, as on a real socket before it knows. */
   send(end: End, payload: Payload): void {
     if (payload.kind === 'frame' && this.isLost(payload.message)) return
-    if (payload.kind === 'frame' && this.mayBeLate(payload.message)) {
+    if (payload.kind === 'frame' && NUMBERED.has(payload.message.type)) {
       const from = end.owner.host
       const to = end.other.owner.host
       const lateMs = this.paths.lateMs(from, to)
