@@ -123,10 +123,6 @@ export class Durability {
     return this.#parts.right.leaveFor(key)?.term
   }
 
-  needed(holders: number): number {
-    return Math.min(this.#parts.config.durability, holders)
-  }
-
   /** A task that this node owns and does not know: does it know that there is none (any more)? */
   isOver(record: TaskRecord, from: NodeId): boolean {
     const { table, view, conflicts } = this.#parts

@@ -14,8 +14,8 @@ import type { View } from './view.ts'
 
 /** Once an answer has sent this many bytes or pages it waits to be asked for more: never a link's queue full. */
 const SLICE_BYTES_MAX = 1024 * 1024
-/** Some 1,600 small records: a few ms of a step. */
-const SLICE_PAGES_MAX = 8
+/** 1,000 small records: some 6 ms of a step. */
+const SLICE_PAGES_MAX = 5
 /** From one slice to the next, in ms, however soon it is asked for: 50 MB/s at most. */
 const PAUSE_MS = 20
 /**

@@ -18,13 +18,11 @@ const TURNS_MAX = 1_024
 /** Counts copies, and knows under which term this node may write a key. */
 export interface Counted {
   readonly copies: Copies
-  /** Holders that must have a change before it counts. */
+  /** Holders that must have a change before it counts; all where there are fewer. */
   readonly durability: number
   isQuorum(key: string): boolean
   /** Undefined while it may not. */
   termOf(key: string): number | undefined
-  /** Disks of so many holders that must have a change before it counts. */
-  needed(holders: number): number
 }
 
 /** Every change made here goes this way: memory, disk and the other holders learn of it together. */
@@ -122,7 +120,7 @@ export class Records {
 
 /** With what copies of it are judged by, wherever they turn up later. A new task has its dedupe key from the first. */
 function stamped(record: TaskRecord, term: number, counted: Counted): TaskRecord {
-  const copies = counted.needed(record.holders.length)
+  const copies = counted.durability
   if (record.revision === 1 && record.spec.dedupe !== undefined)
     return { ...record, term, copies, dedupeTerm: term }
   return record.term === term && record.copies === copies ? record : { ...record, term, copies }

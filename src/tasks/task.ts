@@ -162,7 +162,7 @@ export interface TaskRecord {
   readonly revision: number
   /** In quorum mode: the term under which its owner changed it last. A higher one is right, whatever else it says. */
   readonly term?: number
-  /** In quorum mode: on so many disks of holders it counted as it is; fewer never had it as something that was told. */
+  /** In quorum mode: on so many disks of holders it counted as it is, or on all where there are fewer; else it was never told. */
   readonly copies?: number
   /** In quorum mode: the term under which an owner decided last that its dedupe key stands for this task; see `DedupeIndex`. */
   readonly dedupeTerm?: number

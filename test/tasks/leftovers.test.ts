@@ -359,3 +359,21 @@ test('what is queued goes on as soon as its key is complete, though the takeover
   scene.solo.pass(500)
   assert.equal(scene.solo.record('next').state, 'running')
 })
+
+test('what was written where there were fewer holders than copies are asked for counts as elsewhere: on all of them', () => {
+  const right = new CountedRight()
+  const alone = ringOf(['n1'])
+  right.epochs.note(alone)
+  right.epochs.members = [asNodeId('n1')]
+  const solo = new Solo(right, {}, ['n1'])
+  solo.step(() => {
+    right.take(5)
+    return []
+  })
+  const task = spec('lone', { key: old().spec.key })
+  solo.submit(task)
+  const { copies, holders } = solo.record('lone')
+  assert.deepEqual({ copies, holders }, { copies: 2, holders: ['n1'] })
+  const scene = complete()
+  assert.deepEqual(scene.copied('n2', old('n1', { copies, holders })), [0], 'the one holder does not know it')
+})
