@@ -16,6 +16,8 @@ import type { View } from './view.ts'
 const SLICE_BYTES_MAX = 1024 * 1024
 /** 1,000 small records: some 6 ms of a step. */
 const SLICE_PAGES_MAX = 5
+/** Entries looked at for one page: most may be nothing that was asked for. Up to 3 ms of a step. */
+export const PAGE_LOOKS_MAX = 2_000
 /** From one slice to the next, in ms, however soon it is asked for: 50 MB/s at most. */
 const PAUSE_MS = 20
 /**
@@ -228,7 +230,7 @@ function nextPage(owner: NodeId, answer: Answer, recordsMax: number): Page {
     page.running.push(task)
     page.bytes += jsonBytes(task) + 1
   }
-  while (page.records.length < recordsMax) {
+  for (let looks = 0; page.records.length < recordsMax && looks < PAGE_LOOKS_MAX; looks++) {
     const entry = answer.next ?? answer.entries.next().value
     answer.next = undefined
     if (entry === undefined) return { ...page, done: true }

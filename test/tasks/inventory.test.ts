@@ -3,7 +3,13 @@ import { test } from 'node:test'
 import { asNodeId, asTaskId } from '../../src/base/ids.ts'
 import { instantOf, NEVER, wallOf } from '../../src/base/time.ts'
 import { Step } from '../../src/tasks/effects.ts'
-import { type AnswerSizes, FIRST_LOST_MS, Inventories, LOST_MS } from '../../src/tasks/inventory.ts'
+import {
+  type AnswerSizes,
+  FIRST_LOST_MS,
+  Inventories,
+  LOST_MS,
+  PAGE_LOOKS_MAX,
+} from '../../src/tasks/inventory.ts'
 import type { InventoryReply } from '../../src/tasks/messages.ts'
 import { Schedule } from '../../src/tasks/schedule.ts'
 import { Table } from '../../src/tasks/table.ts'
@@ -20,12 +26,12 @@ function made() {
   view.change(ringOf(['n2']), [self, asker])
   const table = new Table(self)
   const schedule = new Schedule()
-  const add = (id: string, bytes: number) => {
+  const add = (id: string, bytes: number, owner = asker) => {
     const payload = 'x'.repeat(bytes)
     const result = 'y'.repeat(bytes / 2)
     const fresh = freshRecord(spec(id, { payload }), 'api', wallOf(0), [asker], 1)
     const entry = table.add({ ...fresh, state: 'succeeded', settledAt: wallOf(1_700_000_000_001), result })
-    table.assign(entry, asker, view.epoch)
+    table.assign(entry, owner, view.epoch)
     return entry
   }
   const asking = (sizes?: AnswerSizes) => {
@@ -81,6 +87,16 @@ test('no page is larger than a frame, however large the records are, and none is
   const ids = found.flatMap(({ records }) => records.map(record => record.spec.id as string))
   assert.equal(ids.length, 12)
   assert.equal(new Set(ids).size, 12)
+})
+
+test('a page looks at so much at most, however little of it was asked for', () => {
+  const { add, pages } = made()
+  for (let i = 0; i < 3 * PAGE_LOOKS_MAX; i++) add(`other-${i}`, 0, self)
+  add('asked', 0)
+  assert.deepEqual(
+    pages().map(({ records }) => records.length),
+    [0, 0, 0, 1],
+  )
 })
 
 test('what runs is told in full, in as many pages as it needs', () => {

@@ -372,7 +372,7 @@ test('what was written where there were fewer holders than copies are asked for 
   })
   const task = spec('lone', { key: old().spec.key })
   solo.submit(task)
-  const { copies, holders } = solo.record('lone')
+  const { copies = 0, holders } = solo.record('lone')
   assert.deepEqual({ copies, holders }, { copies: 2, holders: ['n1'] })
   const scene = complete()
   assert.deepEqual(scene.copied('n2', old('n1', { copies, holders })), [0], 'the one holder does not know it')
