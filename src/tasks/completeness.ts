@@ -173,7 +173,7 @@ export class Completeness {
         return disk !== undefined && counts(node, disk)
       })
       const awaited = others.filter(node => !heard.answers.has(node) && this.#view.live.has(node))
-      const spare = holders.length - Math.min(copies, holders.length)
+      const spare = holders.length - Math.min(copies, this.#config.durability, holders.length)
       if (without.length > spare) continue
       if (without.length + awaited.length <= spare) return 'yes'
       unsure = true

@@ -86,7 +86,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const noting = epochs && durability && { epochs, fences: durability.fences }
   const inventories = new Inventories({ ...shared, start, counted: noting, sizes: init.answerSizes })
   const antiEntropy = new AntiEntropy({ ...shared, leftovers })
-  const lists = new Lists(table, schedule, counters, handoffs)
+  const lists = new Lists(table, schedule, counters, handoffs, records.deadlines)
   const placing = new Placing({ ...shared, work, leftovers, fences: durability?.fences, phase })
   const schedules = new HeldSchedules({
     ...shared,

@@ -5,12 +5,10 @@
  * then: behind a busy key, for a full type, or for an executor that nobody has. Only who may act for a key makes one of its
  * tasks a dead letter; a node that may not asks again a second later. An attempt that runs then has its time cut to it.
  */
-import type { TaskId } from '../base/ids.ts'
 import { type Instant, NEVER } from '../base/time.ts'
 import { expireTask, isOver } from './attempts.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
-import { Heap, type Slotted } from './heap.ts'
 import type { Leftovers } from './leftovers.ts'
 import { isSettled } from './merge.ts'
 import type { Records } from './records.ts'
@@ -38,16 +36,8 @@ export interface ExpiryParts {
   readonly leftovers: Leftovers
 }
 
-interface Watched extends Slotted {
-  readonly entry: Entry
-  /** By the wall clock: that may be set before its time comes. */
-  readonly at: number
-}
-
 export class Expiry {
   readonly #parts: ExpiryParts
-  readonly #watched = new Map<TaskId, Watched>()
-  readonly #heap = new Heap<Watched>((a, b) => a.at < b.at)
   readonly #wall = new WallSight()
 
   constructor(parts: ExpiryParts) {
@@ -56,11 +46,11 @@ export class Expiry {
 
   /** Tasks with a time that this node watches. */
   get watching(): number {
-    return this.#watched.size
+    return this.#parts.records.deadlines.size
   }
 
   nextWake(): Instant {
-    const first = this.#heap.first()
+    const first = this.#parts.records.deadlines.first()
     return first === undefined ? NEVER : this.#wall.instantOf(first.at)
   }
 
@@ -75,27 +65,28 @@ export class Expiry {
       return true
     }
     this.#wall.see(step.now)
-    this.#watch(entry, over ? wall + AGAIN_MS : spec.expiresAt)
+    this.#parts.records.deadlines.watch(entry, over ? wall + AGAIN_MS : spec.expiresAt)
     return false
   }
 
   /** Ends those whose time has come, as many as fit into one step. */
   tick(step: Step): void {
-    const { table, view, schedule, leftovers } = this.#parts
+    const { table, view, schedule, leftovers, records } = this.#parts
+    const { deadlines } = records
     const { wall } = step.now
     this.#wall.see(step.now)
     for (let looks = 0; looks < EXPIRED_MAX; looks++) {
-      const watched = this.#heap.first()
+      const watched = deadlines.first()
       if (watched === undefined || watched.at > wall) return
       const { entry } = watched
-      this.#forget(watched)
+      deadlines.forget(entry.id)
       if (table.get(entry.id) !== entry || entry.owner !== view.self || isSettled(entry.record)) continue
       // What runs, here or elsewhere, or waits for a takeover is looked at when it is put somewhere again.
       if (entry.place !== 'queued' && entry.place !== 'delayed') continue
       const placed = entry.epoch === view.epoch
       const due = placed && isOver(entry.record.spec, wall) && this.#mayAct(entry, step)
       const verdict = due ? leftovers.judge(entry, step) : 'unsure'
-      if (verdict === 'unsure') this.#watch(entry, wall + AGAIN_MS)
+      if (verdict === 'unsure') deadlines.watch(entry, wall + AGAIN_MS)
       if (verdict !== 'goes-on') continue
       schedule.clear(entry)
       this.#end(entry, step)
@@ -114,20 +105,5 @@ export class Expiry {
     records.change(entry, expireTask(entry.record, step.now.wall, holders), step)
     counters.add('tasks_expired')
     reportDead(entry, counters, step)
-    const watched = this.#watched.get(entry.id)
-    if (watched !== undefined) this.#forget(watched)
-  }
-
-  #watch(entry: Entry, at: number): void {
-    const known = this.#watched.get(entry.id)
-    if (known !== undefined) this.#forget(known)
-    const watched = { entry, at, slot: -1 }
-    this.#watched.set(entry.id, watched)
-    this.#heap.add(watched)
-  }
-
-  #forget(watched: Watched): void {
-    this.#heap.remove(watched)
-    this.#watched.delete(watched.entry.id)
   }
 }

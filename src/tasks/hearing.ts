@@ -106,7 +106,8 @@ export class Hearing {
     const kind = takeover.answer(from, reply, step.now.mono)
     if (kind === 'stale') counters.add('replies_unknown')
     // Also a late page tells the truth; only what runs is a matter of the moment.
-    for (const record of known) work.learn(record, from, step, true)
+    // Where it comes from may have dropped it since, if it was asked under another ring.
+    for (const record of known) work.learn(record, from, step, kind !== 'stale')
     if (known.length < reply.records.length)
       counters.add('ended_copies_dropped', reply.records.length - known.length)
     if (kind !== 'answered' || takeover.active) return

@@ -165,8 +165,10 @@ export class Inventories {
   }
 
   #continue(from: NodeId, answer: Answer, step: Step): void {
-    const { id, number } = answer
+    const { id, number, next } = answer
     const now = step.now.mono
+    // It has waited for the question, and may be gone since.
+    if (next !== undefined && this.#parts.table.get(next.id) !== next) answer.next = undefined
     let left = SLICE_BYTES_MAX
     for (let pages = 1; answer.dueAt <= now; pages++) {
       const { running, records, bytes, done } = nextPage(from, answer, this.#sizes.page)
@@ -191,7 +193,7 @@ const isHad = ({ number, pages }: Answer, { answer, page }: Inventory): boolean 
 /** The next slice is asked for. */
 function goOn(answer: Answer, now: Instant): void {
   answer.askedAt = now
-  answer.lostMs = LOST_MS
+  answer.lostMs = Math.max(LOST_MS, answer.lostMs)
   answer.dueAt = after(answer.sentAt, PAUSE_MS)
 }
 
@@ -200,8 +202,9 @@ function isLost(begun: Answer, { answer, page }: Inventory, now: Instant): boole
   begun.askedAt = now
   if (answer === begun.number && page > begun.known) {
     begun.known = page
-    begun.lostMs = LOST_MS
-    begun.lostAt = after(now, LOST_MS)
+    // What is slow stays slow: its own leftovers are before it on the link.
+    begun.lostMs = Math.max(LOST_MS, begun.lostMs)
+    begun.lostAt = after(now, begun.lostMs)
   }
   return begun.lostAt <= now
 }

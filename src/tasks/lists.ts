@@ -1,5 +1,6 @@
 import type { TaskId } from '../base/ids.ts'
 import type { Counters } from './counts.ts'
+import type { Deadlines } from './deadlines.ts'
 import type { Step } from './effects.ts'
 import type { Handoffs } from './handoffs.ts'
 import type { Schedule } from './schedule.ts'
@@ -18,9 +19,17 @@ export class Lists {
   readonly #schedule: Schedule
   readonly #counters: Counters
   readonly #handoffs: Handoffs
+  readonly #deadlines: Deadlines
   readonly #lists = new Map<string, ReadonlySet<TaskId>>()
 
-  constructor(table: Table, schedule: Schedule, counters: Counters, handoffs: Handoffs) {
+  constructor(
+    table: Table,
+    schedule: Schedule,
+    counters: Counters,
+    handoffs: Handoffs,
+    deadlines: Deadlines,
+  ) {
+    this.#deadlines = deadlines
     this.#table = table
     this.#schedule = schedule
     this.#counters = counters
@@ -83,6 +92,7 @@ export class Lists {
   #forget(entry: Entry): void {
     this.#schedule.clear(entry)
     this.#table.remove(entry)
+    this.#deadlines.forget(entry.id)
     this.#handoffs.ended(entry.key, entry.id)
   }
 }

@@ -1,6 +1,7 @@
 import type { NodeId } from '../base/ids.ts'
 import { Recent } from '../base/recent.ts'
 import type { Copies } from './copies.ts'
+import { Deadlines } from './deadlines.ts'
 import type { Step } from './effects.ts'
 import type { Handoffs } from './handoffs.ts'
 import { isSettled } from './merge.ts'
@@ -31,6 +32,8 @@ export class Records {
   readonly strays: Strays
   /** Who waits here for the end of a task. */
   readonly waiters = new Waiters()
+  /** Until when tasks of this node may be started. */
+  readonly deadlines = new Deadlines()
   readonly #view: View
   readonly #table: Table
   readonly #replication: Replication
@@ -103,12 +106,14 @@ export class Records {
     this.overlaps.note(entry.record, record)
     this.#table.put(entry, record)
     if (!isSettled(record)) return
+    this.deadlines.forget(entry.id)
     this.#handoffs.ended(entry.key, entry.id)
     this.waiters.release(entry.id)
   }
 
   erase(entry: Entry, step: Step): void {
     this.#table.remove(entry)
+    this.deadlines.forget(entry.id)
     this.#handoffs.ended(entry.key, entry.id)
     this.#replication.forget(entry.id)
     this.waiters.release(entry.id)

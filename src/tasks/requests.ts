@@ -268,7 +268,7 @@ export class Requests {
       answerWith(origin, entry, existed, step)
       return
     }
-    this.#parts.work.vouched(entry)
+    this.#parts.leftovers.vouched(entry)
     this.#ownWords(entry, step)
     const stood = stands(entry, right, step)
     const durable = (count: number, later: Step): void => {
@@ -280,7 +280,7 @@ export class Requests {
         refuse(origin, RIGHT_ENDED, later)
         return
       }
-      this.#parts.work.vouched(entry)
+      this.#parts.leftovers.vouched(entry)
       answerAtOnce(origin, replyOf(entry, existed, count), later)
     }
     const failed = (later: Step): void => {

@@ -74,7 +74,10 @@ export class Work {
     this.#time(entry, owner, step)
     if (holders !== undefined) this.#parts.copies?.placed(entry, holders)
     table.assign(entry, owner, view.epoch)
-    if (owner !== view.self) this.#parts.copies?.give(entry, step)
+    if (owner !== view.self) {
+      this.#parts.copies?.give(entry, step)
+      this.#parts.records.deadlines.forget(entry.id)
+    }
     if (entry.place !== 'here' && owner === view.self) {
       if (takeover.gates(entry.key) || leftovers.isUnsure(entry, step)) {
         if (entry.place === 'gated') return
@@ -196,11 +199,6 @@ export class Work {
     return released
   }
 
-  /** It is about to be told that it is there, so it is no leftover. */
-  vouched(entry: Entry): void {
-    this.#parts.leftovers.vouched(entry)
-  }
-
   releaseOne(entry: Entry, step: Step): void {
     if (this.#dropsLeftover(entry, step)) return
     this.#parts.schedule.clear(entry)
@@ -297,10 +295,13 @@ export class Work {
   }
 
   #awaitOrLose(entry: Entry, step: Step): void {
-    if (this.#isCounted(entry) && this.#parts.takeover.gates(entry.key)) {
+    const { leftovers, takeover } = this.#parts
+    if (this.#isCounted(entry) && (takeover.gates(entry.key) || leftovers.isUnsure(entry, step))) {
       this.#parts.schedule.gate(entry)
       return
     }
+    // Given up for lost it would be written under a term of now, and pass for what was judged.
+    if (this.#dropsLeftover(entry, step)) return
     const node = this.#runsAt(entry, step)
     if (node !== undefined) this.#parts.schedule.awaitFrom(entry, node)
     else {

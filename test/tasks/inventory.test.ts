@@ -164,6 +164,15 @@ test('where nothing comes at all, it waits twice as long each time', () => {
   assert.deepEqual(begun, [0, 600, 1_800, 4_200, 9_000, 18_600])
 })
 
+test('where a page was waited for longer than others, the next one is too', () => {
+  const ask = ten()
+  let number = 0
+  for (let at = 0; at <= 4_200; at += 300) number = ask(at, [0, 0])[0]?.answer ?? number
+  // Begun at 4.2 s, and given 4.8 s: its first page comes late, and the one behind it has as long.
+  for (let at = 8_700; at < 8_700 + 4_800; at += 300) assert.deepEqual(ask(at, [number, 1]), [])
+  assert.ok(ask(8_700 + 4_800, [number, 1]).length > 0)
+})
+
 test('the last slice may be lost as any other', () => {
   const { add, asking } = made()
   add('only', 0)

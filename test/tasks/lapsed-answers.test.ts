@@ -211,3 +211,23 @@ test('who changed a schedule is not told so where another owner has another orde
     assert.equal(scene.code(asked), stands ? 'ok' : 'RIGHT_ENDED')
   }
 })
+
+for (const state of ['ready', 'running'] as const)
+  test(`what others ended in a lapse does not come back by a copy that says ${state}`, () => {
+    const scene = ready()
+    const { solo } = scene
+    const acknowledge = (): void => {
+      for (const node of ['n2', 'n3']) scene.acknowledge(node)
+    }
+    solo.submit(own('a', { runAt: wallOf(START + 100_000) }))
+    solo.pass(300, acknowledge)
+    const record = solo.record('a')
+    lapse(scene, 600)
+    for (const node of ['n2', 'n3']) scene.answer(node)
+    const attempts = [{ number: 1, node: asNodeId('n4'), startedAt: wallOf(9), token: '1' }]
+    const stray: TaskRecord = { ...record, state, term: 6, copies: 2, revision: 4, attempts }
+    solo.hear('n4', { type: 'replicate', batch: 9, records: [stray], ring: 'other', terms: [0] })
+    solo.pass(1_000, acknowledge)
+    assert.deepEqual(solo.orders, [])
+    assert.equal(solo.logged('ended-copy-dropped').length, 1)
+  })

@@ -377,3 +377,13 @@ test('what was written where there were fewer holders than copies are asked for 
   const scene = complete()
   assert.deepEqual(scene.copied('n2', old('n1', { copies, holders })), [0], 'the one holder does not know it')
 })
+
+test('where more copies were asked for before than now, as many as now must speak against a task', () => {
+  const scene = new Scene('all', [old('n1', { copies: 3 })], { durability: 2 })
+  const { solo } = scene
+  solo.step(() => solo.tasks.viewChanged(ring, ['n1', 'n2'].map(asNodeId), solo.at))
+  scene.take(5)
+  scene.answer('n2')
+  solo.pass(300)
+  assert.equal(scene.knows(), true, 'n3 may be the other one that has it')
+})
