@@ -59,6 +59,8 @@ export interface LastTenure {
    * the way: then a later tenure will have these keys.
    */
   readonly without: readonly string[] | undefined
+  /** Keys of the tenure that some of the rings give to others, and this node keeps. */
+  readonly keeps: readonly string[]
 }
 
 export class Terms {
@@ -158,16 +160,17 @@ export class Terms {
     if (last === undefined || !last.taken) return undefined
     const { term, conditions } = last
     const rings = conditions.flatMap(each => (each.kind === 'claimed' ? [each.scope.ring] : []))
+    const keeps = conditions.flatMap(each => (each.kind === 'claimed' ? each.scope.keeps : []))
     const without: string[] = []
     for (const condition of conditions) {
       // A promise covers what all of its scopes do; one that leaves covers nothing but its keeps. And so does a claim.
       if (condition.kind === 'claimed' && !condition.scope.leaving) continue
       const kept =
         condition.kind === 'claimed' ? undefined : condition.exception.scopes.find(each => each.leaving)
-      if (kept === undefined) return { term, rings, without: undefined }
+      if (kept === undefined) return { term, rings, without: undefined, keeps }
       without.push(...kept.keeps)
     }
-    return { term, rings, without }
+    return { term, rings, without, keeps }
   }
 
   /** Somebody acts, or acted, under this one. Whatever is held below it is given up by the caller. */

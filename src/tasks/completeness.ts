@@ -16,9 +16,11 @@ import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { TasksConfig } from './config.ts'
 import type { Fence } from './fences.ts'
+import { GivenAnswers } from './given-answers.ts'
 import { GivenUp, type Loss } from './given-up.ts'
 import type { Inventory } from './messages.ts'
 import type { Epochs, NotedRing } from './right.ts'
+import { type Answered, type Asked, type Heard, membersOf, type Round } from './rounds.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
@@ -26,32 +28,6 @@ import type { View } from './view.ts'
 const RINGS_MAX = 8
 /** Rounds that another one followed before they were over, remembered for the keys that were complete by them. */
 const EARLIER_MAX = 4
-
-interface Round {
-  readonly term: number
-  /** The same, as a set. */
-  readonly terms: ReadonlySet<number>
-  /** At most so many as may be named; with fewer, more is refused to others than need be. */
-  readonly rings: readonly string[]
-  readonly without: readonly string[]
-  /** What was this node's under all of one of these was complete, and somebody was not asked for it. */
-  readonly spared: (readonly string[])[]
-  /** Who has answered, from which disk. */
-  readonly answers: Map<NodeId, string>
-  /** The rings that may have been written under before, as they were last known. */
-  noted: readonly NotedRing[] | 'lost' | undefined
-}
-
-/** Who answered for the term, and for what. */
-type Answered = Omit<Round, 'noted'>
-
-/** The same, and under which rings anybody may have written before: none where no quorum knows of every one. */
-interface Heard extends Answered {
-  readonly noted: readonly NotedRing[]
-}
-
-/** Whose answers are wanted: those of the ring's members, or of these. */
-type Asked = NotedRing & { readonly members?: readonly NodeId[] }
 
 /** Is it something that was accepted and has not ended? */
 export type Belief = 'yes' | 'no' | 'unsure'
@@ -133,7 +109,8 @@ export class Completeness {
     const certain = [...this.#certain].filter(each => each >= term)
     if (this.#epochs.hasUnder(spec.key, new Set(certain))) return true
     const answered = this.#heardOf === undefined ? [] : [this.#heardOf, ...this.#answeredBefore]
-    const toldOf = (each: Answered): boolean => each.answers.has(from) && this.#wasAsked(spec.key, each)
+    const toldOf = (each: Answered): boolean =>
+      each.answers.diskOf(from, spec.key) !== undefined && this.#wasAsked(spec.key, each)
     if (answered.some(each => each.term > term && toldOf(each))) return true
     return this.#rounds.some(round => round.term >= term && this.#hasAllOf(spec.key, round))
   }
@@ -169,10 +146,12 @@ export class Completeness {
       const holders = ring.preferenceList(key, this.#view.replicas)
       const others = holders.filter(node => !had.includes(node))
       const without = others.filter(node => {
-        const disk = heard.answers.get(node)
+        const disk = heard.answers.diskOf(node, key)
         return disk !== undefined && counts(node, disk)
       })
-      const awaited = others.filter(node => !heard.answers.has(node) && this.#view.live.has(node))
+      const awaited = others.filter(
+        node => heard.answers.diskOf(node, key) === undefined && this.#view.live.has(node),
+      )
       const spare = holders.length - Math.min(copies, this.#config.durability, holders.length)
       if (without.length > spare) continue
       if (without.length + awaited.length <= spare) return 'yes'
@@ -210,12 +189,12 @@ export class Completeness {
   /** True when there is a term to ask everybody about. */
   follow(): boolean {
     this.#forgetLapsed()
-    const { tenure, disk, enrolled } = this.#epochs
+    const { tenure, enrolled } = this.#epochs
     if (tenure?.without === undefined || !enrolled) return false
     const { term, without } = tenure
     const rings = tenure.rings.slice(-RINGS_MAX)
     if (this.#complete.has(term) || this.#round?.term === term) return false
-    const answers = new Map([[this.#view.self, disk]])
+    const answers = new GivenAnswers(this.#view, this.#epochs)
     if (this.#round !== undefined) this.#earlier = [this.#round, ...this.#earlier].slice(0, EARLIER_MAX)
     this.#round = { term, terms: new Set([term]), rings, without, spared: [], answers, noted: undefined }
     this.#heard++
@@ -249,16 +228,18 @@ export class Completeness {
     return []
   }
 
-  answered(node: NodeId, disk: string | undefined): void {
-    if (disk === undefined) return
+  /** @param ring that it was given under */
+  answered(node: NodeId, disk: string | undefined, ring = this.#view.ring?.checksum): void {
+    if (disk === undefined || ring === undefined) return
     this.#heard++
     // Also after the end: what is unsure still is decided by it.
     const answers = this.#round?.answers ?? this.#heardOf?.answers
-    answers?.set(node, disk)
+    answers?.add(node, disk, ring)
   }
 
+  /** Under the ring of now: before, it may have held back what that ring gave to another. */
   hasAnswered(node: NodeId): boolean {
-    return this.#round?.answers.has(node) ?? false
+    return this.#round?.answers.diskOf(node) !== undefined
   }
 
   /** Ends the round if all its keys are complete. Returns what may have been lost by that, and undefined while it goes on. */
@@ -269,7 +250,8 @@ export class Completeness {
     const noted = this.#epochs.ringsBefore(round.term)
     if (noted === 'unknown') return undefined
     const all = noted === 'lost' ? [this.#everybody(ring)] : noted
-    if (!all.every(each => this.#isRingComplete(each, round))) return undefined
+    if (!all.every(each => this.#isRingComplete(each, round)) || !this.#areKeepsComplete(round))
+      return undefined
     const losses = all.flatMap(each => this.#lossOf(each, round))
     this.#givenUp.note(losses)
     this.#complete.add(round.term)
@@ -344,24 +326,31 @@ export class Completeness {
     const noted = this.#notedFor(round)
     const { ring } = this.#view
     if (noted === 'unknown' || ring === undefined) return false
-    if (noted === 'lost') return this.#isRingComplete(this.#everybody(ring), round)
+    if (noted === 'lost') return this.#isRingComplete(this.#everybody(ring), round, key)
     return noted.every(each => {
       const holders = each.ring.preferenceList(key, this.#view.replicas)
-      return this.#missingOf(each, holders, round).length <= this.#spare(holders.length)
+      return this.#missingOf(each, holders, round, key).length <= this.#spare(holders.length)
     })
   }
 
-  /** Whatever the key. */
-  #isRingComplete(noted: NotedRing, round: Round): boolean {
+  /** Of what the ring of now gives to another, and this node keeps, nobody tells now. */
+  #areKeepsComplete(round: Round): boolean {
+    const { term, keeps = [] } = this.#epochs.tenure ?? {}
+    const kept = term === round.term ? keeps.filter(key => this.#view.owner(key) !== this.#view.self) : []
+    return kept.every(key => !this.gates(key))
+  }
+
+  /** Whatever the key, or for this one. */
+  #isRingComplete(noted: NotedRing, round: Round, key?: string): boolean {
     const members = membersOf(noted)
-    const missing = this.#missingOf(noted, members, round)
+    const missing = this.#missingOf(noted, members, round, key)
     return missing.length <= this.#spare(Math.min(members.length, this.#view.replicas))
   }
 
-  #missingOf(noted: NotedRing, nodes: readonly NodeId[], { answers }: Round): NodeId[] {
+  #missingOf(noted: NotedRing, nodes: readonly NodeId[], { answers }: Round, key?: string): NodeId[] {
     return nodes.filter(node => {
       if (this.#epochs.forgotten(node)) return false
-      const disk = answers.get(node)
+      const disk = answers.diskOf(node, key)
       return disk === undefined || !noted.counts(node, disk)
     })
   }
@@ -388,8 +377,6 @@ export class Completeness {
     return [{ term: round.term, ring: noted.ring, forgotten, anyKey: noted.members !== undefined }]
   }
 }
-
-const membersOf = ({ members, ring }: Asked): readonly NodeId[] => members ?? ring.members.map(({ id }) => id)
 
 /** Is it a task or a schedule, written in quorum mode, that is nowhere unless somebody submitted it, or a schedule made it? */
 const isTold = ({ source, term }: TaskRecord): boolean => !source.startsWith('list:') && term !== undefined

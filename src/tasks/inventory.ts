@@ -46,6 +46,7 @@ interface Answer {
   /** Tells it from every other answer of this node. */
   readonly number: number
   readonly epoch: number
+  readonly ring: string
   readonly entries: MapIterator<Entry>
   /** What ran when it was asked, as far as it is still to be told. */
   readonly running: TaskId[]
@@ -115,7 +116,7 @@ export class Inventories {
       this.#begin(from, question, Math.min(2 * begun.lostMs, LOST_MS_MAX), step)
   }
 
-  #begin(from: NodeId, { id, since }: Inventory, lostMs: number, step: Step): void {
+  #begin(from: NodeId, { id, since, ringChecksum: ring }: Inventory, lostMs: number, step: Step): void {
     const { view, table, schedule } = this.#parts
     const now = step.now.mono
     const running: TaskId[] = []
@@ -124,6 +125,7 @@ export class Inventories {
       id,
       number: ++this.#numbered,
       epoch: view.epoch,
+      ring,
       entries: table.entries(),
       running,
       since: this.#ringsOf(since ?? []),
@@ -179,7 +181,8 @@ export class Inventories {
       const listed = { records, running, done, ...(paused && { paused }) }
       const page = { id, agreed: true, answer: number, page: answer.pages++, ...listed }
       const disk = done ? this.#parts.counted?.epochs.disk : undefined
-      step.send(from, { type: 'inventory-reply', ...page, ...(disk !== undefined && { disk }) })
+      const whole = disk !== undefined && { disk, ring: answer.ring }
+      step.send(from, { type: 'inventory-reply', ...page, ...whole })
     }
     answer.sentAt = now
     answer.lostAt = after(now, answer.lostMs)

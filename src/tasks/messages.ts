@@ -117,6 +117,8 @@ export interface InventoryReply {
   readonly done: boolean
   /** Name of the disk that it comes from, on the last page. */
   readonly disk?: string
+  /** Checksum of the ring that selected it, on the last page. */
+  readonly ring?: string
 }
 
 /** Of one message: some 30 KB. */

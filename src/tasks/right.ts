@@ -41,6 +41,8 @@ export interface Epochs {
         readonly rings: readonly string[]
         /** but for these keys, which others keep; undefined while others may act for more. */
         readonly without: readonly string[] | undefined
+        /** Of these, keys that some of the rings give to others, and this node keeps. */
+        readonly keeps?: readonly string[]
       }
     | undefined
   /** All terms that are held. */

@@ -188,7 +188,7 @@ export class Takeover {
     this.#questions.delete(from)
     this.#whole.set(from, { answer: question.answer, pages: question.pages })
     this.#answers.set(from, question.running)
-    this.quorum?.answered(from, reply.disk)
+    this.quorum?.answered(from, reply.disk, reply.ring)
     return 'answered'
   }
 

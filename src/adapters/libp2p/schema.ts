@@ -327,6 +327,7 @@ const inventoryReply = z.object({
   running: z.array(taskId).max(RUNNING_MAX),
   done: z.boolean(),
   disk: short.exactOptional(),
+  ring: short.exactOptional(),
 })
 const versions = z.array(z.tuple([taskId, key, count, count])).max(COMPARED_MAX)
 const compare = z.object({ type: z.literal('compare'), ring: short, copies: versions })

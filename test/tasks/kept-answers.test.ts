@@ -1,0 +1,109 @@
+/** A key that is kept while the ring gives it to another node: what is answered meanwhile says nothing of it. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { asNodeId } from '../../src/base/ids.ts'
+import { wallOf } from '../../src/base/time.ts'
+import type { Inventory, Replicate, Replicated } from '../../src/tasks/messages.ts'
+import type { TaskRecord } from '../../src/tasks/task.ts'
+import { freshRecord } from '../../src/tasks/transition.ts'
+import { CountedRight } from './counted-right.ts'
+import { ringOf, spec } from './samples.ts'
+import { Solo } from './solo.ts'
+
+const THREE = ['n1', 'n2', 'n3']
+const FOUR = [...THREE, 'n4']
+const before = ringOf(THREE)
+const between = ringOf(FOUR)
+
+/** A key of n1, which a fourth member would have. */
+function keyThatGoes(): string {
+  for (let i = 0; ; i++) {
+    const key = `key-${i}`
+    const stillHeld = between.preferenceList(key, 3).includes(asNodeId('n1'))
+    if (before.owner(key) === 'n1' && between.owner(key) === 'n4' && stillHeld) return key
+  }
+}
+const key = keyThatGoes()
+
+const record = (id: string): TaskRecord => ({
+  ...freshRecord(spec(id, { key }), 'api', wallOf(0), THREE.map(asNodeId), 1),
+  term: 4,
+  copies: 2,
+})
+
+/** n1, whose term asks n2 and n3, each of which answers when the test says so. */
+function asking(records: readonly TaskRecord[]) {
+  const right = new CountedRight()
+  right.epochs.note(before)
+  right.epochs.members = FOUR.map(asNodeId)
+  const solo = new Solo(right, { inventoryMs: 3_000 }, THREE, { records })
+  const last = (to: string, type: string): unknown =>
+    solo.of('send').findLast(sent => sent.to === to && sent.message.type === type)?.message
+  let answers = 0
+  const answer = (from: string, told: readonly TaskRecord[] = []): void => {
+    const { id, ringChecksum } = last(from, 'inventory') as Inventory
+    const page = { agreed: true, answer: ++answers, page: 0, running: [], done: true } as const
+    const whole = { disk: `disk-${from}`, ring: ringChecksum }
+    solo.hear(from, { type: 'inventory-reply', id, records: told, ...page, ...whole })
+  }
+  const acknowledge = (): void => {
+    for (const from of ['n2', 'n3']) {
+      const sent = last(from, 'replicate') as Replicate | undefined
+      if (sent !== undefined) solo.hear(from, { type: 'replicated', batch: sent.batch, counted: true })
+    }
+  }
+  /** Which of these, offered by a node, are said to have ended. */
+  const ended = (from: string, offered: TaskRecord): readonly number[] => {
+    const copies = { records: [offered], ring: before.checksum, terms: [0] }
+    solo.hear(from, { type: 'replicate', batch: 77, ...copies })
+    return (last(from, 'replicated') as Replicated).ended ?? []
+  }
+  solo.step(() => {
+    right.take(5)
+    return []
+  })
+  return { right, solo, answer, acknowledge, ended }
+}
+
+test('a task that one holder has waits for the other, though that answers while the key is another’s', () => {
+  const [running, waiting] = [record('q'), record('r')]
+  const { right, solo, answer, acknowledge, ended } = asking([running])
+  answer('n3', [running, waiting])
+  acknowledge()
+  solo.pass(100, acknowledge)
+  right.epochs.note(before, between)
+  solo.see(FOUR)
+  assert.deepEqual(solo.tasks.keptKeys(), [key])
+  solo.pass(400)
+  answer('n2')
+  solo.pass(200)
+  solo.see(THREE)
+  solo.pass(100)
+  assert.equal(solo.record('r').state, 'ready')
+  assert.deepEqual(ended('n2', waiting), [])
+})
+
+test('a key is not complete by what was answered while it was another’s', () => {
+  const { right, solo, answer, ended } = asking([])
+  assert.equal(solo.tasks.takeoverOf(key)?.complete, false)
+  right.epochs.note(before, between)
+  right.epochs.tenure = { term: 5, rings: [before.checksum, between.checksum], without: [], keeps: [key] }
+  solo.see(FOUR)
+  solo.pass(400)
+  for (const node of ['n2', 'n3']) answer(node)
+  solo.pass(400)
+  assert.equal(
+    solo.tasks.takeoverOf(key)?.complete,
+    false,
+    'the round is open for as long as the key is kept',
+  )
+  solo.see(THREE)
+  solo.pass(400)
+  assert.equal(solo.tasks.takeoverOf(key)?.complete, false)
+  const accepted = record('r')
+  assert.deepEqual(ended('n2', accepted), [])
+  for (const node of ['n2', 'n3']) answer(node, [accepted])
+  solo.pass(400)
+  assert.equal(solo.tasks.takeoverOf(key)?.complete, true)
+  assert.notEqual(solo.tasks.get(accepted.spec.id), undefined)
+})
