@@ -1,5 +1,5 @@
 /**
- * Finds copies that their owners know nothing of, or know newer, whatever they come from.
+ * Anti-entropy of tasks: finds copies that their owners do not know, or that are older than their owners believe, whatever they come from.
  *
  * The intuition: a change goes to every holder, and a change of the ring to every heir; but who was cut off without another ring
  * of its own, or got a frame that was late by a term, has a copy that nobody would ever ask about. An owner that dies then leaves

@@ -71,7 +71,7 @@ export function endAttempt(record: TaskRecord, ending: Ending, random: Random): 
   if (isSettled(record)) return revise(record, { attempts, holders })
   if (outcome.ok) return settle(record, 'succeeded', at, { attempts, holders, result: outcome.result })
   if (!isUnderWay(record, attempt)) {
-    return { ...revise(record, { attempts, holders }), ...pauseOf(record) }
+    return revise(record, { attempts, holders })
   }
   const error = shortened(outcome.error)
   const tried = { ...record, attempts }
@@ -151,7 +151,7 @@ export function fenceAttempt(
   if (isUnderWay(record, attempt)) {
     return transition(record, 'ready', { attempts, holders })
   }
-  return { ...revise(record, { attempts, holders }), ...pauseOf(record) }
+  return revise(record, { attempts, holders })
 }
 
 const fenced = (attempt: Attempt, at: WallMs): Attempt => ({
@@ -196,9 +196,6 @@ function withoutError(record: TaskRecord): TaskRecord {
   const { error: _, ...rest } = record
   return rest
 }
-
-const pauseOf = (record: TaskRecord): Pick<TaskRecord, 'notBefore'> =>
-  record.notBefore === undefined ? {} : { notBefore: record.notBefore }
 
 const shortened = (error: AttemptError): AttemptError => ({
   code: error.code,

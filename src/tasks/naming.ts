@@ -54,7 +54,5 @@ export function decideFor(
   const { record, key } = entry
   if (term === undefined || record.revision === 0 || right.epochs?.isQuorum(key) !== true) return
   if (!holdsKey(record, step.now.wall) || stands(entry, right, step)) return
-  // A retry waits on, whoever asks for the task again.
-  const pause = record.notBefore === undefined ? {} : { notBefore: record.notBefore }
-  records.change(entry, revise(record, { holders: records.holders(key), dedupeTerm: term, ...pause }), step)
+  records.change(entry, revise(record, { holders: records.holders(key), dedupeTerm: term }), step)
 }

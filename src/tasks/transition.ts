@@ -37,20 +37,19 @@ export function transition(record: TaskRecord, to: TaskState, changes: Changes =
     from: record.state,
     to,
   })
-  return revised(record, changes, to)
-}
-
-/** A change that leaves the state as it is. */
-export const revise = (record: TaskRecord, changes: Changes): TaskRecord =>
-  revised(record, changes, record.state)
-
-/** One copy for all that changes: each version of each task is made here. */
-function revised(record: TaskRecord, changes: Changes, state: TaskState): TaskRecord {
   const revision = record.revision + 1
-  if (!('notBefore' in record)) return { ...record, ...changes, state, revision }
+  // One copy for all that changes: each version of each task is made here.
+  if (!('notBefore' in record)) return { ...record, ...changes, state: to, revision }
   const { notBefore: _, ...rest } = record
-  return { ...rest, ...changes, state, revision }
+  return { ...rest, ...changes, state: to, revision }
 }
+
+/** A change that leaves the state as it is, and so the pause that it may have. */
+export const revise = (record: TaskRecord, changes: Changes): TaskRecord => ({
+  ...record,
+  ...changes,
+  revision: record.revision + 1,
+})
 
 /** The record of a task that nobody has touched yet. Revision 0 is never stored: a shared list has it on every node. */
 export const freshRecord = (
