@@ -223,6 +223,11 @@ export class Grants {
     return this.#member.terms
   }
 
+  /** Keys that this node asks to keep though its ring gives them to others. */
+  get keeps(): readonly string[] {
+    return this.#member.keeps
+  }
+
   /** All that this node owns under the ring is complete and lies on its holders: the voters are told soon. Undefined: not so. */
   done(ring: string | undefined): void {
     this.#member.done(ring, this.#now)

@@ -153,7 +153,7 @@ export class Member {
     return this.#keeps
   }
 
-  get terms(): Pick<Terms, 'last' | 'size' | 'chosen' | 'held' | 'tenure' | 'hasUnder' | 'claimedUnder'> {
+  get terms(): Omit<Terms, 'choose' | 'took' | 'passedOver' | 'settle' | 'learned' | 'outranked'> {
     return this.#terms
   }
 

@@ -59,8 +59,6 @@ export interface LastTenure {
    * the way: then a later tenure will have these keys.
    */
   readonly without: readonly string[] | undefined
-  /** Keys of the tenure that some of the rings give to others, and this node keeps. */
-  readonly keeps: readonly string[]
 }
 
 export class Terms {
@@ -143,6 +141,12 @@ export class Terms {
     return rings.length === 0 ? undefined : rings
   }
 
+  /** Has the term no keys but those that this ring gives to this node, and what is kept by name? */
+  isWithin(term: number, ring: string): boolean {
+    const tenure = this.#tenures.find(each => each.taken && each.term === term)
+    return tenure?.conditions.some(each => each.kind === 'claimed' && each.scope.ring === ring) === true
+  }
+
   /** Terms that are held. */
   get held(): readonly number[] {
     this.#held ??= this.#tenures.filter(({ taken }) => taken).map(({ term }) => term)
@@ -160,17 +164,16 @@ export class Terms {
     if (last === undefined || !last.taken) return undefined
     const { term, conditions } = last
     const rings = conditions.flatMap(each => (each.kind === 'claimed' ? [each.scope.ring] : []))
-    const keeps = conditions.flatMap(each => (each.kind === 'claimed' ? each.scope.keeps : []))
     const without: string[] = []
     for (const condition of conditions) {
       // A promise covers what all of its scopes do; one that leaves covers nothing but its keeps. And so does a claim.
       if (condition.kind === 'claimed' && !condition.scope.leaving) continue
       const kept =
         condition.kind === 'claimed' ? undefined : condition.exception.scopes.find(each => each.leaving)
-      if (kept === undefined) return { term, rings, without: undefined, keeps }
+      if (kept === undefined) return { term, rings, without: undefined }
       without.push(...kept.keeps)
     }
-    return { term, rings, without, keeps }
+    return { term, rings, without }
   }
 
   /** Somebody acts, or acted, under this one. Whatever is held below it is given up by the caller. */

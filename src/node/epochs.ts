@@ -43,6 +43,14 @@ export class NodeEpochs implements Epochs {
     return this.#grants.terms.claimedUnder(term)
   }
 
+  get keeps(): readonly string[] {
+    return this.#grants.keeps
+  }
+
+  isWithin(term: number, ring: string): boolean {
+    return this.#grants.terms.isWithin(term, ring)
+  }
+
   hasUnder(key: string, terms: ReadonlySet<number>): boolean {
     return terms.size > 0 && this.#grants.terms.hasUnder(key, terms)
   }

@@ -36,7 +36,8 @@ export class Completeness {
   readonly #view: View
   readonly #epochs: Epochs
   readonly #config: TasksConfig
-  #complete = new Set<number>()
+  /** Each with the ring of then: under it was told what a term has, but for keys that were kept. */
+  readonly #complete = new Map<number, Ring>()
   #round: Round | undefined
   /** Those before it, of terms that are held still, that were not over: what was complete by them is so still. */
   #earlier: readonly Round[] = []
@@ -74,6 +75,12 @@ export class Completeness {
     return tenure.rings.some(ring => ring !== this.#view.ring?.checksum)
   }
 
+  /** Is a key kept that is not complete? Whoever has it next may need what was written under the rings of before. */
+  get keepsGated(): boolean {
+    const held = new Set(this.#epochs.held)
+    return this.#epochs.keeps.some(key => this.#epochs.hasUnder(key, held) && this.gates(key))
+  }
+
   /** Has it been so for no key since this process began, although it owns some? */
   get untried(): boolean {
     return this.active && !this.#concluded
@@ -106,8 +113,7 @@ export class Completeness {
     // Only this node writes under a term of its own.
     if (this.#epochs.hasUnder(spec.key, new Set([term]))) return true
     if (copies < this.#spare(this.#view.replicas) + 1) return false
-    const certain = [...this.#certain].filter(each => each >= term)
-    if (this.#epochs.hasUnder(spec.key, new Set(certain))) return true
+    if (this.#isCovered(spec.key, each => each >= term && this.#certain.has(each))) return true
     const answered = this.#heardOf === undefined ? [] : [this.#heardOf, ...this.#answeredBefore]
     const toldOf = (each: Answered): boolean =>
       each.answers.diskOf(from, spec.key) !== undefined && this.#wasAsked(spec.key, each)
@@ -175,10 +181,23 @@ export class Completeness {
 
   /** Must this key wait? */
   gates(key: string): boolean {
-    if (this.#epochs.hasUnder(key, this.#complete)) return false
+    if (this.#isCovered(key)) return false
     return !this.#rounds.some(
       round => this.#epochs.hasUnder(key, round.terms) && this.#isKeyComplete(key, round),
     )
+  }
+
+  /**
+   * Was it told of by all whom a term was asked about? One that was kept then, while the ring gave it to another, was not: it is
+   * asked about when a ring brings it back, since that takes a new term.
+   */
+  #isCovered(key: string, which: (term: number) => boolean = () => true): boolean {
+    const { ring: now, self } = this.#view
+    for (const [term, ring] of this.#complete) {
+      const owner = ring.checksum === now?.checksum ? this.#view.owner(key) : ring.owner(key)
+      if (owner === self && which(term) && this.#epochs.hasUnder(key, new Set([term]))) return true
+    }
+    return false
   }
 
   /** Has this node the key without a break since this term was chosen? */
@@ -221,7 +240,7 @@ export class Completeness {
 
   /** What was this node's under all of these is complete, under a term that is held still. */
   get #since(): readonly string[] {
-    for (const term of [...this.#complete].reverse()) {
+    for (const term of [...this.#complete.keys()].reverse()) {
       const rings = this.#epochs.claimedUnder(term)
       if (rings !== undefined && rings.length <= RINGS_MAX) return rings
     }
@@ -250,11 +269,12 @@ export class Completeness {
     const noted = this.#epochs.ringsBefore(round.term)
     if (noted === 'unknown') return undefined
     const all = noted === 'lost' ? [this.#everybody(ring)] : noted
-    if (!all.every(each => this.#isRingComplete(each, round)) || !this.#areKeepsComplete(round))
-      return undefined
+    // What the term has besides, nobody was asked about.
+    if (!this.#epochs.isWithin(round.term, ring.checksum)) return undefined
+    if (!all.every(each => this.#isRingComplete(each, round))) return undefined
     const losses = all.flatMap(each => this.#lossOf(each, round))
     this.#givenUp.note(losses)
-    this.#complete.add(round.term)
+    this.#complete.set(round.term, ring)
     if (noted !== 'lost' && losses.length === 0) this.#certain.add(round.term)
     this.#keepAnswered()
     this.#heardOf = { ...round, noted: noted === 'lost' ? [] : noted }
@@ -304,7 +324,7 @@ export class Completeness {
   /** A term that is not held any more says nothing: another may have acted since. */
   #forgetLapsed(): void {
     const { held } = this.#epochs
-    for (const term of this.#complete) {
+    for (const term of this.#complete.keys()) {
       if (held.includes(term)) continue
       this.#complete.delete(term)
       this.#certain.delete(term)
@@ -331,13 +351,6 @@ export class Completeness {
       const holders = each.ring.preferenceList(key, this.#view.replicas)
       return this.#missingOf(each, holders, round, key).length <= this.#spare(holders.length)
     })
-  }
-
-  /** Of what the ring of now gives to another, and this node keeps, nobody tells now. */
-  #areKeepsComplete(round: Round): boolean {
-    const { term, keeps = [] } = this.#epochs.tenure ?? {}
-    const kept = term === round.term ? keeps.filter(key => this.#view.owner(key) !== this.#view.self) : []
-    return kept.every(key => !this.gates(key))
   }
 
   /** Whatever the key, or for this one. */

@@ -257,7 +257,8 @@ export class Durability {
       !placing.scanning &&
       !placing.waits &&
       !this.completeness.active &&
-      this.copies.short === 0
+      this.copies.short === 0 &&
+      !this.completeness.keepsGated
     epochs.setDone(done ? ring : undefined)
     return more
   }

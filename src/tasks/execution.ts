@@ -12,7 +12,15 @@ import type { TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { after, elapsedMs, type Instant, NEVER, type WallMs, wallOf } from '../base/time.ts'
 import { AHEAD_MS_MAX, Ahead } from './ahead.ts'
-import { beginAttempt, endAttempt, fenceAttempt, isUnderWay, takeBackAttempt } from './attempts.ts'
+import {
+  beginAttempt,
+  endAttempt,
+  fenceAttempt,
+  isFenced,
+  isUnclaimed,
+  isUnderWay,
+  takeBackAttempt,
+} from './attempts.ts'
 import type { TasksConfig } from './config.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
@@ -96,10 +104,10 @@ export class Execution {
     const record = beginAttempt(entry.record, beginning)
     const attempt = record.attempts.at(-1) as Attempt
     const copies = this.#parts.right.epochs?.isQuorum(key) === true ? this.#parts.copies : undefined
-    schedule.run(entry, attempt, until, copies === undefined)
+    const offer = offers?.take(type)
+    schedule.run(entry, attempt, until, copies === undefined, offer)
     this.#fenceAt = Math.min(this.#fenceAt, after(until, -FENCE_MS)) as Instant
     records.change(entry, record, step)
-    const offer = offers?.take(type)
     const of = { task, key, type, payload, attempt: attempt.number, node, timeoutMs, token }
     const order = offer === undefined ? of : { ...of, offer }
     if (copies === undefined) step.execute(until === NEVER ? order : { ...order, until })
@@ -147,7 +155,7 @@ export class Execution {
       this.#ahead.tooMany()
       running.abandoned = true
       this.#takeBack(running, NO_PLACE, step)
-      this.#putBack(running.entry, step)
+      this.#putBack(running, step)
     }
   }
 
@@ -211,7 +219,7 @@ export class Execution {
     if (running === undefined || running.abandoned) return
     running.abandoned = true
     if (running.ordered) step.cancelNow(entry.id, running.attempt.number)
-    else this.#parts.schedule.clear(entry)
+    else this.#unordered(running)
   }
 
   /** The client that it was begun for had gone, and no other came: it was never carried out. */
@@ -241,7 +249,7 @@ export class Execution {
       counters.add('attempts_taken_back')
       step.log('warn', 'task-taken-back', { task: entry.id, key: entry.key, attempt: attempt.number })
       this.#takeBack(running, undefined, step)
-      if (!running.ordered) this.#putBack(entry, step)
+      if (!running.ordered) this.#putBack(running, step)
     }
   }
 
@@ -255,6 +263,11 @@ export class Execution {
     const { right, schedule } = this.#parts
     if (now >= this.#fenceAt || this.#viewChanged) return true
     return right.moves === undefined ? schedule.occupied > 0 : right.moves !== this.#moves
+  }
+
+  /** Is it time to stop something, unless its right was renewed? */
+  overdue(now: Instant): boolean {
+    return now >= this.#fenceAt
   }
 
   /** When something must be stopped at the latest, as things stand. */
@@ -332,13 +345,18 @@ export class Execution {
     if (running.ordered) step.cancelNow(entry.id, attempt.number)
     running.abandoned = true
     this.#fenced(running, reason, step)
-    if (!running.ordered) this.#putBack(entry, step)
+    if (!running.ordered) this.#putBack(running, step)
   }
 
   /** It was never executed, so nothing will say that it has ended. */
-  #putBack(entry: Entry, step: Step): void {
+  #putBack(running: Running, step: Step): void {
+    this.#unordered(running)
+    this.#parts.putBack(running.entry, step)
+  }
+
+  #unordered({ entry, offer }: Running): void {
     this.#parts.schedule.clear(entry)
-    this.#parts.putBack(entry, step)
+    if (offer !== undefined) this.#parts.offers?.putBack(offer)
   }
 
   /** Ended, at the latest, with its right: its executor ends it then, though this node may have stood still until now. */
@@ -385,8 +403,3 @@ export class Execution {
 /** One attempt gets its own time, and not more than is left of the whole. */
 const timeLeftMs = ({ timeoutMs, expiresAt }: TaskSpec, wall: WallMs): number =>
   expiresAt === undefined ? timeoutMs : Math.max(1, Math.min(timeoutMs, expiresAt - wall))
-
-const isUnclaimed = (outcome: Outcome): outcome is Extract<Outcome, { ok: false }> =>
-  !outcome.ok && outcome.error.code === 'UNCLAIMED'
-
-const isFenced = (outcome: Outcome): boolean => !outcome.ok && outcome.error.code === 'FENCED'

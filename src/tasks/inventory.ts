@@ -14,6 +14,8 @@ import type { View } from './view.ts'
 
 /** Once an answer has sent this many bytes or pages it waits to be asked for more: never a link's queue full. */
 const SLICE_BYTES_MAX = 1024 * 1024
+/** Until something of it has come, which takes a link of 30 kB/s less than `LOST_MS` beside its other frames. */
+const FIRST_BYTES_MAX = 64 * 1024
 /** 1,000 small records: some 6 ms of a step. */
 const SLICE_PAGES_MAX = 5
 /** Entries looked at for one page: most may be nothing that was asked for. Up to 3 ms of a step. */
@@ -171,9 +173,11 @@ export class Inventories {
     const now = step.now.mono
     // It has waited for the question, and may be gone since.
     if (next !== undefined && this.#parts.table.get(next.id) !== next) answer.next = undefined
-    let left = SLICE_BYTES_MAX
+    const isFirst = answer.known === 0
+    const sizes = { records: this.#sizes.page, bytes: isFirst ? FIRST_BYTES_MAX : BATCH_BYTES_MAX }
+    let left = isFirst ? FIRST_BYTES_MAX : SLICE_BYTES_MAX
     for (let pages = 1; answer.dueAt <= now; pages++) {
-      const { running, records, bytes, done } = nextPage(from, answer, this.#sizes.page)
+      const { running, records, bytes, done } = nextPage(from, answer, sizes)
       left -= bytes
       answer.done = done
       const paused = !done && (left <= 0 || pages >= this.#sizes.slice)
@@ -196,6 +200,7 @@ const isHad = ({ number, pages }: Answer, { answer, page }: Inventory): boolean 
 /** The next slice is asked for. */
 function goOn(answer: Answer, now: Instant): void {
   answer.askedAt = now
+  answer.known = answer.pages
   answer.lostMs = Math.max(LOST_MS, answer.lostMs)
   answer.dueAt = after(answer.sentAt, PAUSE_MS)
 }
@@ -228,15 +233,15 @@ interface Page {
  * Ends before the record that would not fit. One that is larger than a page goes alone, and fits a frame of 1 MiB, since
  * payload and result together are bounded by three quarters of that.
  */
-function nextPage(owner: NodeId, answer: Answer, recordsMax: number): Page {
+function nextPage(owner: NodeId, answer: Answer, most: { records: number; bytes: number }): Page {
   const page: Page = { running: [], records: [], bytes: 0, done: false }
-  while (page.bytes < BATCH_BYTES_MAX) {
+  while (page.bytes < most.bytes) {
     const task = answer.running.pop()
     if (task === undefined) break
     page.running.push(task)
     page.bytes += jsonBytes(task) + 1
   }
-  for (let looks = 0; page.records.length < recordsMax && looks < PAGE_LOOKS_MAX; looks++) {
+  for (let looks = 0; page.records.length < most.records && looks < PAGE_LOOKS_MAX; looks++) {
     const entry = answer.next ?? answer.entries.next().value
     answer.next = undefined
     if (entry === undefined) return { ...page, done: true }
@@ -245,7 +250,7 @@ function nextPage(owner: NodeId, answer: Answer, recordsMax: number): Page {
     const { since } = answer
     if (since.length > 0 && since.every(ring => ring.owner(entry.key) === owner)) continue
     const size = jsonBytes(record) + 1
-    if (page.bytes > 0 && page.bytes + size > BATCH_BYTES_MAX) {
+    if (page.bytes > 0 && page.bytes + size > most.bytes) {
       answer.next = entry
       return page
     }

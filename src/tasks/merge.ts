@@ -7,8 +7,9 @@
  * decided by the text, so that everybody decides alike.
  * In quorum mode the higher term counts before all of that, then which was accepted later, then the revision: one owner at a time
  * writes, each under a term of its own and in order, and whoever follows has seen all that counted before.
- * Attempts are united by (number, start, node), so a task that ran twice still shows it after the merge.
- * The merge is commutative, associative and idempotent: in whatever order and however often copies meet, all holders
+ * Attempts are united by (number, start, node), so a task that ran twice still shows it after the merge; under terms only those of
+ * one life: an id that was accepted anew, after its task had ended and was dropped, begins to count anew.
+ * The merge is commutative, idempotent and, as long as a later life has no lower term, associative: in whatever order and however often copies meet, all holders
  * end with the same record, and no node needs to be asked who is right.
  * Not taken: attempt numbers also among settled copies, or those under terms. The united attempts may hold a higher number than the copy
  * that won, so such an order would depend on who merged first. For the same reason they do not count among copies that
@@ -28,6 +29,7 @@ import {
 export function mergeRecords(a: TaskRecord, b: TaskRecord): TaskRecord {
   if (isSchedule(a) || isSchedule(b)) return mergeWithSchedule(a, b)
   const winner = compareRecords(a, b) >= 0 ? a : b
+  if (areTwoLives(a, b)) return winner
   const attempts = uniteAttempts(a.attempts, b.attempts)
   const same = attempts === winner.attempts || sameAttempts(attempts, winner.attempts)
   // Attempts that do not count, of which only the number is kept: it goes with the highest number, which is one of both, too.
@@ -35,6 +37,10 @@ export function mergeRecords(a: TaskRecord, b: TaskRecord): TaskRecord {
   if (same && uncounted === (winner.uncounted ?? 0)) return winner
   return { ...winner, attempts: same ? winner.attempts : attempts, ...(uncounted > 0 && { uncounted }) }
 }
+
+/** Without terms two sides of a partition may both have accepted the one task. */
+const areTwoLives = (a: TaskRecord, b: TaskRecord): boolean =>
+  (a.term !== undefined || b.term !== undefined) && a.acceptedAt !== b.acceptedAt
 
 /** Where owners write one after another, the later is right about all of it; else each part goes by a rule of its own. */
 function mergeWithSchedule(a: TaskRecord, b: TaskRecord): TaskRecord {

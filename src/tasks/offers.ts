@@ -4,7 +4,8 @@
  * Intuition: for most types this node is the worker and has so many hands. For these types somebody else is: an attempt is
  * begun only when a client waits for it, or it would lie about under a lease that nobody renews.
  * Rule: an offer is so many free places for any of its types. Beginning an attempt takes one place, of the offer that
- * waits longest, and the order names that offer. What is over is withdrawn by whoever made it.
+ * waits longest, and the order names that offer. An attempt that was given up before it was ordered gives its place back. What
+ * is over is withdrawn by whoever made it, also when all of its places are taken.
  * Not taken: to be told how many wait, as a number. While an order is under way to the disk the number still counts the
  * client that the order is for, and a second task would be begun for it.
  */
@@ -63,11 +64,7 @@ export class Offers {
     const offer = this.#offers.get(number)
     if (offer === undefined) return
     this.#offers.delete(number)
-    for (const type of offer.types) {
-      const numbers = this.#byType.get(type)
-      numbers?.delete(number)
-      if (numbers?.size === 0) this.#byType.delete(type)
-    }
+    this.#unlist(number, offer)
   }
 
   /** Takes a place for a task of this type: the number of its offer; undefined when there is none. */
@@ -76,7 +73,27 @@ export class Offers {
     const offer = number === undefined ? undefined : this.#offers.get(number)
     if (number === undefined || offer === undefined) return undefined
     offer.free--
-    if (offer.free === 0) this.withdraw(number)
+    if (offer.free === 0) this.#unlist(number, offer)
     return number
+  }
+
+  /** The place that was taken of it was not used. It is free again, if its client still waits. */
+  putBack(number: number): void {
+    const offer = this.#offers.get(number)
+    if (offer === undefined) return
+    offer.free++
+    if (offer.free > 1) return
+    for (const type of offer.types) {
+      const others = this.#byType.get(type) ?? []
+      this.#byType.set(type, new Set([...others, number].sort((a, b) => a - b)))
+    }
+  }
+
+  #unlist(number: number, { types }: Offer): void {
+    for (const type of types) {
+      const numbers = this.#byType.get(type)
+      numbers?.delete(number)
+      if (numbers?.size === 0) this.#byType.delete(type)
+    }
   }
 }

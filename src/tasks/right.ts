@@ -41,14 +41,16 @@ export interface Epochs {
         readonly rings: readonly string[]
         /** but for these keys, which others keep; undefined while others may act for more. */
         readonly without: readonly string[] | undefined
-        /** Of these, keys that some of the rings give to others, and this node keeps. */
-        readonly keeps?: readonly string[]
       }
     | undefined
   /** All terms that are held. */
   readonly held: readonly number[]
   /** The rings under all of which a key was this node's just if the term has it; undefined where that is not so plain. */
   claimedUnder(term: number): readonly string[] | undefined
+  /** Keys that this node asks to keep though the ring gives them to others. */
+  readonly keeps: readonly string[]
+  /** Has the term no keys but those that this ring gives to this node, and what is kept by name? */
+  isWithin(term: number, ring: string): boolean
   /** Does one of these terms still have the key, without a break? */
   hasUnder(key: string, terms: ReadonlySet<number>): boolean
   /** Does a quorum of voters answer this node? */

@@ -5,7 +5,7 @@ import { type Limits, NO_LIMITS } from './limits.ts'
 import type { Offers } from './offers.ts'
 import { Pauses } from './pauses.ts'
 import { type Load, type Obstacle, Queue } from './queue.ts'
-import type { Entry } from './table.ts'
+import { type Entry, weigh } from './table.ts'
 import type { Attempt } from './task.ts'
 
 /** An attempt that runs on this node. */
@@ -19,6 +19,8 @@ export interface Running {
   /** The executor was told to begin; until then nothing runs. */
   ordered: boolean
   orderedAt?: Instant
+  /** The client's offer of which it took a place. */
+  readonly offer?: number | undefined
   /** Enough holders know of it; if it was not ordered, it waits for a place. */
   durable: boolean
   /** Its end was ordered and is in the record, because this node leaves or the right has ended. */
@@ -156,10 +158,10 @@ export class Schedule {
   }
 
   /** It runs here, and may until then. */
-  run(entry: Entry, attempt: Attempt, until: Instant, ordered = true): void {
+  run(entry: Entry, attempt: Attempt, until: Instant, ordered = true, offer?: number): void {
     this.#settle(entry, 'here')
-    const running = { entry, attempt, until, told: until, ordered, durable: ordered, abandoned: false }
-    this.#here.set(entry.id, running)
+    const fresh = { told: until, ordered, durable: ordered, abandoned: false }
+    this.#here.set(entry.id, { entry, attempt, until, offer, ...fresh })
     this.#hereVersion++
     if (this.#classOf(entry) !== OWN) this.#claimed++
     else if (ordered) this.#executing++
@@ -246,5 +248,7 @@ export class Schedule {
       to: place,
     })
     entry.place = place
+    // Of what it is now: its id may have had another life before.
+    weigh(entry)
   }
 }

@@ -43,10 +43,20 @@ export interface Entry extends Slotted {
   place: Place
   /** While it is delayed: by which clock, `Pauses` knows. */
   dueAt: number
-  readonly rank: number
+  /** As it was when it began to wait where it is; so is what it takes up while it runs. Set through `weigh` only. */
+  rank: number
   readonly order: number
-  /** What it takes up while it runs: of the spec that it came with. */
-  readonly demand: Demand
+  demand: Demand
+}
+
+const rankNow = ({ acceptedAt, spec: { priority, runAt } }: TaskRecord): number =>
+  // One that was to wait begins to age when it may run.
+  rankOf(Math.max(acceptedAt, runAt ?? 0), priority)
+
+/** To be called while it waits nowhere. */
+export function weigh(entry: Entry): void {
+  entry.rank = rankNow(entry.record)
+  entry.demand = entry.record.spec
 }
 
 /** What is told to those who ask: an end that is on too few disks yet is nobody's business. */
@@ -158,7 +168,7 @@ export class Table {
   }
 
   add(record: TaskRecord): Entry {
-    const { id, key, priority, runAt } = record.spec
+    const { id, key } = record.spec
     assert(!this.#entries.has(id), 'a task is added once', { task: id })
     const entry: Entry = {
       id,
@@ -177,8 +187,7 @@ export class Table {
       lists: [],
       place: 'nowhere',
       dueAt: 0,
-      // One that was to wait begins to age when it may run.
-      rank: rankOf(Math.max(record.acceptedAt, runAt ?? 0), priority),
+      rank: rankNow(record),
       order: this.#orders++,
       slot: -1,
       demand: record.spec,
@@ -198,6 +207,9 @@ export class Table {
   put(entry: Entry, record: TaskRecord): void {
     const before = entry.record
     this.#list(entry, before, record)
+    // Another life of its id may have another dedupe key.
+    const renamed = before.spec !== record.spec
+    if (renamed) this.dedupes.remove(entry)
     if (countsAlike(before, record)) entry.record = record
     else {
       const accepted = this.#accepted
@@ -207,6 +219,7 @@ export class Table {
       this.#tally(entry, 1)
       if (this.#accepted < accepted) this.#ended++
     }
+    if (renamed) this.dedupes.add(entry)
     if (isSettled(before) || isSettled(record)) this.#sort(entry)
   }
 

@@ -155,6 +155,8 @@ export class Tasks {
 
   message(from: NodeId, message: TaskLinkMessage, now: Now): TasksEffect[] {
     const step = this.#begin(now)
+    // A node that stood still: what it ran has ended with its right, and that goes into its own record, not into the one that it hears of.
+    if (this.#parts.execution.overdue(now.mono)) this.#parts.execution.fence(step)
     this.#parts.hearing.hear(from, message, step)
     return this.#finish(step)
   }

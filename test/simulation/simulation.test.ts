@@ -7,7 +7,7 @@ import { tellViolation } from './report.ts'
 import { runSeed } from './seed-run.ts'
 import { MODES, PROFILES, type Shape, shapeOf } from './shape.ts'
 
-const SEEDS = 40
+const SEEDS = 16
 const WORKERS = 2
 
 interface Regression {

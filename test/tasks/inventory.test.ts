@@ -113,6 +113,18 @@ test('what runs is told in full, in as many pages as it needs', () => {
   assert.ok(running.has(asTaskId(`0-${'i'.repeat(240)}`)))
 })
 
+test('the first slice is small, until something of it has come: the link may be slow', () => {
+  const { add, asking } = made()
+  for (let i = 0; i < 200; i++) add(`t${i}`, 10 * 1024)
+  const ask = asking()
+  const sizeOf = (found: readonly InventoryReply[]) => found.reduce((sum, page) => sum + bytesOf(page), 0)
+  const first = ask(0, [0, 0])
+  assert.equal(first.at(-1)?.paused, true)
+  assert.ok(sizeOf(first) < 160 * 1024, `${sizeOf(first)}`)
+  const second = ask(1_000, [8, first.length])
+  assert.ok(sizeOf(second) > 900 * 1024)
+})
+
 const FIRST = [
   [8, 0, 'goes on'],
   [8, 1, 'paused'],

@@ -83,20 +83,70 @@ test('a task that one holder has waits for the other, though that answers while 
   assert.deepEqual(ended('n2', waiting), [])
 })
 
-test('a key is not complete by what was answered while it was another’s', () => {
-  const { right, solo, answer, ended } = asking([])
-  assert.equal(solo.tasks.takeoverOf(key)?.complete, false)
+for (const [what, claimed] of [
+  ['has the newest term', { term: 5, rings: [before.checksum, between.checksum], without: [] }],
+  ['is to be had by a term that is not taken yet', undefined],
+  [
+    'is to be had by a term before which others must give up theirs',
+    { term: 6, rings: [], without: undefined },
+  ],
+] as const)
+  test(`a key is not complete by what was answered while it was another’s: the ring of then ${what}`, () => {
+    const { right, solo, answer, ended } = asking([])
+    const isComplete = () => solo.tasks.takeoverOf(key)?.complete
+    assert.equal(isComplete(), false)
+    right.epochs.note(before, between)
+    right.epochs.tenure = claimed
+    solo.see(FOUR)
+    solo.pass(400)
+    for (const node of ['n2', 'n3']) answer(node)
+    solo.pass(400)
+    assert.equal(solo.logged('takeover-complete').length, 1, 'what the ring gives to this node is complete')
+    assert.equal(isComplete(), false)
+    solo.see(THREE)
+    solo.pass(400)
+    assert.equal(isComplete(), false)
+    const accepted = record('r')
+    assert.deepEqual(ended('n2', accepted), [])
+    solo.step(() => {
+      right.take(7)
+      return []
+    })
+    for (const node of ['n2', 'n3']) answer(node, [accepted])
+    solo.pass(400)
+    assert.equal(isComplete(), true)
+    assert.notEqual(solo.tasks.get(accepted.spec.id), undefined)
+  })
+
+test('voters keep the rings of before while a key is kept that is not complete: whoever has it next asks under them', () => {
+  const { right, solo, answer, acknowledge } = asking([])
   right.epochs.note(before, between)
-  right.epochs.tenure = { term: 5, rings: [before.checksum, between.checksum], without: [], keeps: [key] }
+  right.epochs.keeps = [key]
+  solo.see(FOUR)
+  solo.step(() => {
+    right.take(6)
+    right.epochs.tenure = { term: 6, rings: [between.checksum], without: [] }
+    return []
+  })
+  solo.pass(400)
+  for (const node of ['n2', 'n3']) answer(node)
+  solo.pass(400, acknowledge)
+  assert.equal(solo.logged('takeover-complete').length, 1)
+  assert.equal(right.epochs.done, undefined)
+  right.epochs.keeps = []
+  solo.pass(100)
+  assert.equal(right.epochs.done, between.checksum)
+})
+
+test('where a ring was not claimed yet, answers under it end no round: a term may have what they say nothing of', () => {
+  const { right, solo, answer, ended } = asking([])
+  right.epochs.note(before, between)
+  right.epochs.unclaimed.add(between.checksum)
   solo.see(FOUR)
   solo.pass(400)
   for (const node of ['n2', 'n3']) answer(node)
   solo.pass(400)
-  assert.equal(
-    solo.tasks.takeoverOf(key)?.complete,
-    false,
-    'the round is open for as long as the key is kept',
-  )
+  assert.deepEqual(solo.logged('takeover-complete'), [])
   solo.see(THREE)
   solo.pass(400)
   assert.equal(solo.tasks.takeoverOf(key)?.complete, false)

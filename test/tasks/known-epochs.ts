@@ -45,6 +45,14 @@ export class KnownEpochs implements Epochs {
     return this.claims.get(term)
   }
 
+  keeps: readonly string[] = []
+  /** Rings under which no term was claimed yet. */
+  readonly unclaimed = new Set<string>()
+
+  isWithin(_term: number, ring: string): boolean {
+    return !this.unclaimed.has(ring)
+  }
+
   hasUnder(key: string, terms: ReadonlySet<number>): boolean {
     return this.held.some(term => terms.has(term) && this.notUnder.get(term)?.has(key) !== true)
   }

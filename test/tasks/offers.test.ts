@@ -180,3 +180,22 @@ test('places are taken of the offer that waits longest, and of none that is not 
     [false, false, false, 0],
   )
 })
+
+test('a place that was not used is free again, behind those that wait longer, while its client waits', () => {
+  const offers = new Offers(['x'])
+  offers.add(1, ['x'], 1)
+  offers.add(2, ['x'], 2)
+  const taken = ['x', 'x', 'x'].map(type => offers.take(type))
+  assert.deepEqual([taken, offers.has('x')], [[1, 2, 2], false])
+  for (const number of [2, 1, 2]) offers.putBack(number)
+  assert.equal(offers.free, 3)
+  assert.deepEqual(
+    ['x', 'x'].map(type => offers.take(type)),
+    [1, 2],
+  )
+  offers.withdraw(1)
+  offers.withdraw(2)
+  offers.putBack(1)
+  offers.putBack(2)
+  assert.deepEqual([offers.free, offers.has('x')], [0, false])
+})

@@ -137,3 +137,42 @@ test('what was begun for a client and given up is watched again until its time i
   assert.equal(solo.record('a').state, 'dead')
   assert.equal(solo.record('a').error?.code, 'EXPIRED')
 })
+
+test('a start that was given up gives its place back to the client that still waits', () => {
+  const scene = ready({}, { claimTypes: ['echo'] })
+  const { solo } = scene
+  solo.step(() => solo.tasks.offer(1, ['echo'], 1, solo.at))
+  solo.submit(own('a'))
+  assert.equal(solo.metric('claim_places_free'), 0)
+  solo.pass(6_000)
+  assert.deepEqual(solo.orders, [], 'no holder has answered')
+  goOn(scene, 2_000)
+  assert.deepEqual(
+    solo.orders.map(({ offer }) => offer),
+    [1],
+  )
+})
+
+test('a node that stood still ends what it ran in the record that it has, before it hears of another', () => {
+  const scene = ready()
+  const { solo } = scene
+  solo.submit(own('a', { backoff: 'none' }))
+  goOn(scene, 200)
+  const mine = structuredClone(solo.record('a'))
+  assert.equal(mine.state, 'running')
+  // It stands still until after its right has ended, and finds the word of its successor first.
+  solo.now = scene.right.until + 1_000
+  const attempt: Attempt = { number: 2, node: n2, startedAt: solo.at.wall, token: '393216' }
+  const attempts = [...mine.attempts, attempt]
+  const theirs: TaskRecord = { ...mine, term: 6, revision: mine.revision + 5, attempts }
+  solo.hear('n2', { type: 'replicate', batch: 77, records: [theirs], ring: ring.checksum, terms: [6] })
+  const { term, revision, state } = solo.record('a')
+  assert.deepEqual([term, revision, state], [6, theirs.revision, 'running'])
+  assert.deepEqual(
+    solo.outcomes('a').map(([node, outcome]) => [node, outcome]),
+    [
+      ['n1', 'fenced'],
+      ['n2', undefined],
+    ],
+  )
+})
