@@ -33,14 +33,14 @@ export function beginAttempt(record: TaskRecord, { node, at, token, holders }: B
   const attempts = [...record.attempts, attempt]
   const dropped = attempts.slice(0, -ATTEMPTS_KEPT)
   const kept = attempts.slice(-ATTEMPTS_KEPT)
-  const uncounted = Math.max(0, (record.uncounted ?? 0) + uncountedOf(attempts) - uncountedOf(kept))
+  const uncounted = (record.uncounted ?? 0) + uncountedOf(attempts) - uncountedOf(kept)
   const since = record.redriven?.after ?? 0
   const crashed = dropped.filter(each => isCrash(each) && each.number > since)
   const crashes = (record.crashes ?? 0) + crashed.length
   return transition(record, 'running', {
     attempts: kept,
     holders,
-    ...((uncounted > 0 || record.uncounted !== undefined) && { uncounted }),
+    ...(uncounted > 0 && { uncounted }),
     ...(crashes > 0 && { crashes }),
   })
 }
@@ -247,6 +247,10 @@ function reportOf(attempt: Attempt, outcome: Outcome, at: WallMs): Attempt {
 
 /** Did whatever carried it out go away, as far as anybody can tell? */
 export const isLost = ({ code }: AttemptError): boolean => code === 'RUNNER_LOST' || code === 'CLAIM_EXPIRED'
+
+/** One attempt gets its own time, and not more than is left of the whole. */
+export const timeLeftMs = ({ timeoutMs, expiresAt }: TaskSpec, wall: WallMs): number =>
+  expiresAt === undefined ? timeoutMs : Math.max(1, Math.min(timeoutMs, expiresAt - wall))
 
 /** Nobody came to carry it out. */
 export const isUnclaimed = (outcome: Outcome): outcome is Extract<Outcome, { ok: false }> =>

@@ -14,6 +14,7 @@
  */
 import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
+import { Concluded } from './concluded.ts'
 import type { TasksConfig } from './config.ts'
 import type { Fence } from './fences.ts'
 import { GivenAnswers } from './given-answers.ts'
@@ -29,6 +30,8 @@ const RINGS_MAX = 8
 /** Rounds that another one followed before they were over, remembered for the keys that were complete by them. */
 const EARLIER_MAX = 4
 
+const NONE: readonly string[] = []
+
 /** Is it something that was accepted and has not ended? */
 export type Belief = 'yes' | 'no' | 'unsure'
 
@@ -36,13 +39,10 @@ export class Completeness {
   readonly #view: View
   readonly #epochs: Epochs
   readonly #config: TasksConfig
-  /** Each with the ring of then: under it was told what a term has, but for keys that were kept. */
-  readonly #complete = new Map<number, Ring>()
+  readonly #complete: Concluded
   #round: Round | undefined
   /** Those before it, of terms that are held still, that were not over: what was complete by them is so still. */
   #earlier: readonly Round[] = []
-  /** Of these: terms for which a quorum knew of every ring, and nobody was forgotten. */
-  readonly #certain = new Set<number>()
   /** What the last one rested on. */
   #heardOf: Heard | undefined
   /** For those before it, of terms that are held still: what was complete by them it did not ask for again. */
@@ -50,11 +50,14 @@ export class Completeness {
   readonly #givenUp = new GivenUp()
   #concluded = false
   #heard = 0
+  /** What was found of the keys that are kept, and when. */
+  #kept = { keeps: NONE, epoch: -1, heard: -1, gated: false }
 
   constructor(view: View, epochs: Epochs, config: TasksConfig) {
     this.#view = view
     this.#epochs = epochs
     this.#config = config
+    this.#complete = new Concluded(view, epochs)
   }
 
   /** Is no key in available mode? */
@@ -77,8 +80,17 @@ export class Completeness {
 
   /** Is a key kept that is not complete? Whoever has it next may need what was written under the rings of before. */
   get keepsGated(): boolean {
-    const held = new Set(this.#epochs.held)
-    return this.#epochs.keeps.some(key => this.#epochs.hasUnder(key, held) && this.gates(key))
+    const { keeps } = this.#epochs
+    const { epoch } = this.#view
+    const heard = this.#heard
+    const found = this.#kept
+    // Asked at each step.
+    if (found.keeps !== keeps || found.epoch !== epoch || found.heard !== heard) {
+      const held = new Set(this.#epochs.held)
+      const gated = keeps.some(key => this.#epochs.hasUnder(key, held) && this.gates(key))
+      this.#kept = { keeps, epoch, heard, gated }
+    }
+    return this.#kept.gated
   }
 
   /** Has it been so for no key since this process began, although it owns some? */
@@ -113,7 +125,7 @@ export class Completeness {
     // Only this node writes under a term of its own.
     if (this.#epochs.hasUnder(spec.key, new Set([term]))) return true
     if (copies < this.#spare(this.#view.replicas) + 1) return false
-    if (this.#isCovered(spec.key, each => each >= term && this.#certain.has(each))) return true
+    if (this.#complete.surely(spec.key, term)) return true
     const answered = this.#heardOf === undefined ? [] : [this.#heardOf, ...this.#answeredBefore]
     const toldOf = (each: Answered): boolean =>
       each.answers.diskOf(from, spec.key) !== undefined && this.#wasAsked(spec.key, each)
@@ -181,23 +193,10 @@ export class Completeness {
 
   /** Must this key wait? */
   gates(key: string): boolean {
-    if (this.#isCovered(key)) return false
+    if (this.#complete.covers(key)) return false
     return !this.#rounds.some(
       round => this.#epochs.hasUnder(key, round.terms) && this.#isKeyComplete(key, round),
     )
-  }
-
-  /**
-   * Was it told of by all whom a term was asked about? One that was kept then, while the ring gave it to another, was not: it is
-   * asked about when a ring brings it back, since that takes a new term.
-   */
-  #isCovered(key: string, which: (term: number) => boolean = () => true): boolean {
-    const { ring: now, self } = this.#view
-    for (const [term, ring] of this.#complete) {
-      const owner = ring.checksum === now?.checksum ? this.#view.owner(key) : ring.owner(key)
-      if (owner === self && which(term) && this.#epochs.hasUnder(key, new Set([term]))) return true
-    }
-    return false
   }
 
   /** Has this node the key without a break since this term was chosen? */
@@ -240,7 +239,7 @@ export class Completeness {
 
   /** What was this node's under all of these is complete, under a term that is held still. */
   get #since(): readonly string[] {
-    for (const term of [...this.#complete.keys()].reverse()) {
+    for (const term of this.#complete.terms) {
       const rings = this.#epochs.claimedUnder(term)
       if (rings !== undefined && rings.length <= RINGS_MAX) return rings
     }
@@ -274,8 +273,14 @@ export class Completeness {
     if (!all.every(each => this.#isRingComplete(each, round))) return undefined
     const losses = all.flatMap(each => this.#lossOf(each, round))
     this.#givenUp.note(losses)
-    this.#complete.set(round.term, ring)
-    if (noted !== 'lost' && losses.length === 0) this.#certain.add(round.term)
+    const certain = noted !== 'lost' && losses.length === 0
+    this.#complete.note(
+      round.term,
+      ring,
+      certain,
+      key => this.#epochs.hasUnder(key, round.terms) && !this.gates(key),
+    )
+    this.#heard++
     this.#keepAnswered()
     this.#heardOf = { ...round, noted: noted === 'lost' ? [] : noted }
     this.#concluded = true
@@ -324,11 +329,7 @@ export class Completeness {
   /** A term that is not held any more says nothing: another may have acted since. */
   #forgetLapsed(): void {
     const { held } = this.#epochs
-    for (const term of this.#complete.keys()) {
-      if (held.includes(term)) continue
-      this.#complete.delete(term)
-      this.#certain.delete(term)
-    }
+    this.#complete.forgetBut(held)
     if (this.#round !== undefined && !held.includes(this.#round.term)) this.#round = undefined
     this.#earlier = this.#earlier.filter(({ term }) => held.includes(term))
     this.#answeredBefore = this.#answeredBefore.filter(({ term }) => held.includes(term))

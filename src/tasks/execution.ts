@@ -10,7 +10,7 @@
  */
 import type { TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { after, elapsedMs, type Instant, NEVER, type WallMs, wallOf } from '../base/time.ts'
+import { after, elapsedMs, type Instant, NEVER, wallOf } from '../base/time.ts'
 import { AHEAD_MS_MAX, Ahead } from './ahead.ts'
 import {
   beginAttempt,
@@ -20,6 +20,7 @@ import {
   isUnclaimed,
   isUnderWay,
   takeBackAttempt,
+  timeLeftMs,
 } from './attempts.ts'
 import type { TasksConfig } from './config.ts'
 import type { Copies } from './copies.ts'
@@ -33,7 +34,7 @@ import { reportEnd } from './reports.ts'
 import { type Leave, leaveNow, type Right } from './right.ts'
 import type { Running, Schedule } from './schedule.ts'
 import type { Entry } from './table.ts'
-import type { Attempt, AttemptError, Outcome, TaskSpec } from './task.ts'
+import type { Attempt, AttemptError, Outcome } from './task.ts'
 import type { View } from './view.ts'
 
 /** An attempt is stopped when its right ends within this, in ms: time to kill it, and to be late. */
@@ -98,8 +99,7 @@ export class Execution {
     const { schedule, view, counters, records, offers } = this.#parts
     const { id: task, key, type, payload } = entry.record.spec
     const timeoutMs = timeLeftMs(entry.record.spec, step.now.wall)
-    const { token, until } = leave
-    const node = view.self
+    const [{ token, until }, { self: node }] = [leave, view]
     const beginning = { node, at: step.now.wall, token: token.value, holders: records.holders(key) }
     const record = beginAttempt(entry.record, beginning)
     const attempt = record.attempts.at(-1) as Attempt
@@ -273,9 +273,8 @@ export class Execution {
   /** When something must be stopped at the latest, as things stand. */
   nextWake(): Instant {
     const [first] = this.#noted
-    return first === undefined
-      ? this.#fenceAt
-      : (Math.min(this.#fenceAt, after(first.since, AHEAD_MS_MAX)) as Instant)
+    const placeBy = first === undefined ? NEVER : after(first.since, AHEAD_MS_MAX)
+    return Math.min(this.#fenceAt, placeBy) as Instant
   }
 
   /** Stops what may not go on, and tells the executors how long the rest may. */
@@ -399,7 +398,3 @@ export class Execution {
     return { ok: true, result: value }
   }
 }
-
-/** One attempt gets its own time, and not more than is left of the whole. */
-const timeLeftMs = ({ timeoutMs, expiresAt }: TaskSpec, wall: WallMs): number =>
-  expiresAt === undefined ? timeoutMs : Math.max(1, Math.min(timeoutMs, expiresAt - wall))

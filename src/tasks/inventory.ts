@@ -14,8 +14,8 @@ import type { View } from './view.ts'
 
 /** Once an answer has sent this many bytes or pages it waits to be asked for more: never a link's queue full. */
 const SLICE_BYTES_MAX = 1024 * 1024
-/** Until something of it has come, which takes a link of 30 kB/s less than `LOST_MS` beside its other frames. */
-const FIRST_BYTES_MAX = 64 * 1024
+/** The same, and of a page, until something of it has come: two such pages take a link of 30 kB/s less than `LOST_MS`. */
+const FIRST_BYTES_MAX = 32 * 1024
 /** 1,000 small records: some 6 ms of a step. */
 const SLICE_PAGES_MAX = 5
 /** Entries looked at for one page: most may be nothing that was asked for. Up to 3 ms of a step. */

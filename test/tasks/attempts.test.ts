@@ -245,21 +245,3 @@ test('a task under which ten nodes fell silent, and none of them came back, is p
   const told = { ...record, attempts: [{ ...first, error }, ...others] }
   assert.equal(lose(begin(told, there, 50), 'stopped-away').state, 'ready')
 })
-
-test('how many attempts do not count is never what it was before', () => {
-  // Two owners gave the number 1: it counts, for one of both. The one that counts is dropped first.
-  const attempt = (number: number, node: NodeId, outcome: 'fenced' | 'failed'): Attempt => ({
-    number,
-    node,
-    startedAt: wallOf(node === here ? 1 : 2),
-    outcome,
-    endedAt: wallOf(3),
-  })
-  const later = Array.from({ length: ATTEMPTS_KEPT - 2 }, (_, i) => attempt(i + 2, here, 'failed'))
-  const attempts = [attempt(1, here, 'failed'), attempt(1, there, 'fenced'), ...later]
-  const record: TaskRecord = { ...fresh, attempts, uncounted: 1 }
-  const tries = triesOf(record)
-  const begun = begin(record, here, 60)
-  assert.deepEqual([begun.attempts.length, begun.uncounted], [ATTEMPTS_KEPT, 0])
-  assert.equal(triesOf(begun), tries + 1)
-})

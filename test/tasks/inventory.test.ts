@@ -120,7 +120,7 @@ test('the first slice is small, until something of it has come: the link may be 
   const sizeOf = (found: readonly InventoryReply[]) => found.reduce((sum, page) => sum + bytesOf(page), 0)
   const first = ask(0, [0, 0])
   assert.equal(first.at(-1)?.paused, true)
-  assert.ok(sizeOf(first) < 160 * 1024, `${sizeOf(first)}`)
+  assert.ok(sizeOf(first) < 80 * 1024, `${sizeOf(first)}`)
   const second = ask(1_000, [8, first.length])
   assert.ok(sizeOf(second) > 900 * 1024)
 })

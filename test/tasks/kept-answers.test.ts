@@ -1,7 +1,7 @@
 /** A key that is kept while the ring gives it to another node: what is answered meanwhile says nothing of it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asNodeId } from '../../src/base/ids.ts'
+import { asNodeId, asTaskId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
 import type { Inventory, Replicate, Replicated } from '../../src/tasks/messages.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
@@ -136,6 +136,37 @@ test('voters keep the rings of before while a key is kept that is not complete: 
   right.epochs.keeps = []
   solo.pass(100)
   assert.equal(right.epochs.done, between.checksum)
+})
+
+test('a kept key that was complete stays so, whatever terms come and go while it is kept', () => {
+  const { right, solo, answer, acknowledge } = asking([record('q')])
+  for (const node of ['n2', 'n3']) answer(node, [record('q')])
+  solo.pass(200, acknowledge)
+  assert.equal(solo.record('q').state, 'running')
+  right.epochs.note(before, between)
+  right.epochs.keeps = [key]
+  solo.see(FOUR)
+  solo.step(() => {
+    right.epochs.take(6)
+    right.epochs.tenure = { term: 6, rings: [between.checksum], without: [] }
+    right.moves++
+    return []
+  })
+  solo.pass(400, acknowledge)
+  for (const node of ['n2', 'n3', 'n4']) answer(node)
+  solo.pass(400, acknowledge)
+  // Of many terms the oldest is forgotten.
+  solo.step(() => {
+    right.epochs.held = [6]
+    right.epochs.changes++
+    return []
+  })
+  solo.pass(200, acknowledge)
+  assert.deepEqual(solo.tasks.keptKeys(), [key])
+  assert.deepEqual([solo.tasks.takeoverOf(key)?.complete, right.epochs.done], [true, between.checksum])
+  const id = solo.request({ kind: 'cancel', task: asTaskId('q'), key })
+  solo.pass(200, acknowledge)
+  assert.equal(solo.reply(id)?.ok, true)
 })
 
 test('where a ring was not claimed yet, answers under it end no round: a term may have what they say nothing of', () => {
