@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { appendPiece, type PieceLine, piecesLeft, readPieces, sumPieces } from './ledger.ts'
+import { appendPiece, type PieceLine, piecesLeft, readPieces, sumPieces, unitedPieces } from './ledger.ts'
 
 const line = (more: Partial<PieceLine>): PieceLine => ({
   ...{ commit: 'abc', code: 'c0de', given: '', from: 1, to: 10, failed: [], seconds: 1, counts: {} },
@@ -46,6 +46,12 @@ test('a seed that was run twice counts once, and a gap is seen', () => {
       },
     ],
   )
+})
+
+test('a line that was handed on counts once', () => {
+  const [first, second] = [line({ counts: { crash: 2 } }), line({ from: 11, to: 20, counts: { crash: 3 } })]
+  const [sum] = sumPieces(unitedPieces([first], [{ ...first }, second]))
+  assert.deepEqual([sum?.seeds, sum?.counts], [20, { crash: 5 }])
 })
 
 test('runs of a fixed shape are not mixed with drawn ones', () => {

@@ -60,6 +60,11 @@ const parseLine =
     }
   }
 
+/** Of both, and once what was copied from one to the other. */
+export function unitedPieces(...ledgers: readonly (readonly PieceLine[])[]): PieceLine[] {
+  return [...new Map(ledgers.flat().map(line => [JSON.stringify(line), line])).values()]
+}
+
 /** Per code and shape, in the order of first mention. */
 export function sumPieces(lines: readonly PieceLine[]): CodeSum[] {
   const groups = Map.groupBy(lines, ({ code, given }) => `${code} ${given}`)

@@ -15,13 +15,23 @@
  *   SUM      1, or the flag --sum: run nothing, add up what is finished, for each code
  *
  * Every 250 finished seeds are a line in `.roundtable/simulation.ndjson`, with the commit and a hash of the code that ran;
- * the same command, interrupted or not, goes on where it stopped. A failing seed leaves its transcript beside it.
+ * the same command, interrupted or not, goes on where it stopped. A failing seed leaves its transcript beside it. Lines
+ * that `finished.ndjson` beside this file has count as well: so a long run is handed on from machine to machine.
  */
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import process, { argv, env, exit } from 'node:process'
+import { fileURLToPath } from 'node:url'
 import { codeHash, codePaths } from './code-hash.ts'
-import { appendPiece, type CodeSum, piecesLeft, type Range, readPieces, sumPieces } from './ledger.ts'
+import {
+  appendPiece,
+  type CodeSum,
+  piecesLeft,
+  type Range,
+  readPieces,
+  sumPieces,
+  unitedPieces,
+} from './ledger.ts'
 import { runPool } from './pool.ts'
 import { regressionLine, tellViolation, writeTranscript } from './report.ts'
 import type { SeedResult } from './seed-run.ts'
@@ -30,6 +40,8 @@ import { Tally } from './tally.ts'
 
 const DIRECTORY = '.roundtable'
 const LEDGER = `${DIRECTORY}/simulation.ndjson`
+/** Lines of such a ledger that came with the commit. */
+const HANDED_ON = fileURLToPath(new URL('finished.ndjson', import.meta.url))
 const PROGRESS_MS = 5_000
 /** Seeds that an interruption may cost. */
 const PIECE = 250
@@ -95,8 +107,10 @@ function printCounts(tally: Tally): void {
   }
 }
 
+const allPieces = () => unitedPieces(readPieces(HANDED_ON), readPieces(LEDGER))
+
 function printSum(): void {
-  const sums = sumPieces(readPieces(LEDGER))
+  const sums = sumPieces(allPieces())
   if (sums.length === 0) console.log(`nothing finished in ${LEDGER}`)
   for (const sum of sums) {
     const { code, commits, given, seeds, failed, seconds, ranges } = sum
@@ -114,7 +128,7 @@ function printSum(): void {
 
 /** What the ledger has of this code and shape. */
 const finishedOf = (code: string, given: string): CodeSum | undefined =>
-  sumPieces(readPieces(LEDGER)).find(sum => sum.code === code && sum.given === given)
+  sumPieces(allPieces()).find(sum => sum.code === code && sum.given === given)
 
 /** @returns how many violations there are in the range, those found earlier included */
 async function simulate(): Promise<number> {
