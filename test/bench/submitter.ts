@@ -111,11 +111,6 @@ export class Submitter {
 
 const refused = ({ status, body }: Answer): Error => new Error(`answered ${status}: ${body.slice(0, 300)}`)
 
-/** The value of a metric without labels; 0 when the daemon does not have it. */
-export function metricOf(metrics: string, name: string): number {
-  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(metrics)?.[1] ?? 0)
-}
-
 /** Calls `each` so many times, so many of them at one time. */
 export async function spread(
   count: number,
