@@ -23,14 +23,22 @@ export async function reading({ process: { pid, url } }: Daemon): Promise<Readin
     readFile(`/proc/${pid}/status`, 'utf8'),
     textOf(`${url}/metrics`),
   ])
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return {
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S,
+    cpuSeconds: cpuSecondsIn(stat),
     rssMiB: rssMiBOf(status, pid),
     frames: metricOf(metrics, 'roundtable_transport_frames_total', { direction: 'out' }),
     bytes: metricOf(metrics, 'roundtable_transport_bytes_total', { direction: 'out' }),
     loopP99Ms: 1_000 * metricOf(metrics, 'nodejs_eventloop_lag_p99_seconds'),
   }
+}
+
+/** Since its start. */
+export const cpuSecondsOf = async ({ process: { pid } }: Daemon): Promise<number> =>
+  cpuSecondsIn(await readFile(`/proc/${pid}/stat`, 'utf8'))
+
+function cpuSecondsIn(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S
 }
 
 /** The whole machine at one moment. */
