@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { loopDelayP99Ms, scrapedWithDelay } from './loop-delay.ts'
 import { metricOf } from './metric-of.ts'
 
 const TEXT = [
@@ -25,4 +26,12 @@ test('a metric that is not there throws, and so does one without these labels, o
   assert.throws(() => metricOf(TEXT, 'frames', { direction: 'up' }), /no metric frames\{direction="up"\}/)
   assert.throws(() => metricOf(TEXT, 'broken'), /no metric broken/)
   assert.throws(() => metricOf('', 'commits_total'), /no metric/)
+})
+
+test('the delay of an event loop is waited for, since the first scrape shows none, and is an error when it never comes', async () => {
+  const answers = [TEXT, TEXT, `${TEXT}\nnodejs_eventloop_lag_p99_seconds 0.012`]
+  const metrics = await scrapedWithDelay(async () => answers.shift() ?? '')
+  assert.equal(loopDelayP99Ms(metrics), 12)
+  const never = await scrapedWithDelay(async () => TEXT)
+  assert.throws(() => loopDelayP99Ms(never), /no metric nodejs_eventloop_lag_p99_seconds/)
 })

@@ -85,6 +85,16 @@ export class Submitter {
     return answers.map(({ body }) => body)
   }
 
+  /** The metrics of every daemon, in the order of their names, each scraped as `how` does it. */
+  async eachMetrics(how: (scrape: () => Promise<string>) => Promise<string>): Promise<readonly string[]> {
+    const scrapeOf = (poster: Poster) => async (): Promise<string> => {
+      const answer = await poster.get('/metrics')
+      if (answer.status !== 200) throw refused(answer)
+      return answer.body
+    }
+    return await Promise.all(this.#posters.map(poster => how(scrapeOf(poster))))
+  }
+
   close(): void {
     for (const poster of this.#posters) poster.close()
   }

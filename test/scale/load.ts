@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { get } from 'node:http'
+import { loopDelayP99Ms, scrapedWithDelay } from '../bench/loop-delay.ts'
 import { metricOf } from '../bench/metric-of.ts'
 import type { Daemon } from './real-cluster.ts'
 
@@ -21,14 +22,14 @@ export async function reading({ process: { pid, url } }: Daemon): Promise<Readin
   const [stat, status, metrics] = await Promise.all([
     readFile(`/proc/${pid}/stat`, 'utf8'),
     readFile(`/proc/${pid}/status`, 'utf8'),
-    textOf(`${url}/metrics`),
+    scrapedWithDelay(() => textOf(`${url}/metrics`)),
   ])
   return {
     cpuSeconds: cpuSecondsIn(stat),
     rssMiB: rssMiBOf(status, pid),
     frames: metricOf(metrics, 'roundtable_transport_frames_total', { direction: 'out' }),
     bytes: metricOf(metrics, 'roundtable_transport_bytes_total', { direction: 'out' }),
-    loopP99Ms: 1_000 * metricOf(metrics, 'nodejs_eventloop_lag_p99_seconds'),
+    loopP99Ms: loopDelayP99Ms(metrics),
   }
 }
 
