@@ -85,6 +85,16 @@ export class Submitter {
     return answers.map(({ body }) => body)
   }
 
+  /** The metrics of every daemon, in the order of their names, each scraped as `how` does it. */
+  async eachMetrics(how: (scrape: () => Promise<string>) => Promise<string>): Promise<readonly string[]> {
+    const scrapeOf = (poster: Poster) => async (): Promise<string> => {
+      const answer = await poster.get('/metrics')
+      if (answer.status !== 200) throw refused(answer)
+      return answer.body
+    }
+    return await Promise.all(this.#posters.map(poster => how(scrapeOf(poster))))
+  }
+
   close(): void {
     for (const poster of this.#posters) poster.close()
   }
@@ -110,11 +120,6 @@ export class Submitter {
 }
 
 const refused = ({ status, body }: Answer): Error => new Error(`answered ${status}: ${body.slice(0, 300)}`)
-
-/** The value of a metric without labels; 0 when the daemon does not have it. */
-export function metricOf(metrics: string, name: string): number {
-  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(metrics)?.[1] ?? 0)
-}
 
 /** Calls `each` so many times, so many of them at one time. */
 export async function spread(

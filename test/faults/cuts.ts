@@ -1,5 +1,21 @@
 /** Faults of the network: who knows of them how soon, and that it is never two who act. */
 import { setTimeout as pause } from 'node:timers/promises'
+import {
+  AFTER_MS,
+  blackholeClaims,
+  blackholeSeen,
+  HEAL_S,
+  type Healed,
+  halvesClaims,
+  halvesSeen,
+  LIMITS,
+  linkClaims,
+  linkSeen,
+  onewayClaims,
+  onewaySeen,
+  partitionClaims,
+  partitionSeen,
+} from './judges.ts'
 import { excessMs, type Report, type Samples } from './report.ts'
 import type { Scene } from './scene.ts'
 import { monotonicMs, until } from './started.ts'
@@ -18,81 +34,62 @@ const LINK_MS = 25_000
 /** Before a cut, so that it comes at any point of the clocks of probes and renewals. */
 const STEP_MS = 1_500
 
-const HEAL_S = 5
-
 export async function blackhole(scene: Scene, report: Report, repeats: number): Promise<void> {
-  const limits = { others: 3, itself: 2, silent: 2 }
-  const trials = await timed(scene, report, repeats, { limits, remembered: ['others'] }, async turn => {
+  const bounds = { limits: LIMITS.blackhole, remembered: ['others'] }
+  const trials = await timed(scene, report, repeats, bounds, async turn => {
     const victim = 2 + ((turn * 3 + 1) % 7)
     const since = await cut(scene, 'blackhole', String(victim))
     const rest = scene.fleet.members.filter(({ host }) => host !== victim)
-    const others = await scene.fleet.last(rest, 'failed', since, WAIT_MS, `n${victim}`)
-    const itself = await scene.fleet.last([scene.fleet.member(victim)], 'fenced', since, WAIT_MS)
+    await scene.fleet.last(rest, 'failed', since, WAIT_MS, `n${victim}`)
+    await scene.fleet.last([scene.fleet.member(victim)], 'fenced', since, WAIT_MS)
     await stand(since)
-    return { others, itself, silent: scene.lastSign([victim], since), healed: await scene.heal() }
+    return blackholeSeen(await scene.mended(since), `n${victim}`)
   })
-  const all = columns(trials)
-  report.seconds('blackhole of one host: every other knows', all('others'), { most: limits.others })
-  report.seconds('the isolated host knows itself (lease lost)', all('itself'), { most: limits.itself })
-  report.seconds('the last sign of anybody who acted there', all('silent'), { most: limits.silent })
-  healing(trials, report)
+  report.tell(blackholeClaims(trials, repeats))
 }
 
 export async function partition(scene: Scene, report: Report, repeats: number): Promise<void> {
   const [three, five] = [EIGHT.slice(0, 3), EIGHT.slice(3)]
-  const limits = { agree: 3, fenced: 2, silent: 2, act: 5 }
-  const bounds = { limits, remembered: ['agree', 'act'] }
+  const bounds = { limits: LIMITS.partition, remembered: ['agree', 'act'] }
   const trials = await timed(scene, report, repeats, bounds, async () => {
     const since = await cut(scene, 'partition', three.join(), five.join())
     const majority = scene.fleet.on(five)
-    const [agree, fenced, act] = await Promise.all([
+    await Promise.all([
       until(() => majority.every(member => scene.fleet.sees(member, majority)), WAIT_MS, since),
       scene.fleet.last(scene.fleet.on(three), 'fenced', since, WAIT_MS),
       scene.allActedFor(five, since, WAIT_MS),
     ])
     await stand(since)
-    const silent = scene.lastSign(three, since)
-    return { agree, fenced, act, silent, healed: await scene.heal() }
+    return partitionSeen(await scene.mended(since), scene.names(three), scene.names(five))
   })
-  const all = columns(trials)
-  report.seconds('partition 3|5: the 5 agree on themselves', all('agree'), { most: limits.agree })
-  report.seconds('the 3 know that they may not act', all('fenced'), { most: limits.fenced })
-  report.seconds('the last sign of anybody who acted among the 3', all('silent'), { most: limits.silent })
-  report.seconds('the 5 act for every key', all('act'), { most: limits.act })
-  healing(trials, report)
+  report.tell(partitionClaims(trials, repeats))
 }
 
 export async function halves(scene: Scene, report: Report): Promise<void> {
   const [low, high] = [EIGHT.slice(0, 4), EIGHT.slice(4)]
-  const limits = { act: 5, silent: 2 }
-  const trials = await timed(scene, report, 1, { limits, remembered: ['act'] }, async () => {
+  const bounds = { limits: LIMITS.halves, remembered: ['act'] }
+  const trials = await timed(scene, report, 1, bounds, async () => {
     const since = await cut(scene, 'partition', low.join(), high.join())
-    const act = await scene.allActedFor(low, since, WAIT_MS)
+    await scene.allActedFor(low, since, WAIT_MS)
     await stand(since)
-    return { act, silent: scene.lastSign(high, since), healed: await scene.heal() }
+    return halvesSeen(await scene.mended(since), scene.names(low), scene.names(high))
   })
-  const all = columns(trials)
-  report.seconds('4|4: the half with the lowest name acts for every key', all('act'), { most: limits.act })
-  report.seconds('the last sign of anybody who acted in the other half', all('silent'), {
-    most: limits.silent,
-  })
-  healing(trials, report)
+  report.tell(halvesClaims(trials))
 }
 
 export async function link(scene: Scene, report: Report): Promise<void> {
   const play = async () => {
     const since = await cut(scene, 'partition', '2', '5')
-    await pause(LINK_MS)
-    const [dead, suspected] = [scene.fleet.deaths(since), scene.fleet.count('suspect', since)]
-    return { dead, suspected, healed: await scene.heal() }
+    const shown = await Promise.all([
+      scene.linkFault(2, 5, since, LINK_MS),
+      scene.linkFault(5, 2, since, LINK_MS),
+    ])
+    await pause(Math.max(0, since + LINK_MS - monotonicMs()))
+    return linkSeen(await scene.mended(since, AFTER_MS), shown)
   }
-  const paused: number[] = []
-  const trials = await timed(scene, report, 1, {}, play, ({ dead }) => paused.push(dead))
-  const all = columns(trials)
-  const dead = [...paused, ...all('dead')]
-  report.count(`only the link between two cut, for ${LINK_MS / 1_000} s: declared dead`, dead, { most: 0 })
-  report.count('of them suspected', all('suspected'))
-  healing(trials, report)
+  const earlier: Samples[number][] = []
+  const trials = await timed(scene, report, 1, {}, play, ({ dead }) => earlier.push(dead))
+  report.tell(linkClaims(trials, earlier, LINK_MS))
 }
 
 /** Cut one way from all others: frames either leave it and never come, or come and never leave it. */
@@ -104,14 +101,11 @@ export async function oneway(scene: Scene, report: Report): Promise<void> {
     const rest = EIGHT.filter(each => each !== host)
     const trials = await timed(scene, report, 1, {}, async () => {
       const since = await cut(scene, fault, String(host))
-      const acts = await scene.allActedFor(rest, since, WAIT_MS)
+      await scene.allActedFor(rest, since, WAIT_MS)
       await stand(since)
-      return { acts, silent: scene.lastSign([host], since), healed: await scene.heal() }
+      return onewaySeen(await scene.mended(since), `n${host}`)
     })
-    const all = columns(trials)
-    report.seconds(`a host that ${what}: the others act for every key`, all('acts'))
-    report.seconds('its own last sign', all('silent'))
-    healing(trials, report)
+    report.tell(onewayClaims(trials, what))
   }
 }
 
@@ -123,7 +117,7 @@ interface Bounds {
 }
 
 /** The network is whole again after each trial. */
-function timed<Seen extends Healed>(
+function timed<Seen extends { readonly healed: Healed }>(
   scene: Scene,
   report: Report,
   count: number,
@@ -141,11 +135,6 @@ function timed<Seen extends Healed>(
   return scene.machine.trials(count, play, { ...scene.trials(report), excess, again })
 }
 
-/** What the trials saw of one thing. */
-function columns<Seen>(trials: readonly Seen[]): <Name extends keyof Seen>(name: Name) => Seen[Name][] {
-  return name => trials.map(trial => trial[name])
-}
-
 /** Breaks the network at any moment from now on; the time of it. */
 async function cut(scene: Scene, ...fault: readonly string[]): Promise<number> {
   await pause(STEP_MS + Math.random() * STEP_MS)
@@ -154,16 +143,4 @@ async function cut(scene: Scene, ...fault: readonly string[]): Promise<number> {
 
 async function stand(since: number): Promise<void> {
   await pause(Math.max(0, since + STAND_MS - monotonicMs()))
-}
-
-interface Healed {
-  readonly healed: { readonly agree: Samples[number]; readonly act: Samples[number] }
-}
-
-/** How the network came together again after each cut. */
-function healing(trials: readonly Healed[], report: Report): void {
-  const agree = trials.map(({ healed }) => healed.agree)
-  const act = trials.map(({ healed }) => healed.act)
-  report.seconds('heal: all agree again', agree, { most: HEAL_S })
-  report.seconds('heal: somebody acts for every key', act, { most: HEAL_S })
 }

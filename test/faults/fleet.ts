@@ -1,8 +1,9 @@
 /** Daemons of one kind, ours or another, one on each host, and what each of them believes by its own log. */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { History } from './history.ts'
 import type { Hosts } from './hosts.ts'
-import { type Started, start, until } from './started.ts'
+import { monotonicMs, type Started, start, until } from './started.ts'
 
 /** What one daemon said, and when. */
 export interface Said {
@@ -140,6 +141,13 @@ export class Fleet {
       (most, one) => (most === null || one === null ? null : Math.max(most, one)),
       0,
     )
+  }
+
+  /** What they said up to now; of those who act others know. */
+  history(since: number, mended: number): History {
+    const words = this.members.flatMap(({ name, said }) => said.map(word => ({ ...word, by: name })))
+    const members = this.members.map(({ name }) => name)
+    return { members, since, mended, until: monotonicMs(), words, signs: [], keys: [] }
   }
 
   /** Ends all of them at once. */

@@ -16,12 +16,11 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import { type Overlap, staleAccepted } from '../e2e/act-ledger.ts'
+import { judgeActing } from './acting.ts'
 import { blackhole, halves, link, oneway, partition } from './cuts.ts'
-import { DEAD_MS, frozenDaemon, frozenTree, SILENCE_MS } from './freeze.ts'
+import { frozenDaemon, frozenTree } from './freeze.ts'
 import { handoff } from './handoff.ts'
 import { hostsMissing } from './hosts.ts'
-import { lengthOf } from './machine.ts'
 import { Report } from './report.ts'
 import { type FleetAlone, openFleet, removeAll, Scene } from './scene.ts'
 import { besideSerf } from './serf.ts'
@@ -35,11 +34,6 @@ const COMMANDS = 16
 
 /** Applications that ask so rarely use a right to its end, and lose it now and then without need. */
 const RARELY_MS = 1_500
-
-/** What overlaps so close to a pause of the machine may come from it, ms. */
-const PAUSED_MS = 500
-/** And lasts no longer than it did, and so much, ms: by so much later than it was made a sign may be heard. */
-const SEEN_LATE_MS = 100
 
 /** Pairs of actors told of one by one. */
 const SHOWN_MAX = 10
@@ -58,6 +52,12 @@ const ACTED: Readonly<Record<string, Play>> = {
   delay: (scene, report) => delay(scene, report, true),
   'freeze-daemon': frozenDaemon,
   'freeze-tree': frozenTree,
+}
+
+/** What of a node is frozen in these. */
+const FROZEN: Readonly<Record<string, 'daemon' | 'tree'>> = {
+  'freeze-daemon': 'daemon',
+  'freeze-tree': 'tree',
 }
 
 /** On daemons alone. */
@@ -102,42 +102,21 @@ async function playAll<P extends { close(): Promise<void> }>(
 }
 
 /** No two may have acted for a key at one moment, nor a stale token have been accepted, whatever was done to them. */
-const judged = (name: string, play: Play): Play => {
-  const frozen = name.startsWith('freeze')
-  return async (scene, to, times) => {
+const judged =
+  (name: string, play: Play): Play =>
+  async (scene, to, times) => {
     const since = monotonicMs()
     await play(scene, to, times)
-    const all = scene.collector.overlaps(frozen ? SILENCE_MS : undefined).filter(each => each.to >= since)
+    const frozen = FROZEN[name]
     const pauses = await scene.machine.since(since)
-    // Whoever is stopped between its look at the clock and what it does acts too late by as much: as in `freeze-tree`.
-    const isPaused = ({ from, to: end }: Overlap): boolean => {
-      const near = pauses.filter(({ at, ms }) => at - ms - PAUSED_MS <= end && at + PAUSED_MS >= from)
-      return near.length > 0 && end - from <= lengthOf(near) + SEEN_LATE_MS
-    }
-    const found = all.filter(each => !isPaused(each))
-    const signs = scene.collector.between(since)
-    if (name === 'freeze-tree') {
-      const longest = found.reduce((most, each) => Math.max(most, each.to - each.from), 0)
-      // Nothing can stop a process between its waking and its end: there the token has to be verified. What it wrote is
-      // heard a little after, so its last sign may come when it is dead already.
-      const most = DEAD_MS + SEEN_LATE_MS
-      to.milliseconds('the longest that a woken one wrote beside the new owner', [longest], { most })
-    } else to.count('acted for by two at one moment', [found.length], { most: 0 })
-    if (all.length > found.length) {
-      const late = all.filter(isPaused).map(each => each.to - each.from)
-      to.milliseconds('    as late as the machine stood still, by key', late)
-    }
+    const { claims, found } = judgeActing({ signs: scene.collector.signs, pauses, since, frozen })
+    to.tell(claims)
     for (const { key, first, second, from, to: end } of found.slice(0, SHOWN_MAX)) {
       to.say(
         `${key}: ${first.node} and ${second.node} for ${(end - from).toFixed(0)} ms at ${(from - since).toFixed(0)}`,
       )
     }
-    to.count('writes with a stale token that the register accepted', [staleAccepted(signs).length], {
-      most: 0,
-    })
-    to.count('signs of those who acted, as the collector heard them', [signs.length], { least: 1 })
   }
-}
 
 function clear(): void {
   const kept = removeAll(values.keep)

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Collector, REGISTER } from './collector.ts'
 import { Fleet } from './fleet.ts'
+import type { History } from './history.ts'
 import { Hosts } from './hosts.ts'
 import { Machine } from './machine.ts'
 import type { Report } from './report.ts'
@@ -33,6 +34,9 @@ const CALM_LIMIT_MS = 1_800
 const CALM_MS = 60_000
 const CALM_ASKED_MS = 1_000
 
+/** A daemon is asked so often what it hears of another one, ms. */
+const LINK_ASKED_MS = 250
+
 /** Every key has to have found somebody who acts for it in this time. */
 const ACTING_MS = 60_000
 
@@ -46,9 +50,11 @@ export interface SceneOptions {
   readonly askMs?: number
 }
 
-interface Silence {
+interface Sight {
+  readonly id: string
   readonly self: boolean
   readonly silenceLimitMs: number
+  readonly linkFault: boolean
 }
 
 /** One for all places of this process. */
@@ -144,7 +150,7 @@ export class Scene {
     const end = monotonicMs() + CALM_MS
     for (;;) {
       const { stdout } = await promisify(execFile)(...line)
-      const { members } = JSON.parse(stdout) as { members: readonly Silence[] }
+      const { members } = JSON.parse(stdout) as { members: readonly Sight[] }
       const longest = Math.max(...members.filter(({ self }) => !self).map(each => each.silenceLimitMs))
       if (longest <= CALM_LIMIT_MS || monotonicMs() > end) return longest
       await pause(CALM_ASKED_MS)
@@ -178,11 +184,35 @@ export class Scene {
   }
 
   /** Heals the network; how long it takes until all agree, and until somebody acts for every key again, in ms. */
-  async heal(): Promise<{ readonly agree: number | null; readonly act: number | null }> {
+  async heal(): Promise<{
+    readonly since: number
+    readonly agree: number | null
+    readonly act: number | null
+  }> {
     const { since, done } = this.hosts.heal()
     const [agree] = await Promise.all([until(() => this.fleet.agree(), ACTING_MS, since), done])
     const everybody = this.fleet.members.map(({ host }) => host)
-    return { agree, act: await this.allActedFor(everybody, since, ACTING_MS) }
+    return { since, agree, act: await this.allActedFor(everybody, since, ACTING_MS) }
+  }
+
+  /** Mends the network, and tells what was recorded of the fault. @param afterMs listens so much longer */
+  async mended(since: number, afterMs = 0): Promise<History> {
+    const healed = await this.heal()
+    await pause(afterMs)
+    return { ...this.fleet.history(since, healed.since), signs: this.collector.signs, keys: this.keys }
+  }
+
+  /** When a daemon first said that only its own link to another one is silent, in ms after `since`; null: not within `ms`. */
+  async linkFault(host: number, other: number, since: number, ms: number): Promise<number | null> {
+    const line = this.hosts.on(host, ROUNDTABLE, ['members', '--json', '--url=http://127.0.0.1:7373'])
+    for (;;) {
+      const { stdout } = await promisify(execFile)(...line)
+      const at = monotonicMs() - since
+      const { members } = JSON.parse(stdout) as { members: readonly Sight[] }
+      if (members.some(({ id, linkFault }) => id === `n${other}` && linkFault)) return at
+      if (at > ms) return null
+      await pause(LINK_ASKED_MS)
+    }
   }
 
   async close(): Promise<void> {

@@ -94,6 +94,9 @@ export function lives(pid: number): boolean {
   return state !== undefined && state !== 'Z' && state !== 'X'
 }
 
+/** Does SIGSTOP hold it? */
+export const isStopped = (pid: number): boolean => statOf(pid)?.state === 'T'
+
 /** Undefined when there is no such process (any more). */
 function statOf(pid: number): { readonly state: string; readonly parent: number } | undefined {
   try {

@@ -4,14 +4,20 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Fleet, Member } from './fleet.ts'
+import type { History } from './history.ts'
 import type { Hosts } from './hosts.ts'
+import { AFTER_MS, busyClaims, pauseClaims, pauseSeen } from './judges.ts'
 import type { Report } from './report.ts'
-import { monotonicMs, signalTree, start, treeOf, until } from './started.ts'
+import { isStopped, monotonicMs, signalTree, start, treeOf, until } from './started.ts'
 
 const BLOCKING = fileURLToPath(new URL('./blocking.ts', import.meta.url))
 
 /** After a pause: longer than a verdict takes. */
-const AFTER_MS = 5_000
+const VERDICT_MS = 5_000
+
+const FROZEN_MS = 1_500
+/** A timer may come so much early, ms. */
+const EARLY_MS = 5
 
 const BUSY_MS = 60_000
 const BUSY_LOOPS = 8
@@ -29,23 +35,22 @@ interface Place {
 }
 
 export async function frozen({ fleet }: Place, report: Report, repeats: number): Promise<void> {
-  const deaths = await each(fleet, repeats, async member => {
-    member.started.child.kill('SIGSTOP')
-    await pause(1_500)
-    member.started.child.kill('SIGCONT')
+  const trials = await each(fleet, repeats, async ({ started: { child, pid } }) => {
+    const stopped = monotonicMs()
+    child.kill('SIGSTOP')
+    await pause(FROZEN_MS + EARLY_MS)
+    const pausedMs = isStopped(pid) ? monotonicMs() - stopped : null
+    child.kill('SIGCONT')
+    return pausedMs
   })
-  report.count('SIGSTOP for 1.5 s: declared dead', deaths, { most: 0 })
+  report.tell(pauseClaims(trials, { what: 'SIGSTOP', ms: FROZEN_MS, claimed: true, repeats }))
 }
 
 export async function blocked(place: Place, report: Report, repeats: number): Promise<void> {
   for (const ms of CURVE_MS) {
-    const deaths = await each(place.fleet, repeats, member => block(place, member, ms))
-    const bounds = ms <= BLOCKED_CLAIM_MS ? { most: 0 } : {}
-    report.count(
-      `event loop blocked for ${(ms / 1_000).toFixed(1)} s: views in which it died`,
-      deaths,
-      bounds,
-    )
+    const trials = await each(place.fleet, repeats, member => block(place, member, ms))
+    const claimed = ms <= BLOCKED_CLAIM_MS
+    report.tell(pauseClaims(trials, { what: 'event loop blocked', ms, claimed, repeats }))
   }
 }
 
@@ -68,37 +73,37 @@ export async function oneCore({ fleet, directory }: Place, report: Report): Prom
     start('taskset', ['-c', '0', 'sh', '-c', 'while :; do :; done'], { log: join(directory, 'busy.log') }),
   )
   await pause(BUSY_MS)
+  const ran = loops.filter(({ running }) => running).length
+  const mended = monotonicMs()
   for (const { pid } of loops) signalTree(pid, 'SIGKILL')
   await Promise.all(loops.map(({ ended }) => ended))
   pin(all ?? '0')
-  await pause(AFTER_MS)
-  report.count('8 daemons and 8 busy loops on one core for 60 s: declared dead', [fleet.deaths(since)], {
-    most: 0,
-  })
-  report.count('of them suspected', [fleet.count('suspect', since)])
-  report.count('leases lost meanwhile', [fleet.count('fenced', since)])
+  const history = await afterwards(fleet, since, mended)
+  report.tell(busyClaims(history, { wanted: BUSY_LOOPS, ran, ms: BUSY_MS }))
 }
 
-/** In how many views somebody died each time. */
-async function each(
-  fleet: Fleet,
-  repeats: number,
-  starve: (member: Member) => Promise<void>,
-): Promise<readonly number[]> {
-  const deaths: number[] = []
+/** @param starve resolves once the victim is awake, with how long it stood still in ms; null: it did not */
+async function each(fleet: Fleet, repeats: number, starve: (member: Member) => Promise<number | null>) {
+  const trials: ReturnType<typeof pauseSeen>[] = []
   for (let i = 0; i < repeats; i++) {
     await fleet.whole()
     await pause(1_000 + Math.random() * 1_000)
     const since = monotonicMs()
-    await starve(fleet.member(1 + ((i * 3 + 1) % fleet.members.length)))
-    await pause(AFTER_MS)
-    deaths.push(fleet.deaths(since))
-    await until(() => fleet.agree(), AGREE_MS)
+    const pausedMs = await starve(fleet.member(1 + ((i * 3 + 1) % fleet.members.length)))
+    trials.push(pauseSeen(await afterwards(fleet, since, monotonicMs()), pausedMs))
   }
-  return deaths
+  return trials
 }
 
-async function block({ hosts, directory }: Place, { host, inspector }: Member, ms: number): Promise<void> {
+/** Listens until no verdict of it is on its way, all agree again, and a while after. */
+async function afterwards(fleet: Fleet, since: number, mended: number): Promise<History> {
+  await pause(VERDICT_MS)
+  await until(() => fleet.agree(), AGREE_MS)
+  await pause(AFTER_MS)
+  return fleet.history(since, mended)
+}
+
+async function block({ hosts, directory }: Place, { host, inspector }: Member, ms: number): Promise<number> {
   if (inspector === undefined) throw new Error(`the daemon on host ${host} has no inspector`)
   let blockedMs: number | undefined
   const onLine = (line: string): void => {
@@ -110,4 +115,5 @@ async function block({ hosts, directory }: Place, { host, inspector }: Member, m
   await start(...line, { log, onLine }).ended
   if (blockedMs === undefined || blockedMs < ms)
     throw new Error(`blocked for ${blockedMs} of ${ms} ms, see ${log}`)
+  return blockedMs
 }

@@ -2,17 +2,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Fleet } from './fleet.ts'
 import type { Hosts } from './hosts.ts'
+import { AFTER_MS, HEAL_S, weatherClaims, weatherSeen } from './judges.ts'
 import type { Machine } from './machine.ts'
-import { excessMs, type Report } from './report.ts'
+import { excessMs, type Report, type Samples } from './report.ts'
 import { monotonicMs, until } from './started.ts'
 
 const WEATHER_MS = 60_000
 
-/** What was on its way to a verdict when the weather ended may still come to one. */
-const AFTER_MS = 3_000
-
 const AGREE_MS = 60_000
-const HEAL_S = 5
 
 interface Place {
   readonly fleet: Fleet
@@ -43,33 +40,23 @@ async function weather(
 ): Promise<void> {
   const sentAgain = (): readonly number[] => fleet.members.map(({ host }) => hosts.sentAgain(host))
   const play = async () => {
-    begin()
     const since = monotonicMs()
+    begin()
     const before = sentAgain()
     await pause(WEATHER_MS)
     const again = sentAgain().map((count, i) => count - (before[i] ?? 0))
-    const { since: end, done } = hosts.heal()
-    const [agreed] = await Promise.all([until(() => fleet.agree(), AGREE_MS, end), done])
+    const { since: mended, done } = hosts.heal()
+    await Promise.all([until(() => fleet.agree(), AGREE_MS, mended), done])
     await pause(AFTER_MS)
-    return { again, agreed, dead: fleet.deaths(since), suspected: fleet.count('suspect', since) }
+    return weatherSeen(fleet.history(since, mended), again)
   }
-  const paused: number[] = []
+  const earlier: Samples[number][] = []
   const trials = await machine.trials(1, play, {
     excess: ({ agreed }) => ({ ms: claimed ? excessMs(agreed, HEAL_S) : 0 }),
     say: text => report.again(text),
-    again: ({ dead }) => paused.push(dead),
+    again: ({ dead }) => earlier.push(dead),
     prepare: () => fleet.whole(),
   })
-  const dead = [...paused, ...trials.map(trial => trial.dead)]
-  const name = `${what} for ${WEATHER_MS / 1_000} s: `
-  report.count(`${name}live ones declared dead`, dead, claimed ? { most: 0 } : {})
-  report.count(
-    `${name}suspicions`,
-    trials.map(trial => trial.suspected),
-  )
-  // Serf's gossip is UDP: of it only what it sends by TCP shows here.
-  const again = trials.flatMap(trial => trial.again)
-  report.count('TCP segments sent again, by host', again, claimed ? { least: 1 } : {})
-  const agreed = trials.map(trial => trial.agreed)
-  report.seconds('heal: all agree again', agreed, claimed ? { most: HEAL_S } : {})
+  const name = `${fleet.name === 'roundtable' ? '' : 'Serf, '}${what} for ${WEATHER_MS / 1_000} s`
+  report.tell(weatherClaims(trials, { name, claimed, earlier }))
 }

@@ -8,14 +8,18 @@ export interface Claim {
   readonly holds: boolean
 }
 
-/** Sizes from which on frames are held to be flat. */
-const FLAT_FROM = 16
-/** The most frames a node may send at any larger size, as a multiple of what it sends at that one. */
-const FLAT_BAND = 1.6
+/**
+ * From a size on frames are held to be flat: so many times what a node sends there it may send at any larger size. Up to 32
+ * members every node is linked to every other one, so that some of what it sends grows still.
+ */
+const FLAT: readonly (readonly [from: number, most: number])[] = [
+  [16, 1.7],
+  [32, 1.2],
+]
 /** Sizes at which every node keeps as many links as at any larger size. */
 const VECTORS_FROM = 48
 /** Bytes each second a member more may cost a node, for each vector that it sends each second. */
-const BYTES_PER_MEMBER_AND_VECTOR = 2.2
+const BYTES_PER_MEMBER_AND_VECTOR = 2
 /** What a voter hears: 400 renewals a second above 200 members, two from each below; a fifth more for news. */
 const RENEWALS_MAX = 480
 
@@ -45,43 +49,68 @@ const AGREE_MS: readonly (readonly [what: string, of: (one: Outcome) => Spread |
 const medianOf = (spread: Spread | undefined): Spread | undefined =>
   spread && { ...spread, last: spread.median }
 
-export function claimsOf(outcomes: readonly Outcome[]): readonly Claim[] {
+/** @param asked the sizes that were to be tried: what was left out does not hold */
+export function claimsOf(outcomes: readonly Outcome[], asked: readonly number[]): readonly Claim[] {
   const quorum = outcomes.filter(one => one.quorum)
   return [
-    ...flatFrames(outcomes),
-    ...bytesGrow(outcomes),
+    tried(outcomes, asked),
+    ...FLAT.flatMap(([from, most]) => flatFrames(outcomes, asked, from, most)),
+    ...bytesGrow(outcomes, asked),
     ...AGREE_MS.map(([what, of, ms]) => within(what, outcomes, of, () => ms)),
     ...(quorum.length === 0 ? [] : rights(quorum)),
     ...harmless(outcomes),
   ]
 }
 
+function tried(outcomes: readonly Outcome[], asked: readonly number[]): Claim {
+  const sizes = outcomes.map(({ size }) => size)
+  return {
+    claim: `every size of ${asked.join(', ')} was tried`,
+    seen: sizes.join(', '),
+    holds: asked.length > 0 && asked.every(size => sizes.includes(size)),
+  }
+}
+
 /** Of those who do not vote: voters are linked to everybody, whatever the size. */
-function flatFrames(outcomes: readonly Outcome[]): Claim[] {
-  const flat = outcomes.filter(one => one.size >= FLAT_FROM)
-  if (flat.length < 2) return []
-  const [first = 0, ...larger] = flat.map(one => one.rest.out.frames)
-  const most = Math.max(...larger)
+function flatFrames(
+  outcomes: readonly Outcome[],
+  asked: readonly number[],
+  from: number,
+  most: number,
+): readonly Claim[] {
+  if (!asked.includes(from) || !asked.some(size => size > from)) return []
+  const sent = outcomes
+    .filter(({ size }) => size >= from)
+    .map(one => [one.size, one.rest.out.frames] as const)
+  const base = sent.find(([size]) => size === from)?.[1] ?? 0
+  const ratios = sent.map(([size, frames]) => [size, frames / base] as const)
   return [
     {
-      claim: `a node at rest sends at any size at most ${FLAT_BAND} times the frames that it sends among ${flat[0]?.size}`,
-      seen: `${flat.map(one => `${one.size}: ${one.rest.out.frames.toFixed(0)}`).join(', ')} (${(most / first).toFixed(2)} times)`,
-      holds: most <= FLAT_BAND * first,
+      claim: `a node at rest sends at any size at most ${most} times the frames that it sends among ${from}`,
+      seen: ratios.map(([size, ratio]) => `${size}: ${ratio.toFixed(2)} times`).join(', '),
+      // A node that sends nothing is no node at rest.
+      holds:
+        sent.length > 1 &&
+        sent.every(([, frames]) => frames > 0) &&
+        ratios.every(([, ratio]) => ratio <= most),
     },
   ]
 }
 
-function bytesGrow(outcomes: readonly Outcome[]): Claim[] {
+function bytesGrow(outcomes: readonly Outcome[], asked: readonly number[]): readonly Claim[] {
+  if (asked.filter(size => size >= VECTORS_FROM).length < 2) return []
   const large = outcomes.filter(one => one.size >= VECTORS_FROM)
   const [small, most] = [large[0], large.at(-1)]
-  if (small === undefined || most === undefined || small === most) return []
-  const perMember = (most.rest.out.bytes - small.rest.out.bytes) / (most.size - small.size)
+  const claim = `a member more costs a node at most ${BYTES_PER_MEMBER_AND_VECTOR} bytes for each vector it sends`
+  if (small === undefined || most === undefined || small === most)
+    return [{ claim, seen: 'not at two sizes', holds: false }]
   const vectors = most.rest.kinds.vectors.frames
+  const perMember = (most.rest.out.bytes - small.rest.out.bytes) / (most.size - small.size) / vectors
   return [
     {
-      claim: `a member more costs a node at most ${BYTES_PER_MEMBER_AND_VECTOR} bytes for each vector it sends`,
-      seen: `${(perMember / vectors).toFixed(2)} from ${small.size} to ${most.size} members (${vectors.toFixed(0)} vectors/s)`,
-      holds: perMember <= BYTES_PER_MEMBER_AND_VECTOR * vectors,
+      claim,
+      seen: `${perMember.toFixed(2)} from ${small.size} to ${most.size} members (${vectors.toFixed(0)} vectors/s)`,
+      holds: vectors > 0 && small.rest.out.bytes > 0 && perMember <= BYTES_PER_MEMBER_AND_VECTOR,
     },
   ]
 }
@@ -120,12 +149,17 @@ function rights(outcomes: readonly Outcome[]): Claim[] {
 function harmless(outcomes: readonly Outcome[]): Claim[] {
   const sum = (of: (one: Outcome) => number): number => outcomes.reduce((all, one) => all + of(one), 0)
   const deaths = sum(one => one.falseDeaths)
+  const played = outcomes.length > 0
   return [
-    { claim: 'nobody is buried who can be reached', seen: `${deaths} false deaths`, holds: deaths === 0 },
+    {
+      claim: 'nobody is buried who can be reached',
+      seen: `${deaths} false deaths`,
+      holds: played && deaths === 0,
+    },
     {
       claim: 'among them under 20 % loss',
       seen: `${sum(one => one.lossDeaths)} false deaths, ${sum(one => one.lossSuspicions)} suspicions`,
-      holds: sum(one => one.lossDeaths) === 0,
+      holds: played && sum(one => one.lossDeaths) === 0,
     },
   ]
 }
@@ -146,6 +180,8 @@ function within(
   return {
     claim: `${what}, in ${limit}`,
     seen: outcomes.map(one => `${one.size}: ${last(one)}`).join(', '),
-    holds: outcomes.every(one => (of(one)?.last ?? Number.POSITIVE_INFINITY) <= limitMs(one)),
+    holds:
+      outcomes.length > 0 &&
+      outcomes.every(one => (of(one)?.last ?? Number.POSITIVE_INFINITY) <= limitMs(one)),
   }
 }

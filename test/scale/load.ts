@@ -2,6 +2,8 @@
 import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { get } from 'node:http'
+import { loopDelayP99Ms, scrapedWithDelay } from '../bench/loop-delay.ts'
+import { metricOf } from '../bench/metric-of.ts'
 import type { Daemon } from './real-cluster.ts'
 
 const TICKS_PER_S = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
@@ -20,16 +22,24 @@ export async function reading({ process: { pid, url } }: Daemon): Promise<Readin
   const [stat, status, metrics] = await Promise.all([
     readFile(`/proc/${pid}/stat`, 'utf8'),
     readFile(`/proc/${pid}/status`, 'utf8'),
-    textOf(`${url}/metrics`),
+    scrapedWithDelay(() => textOf(`${url}/metrics`)),
   ])
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return {
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S,
-    rssMiB: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024,
-    frames: sumOf(metrics, /^roundtable_transport_frames_total\{direction="out"\} (\S+)$/gm),
-    bytes: sumOf(metrics, /^roundtable_transport_bytes_total\{direction="out",kind="\w+"\} (\S+)$/gm),
-    loopP99Ms: 1_000 * sumOf(metrics, /^nodejs_eventloop_lag_p99_seconds (\S+)$/gm),
+    cpuSeconds: cpuSecondsIn(stat),
+    rssMiB: rssMiBOf(status, pid),
+    frames: metricOf(metrics, 'roundtable_transport_frames_total', { direction: 'out' }),
+    bytes: metricOf(metrics, 'roundtable_transport_bytes_total', { direction: 'out' }),
+    loopP99Ms: loopDelayP99Ms(metrics),
   }
+}
+
+/** Since its start. */
+export const cpuSecondsOf = async ({ process: { pid } }: Daemon): Promise<number> =>
+  cpuSecondsIn(await readFile(`/proc/${pid}/stat`, 'utf8'))
+
+function cpuSecondsIn(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S
 }
 
 /** The whole machine at one moment. */
@@ -55,8 +65,11 @@ export async function machine(): Promise<Machine> {
   }
 }
 
-function sumOf(text: string, pattern: RegExp): number {
-  return [...text.matchAll(pattern)].reduce((sum, [, value]) => sum + Number(value), 0)
+/** @throws when the kernel does not say: that of a process which ends is not zero */
+function rssMiBOf(status: string, pid: number | undefined): number {
+  const kib = /VmRSS:\s+(\d+)/.exec(status)?.[1]
+  if (kib === undefined) throw new Error(`process ${pid} has no memory: it has ended`)
+  return Number(kib) / 1_024
 }
 
 function textOf(url: string): Promise<string> {

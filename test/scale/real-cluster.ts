@@ -26,7 +26,7 @@ export interface Daemon {
 export class RealCluster {
   readonly daemons: readonly Daemon[]
   readonly #directory: string
-  #killed: string | undefined
+  readonly #killed = new Set<string>()
 
   private constructor(daemons: readonly Daemon[], directory: string) {
     this.daemons = daemons
@@ -81,7 +81,7 @@ export class RealCluster {
   /** Deaths that a daemon believed in, of members that nobody had killed. */
   get falseDeaths(): readonly string[] {
     return this.daemons.flatMap(({ process: { plan }, dead }) =>
-      [...dead.keys()].filter(name => name !== this.#killed).map(name => `${plan.name} of ${name}`),
+      [...dead.keys()].filter(name => !this.#killed.has(name)).map(name => `${plan.name} of ${name}`),
     )
   }
 
@@ -128,7 +128,7 @@ export class RealCluster {
     const victim = this.running.at(-1)
     if (victim === undefined) return []
     const { name } = victim.process.plan
-    this.#killed = name
+    this.#killed.add(name)
     const at = performance.now()
     victim.process.kill()
     await victim.process.exited

@@ -32,6 +32,8 @@ const { values } = parseArgs({
   },
 })
 
+const sizes = values.sizes.split(',').map(Number)
+
 /** An outcome, and what it took to get it. */
 export interface Ran extends Outcome {
   readonly cpuSeconds: number
@@ -104,7 +106,7 @@ async function run(size: number): Promise<Ran> {
 }
 
 function report(runs: readonly Ran[]): string {
-  const claims = claimsOf(runs)
+  const claims = claimsOf(runs, sizes)
   const traffic = PHASES.flatMap(([name, of]) =>
     runs.flatMap(one => {
       const rates = of(one)
@@ -144,8 +146,8 @@ function report(runs: readonly Ran[]): string {
 }
 
 const runs: Ran[] = []
-for (const size of values.sizes.split(',').map(Number)) runs.push(await run(size))
-const claims = claimsOf(runs)
+for (const size of sizes) runs.push(await run(size))
+const claims = claimsOf(runs, sizes)
 const document = JSON.stringify({ mode: values.mode, seed: Number(values.seed), runs, claims }, undefined, 2)
 if (values.out !== undefined) await writeFile(values.out, `${document}\n`)
 stdout.write(`${values.json ? document : report(runs)}\n`)

@@ -3,10 +3,9 @@ import type { NodeStatus } from '../../../src/node/status.ts'
 import { Cluster } from '../../operations/cluster.ts'
 import { Gate } from '../gate.ts'
 import { keysOf } from '../keys.ts'
-import { metricOf, Submitter, spread } from '../submitter.ts'
+import { loopDelayP99Ms, scrapedWithDelay } from '../loop-delay.ts'
+import { Submitter, spread } from '../submitter.ts'
 import { cpuSecondsOf, monotonicMs, type Subject, type SubjectOptions, until } from './subject.ts'
-
-const LOOP_DELAY = 'nodejs_eventloop_lag_p99_seconds'
 
 /** Without a key, as the jobs of the others are; it stays on the node that it is handed to. */
 const NOOP = { type: 'echo', payload: {}, placement: 'local' }
@@ -90,8 +89,8 @@ class OursSubject implements Subject {
   }
 
   async loopDelayP99Ms(): Promise<number> {
-    const all = await this.#submitter.getAll('/metrics')
-    return Math.max(...all.map(metrics => metricOf(metrics, LOOP_DELAY) * 1_000))
+    const all = await this.#submitter.eachMetrics(scrapedWithDelay)
+    return Math.max(...all.map(loopDelayP99Ms))
   }
 
   copiesTold(): number {
