@@ -271,8 +271,8 @@ export class Grants {
     return this.#book.change(kind, node, now)
   }
 
-  resetVoters(names: readonly NodeId[], now: Now): VoterAnswer {
-    return this.#book.reset(names, now)
+  resetVoters(names: readonly NodeId[], heard: ReadonlySet<NodeId>, now: Now): VoterAnswer {
+    return this.#book.reset(names, heard, now)
   }
 
   tick(now: Now): void {
