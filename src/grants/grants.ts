@@ -271,8 +271,8 @@ export class Grants {
     return this.#book.change(kind, node, now)
   }
 
-  resetVoters(names: readonly NodeId[], now: Now): VoterAnswer {
-    return this.#book.reset(names, now)
+  resetVoters(names: readonly NodeId[], heard: ReadonlySet<NodeId>, now: Now): VoterAnswer {
+    return this.#book.reset(names, heard, now)
   }
 
   tick(now: Now): void {
@@ -364,7 +364,9 @@ export class Grants {
   /** Of each ring another voter each time: any of them may be gone. */
   #askForNoted(now: Now): void {
     const { wanted } = this.ledger
-    for (const ring of this.#asked.keys()) if (!wanted.has(ring)) this.#asked.delete(ring)
+    // Nobody need look for it between two ticks: whom was asked is remembered until its members are known, or it is settled.
+    for (const ring of this.#asked.keys())
+      if (this.ring(ring) !== undefined || !this.ledger.checksums.has(ring)) this.#asked.delete(ring)
     for (const [ring, voters] of wanted) {
       const others = voters.filter(voter => voter !== this.#parts.self)
       const asked = this.#asked.get(ring) ?? 0

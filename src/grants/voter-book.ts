@@ -197,11 +197,11 @@ export class VoterBook implements Voters {
     return { ok: true, detail: `Under way: ${kind} ${node}. GET /v1/voters shows when it is done.` }
   }
 
-  /** Not safe: whoever of the old voters still runs may let another node act. */
-  reset(names: readonly NodeId[], now: Now): VoterAnswer {
+  /** Not safe: whoever of the old voters still runs may let another node act. Only who is `heard`, not silent, can vote. */
+  reset(names: readonly NodeId[], heard: ReadonlySet<NodeId>, now: Now): VoterAnswer {
     const before = this.#row
     const known = new Set([...this.#live, ...(before?.names ?? []), ...(before?.previous ?? [])])
-    const refusal = refusalOfReset(names, known, this.#live)
+    const refusal = refusalOfReset(names, known, heard)
     if (refusal !== undefined) return refused(refusal)
     const list = resetOf(before, sorted(names), Math.max(this.#parts.top().value, Math.floor(now.wall)))
     this.#log('error', 'voters-reset', {

@@ -56,11 +56,12 @@ export function refusalOfChange(
  * A list of which no quorum lives would stop the cluster instead of letting it go on.
  *
  * @param known the living, and those on the list so far: of others nobody knows whether they exist
+ * @param heard of these the ones that are not silent. A view is not enough: without a quorum nobody is buried in it
  */
 export function refusalOfReset(
   names: readonly NodeId[],
   known: ReadonlySet<NodeId>,
-  live: ReadonlySet<NodeId>,
+  heard: ReadonlySet<NodeId>,
 ): string | undefined {
   const distinct = new Set(names).size === names.length
   if (!distinct || names.length === 0 || names.length > NAMED_VOTERS_MAX || !names.every(isName))
@@ -68,9 +69,9 @@ export function refusalOfReset(
   const unknown = names.filter(name => !known.has(name))
   if (unknown.length > 0)
     return `Expected living members or present voters; neither is ${unknown.join(', ')}.`
-  if (isMajority([...names].sort(), live, true)) return undefined
-  const dead = names.filter(name => !live.has(name))
-  return `Expected a list of which more than half live, or half with the lowest name; not alive: ${dead.join(', ')}.`
+  if (isMajority([...names].sort(), heard, true)) return undefined
+  const missing = names.filter(name => !heard.has(name))
+  return `Expected a list of which more than half live, or half with the lowest name; dead or silent: ${missing.join(', ')}.`
 }
 
 const isName = (name: string): boolean => NODE_ID_PATTERN.test(name)

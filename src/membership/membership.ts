@@ -35,7 +35,7 @@ import { Circle } from './observers.ts'
 import { Orders } from './orders.ts'
 import { type MembershipEffect, Outbox } from './outbox.ts'
 import { type Entry, Roster, type RosterView } from './roster.ts'
-import { type Sight, sightOf } from './sight.ts'
+import { isHeard, type Sight, type SightParts, sightOf } from './sight.ts'
 import { Surplus } from './surplus.ts'
 import { Topology } from './topology.ts'
 import { Upkeep } from './upkeep.ts'
@@ -326,13 +326,22 @@ export class Membership {
 
   /** What this node hears of a member, for people. */
   sight(entry: Entry, now: Instant): Sight {
-    const [contacts, detection, claims, topology] = [
-      this.#contacts,
-      this.#detection,
-      this.#claims,
-      this.#topology,
-    ]
-    return sightOf(entry, { contacts, detection, claims, topology }, now)
+    return sightOf(entry, this.#sightParts(), now)
+  }
+
+  /** Members that are heard of at this moment, this node included: not the silent ones that nobody may evict. */
+  heard(now: Instant): readonly NodeId[] {
+    const parts = this.#sightParts()
+    const { self } = this.roster
+    return this.roster
+      .living()
+      .filter(entry => entry.record.id === self.id || isHeard(entry, parts, now))
+      .map(({ record }) => record.id)
+  }
+
+  #sightParts(): SightParts {
+    const [contacts, detection, claims] = [this.#contacts, this.#detection, this.#claims]
+    return { contacts, detection, claims, topology: this.#topology }
   }
 
   /** Counters since boot and present sizes. */

@@ -179,7 +179,8 @@ export class News {
     const self = this.#roster.self
     if (this.#out.muted || self.status === 'left') return 'stale'
     const another = isAnother(news, self)
-    if (!supersedes(news, self) && !(another && news.incarnation === self.incarnation)) return 'stale'
+    const contradicts = news.incarnation === self.incarnation && (another || isOtherShare(news, self))
+    if (!supersedes(news, self) && !contradicts) return 'stale'
     // Whoever goes has a successor there, and must not take its name away again.
     if (another && self.leaving) return 'stale'
     if (another && !this.#mayContest(news, from, now)) return 'stale'
@@ -265,6 +266,14 @@ export const isPlausible = (record: MemberRecord, wall: WallMs): boolean =>
 export const isAnother = (news: MemberRecord, self: MemberRecord): boolean =>
   news.status === 'alive' &&
   (news.peerId !== self.peerId || !news.addresses.some(at => self.addresses.includes(at)))
+
+/**
+ * Would rings differ by which of the two is believed? Of one incarnation nobody takes the other, so two rings would stand side
+ * by side until this node says another one.
+ */
+const isOtherShare = (news: MemberRecord, self: MemberRecord): boolean =>
+  news.status === 'alive' &&
+  (news.weight !== self.weight || (news.cordoned === true) !== (self.cordoned === true))
 
 const departed = (record: MemberRecord): MemberRecord => ({ ...record, status: 'left', leaving: true })
 

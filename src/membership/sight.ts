@@ -18,11 +18,25 @@ export interface Sight {
   readonly claims: readonly Claim[]
 }
 
-export function sightOf(
-  entry: Entry,
-  parts: { contacts: Contacts; detection: Detection; claims: ClaimBoard; topology: Topology },
-  now: Instant,
-): Sight {
+export interface SightParts {
+  readonly contacts: Contacts
+  readonly detection: Detection
+  readonly claims: ClaimBoard
+  readonly topology: Topology
+}
+
+/**
+ * Is the member known to live at this moment: did this node or another hear it no longer ago than it may be silent, and did
+ * nobody find that its process is gone? The view may say for long that a silent member lives, where nobody may evict it.
+ */
+export function isHeard(entry: Entry, parts: Omit<SightParts, 'topology'>, now: Instant): boolean {
+  const { id, peerId, incarnation } = entry.record
+  const limitMs = parts.detection.limitMs(parts.contacts.get(peerId), now)
+  if (parts.detection.silenceMs(entry, now) > limitMs) return false
+  return !parts.claims.against(id, incarnation).some(({ evidence }) => evidence === 'refused')
+}
+
+export function sightOf(entry: Entry, parts: SightParts, now: Instant): Sight {
   const { contacts, detection, claims, topology } = parts
   const contact = contacts.get(entry.record.peerId)
   const directMs = detection.directSilenceMs(entry, now)

@@ -134,13 +134,14 @@ export class Granting {
     return effects.map(effect => (effect.kind === 'persist' ? { ...effect, urgent: true as const } : effect))
   }
 
-  changeVoters(request: VoterRequest, now: Now): ControlReply {
+  changeVoters(request: VoterRequest, membership: Membership, now: Now): ControlReply {
     const { grants } = this
     if (grants === undefined) {
       const detail = 'nothing runs in quorum mode here: set expectedNodes or voters'
       return { ok: false, failure: { code: 'VOTERS_UNCHANGED', detail } }
     }
-    if (request.kind === 'voters-reset') return grants.resetVoters(request.names, now)
+    if (request.kind === 'voters-reset')
+      return grants.resetVoters(request.names, new Set(membership.heard(now.mono)), now)
     return grants.changeVoters(request.kind === 'voter-add' ? 'add' : 'remove', request.node, now)
   }
 }

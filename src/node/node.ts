@@ -100,7 +100,7 @@ export class Node implements Machine {
     this.looks = new Looks(init.boot)
     this.history = new History(init.nodeId, init.ring.vnodesPerWeight, now)
     this.#operator = new Operator(this.membership, (id, request, at) => [
-      { kind: 'reply', id, reply: this.granting.changeVoters(request, at) },
+      { kind: 'reply', id, reply: this.granting.changeVoters(request, this.membership, at) },
     ])
     this.#departing = new Departing(this.membership, {
       leave: at => this.tasks.leave(at),

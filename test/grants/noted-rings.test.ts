@@ -56,7 +56,8 @@ test('a voter tells of whom a ring is that it has noted, however many have passe
   assert.deepEqual(sent(grants.effects()), [{ to: b, message: tell }])
 })
 
-test('a noted ring is asked for until it is known, now of this voter and now of that', () => {
+/** A node that both voters have told of two rings, which it does not know, and the term under which it looks for them. */
+function told(): { grants: Grants; term: number } {
   const grants = grantsOf(c, [a, b])
   grants.viewChanged(both, [a, b, c], false, at(10))
   const renews = () => sent(grants.effects()).filter(({ message }) => message.type === 'renew')
@@ -70,6 +71,11 @@ test('a noted ring is asked for until it is known, now of this voter and now of 
     }
   const term = grants.terms.tenure?.term ?? 0
   assert.ok(term > 0)
+  return { grants, term }
+}
+
+test('a noted ring is asked for until it is known, now of this voter and now of that', () => {
+  const { grants, term } = told()
   const asked: string[] = []
   for (let ms = 100; ms <= 500; ms += 100) {
     assert.equal(grants.ledger.ringsBefore(term), 'unknown')
@@ -80,4 +86,16 @@ test('a noted ring is asked for until it is known, now of this voter and now of 
     grants.message(a, asPeerId('key-a'), { type: 'ring-tell', checksum, members }, at(510))
   assert.equal(grants.ledger.ringsBefore(term).length, 2)
   assert.deepEqual(asksAt(grants, 800), [])
+})
+
+test('so it is when nobody looks for it between two ticks: else the first voter would be asked again and again, and it may be gone', () => {
+  const { grants, term } = told()
+  const asked: string[] = []
+  for (let ms = 300; ms <= 1_200; ms += 100) {
+    if (ms % 300 === 0) assert.equal(grants.ledger.ringsBefore(term), 'unknown')
+    const whom = asksAt(grants, ms).join()
+    if (ms % 300 === 0) asked.push(whom)
+    else assert.equal(whom, '')
+  }
+  assert.deepEqual(asked, [`${a},${a}`, `${b},${b}`, `${a},${a}`, `${b},${b}`])
 })

@@ -22,7 +22,7 @@ test('a reset refuses no names, one name twice, and more than there can be', () 
 })
 
 test('a reset refuses a list that could not act: fewer than half of it live, or half without the lowest name', () => {
-  assert.match(refusalOfReset(names('c'), known, new Set(names('a b'))) ?? '', /not alive: c\./)
-  assert.match(refusalOfReset(names('b a'), known, new Set(names('b'))) ?? '', /not alive: a\./)
+  assert.match(refusalOfReset(names('c'), known, new Set(names('a b'))) ?? '', /dead or silent: c\./)
+  assert.match(refusalOfReset(names('b a'), known, new Set(names('b'))) ?? '', /dead or silent: a\./)
   assert.equal(refusalOfReset(names('b a'), known, new Set(names('a'))), undefined)
 })

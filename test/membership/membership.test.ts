@@ -91,6 +91,20 @@ test('a claim that this node is dead is refuted with a higher incarnation', () =
   )
 })
 
+test('another share of the ring under the incarnation of this node is outbid: nobody takes one for the other', () => {
+  for (const other of [{ weight: 2 }, { cordoned: true }]) {
+    const me = new Lone()
+    const link = me.meet(record('a'), 10)
+    const told = (members: ReturnType<typeof record>[]) =>
+      me.say(link, record('a'), { type: 'sync', reply: false, members, claims: [] }, 20)
+    told([record('me')])
+    assert.equal(me.membership.self.incarnation, 1, 'it is what it says itself')
+    told([record('me', other)])
+    const { incarnation, weight, cordoned = false } = me.membership.self
+    assert.deepEqual([incarnation, weight, cordoned], [2, 1, false])
+  }
+})
+
 test('an accusation against this node is refuted', () => {
   const me = new Lone()
   const link = me.meet(record('a'), 10)

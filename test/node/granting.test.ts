@@ -71,3 +71,40 @@ test('what a voter writes goes before all that waits for the disk', () => {
   assert.ok(written.some(({ writes }) => writes.some(({ key }) => key === 'top')))
   assert.ok(written.every(({ urgent }) => urgent))
 })
+
+test('a reset of the voters counts the members that are heard, not those that a view still calls alive', () => {
+  const lone = new Lone()
+  const granting = new Granting(init, at(0))
+  const { membership } = lone
+  const a = lone.meet(record('a'), 10)
+  lone.meet(record('b'), 20)
+  lone.runTo(2_000, ms => lone.say(a, record('a'), { type: 'ack', seq: ms }, ms))
+  assert.equal(lone.statusOf(record('b')), 'alive', 'nobody has said that it is dead')
+  const reset = (...names: string[]) =>
+    granting.changeVoters({ kind: 'voters-reset', names: names.map(asNodeId) }, membership, at(2_000))
+  const refused = reset('b')
+  assert.ok(!refused.ok && refused.failure.code === 'VOTERS_UNCHANGED')
+  assert.match(refused.failure.detail, /dead or silent: b\./)
+  assert.equal(granting.grants?.voters.conflicts, 0)
+  assert.equal(reset('b', 'me').ok, false, 'half of them, without the lowest name')
+  assert.equal(reset('a', 'b', 'me').ok, true)
+  assert.equal(reset('a').ok, true)
+})
+
+test('a member whose process was found to be gone is not heard', () => {
+  const lone = new Lone()
+  const a = lone.meet(record('a'), 10)
+  const b = record('b')
+  lone.meet(b, 20)
+  assert.deepEqual([...lone.membership.heard(at(30).mono)].sort(), ['a', 'b', 'me'])
+  const claim = {
+    accuser: record('a').id,
+    subject: b.id,
+    incarnation: 1,
+    sequence: 1,
+    evidence: 'refused',
+  } as const
+  lone.say(a, record('a'), { type: 'claims', claims: [{ ...claim, withdrawn: false }] }, 40)
+  assert.deepEqual([...lone.membership.heard(at(40).mono)].sort(), ['a', 'me'])
+  assert.equal(lone.statusOf(b), 'alive')
+})

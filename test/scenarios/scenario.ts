@@ -6,54 +6,26 @@
  * is writing one over the other. Read the difference before committing it: it is what changed for an operator.
  */
 import { assert } from '../../src/base/assert.ts'
-import { asNodeId } from '../../src/base/ids.ts'
+import { asNodeId, asRequestId } from '../../src/base/ids.ts'
+import type { GrantsConfig, Mode, PrefixMode } from '../../src/grants/config.ts'
 import type { ControlRequest } from '../../src/node/control.ts'
 import type { NodeInit } from '../../src/node/init.ts'
 import type { Effect } from '../../src/node/machine.ts'
 import { readinessOf } from '../../src/node/views.ts'
 import { TRUE_CLOCK, WALL_START_MS } from '../simulation/clock.ts'
-import { Cluster, makeList } from '../simulation/cluster.ts'
+import { Cluster, makeList, makeSpec } from '../simulation/cluster.ts'
 import type { Process } from '../simulation/process.ts'
 import { type Host, nameOf, type WorldProbe } from '../simulation/world.ts'
+import { RightWatch } from './right-watch.ts'
+import { shownOf } from './shown.ts'
 
 /** One-way delay between any two hosts. */
 const LATENCY_MS = 1
 const LEAVE_DEADLINE = '5s'
 /** What a hung task takes. */
 const HANGS_MS = 1_000 * 3_600_000
-
-/** What an operator would see in the log, with the fields that tell why. */
-const SHOWN: Readonly<Record<string, readonly string[]>> = {
-  'member-alive': ['source'],
-  'member-renewed': ['source'],
-  'member-suspect': ['accuser', 'evidence'],
-  'claim-withdrawn': ['accuser', 'reason'],
-  verdict: ['reason', 'accusers'],
-  'member-dead': ['source'],
-  'member-leaving': ['source'],
-  'member-left': ['source'],
-  refuted: ['reason', 'by'],
-  leaving: [],
-  left: [],
-  'stood-still': ['lateMs'],
-  island: [],
-  'island-over': [],
-  'seed-trouble': ['seed', 'reason'],
-  'peer-refused': ['code'],
-  'join-refused': ['code'],
-  ready: ['members'],
-  'node-id-conflict': ['code'],
-  'node-id-free': [],
-  cordoned: ['reason'],
-  uncordoned: ['reason'],
-  'weight-changed': ['weight'],
-  'member-cordoned': ['source'],
-  'member-uncordoned': ['source'],
-  'member-reweighted': ['source'],
-  'member-forgotten': ['source'],
-  'cannot-tell': [],
-  'incarnation-implausible': ['from'],
-}
+/** The longest that a submitted task may take: a day. */
+const TIMEOUT_MS = 24 * 3_600_000
 
 interface Block {
   readonly comments: readonly string[]
@@ -88,11 +60,16 @@ class Player implements WorldProbe {
   readonly #cluster: Cluster
   /** What a host's next process is born with in place of the usual. */
   readonly #bornWith = new Map<string, Partial<NodeInit>>()
+  /** Absent where no keys are watched. */
+  readonly #right: RightWatch | undefined
+  readonly #shown: ReadonlyMap<string, readonly string[]>
   #lines: string[] = []
+  #tasks = 0
 
   /**
    * @param words node names, and `seeds=n1,n2` (every node has these as seeds), `seeds=all` or `seeds=none`; `tasks=8`
-   * (how many every node's task list has); `join-delay=2s`; `expected=3` (quorum mode); `tombstone=8s`
+   * (how many every node's task list has); `join-delay=2s`; `expected=3` (quorum mode); `available=cache/` (the mode of a
+   * prefix); `tombstone=8s`; `keys=a,b` (who may act for these is shown); `claims=hidden`
    */
   constructor(words: readonly string[], seed: number) {
     const names = words.filter(word => !word.includes('='))
@@ -113,14 +90,15 @@ class Player implements WorldProbe {
       seed,
       hosts,
       list: makeList(Number(options.get('tasks') ?? 0)),
-      ...(options.has('expected')
-        ? { grants: { mode: 'quorum', expectedNodes: Number(options.get('expected')) } }
-        : {}),
+      grants: grantsOf(options),
       ...(tombstone === undefined ? {} : { membership: { tombstoneMs: milliseconds(tombstone) } }),
       bornWith: host => ({ joinDelayMs, ...this.#bornWith.get(host.name) }),
     })
     const { paths } = this.#cluster.world
     for (const a of everyone) for (const b of everyone) if (a !== b) paths.setDelay(a, b, LATENCY_MS, 0)
+    const keys = options.get('keys')?.split(',')
+    this.#right = keys && new RightWatch(this.#cluster, keys, (at, text) => this.#note(at, text))
+    this.#shown = shownOf({ keys: keys !== undefined, claims: options.get('claims') !== 'hidden' })
     this.#cluster.world.watch(this)
   }
 
@@ -128,10 +106,16 @@ class Player implements WorldProbe {
   carryOut(verb: string, words: readonly string[]): string[] {
     this.#lines = []
     this.#do(verb, words)
+    this.#right?.catchUp()
     return this.#lines
   }
 
   input(): void {}
+
+  stepped(process: Process): void {
+    this.#right?.catchUp()
+    this.#right?.stepped(process)
+  }
 
   note(): void {}
 
@@ -139,7 +123,7 @@ class Player implements WorldProbe {
     if (effect.kind === 'reply') this.#answer(process, effect.reply)
     if (effect.kind === 'left') this.#say(`${this.#cluster.world.hosts[process.host]?.name} ends`)
     if (effect.kind !== 'log') return
-    const shown = SHOWN[effect.event]
+    const shown = this.#shown.get(effect.event)
     if (shown === undefined) return
     const host = this.#cluster.world.hosts[process.host]
     const { member, memberIncarnation, incarnation } = effect.fields
@@ -150,7 +134,7 @@ class Player implements WorldProbe {
       const value = effect.fields[field]
       return value === undefined
         ? []
-        : [`${field}=${typeof value === 'number' ? shortly(value) : String(value)}`]
+        : [`${field}=${typeof value === 'number' ? shortly(field, value) : String(value)}`]
     })
     this.#say([host?.name ?? '?', effect.event, ...subject, ...why].join(' '))
   }
@@ -167,7 +151,12 @@ class Player implements WorldProbe {
   }
 
   #say(text: string): void {
-    this.#lines.push(`${(this.#cluster.world.now / 1000).toFixed(3)}s ${text}`)
+    this.#right?.catchUp()
+    this.#note(this.#cluster.world.now, text)
+  }
+
+  #note(atMs: number, text: string): void {
+    this.#lines.push(`${(atMs / 1000).toFixed(3)}s ${text}`)
   }
 
   #do(verb: string, words: readonly string[]): void {
@@ -226,12 +215,41 @@ class Player implements WorldProbe {
       uncordon: () => control({ kind: 'uncordon' }),
       weight: () => control({ kind: 'weight', weight: Number(rest[0]) }),
       forget: () => control({ kind: 'forget', node: asNodeId(rest[0] ?? '') }),
+      'voter-add': () => control({ kind: 'voter-add', node: asNodeId(rest[0] ?? '') }),
+      'voter-remove': () => control({ kind: 'voter-remove', node: asNodeId(rest[0] ?? '') }),
+      'voters-reset': () => control({ kind: 'voters-reset', names: rest.map(asNodeId) }),
+      voters: () => {
+        for (const host of world.hosts) this.#voters(host)
+      },
+      submit: () => this.#submit(world.host(first), rest[0] ?? ''),
       readyz: () => this.#readyz(world.host(first)),
       view: () => {
         for (const host of world.hosts) this.#view(host)
       },
     }
     return carriedOut(commands[verb])
+  }
+
+  /** A task of this key, through this node. */
+  #submit(host: Host, key: string): void {
+    const spec = {
+      ...makeSpec(`task-${++this.#tasks}`, this.#tasks),
+      type: 'echo',
+      key,
+      timeoutMs: TIMEOUT_MS,
+    }
+    const id = asRequestId(`task ${this.#tasks}`)
+    host.process?.receive({ kind: 'request', id, request: { kind: 'submit', spec } })
+  }
+
+  #voters(host: Host): void {
+    const node = this.#cluster.nodeOf(host)
+    if (node === undefined) return
+    const { list } = node.grants?.voters ?? {}
+    const before = list?.previous === undefined ? '' : `, changing from ${list.previous.join(' ')}`
+    const text =
+      list === undefined ? 'no voters' : `voters ${list.names.join(' ')}, version ${list.version}${before}`
+    this.#lines.push(`${host.name} has ${text}`)
   }
 
   /** `id=n1`: its next process bears that name. `cluster=other`: it belongs to that one. */
@@ -294,8 +312,25 @@ function carriedOut(command: (() => void) | undefined): boolean {
   return command !== undefined
 }
 
-/** Times in whole milliseconds; a weight as it is. */
-const shortly = (value: number): number => (Math.abs(value) < 10 ? value : Math.round(value))
+/** Terms are wall clocks. */
+const OF_WALL: ReadonlySet<string> = new Set(['term', 'top'])
+
+/** Times in whole milliseconds; a weight as it is; terms without the beginning of the world. */
+function shortly(field: string, value: number): number | string {
+  if (OF_WALL.has(field) && value >= WALL_START_MS) return incarnationOf(value)
+  return Math.abs(value) < 10 ? value : Math.round(value)
+}
+
+function grantsOf(options: ReadonlyMap<string, string>): Partial<GrantsConfig> {
+  const expected = options.get('expected')
+  if (expected === undefined) return {}
+  const ofMode = (mode: Mode): PrefixMode[] => {
+    const prefixes = options.get(mode)?.split(',') ?? []
+    return prefixes.map(prefix => ({ prefix, mode }))
+  }
+  const modes = [...ofMode('available'), ...ofMode('quorum')]
+  return { mode: 'quorum', expectedNodes: Number(expected), modes }
+}
 
 /** `id=n1 cluster=other` */
 const optionsOf = (words: readonly string[]): ReadonlyMap<string, string> =>
