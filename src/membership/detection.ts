@@ -3,7 +3,8 @@
  *
  * Silence is measured from the last contact, direct or told of by others. Its limit adapts to the worst gap of the last
  * minute within narrow bounds: phi accrual was tried and is worse, for it learns a regular rhythm and then punishes the
- * first pause. A node that stood still itself accuses nobody for a while: its own silence is not the others'.
+ * first pause. A node that stood still itself accuses nobody for a while: its own silence is not the others'. One that has
+ * not yet read all that came judges as of the moment up to which it has: what waits may be the word of those it would accuse.
  *
  * Above 11 members a node accuses only those whom it observes, and silence counts from when that became its duty.
  */
@@ -24,6 +25,8 @@ import { type Verdict, Verdicts } from './verdicts.ts'
 /** Longest and shortest time without accusations after this node stood still, in ms. */
 const MUTE_MS_MIN = 1_000
 const MUTE_MS_MAX = 5_000
+/** What waits comes in waves: one that begins within so many ms of the one before is told of with it. */
+const BACKLOG_OVER_MS = 10_000
 /** A refusal is void once the member is heard this much later: hearsay carries the delay of its way. */
 const REFUSAL_MARGIN_MS = 200
 /** Names in one log line about verdicts that are held back. */
@@ -59,7 +62,12 @@ export class Detection {
   #nextLostAt: Instant
   #sequence: number
   #mutedUntil: Instant
+  /** What came within so many milliseconds is not all read. */
+  #behindMs = 0
+  #backlogOverAt: Instant
   standstills = 0
+  /** Times that what peers said had waited longer than a tick may be late. */
+  backlogs = 0
   accusations = 0
   deaths = 0
   /** Verdicts that were held back, each once: this node held no lease. */
@@ -89,24 +97,26 @@ export class Detection {
     const { roster, contacts, claims, out } = parts
     const { circle } = parts.topology
     this.#routes = new ClaimRoutes({ roster, contacts, claims, circle, out })
-    const hears = (entry: Entry, now: Instant): boolean => this.hears(entry, now)
+    // Verdicts are asked for as of what has been read, and silence is counted so already.
+    const hears = (entry: Entry, read: Instant): boolean => this.hears(entry, after(read, this.#behindMs))
     this.#verdicts = new Verdicts(parts.config, { roster, claims, circle, hears }, parts.mayEvict)
     this.#withheldNow = this.#verdicts.withheld
     // Starts at the incarnation, which is above every sequence of an earlier life.
     this.#sequence = parts.roster.self.incarnation
     this.#mutedUntil = parts.now
+    this.#backlogOverAt = parts.now
     this.#nextLostAt = parts.now
   }
 
-  /** Milliseconds since the member was last known to live, by this node's ears or others'. */
+  /** Milliseconds from when the member was last known to live, by this node's ears or others', to what was read last. */
   silenceMs(entry: Entry, now: Instant): number {
-    return elapsedMs(this.#lastKnownAlive(entry), now)
+    return this.#readMsSince(this.#lastKnownAlive(entry), now)
   }
 
-  /** Milliseconds since this node heard the member itself; undefined when it never did in this incarnation. */
+  /** The same since this node heard the member itself; undefined when it never did in this incarnation. */
   directSilenceMs(entry: Entry, now: Instant): number | undefined {
     const heard = this.#contacts.get(entry.record.peerId)?.lastHeard
-    return heard === undefined ? undefined : elapsedMs(heard, now)
+    return heard === undefined ? undefined : this.#readMsSince(heard, now)
   }
 
   /** Does this node hear the member itself, on a link that there is? Then what others say of its death is old. */
@@ -136,11 +146,29 @@ export class Detection {
       own.sayAgainAt = after(own.sayAgainAt, shiftMs)
       own.since = after(own.since, shiftMs)
     }
+    this.#doubt(Math.max(MUTE_MS_MIN, Math.min(lateMs, MUTE_MS_MAX)), now)
+  }
+
+  /** As `Membership.behind`. True when this node fell behind now, and by more than a tick may be late. */
+  behind(behindMs: number, dropped: boolean, now: Instant): boolean {
+    const { lateMs } = this.#config
+    const fell = behindMs > lateMs && now >= this.#backlogOverAt
+    if (fell) this.backlogs++
+    if (behindMs > lateMs) this.#backlogOverAt = after(now, BACKLOG_OVER_MS)
+    this.#behindMs = behindMs
+    if (dropped) this.#doubt(MUTE_MS_MIN, now)
+    return fell
+  }
+
+  /** Restarts the holds, and keeps quiet about silence for so long. */
+  #doubt(forMs: number, now: Instant): void {
     this.#verdicts.restartHolds(now)
-    this.#mutedUntil = later(
-      this.#mutedUntil,
-      after(now, Math.max(MUTE_MS_MIN, Math.min(lateMs, MUTE_MS_MAX))),
-    )
+    this.#mutedUntil = later(this.#mutedUntil, after(now, forMs))
+  }
+
+  /** Milliseconds of what was said since then that have been read. */
+  #readMsSince(then: Instant, now: Instant): number {
+    return Math.max(0, elapsedMs(then, now) - this.#behindMs)
   }
 
   /** Verdicts that are ripe and wait for a lease. */
@@ -169,7 +197,8 @@ export class Detection {
    * @param accused when given, only they are judged: of many claims in a short time each is looked at once
    */
   judge(now: Now, accused?: ReadonlySet<NodeId>): Verdict[] {
-    const verdicts = this.#verdicts.judge(this.#muted(now.mono), now.mono, accused)
+    const read = after(now.mono, -this.#behindMs)
+    const verdicts = this.#verdicts.judge(this.#muted(now.mono), read, accused)
     this.deaths += verdicts.length
     this.#tellWithheld(now)
     return verdicts
@@ -264,7 +293,7 @@ export class Detection {
     if (this.#muted(now.mono) || !observes) return
     const contact = this.#contacts.get(entry.record.peerId)
     const limitMs = this.limitMs(contact, now.mono)
-    const onDutyMs = elapsedMs(this.#duties.get(entry.record.id) ?? entry.since, now.mono)
+    const onDutyMs = this.#readMsSince(this.#duties.get(entry.record.id) ?? entry.since, now.mono)
     if (Math.min(this.silenceMs(entry, now.mono), onDutyMs) > limitMs) this.#accuse(entry, 'timeout', now)
   }
 

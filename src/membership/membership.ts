@@ -165,6 +165,25 @@ export class Membership {
     this.#news.record(this.#roster.self.id, 'warn', 'stood-still', text, { lateMs: Math.round(lateMs) }, now)
   }
 
+  /**
+   * To be called before every tick: what peers have said waits here, unread, so this node's ears lag behind.
+   * @param behindMs how long, in ms, the first of it has waited
+   * @param dropped some of it was dropped, and may have been the only word of somebody
+   */
+  behind({ behindMs = 0, dropped = false }: { behindMs?: number; dropped?: boolean }, now: Now): void {
+    const isNews = this.#detection.behind(behindMs, dropped, now.mono)
+    if (!isNews) return
+    const text = `what peers say is read ${Math.round(behindMs)} ms late${dropped ? ', and some was dropped' : ''}`
+    this.#news.record(
+      this.#roster.self.id,
+      'warn',
+      'fell-behind',
+      text,
+      { behindMs: Math.round(behindMs), dropped },
+      now,
+    )
+  }
+
   tick(ringChecksum: string, load: Load, now: Now): void {
     this.#wakefulness.ticked(now)
     for (const record of this.#roster.reap(this.#config.tombstoneMs, now.mono)) this.#drop(record)
@@ -348,6 +367,7 @@ export class Membership {
   counters() {
     return {
       standstills: this.#detection.standstills,
+      backlogs: this.#detection.backlogs,
       accusations: this.#detection.accusations,
       deaths: this.#detection.deaths,
       refutations: this.#news.refutations,

@@ -12,6 +12,7 @@ const BEGINNINGS: ReadonlySet<string> = new Set(['member-alive', 'member-renewed
 const ASIDE: ReadonlySet<string> = new Set([
   'link-down',
   'stood-still',
+  'fell-behind',
   'cannot-tell',
   'mode-differs',
   'evictions-withheld',

@@ -46,8 +46,7 @@ export type Input =
   | { readonly kind: 'several'; readonly inputs: readonly SingleInput[] }
 
 export type SingleInput =
-  /** Time passes. Comes every `TICK_MS`, and when `nextWake()` says so. */
-  | { readonly kind: 'tick' }
+  | Tick
   /** A link to an authenticated peer works both ways. `dialled` is the address, when this side dialled. */
   | { readonly kind: 'link-up'; readonly link: LinkId; readonly peer: PeerId; readonly dialled?: string }
   | {
@@ -116,6 +115,15 @@ export type SingleInput =
   | { readonly kind: 'store'; readonly condition: StoreCondition; readonly detail: string }
   /** Drain and go; `left` when done. */
   | { readonly kind: 'leave'; readonly deadlineMs: number }
+
+/** Time passes. Comes every `TICK_MS`, and when `nextWake()` says so; it does not wait behind other inputs. */
+export interface Tick {
+  readonly kind: 'tick'
+  /** So long, in ms, the first of the inputs that wait for their step has waited; absent: none waits. */
+  readonly behindMs?: number
+  /** Since the tick before, what peers sent was dropped, for too much waited. */
+  readonly dropped?: true
+}
 
 /** The disk that this node's store lies on. */
 export interface Disk {

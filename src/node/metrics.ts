@@ -42,6 +42,12 @@ export function nodeMetrics(node: Node, now: Now): Metric[] {
     one('boot', 'gauge', 'Boot number of this node.', status.boot),
     one('uptime_ms', 'gauge', 'Milliseconds since start.', status.uptimeMs),
     one('standstills_total', 'counter', 'Times this node stood still.', counters.standstills),
+    one(
+      'backlogs_total',
+      'counter',
+      'Times that what peers said waited here for longer than a tick may be late.',
+      counters.backlogs,
+    ),
     one('accusations_total', 'counter', 'Accusations by this node.', counters.accusations),
     one('verdicts_total', 'counter', 'Members that this node found dead.', counters.deaths),
     one('refutations_total', 'counter', 'Claims about itself that this node refuted.', counters.refutations),

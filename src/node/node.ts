@@ -204,6 +204,7 @@ export class Node implements Machine {
     switch (input.kind) {
       case 'tick':
         this.crowd.look(this.load(), now.mono)
+        this.membership.behind(input, now)
         this.membership.tick(this.#ring.checksum, this.load(), now)
         this.grants?.tick(now)
         this.#listing.compareClocks(now)

@@ -18,6 +18,7 @@ import {
   type ScheduleListReply,
   type SingleInput,
   TICK_MS,
+  type Tick,
 } from '../node/machine.ts'
 import type { Metric } from '../node/status.ts'
 import type { Look, LookAnswer, LookRequest, TaskReply, TaskRequest } from '../tasks/messages.ts'
@@ -72,6 +73,8 @@ export class Driver {
   #steps = 0
   #slowSteps = 0
   #worstStepMs = 0
+  /** Of what peers sent, when the last tick was made. */
+  #dropped = 0
 
   constructor(parts: DriverParts) {
     this.#parts = parts
@@ -89,7 +92,7 @@ export class Driver {
 
   readonly enqueue = (input: SingleInput): void => {
     if (this.#stopped) return
-    this.#queue.push(input)
+    this.#queue.push(input, this.#parts.clock.now().mono)
     if (this.#looping) return
     this.#looping = true
     setImmediate(this.#loop)
@@ -196,6 +199,7 @@ export class Driver {
         'Frames and gossip dropped by a full queue.',
         this.#queue.peerInputsDropped,
       ),
+      gauge('inputs_waiting_ms', 'How long the first of them has waited, in ms.', this.#behindMs()),
       gauge('requests_in_flight', 'Requests of this node that wait for a reply.', this.#requests.size),
     ]
   }
@@ -234,6 +238,24 @@ export class Driver {
     return ended
   }
 
+  /**
+   * A tick does not wait behind what else came: the right to act ends in time whatever waits. So it says what it has
+   * overtaken, or live members would be accused of a silence that is this node's own.
+   */
+  #tick(): Tick {
+    const { dropped } = this.#queue
+    const isDropping = dropped > this.#dropped
+    this.#dropped = dropped
+    const behindMs = this.#behindMs()
+    return { kind: 'tick', ...(behindMs > 0 && { behindMs }), ...(isDropping && { dropped: true }) }
+  }
+
+  /** How long the first input that waits has waited, in ms. */
+  #behindMs(): number {
+    const { since } = this.#queue
+    return since === undefined ? 0 : elapsedMs(since, this.#parts.clock.now().mono)
+  }
+
   /** One timer for the next tick: the regular one, or sooner when the machine asks for it. */
   #arm(): void {
     if (this.#stopped) return
@@ -246,7 +268,7 @@ export class Driver {
       () => {
         this.#timer = undefined
         this.#timerDue = Number.POSITIVE_INFINITY
-        this.#step({ kind: 'tick' })
+        this.#step(this.#tick())
         this.#arm()
       },
       Math.max(0, due - clock.now().mono),

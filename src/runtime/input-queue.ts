@@ -1,3 +1,4 @@
+import type { Instant } from '../base/time.ts'
 import type { Input, SingleInput } from '../node/machine.ts'
 import { together, type Waiting } from '../node/together.ts'
 
@@ -9,6 +10,8 @@ export const PEER_INPUTS_WAITING_MAX = 20_000
 /** What waits for the core, in order. Bounded in what peers can put there; never drops what this process itself needs. */
 export class InputQueue {
   #inputs: SingleInput[] = []
+  /** When each of them came. */
+  #arrivals: Instant[] = []
   #head = 0
   readonly #waiting: Waiting = {
     peek: () => this.#inputs[this.#head],
@@ -21,8 +24,18 @@ export class InputQueue {
     return this.#inputs.length - this.#head
   }
 
+  /** Of what peers sent. */
+  get dropped(): number {
+    return this.heartbeatsDropped + this.peerInputsDropped
+  }
+
+  /** When the first of those that wait came; undefined: none waits. */
+  get since(): Instant | undefined {
+    return this.#arrivals[this.#head]
+  }
+
   /** False when the input was dropped. */
-  push(input: SingleInput): boolean {
+  push(input: SingleInput, now: Instant): boolean {
     const fromPeer = input.kind === 'gossip' || input.kind === 'frame'
     if (fromPeer && this.length >= PEER_INPUTS_WAITING_MAX) {
       this.peerInputsDropped++
@@ -34,6 +47,7 @@ export class InputQueue {
       return false
     }
     this.#inputs.push(input)
+    this.#arrivals.push(now)
     return true
   }
 
@@ -49,6 +63,7 @@ export class InputQueue {
     this.#head++
     if (this.#head > 1_024 && this.#head * 2 > this.#inputs.length) {
       this.#inputs = this.#inputs.slice(this.#head)
+      this.#arrivals = this.#arrivals.slice(this.#head)
       this.#head = 0
     }
     return input

@@ -97,9 +97,11 @@ export class Lone {
     }
   }
 
-  tick(ms: number): void {
+  /** @param waits what a tick says of frames that this node has not read yet */
+  tick(ms: number, waits: { behindMs?: number; dropped?: boolean } = {}): void {
     this.#tickedAt = ms
     this.membership.awake(at(ms))
+    this.membership.behind(waits, at(ms))
     this.membership.tick('ring', { running: 0, queued: 0 }, at(ms))
     this.collect()
   }

@@ -3,7 +3,7 @@ import { afterEach, test } from 'node:test'
 import { CodedError, ERRORS } from '../../src/base/errors.ts'
 import { asLinkId, asPeerId, asTaskId } from '../../src/base/ids.ts'
 import { instantOf, NEVER, wallOf } from '../../src/base/time.ts'
-import type { Effect, Input, Machine, SingleInput, Write } from '../../src/node/machine.ts'
+import type { Effect, Input, Machine, SingleInput, Tick, Write } from '../../src/node/machine.ts'
 import { Driver } from '../../src/runtime/driver.ts'
 import { HEARTBEATS_WAITING_MAX, InputQueue, PEER_INPUTS_WAITING_MAX } from '../../src/runtime/input-queue.ts'
 import type { Executors, Store, Transport } from '../../src/runtime/ports.ts'
@@ -23,13 +23,16 @@ function stage(
 ) {
   const seen: string[] = []
   const inputs: Input[] = []
-  const ticks = { count: 0 }
+  const ticks = { count: 0, all: [] as Tick[] }
   const fatal: unknown[] = []
   const machine: Machine = {
     step(input) {
       // Ticks come when they come; what a test counts is what it put in and what came of that.
       if (input.kind !== 'tick') inputs.push(input)
-      else ticks.count++
+      else {
+        ticks.count++
+        ticks.all.push(input)
+      }
       return answer(input)
     },
     nextWake: () => NEVER,
@@ -242,11 +245,12 @@ test('a full queue drops heartbeats first, then what peers sent, and never what 
     message: { type: 'heartbeat' },
   } as unknown as SingleInput
   const frame = { kind: 'frame', link: asLinkId(1), peer, message: { type: 'ping', seq: 1 } } as SingleInput
-  for (let i = 0; i < HEARTBEATS_WAITING_MAX; i++) queue.push(frame)
-  assert.equal(queue.push(heartbeat), false)
-  for (let i = HEARTBEATS_WAITING_MAX; i < PEER_INPUTS_WAITING_MAX; i++) assert.equal(queue.push(frame), true)
-  assert.equal(queue.push(frame), false)
-  assert.equal(queue.push({ kind: 'tick' }), true)
+  for (let i = 0; i < HEARTBEATS_WAITING_MAX; i++) queue.push(frame, instantOf(0))
+  assert.equal(queue.push(heartbeat, instantOf(0)), false)
+  for (let i = HEARTBEATS_WAITING_MAX; i < PEER_INPUTS_WAITING_MAX; i++)
+    assert.equal(queue.push(frame, instantOf(0)), true)
+  assert.equal(queue.push(frame, instantOf(0)), false)
+  assert.equal(queue.push({ kind: 'tick' }, instantOf(0)), true)
   assert.deepEqual([queue.heartbeatsDropped, queue.peerInputsDropped], [1, 1])
   let last: Input | undefined
   for (let input = queue.next(); input !== undefined; input = queue.next()) last = input
@@ -274,4 +278,56 @@ test('an error in what follows a write ends the driver as well', async () => {
   const s = stage(input => (input.kind === 'link-up' ? broken : []))
   s.driver.enqueue(linkUp)
   await s.until(() => s.fatal.length === 1)
+})
+
+/** Keeps this process busy, as a step does that has much to do. */
+const burn = (ms: number): void => {
+  for (const end = performance.now() + ms; performance.now() < end; );
+}
+
+test('a tick overtakes what waits, and says for how long it has', async () => {
+  const frame = {
+    kind: 'frame',
+    link: asLinkId(1),
+    peer: asPeerId('p'),
+    message: { type: 'ping', seq: 1 },
+  } as Input
+  const s = stage(input => {
+    if (input.kind === 'frame') burn(20)
+    return []
+  })
+  s.driver.start()
+  await s.until(() => s.ticks.count === 2)
+  assert.ok(s.ticks.all.every(({ behindMs }) => behindMs === undefined || behindMs < 100))
+  const floodedAt = performance.now()
+  for (let i = 0; i < 40; i++) s.driver.enqueue(frame as SingleInput)
+  const floodTicks = s.ticks.all.length
+  await s.until(() => s.inputs.length === 40)
+  const lastedMs = performance.now() - floodedAt
+  const told = s.ticks.all.slice(floodTicks).map(({ behindMs = 0 }) => behindMs)
+  assert.ok(told.length >= 2, `ticks came during ${lastedMs} ms of flood`)
+  assert.ok((told.at(-1) ?? 0) > 400, `${told}`)
+  assert.deepEqual(
+    told,
+    told.toSorted((a, b) => a - b),
+  )
+  const waiting = s.ticks.count
+  await s.until(() => s.ticks.count === waiting + 2)
+  assert.equal(s.ticks.all.at(-1)?.behindMs, undefined)
+})
+
+test('a tick says when something of peers was dropped, once', async () => {
+  const frame = {
+    kind: 'frame',
+    link: asLinkId(1),
+    peer: asPeerId('p'),
+    message: { type: 'ping', seq: 1 },
+  } as Input
+  const s = stage(() => [])
+  for (let i = 0; i <= PEER_INPUTS_WAITING_MAX; i++) s.driver.enqueue(frame as SingleInput)
+  s.driver.start()
+  await s.until(() => s.ticks.all.some(({ dropped }) => dropped === true))
+  const seen = s.ticks.count
+  await s.until(() => s.ticks.count >= seen + 2)
+  assert.equal(s.ticks.all.filter(({ dropped }) => dropped === true).length, 1)
 })

@@ -30,6 +30,7 @@ function touches(fault: Fault, host: number): boolean {
     case 'freeze':
     case 'freeze-tree':
     case 'suspend':
+    case 'flood':
     case 'stall-all':
     case 'disk-fails':
       return fault.host === host

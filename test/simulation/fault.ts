@@ -19,7 +19,8 @@ export type Fault = { readonly at: number } & (
     }
   | { readonly kind: 'crash' | 'power-off' | 'leave' | 'kill-runner'; readonly host: number }
   | {
-      readonly kind: 'freeze' | 'freeze-tree' | 'freeze-runner' | 'suspend'
+      /** `flood`: what comes for the daemon waits in its own queue, and its ticks come in time. */
+      readonly kind: 'freeze' | 'freeze-tree' | 'freeze-runner' | 'suspend' | 'flood'
       readonly host: number
       readonly ms: number
     }

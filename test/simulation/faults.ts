@@ -115,6 +115,9 @@ export class Faults {
       case 'freeze':
         if (running) world.freeze(host, fault.ms)
         return running
+      case 'flood':
+        if (running) world.flood(host, fault.ms)
+        return running
       case 'freeze-tree':
         return world.freezeTree(host, fault.ms)
       case 'freeze-runner':

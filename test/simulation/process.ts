@@ -4,11 +4,12 @@
  * One step at a time. A tick every `TICK_MS` of local time and whenever the machine asked to be woken. Effects are
  * carried out in the order given; those inside a `persist` only when it is durable. A frozen process (SIGSTOP, a
  * starved or paused container) does nothing; what comes for it waits in the kernel, and on thawing it ticks first, so
- * that the machine learns that it stood still before it hears what it missed. A commit that the disk refuses ends it.
+ * that the machine learns that it stood still before it hears what it missed. A flooded one ticks in time while what comes
+ * for it waits in its own queue, and its ticks say how long. A commit that the disk refuses ends it.
  */
 import { AssertionError } from '../../src/base/assert.ts'
 import { asLinkId, type LinkId, type PeerId, type RequestId } from '../../src/base/ids.ts'
-import type { Now } from '../../src/base/time.ts'
+import { type Instant, NEVER, type Now } from '../../src/base/time.ts'
 import {
   type AttemptOrder,
   type Effect,
@@ -18,12 +19,13 @@ import {
   type StoreCondition,
   TICK_MS,
 } from '../../src/node/machine.ts'
-import { together, type Waiting } from '../../src/node/together.ts'
+import { together } from '../../src/node/together.ts'
 import type { HostClock } from './clock.ts'
 import type { Dialling } from './dialling.ts'
 import type { Disk } from './disk.ts'
 import type { Executor } from './executor.ts'
 import type { Gossip, Rumour } from './gossip.ts'
+import { Inbox, type Item } from './inbox.ts'
 import type { Network, Party } from './network.ts'
 import type { EventQueue } from './queue.ts'
 import { Store } from './store.ts'
@@ -64,11 +66,6 @@ export interface Ground {
 /** `left`: in good order. `killed`: the daemon alone. `power`: the whole host. */
 export type Death = 'left' | 'killed' | 'power'
 
-type Item =
-  | { readonly kind: 'input'; readonly input: SingleInput }
-  | { readonly kind: 'rumour'; readonly rumour: Rumour; readonly via: PeerId }
-  | { readonly kind: 'awake'; readonly run: () => void }
-
 export class Process implements Party {
   readonly host: number
   readonly peer: PeerId
@@ -77,17 +74,16 @@ export class Process implements Party {
   /** Virtual time of the start. */
   readonly startedAt: number
   readonly #ground: Ground
-  readonly #inbox: Item[] = []
-  /** What came while it stood still is taken as the driver takes what has waited. */
-  readonly #waiting: Waiting = {
-    peek: () => (this.#inbox[0]?.kind === 'input' ? this.#inbox[0].input : undefined),
-    take: () => void this.#inbox.shift(),
-  }
+  readonly #inbox = new Inbox()
   readonly #store: Store
   readonly #dials = new Set<number>()
   readonly #requests = new Set<RequestId>()
   #alive = true
   #frozen = false
+  /** Floods under way: what comes waits behind them. */
+  #floods = 0
+  /** What came later waits in the kernel, and this node does not know of it yet. */
+  #knowsUntil: Instant = NEVER
   #awakeSince: number
   #links = 0
   #nextTick: number
@@ -150,19 +146,19 @@ export class Process implements Party {
 
   receive(input: SingleInput): void {
     if (!this.#alive) return
-    if (this.#frozen) this.#inbox.push({ kind: 'input', input })
+    if (this.#frozen || this.#floods > 0) this.#inbox.push({ kind: 'input', input }, this.now().mono)
     else this.#step(input)
   }
 
   receiveRumour(rumour: Rumour, via: PeerId): void {
     if (!this.#alive) return
-    if (this.#frozen) this.#inbox.push({ kind: 'rumour', rumour, via })
+    if (this.#frozen || this.#floods > 0) this.#inbox.push({ kind: 'rumour', rumour, via }, this.now().mono)
     else this.#hearRumour(rumour, via)
   }
 
   whenAwake(run: () => void): void {
     if (!this.#alive) return
-    if (this.#frozen) this.#inbox.push({ kind: 'awake', run })
+    if (this.#frozen) this.#inbox.push({ kind: 'awake', run }, this.now().mono)
     else run()
   }
 
@@ -176,6 +172,7 @@ export class Process implements Party {
   }
 
   freeze(): void {
+    if (!this.#frozen) this.#knowsUntil = this.now().mono
     this.#frozen = true
     this.#ground.executor.freezeDaemon()
   }
@@ -186,6 +183,23 @@ export class Process implements Party {
     this.#frozen = false
     this.#awakeSince = this.#ground.queue.now
     this.#tick()
+    this.#knowsUntil = NEVER
+    this.#takeWaiting()
+  }
+
+  /** What comes from now on waits behind other work, which leaves room for the ticks alone. */
+  flood(): void {
+    this.#floods++
+  }
+
+  /** All that waited is read. */
+  ebb(): void {
+    this.#floods--
+    if (this.#alive && !this.#frozen) this.#takeWaiting()
+  }
+
+  #takeWaiting(): void {
+    if (this.#floods > 0) return
     for (let item = this.#inbox.shift(); item !== undefined; item = this.#inbox.shift()) {
       if (!this.#alive) return
       this.#take(item)
@@ -199,7 +213,7 @@ export class Process implements Party {
 
   #end(how: Death): void {
     this.#alive = false
-    this.#inbox.length = 0
+    this.#inbox.clear()
     if (how === 'left') this.#store.close()
     else this.#store.crash()
     this.#ground.network.abandon(this)
@@ -209,7 +223,7 @@ export class Process implements Party {
   #take(item: Item): void {
     switch (item.kind) {
       case 'input':
-        this.#step(together(item.input, this.#waiting))
+        this.#step(together(item.input, this.#inbox.waiting))
         return
       case 'rumour':
         this.#hearRumour(item.rumour, item.via)
@@ -227,7 +241,14 @@ export class Process implements Party {
 
   #tick(): void {
     this.#nextTick = this.#ground.clock.monoAt(this.#ground.queue.now) + TICK_MS
-    this.#step({ kind: 'tick' })
+    this.#stepTick()
+  }
+
+  /** While frames wait, a tick says for how long the first of them has. */
+  #stepTick(): void {
+    const { since = NEVER } = this.#inbox
+    const behindMs = since < this.#knowsUntil ? this.now().mono - since : 0
+    this.#step({ kind: 'tick', ...(behindMs > 0 && { behindMs }) })
   }
 
   #step(input: Input): void {
@@ -253,11 +274,8 @@ export class Process implements Party {
 
   #threw(error: unknown): void {
     const context = error instanceof AssertionError ? ` ${JSON.stringify(error.context)}` : ''
-    this.#ground.probe.broken(
-      this,
-      'a machine never throws',
-      error instanceof Error ? `${error.stack}${context}` : String(error),
-    )
+    const detail = error instanceof Error ? `${error.stack}${context}` : String(error)
+    this.#ground.probe.broken(this, 'a machine never throws', detail)
     this.#end('killed')
   }
 
@@ -292,7 +310,7 @@ export class Process implements Party {
         this.#end('killed')
         return
       }
-      this.#step({ kind: 'tick' })
+      this.#stepTick()
     } else this.#arm()
   }
 

@@ -3,15 +3,15 @@
  * After the last fault everything is healed and a quiet period follows, in which the cluster must come to agree.
  *
  * Profiles: `mixed` is everything; `mild` is what a healthy cluster must bear without calling anybody dead (20 % loss,
- * 20 to 180 ms of delay, pauses to 2 s); in `pauses` the network is perfect and processes stand still for up to 10 s, so
- * whoever accuses a member that did not, mistook its own pause for the other's; `calm` has no faults, and there every
- * task runs exactly once.
+ * 20 to 180 ms of delay, pauses to 2 s); in `pauses` the network is perfect and processes stand still for up to 10 s
+ * or are flooded with work, so whoever accuses a member that did not, mistook its own pause for the other's; `calm` has
+ * no faults, and there every task runs exactly once.
  */
 import { Random } from '../../src/base/random.ts'
 import { VOTERS_MAX } from '../../src/grants/config.ts'
 import type { ClockOptions } from './clock.ts'
 import { type Fault, SEED_HOSTS, STARTS_MS } from './fault.ts'
-import { drawChanges, drawFaults, drawFullDisks, drawLate } from './fault-draws.ts'
+import { drawChanges, drawFaults, drawFloods, drawFullDisks, drawLate } from './fault-draws.ts'
 import type { Profile, Shape } from './shape.ts'
 import { drawSlots, type SlotPlan, tamed } from './slots.ts'
 import { drawWork, type WorkPlan } from './work.ts'
@@ -62,6 +62,7 @@ export const QUIET_MS = 12_000
 const MORE = 0x40_4e
 const DISKS = 0xd1_5c
 const DURABILITY = 0xd0_2a
+const FLOODS = 0xf1_0d
 /** Share of runs in quorum mode with three copies, and the nodes that it takes: two disks may go, and most voters stay. */
 const THREE_COPIES_SHARE = 0.2
 const THREE_COPIES_NODES = 5
@@ -95,6 +96,7 @@ export function makeSchedule(options: Shape): Schedule {
       ...drawLate(more, quietAt),
       ...drawFullDisks(new Random(seed + DISKS), nodes, quietAt),
     )
+  if (profile === 'pauses') faults.push(...drawFloods(new Random(seed + FLOODS), nodes, quietAt))
   const shape = { ...options, until: quietAt }
   const submits =
     mode === 'quorum' || random.chance(0.5) ? planSubmits(random, 1 + random.below(12), 0, shape) : []

@@ -279,6 +279,15 @@ export class World {
     if (forMs !== undefined) this.queue.in(forMs, () => this.#thawProcess(host, process))
   }
 
+  /** For so long, in ms, all that comes for the daemon waits in its own queue, while its ticks come in time. */
+  flood(host: Host, forMs: number): void {
+    const process = host.process
+    if (process === undefined) return
+    this.note(`flood ${host.name} for ${Math.round(forMs)} ms`)
+    process.flood()
+    this.queue.in(forMs, () => process.ebb())
+  }
+
   /** Daemon, runner and children stand still: a paused container, a stopped process tree. */
   freezeTree(host: Host, forMs: number): boolean {
     const process = host.process

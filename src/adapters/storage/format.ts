@@ -69,7 +69,8 @@ export function migrate(
     database.prepare('UPDATE format SET version = ?').run(newest)
     database.exec('COMMIT')
   } catch (error) {
-    database.exec('ROLLBACK')
+    // Without room SQLite has gone back itself, and to do so again would be the error told: an SQL error, so damage.
+    if (database.isTransaction) database.exec('ROLLBACK')
     throw error
   }
 }

@@ -9,6 +9,8 @@ import {
   readFormat,
 } from '../../../src/adapters/storage/format.ts'
 import { readMeta } from '../../../src/adapters/storage/meta.ts'
+import { storeError } from '../../../src/adapters/storage/store-file.ts'
+import { troubleOf } from '../../../src/adapters/storage/trouble.ts'
 import { CodedError } from '../../../src/base/errors.ts'
 
 const BIRTH = { diskId: 'one', bornBoot: 3 }
@@ -99,6 +101,23 @@ test('a step that fails leaves the file as it was', () => {
   assert.equal(readFormat(database, PATH), FORMAT)
   const extra = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'extra'").get()
   assert.equal(extra, undefined)
+})
+
+test('a step that finds no room is no damage, though SQLite has ended the transaction itself, and is done when there is', () => {
+  const database = created()
+  const pages = Number(database.prepare('PRAGMA page_count').get()?.['page_count'])
+  const steps: Migrations = new Map([
+    [FORMAT, step("INSERT INTO tasks VALUES ('large', hex(zeroblob(100000)), 0)")],
+  ])
+  database.exec(`PRAGMA max_page_count = ${pages}`)
+  assert.throws(
+    () => migrate(database, PATH, BIRTH, steps, FORMAT + 1),
+    error => storeError(error, PATH).code === 'DATA_DIR_UNUSABLE' && troubleOf(error, PATH) === 'full',
+  )
+  assert.equal(readFormat(database, PATH), FORMAT)
+  database.exec('PRAGMA max_page_count = 1000000')
+  migrate(database, PATH, BIRTH, steps, FORMAT + 1)
+  assert.equal(readFormat(database, PATH, FORMAT + 1), FORMAT + 1)
 })
 
 test('a file for which there is no step is refused', () => {
