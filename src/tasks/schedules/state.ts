@@ -7,7 +7,7 @@
  * a maximum of a total order, so copies can meet in any order and as often as they like.
  */
 import { asTaskId, type NodeId, type TaskId } from '../../base/ids.ts'
-import { isoOf } from '../../base/iso.ts'
+import { isoOf, msOfIso } from '../../base/iso.ts'
 import type { WallMs } from '../../base/time.ts'
 import type { Json, TaskRecord, TaskSpec } from '../task.ts'
 import type { Timing } from './timing.ts'
@@ -118,6 +118,11 @@ export const slotTaskId = (name: string, slot: number): TaskId => asTaskId(`${na
 
 /** Was this task made for a slot of the schedule that is its key? */
 export const isOfSlot = ({ spec, source }: TaskRecord): boolean => source === `${SCHEDULE_TYPE}:${spec.key}`
+
+/** The slot that the id of such a task names; undefined where it names none of the schedule that is its key. */
+export function slotOf({ spec: { id, key } }: TaskRecord): number | undefined {
+  return id.startsWith(`${key}@`) ? msOfIso(id.slice(key.length + 1)) : undefined
+}
 
 /** Is the slot of such a task decided? Texts of times stand in the order of the times, but for the `Z` at their end. */
 export const isSlotDecided = ({ spec: { id, key } }: TaskRecord, { decided }: ScheduleState): boolean =>

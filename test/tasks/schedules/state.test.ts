@@ -10,6 +10,7 @@ import {
   isSlotDecided,
   recordOf,
   type ScheduleRecord,
+  slotOf,
   slotTaskId,
 } from '../../../src/tasks/schedules/state.ts'
 import { freshRecord } from '../../../src/tasks/transition.ts'
@@ -94,6 +95,7 @@ test('the id of a task tells whether its slot is decided', () => {
       const record = freshRecord(made, `schedule:${name}`, wallOf(0), [], 1)
       const schedule = { ordered: undefined as never, decided: { to, made: 0, missed: 0, lately: [] } }
       assert.equal(isSlotDecided(record, schedule), slot <= to)
+      assert.equal(slotOf(record), slot)
       assert.ok(isOfSlot(record) && !isOfSlot({ ...record, source: 'api' }))
     }),
     { numRuns: 2_000 },

@@ -62,6 +62,13 @@ class MemoryHost implements ScheduleHost {
     return this.tasks.has(task)
   }
 
+  madeAfter(name: string, after: number): number | undefined {
+    const slots = [...this.tasks.keys()]
+      .filter(id => id.startsWith(`${name}@`))
+      .map(id => Date.parse(id.slice(name.length + 1)))
+    return slots.sort((a, b) => a - b).find(slot => slot > after)
+  }
+
   whenDurable(
     _key: string,
     _tasks: readonly TaskId[],
