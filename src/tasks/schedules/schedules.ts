@@ -174,7 +174,8 @@ export class Schedules {
       return 'this node does not own its key, may not act for it, is still taking it over, or its disk takes no new work'
     }
     if (decided.to <= now.wall + CLOCK_APART_MS) return undefined
-    return `slots up to ${isoOf(decided.to)} are decided already, by a clock that was ahead`
+    const until = `slots up to ${isoOf(decided.to)} are decided already, by a clock that was ahead`
+    return `${until}; to begin anew, delete it and put it again`
   }
 
   metrics(now: Instant): Metric[] {
@@ -202,6 +203,7 @@ export class Schedules {
     }
     const before = this.#plans.get(definition.name)
     const plan = before?.state === record.schedule ? before : this.#plan(record.schedule)
+    if (plan !== before) this.#sayAhead(record.schedule, before?.state, step)
     const looked = plan === before ? 0 : 1
     if (plan.due === undefined || this.#deciding.has(definition.name)) return looked
     if (plan.due > step.now.wall) {
@@ -224,6 +226,14 @@ export class Schedules {
     const plan: Plan = { state, due, backlog: undefined }
     this.#plans.set(ordered.definition.name, plan)
     return plan
+  }
+
+  /** Said again when it has changed. */
+  #sayAhead({ ordered, decided }: ScheduleState, before: ScheduleState | undefined, step: Step): void {
+    const aheadMs = Math.round(decided.to - step.now.wall)
+    if (aheadMs <= CLOCK_APART_MS || before?.decided.to === decided.to) return
+    const fields = { schedule: ordered.definition.name, decidedTo: isoOf(decided.to), aheadMs }
+    step.log('warn', 'schedule-ahead', fields)
   }
 
   #backlogOf({ name, timing, catchUp }: ScheduleDefinition, { to }: Decided): Backlog {
@@ -254,8 +264,8 @@ export class Schedules {
     this.#plans.delete(name)
     const { base, whole } = decision
     const known = host.of(name)?.schedule
-    const isBase = known?.decided.made === base.made && known.decided.missed === base.missed
-    if (!durable || known === undefined || !isBase || !host.mayDecide(name, step.now.mono)) {
+    const isBase = known !== undefined && isAsFar(known.decided, base)
+    if (!durable || !isBase || !host.mayDecide(name, step.now.mono)) {
       // Looked at again: the tasks are known then.
       this.#wakeAt = 0 as Instant
       return
@@ -307,6 +317,10 @@ export class Schedules {
     if (at < this.#wakeAt) this.#wakeAt = at
   }
 }
+
+/** Has nobody decided more since, and has it not begun anew? */
+const isAsFar = (now: Decided, base: Decided): boolean =>
+  now.made === base.made && now.missed === base.missed && now.anew === base.anew
 
 function eventOf(before: Ordered | undefined, now: Ordered): string {
   if (now.deleted) return 'schedule-deleted'
