@@ -21,6 +21,28 @@ export function isoOf(ms: number): string {
   return `${digits(year, 4)}-${digits(month, 2)}-${digits(day, 2)}T${time.join(':')}${fraction}Z`
 }
 
+const PATTERN = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{3}))?Z$/
+
+/** The ms of a text that `isoOf` makes; undefined for any other, also of a time that there is. */
+export function msOfIso(text: string): number | undefined {
+  const found = PATTERN.exec(text)
+  if (found === null) return undefined
+  const [, year = 0, month = 0, day = 0, hours = 0, minutes = 0, seconds = 0, millis = 0] = found.map(Number)
+  const inDay = hours * 3_600_000 + minutes * 60_000 + seconds * 1_000
+  const ms = daysOf(year, month, day) * DAY_MS + inDay + (Number.isNaN(millis) ? 0 : millis)
+  return isoOf(ms) === text ? ms : undefined
+}
+
+/** His `days_from_civil`, for years from 0 on. */
+function daysOf(year: number, month: number, day: number): number {
+  const shifted = month <= 2 ? year - 1 : year
+  const era = Math.floor(shifted / 400)
+  const yearOfEra = shifted - era * 400
+  const ofYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1
+  const leaps = Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100)
+  return era * 146_097 + yearOfEra * 365 + leaps + ofYear - 719_468
+}
+
 /** Howard Hinnant's `civil_from_days`: years begin in March there, so that the day that comes and goes is the last. */
 function dateOf(days: number): { readonly year: number; readonly month: number; readonly day: number } {
   const shifted = days + 719_468

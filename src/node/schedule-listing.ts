@@ -21,6 +21,8 @@ import type { Effect } from './machine.ts'
 
 /** Lists that wait for answers; the requests of the faces are bounded too. */
 const LISTS_MAX = 256
+/** Between two comparisons of clocks while there are no schedules, in ms: a heartbeat's interval. */
+const COMPARE_MS = 1_000
 
 /** To a member; see the `send` of the rooms. */
 export type ListingEffect =
@@ -44,6 +46,7 @@ export class ScheduleListing {
   readonly #patienceMs: number
   readonly #asked = new Map<number, Asked>()
   #numbers: number
+  #compareAt: Instant = 0 as Instant
 
   /**
    * @param schedules those that this node holds
@@ -57,9 +60,13 @@ export class ScheduleListing {
     this.#numbers = first
   }
 
-  /** Tells the schedules how far this node's wall clock is off; nobody else asks. */
+  /**
+   * Tells the schedules how far this node's wall clock is off; nobody else asks. At each tick while there are some, before they look for
+   * slots. While there are none the first may come at any moment, and is judged by it; then as often as clocks are heard of is enough.
+   */
   compareClocks(now: Now): void {
-    if (!this.#schedules.any) return
+    if (!this.#schedules.any && now.mono < this.#compareAt) return
+    this.#compareAt = after(now.mono, COMPARE_MS)
     this.#schedules.clockIs(clockAheadMs(this.#membership.heartbeats.clocksAhead(now)))
   }
 

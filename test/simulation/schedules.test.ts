@@ -1,7 +1,9 @@
 /** Schedules on whole nodes: real membership, rings, grants, heartbeats and disks, on virtual time. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { asRequestId } from '../../src/base/ids.ts'
 import type { Effect, ScheduleListReply } from '../../src/node/machine.ts'
+import { orderSpec } from '../../src/tasks/schedules/orders.ts'
 import { isSchedule, scheduleIdOf, slotTaskId } from '../../src/tasks/schedules/state.ts'
 import { definition } from '../tasks/schedules/samples.ts'
 import { TRUE_CLOCK, WALL_START_MS } from './clock.ts'
@@ -117,7 +119,6 @@ test('an owner whose clock is far from the others makes nothing and says so; the
   world.runUntil(30_000)
   const paused = seen.logs.filter(({ event }) => event === 'schedules-paused')
   assert.deepEqual([...new Set(paused.map(({ host }) => host))], [2])
-  // Said at once: with one other heard so far each seems off by half.
   assert.ok(Number(paused.at(-1)?.fields['aheadMs']) > 1_000_000)
   const late = seen.logs.filter(({ host, event }) => host === 2 && event === 'slot-run')
   assert.deepEqual(late, [], 'no slot of an hour that has not come')
@@ -126,6 +127,32 @@ test('an owner whose clock is far from the others makes nothing and says so; the
   for (const { name } of schedules) {
     const runs = seen.runs.filter(({ task }) => task.startsWith(`${name}@`))
     assert.equal(runs.length > 0, !owned.some(each => each.name === name), name)
+  }
+})
+
+test('also the first schedule of a node is not taken by a clock that is far from the others', () => {
+  const { hosts, grants } = quorumOf(4)
+  const wrong = hosts.map((host, i) =>
+    i === 2 ? { ...host, clock: { ...TRUE_CLOCK, wallOffsetMs: 3_600_000 } } : host,
+  )
+  const { cluster, seen } = made({ seed: 24, hosts: wrong, grants })
+  const { world } = cluster
+  for (const host of world.hosts) world.start(host)
+  world.runUntil(15_500)
+  const names = Array.from({ length: 40 }, (_, i) => `s${i}`)
+  for (const [i, right] of [[2, false] as const, [1, true] as const]) {
+    const owned = names.find(name => ownerOf(cluster, name).index === i)
+    const host = world.hosts[i]
+    assert.ok(owned !== undefined && host !== undefined)
+    const id = asRequestId(`put-${i}`)
+    const spec = orderSpec(owned, { op: 'put', definition: definition(owned) })
+    host.process?.receive({ kind: 'request', id, request: { kind: 'submit', spec } })
+    world.runUntil(world.now + 2_000)
+    const reply = seen.replies.get(id)
+    assert.ok(reply !== undefined)
+    assert.equal(reply.ok, right)
+    if (!reply.ok)
+      assert.match(`${reply.failure.code} ${reply.failure.detail}`, /NOT_READY the clock of its owner/)
   }
 })
 

@@ -24,6 +24,7 @@ const missed = z.object({
 })
 const decided = z.object({
   to: slot,
+  anew: count.exactOptional(),
   lastMade: slot.exactOptional(),
   made: count,
   missed: count,

@@ -6,7 +6,8 @@
  * of the schedule, and none of them where a later one is on time and the policy is `last`). One whose task is there was made by
  * somebody who could not write it down any more: it counts as made, however late, and no range of missed ones spans it. A gap of
  * more than `LOOKED_MAX` slots is not walked through: the look jumps half of the way to now, again and again, and the slots between
- * go uncounted.
+ * are a range of missed ones that is not counted. So every slot is made or lies in one range, whatever is kept on both sides of it.
+ * A jump leaves at least as much time to look at as the walk before it took: else slots that are newer than those kept were left out.
  */
 import { CLOCK_APART_MS } from './clocks.ts'
 import { type NextSlot, slotAfter, type Timing } from './timing.ts'
@@ -32,41 +33,38 @@ export interface Verdict {
   readonly to: number
 }
 
+/** What slots there are, and which of the late ones are made. */
+export interface BacklogRules {
+  readonly timing: Timing
+  readonly nextSlot: NextSlot
+  /** How many late ones may be made. */
+  readonly keepMax: number
+  /** Late ones are not made where a later slot is on time (policy `last`). */
+  readonly onlyNewest: boolean
+  /** Is the task of this slot there? */
+  readonly isMade: (slot: number) => boolean
+  /** The first slot after this instant whose task is there. Asked before a jump only. */
+  readonly madeAfter: (afterMs: number) => number | undefined
+}
+
 export class Backlog {
-  readonly #timing: Timing
-  readonly #keepMax: number
-  readonly #onlyNewest: boolean
-  readonly #nextSlot: NextSlot
-  readonly #isMade: (slot: number) => boolean
-  /** Late ones whose task is there. */
-  readonly #made: number[] = []
-  /** Late ones that are kept so far. */
-  #kept: number[] = []
-  #onTime: number[] = []
-  #late: LateRange[] = []
+  readonly #rules: BacklogRules
+  /** To be made for sure: on time, or made already. */
+  readonly #make: number[] = []
+  /** Late ones that are kept so far, oldest first. */
+  readonly #kept: number[] = []
+  readonly #missed: LateRange[] = []
+  #anyOnTime = false
   #looked = 0
   #at: number
+  /** Where the walk began that goes on now. */
+  #walkedFrom: number
 
-  /**
-   * @param after everything up to here is decided already
-   * @param keepMax how many late ones may be made
-   * @param onlyNewest late ones are not made where a later slot is on time (policy `last`)
-   * @param isMade is the task of this slot there?
-   */
-  constructor(
-    timing: Timing,
-    after: number,
-    keepMax: number,
-    onlyNewest: boolean,
-    nextSlot: NextSlot,
-    isMade: (slot: number) => boolean = () => false,
-  ) {
-    this.#isMade = isMade
-    this.#timing = timing
+  /** @param after everything up to here is decided already */
+  constructor(after: number, rules: BacklogRules) {
+    this.#rules = rules
     this.#at = after
-    this.#keepMax = keepMax
-    this.#onlyNewest = onlyNewest
-    this.#nextSlot = nextSlot
+    this.#walkedFrom = after
   }
 
   /** Slots looked at so far. */
@@ -77,7 +75,7 @@ export class Backlog {
   /** Looks at `max` slots at most. Undefined: there is more to look at. */
   look(wall: number, max: number): Verdict | undefined {
     for (let looks = 0; looks < max; looks++) {
-      const slot = slotAfter(this.#timing, this.#at, this.#nextSlot)
+      const slot = this.#after(this.#at)
       if (slot === undefined || slot > wall) return this.#verdict()
       this.#take(slot, wall)
     }
@@ -88,32 +86,63 @@ export class Backlog {
     this.#at = slot
     this.#looked++
     if (wall - slot <= CLOCK_APART_MS) {
-      this.#onTime.push(slot)
+      this.#make.push(slot)
+      this.#anyOnTime = true
       return
     }
-    if (this.#isMade(slot)) this.#made.push(slot)
+    if (this.#rules.isMade(slot)) this.#make.push(slot)
     else this.#kept.push(slot)
-    if (this.#kept.length > this.#keepMax) this.#miss(this.#kept.shift() as number)
-    if (this.#looked % LOOKED_MAX !== 0) return
-    const middle = slot + Math.floor((wall - CLOCK_APART_MS - slot) / 2)
-    if (middle <= slot) return
-    const last = this.#late.pop()
-    if (last !== undefined) this.#late.push({ ...last, to: middle, more: true })
-    this.#at = middle
+    if (this.#kept.length > this.#rules.keepMax) this.#miss(this.#kept.shift() as number)
+    if (this.#looked % LOOKED_MAX === 0) this.#jump(wall)
+  }
+
+  #jump(wall: number): void {
+    const from = this.#at
+    const walkedMs = from - this.#walkedFrom
+    this.#walkedFrom = from
+    const middle = from + Math.floor((wall - CLOCK_APART_MS - from) / 2)
+    if (middle - from < walkedMs) return
+    const made = this.#rules.madeAfter(from)
+    const to = made === undefined ? middle : Math.min(middle, made - 1)
+    const first = this.#after(from)
+    if (first === undefined || first > to) return
+    this.#missed.push({ from: first, to, count: 1, more: true })
+    this.#at = to
+    this.#walkedFrom = to
+  }
+
+  #after(at: number): number | undefined {
+    return slotAfter(this.#rules.timing, at, this.#rules.nextSlot)
   }
 
   #miss(slot: number): void {
-    const last = this.#late.at(-1)
-    const between = this.#made.findLast(made => made < slot) ?? 0
-    if (last === undefined || between > last.to)
-      this.#late.push({ from: slot, to: slot, count: 1, more: false })
-    else this.#late[this.#late.length - 1] = { ...last, to: slot, count: last.count + 1 }
+    this.#missed.push({ from: slot, to: slot, count: 1, more: false })
   }
 
   #verdict(): Verdict {
-    const superseded = this.#onlyNewest && this.#onTime.length > 0
+    const superseded = this.#rules.onlyNewest && this.#anyOnTime
     if (superseded) for (const slot of this.#kept) this.#miss(slot)
-    const make = [...this.#made, ...(superseded ? [] : this.#kept), ...this.#onTime].sort((a, b) => a - b)
-    return { make, late: this.#late, to: this.#at }
+    const make = [...this.#make, ...(superseded ? [] : this.#kept)].sort((a, b) => a - b)
+    return { make, late: rangesBetween(make, this.#missed), to: this.#at }
   }
+}
+
+/** As few ranges as there can be, oldest first: of those that are missed in a row, with none between them that is made. */
+function rangesBetween(make: readonly number[], missed: readonly LateRange[]): LateRange[] {
+  const ranges: LateRange[] = []
+  let next = 0
+  for (const each of missed.toSorted((a, b) => a.from - b.from)) {
+    const last = ranges.at(-1)
+    let parted = last === undefined
+    for (; (make[next] ?? Number.POSITIVE_INFINITY) < each.from; next++) parted = true
+    if (last === undefined || parted) ranges.push(each)
+    else
+      ranges[ranges.length - 1] = {
+        from: last.from,
+        to: each.to,
+        count: last.count + each.count,
+        more: last.more || each.more,
+      }
+  }
+  return ranges
 }

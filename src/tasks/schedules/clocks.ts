@@ -1,7 +1,8 @@
 /**
  * Is this node's wall clock to be trusted with slots? The heartbeats of the others carry theirs; the median of all, this one
- * included, is taken for the time. One clock that is wrong moves no median of three or more; of two clocks that differ
- * nobody can tell which is wrong, and each is off by half of it.
+ * included, is taken for the time. One clock that is wrong moves no median of three or more. Of two clocks, or two halves, that
+ * differ nobody can tell which is wrong: there are two medians then, and each is held against the one that is farther from it.
+ * (Against the middle of both, as was first done, two clocks might be twice as far apart as is allowed.)
  */
 import type { Step } from '../effects.ts'
 
@@ -16,14 +17,14 @@ export function clockAheadMs(others: readonly number[]): number {
   const all = [0, ...others].sort((a, b) => a - b)
   const middle = all.length >> 1
   const upper = all[middle] ?? 0
-  const median = all.length % 2 === 1 ? upper : ((all[middle - 1] ?? 0) + upper) / 2
+  const lower = all.length % 2 === 1 ? upper : (all[middle - 1] ?? 0)
+  const median = Math.abs(upper) > Math.abs(lower) ? upper : lower
   return median === 0 ? 0 : -median
 }
 
 /** What this node knows of its own clock. */
 export class ClockSight {
   #aheadMs = 0
-  #apart = false
   /** What was said of it last. */
   #said = false
 
@@ -35,16 +36,14 @@ export class ClockSight {
     return this.#aheadMs
   }
 
-  /** Was it too far off when it was last looked at? */
   get apart(): boolean {
-    return this.#apart
+    return Math.abs(this.#aheadMs) > CLOCK_APART_MS
   }
 
   /** @param matters are there schedules to say it of? */
   look(matters: boolean, step: Step): void {
-    this.#apart = Math.abs(this.#aheadMs) > CLOCK_APART_MS
-    if (this.#apart === this.#said || !matters) return
-    this.#said = this.#apart
+    if (this.apart === this.#said || !matters) return
+    this.#said = this.apart
     const fields = { reason: 'clock', aheadMs: Math.round(this.#aheadMs), apartMsMax: CLOCK_APART_MS }
     step.log(this.#said ? 'warn' : 'info', this.#said ? 'schedules-paused' : 'schedules-resumed', fields)
   }

@@ -21,12 +21,14 @@ import type { ScheduleQuery, SchedulesTell } from './messages.ts'
 import { isFailure, readOrder } from './orders.ts'
 import { type ScheduleHost, Schedules } from './schedules.ts'
 import {
+  isOfSlot,
   isSchedule,
   recordOf,
   type ScheduleDefinition,
   type ScheduleRecord,
   type ScheduleState,
   scheduleIdOf,
+  slotOf,
   summaryOf,
 } from './state.ts'
 import type { NextSlot } from './timing.ts'
@@ -158,6 +160,15 @@ export class HeldSchedules implements ScheduleHost {
 
   isKnown(task: TaskSpec['id']): boolean {
     return this.#parts.table.get(task) !== undefined
+  }
+
+  madeAfter(name: string, slot: number): number | undefined {
+    let first: number | undefined
+    for (const { record } of this.#parts.table.ofKey(name, Number.POSITIVE_INFINITY)) {
+      const made = isOfSlot(record) ? slotOf(record) : undefined
+      if (made !== undefined && made > slot && made < (first ?? Number.POSITIVE_INFINITY)) first = made
+    }
+    return first
   }
 
   whenDurable(

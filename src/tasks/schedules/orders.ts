@@ -7,6 +7,7 @@ import { type WallMs, wallOf } from '../../base/time.ts'
 import { sameJson } from '../json.ts'
 import { shown } from '../spec.ts'
 import type { Json, TaskSpec } from '../task.ts'
+import { CLOCK_APART_MS } from './clocks.ts'
 import { type DefinitionRules, parseDefinition } from './definition.ts'
 import {
   type Decided,
@@ -96,26 +97,36 @@ function put(
 ): ScheduleState | Failure {
   const { paused } = definition
   if (before === undefined) {
-    const ordered: Ordered = { version: 1, definition, source, paused, deleted: false, at: wall }
-    return { ordered, decided: { to: Math.max(0, Math.floor(wall)), made: 0, missed: 0, lately: [] } }
+    const at = Math.max(0, Math.floor(wall))
+    const version = source === 'api' ? Math.max(1, at) : 1
+    const ordered: Ordered = { version, definition, source, paused, deleted: false, at: wall }
+    return { ordered, decided: { to: at, made: 0, missed: 0, lately: [] } }
   }
   const { ordered, decided } = before
   if (!ordered.deleted) {
-    if (source === 'api' && ordered.source === 'config') return fromConfig(definition.name)
+    if (source === 'api' && ordered.source === 'config') return refusedOfConfig(definition.name)
     const unchanged = ordered.source === source && sameDefinition(ordered.definition, definition)
     if (unchanged && (source === 'config' || ordered.paused === paused)) return before
   }
+  const fromConfig = source === 'config' && ordered.source === 'config' && !ordered.deleted
+  // Paused or resumed by hand it stays so where only what stands beside the definition has changed.
+  const kept = fromConfig && sameButDefaults(ordered.definition, definition) ? ordered.paused : paused
+  const put = next(ordered, { definition, source, paused: kept, deleted: false }, wall)
+  if (ordered.deleted && decided.to > wall + CLOCK_APART_MS) return { ordered: put, decided: anew(put, wall) }
   const begins =
     ordered.deleted || ordered.paused || !sameTiming(ordered.definition.timing, definition.timing)
-  return {
-    ordered: next(ordered, { definition, source, paused, deleted: false }, wall),
-    decided: begins ? from(decided, wall) : decided,
-  }
+  return { ordered: put, decided: begins ? from(decided, wall) : decided }
 }
+
+/** Nothing is decided: by a clock that was ahead no slot would be due for as long as it was ahead. Tasks that are there stay known. */
+const anew = ({ version }: Ordered, wall: WallMs): Decided => ({
+  ...{ to: Math.max(0, Math.floor(wall)), anew: version },
+  ...{ made: 0, missed: 0, lately: [] },
+})
 
 function remove(before: ScheduleState, source: Ordered['source'], wall: WallMs): ScheduleState | Failure {
   const { ordered, decided } = before
-  if (source === 'api' && ordered.source === 'config') return fromConfig(ordered.definition.name)
+  if (source === 'api' && ordered.source === 'config') return refusedOfConfig(ordered.definition.name)
   return { ordered: next(ordered, { deleted: true }, wall), decided }
 }
 
@@ -132,10 +143,16 @@ const from = (decided: Decided, wall: WallMs): Decided => ({
   to: Math.max(decided.to, Math.floor(wall)),
 })
 
-const fromConfig = (name: string): Failure => ({
+const refusedOfConfig = (name: string): Failure => ({
   code: 'SCHEDULE_FROM_CONFIG',
   detail: `schedule ${name} stands in the configuration of its owner; it can be paused and resumed`,
 })
 
 export const sameDefinition = (a: ScheduleDefinition, b: ScheduleDefinition): boolean =>
   sameJson(a as unknown as Json, b as unknown as Json)
+
+/** The same but for what a node fills in from its own configuration where the definition says nothing. */
+function sameButDefaults(a: ScheduleDefinition, b: ScheduleDefinition): boolean {
+  const { maxAttempts, backoffMs, backoffMsMax, timeoutMs } = b.task
+  return sameDefinition({ ...a, task: { ...a.task, maxAttempts, backoffMs, backoffMsMax, timeoutMs } }, b)
+}

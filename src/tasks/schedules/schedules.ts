@@ -21,13 +21,11 @@ import type { Step } from '../effects.ts'
 import type { TaskSpec } from '../task.ts'
 import { Backlog, type Verdict } from './backlog.ts'
 import { CLOCK_APART_MS, ClockSight } from './clocks.ts'
+import { type Decision, decide, sayMissed } from './deciding.ts'
 import { scheduleMetrics, Tally } from './metrics.ts'
 import { isFailure, obey, type ScheduleOrder, sameDefinition } from './orders.ts'
 import {
   type Decided,
-  MISSED_KEPT,
-  type Missed,
-  type MissReason,
   type Ordered,
   type ScheduleDefinition,
   type ScheduleRecord,
@@ -59,6 +57,8 @@ export interface ScheduleHost {
   /** A new task. False, and nothing happens, where the id is known. */
   make(spec: TaskSpec, step: Step): boolean
   isKnown(task: TaskSpec['id']): boolean
+  /** The first slot of the schedule after this one, in ms since 1970, whose task is known. Looks at all tasks of the key. */
+  madeAfter(name: string, slot: number): number | undefined
   /**
    * Says once whether all of these tasks of the key are as durable as an accepted task must be. At once, where one disk is
    * enough: then what is stored in this step is in one batch with them.
@@ -94,7 +94,7 @@ export class Schedules {
   readonly #tally = new Tally()
   readonly #clock = new ClockSight()
   /** By schedule, what is decided and waits for its tasks to be durable. */
-  readonly #deciding = new Map<string, Decided>()
+  readonly #deciding = new Map<string, Decision>()
   /** By name; undefined before they are known. */
   #configured: ReadonlyMap<string, ScheduleDefinition> | undefined
   #compareAt: Instant = 0 as Instant
@@ -174,7 +174,8 @@ export class Schedules {
       return 'this node does not own its key, may not act for it, is still taking it over, or its disk takes no new work'
     }
     if (decided.to <= now.wall + CLOCK_APART_MS) return undefined
-    return `slots up to ${isoOf(decided.to)} are decided already, by a clock that was ahead`
+    const until = `slots up to ${isoOf(decided.to)} are decided already, by a clock that was ahead`
+    return `${until}; to begin anew, delete it and put it again`
   }
 
   metrics(now: Instant): Metric[] {
@@ -202,6 +203,7 @@ export class Schedules {
     }
     const before = this.#plans.get(definition.name)
     const plan = before?.state === record.schedule ? before : this.#plan(record.schedule)
+    if (plan !== before) this.#sayAhead(record.schedule, before?.state, step)
     const looked = plan === before ? 0 : 1
     if (plan.due === undefined || this.#deciding.has(definition.name)) return looked
     if (plan.due > step.now.wall) {
@@ -226,117 +228,52 @@ export class Schedules {
     return plan
   }
 
+  /** Said again when it has changed. */
+  #sayAhead({ ordered, decided }: ScheduleState, before: ScheduleState | undefined, step: Step): void {
+    const aheadMs = Math.round(decided.to - step.now.wall)
+    if (aheadMs <= CLOCK_APART_MS || before?.decided.to === decided.to) return
+    const fields = { schedule: ordered.definition.name, decidedTo: isoOf(decided.to), aheadMs }
+    step.log('warn', 'schedule-ahead', fields)
+  }
+
   #backlogOf({ name, timing, catchUp }: ScheduleDefinition, { to }: Decided): Backlog {
     const { config, nextSlot, host } = this.#parts
     const keepMax = catchUp === 'all' ? config.catchUpMax : catchUp === 'last' ? 1 : 0
     const isMade = (slot: number): boolean => host.isKnown(slotTaskId(name, slot))
-    return new Backlog(timing, to, keepMax, catchUp === 'last', nextSlot, isMade)
+    const madeAfter = (slot: number): number | undefined => host.madeAfter(name, slot)
+    const onlyNewest = catchUp === 'last'
+    return new Backlog(to, { timing, nextSlot, keepMax, onlyNewest, isMade, madeAfter })
   }
 
-  /** The tasks first, so that no copy of the schedule can say "made" of a task that nobody has. */
-  #decide({ schedule }: ScheduleRecord, { make, late, to }: Verdict, step: Step): void {
+  #decide({ schedule }: ScheduleRecord, verdict: Verdict, step: Step): void {
     const { name } = schedule.ordered.definition
-    let decided = schedule.decided
-    const made: TaskSpec['id'][] = []
-    const missUpTo = (slot: number): void => {
-      for (const { more, ...range } of late) {
-        if (range.from <= decided.to || range.from > slot) continue
-        decided = this.#miss(name, decided, { ...range, ...(more && { more }) }, 'late', step)
-      }
-    }
-    // In the order of the slots: what is made between two that are missed parts them in the list.
-    for (const slot of make) {
-      missUpTo(slot)
-      const reason = this.#hindrance(schedule.ordered.definition, decided, slot)
-      if (reason !== undefined) {
-        decided = this.#miss(name, decided, { from: slot, to: slot, count: 1 }, reason, step)
-        continue
-      }
-      decided = this.#make(schedule.ordered.definition, decided, slot, step)
-      made.push(slotTaskId(name, slot))
-    }
-    missUpTo(Number.POSITIVE_INFINITY)
-    const whole = { ...decided, to: Math.max(to, decided.to) }
-    this.#deciding.set(name, whole)
-    this.#parts.host.whenDurable(
-      name,
-      made,
-      (durable, later) => this.#write(name, { base: schedule.decided, whole }, durable, later),
-      step,
-    )
+    const decision = decide(schedule, verdict, this.#parts.host, this.#tally, step)
+    this.#deciding.set(name, decision)
+    const said = (durable: boolean, later: Step): void => this.#write(name, decision, durable, later)
+    this.#parts.host.whenDurable(name, decision.made, said, step)
   }
 
   /**
    * Of what was ordered meanwhile nothing is lost, and no slot becomes due again. Where another owner has decided since, this
    * rests on nothing any more.
    */
-  #write(
-    name: string,
-    { base, whole: decided }: { readonly base: Decided; readonly whole: Decided },
-    durable: boolean,
-    step: Step,
-  ): void {
+  #write(name: string, decision: Decision, durable: boolean, step: Step): void {
     const { host } = this.#parts
-    if (this.#deciding.get(name) !== decided) return
+    if (this.#deciding.get(name) !== decision) return
     this.#deciding.delete(name)
     this.#plans.delete(name)
+    const { base, whole } = decision
     const known = host.of(name)?.schedule
-    const isBase = known?.decided.made === base.made && known.decided.missed === base.missed
-    if (!durable || known === undefined || !isBase || !host.mayDecide(name, step.now.mono)) {
+    const isBase = known !== undefined && isAsFar(known.decided, base)
+    if (!durable || !isBase || !host.mayDecide(name, step.now.mono)) {
       // Looked at again: the tasks are known then.
       this.#wakeAt = 0 as Instant
       return
     }
-    const state = { ...known, decided: { ...decided, to: Math.max(decided.to, known.decided.to) } }
+    sayMissed(name, decision, this.#tally, step)
+    const state = { ...known, decided: { ...whole, to: Math.max(whole.to, known.decided.to) } }
     const { due } = this.#plan(host.store(state, step).schedule)
     if (due !== undefined) this.#wake(after(step.now.mono, due - step.now.wall))
-  }
-
-  #hindrance(
-    { name, overlap }: ScheduleDefinition,
-    { lastMade }: Decided,
-    slot: number,
-  ): MissReason | undefined {
-    const { host } = this.#parts
-    if (host.isKnown(slotTaskId(name, slot))) return undefined
-    if (host.full) return 'queue-full'
-    const runs = lastMade !== undefined && host.isUnfinished(slotTaskId(name, lastMade))
-    return overlap === 'skip' && runs ? 'overlap' : undefined
-  }
-
-  #make({ name, task }: ScheduleDefinition, decided: Decided, slot: number, step: Step): Decided {
-    const id = slotTaskId(name, slot)
-    const lateMs = Math.max(0, step.now.wall - slot)
-    if (this.#parts.host.make({ id, key: name, ...task }, step)) {
-      this.#tally.made(lateMs)
-      step.log('info', 'slot-run', {
-        schedule: name,
-        slot: isoOf(slot),
-        task: id,
-        lateMs: Math.round(lateMs),
-      })
-    }
-    return { ...decided, lastMade: slot, made: decided.made + 1, to: Math.max(decided.to, slot) }
-  }
-
-  #miss(
-    name: string,
-    decided: Decided,
-    range: Omit<Missed, 'reason' | 'at'>,
-    reason: MissReason,
-    step: Step,
-  ): Decided {
-    const missed: Missed = { ...range, reason, at: step.now.wall }
-    this.#tally.missed(reason, range.count)
-    const { from, to, count, more } = range
-    const fields = { schedule: name, from: isoOf(from), to: isoOf(to), count, reason }
-    step.log(reason === 'overlap' ? 'info' : 'warn', 'slot-missed', { ...fields, ...(more && { more }) })
-    return {
-      ...decided,
-      missed: decided.missed + count,
-      lately: listed(decided, missed),
-      to: Math.max(decided.to, to),
-    }
   }
 
   #store(state: ScheduleState, by: Ordered['source'], step: Step): ScheduleRecord {
@@ -381,16 +318,9 @@ export class Schedules {
   }
 }
 
-/** Slots in a row that were missed for one reason make one line. */
-function listed({ lately, to }: Decided, missed: Missed): readonly Missed[] {
-  const last = lately.at(-1)
-  if (last === undefined || last.reason !== missed.reason || last.to !== to) {
-    return [...lately, missed].slice(-MISSED_KEPT)
-  }
-  const count = last.count + missed.count
-  const more = last.more === true || missed.more === true
-  return [...lately.slice(0, -1), { ...missed, from: last.from, count, ...(more && { more }) }]
-}
+/** Has nobody decided more since, and has it not begun anew? */
+const isAsFar = (now: Decided, base: Decided): boolean =>
+  now.made === base.made && now.missed === base.missed && now.anew === base.anew
 
 function eventOf(before: Ordered | undefined, now: Ordered): string {
   if (now.deleted) return 'schedule-deleted'

@@ -3,11 +3,11 @@
  * taken over and handed on by what does that for tasks, by the same nodes that hold the tasks it makes.
  *
  * Two parts, since two kinds of change meet when copies do. What was ordered (definition, paused, deleted) goes by a version that each
- * order raises: the highest is right. How far the slots are decided only ever rises: the furthest is right. Each part is
- * a maximum of a total order, so copies can meet in any order and as often as they like.
+ * order raises: the highest is right. How far the slots are decided only ever rises: the furthest is right, of what began anew
+ * last. Each part is a maximum of a total order, so copies can meet in any order and as often as they like.
  */
 import { asTaskId, type NodeId, type TaskId } from '../../base/ids.ts'
-import { isoOf } from '../../base/iso.ts'
+import { isoOf, msOfIso } from '../../base/iso.ts'
 import type { WallMs } from '../../base/time.ts'
 import type { Json, TaskRecord, TaskSpec } from '../task.ts'
 import type { Timing } from './timing.ts'
@@ -51,7 +51,11 @@ export interface Missed {
 
 /** What was ordered. */
 export interface Ordered {
-  /** Rises with every order. */
+  /**
+   * Rises with every order. The first that people give is the time of it, in ms since 1970: so it stands above the end of one of
+   * that name that was deleted, and dropped here, and that somebody who was away still has. What the configuration says begins with
+   * 1: where anybody knows better that counts, and where that is such an end the next comparison puts it above.
+   */
   readonly version: number
   readonly definition: ScheduleDefinition
   /** `config`: from the configuration of the nodes; only that changes and removes it. */
@@ -64,8 +68,13 @@ export interface Ordered {
 
 /** How far the slots are decided. */
 export interface Decided {
-  /** Every slot up to here is made, or listed as missed, or was never due. In ms since 1970; only rises. */
+  /** Every slot up to here is made, or listed as missed, or was never due. In ms since 1970; only rises, as long as `anew` stays. */
   readonly to: number
+  /**
+   * The version of the order with which all of this began anew: it was put after it had been deleted, and slots were decided, by
+   * a clock that was ahead, up to a time that had not come.
+   */
+  readonly anew?: number
   /** The newest slot that was made. */
   readonly lastMade?: number
   /** Since it was first put. */
@@ -118,6 +127,11 @@ export const slotTaskId = (name: string, slot: number): TaskId => asTaskId(`${na
 
 /** Was this task made for a slot of the schedule that is its key? */
 export const isOfSlot = ({ spec, source }: TaskRecord): boolean => source === `${SCHEDULE_TYPE}:${spec.key}`
+
+/** The slot that the id of such a task names; undefined where it names none of the schedule that is its key. */
+export function slotOf({ spec: { id, key } }: TaskRecord): number | undefined {
+  return id.startsWith(`${key}@`) ? msOfIso(id.slice(key.length + 1)) : undefined
+}
 
 /** Is the slot of such a task decided? Texts of times stand in the order of the times, but for the `Z` at their end. */
 export const isSlotDecided = ({ spec: { id, key } }: TaskRecord, { decided }: ScheduleState): boolean =>
@@ -198,7 +212,8 @@ interface Held {
 }
 
 const heldOf = ({ holders, revision }: ScheduleRecord): Held => ({ holders, revision })
-const byReach = (x: Decided, y: Decided): number => x.to - y.to || x.made + x.missed - (y.made + y.missed)
+const byReach = (x: Decided, y: Decided): number =>
+  (x.anew ?? 0) - (y.anew ?? 0) || x.to - y.to || x.made + x.missed - (y.made + y.missed)
 const same = (a: ScheduleRecord, b: ScheduleRecord): boolean => sortedText(a) === sortedText(b)
 
 /** The greater of two parts; those that the order does not tell apart go by their text, so that everybody decides alike. */

@@ -49,7 +49,14 @@ export const scheduleOf = (spec: fc.Arbitrary<TaskSpec>): fc.Arbitrary<ScheduleS
       at: wall,
     }),
     decided: fc.record(
-      { to: slot, lastMade: slot, made: count, missed: count, lately: fc.array(missed, { maxLength: 3 }) },
+      {
+        to: slot,
+        anew: count,
+        lastMade: slot,
+        made: count,
+        missed: count,
+        lately: fc.array(missed, { maxLength: 3 }),
+      },
       { requiredKeys: ['to', 'made', 'missed', 'lately'] },
     ),
   })

@@ -3,10 +3,17 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { clockAheadMs } from '../../../src/tasks/schedules/clocks.ts'
 
-test('a node alone has the right time, and of two that differ each is off by half', () => {
+test('a node alone has the right time, and of two that differ each is off by all of it', () => {
   assert.equal(clockAheadMs([]), 0)
-  assert.equal(clockAheadMs([12_000]), -6_000)
-  assert.equal(clockAheadMs([-12_000]), 6_000)
+  assert.equal(clockAheadMs([6_000]), -6_000)
+  assert.equal(clockAheadMs([-6_000]), 6_000)
+})
+
+test('of two halves that differ nobody is right, and a single one that differs from all others is wrong alone', () => {
+  assert.equal(clockAheadMs([0, 6_000, 6_000]), -6_000)
+  assert.equal(clockAheadMs([0, -6_000, -6_000]), 6_000)
+  assert.equal(clockAheadMs([0, 0, 6_000]), 0)
+  assert.equal(clockAheadMs([0, 6_000]), 0)
 })
 
 test('one wrong clock of three or more moves no other, and knows that it is wrong', () => {

@@ -1,6 +1,7 @@
 /** What is decided of a slot while its task is not durable yet. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { instantOf } from '../../../src/base/time.ts'
 import { type ScheduleRecord, slotTaskId } from '../../../src/tasks/schedules/state.ts'
 import { definition } from './samples.ts'
 import { START, Subject } from './subject.ts'
@@ -37,7 +38,7 @@ test('an order that comes while a slot waits for disks is kept, and so is the sl
     subject.order('s', order)
     subject.disks(true)
     const { ordered, decided } = (subject.host.of('s') as ScheduleRecord).schedule
-    assert.deepEqual([decided.made, ordered.version], [1, 2], order.op)
+    assert.deepEqual([decided.made, ordered.version], [1, START + 1], order.op)
     assert.equal(decided.to, order.op === 'put' ? START + 1_500 : START + 1_000)
   }
 })
@@ -87,4 +88,31 @@ test('a slot that was made before stands in no range of those that were missed a
   const { missed, lately } = subject.decidedOf('s')
   assert.deepEqual([missed, lately.map(({ count }) => count)], [33, [19, 14]])
   assert.ok(!lately.some(({ from, to }) => from <= made && made <= to))
+})
+
+test('missed slots are said and counted once, when the record says so, however often that is tried', () => {
+  const subject = new Subject()
+  subject.put(definition('s', { catchUp: 'last' }))
+  subject.host.decides = false
+  subject.pass(60_000)
+  subject.host.decides = true
+  subject.host.slow = true
+  const said = () => subject.events.filter(({ event }) => event === 'slot-missed')
+  const counted = () => {
+    const now = instantOf(subject.mono)
+    const found = subject.schedules.metrics(now).find(({ name }) => name === 'slots_missed_total')
+    return found?.samples.reduce((sum, { value }) => sum + value, 0)
+  }
+  for (let tries = 0; tries < 3; tries++) {
+    subject.pass(100)
+    assert.deepEqual([said().length, counted()], [0, 0], 'nothing is decided yet')
+    subject.disks(false)
+  }
+  subject.pass(100)
+  subject.disks(true)
+  assert.deepEqual(
+    said().map(({ fields }) => [fields['count'], fields['reason']]),
+    [[55, 'late']],
+  )
+  assert.deepEqual([counted(), subject.decidedOf('s').missed], [55, 55])
 })

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { instantOf, wallOf } from '../../../src/base/time.ts'
 import { type ScheduleRecord, slotTaskId } from '../../../src/tasks/schedules/state.ts'
 import { definition, nextSlot } from './samples.ts'
 import { START, Subject } from './subject.ts'
@@ -110,37 +109,6 @@ test('slots that pass while a schedule is paused were never due', () => {
   assert.deepEqual(events, ['schedule-put', 'schedule-paused', 'schedule-resumed'])
 })
 
-test('a wall clock that goes back makes no slot again, and one that leaps leaves the policy to decide', () => {
-  const subject = new Subject()
-  subject.put(definition('s', { catchUp: 'last' }))
-  for (let i = 0; i < 10; i++) subject.pass(1_000)
-  subject.pass(1_000, -8_000)
-  for (let i = 0; i < 9; i++) subject.pass(1_000)
-  assert.equal(subject.made('s').length, 11)
-  subject.pass(1_000, 3_600_000)
-  assert.ok(subject.made('s').length <= 11 + 6)
-  assert.equal(subject.decidedOf('s').to, Math.floor(subject.wall / 1_000) * 1_000)
-})
-
-test('a clock more than 5 s from the others pauses everything and says so', () => {
-  const subject = new Subject()
-  subject.put(definition('s'))
-  subject.pass(1_000)
-  subject.schedules.clockIs(5_001)
-  subject.pass(3_000)
-  assert.equal(subject.made('s').length, 1)
-  const record = subject.host.of('s') as ScheduleRecord
-  const now = { mono: instantOf(subject.mono), wall: wallOf(subject.wall) }
-  assert.match(String(subject.schedules.waits(record, now)), /5001 ms ahead of/)
-  const refused = subject.order('t', { op: 'put', definition: definition('t') })
-  assert.equal('code' in refused && refused.code, 'NOT_READY')
-  subject.schedules.clockIs(-20)
-  subject.pass(100)
-  assert.equal(subject.made('s').length, 4, 'what was missed for less than 5 s is on time')
-  const said = subject.events.filter(({ event }) => event.startsWith('schedules-')).map(({ event }) => event)
-  assert.deepEqual(said, ['schedules-paused', 'schedules-resumed'])
-})
-
 test('another definition takes the place of the one before; other slots begin anew', () => {
   const subject = new Subject()
   subject.put(definition('s', { catchUp: 'all' }))
@@ -211,6 +179,29 @@ test('the configuration of the owner makes, changes and removes; the API may onl
   subject.schedules.configured([definition('theirs', { catchUp: 'none' })])
   subject.pass(2_000)
   assert.deepEqual([stateOf('theirs').definition.catchUp, stateOf('theirs').paused], ['none', false])
+})
+
+test('who paused a schedule of the configuration finds it paused whatever the defaults of the next life are', () => {
+  const subject = new Subject()
+  const ordered = () => (subject.host.of('s') as ScheduleRecord).schedule.ordered
+  subject.schedules.configured([definition('s')])
+  subject.pass(1)
+  subject.order('s', { op: 'pause' })
+  const task = { type: 'echo', maxAttempts: 9, timeoutMs: 7_000, backoffMs: 10, backoffMsMax: 20 }
+  subject.schedules.configured([definition('s', { task })])
+  subject.pass(5_000)
+  assert.deepEqual([ordered().paused, ordered().definition.task.maxAttempts], [true, 9])
+  assert.deepEqual(subject.made('s'), [])
+  subject.schedules.configured([definition('s', { task, paused: true })])
+  subject.pass(2_000)
+  subject.order('s', { op: 'resume' })
+  subject.schedules.configured([definition('s', { task: { ...task, maxAttempts: 3 }, paused: true })])
+  subject.pass(2_000)
+  assert.deepEqual([ordered().paused, ordered().definition.task.maxAttempts], [false, 3])
+  assert.equal(subject.made('s').length, 2, 'and nothing is lost by that')
+  subject.schedules.configured([definition('s', { task, paused: true, overlap: 'skip' })])
+  subject.pass(2_000)
+  assert.ok(ordered().paused, 'another definition says it for itself')
 })
 
 test('before the configuration is known nothing that came from one is removed', () => {

@@ -4,12 +4,15 @@ import fc from 'fast-check'
 import { asNodeId } from '../../../src/base/ids.ts'
 import { wallOf } from '../../../src/base/time.ts'
 import { mergeRecords } from '../../../src/tasks/merge.ts'
+import { isFailure, obey, type ScheduleOrder } from '../../../src/tasks/schedules/orders.ts'
 import {
   isOfSlot,
   isSchedule,
   isSlotDecided,
   recordOf,
   type ScheduleRecord,
+  type ScheduleState,
+  slotOf,
   slotTaskId,
 } from '../../../src/tasks/schedules/state.ts'
 import { freshRecord } from '../../../src/tasks/transition.ts'
@@ -35,12 +38,16 @@ const missed = fc.record({
   reason: fc.constantFrom('late' as const, 'overlap' as const),
   at: fc.constant(wallOf(5)),
 })
-const decided = fc.record({
-  to: fc.integer({ min: 0, max: 3 }),
-  made: fc.nat({ max: 2 }),
-  missed: fc.nat({ max: 2 }),
-  lately: fc.array(missed, { maxLength: 2 }),
-})
+const decided = fc.record(
+  {
+    to: fc.integer({ min: 0, max: 3 }),
+    anew: fc.constantFrom(1, 2),
+    made: fc.nat({ max: 2 }),
+    missed: fc.nat({ max: 2 }),
+    lately: fc.array(missed, { maxLength: 2 }),
+  },
+  { requiredKeys: ['to', 'made', 'missed', 'lately'] },
+)
 const record: fc.Arbitrary<ScheduleRecord> = fc
   .tuple(
     fc.record({ ordered, decided }),
@@ -71,10 +78,17 @@ test('copies of a schedule come to the same in whatever order and however often 
   )
 })
 
-test('the newest order counts, and how far slots are decided only rises', () => {
+const anewOf = ({ schedule }: ScheduleRecord): number => schedule.decided.anew ?? 0
+
+test('the newest order counts, and how far slots are decided only rises, unless it began anew', () => {
   fc.assert(
     fc.property(record, record, (a, b) => {
       const { schedule, revision, state } = merge(a, b)
+      if (anewOf(a) !== anewOf(b)) {
+        const { decided: newer } = (anewOf(a) > anewOf(b) ? a : b).schedule
+        assert.deepEqual(plain(schedule.decided), plain(newer))
+        return
+      }
       assert.equal(schedule.ordered.version, Math.max(a.schedule.ordered.version, b.schedule.ordered.version))
       assert.equal(schedule.decided.to, Math.max(a.schedule.decided.to, b.schedule.decided.to))
       assert.equal(revision, Math.max(a.revision, b.revision))
@@ -94,8 +108,30 @@ test('the id of a task tells whether its slot is decided', () => {
       const record = freshRecord(made, `schedule:${name}`, wallOf(0), [], 1)
       const schedule = { ordered: undefined as never, decided: { to, made: 0, missed: 0, lately: [] } }
       assert.equal(isSlotDecided(record, schedule), slot <= to)
+      assert.equal(slotOf(record), slot)
       assert.ok(isOfSlot(record) && !isOfSlot({ ...record, source: 'api' }))
     }),
     { numRuns: 2_000 },
   )
+})
+
+const ordersOf = (...orders: readonly (readonly [ScheduleOrder, number])[]): ScheduleState => {
+  let state: ScheduleState | undefined
+  for (const [order, at] of orders) {
+    const next = obey(state, 'a', order, 'api', wallOf(at))
+    assert.ok(!isFailure(next))
+    state = next
+  }
+  assert.ok(state)
+  return state
+}
+
+test('what is put anew where its end is known no more is newer than that end, which somebody still has', () => {
+  const put = { op: 'put', definition: definition('a') } as const
+  const ended = ordersOf([put, 1_000], [{ op: 'pause' }, 2_000], [{ op: 'delete' }, 3_000])
+  const anew = ordersOf([put, 60_000])
+  const [old, young] = [ended, anew].map(state => recordOf(state, [asNodeId('n1')], 60_001))
+  assert.ok(old && young)
+  for (const met of [merge(old, young), merge(young, old)])
+    assert.deepEqual([met.state, met.schedule.ordered.deleted], ['scheduled', false])
 })

@@ -1,7 +1,7 @@
 /** The schedules of one node, with a host that stores at once and may decide or not as the test says. */
 import assert from 'node:assert/strict'
 import { asNodeId, type TaskId } from '../../../src/base/ids.ts'
-import { instantOf, wallOf } from '../../../src/base/time.ts'
+import { instantOf, type Now, wallOf } from '../../../src/base/time.ts'
 import { tasksDefaults } from '../../../src/tasks/config.ts'
 import { Step } from '../../../src/tasks/effects.ts'
 import type { ScheduleOrder } from '../../../src/tasks/schedules/orders.ts'
@@ -43,7 +43,8 @@ class MemoryHost implements ScheduleHost {
     const { name } = state.ordered.definition
     const before = this.records.get(name)
     if (before !== undefined) {
-      assert.ok(state.decided.to >= before.schedule.decided.to, 'the last slot only rises')
+      const begins = (state.decided.anew ?? 0) > (before.schedule.decided.anew ?? 0)
+      assert.ok(begins || state.decided.to >= before.schedule.decided.to, 'the last slot only rises')
       assert.ok(state.ordered.version >= before.schedule.ordered.version)
     }
     const record = recordOf(state, [asNodeId('n1')], (before?.revision ?? 0) + 1)
@@ -60,6 +61,13 @@ class MemoryHost implements ScheduleHost {
 
   isKnown(task: TaskId): boolean {
     return this.tasks.has(task)
+  }
+
+  madeAfter(name: string, after: number): number | undefined {
+    const slots = [...this.tasks.keys()]
+      .filter(id => id.startsWith(`${name}@`))
+      .map(id => Date.parse(id.slice(name.length + 1)))
+    return slots.sort((a, b) => a - b).find(slot => slot > after)
   }
 
   whenDurable(
@@ -99,6 +107,10 @@ export class Subject {
     assert.fail('it never rests')
   }
 
+  get now(): Now {
+    return { mono: instantOf(this.mono), wall: wallOf(this.wall) }
+  }
+
   order(name: string, order: ScheduleOrder) {
     return this.#do(step => this.schedules.order(name, order, step))
   }
@@ -126,7 +138,7 @@ export class Subject {
   }
 
   #do<T>(call: (step: Step) => T): T {
-    const step = new Step({ mono: instantOf(this.mono), wall: wallOf(this.wall) })
+    const step = new Step(this.now)
     const result = call(step)
     for (const effect of step.effects()) {
       if (effect.kind === 'log') this.events.push({ event: effect.event, fields: effect.fields })
