@@ -19,7 +19,7 @@ import {
   type TaskRequest,
   taskOfRequest,
 } from './messages.ts'
-import { unknownTask } from './refusals.ts'
+import { OWNERS_CHANGED, unknownTask } from './refusals.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
@@ -60,6 +60,13 @@ interface Question extends Pending {
   listed: TaskRecord | undefined
   /** Some did not answer. */
   unreachable: boolean
+  /** Who said, asked by the id alone, that there is none. */
+  readonly without: Set<NodeId>
+  /** The owner of its key is asked, or has been, for the last word: is there none, although somebody has a copy? */
+  lastWord: boolean
+  /** As it was when the question was asked: who said "no" under another ring may have the task by now. */
+  readonly epoch: number
+  readonly denial: OwnWord['denial']
   /** What somebody, this node included, says who may know the task or own its key: then nobody can say that there is none. */
   refusal: Failure | undefined
 }
@@ -70,6 +77,8 @@ export interface OwnWord {
   readonly known?: TaskRecord
   /** Why it cannot say that there is no such task. */
   readonly refusal?: Failure
+  /** As the owner of this key: TASK_UNKNOWN, or why that cannot be said. */
+  readonly denial?: (key: string, now: Instant) => Failure
 }
 
 export class Forwarding {
@@ -113,9 +122,11 @@ export class Forwarding {
     origin: Origin,
     { task, waitMs = 0 }: { readonly task: TaskId; readonly waitMs?: number },
     from: readonly NodeId[],
-    { known, refusal }: OwnWord,
+    { known, refusal, denial }: OwnWord,
     step: Step,
   ): void {
+    const denier = known && this.#denierOf(known)
+    const key = denier !== undefined && from.includes(denier) ? known?.spec.key : undefined
     const entry: Question = {
       ...this.#newPending(origin, waitMs, step),
       kind: 'get',
@@ -124,10 +135,16 @@ export class Forwarding {
       best: known !== undefined && known.revision > 0 ? known : undefined,
       listed: known?.revision === 0 ? known : undefined,
       unreachable: false,
+      without: new Set(),
+      lastWord: key !== undefined,
+      epoch: this.#view.epoch,
+      denial,
       refusal,
     }
     if (!this.#admit(entry, step)) return
-    const request = { kind: 'get', task, ...(waitMs > 0 && { waitMs }) } as const
+    const ring = this.#view.ring?.checksum
+    const more = { ...(waitMs > 0 && { waitMs }), ...(key !== undefined && { key }), ...(ring && { ring }) }
+    const request = { kind: 'get', task, ...more } as const
     for (const node of from) this.#ask(entry.id, node, 1, request, step)
     this.#concludeWhenAll(entry, step)
   }
@@ -223,8 +240,7 @@ export class Forwarding {
   #gotAnswer(entry: Question, from: NodeId, reply: TaskReply, step: Step): void {
     if (!entry.waiting.delete(from)) return
     if (!reply.ok) {
-      if (reply.failure.code !== 'TASK_UNKNOWN') entry.refusal ??= onward(reply.failure, from)
-      this.#concludeWhenAll(entry, step)
+      this.#refused(entry, from, reply.failure, step)
       return
     }
     const fromOwner = from === this.#view.owner(reply.record.spec.key)
@@ -241,33 +257,68 @@ export class Forwarding {
     else this.#concludeWhenAll(entry, step)
   }
 
+  #refused(entry: Question, from: NodeId, failure: Failure, step: Step): void {
+    if (failure.code !== 'TASK_UNKNOWN') entry.refusal ??= onward(failure, from)
+    else if (entry.lastWord && entry.best !== undefined && from === this.#denierOf(entry.best)) {
+      this.#finish(entry, { ok: false, failure }, step)
+      return
+    } else entry.without.add(from)
+    this.#concludeWhenAll(entry, step)
+  }
+
   /** What copies add to the owner's word. */
   #better(best: TaskRecord, owners: TaskRecord): TaskRecord {
     return this.#isCounted(owners.spec.key) ? owners : best
   }
 
+  /** Who knows whether a task of which there is a copy is over and dropped: its owner, of what counts. */
+  #denierOf({ spec, source, term }: TaskRecord): NodeId | undefined {
+    const counts = this.#isCounted(spec.key) && term !== undefined && !source.startsWith('list:')
+    return counts ? this.#view.owner(spec.key) : undefined
+  }
+
   #concludeWhenAll(entry: Question, step: Step): void {
+    if (this.#asksOwner(entry, step)) return
     if (entry.waiting.size === 0) this.#conclude(entry, step)
   }
 
+  /**
+   * Somebody has a copy of what its owner, asked by the id alone, does not know. It is asked once more, by the key, whoever else
+   * is silent: a copy alone would else be neither told nor denied for as long as it is there. True when nothing is concluded yet.
+   */
+  #asksOwner(entry: Question, step: Step): boolean {
+    const { best, lastWord, task, denial } = entry
+    const owner = best && this.#denierOf(best)
+    if (lastWord || best === undefined || owner === undefined) return false
+    const { key } = best.spec
+    if (owner !== this.#view.self) {
+      if (!entry.without.has(owner) || !this.#view.live.has(owner)) return false
+      entry.lastWord = true
+      entry.waiting.add(owner)
+      this.#ask(entry.id, owner, 1, { kind: 'get', task, key }, step)
+      return true
+    }
+    entry.lastWord = true
+    const failure = denial?.(key, step.now.mono)
+    if (failure?.code !== 'TASK_UNKNOWN') entry.refusal ??= failure
+    else this.#finish(entry, { ok: false, failure }, step)
+    return failure?.code === 'TASK_UNKNOWN'
+  }
+
   #conclude(entry: Question, step: Step): void {
-    const { task, waiting } = entry
-    const unsure = entry.best !== undefined && isSettled(entry.best) && this.#isCounted(entry.best.spec.key)
-    const unreachable = entry.unreachable || (unsure && entry.refusal === undefined)
-    const known = unsure ? undefined : entry.best
-    const best = known ?? (unreachable || entry.refusal !== undefined ? undefined : entry.listed)
-    if (best !== undefined) {
-      this.#finish(
-        entry,
-        { ok: true, record: best, existed: true, durableCopies: best.revision > 0 ? 1 : 0 },
-        step,
-      )
-    } else if (unreachable) {
-      const silent = waiting.size > 0 ? ` (${[...waiting].slice(0, 8).join(', ')})` : ''
-      const detail = `no node that answered knows task ${task}, but some did not answer${silent}`
-      this.#finish(entry, { ok: false, failure: { code: 'OWNER_UNREACHABLE', detail, retryAfterS: 1 } }, step)
+    const { task, best, refusal, listed } = entry
+    const unsure = best !== undefined && isSettled(best) && this.#isCounted(best.spec.key)
+    const known =
+      best !== undefined && !unsure ? best : entry.unreachable || unsure || refusal ? undefined : listed
+    const changed = entry.epoch === this.#view.epoch ? undefined : OWNERS_CHANGED
+    if (known !== undefined) {
+      const durableCopies = known.revision > 0 ? 1 : 0
+      this.#finish(entry, { ok: true, record: known, existed: true, durableCopies }, step)
+    } else if (entry.unreachable || (unsure && refusal === undefined)) {
+      const failure = { code: 'OWNER_UNREACHABLE', detail: unheard(entry, unsure), retryAfterS: 1 } as const
+      this.#finish(entry, { ok: false, failure }, step)
     } else {
-      this.#finish(entry, { ok: false, failure: entry.refusal ?? unknownTask(task) }, step)
+      this.#finish(entry, { ok: false, failure: refusal ?? changed ?? unknownTask(task) }, step)
     }
   }
 
@@ -281,6 +332,13 @@ export class Forwarding {
     this.#pending.delete(entry.id)
     this.#deadlines.remove(entry)
   }
+}
+
+/** Why nobody can say how it stands. */
+function unheard({ task, waiting }: Question, ended: boolean): string {
+  const silent = waiting.size > 0 ? ` (${[...waiting].slice(0, 8).join(', ')})` : ''
+  if (ended) return `a copy of task ${task} says that it ended, but its owner does not say so yet${silent}`
+  return `no node that answered knows task ${task}, but some did not answer${silent}`
 }
 
 /** Answers once everything that the answer rests on is durable. */

@@ -207,10 +207,19 @@ export type OwnerRequest =
 /** Longest wait of one request, in ms; a face asks again when its own is longer. */
 export const WAIT_MS_MAX = 10_000
 
-/** `waitMs`: if it is unsettled, answer when it has come to its end, or after this. */
-export type TaskRequest =
-  | OwnerRequest
-  | { readonly kind: 'get'; readonly task: TaskId; readonly waitMs?: number }
+/** How does a task stand? */
+export interface TaskQuestion {
+  readonly kind: 'get'
+  readonly task: TaskId
+  /** If it is unsettled, answer when it has come to its end, or after this, in ms. */
+  readonly waitMs?: number
+  /** By a copy that somebody has: its owner's word is wanted, also that there is none. From node to node only. */
+  readonly key?: string
+  /** Checksum of the ring of the node that asks: by another one nobody can say that there is none. From node to node only. */
+  readonly ring?: string
+}
+
+export type TaskRequest = OwnerRequest | TaskQuestion
 
 export const keyOfRequest = (request: OwnerRequest): string =>
   request.kind === 'submit' ? request.spec.key : request.key

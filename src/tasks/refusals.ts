@@ -71,6 +71,32 @@ export const INCOMPLETE: Failure = {
   retryAfterS: 1,
 }
 
+/** It was here when it was asked for. */
+export const GONE_MEANWHILE: Failure = {
+  code: 'TAKEOVER_INCOMPLETE',
+  detail: 'what is known of the task went to another node, or came from one, while it was asked for',
+  retryAfterS: 1,
+}
+
+/** Whoever sees other members looks for the task elsewhere. */
+export const otherRing = (node: NodeId, from: NodeId): Failure => ({
+  code: 'TAKEOVER_INCOMPLETE',
+  detail: `${node} does not know the task, but sees other members than ${from}, which asks; one of them is behind`,
+  retryAfterS: 1,
+})
+
+export const notOwner = (node: NodeId, owner: NodeId | undefined): Failure => ({
+  code: 'TAKEOVER_INCOMPLETE',
+  detail: `${node} was asked as the owner of the key, and believes that ${owner ?? 'nobody'} owns it`,
+  retryAfterS: 1,
+})
+
+export const OWNERS_CHANGED: Failure = {
+  code: 'TAKEOVER_INCOMPLETE',
+  detail: 'members came or went while the others were asked for the task',
+  retryAfterS: 1,
+}
+
 export const TOO_FEW_COPIES: Failure = {
   code: 'TOO_FEW_COPIES',
   detail: 'the task may be known or not; it runs once however often it is sent',

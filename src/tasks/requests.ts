@@ -1,10 +1,11 @@
 import type { Failure } from '../base/errors.ts'
-import type { NodeId, RequestId } from '../base/ids.ts'
+import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import { CONFIRMATIONS_MAX, type Confirmations, RIGHT_ENDED } from './confirmations.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
+import { Denials } from './denials.ts'
 import type { DrainRate } from './drain-rate.ts'
 import type { Step } from './effects.ts'
 import {
@@ -13,16 +14,23 @@ import {
   type Forwarding,
   HOPS_MAX,
   type Origin,
-  type OwnWord,
   refuse,
   tell,
 } from './forwarding.ts'
 import type { Leftovers } from './leftovers.ts'
 import { isSettled } from './merge.ts'
-import { type Forward, keyOfRequest, type OwnerRequest, type TaskRequest, WAIT_MS_MAX } from './messages.ts'
+import {
+  type Forward,
+  keyOfRequest,
+  type OwnerRequest,
+  type TaskQuestion,
+  type TaskRequest,
+  WAIT_MS_MAX,
+} from './messages.ts'
 import { decideFor, isOther, isSame, knownAs, stands } from './naming.ts'
 import type { Orders } from './orders.ts'
 import { answerWith, type Promised, promised, replyOf } from './promised.ts'
+import { queueFull } from './queue-full.ts'
 import type { Records } from './records.ts'
 import {
   conflict,
@@ -78,9 +86,11 @@ export interface RequestsParts {
 /** Decides who answers a request: this node, or the owner, or whoever knows the task. */
 export class Requests {
   readonly #parts: RequestsParts
+  readonly #denials: Denials
 
   constructor(parts: RequestsParts) {
     this.#parts = parts
+    this.#denials = new Denials(parts)
   }
 
   /** From a face of this node. */
@@ -100,8 +110,8 @@ export class Requests {
       this.#route(origin, request, hops, step)
       return
     }
-    const entry = this.#parts.table.get(request.task)
-    if (entry === undefined) refuse(origin, this.#unknown().refusal ?? unknownTask(request.task), step)
+    const entry = this.#placed(request.task, step)
+    if (entry === undefined) refuse(origin, this.#denials.to(from, request, step.now.mono), step)
     else this.#tellOrWait(origin, entry, request.waitMs, step)
   }
 
@@ -121,9 +131,9 @@ export class Requests {
 
   /** Answers those whose task has come to its end, or whose time is up. */
   flush(step: Step): void {
-    const { records, table } = this.#parts
-    for (const { origin, task } of records.waiters.take(step.now.mono)) {
-      const entry = table.get(task)
+    for (const { origin, task } of this.#parts.records.waiters.take(step.now.mono)) {
+      const entry = this.#placed(task, step)
+      // It was waited for as this node's own, and was dropped by what all others know.
       if (entry === undefined) refuse(origin, unknownTask(task), step)
       else this.#tellOrWait(origin, entry, 0, step)
     }
@@ -173,16 +183,16 @@ export class Requests {
 
   /** Cancel, or try again. */
   #order(origin: Origin, request: Exclude<OwnerRequest, { kind: 'submit' }>, step: Step): void {
-    const { table, takeover, right, orders, leftovers } = this.#parts
-    const entry = table.get(request.task)
+    const { takeover, right, orders, leftovers } = this.#parts
+    const entry = this.#placed(request.task, step)
     const before = entry?.record
     const leave = leaveNow(right, request.key, step.now.mono)
     const failure = takeover.gates(request.key)
       ? INCOMPLETE
-      : entry === undefined || entry.key !== request.key || isSchedule(entry.record)
-        ? unknownTask(request.task)
-        : leave === undefined
-          ? NOT_ACTING
+      : leave === undefined
+        ? NOT_ACTING
+        : entry === undefined || entry.key !== request.key || isSchedule(entry.record)
+          ? unknownTask(request.task)
           : (leftovers.barring(entry, step) ??
             this.#unconfirmable(leave) ??
             this.#unwelcome(request, entry) ??
@@ -195,7 +205,7 @@ export class Requests {
   /** Another try is work like any other: there must be room for it. */
   #unwelcome({ kind }: OwnerRequest, { record }: Entry): Failure | undefined {
     if (kind !== 'retry' || !isSettled(record)) return undefined
-    return this.#parts.phase() === 'leaving' ? LEAVING : this.#full()
+    return this.#parts.phase() === 'leaving' ? LEAVING : queueFull(this.#parts)
   }
 
   /** A new task, or one that is known. */
@@ -327,22 +337,12 @@ export class Requests {
     if (phase() === 'leaving') return LEAVING
     if (phase() === 'closed') return NOT_READY
     if (disk?.failure !== undefined) return saidBy(disk.failure, view.self)
-    const full = this.#full()
+    const full = queueFull(this.#parts)
     if (full !== undefined) return full
     // Whoever had the key may hold the task that was first.
     if (spec.dedupe !== undefined && takeover.gates(spec.key)) return INCOMPLETE
     const failure = (passedOn ? refusalOfSpec(spec, config) : undefined) ?? refusalOfWork(spec, this.#parts)
     return failure && saidBy(failure, view.self)
-  }
-
-  #full(): Failure | undefined {
-    const { table, config, drainRate, counters } = this.#parts
-    if (table.accepted < config.queueMax) return undefined
-    counters.add('submits_queue_full')
-    const rate = drainRate.perSecond
-    const pace = rate === 0 ? 'none of them has ended lately' : `${rate.toFixed(1)} of them end a second`
-    const detail = `${table.accepted} tasks wait on the owner of the key, at most ${config.queueMax} may (tasks.queueMax); ${pace}`
-    return { code: 'QUEUE_FULL', detail, retryAfterS: drainRate.retryAfterS(config.queueMax) }
   }
 
   /**
@@ -360,23 +360,32 @@ export class Requests {
     else records.waiters.add(origin, entry.id, after(step.now.mono, Math.min(waitMs, WAIT_MS_MAX)))
   }
 
-  #get(origin: Origin, request: Extract<TaskRequest, { kind: 'get' }>, step: Step): void {
+  #get(origin: Origin, request: TaskQuestion, step: Step): void {
     const { task, waitMs } = request
-    const { table, view, forwarding, phase } = this.#parts
-    const entry = table.get(task)
-    if (entry !== undefined) {
-      const owner = entry.owner
-      const askOwner =
-        owner !== undefined && owner !== view.self && !this.#isFinal(entry) && view.live.has(owner)
-      if (askOwner) forwarding.get(origin, request, [owner], { known: entry.record }, step)
-      else this.#tellOrWait(origin, entry, waitMs, step)
-    } else if (phase() === 'closed') this.#refuse(origin, NOT_READY, step)
-    else forwarding.get(origin, request, view.others(), this.#unknown(), step)
+    const { view, forwarding, phase } = this.#parts
+    const entry = this.#placed(task, step)
+    if (entry === undefined) {
+      if (phase() === 'closed') this.#refuse(origin, NOT_READY, step)
+      else forwarding.get(origin, request, view.others(), this.#denials.own(task), step)
+      return
+    }
+    const { owner, record } = entry
+    if (owner === view.self || this.#isFinal(entry)) this.#tellOrWait(origin, entry, waitMs, step)
+    else if (owner !== undefined && view.live.has(owner))
+      forwarding.get(origin, request, [owner], { known: record }, step)
+    // A copy may know of an end before it counts, and who could say so is gone.
+    else if (this.#isCounted(entry) && isSettled(record))
+      forwarding.get(origin, request, view.others(), { known: record }, step)
+    else this.#tellOrWait(origin, entry, waitMs, step)
   }
 
-  /** Of a task that is not here. Somebody else may have it; but whoever takes over cannot say that there is none. */
-  #unknown(): OwnWord {
-    return this.#parts.takeover.quorum?.active === true ? { refusal: INCOMPLETE } : {}
+  /** What is known of it, with its owner of now: after a change of the ring it takes a while until every task is placed. */
+  #placed(task: TaskId, step: Step): Entry | undefined {
+    const { table, view, work } = this.#parts
+    const entry = table.get(task)
+    if (entry === undefined || entry.epoch === view.epoch || view.ring === undefined) return entry
+    work.place(entry, step)
+    return table.get(task)
   }
 
   #refuse(origin: Origin, failure: Failure, step: Step): void {

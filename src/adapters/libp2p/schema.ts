@@ -249,7 +249,13 @@ const request = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('submit'), spec }),
   z.object({ kind: z.literal('cancel'), task: taskId, key, runsOn: nodeId.exactOptional() }),
   z.object({ kind: z.literal('retry'), task: taskId, key }),
-  z.object({ kind: z.literal('get'), task: taskId, waitMs: count.exactOptional() }),
+  z.object({
+    kind: z.literal('get'),
+    task: taskId,
+    waitMs: count.exactOptional(),
+    key: key.exactOptional(),
+    ring: short.exactOptional(),
+  }),
 ])
 const reply = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), record, existed: z.boolean(), durableCopies: count }),

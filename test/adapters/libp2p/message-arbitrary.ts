@@ -126,7 +126,7 @@ const records = fc.array(record, { maxLength: 3 })
 const request: fc.Arbitrary<TaskRequest> = fc.oneof(
   fc.record({ kind: fc.constant('submit' as const), spec }),
   fc.record(
-    { kind: fc.constant('get' as const), task: taskId, waitMs: fc.nat() },
+    { kind: fc.constant('get' as const), task: taskId, waitMs: fc.nat(), key: text, ring: text },
     { requiredKeys: ['kind', 'task'] },
   ),
   fc.record({ kind: fc.constant('retry' as const), task: taskId, key: text }),

@@ -1,0 +1,62 @@
+/**
+ * When may a node say that there is no such task?
+ *
+ * An accepted task is known to its owner, once that is complete for the key, and whoever has a copy says so. So "no" may be
+ * said by the owner of the key, who acts and is complete; it is the last word then, whatever copies are about. Where nobody has
+ * a copy, nobody knows the key: then all must say "no" by one ring, none of them while it takes over. Else the answer is
+ * "come again".
+ */
+import type { Failure } from '../base/errors.ts'
+import type { NodeId, TaskId } from '../base/ids.ts'
+import type { Instant } from '../base/time.ts'
+import type { OwnWord } from './forwarding.ts'
+import type { TaskQuestion } from './messages.ts'
+import { GONE_MEANWHILE, INCOMPLETE, NOT_ACTING, notOwner, otherRing, unknownTask } from './refusals.ts'
+import { leaveNow, type Right } from './right.ts'
+import type { Table } from './table.ts'
+import type { Takeover } from './takeover.ts'
+import type { View } from './view.ts'
+
+export interface DenialsParts {
+  readonly view: View
+  readonly table: Table
+  readonly takeover: Takeover
+  readonly right: Right
+}
+
+/** What is said of a task that is not here. */
+export class Denials {
+  readonly #parts: DenialsParts
+
+  constructor(parts: DenialsParts) {
+    this.#parts = parts
+  }
+
+  /** To a face of this node, beside what others say. */
+  own(task: TaskId): OwnWord {
+    const denial = (key: string, now: Instant): Failure => this.#asOwner(task, key, now)
+    return this.#takesOver ? { refusal: INCOMPLETE, denial } : { denial }
+  }
+
+  /** To another node, which asks. */
+  to(from: NodeId, { task, key, ring }: TaskQuestion, now: Instant): Failure {
+    const { view } = this.#parts
+    if (key !== undefined) return this.#asOwner(task, key, now)
+    if (this.#takesOver) return INCOMPLETE
+    // What this node has yet to get by the one's ring, another one may have to get by the other's.
+    return ring === undefined || ring === view.ring?.checksum ? unknownTask(task) : otherRing(view.self, from)
+  }
+
+  get #takesOver(): boolean {
+    return this.#parts.takeover.quorum?.active === true
+  }
+
+  #asOwner(task: TaskId, key: string, now: Instant): Failure {
+    const { view, takeover, right, table } = this.#parts
+    const owner = view.owner(key)
+    if (owner !== view.self) return notOwner(view.self, owner)
+    if (takeover.gates(key)) return INCOMPLETE
+    if (leaveNow(right, key, now) === undefined) return NOT_ACTING
+    return table.get(task) === undefined ? unknownTask(task) : GONE_MEANWHILE
+  }
+}
