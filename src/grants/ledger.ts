@@ -7,13 +7,14 @@
  */
 import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
-import type { DiskNote, NotesTell, RingNote, VoterList } from './messages.ts'
+import type { DiskNote, NotesTell, Renew, RingNote, VoterList } from './messages.ts'
 import type { Rings } from './rings.ts'
 import type { Voters } from './voters.ts'
 
 interface Told {
   readonly seq: number
   readonly lost: boolean
+  readonly gap: number
   readonly rings: readonly RingNote[]
   readonly disks: Map<NodeId, DiskNote>
   /** Ring and term of the latest request that was granted on it. */
@@ -67,6 +68,7 @@ export class Ledger {
   #replaced = new Set<NodeId>()
   /** The ring under which all is done, as of everything told by now. */
   #done: string | undefined
+  #gap = 0
   /** Rises whenever something is told that was not known. */
   changes = 0
   /** Rings that were looked for lately and are unknown here, with the voters to ask: those that have a note of them. */
@@ -81,18 +83,29 @@ export class Ledger {
     this.#parts = parts
   }
 
+  /** The highest term known whose takeover went on without forgotten members that may have had what nobody else had; 0: none. */
+  get gap(): number {
+    return this.#gap
+  }
+
+  /** There was one. All voters are told with the next requests to them. */
+  hadGap(term: number): void {
+    this.#gap = Math.max(this.#gap, term)
+  }
+
   knownOf(voter: NodeId): number | undefined {
     return this.#told.get(voter)?.seq
   }
 
   /** What the next request to this voter says of it. */
-  said(voter: NodeId, ring: string): { disk?: string; known?: number; done?: number } {
+  said(voter: NodeId, ring: string): Pick<Renew, 'disk' | 'known' | 'done' | 'gap'> {
     const known = this.knownOf(voter)
     const { disk } = this.#parts
     return {
       ...(disk !== undefined && { disk }),
       ...(known !== undefined && { known }),
       ...(known !== undefined && this.#done === ring && { done: known }),
+      ...(this.#gap > (this.#told.get(voter)?.gap ?? 0) && { gap: this.#gap }),
     }
   }
 
@@ -109,9 +122,10 @@ export class Ledger {
         disks.set(note.node, note)
         this.#see(note)
       }
-      const { seq, lost, rings } = notes
+      const { seq, lost, gap = 0, rings } = notes
+      this.hadGap(gap)
       if (since !== undefined && hasSettled(before, notes)) this.#keepNeeded(disks, notes)
-      this.#told.set(voter, { seq, lost, rings, disks, under: ring, term })
+      this.#told.set(voter, { seq, lost, gap, rings, disks, under: ring, term })
       this.#changed()
       return
     }

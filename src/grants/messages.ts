@@ -43,6 +43,8 @@ export interface Renew {
   readonly known?: number
   /** Equal to `known`: all that the sender owns under the ring of `scope` is complete and lies on its new holders. */
   readonly done?: number
+  /** The highest `NotesTell.gap` that the sender knows of, where this voter has told of a lower one. */
+  readonly gap?: number
 }
 
 /** Rings noted at once: with the rings of promises they fit what `Rings` remembers. Beyond it the voter is `lost`. */
@@ -75,6 +77,8 @@ export interface NotesTell {
   readonly since?: number
   /** There may have been notes that this voter does not have. */
   readonly lost: boolean
+  /** The highest term that went on without members that were forgotten, though they may have had what nobody else had; absent: none. */
+  readonly gap?: number
   readonly rings: readonly RingNote[]
   readonly disks: readonly DiskNote[]
 }
@@ -85,6 +89,7 @@ export interface StoredNotes {
   readonly lost: boolean
   /** Name of the voter list under which they were made. */
   readonly list: string
+  readonly gap?: number
   readonly rings: readonly (RingNote & { readonly members: readonly RingMember[] })[]
   readonly disks: readonly DiskNote[]
 }

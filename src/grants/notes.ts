@@ -14,7 +14,10 @@
  *      the notes that it knows. When all members of the ring say so of the newest notes, the others may go.
  *   4. Notes that were made under another voter list, or lost with a disk, or dropped because there were too many, leave the
  *      voter `lost`: it may not know of every ring. Rule 3 mends that as well, since it rests on no older note.
- *   5. A voter never forgets the members of a ring of its notes (`Rings.keep`). After a start of all at once everybody else may
+ *   5. A takeover that went on without members that were forgotten leaves a gap: what those had was answered for by nobody. Whoever
+ *      ended it so says its term with every request until the voter has it on its disk, and so before it is done. The highest stays
+ *      for good, also when the rings of then go: by it a copy that comes back is told from one that has ended and was dropped.
+ *   6. A voter never forgets the members of a ring of its notes (`Rings.keep`). After a start of all at once everybody else may
  *      have, and a takeover waits for them: a name that nobody can explain would stop it for ever.
  *
  * Road not taken: noting a ring when a term is taken under it. A tenure outlives its ring: when another node joins, the
@@ -102,6 +105,7 @@ export class Notes {
     else this.#done.delete(from)
     const before = this.#row
     this.#listed()
+    this.#hadGap(renew.gap)
     const anew = this.#enrol(from, renew.disk)
     if (anew || !this.#row.rings.some(note => note.ring === ring.checksum)) this.#note(ring)
     this.#settle(ring)
@@ -112,11 +116,12 @@ export class Notes {
   told({ known }: Renew): { readonly notes?: NotesTell } {
     const row = this.#onDisk
     if (row === undefined || known === row.seq) return {}
-    const { seq, lost } = row
+    const { seq, lost, gap } = row
+    const noted = gap === undefined ? { lost } : { lost, gap }
     const rings = row.rings.map(note => ({ seq: note.seq, ring: note.ring }))
-    if (known === undefined || known > seq) return { notes: { seq, lost, rings, disks: row.disks } }
+    if (known === undefined || known > seq) return { notes: { seq, ...noted, rings, disks: row.disks } }
     const disks = row.disks.filter(note => note.seq > known)
-    return { notes: { seq, since: known, lost, rings, disks } }
+    return { notes: { seq, since: known, ...noted, rings, disks } }
   }
 
   /** True when the mark was one of these. */
@@ -133,6 +138,11 @@ export class Notes {
     const { name } = this.#parts.voters
     const list = name === undefined ? '' : `${name.version} ${name.hash}`
     if (list !== this.#row.list) this.#row = { ...this.#row, seq: this.#row.seq + 1, list, lost: true }
+  }
+
+  /** Rule 5. */
+  #hadGap(gap = 0): void {
+    if (gap > (this.#row.gap ?? 0)) this.#row = { ...this.#row, seq: this.#row.seq + 1, gap }
   }
 
   /** True when the present ring must be noted after this disk. */

@@ -73,8 +73,9 @@ export class Orders {
       }
     }
     const forgotten = { ...record, status: 'left', forgotten: true, goneAt: now.wall } as const
-    this.#news.take(forgotten, 'operator', undefined, now)
-    return undefined
+    if (this.#news.take(forgotten, 'operator', undefined, now) !== 'full') return undefined
+    const detail = `it knows ${this.#roster.size} members, as many as it may (membership.membersMax), and drops none of them for ${id}`
+    return { code: 'MEMBERS_FULL', detail }
   }
 }
 

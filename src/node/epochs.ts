@@ -103,6 +103,14 @@ export class NodeEpochs implements Epochs {
     this.#grants.done(ring)
   }
 
+  get gap(): number {
+    return this.#grants.ledger.gap
+  }
+
+  hadGap(term: number): void {
+    this.#grants.ledger.hadGap(term)
+  }
+
   forgotten(node: NodeId): boolean {
     return this.#roster?.get(node)?.record.forgotten === true
   }

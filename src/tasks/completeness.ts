@@ -124,7 +124,7 @@ export class Completeness {
     if (!isTold(record) || term === undefined) return false
     // Only this node writes under a term of its own.
     if (this.#epochs.hasUnder(spec.key, new Set([term]))) return true
-    if (copies < this.#spare(this.#view.replicas) + 1) return false
+    if (term < this.#epochs.gap || copies < this.#spare(this.#view.replicas) + 1) return false
     if (this.#complete.surely(spec.key, term)) return true
     const answered = this.#heardOf === undefined ? [] : [this.#heardOf, ...this.#answeredBefore]
     const toldOf = (each: Answered): boolean =>
@@ -148,6 +148,7 @@ export class Completeness {
    * Must a record run that these (`had`) have, as they said when they were asked last? `no`: of every noted ring so many
    * holders answered without it that one of those on which it counted has dropped it, as is done only with what has ended; or
    * it never counted. `unsure`: it may be so, once the holders have answered that are alive and have not.
+   * What was written before a takeover that left a gap may be with those that were forgotten, though all others answered without it.
    * What this node wrote itself, under a term that still has the key, it would know to have ended. And an answer says nothing
    * of what was written later, nor of a key that it was not asked for.
    */
@@ -157,6 +158,7 @@ export class Completeness {
     const heard = this.#round === undefined ? this.#heardOf : this.#heardSoFar(this.#round)
     if (heard === undefined || heard.noted.length === 0) return 'yes'
     if (!isTold(record) || term === undefined || copies === 0) return 'yes'
+    if (term < this.#epochs.gap) return 'yes'
     if (term > heard.term || this.#epochs.hasUnder(key, new Set([term]))) return 'yes'
     if (!this.#wasAsked(key, heard)) return 'yes'
     let unsure = false
@@ -237,9 +239,13 @@ export class Completeness {
     return { term, under: rings, without, since }
   }
 
-  /** What was this node's under all of these is complete, under a term that is held still. */
+  /**
+   * What was this node's under all of these is complete, under a term that is held still. Not where members were forgotten for
+   * that: one of them may be back.
+   */
   get #since(): readonly string[] {
     for (const term of this.#complete.terms) {
+      if (term <= this.#epochs.gap) continue
       const rings = this.#epochs.claimedUnder(term)
       if (rings !== undefined && rings.length <= RINGS_MAX) return rings
     }
@@ -273,13 +279,10 @@ export class Completeness {
     if (!all.every(each => this.#isRingComplete(each, round))) return undefined
     const losses = all.flatMap(each => this.#lossOf(each, round))
     this.#givenUp.note(losses)
+    if (losses.length > 0) this.#epochs.hadGap(round.term)
     const certain = noted !== 'lost' && losses.length === 0
-    this.#complete.note(
-      round.term,
-      ring,
-      certain,
-      key => this.#epochs.hasUnder(key, round.terms) && !this.gates(key),
-    )
+    const covers = (key: string): boolean => this.#epochs.hasUnder(key, round.terms) && !this.gates(key)
+    this.#complete.note(round.term, ring, certain, covers)
     this.#heard++
     this.#keepAnswered()
     this.#heardOf = { ...round, noted: noted === 'lost' ? [] : noted }

@@ -21,7 +21,8 @@
  *      When all members have, the voters forget older rings. Who left is waited for until none of them names it.
  *
  *   6. What a complete owner does not know has ended and was dropped, or never counted: it is not taken, and whoever has it
- *      drops it (`leftovers.ts`). What a term still has, as a key that is kept, is dropped nowhere.
+ *      drops it (`leftovers.ts`). But not what was written before a takeover that forgotten members may have been needed for
+ *      (`Epochs.gap`): it may be with one of these alone, who is back. What a term still has, as a key that is kept, is dropped nowhere.
  *   7. Who holds what it should not (any more) drops it only when its owner, who is complete for the key, and as many other
  *      holders as a change needs have it (`strays.ts`). An owner that still asks others takes it, and says "not yet".
  *   8. What is held for others is compared with what its owners know, again and again (`anti-entropy.ts`).

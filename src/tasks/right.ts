@@ -76,6 +76,13 @@ export interface Epochs {
   outranked(term: number): void
   /** All that this node owns under the ring is complete and lies on its holders; undefined: not so. */
   setDone(ring: string | undefined): void
+  /**
+   * The highest term that anybody is known to have gone on under without members that were forgotten, though they may have had
+   * what nobody else had; 0: none. Of what was written before it nobody can say that it ended because nobody has it.
+   */
+  readonly gap: number
+  /** This node did so: whoever takes over later is to know it. */
+  hadGap(term: number): void
   /** Has an operator said that the member will not come back? */
   forgotten(node: NodeId): boolean
   /** All members that are known and not gone in good order, this node and the forgotten included. */

@@ -39,6 +39,20 @@ test('a voter waits for the members of the rings that it noted, and for those wh
   assert.deepEqual(others, [true, true, false])
 })
 
+test('the highest term that left a gap is said to each voter until that tells of it', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  const said = (voter: typeof a) => ledger.said(voter, ring.checksum).gap
+  assert.deepEqual([ledger.gap, said(a)], [0, undefined])
+  ledger.heard(a, { ...tell(1, ring), gap: 7 }, ring.checksum, 9)
+  assert.deepEqual([ledger.gap, said(a), said(b)], [7, undefined, 7])
+  ledger.hadGap(8)
+  assert.deepEqual([said(a), said(b)], [8, 8])
+  ledger.heard(b, { ...tell(1, ring), gap: 8 }, ring.checksum, 9)
+  ledger.keepOnly([c])
+  assert.deepEqual([ledger.gap, said(b), said(c)], [8, 8, 8], 'what was told once is known for good')
+})
+
 test('notes are read from those only who were asked for the term', () => {
   const ring = ringOf(a, b, c)
   const ledger = ledgerOf(ring)

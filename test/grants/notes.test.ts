@@ -81,6 +81,30 @@ test('a ring is noted with the first request under it, and stays until all membe
   assert.equal(voter.notes.size, 1)
 })
 
+test('the highest term that left a gap is told to all, and stays when the rings of before go', () => {
+  const voter = new Voter()
+  const ring = ringOf(a, b)
+  assert.equal(voter.hear(a, ring, { disk: 'disk-a' })?.gap, undefined)
+  const seq = voter.hear(a, ring, { disk: 'disk-a' })?.seq as number
+  const told = voter.hear(a, ring, { disk: 'disk-a', known: seq, gap: 7 })
+  assert.deepEqual([told?.gap, (told?.seq ?? 0) > seq], [7, true])
+  assert.equal(voter.hear(b, ring, { disk: 'disk-b', gap: 6 })?.gap, 7)
+  voter.settle(ring)
+  const settled = voter.hear(a, ring, { disk: 'disk-a' })
+  assert.deepEqual([settled?.lost, settled?.gap], [false, 7])
+})
+
+test('whoever is done, and left a gap that the voter does not have, is not done', () => {
+  const voter = new Voter()
+  const [before, ring] = [ringOf(a, b, c), ringOf(a, b)]
+  voter.settle(before)
+  for (const id of [a, b]) voter.hear(id, ring, { disk: `disk-${id}` })
+  const seq = voter.hear(a, ring, { disk: 'disk-a' })?.seq as number
+  voter.hear(a, ring, { disk: 'disk-a', done: seq, gap: 7 })
+  const told = voter.hear(b, ring, { disk: 'disk-b', done: seq })
+  assert.deepEqual([voter.notes.size, told?.gap], [2, 7])
+})
+
 test('what is told is on the disk', () => {
   const out: GrantsEffect[] = []
   let marks = 0

@@ -88,6 +88,16 @@ test('one that no roster has is forgotten where voters have notes of it, and eve
   assert.equal(other.membership.roster.get(Z.id)?.record.forgotten, true)
 })
 
+test('where no member can be dropped for its tombstone it is not forgotten, and the answer says so', () => {
+  const { me } = withNamed({ membersMax: 3 })
+  me.meet(record('b'), 10)
+  me.meet(record('c'), 20)
+  const failure = me.membership.orders.forget(Z.id, at(100))
+  assert.equal(failure?.code, 'MEMBERS_FULL')
+  assert.match(failure?.detail ?? '', /knows 3 members.*membership\.membersMax/)
+  assert.equal(me.membership.roster.get(Z.id), undefined)
+})
+
 test('whoever was forgotten by name only and lives after all is welcome in the life that it has', () => {
   const { me } = withNamed()
   me.membership.orders.forget(Z.id, at(100))

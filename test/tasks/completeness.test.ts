@@ -248,6 +248,27 @@ test('what was this node’s under every ring since it was complete need not be 
   assert.deepEqual(scene.completeness.question?.since, [], 'the term is not held any more')
 })
 
+test('where a term went on without forgotten members the next one asks for everything, and the voters are to know', () => {
+  const scene = made()
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n3', 'n4')
+  scene.epochs.gone.add('n6')
+  scene.completeness.conclude()
+  assert.equal(scene.epochs.gap, 5)
+  scene.epochs.claims.set(5, [ring.checksum])
+  scene.epochs.take(6)
+  begin(scene)
+  assert.deepEqual(scene.completeness.question?.since, [])
+  scene.hear('n2', 'n3', 'n4', 'n5')
+  scene.completeness.conclude()
+  assert.equal(scene.epochs.gap, 5, 'its answer was not needed')
+  scene.epochs.claims.set(6, [ring.checksum, 'later'])
+  scene.epochs.take(7)
+  begin(scene)
+  assert.deepEqual(scene.completeness.question?.since, [ring.checksum, 'later'])
+})
+
 test('a key that was complete by a round stays so when another term is asked about before the round is over', () => {
   const scene = made()
   const [key, other] = [keyHeldBy('n2', 'n3'), keyHeldBy('n4', 'n5')]

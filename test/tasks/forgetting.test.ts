@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, asTaskId } from '../../src/base/ids.ts'
+import { wallOf } from '../../src/base/time.ts'
+import type { TaskRecord } from '../../src/tasks/task.ts'
+import { freshRecord } from '../../src/tasks/transition.ts'
 import { ringOf, spec } from './samples.ts'
-import { Scene } from './scene.ts'
+import { own, ring, Scene, THREE } from './scene.ts'
 
 const SEVEN = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7']
 const FOUR = SEVEN.slice(0, 4)
@@ -74,4 +77,36 @@ test('what is queued goes on when enough are forgotten for its key, though not f
   assert.equal(scene.solo.logged('takeover-complete').length, 1, 'that of the first term: this one goes on')
   assert.equal(scene.solo.record('a').state, 'running')
   assert.equal(scene.solo.orders.length, orders + 1)
+})
+
+/** Of an owner before this one; a takeover under term 5 went on without forgotten members that it may have needed. */
+const written = (term: number): TaskRecord => ({
+  ...freshRecord(own('old'), 'api', wallOf(0), THREE.map(asNodeId), 1),
+  term,
+  copies: 2,
+})
+
+/** Takes over after that, and both others answer that they have nothing. */
+function after(records: readonly TaskRecord[]): Scene {
+  const scene = new Scene({}, { records })
+  scene.right.epochs.gap = 5
+  scene.take(6)
+  for (const node of ['n2', 'n3']) scene.answer(node)
+  return scene
+}
+
+test('what was written before members were given up, who may have had it alone, is over by no answer of the others', () => {
+  assert.equal(after([written(4)]).solo.record('old').state, 'running')
+  assert.equal(after([written(5)]).solo.tasks.get(asTaskId('old')), undefined, 'later it would be known')
+})
+
+test('nor does an owner that knows of nothing say that it is over, whoever brings it', () => {
+  const brought = (term: number): readonly number[] | undefined => {
+    const scene = after([])
+    const copies = { records: [written(term)], ring: ring.checksum, terms: [0] }
+    scene.solo.hear('n2', { type: 'replicate', batch: 1, ...copies })
+    return scene.sent('n2', 'replicated').at(-1)?.ended
+  }
+  assert.equal(brought(4), undefined)
+  assert.deepEqual(brought(5), [0])
 })

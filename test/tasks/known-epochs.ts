@@ -96,6 +96,12 @@ export class KnownEpochs implements Epochs {
     this.done = ring
   }
 
+  gap = 0
+
+  hadGap(term: number): void {
+    this.gap = Math.max(this.gap, term)
+  }
+
   forgotten(node: NodeId): boolean {
     return this.gone.has(node)
   }

@@ -18,11 +18,13 @@ export const renew = z.object({
   disk: short.exactOptional(),
   known: count.exactOptional(),
   done: count.exactOptional(),
+  gap: term.exactOptional(),
 })
 const notes = z.object({
   seq: count,
   since: count.exactOptional(),
   lost: z.boolean(),
+  gap: term.exactOptional(),
   rings: z.array(z.object({ seq: count, ring: ringName })).max(NOTES_MAX),
   disks: z
     .array(

@@ -102,7 +102,7 @@ export const operator: readonly Route[] = [
     parameter: { name: 'id', doc: 'Its node id.' },
     body: { schema: 'Nothing', required: false },
     responses: done,
-    errors: ['MEMBER_UNKNOWN', 'MEMBER_ALIVE', ...CONTROL_ERRORS],
+    errors: ['MEMBER_UNKNOWN', 'MEMBER_ALIVE', 'MEMBERS_FULL', ...CONTROL_ERRORS],
     handle: (face, request, reply) => {
       readBody(request.body, {})
       return carryOut(face, reply, { kind: 'forget', node: nodeIdOf(parameterOf(request)) })
