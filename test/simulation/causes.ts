@@ -34,6 +34,8 @@ function touches(fault: Fault, host: number): boolean {
     case 'disk-fails':
       return fault.host === host
     case 'late':
+    case 'crossed':
+    case 'gossip-unrest':
     case 'submit':
     case 'control':
     case 'wall-step':

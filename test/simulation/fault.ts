@@ -56,6 +56,16 @@ export type Fault = { readonly at: number } & (
     }
   /** All connections of one host go silent, as when a firewall forgets them; new ones work. */
   | { readonly kind: 'stall-all'; readonly host: number; readonly ms: number }
+  /** A share of the frames goes by a second, slower connection: in order there, but behind what was sent later. */
+  | {
+      readonly kind: 'crossed'
+      readonly pair: Pair | 'all'
+      readonly share: number
+      readonly lagMs: number
+      readonly ms: number
+    }
+  /** Shares of gossip that come late, and again. */
+  | { readonly kind: 'gossip-unrest'; readonly late: number; readonly again: number; readonly ms: number }
   | { readonly kind: 'wall-step'; readonly host: number; readonly byMs: number }
   | { readonly kind: 'submit'; readonly host: number; readonly task: number }
   | {

@@ -76,6 +76,16 @@ export class Faults {
           this.#eachPath(fault.pair, (from, to) => world.paths.setLate(from, to, 0)),
         )
         return true
+      case 'crossed':
+        this.#eachPath(fault.pair, (from, to) => world.unrest.cross(from, to, fault.share, fault.lagMs))
+        this.#later(fault.ms, () =>
+          this.#eachPath(fault.pair, (from, to) => world.unrest.cross(from, to, 0, 0)),
+        )
+        return true
+      case 'gossip-unrest':
+        world.unrest.disturbGossip(fault.late, fault.again)
+        this.#later(fault.ms, () => world.unrest.disturbGossip(0, 0))
+        return true
       case 'delay':
         this.#eachPath(fault.pair, (from, to) =>
           world.paths.setDelay(from, to, fault.latencyMs, fault.jitterMs),

@@ -19,6 +19,7 @@ import type { Schedule } from './schedule.ts'
 import { SlotJudge } from './slot-judge.ts'
 import type { Tally } from './tally.ts'
 import { TaskJudge } from './task-judge.ts'
+import { VoterWatch } from './voter-watch.ts'
 import type { Host, WorldProbe } from './world.ts'
 
 const POLL_MS = 250
@@ -58,6 +59,7 @@ export class Invariants implements WorldProbe {
   /** Absent in available mode, which promises nothing of the kind. */
   readonly #leases: LeaseWatch | undefined
   readonly #acting: ActingWatch | undefined
+  readonly #voters: VoterWatch | undefined
   readonly #rates = new Map<Process, Rate>()
   readonly #incarnations = new Map<Process, Map<NodeId, number>>()
   /** When a leave must be over; it counts only what the process was awake for. */
@@ -81,6 +83,7 @@ export class Invariants implements WorldProbe {
     if (schedule.mode === 'available') return
     this.#leases = new LeaseWatch(cluster, this.#findings)
     this.#acting = new ActingWatch(cluster, this.#findings, this.#leases)
+    this.#voters = new VoterWatch(cluster, this.#findings, tally)
   }
 
   get violation(): Violation | undefined {
@@ -113,6 +116,7 @@ export class Invariants implements WorldProbe {
 
   stepped(process: Process): void {
     this.#acting?.stepped(process)
+    this.#voters?.stepped(process)
   }
 
   effect(process: Process, effect: Effect): void {
@@ -347,6 +351,7 @@ export class Invariants implements WorldProbe {
     this.#judge.checkEnd()
     this.#slots.checkEnd()
     this.#acting?.checkEnd()
+    this.#voters?.checkEnd()
   }
 
   #hostOf(id: string): Host | undefined {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeSchedule, QUIET_MS, type Schedule } from './schedule.ts'
-import { PROFILES, shapeOf } from './shape.ts'
+import { EXTRAS, PROFILES, type Shape, shapeOf } from './shape.ts'
 
 const SEEDS = 200
 
@@ -51,6 +51,7 @@ test('the mixed profile draws every kind of fault', () => {
     'ask',
     'control',
     'crash',
+    'crossed',
     'cut',
     'cut-one-way',
     'delay',
@@ -60,6 +61,7 @@ test('the mixed profile draws every kind of fault', () => {
     'freeze',
     'freeze-runner',
     'freeze-tree',
+    'gossip-unrest',
     'kill-runner',
     'late',
     'leave',
@@ -128,4 +130,20 @@ test('rings change within a lease of what makes somebody deaf to it', () => {
     ),
   )
   assert.ok(together.length > SEEDS / 4, `${together.length} of ${SEEDS}`)
+})
+
+test('half of the seeds have extras, of each kind as many; they move nothing else', () => {
+  const shapes = Array.from({ length: 600 }, (_, seed) => shapeOf(seed))
+  const share = (extras: Shape['extras']): number =>
+    shapes.filter(each => each.extras === extras).length / 600
+  assert.ok(share('none') > 0.45 && share('none') < 0.55)
+  for (const extras of EXTRAS.slice(1)) assert.ok(share(extras) > 0.12 && share(extras) < 0.22, extras)
+  const of = (extras: Shape['extras']): Schedule =>
+    makeSchedule(shapeOf(17, { profile: 'mixed', mode: 'quorum', extras }))
+  const { faults, ...without } = of('none')
+  const { faults: more, ...both } = of('both')
+  assert.deepEqual({ ...both, extras: 'none' }, without)
+  const usual = more.filter(({ kind }) => kind !== 'crossed' && kind !== 'gossip-unrest')
+  assert.deepEqual(usual, faults)
+  assert.ok(more.length > faults.length)
 })

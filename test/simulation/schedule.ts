@@ -10,6 +10,7 @@
 import { Random } from '../../src/base/random.ts'
 import { VOTERS_MAX } from '../../src/grants/config.ts'
 import type { ClockOptions } from './clock.ts'
+import { drawFrames } from './extra-draws.ts'
 import { type Fault, SEED_HOSTS, STARTS_MS } from './fault.ts'
 import { drawChanges, drawFaults, drawFullDisks, drawLate } from './fault-draws.ts'
 import type { Profile, Shape } from './shape.ts'
@@ -95,6 +96,7 @@ export function makeSchedule(options: Shape): Schedule {
       ...drawLate(more, quietAt),
       ...drawFullDisks(new Random(seed + DISKS), nodes, quietAt),
     )
+  faults.push(...drawFrames(options, quietAt))
   const shape = { ...options, until: quietAt }
   const submits =
     mode === 'quorum' || random.chance(0.5) ? planSubmits(random, 1 + random.below(12), 0, shape) : []
