@@ -25,6 +25,7 @@ function touches(fault: Fault, host: number): boolean {
       return fault.pair.includes(host)
     case 'start':
     case 'crash':
+    case 'gone':
     case 'power-off':
     case 'leave':
     case 'freeze':

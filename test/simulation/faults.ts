@@ -23,6 +23,8 @@ export class Faults {
   readonly #clients: Clients
   /** Addresses that somebody had before moving. */
   readonly #free: string[] = []
+  /** Whose disk is gone for good, and whether another machine comes for it when faults are over. */
+  readonly #gone = new Map<Host, { readonly returns: boolean }>()
 
   /** @param tally counts what was really done */
   constructor(cluster: Cluster, schedule: Schedule, tally: Tally, clients: Clients) {
@@ -111,7 +113,7 @@ export class Faults {
     const world = this.#world
     const running = host.process !== undefined
     // On a machine that is suspended nothing happens, but its power may go.
-    if (host.clock.suspended && fault.kind !== 'power-off') return false
+    if (host.clock.suspended && fault.kind !== 'power-off' && fault.kind !== 'gone') return false
     switch (fault.kind) {
       case 'crash':
         if (running) world.crash(host)
@@ -119,6 +121,8 @@ export class Faults {
       case 'power-off':
         if (running) world.powerOff(host)
         return running
+      case 'gone':
+        return this.#lose(host, fault)
       case 'leave':
         if (running) world.leave(host, LEAVE_DEADLINE_MS)
         return running
@@ -150,6 +154,14 @@ export class Faults {
         this.#applyToMachine(host, fault)
         return true
     }
+  }
+
+  #lose(host: Host, { returns }: { readonly returns: boolean }): boolean {
+    if (host.startWaits || (host.process === undefined && host.executor.locked)) return false
+    if (host.process !== undefined) this.#world.powerOff(host)
+    this.#world.wipe(host)
+    this.#gone.set(host, { returns })
+    return true
   }
 
   #stallAll(host: Host, ms: number): boolean {
@@ -194,7 +206,8 @@ export class Faults {
   }
 
   #start(host: Host, fault: Extract<Fault, { kind: 'start' }>): boolean {
-    if (host.process !== undefined || host.startWaits || host.disk.failing) return false
+    if (host.process !== undefined || host.startWaits || host.disk.failing || this.#gone.has(host))
+      return false
     if (fault.disk !== 'kept' && !host.executor.locked) {
       this.#world.wipe(host, fault.disk === 'lost-but-key')
       this.#tally.count(`disk ${fault.disk}`)
@@ -259,6 +272,7 @@ export class Faults {
     const everyone = expectedNodes !== undefined && !this.#hasVoterList()
     for (const host of this.#world.hosts) {
       if (!everyone && !counted && !revived.includes(host.index)) continue
+      if (!everyone && this.#gone.get(host)?.returns === false) continue
       if (host.process === undefined && !host.startWaits) this.#world.start(host)
     }
   }

@@ -15,6 +15,7 @@ import { LEAVE_DEADLINE_MS } from './faults.ts'
 import { Findings, type InvariantName, type Violation } from './findings.ts'
 import { LeaseWatch } from './lease-watch.ts'
 import type { Process } from './process.ts'
+import { Promised } from './promised.ts'
 import type { Schedule } from './schedule.ts'
 import { SlotJudge } from './slot-judge.ts'
 import type { Tally } from './tally.ts'
@@ -54,6 +55,7 @@ export class Invariants implements WorldProbe {
   readonly #tally: Tally
   readonly #findings: Findings
   readonly #end: EndChecks
+  readonly #promised: Promised
   readonly #judge: TaskJudge
   readonly #slots: SlotJudge
   /** Absent in available mode, which promises nothing of the kind. */
@@ -75,14 +77,16 @@ export class Invariants implements WorldProbe {
     this.#schedule = schedule
     this.#tally = tally
     this.#findings = new Findings(() => cluster.world.now)
-    this.#judge = new TaskJudge(cluster, schedule, this.#findings)
-    this.#slots = new SlotJudge(cluster, schedule, this.#findings, tally)
-    this.#end = new EndChecks(cluster, schedule, this.#findings, this.#judge)
+    this.#promised = new Promised(cluster, schedule, this.#findings)
+    const parts = { cluster, schedule, findings: this.#findings, promised: this.#promised }
+    this.#judge = new TaskJudge(parts)
+    this.#slots = new SlotJudge(parts, tally)
+    this.#end = new EndChecks(parts, this.#judge)
     cluster.world.collector.complain = (invariant, run, detail) =>
       this.#findings.fail(invariant, cluster.world.hosts[run.host]?.name, detail)
     if (schedule.mode === 'available') return
     this.#leases = new LeaseWatch(cluster, this.#findings)
-    this.#acting = new ActingWatch(cluster, this.#findings, this.#leases)
+    this.#acting = new ActingWatch(parts, this.#leases)
     this.#voters = new VoterWatch(cluster, this.#findings, tally)
   }
 
@@ -121,6 +125,7 @@ export class Invariants implements WorldProbe {
 
   effect(process: Process, effect: Effect): void {
     this.#leases?.effect(process, effect)
+    this.#promised.effect(process, effect)
     switch (effect.kind) {
       case 'send':
         this.#count(process).messages++
@@ -276,7 +281,7 @@ export class Invariants implements WorldProbe {
 
   #replied(process: Process, effect: Effect & { kind: 'reply' }): void {
     const accepted = this.#judge.replied(process, effect)
-    if (accepted !== undefined) this.#end.accepted(accepted.task, accepted.disks)
+    if (accepted !== undefined) this.#end.accepted(accepted)
   }
 
   #poll(): void {

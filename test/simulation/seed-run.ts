@@ -77,10 +77,10 @@ export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): S
 const changesVoters = ({ mode, extras }: Shape): boolean =>
   mode === 'quorum' && (extras === 'voters' || extras === 'both')
 
-function grantsOf({ mode, voters, trustRefused }: Schedule): Partial<GrantsConfig> {
+function grantsOf({ mode, modes, voters, trustRefused }: Schedule): Partial<GrantsConfig> {
   if (mode === 'available') return {}
   const { expectedNodes, named } = voters
-  return { mode, expectedNodes, voters: named.map(index => asNodeId(`n${index + 1}`)), trustRefused }
+  return { mode, modes, expectedNodes, voters: named.map(index => asNodeId(`n${index + 1}`)), trustRefused }
 }
 
 function tallyEnd({ world }: Cluster, { mode, profile, extras }: Schedule, tally: Tally): void {

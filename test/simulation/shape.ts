@@ -9,8 +9,9 @@ export const MODES: readonly Mode[] = ['available', 'quorum']
 
 /**
  * What a run has besides the faults of its profile. `voters`: an operator changes the voter list, in quorum mode. `frames`:
- * frames and gossip lose their order, and gossip is doubled, in mixed runs. With `none` a seed plays as it did before there
- * were any.
+ * frames and gossip lose their order, and gossip is doubled, in mixed runs. With any of them some mixed runs also have nodes
+ * with a join delay, a member that is gone for good and is forgotten by an operator, or keys in available mode beside those in
+ * quorum mode. With `none` a seed plays as it did before there were any.
  */
 export type Extras = 'none' | 'voters' | 'frames' | 'both'
 export const EXTRAS: readonly Extras[] = ['none', 'voters', 'frames', 'both']

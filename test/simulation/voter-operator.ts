@@ -41,7 +41,9 @@ export class VoterOperator implements WorldProbe {
     this.#tally = tally
     this.#random = new Random(seed + VOTERS)
     this.#until = profile === 'calm' ? endAt - QUIET_MS : quietAt
-    const loses = faults.some(fault => fault.kind === 'start' && fault.disk !== 'kept')
+    const loses = faults.some(
+      fault => fault.kind === 'gone' || (fault.kind === 'start' && fault.disk !== 'kept'),
+    )
     this.#least = loses ? 2 * (durability - 1) + 1 : 2
   }
 
