@@ -1,5 +1,6 @@
 /** Carries out a schedule on a world. A fault that no longer makes sense (to crash what does not run) is let go. */
 import { unreachable } from '../../src/base/assert.ts'
+import { asNodeId } from '../../src/base/ids.ts'
 import type { VoterList } from '../../src/grants/messages.ts'
 import type { Clients } from './clients.ts'
 import type { Cluster } from './cluster.ts'
@@ -11,6 +12,8 @@ import type { Host, World } from './world.ts'
 /** Disk commits take this long on a slow disk, in ms. */
 const SLOW_COMMIT_MS = [50, 800] as const
 const FAST_COMMIT_MS = [0.5, 4] as const
+/** In the quiet an operator asks everybody so long after its beginning to forget who is gone. */
+const FORGETS_MS = [2_000, 4_000, 6_000]
 export const LEAVE_DEADLINE_MS = 5_000
 
 type HostFault = Extract<Fault, { host: number }>
@@ -262,6 +265,15 @@ export class Faults {
       world.thaw(host)
     }
     this.#revive()
+    for (const host of this.#gone.keys())
+      for (const ms of FORGETS_MS) this.#later(ms, () => this.#forget(host))
+  }
+
+  /** Who never comes back is forgotten in the end: takeovers may wait for it until somebody says so. */
+  #forget({ name, process }: Host): void {
+    if (process !== undefined) return
+    for (const host of this.#world.hosts)
+      this.#cluster.control(host, { kind: 'forget', node: asNodeId(name) })
   }
 
   /** Without a quorum of voters nobody would act, and before there is a list all that are expected have to make it. */
