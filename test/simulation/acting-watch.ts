@@ -8,9 +8,9 @@ import { allKeys, type Cluster } from './cluster.ts'
 import type { Findings } from './findings.ts'
 import type { LeaseWatch } from './lease-watch.ts'
 import type { Process } from './process.ts'
+import type { JudgeParts } from './promised.ts'
 import type { Host } from './world.ts'
 
-const KEYS = allKeys()
 /** Steps of a node after which it is asked anew even if it says that nothing has changed. */
 const STEPS_MAX = 200
 
@@ -22,14 +22,17 @@ interface Asked {
 export class ActingWatch {
   readonly #cluster: Cluster
   readonly #findings: Findings
+  /** Those that only one node may act for. */
+  readonly #keys: readonly string[]
   readonly #leases: LeaseWatch
   readonly #asked = new WeakMap<Process, Asked>()
   /** When, in virtual ms, somebody was last seen to act for a key. */
   readonly #actedAt = new Map<string, number>()
 
-  constructor(cluster: Cluster, findings: Findings, leases: LeaseWatch) {
+  constructor({ cluster, findings, promised }: JudgeParts, leases: LeaseWatch) {
     this.#cluster = cluster
     this.#findings = findings
+    this.#keys = allKeys().filter(key => promised.isQuorum(key))
     this.#leases = leases
   }
 
@@ -54,7 +57,7 @@ export class ActingWatch {
   longestGap(since: number): number {
     const { now } = this.#cluster.world
     let worst = 0
-    for (const key of KEYS) {
+    for (const key of this.#keys) {
       if (this.actors(key).length > 0) this.#actedAt.set(key, now)
       worst = Math.max(worst, now - Math.max(since, this.#actedAt.get(key) ?? since))
     }
@@ -62,14 +65,14 @@ export class ActingWatch {
   }
 
   checkEnd(): void {
-    for (const key of KEYS) {
+    for (const key of this.#keys) {
       const actors = this.actors(key)
       if (actors.length === 0) this.#findings.fail('every key has an actor', undefined, `"${key}" has none`)
     }
   }
 
   #look(host: Host, process: Process): void {
-    for (const key of KEYS) {
+    for (const key of this.#keys) {
       const leave = this.#leaveOf(host, key)
       if (leave === undefined) continue
       this.#checkBound(host, process, key, leave)

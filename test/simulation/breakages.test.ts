@@ -13,7 +13,7 @@ import { BrokenCopy, PATCHES } from './broken-copy.ts'
 import { INVARIANTS } from './findings.ts'
 import { tellViolation } from './report.ts'
 import { runSeed } from './seed-run.ts'
-import { MODES, PROFILES, type Shape } from './shape.ts'
+import { EXTRAS, MODES, PROFILES, type Shape } from './shape.ts'
 
 /** A seed takes a tenth of a second; this is for a machine that does much else. */
 const SEED_MS_MAX = 120_000
@@ -27,13 +27,16 @@ interface Breakage {
   readonly mode: string
   readonly nodes: number
   readonly seconds: number
+  readonly extras?: string
 }
 
-function shapeOfBreakage({ seed, profile, mode, nodes, seconds }: Breakage): Shape {
+function shapeOfBreakage({ seed, profile, mode, nodes, seconds, extras = 'none' }: Breakage): Shape {
   const knownProfile = PROFILES.find(name => name === profile)
   const knownMode = MODES.find(name => name === mode)
   assert.ok(knownProfile !== undefined && knownMode !== undefined, `${profile}, ${mode}`)
-  return { seed, profile: knownProfile, mode: knownMode, nodes, seconds }
+  const knownExtras = EXTRAS.find(name => name === extras)
+  assert.ok(knownExtras !== undefined, extras)
+  return { seed, profile: knownProfile, mode: knownMode, nodes, seconds, extras: knownExtras }
 }
 
 test('every breakage has its patch, and every patch its seed', () => {

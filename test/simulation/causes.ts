@@ -25,6 +25,7 @@ function touches(fault: Fault, host: number): boolean {
       return fault.pair.includes(host)
     case 'start':
     case 'crash':
+    case 'gone':
     case 'power-off':
     case 'leave':
     case 'freeze':
@@ -35,6 +36,8 @@ function touches(fault: Fault, host: number): boolean {
     case 'disk-fails':
       return fault.host === host
     case 'late':
+    case 'crossed':
+    case 'gossip-unrest':
     case 'submit':
     case 'control':
     case 'wall-step':

@@ -32,7 +32,11 @@ const nextSlot = cronSlots()
 
 export interface ClusterOptions {
   readonly seed: number
-  readonly hosts: readonly { readonly clock?: ClockOptions; readonly seeds: readonly number[] }[]
+  readonly hosts: readonly {
+    readonly clock?: ClockOptions
+    readonly seeds: readonly number[]
+    readonly joinDelayMs?: number
+  }[]
   /** The task list that every node has. */
   readonly list: readonly TaskSpec[]
   /** The schedules that every node has in its configuration. */
@@ -151,6 +155,7 @@ export class Cluster {
         addresses: [host.address],
         seeds: (plan?.seeds ?? []).map(index => nameOf(this.world.hosts[index] ?? host)),
         weight: 1,
+        joinDelayMs: plan?.joinDelayMs ?? 0,
         membership: { ...membershipDefaults(), ...this.#options.membership },
         ring: { ...ringDefaults(), vnodesPerWeight: VNODES },
         tasks: { ...tasksDefaults(CORES), ...this.#options.tasks },

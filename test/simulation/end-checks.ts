@@ -6,8 +6,9 @@ import type { TaskRecord } from '../../src/tasks/task.ts'
 import { type Cluster, CORES, keyOf } from './cluster.ts'
 import type { Findings } from './findings.ts'
 import type { Process } from './process.ts'
+import type { JudgeParts, Promised } from './promised.ts'
 import type { Schedule } from './schedule.ts'
-import type { TaskJudge } from './task-judge.ts'
+import type { Accepted, TaskJudge } from './task-judge.ts'
 import type { Host } from './world.ts'
 
 /** Attempts that took their node or runner down, after which a task is not tried again. */
@@ -28,10 +29,12 @@ export class EndChecks {
   readonly #schedule: Schedule
   readonly #findings: Findings
   readonly #judge: TaskJudge
-  readonly #accepted = new Map<string, { disks: readonly Host[]; wipes: number[] }>()
+  readonly #promised: Promised
+  readonly #accepted = new Map<string, { key: string; disks: readonly Host[]; wipes: number[] }>()
   readonly #farewells: Farewell[] = []
 
-  constructor(cluster: Cluster, schedule: Schedule, findings: Findings, judge: TaskJudge) {
+  constructor({ cluster, schedule, findings, promised }: JudgeParts, judge: TaskJudge) {
+    this.#promised = promised
     this.#cluster = cluster
     this.#schedule = schedule
     this.#findings = findings
@@ -39,8 +42,8 @@ export class EndChecks {
   }
 
   /** A submission was answered while these disks had its record. */
-  accepted(task: string, disks: readonly Host[]): void {
-    this.#accepted.set(task, { disks, wipes: disks.map(host => host.disk.wipes) })
+  accepted({ task, key, disks }: Accepted): void {
+    this.#accepted.set(task, { key, disks, wipes: disks.map(host => host.disk.wipes) })
   }
 
   /** The peers that must know of a leave: linked, awake, and with a path that loses nothing. */
@@ -114,7 +117,8 @@ export class EndChecks {
     const { hosts } = this.#cluster.world
     const { durability } = this.#schedule
     if (this.#wipes >= durability) return
-    for (const task of this.#accepted.keys()) {
+    for (const [task, { key }] of this.#accepted) {
+      if (!this.#promised.isKept(key)) continue
       if (hosts.some(({ disk }) => disk.rows('tasks').has(task)) || this.#judge.mayBeDropped(task)) continue
       this.#findings.fail('nothing accepted is forgotten', undefined, `${task} is on no disk`)
     }
@@ -146,11 +150,11 @@ export class EndChecks {
         this.#findings.fail('every listed task succeeds', undefined, `list-${index}: ${statesOf(copies)}`)
       }
     }
-    for (const [id, { disks, wipes }] of this.#accepted) {
+    for (const [id, { key, disks, wipes }] of this.#accepted) {
       const survivors = disks.filter((host, i) => host.disk.wipes === wipes[i] && host.process !== undefined)
       // In quorum mode it lies on one disk more than may be lost; but all that are left must be there to be asked.
       const counted =
-        this.#schedule.mode === 'quorum' &&
+        this.#promised.isKept(key) &&
         this.#wipes < this.#schedule.durability &&
         running.length === this.#cluster.world.hosts.length
       if (survivors.length < disks.length && !counted) continue

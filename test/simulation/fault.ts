@@ -17,6 +17,8 @@ export type Fault = { readonly at: number } & (
       /** An empty disk; the key may be kept elsewhere. */
       readonly disk: 'kept' | 'lost' | 'lost-but-key'
     }
+  /** Its power goes, and its disk is lost for good; it comes back as another machine when faults are over, or never. */
+  | { readonly kind: 'gone'; readonly host: number; readonly returns: boolean }
   | { readonly kind: 'crash' | 'power-off' | 'leave' | 'kill-runner'; readonly host: number }
   | {
       /** `flood`: what comes for the daemon waits in its own queue, and its ticks come in time. */
@@ -57,6 +59,16 @@ export type Fault = { readonly at: number } & (
     }
   /** All connections of one host go silent, as when a firewall forgets them; new ones work. */
   | { readonly kind: 'stall-all'; readonly host: number; readonly ms: number }
+  /** A share of the frames goes by a second, slower connection: in order there, but behind what was sent later. */
+  | {
+      readonly kind: 'crossed'
+      readonly pair: Pair | 'all'
+      readonly share: number
+      readonly lagMs: number
+      readonly ms: number
+    }
+  /** Shares of gossip that come late, and again. */
+  | { readonly kind: 'gossip-unrest'; readonly late: number; readonly again: number; readonly ms: number }
   | { readonly kind: 'wall-step'; readonly host: number; readonly byMs: number }
   | { readonly kind: 'submit'; readonly host: number; readonly task: number }
   | {

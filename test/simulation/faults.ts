@@ -1,5 +1,6 @@
 /** Carries out a schedule on a world. A fault that no longer makes sense (to crash what does not run) is let go. */
 import { unreachable } from '../../src/base/assert.ts'
+import { asNodeId } from '../../src/base/ids.ts'
 import type { VoterList } from '../../src/grants/messages.ts'
 import type { Clients } from './clients.ts'
 import type { Cluster } from './cluster.ts'
@@ -11,6 +12,8 @@ import type { Host, World } from './world.ts'
 /** Disk commits take this long on a slow disk, in ms. */
 const SLOW_COMMIT_MS = [50, 800] as const
 const FAST_COMMIT_MS = [0.5, 4] as const
+/** In the quiet an operator asks everybody so long after its beginning to forget who is gone. */
+const FORGETS_MS = [2_000, 4_000, 6_000]
 export const LEAVE_DEADLINE_MS = 5_000
 
 type HostFault = Extract<Fault, { host: number }>
@@ -23,6 +26,8 @@ export class Faults {
   readonly #clients: Clients
   /** Addresses that somebody had before moving. */
   readonly #free: string[] = []
+  /** Whose disk is gone for good, and whether another machine comes for it when faults are over. */
+  readonly #gone = new Map<Host, { readonly returns: boolean }>()
 
   /** @param tally counts what was really done */
   constructor(cluster: Cluster, schedule: Schedule, tally: Tally, clients: Clients) {
@@ -76,6 +81,16 @@ export class Faults {
           this.#eachPath(fault.pair, (from, to) => world.paths.setLate(from, to, 0)),
         )
         return true
+      case 'crossed':
+        this.#eachPath(fault.pair, (from, to) => world.unrest.cross(from, to, fault.share, fault.lagMs))
+        this.#later(fault.ms, () =>
+          this.#eachPath(fault.pair, (from, to) => world.unrest.cross(from, to, 0, 0)),
+        )
+        return true
+      case 'gossip-unrest':
+        world.unrest.disturbGossip(fault.late, fault.again)
+        this.#later(fault.ms, () => world.unrest.disturbGossip(0, 0))
+        return true
       case 'delay':
         this.#eachPath(fault.pair, (from, to) =>
           world.paths.setDelay(from, to, fault.latencyMs, fault.jitterMs),
@@ -101,7 +116,7 @@ export class Faults {
     const world = this.#world
     const running = host.process !== undefined
     // On a machine that is suspended nothing happens, but its power may go.
-    if (host.clock.suspended && fault.kind !== 'power-off') return false
+    if (host.clock.suspended && fault.kind !== 'power-off' && fault.kind !== 'gone') return false
     switch (fault.kind) {
       case 'crash':
         if (running) world.crash(host)
@@ -109,6 +124,8 @@ export class Faults {
       case 'power-off':
         if (running) world.powerOff(host)
         return running
+      case 'gone':
+        return this.#lose(host, fault)
       case 'leave':
         if (running) world.leave(host, LEAVE_DEADLINE_MS)
         return running
@@ -143,6 +160,14 @@ export class Faults {
         this.#applyToMachine(host, fault)
         return true
     }
+  }
+
+  #lose(host: Host, { returns }: { readonly returns: boolean }): boolean {
+    if (host.startWaits || (host.process === undefined && host.executor.locked)) return false
+    if (host.process !== undefined) this.#world.powerOff(host)
+    this.#world.wipe(host)
+    this.#gone.set(host, { returns })
+    return true
   }
 
   #stallAll(host: Host, ms: number): boolean {
@@ -187,7 +212,8 @@ export class Faults {
   }
 
   #start(host: Host, fault: Extract<Fault, { kind: 'start' }>): boolean {
-    if (host.process !== undefined || host.startWaits || host.disk.failing) return false
+    if (host.process !== undefined || host.startWaits || host.disk.failing || this.#gone.has(host))
+      return false
     if (fault.disk !== 'kept' && !host.executor.locked) {
       this.#world.wipe(host, fault.disk === 'lost-but-key')
       this.#tally.count(`disk ${fault.disk}`)
@@ -242,6 +268,15 @@ export class Faults {
       world.thaw(host)
     }
     this.#revive()
+    for (const host of this.#gone.keys())
+      for (const ms of FORGETS_MS) this.#later(ms, () => this.#forget(host))
+  }
+
+  /** Who never comes back is forgotten in the end: takeovers may wait for it until somebody says so. */
+  #forget({ name, process }: Host): void {
+    if (process !== undefined) return
+    for (const host of this.#world.hosts)
+      this.#cluster.control(host, { kind: 'forget', node: asNodeId(name) })
   }
 
   /** Without a quorum of voters nobody would act, and before there is a list all that are expected have to make it. */
@@ -252,6 +287,7 @@ export class Faults {
     const everyone = expectedNodes !== undefined && !this.#hasVoterList()
     for (const host of this.#world.hosts) {
       if (!everyone && !counted && !revived.includes(host.index)) continue
+      if (!everyone && this.#gone.get(host)?.returns === false) continue
       if (host.process === undefined && !host.startWaits) this.#world.start(host)
     }
   }

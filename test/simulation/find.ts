@@ -8,7 +8,7 @@
  *   FROM     first seed tried (default 1)
  *   SEEDS    how many are tried (default 400)
  *   WORKERS  threads (default 1)
- *   PROFILE, MODE, NODES, SECONDS   of the runs (default: as the seed says)
+ *   PROFILE, MODE, NODES, SECONDS, EXTRAS   of the runs (default: as the seed says)
  *   WANT     only this invariant will do
  *   BREAKS   what the patch breaks, in words, for one that is not in the list yet
  */
@@ -17,7 +17,7 @@ import { argv, env, exit } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { BrokenCopy, PATCHES } from './broken-copy.ts'
 import { runSeed } from './seed-run.ts'
-import { MODES, PROFILES, type Shape } from './shape.ts'
+import { EXTRAS, MODES, PROFILES, type Shape } from './shape.ts'
 
 const LIST = fileURLToPath(new URL('breakages.json', import.meta.url))
 const SEEDS = Number(env['SEEDS'] ?? 400)
@@ -26,7 +26,9 @@ const BATCH = 50
 const FOUND_MAX = 6
 const BATCH_MS_MAX = 600_000
 
-interface Breakage extends Shape {
+type Listed = Omit<Shape, 'extras'> & Partial<Pick<Shape, 'extras'>>
+
+interface Breakage extends Listed {
   readonly patch: string
   readonly breaks: string
   readonly invariant: string
@@ -39,24 +41,35 @@ interface Found {
   readonly at: number
 }
 
-const settingsOf = ({ seed, profile, mode, nodes, seconds }: Shape): Record<string, string> => ({
+/** Those that are older than the extras had none. */
+const settingsOf = ({
+  extras = 'none',
+  seed,
+  profile,
+  mode,
+  nodes,
+  seconds,
+}: Listed): Record<string, string> => ({
   SEED: String(seed),
   PROFILE: profile,
   MODE: mode,
   NODES: String(nodes),
   SECONDS: String(seconds),
+  EXTRAS: extras,
 })
 
 /** The violations told on standard error, as `run.ts` tells them. */
 function parseViolations(stderr: string): Found[] {
   const told =
-    /seed \d+: "([^"]+)" does not hold at ([\d.]+) s[\s\S]*?replay: SEED=(\d+) PROFILE=(\w+) MODE=(\w+) NODES=(\d+) SECONDS=(\d+)/g
-  return [...stderr.matchAll(told)].flatMap(([, invariant = '', at, seed, profile, mode, nodes, seconds]) => {
+    /seed \d+: "([^"]+)" does not hold at ([\d.]+) s[\s\S]*?replay: SEED=(\d+) PROFILE=(\w+) MODE=(\w+) NODES=(\d+) SECONDS=(\d+) EXTRAS=(\w+)/g
+  return [...stderr.matchAll(told)].flatMap(([, invariant = '', at, seed, profile, mode, ...rest]) => {
+    const [nodes, seconds, extras] = rest
+    const knownExtras = EXTRAS.find(name => name === extras)
     const knownProfile = PROFILES.find(name => name === profile)
     const knownMode = MODES.find(name => name === mode)
-    if (knownProfile === undefined || knownMode === undefined) return []
+    if (knownProfile === undefined || knownMode === undefined || knownExtras === undefined) return []
     const shape = { seed: Number(seed), profile: knownProfile, mode: knownMode }
-    const sized = { ...shape, nodes: Number(nodes), seconds: Number(seconds) }
+    const sized = { ...shape, nodes: Number(nodes), seconds: Number(seconds), extras: knownExtras }
     return [{ shape: sized, invariant, at: Number(at) }]
   })
 }
@@ -94,7 +107,10 @@ function isStale({ patch, invariant, ...shape }: Breakage): boolean {
   const copy = new BrokenCopy(patch)
   const ran = copy.simulate(settingsOf(shape), BATCH_MS_MAX)
   copy.remove()
-  return !ran.stderr.includes(`"${invariant}" does not hold`) || runSeed(shape).violation !== undefined
+  return (
+    !ran.stderr.includes(`"${invariant}" does not hold`) ||
+    runSeed({ ...shape, extras: shape.extras ?? 'none' }).violation !== undefined
+  )
 }
 
 function write(list: readonly Breakage[]): void {

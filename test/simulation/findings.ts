@@ -58,6 +58,13 @@ export const INVARIANTS = {
     'While a grant stands, its voter grants no earlier request of the same session: that one claimed other keys.',
   'a term is on disk before it is granted':
     'A grant that says so comes from a voter whose disk has the term.',
+  'what may be lost was lost':
+    'Whoever is named as a member with which something may be lost was forgotten, and has lost its disk.',
+  'voter lists rise': 'On a disk that is kept no older voter list follows a newer one.',
+  'one voter list a version': 'Two different voter lists that stand alone never have one version.',
+  'one voter at a time': 'Each voter list differs by one name from the one before it.',
+  'one voter list at the end':
+    'At the end all live nodes have the same voter list, and no change is half made.',
   'somebody acts in the quiet': 'Once all faults are over, every key has an actor again within seconds.',
   'every key has an actor': 'At the end of the quiet exactly one node may act for each key.',
 } as const satisfies Record<string, string>

@@ -14,6 +14,7 @@ import type { Random } from '../../src/base/random.ts'
 import type { GossipMessage } from '../../src/node/machine.ts'
 import type { End, Network, Party } from './network.ts'
 import type { EventQueue } from './queue.ts'
+import type { Unrest } from './unrest.ts'
 
 const SEEN = -1
 /** What a node takes to check a signature and pass a message on, in ms. */
@@ -59,8 +60,10 @@ export class Gossip {
   readonly #network: Network
   readonly #queue: EventQueue
   readonly #random: Random
+  readonly #unrest: Unrest
 
-  constructor(network: Network, queue: EventQueue, random: Random) {
+  constructor(network: Network, queue: EventQueue, random: Random, unrest: Unrest) {
+    this.#unrest = unrest
     this.#network = network
     this.#queue = queue
     this.#random = random
@@ -76,6 +79,8 @@ export class Gossip {
   receive(party: Party, rumour: Rumour, via: PeerId, hand: () => void): void {
     if (!rumour.take(party.host)) return
     hand()
+    const againMs = this.#unrest.gossipAgainMs()
+    if (againMs !== undefined) this.#queue.in(againMs, () => party.whenAwake(hand))
     this.#flood(party, rumour, via, this.#random.next() * HOP_MS_MAX)
   }
 
@@ -92,10 +97,15 @@ export class Gossip {
   #copy(end: End, rumour: Rumour, afterMs: number): void {
     const to = end.other.owner.host
     if (rumour.seen(to)) return
-    const arrival = this.#network.estimate(end)
-    if (arrival === undefined) this.#network.sendLost(end, { kind: 'gossip', rumour })
-    else if (rumour.improves(to, Math.max(arrival + afterMs, this.#queue.now))) {
-      this.#network.deliverAt(end, { kind: 'gossip', rumour }, arrival + afterMs)
+    const estimate = this.#network.estimate(end)
+    const lateMs = this.#unrest.gossipLateMs()
+    if (estimate === undefined) this.#network.sendLost(end, { kind: 'gossip', rumour })
+    else if (lateMs > 0)
+      this.#queue.in(lateMs, () => {
+        if (end.open) this.#copy(end, rumour, afterMs)
+      })
+    else if (rumour.improves(to, Math.max(estimate + afterMs, this.#queue.now))) {
+      this.#network.deliverAt(end, { kind: 'gossip', rumour }, estimate + afterMs)
     }
   }
 }

@@ -15,10 +15,12 @@ import { LEAVE_DEADLINE_MS } from './faults.ts'
 import { Findings, type InvariantName, type Violation } from './findings.ts'
 import { LeaseWatch } from './lease-watch.ts'
 import type { Process } from './process.ts'
+import { Promised } from './promised.ts'
 import type { Schedule } from './schedule.ts'
 import { SlotJudge } from './slot-judge.ts'
 import type { Tally } from './tally.ts'
 import { TaskJudge } from './task-judge.ts'
+import { VoterWatch } from './voter-watch.ts'
 import type { Host, WorldProbe } from './world.ts'
 
 const POLL_MS = 250
@@ -53,11 +55,13 @@ export class Invariants implements WorldProbe {
   readonly #tally: Tally
   readonly #findings: Findings
   readonly #end: EndChecks
+  readonly #promised: Promised
   readonly #judge: TaskJudge
   readonly #slots: SlotJudge
   /** Absent in available mode, which promises nothing of the kind. */
   readonly #leases: LeaseWatch | undefined
   readonly #acting: ActingWatch | undefined
+  readonly #voters: VoterWatch | undefined
   readonly #rates = new Map<Process, Rate>()
   readonly #incarnations = new Map<Process, Map<NodeId, number>>()
   /** When a leave must be over; it counts only what the process was awake for. */
@@ -73,14 +77,17 @@ export class Invariants implements WorldProbe {
     this.#schedule = schedule
     this.#tally = tally
     this.#findings = new Findings(() => cluster.world.now)
-    this.#judge = new TaskJudge(cluster, schedule, this.#findings)
-    this.#slots = new SlotJudge(cluster, schedule, this.#findings, tally)
-    this.#end = new EndChecks(cluster, schedule, this.#findings, this.#judge)
+    this.#promised = new Promised(cluster, schedule, this.#findings)
+    const parts = { cluster, schedule, findings: this.#findings, promised: this.#promised }
+    this.#judge = new TaskJudge(parts)
+    this.#slots = new SlotJudge(parts, tally)
+    this.#end = new EndChecks(parts, this.#judge)
     cluster.world.collector.complain = (invariant, run, detail) =>
       this.#findings.fail(invariant, cluster.world.hosts[run.host]?.name, detail)
     if (schedule.mode === 'available') return
     this.#leases = new LeaseWatch(cluster, this.#findings)
-    this.#acting = new ActingWatch(cluster, this.#findings, this.#leases)
+    this.#acting = new ActingWatch(parts, this.#leases)
+    this.#voters = new VoterWatch(cluster, this.#findings, tally)
   }
 
   get violation(): Violation | undefined {
@@ -113,10 +120,12 @@ export class Invariants implements WorldProbe {
 
   stepped(process: Process): void {
     this.#acting?.stepped(process)
+    this.#voters?.stepped(process)
   }
 
   effect(process: Process, effect: Effect): void {
     this.#leases?.effect(process, effect)
+    this.#promised.effect(process, effect)
     switch (effect.kind) {
       case 'send':
         this.#count(process).messages++
@@ -272,7 +281,7 @@ export class Invariants implements WorldProbe {
 
   #replied(process: Process, effect: Effect & { kind: 'reply' }): void {
     const accepted = this.#judge.replied(process, effect)
-    if (accepted !== undefined) this.#end.accepted(accepted.task, accepted.disks)
+    if (accepted !== undefined) this.#end.accepted(accepted)
   }
 
   #poll(): void {
@@ -347,6 +356,7 @@ export class Invariants implements WorldProbe {
     this.#judge.checkEnd()
     this.#slots.checkEnd()
     this.#acting?.checkEnd()
+    this.#voters?.checkEnd()
   }
 
   #hostOf(id: string): Host | undefined {

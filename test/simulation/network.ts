@@ -19,6 +19,7 @@ import type { Input, LinkMessage } from '../../src/node/machine.ts'
 import type { Rumour } from './gossip.ts'
 import { type Paths, RTO_MS } from './paths.ts'
 import type { EventQueue } from './queue.ts'
+import type { Unrest } from './unrest.ts'
 
 /** Linux gives up on a connection after 15 retransmissions: 924.6 s with a 200 ms start and a 120 s ceiling. */
 const CONNECTION_DIES_MS = 924_600
@@ -64,6 +65,8 @@ export class End {
   announced = false
   order = 0
   lastArrival = 0
+  /** The same of what went by a second connection. */
+  lastCrossed = 0
   /** Segments that wait for a retransmission, in order; undefined while the direction flows. */
   stuck: Segment[] | undefined
   stuckSince = 0
@@ -92,12 +95,14 @@ export class Network {
   /** Frames that are lost by themselves, as with a link that goes while another is there. */
   isLost: (message: LinkMessage) => boolean = () => false
   readonly #queue: EventQueue
+  readonly #unrest: Unrest
   readonly #ends = new Map<Party, End[]>()
   /** Ends whose side has been accepted by the kernel but whose process was not told yet. */
   readonly #pendingEnds = new Set<End>()
 
-  constructor(queue: EventQueue, paths: Paths) {
+  constructor(queue: EventQueue, paths: Paths, unrest: Unrest) {
     this.#queue = queue
+    this.#unrest = unrest
     this.paths = paths
   }
 
@@ -118,7 +123,18 @@ export class Network {
         return
       }
     }
+    if (payload.kind === 'frame' && this.#cross(end, payload.message)) return
     this.#transmit(end, { order: end.order++, payload })
+  }
+
+  /** Does it go by a second connection? */
+  #cross(end: End, message: LinkMessage): boolean {
+    const [from, to] = [end.owner.host, end.other.owner.host]
+    const lagMs = this.#unrest.lagMs(from, to, message)
+    if (lagMs === undefined) return false
+    end.lastCrossed = Math.max(end.lastCrossed, this.#queue.now + lagMs + this.paths.delayMs(from, to))
+    this.#queue.at(end.lastCrossed, () => this.#arriveLate(end, { kind: 'frame', message }))
+    return true
   }
 
   /** The connections that there are between two hosts go silent for a while; new ones work. How many they are. */

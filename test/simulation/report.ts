@@ -8,8 +8,8 @@ import type { Shape } from './shape.ts'
 const LINES_SHOWN = 40
 
 /** The command that runs this seed again. */
-export const replayCommand = ({ seed, profile, mode, nodes, seconds }: Shape): string =>
-  `SEED=${seed} PROFILE=${profile} MODE=${mode} NODES=${nodes} SECONDS=${seconds} npm run simulate`
+export const replayCommand = ({ seed, profile, mode, nodes, seconds, extras }: Shape): string =>
+  `SEED=${seed} PROFILE=${profile} MODE=${mode} NODES=${nodes} SECONDS=${seconds} EXTRAS=${extras} npm run simulate`
 
 /** The line that makes the seed one of the regressions; the reason is for whoever mends it to write. */
 export const regressionLine = ({ shape, violation }: SeedResult, commit: string): string =>

@@ -9,6 +9,7 @@
  *   SECONDS  virtual seconds of a run (default 60)
  *   PROFILE  mixed, mild, pauses, calm (default: of ten seeds one calm, one pauses, two mild, six mixed)
  *   MODE     available, quorum (default: of three seeds two in quorum mode)
+ *   EXTRAS   none, voters, frames, both: changes of the voter list, frames and gossip out of order (default: of two seeds one none)
  *   WORKERS  threads (default: the CPU cores)
  *   KEEP     go on until this many violations (default 5)
  *   AGAIN    1: also run what is finished on this code
@@ -35,7 +36,7 @@ import {
 import { runPool } from './pool.ts'
 import { regressionLine, tellViolation, writeTranscript } from './report.ts'
 import type { SeedResult } from './seed-run.ts'
-import { MODES, PROFILES, type Shape, shapeOf } from './shape.ts'
+import { EXTRAS, MODES, PROFILES, type Shape, shapeOf } from './shape.ts'
 import { Tally } from './tally.ts'
 
 const DIRECTORY = '.roundtable'
@@ -80,6 +81,7 @@ function givenShape(): Partial<Shape> {
     mode: choice('MODE', MODES),
     nodes: number('NODES'),
     seconds: number('SECONDS'),
+    extras: choice('EXTRAS', EXTRAS),
   }
   return Object.fromEntries(Object.entries(drawn).filter(([, value]) => value !== undefined))
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Fault } from './fault.ts'
 import { makeSchedule, QUIET_MS, type Schedule } from './schedule.ts'
-import { PROFILES, shapeOf } from './shape.ts'
+import { EXTRAS, PROFILES, type Shape, shapeOf } from './shape.ts'
 
 const SEEDS = 200
 
@@ -51,6 +52,7 @@ test('the mixed profile draws every kind of fault', () => {
     'ask',
     'control',
     'crash',
+    'crossed',
     'cut',
     'cut-one-way',
     'delay',
@@ -60,6 +62,8 @@ test('the mixed profile draws every kind of fault', () => {
     'freeze',
     'freeze-runner',
     'freeze-tree',
+    'gone',
+    'gossip-unrest',
     'kill-runner',
     'late',
     'leave',
@@ -82,7 +86,9 @@ test('the disks that are lost leave a quorum of any voters', () => {
   for (const profile of PROFILES) {
     for (let seed = 0; seed < SEEDS; seed++) {
       const { faults, durability, voters } = makeSchedule(shapeOf(seed, { profile, mode: 'quorum' }))
-      const lost = faults.filter(fault => fault.kind === 'start' && fault.disk !== 'kept').length
+      const lost = faults.filter(
+        fault => fault.kind === 'gone' || (fault.kind === 'start' && fault.disk !== 'kept'),
+      ).length
       const kept = voters.revived.length - lost
       assert.ok(2 * kept > voters.revived.length, `seed ${seed} loses ${lost} of ${voters.revived.length}`)
       assert.ok(lost < durability, `seed ${seed} loses ${lost}, with ${durability} copies`)
@@ -128,4 +134,45 @@ test('rings change within a lease of what makes somebody deaf to it', () => {
     ),
   )
   assert.ok(together.length > SEEDS / 4, `${together.length} of ${SEEDS}`)
+})
+
+test('half of the seeds have extras, of each kind as many; they move nothing else', () => {
+  const shapes = Array.from({ length: 600 }, (_, seed) => shapeOf(seed))
+  const share = (extras: Shape['extras']): number =>
+    shapes.filter(each => each.extras === extras).length / 600
+  assert.ok(share('none') > 0.45 && share('none') < 0.55)
+  for (const extras of EXTRAS.slice(1)) assert.ok(share(extras) > 0.12 && share(extras) < 0.22, extras)
+  for (let seed = 0; seed < 20; seed++) {
+    const of = (extras: Shape['extras']): Schedule =>
+      makeSchedule(shapeOf(seed, { profile: 'mixed', mode: 'quorum', extras }))
+    const { faults, ...usual } = of('none')
+    const { faults: more, ...both } = of('both')
+    const hosts = both.hosts.map(host => ({ ...host, joinDelayMs: 0 }))
+    assert.deepEqual({ ...both, hosts, modes: [], extras: 'none' }, usual)
+    assert.deepEqual(more.filter(isUsual), faults)
+    assert.ok(more.length > faults.length)
+  }
+})
+
+const isUsual = (fault: Fault): boolean => {
+  if (fault.kind === 'control') return fault.request.kind !== 'forget'
+  return !['crossed', 'gone', 'gossip-unrest'].includes(fault.kind)
+}
+
+test('in quorum mode a member is gone for good and forgotten in some runs with extras, and some keys have another mode', () => {
+  const drawn = Array.from({ length: SEEDS }, (_, seed) =>
+    makeSchedule(shapeOf(seed, { profile: 'mixed', mode: 'quorum', extras: 'voters' })),
+  )
+  const gone = drawn.filter(({ faults }) => faults.some(({ kind }) => kind === 'gone'))
+  assert.ok(gone.length > SEEDS * 0.15 && gone.length < SEEDS * 0.45, `${gone.length}`)
+  for (const { faults } of gone) {
+    const lost = faults.find(fault => fault.kind === 'gone') ?? assert.fail('nobody is gone')
+    const forgets = faults.filter(fault => fault.kind === 'control' && fault.request.kind === 'forget')
+    assert.ok(forgets.length > 1)
+    for (const { at } of forgets) assert.ok(at > lost.at)
+  }
+  const withModes = drawn.filter(({ modes }) => modes.length > 0).length
+  assert.ok(withModes > SEEDS * 0.15 && withModes < SEEDS * 0.35, `${withModes}`)
+  const delayed = drawn.filter(({ hosts }) => hosts.some(({ joinDelayMs }) => joinDelayMs > 0)).length
+  assert.ok(delayed > SEEDS * 0.15 && delayed < SEEDS * 0.4, `${delayed}`)
 })

@@ -8,8 +8,9 @@
  * no faults, and there every task runs exactly once.
  */
 import { Random } from '../../src/base/random.ts'
-import { VOTERS_MAX } from '../../src/grants/config.ts'
+import { type PrefixMode, VOTERS_MAX } from '../../src/grants/config.ts'
 import type { ClockOptions } from './clock.ts'
+import { drawExtraFaults, drawJoinDelays, drawModes } from './extra-draws.ts'
 import { type Fault, SEED_HOSTS, STARTS_MS } from './fault.ts'
 import { drawChanges, drawFaults, drawFloods, drawFullDisks, drawLate } from './fault-draws.ts'
 import type { Profile, Shape } from './shape.ts'
@@ -21,6 +22,8 @@ export interface HostPlan {
   readonly startAt: number
   /** Hosts that it has as seeds. */
   readonly seeds: readonly number[]
+  /** So long, in ms, it owns nothing once it has come. */
+  readonly joinDelayMs: number
 }
 
 export interface Schedule extends Shape {
@@ -45,6 +48,8 @@ export interface Schedule extends Shape {
   readonly slots: SlotPlan
   /** Disks that must have a change before it counts; one fewer may be lost in the run. */
   readonly durability: 2 | 3
+  /** In quorum mode: what is not. */
+  readonly modes: readonly PrefixMode[]
 }
 
 /** Quorum mode: the first so many, or these hosts. */
@@ -86,7 +91,8 @@ export function makeSchedule(options: Shape): Schedule {
   const drawn = planHosts(random, profile, nodes)
   const slots = drawSlots(options, quietAt)
   const asked = apart ? drawn.map(plan => withRate(plan, more.chance(0.5) ? 0.9 : 1.1)) : drawn
-  const hosts = slots.tame ? asked.map(plan => ({ ...plan, clock: tamed(plan.clock) })) : asked
+  const tame = slots.tame ? asked.map(plan => ({ ...plan, clock: tamed(plan.clock) })) : asked
+  const joinsMs = drawJoinDelays(options)
   const three = mode === 'quorum' && nodes >= THREE_COPIES_NODES
   const durability = three && new Random(seed + DURABILITY).chance(THREE_COPIES_SHARE) ? 3 : 2
   const faults = drawFaults(random, options, quietAt, durability - 1)
@@ -97,6 +103,7 @@ export function makeSchedule(options: Shape): Schedule {
       ...drawFullDisks(new Random(seed + DISKS), nodes, quietAt),
     )
   if (profile === 'pauses') faults.push(...drawFloods(new Random(seed + FLOODS), nodes, quietAt))
+  faults.push(...drawExtraFaults(options, faults, quietAt, durability - 1))
   const shape = { ...options, until: quietAt }
   const submits =
     mode === 'quorum' || random.chance(0.5) ? planSubmits(random, 1 + random.below(12), 0, shape) : []
@@ -118,7 +125,7 @@ export function makeSchedule(options: Shape): Schedule {
   const longShare = mode === 'quorum' && profile === 'mixed' ? (random.pick([0, 0.1, 0.3]) ?? 0) : 0
   return {
     ...options,
-    hosts,
+    hosts: tame.map((plan, index) => ({ ...plan, joinDelayMs: joinsMs[index] ?? 0 })),
     latencyMs,
     jitterMs,
     faults: [...faults, ...submits, ...work.asks, ...slots.orders].toSorted((a, b) => a.at - b.at),
@@ -132,6 +139,7 @@ export function makeSchedule(options: Shape): Schedule {
     work,
     slots,
     durability,
+    modes: drawModes(options),
   }
 }
 
@@ -168,6 +176,7 @@ function planHosts(random: Random, profile: Profile, nodes: number): HostPlan[] 
     },
     startAt: startOf(),
     seeds,
+    joinDelayMs: 0,
   }))
 }
 

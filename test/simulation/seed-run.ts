@@ -11,6 +11,7 @@ import { makeSchedule, type Schedule } from './schedule.ts'
 import type { Shape } from './shape.ts'
 import { type Counts, Tally } from './tally.ts'
 import { TraceHash, Transcript } from './trace.ts'
+import { VoterOperator } from './voter-operator.ts'
 
 export interface SeedResult {
   readonly shape: Shape
@@ -54,6 +55,11 @@ export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): S
   world.watch(clients)
   new Faults(cluster, schedule, tally, clients).plan()
   clients.begin()
+  if (changesVoters(shape)) {
+    const operator = new VoterOperator(cluster, schedule, tally)
+    world.watch(operator)
+    operator.begin()
+  }
   invariants.begin()
   world.runUntil(schedule.endAt, () => invariants.over())
   if (invariants.violation === undefined) invariants.checkEnd()
@@ -68,17 +74,21 @@ export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): S
   }
 }
 
-function grantsOf({ mode, voters, trustRefused }: Schedule): Partial<GrantsConfig> {
+const changesVoters = ({ mode, extras }: Shape): boolean =>
+  mode === 'quorum' && (extras === 'voters' || extras === 'both')
+
+function grantsOf({ mode, modes, voters, trustRefused }: Schedule): Partial<GrantsConfig> {
   if (mode === 'available') return {}
   const { expectedNodes, named } = voters
-  return { mode, expectedNodes, voters: named.map(index => asNodeId(`n${index + 1}`)), trustRefused }
+  return { mode, modes, expectedNodes, voters: named.map(index => asNodeId(`n${index + 1}`)), trustRefused }
 }
 
-function tallyEnd({ world }: Cluster, { mode, profile }: Schedule, tally: Tally): void {
+function tallyEnd({ world }: Cluster, { mode, profile, extras }: Schedule, tally: Tally): void {
   tally.count('events', world.queue.ran)
   tally.count('task runs', world.collector.runs.length)
   tally.count(`seeds in ${mode} mode`)
   tally.count(`seeds ${profile}`)
+  tally.count(`seeds with extras ${extras}`)
   tally.count(`overlaps in ${mode} mode`, world.collector.overlaps)
   tally.count('tokens that fell under one owner', world.collector.fallen)
   for (const { executor } of world.hosts) {

@@ -5,7 +5,7 @@ import { runPool } from './pool.ts'
 import regressions from './regressions.json' with { type: 'json' }
 import { tellViolation } from './report.ts'
 import { runSeed } from './seed-run.ts'
-import { MODES, PROFILES, type Shape, shapeOf } from './shape.ts'
+import { EXTRAS, MODES, PROFILES, type Shape, shapeOf } from './shape.ts'
 
 const SEEDS = 16
 const WORKERS = 2
@@ -16,6 +16,8 @@ interface Regression {
   readonly mode: string
   readonly nodes: number
   readonly seconds: number
+  /** Absent on those that are older than the extras: they had none. */
+  readonly extras?: string
   /** The last commit that failed. */
   readonly commit: string
   readonly reason: string
@@ -50,12 +52,16 @@ test('clusters of two nodes keep every invariant of available mode too', async (
 })
 
 test('every seed that once failed passes now', async () => {
-  const jobs = (regressions as readonly Regression[]).map(({ seed, profile, mode, nodes, seconds }) => {
-    const knownProfile = PROFILES.find(name => name === profile)
-    const knownMode = MODES.find(name => name === mode)
-    assert.ok(knownProfile !== undefined && knownMode !== undefined, `${profile}, ${mode}`)
-    return { seed, profile: knownProfile, mode: knownMode, nodes, seconds }
-  })
+  const jobs = (regressions as readonly Regression[]).map(
+    ({ seed, profile, mode, nodes, seconds, extras }) => {
+      const knownExtras = EXTRAS.find(name => name === (extras ?? 'none'))
+      const knownProfile = PROFILES.find(name => name === profile)
+      const knownMode = MODES.find(name => name === mode)
+      assert.ok(knownProfile !== undefined && knownMode !== undefined, `${profile}, ${mode}`)
+      assert.ok(knownExtras !== undefined, extras)
+      return { seed, profile: knownProfile, mode: knownMode, nodes, seconds, extras: knownExtras }
+    },
+  )
   assert.deepEqual(await violationsOf(jobs), [])
 })
 

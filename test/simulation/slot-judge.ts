@@ -9,6 +9,7 @@ import { isSchedule, type ScheduleRecord, scheduleIdOf, slotTaskId } from '../..
 import { slotsAfter } from '../../src/tasks/schedules/timing.ts'
 import type { Cluster } from './cluster.ts'
 import type { Findings } from './findings.ts'
+import type { JudgeParts, Promised } from './promised.ts'
 import type { Schedule } from './schedule.ts'
 import type { Tally } from './tally.ts'
 import type { Host } from './world.ts'
@@ -22,8 +23,10 @@ export class SlotJudge {
   readonly #schedule: Schedule
   readonly #findings: Findings
   readonly #tally: Tally
+  readonly #promised: Promised
 
-  constructor(cluster: Cluster, schedule: Schedule, findings: Findings, tally: Tally) {
+  constructor({ cluster, schedule, findings, promised }: JudgeParts, tally: Tally) {
+    this.#promised = promised
     this.#cluster = cluster
     this.#schedule = schedule
     this.#findings = findings
@@ -45,7 +48,7 @@ export class SlotJudge {
     for (const { name } of this.#schedule.slots.configured) {
       const owner = hosts.find(host => this.#cluster.nodeOf(host)?.ring.owner(name) === host.name)
       const node = owner && this.#cluster.nodeOf(owner)
-      if (owner === undefined || node === undefined) continue
+      if (owner === undefined || node === undefined || !this.#promised.isKept(name)) continue
       if (isApart(node)) this.#tally.count('schedules whose owner has another time')
       else this.#checkOne(name, owner, node)
     }

@@ -13,6 +13,7 @@ import { compareTokens, type Run } from './collector.ts'
 import type { Findings } from './findings.ts'
 import { LoneEnds } from './lone-ends.ts'
 import type { Process } from './process.ts'
+import type { JudgeParts, Promised } from './promised.ts'
 import type { Schedule } from './schedule.ts'
 import { GROUP_LIMIT } from './work.ts'
 import type { Host } from './world.ts'
@@ -26,6 +27,13 @@ interface Asked {
   readonly by: Process
   readonly at: number
   readonly submit: Submit
+}
+
+/** A submission was answered while these disks had its record. */
+export interface Accepted {
+  readonly task: string
+  readonly key: string
+  readonly disks: readonly Host[]
 }
 
 interface Submit {
@@ -42,6 +50,7 @@ export class TaskJudge {
   readonly #cluster: Cluster
   readonly #schedule: Schedule
   readonly #findings: Findings
+  readonly #promised: Promised
   readonly #requests = new Map<RequestId, Asked>()
   readonly #runs = new Map<string, Run[]>()
   /** The end of each round of each task, as it was first told. */
@@ -50,7 +59,7 @@ export class TaskJudge {
   /** When it was first told that a task has succeeded. */
   readonly #succeeded = new Map<string, number>()
   /** When a task was first accepted, and that somebody wanted it cancelled. */
-  readonly #accepted = new Map<string, number>()
+  readonly #accepted = new Map<string, { readonly at: number; readonly key: string }>()
   readonly #cancels = new Set<string>()
   /** Every submission of a task: of one without a good answer a copy may be under way. */
   readonly #submits = new Map<string, Submit[]>()
@@ -58,16 +67,13 @@ export class TaskJudge {
   /** The disks that each owner had to count before it answered another node, as its own ring was then. */
   readonly #owed = new Map<string, { readonly at: number; readonly disks: number }[]>()
 
-  constructor(cluster: Cluster, schedule: Schedule, findings: Findings) {
+  constructor({ cluster, schedule, findings, promised }: JudgeParts) {
+    this.#promised = promised
     this.#cluster = cluster
     this.#schedule = schedule
     this.#findings = findings
     this.#loneEnds = new LoneEnds(cluster)
     cluster.world.collector.onBegan = run => this.#began(run)
-  }
-
-  get #counted(): boolean {
-    return this.#schedule.mode === 'quorum'
   }
 
   get #hosts(): readonly Host[] {
@@ -99,10 +105,7 @@ export class TaskJudge {
   }
 
   /** @returns the task that was accepted by this answer, and the disks that have it */
-  replied(
-    by: Process,
-    { id, reply }: Effect & { kind: 'reply' },
-  ): { task: string; disks: Host[] } | undefined {
+  replied(by: Process, { id, reply }: Effect & { kind: 'reply' }): Accepted | undefined {
     const asked = this.#requests.get(id)
     this.#requests.delete(id)
     if (asked === undefined) return undefined
@@ -113,7 +116,8 @@ export class TaskJudge {
     if (!('record' in reply)) return undefined
     const { record } = reply
     asked.submit.acceptedAt = this.#cluster.world.now
-    if (this.#counted && isSettled(record)) this.#told(record, by)
+    const counted = this.#promised.isKept(record.spec.key)
+    if (counted && isSettled(record)) this.#told(record, by)
     if (asked.kind !== 'submit') return undefined
     const task = record.spec.id
     this.#checkName(record, by)
@@ -121,19 +125,20 @@ export class TaskJudge {
     if (this.#mayBeDropped(task)) return undefined
     if (disks.length === 0 && record.revision > 0)
       this.#fail('accepted is on a disk', by, `${task} was accepted and no disk has it`)
-    if (this.#counted) this.#checkCopies(by, asked, reply, disks)
-    if (!this.#accepted.has(task)) this.#accepted.set(task, this.#cluster.world.now)
-    return { task, disks }
+    if (counted) this.#checkCopies(by, asked, reply, disks)
+    if (!this.#accepted.has(task))
+      this.#accepted.set(task, { at: this.#cluster.world.now, key: record.spec.key })
+    return { task, key: record.spec.key, disks }
   }
 
   poll(): void {
-    if (!this.#counted) return
+    if (this.#schedule.mode !== 'quorum') return
     for (const host of this.#hosts) {
       const node = this.#cluster.nodeOf(host)
       if (node === undefined || host.process === undefined) continue
       for (const task of host.disk.rows('tasks').keys()) {
         const final = node.tasks.final(asTaskId(task))
-        if (final !== undefined) this.#told(final, host.process)
+        if (final !== undefined && this.#promised.isKept(final.spec.key)) this.#told(final, host.process)
       }
     }
   }
@@ -246,7 +251,8 @@ export class TaskJudge {
     const { now } = this.#cluster.world
     if (process === undefined || now <= run.exceptedUntil) return
     const doneAt = this.#succeeded.get(run.task)
-    if (doneAt !== undefined && doneAt < now && !this.#isNew(run, doneAt)) {
+    const again = doneAt !== undefined && doneAt < now && !this.#isNew(run, doneAt)
+    if (again && this.#promised.isKept(run.key)) {
       const detail = `${run.task} is begun again ${Math.round(now - doneAt)} ms after it was told that it succeeded`
       this.#fail('what has succeeded runs no more', process, detail)
     }
@@ -299,16 +305,16 @@ export class TaskJudge {
 
   /** Whoever asks about a task after it was accepted is not told that there is none. */
   #checkKnown(by: Process, { task, at, kind }: Asked): void {
-    if (!this.#counted || this.#schedule.work.forgetful) return
+    if (this.#schedule.work.forgetful) return
     if (this.#wipes >= this.#schedule.durability) return
-    const acceptedAt = this.#accepted.get(task)
-    if (acceptedAt === undefined || acceptedAt >= at) return
-    const since = `accepted ${Math.round(at - acceptedAt)} ms before`
+    const accepted = this.#accepted.get(task)
+    if (accepted === undefined || accepted.at >= at || !this.#promised.isKept(accepted.key)) return
+    const since = `accepted ${Math.round(at - accepted.at)} ms before`
     this.#fail('an accepted task is known', by, `${kind} ${task}, ${since}, is answered TASK_UNKNOWN`)
   }
 
   #checkName({ spec }: TaskRecord, by: Process): void {
-    if (spec.dedupe === undefined || !this.#counted || this.#schedule.work.forgetful) return
+    if (spec.dedupe === undefined || !this.#promised.isKept(spec.key) || this.#schedule.work.forgetful) return
     const name = `${spec.key} ${spec.dedupe.key}`
     const first = this.#named.get(name)
     if (first === undefined) this.#named.set(name, spec.id)

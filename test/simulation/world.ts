@@ -21,6 +21,7 @@ import { Network } from './network.ts'
 import { HOSTS_MAX, Paths } from './paths.ts'
 import { type Death, type Ground, type Probe, Process } from './process.ts'
 import { EventQueue } from './queue.ts'
+import { Unrest } from './unrest.ts'
 
 /** What a world shows besides what processes show. */
 export interface WorldProbe extends Probe {
@@ -53,6 +54,7 @@ export interface Host {
 const THAW_MS_MAX = 50
 /** Makes the generator of thaws another one than that of the world. */
 const THAWS = 0x7a_77ed
+const UNREST = 0x04_4e57
 
 /** Makes the machine of a new process on a host. The boot is counted and noted on the disk already. */
 export type MakeMachine = (host: Host, now: Now) => Machine
@@ -60,6 +62,7 @@ export type MakeMachine = (host: Host, now: Now) => Machine
 export class World {
   readonly queue = new EventQueue()
   readonly paths: Paths
+  readonly unrest: Unrest
   readonly network: Network
   readonly hosts: Host[] = []
   /** What really executes, and when. */
@@ -83,9 +86,10 @@ export class World {
     this.#random = new Random(seed)
     this.#makeMachine = makeMachine
     this.paths = new Paths(this.#random.fork())
-    this.network = new Network(this.queue, this.paths)
+    this.unrest = new Unrest(new Random(seed + UNREST))
+    this.network = new Network(this.queue, this.paths, this.unrest)
     this.#dialling = new Dialling(this.queue, this.network, address => this.#lookup(address))
-    this.#gossip = new Gossip(this.network, this.queue, this.#random.fork())
+    this.#gossip = new Gossip(this.network, this.queue, this.#random.fork(), this.unrest)
     this.#thaws = new Random(seed + THAWS)
   }
 
