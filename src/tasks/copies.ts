@@ -12,7 +12,7 @@ import type { TasksConfig } from './config.ts'
 import type { Step } from './effects.ts'
 import { isSettled } from './merge.ts'
 import type { Replication } from './replication.ts'
-import type { Epochs } from './right.ts'
+import { type Epochs, isWrittenUnderHeld } from './right.ts'
 import type { Entry, Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
@@ -268,8 +268,7 @@ export class Copies {
     table.show(entry)
     const { record } = entry
     // Written by another owner, it may not be the last word yet: somebody may have a copy of a later one.
-    if (isSettled(record) && record.term !== undefined && epochs.held.includes(record.term))
-      entry.final = record
+    if (isSettled(record) && isWrittenUnderHeld(entry.key, record.term, epochs)) entry.final = record
     const found = this.#waiting.get(entry.id)
     if (found === undefined) return
     this.#waiting.delete(entry.id)

@@ -9,7 +9,7 @@
  * The rules:
  *   1. A change counts once as many holders as copies say have it on disk (`copies.ts`). Only then is a submission answered,
  *      an attempt executed, an end shown. A holder counts itself only when its ring is the writer's and its disk is noted
- *      by a quorum of voters; the writer counts anybody only when its ring is.
+ *      by a quorum of voters; the writer counts anybody only when its ring is, and nothing that it sent without leave.
  *   2. A holder refuses a write under a term below one that was asked about the key, or that its copy of the record has. The
  *      refused writer learns the term that stands, and gives up what it holds below.
  *   3. A new owner asks everybody under its new term. A key is complete when for each noted ring all but (copies - 1) of the
@@ -230,7 +230,7 @@ export class Durability {
     const not = new Set([...(said.ended ?? []), ...unwritten])
     const whole = refused.size + not.size === 0
     const taken = whole ? records : records.filter((_, place) => !refused.has(place) && !not.has(place))
-    this.copies.acknowledged(from, taken, step)
+    this.copies.acknowledged(from, this.#counting(from, taken, sent, step), step)
     this.#refusedBy(from, records, refused, step)
     return records.filter((_, place) => (refused.get(place) ?? 0) === 0 && !not.has(place))
   }
@@ -317,6 +317,30 @@ export class Durability {
     const here = this.#parts.table.get(id)?.record
     if (here === undefined || (here.term ?? 0) !== term) return false
     return here.revision >= revision && (isSchedule(here) || here.acceptedAt === acceptedAt)
+  }
+
+  /**
+   * What an owner sent without leave was held against no term, so another owner may have written since, also where it is:
+   * under a leave that came back meanwhile it does not count. It is sent again. Who is not the owner only hands on what is.
+   */
+  #counting(
+    from: NodeId,
+    taken: readonly TaskRecord[],
+    { records, terms }: Acknowledged,
+    step: Step,
+  ): readonly TaskRecord[] {
+    if (terms?.includes(0) !== true) return taken
+    const { view, replication } = this.#parts
+    const news = new Set(
+      records.filter(
+        ({ spec: { key } }, place) =>
+          terms[place] === 0 && this.isQuorum(key) && view.owner(key) === view.self,
+      ),
+    )
+    const uncounted = taken.filter(record => news.has(record))
+    if (uncounted.length === 0) return taken
+    replication.later(from, uncounted, step.now.mono)
+    return taken.filter(record => !news.has(record))
   }
 
   /** A higher term than one's own says that another took over; a lower one only that this was sent before one's own rose. */

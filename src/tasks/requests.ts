@@ -45,7 +45,7 @@ import {
   TOO_FEW_COPIES,
   unknownTask,
 } from './refusals.ts'
-import { isLoan, type Leave, leaveNow, type Right } from './right.ts'
+import { isLoan, isWrittenUnderHeld, type Leave, leaveNow, type Right } from './right.ts'
 import type { HeldSchedules } from './schedules/held.ts'
 import { isOrder } from './schedules/orders.ts'
 import { isSchedule } from './schedules/state.ts'
@@ -306,7 +306,7 @@ export class Requests {
     const { records, right } = this.#parts
     const { record } = entry
     if (!isSettled(record) || record.revision === 0 || entry.final === record) return
-    if (record.term !== undefined && right.epochs?.held.includes(record.term) === true) return
+    if (right.epochs !== undefined && isWrittenUnderHeld(entry.key, record.term, right.epochs)) return
     if (leaveNow(right, entry.key, step.now.mono) === undefined) return
     records.change(entry, revise(record, { holders: records.holders(entry.key) }), step)
   }

@@ -118,5 +118,9 @@ export function leaveNow(right: Right, key: string, now: Instant): Leave | undef
   return leave !== undefined && leave.until > now ? leave : undefined
 }
 
+/** Was it written under a term that has the key still, without a break? Nobody else can have acted for it since. */
+export const isWrittenUnderHeld = (key: string, term: number | undefined, epochs: Epochs): boolean =>
+  term !== undefined && epochs.held.includes(term) && epochs.hasUnder(key, new Set([term]))
+
 /** Is this leave one of quorum mode? */
 export const isLoan = ({ until }: Leave): boolean => until !== NEVER

@@ -110,6 +110,7 @@ test('who has asked for it before the lapse is not told it either', () => {
   const reply = solo.reply(asked)
   assert.equal(reply?.ok, reply === undefined ? undefined : false)
   scene.answer('n2', [theirs])
+  scene.acknowledge('n2')
   assert.equal(solo.record('a').result, 'theirs')
 })
 
