@@ -50,6 +50,8 @@ const task = (i: number) => ({
 function residentMib(pid: number): number {
   return treeOf(pid).reduce((sum, each) => {
     const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${each}/status`, 'utf8'))?.[1]
+    // What waits to be reaped has none; a daemon that is measured has.
+    if (kib === undefined && each === pid) throw new Error(`process ${pid} has no memory: it has ended`)
     return sum + Number(kib ?? 0) / 1_024
   }, 0)
 }
@@ -122,7 +124,11 @@ interface Seen {
 async function measure(backlog: Backlog): Promise<Seen> {
   const { cluster } = backlog
   const resident = (): readonly number[] =>
-    cluster.names.map(name => residentMib(cluster.process(name).pid ?? 0))
+    cluster.names.map(name => {
+      const { pid } = cluster.process(name)
+      if (pid === undefined) throw new Error(`${name} could not be started`)
+      return residentMib(pid)
+    })
   await backlog.hold()
   const from = Date.now()
   await backlog.add(count, task)

@@ -5,6 +5,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../../src/base/random.ts'
+import { metricOf } from '../bench/metric-of.ts'
 import { monotonicMs } from '../faults/started.ts'
 import type { FaultKind } from './history.ts'
 import type { Nodes } from './nodes.ts'
@@ -194,8 +195,11 @@ export class Chaos {
       await eventually(
         async () => {
           const all = await Promise.all(nodes.names.map(name => stations.ask(name, 'GET', '/metrics')))
-          left = all.flatMap(({ body }, i) => unsafeOf(body).map(text => `${nodes.names[i]} ${text}`))
-          return all.every(({ status }) => status === 200) && left.length === 0
+          left = all.flatMap(({ status, body }, i) => {
+            const texts = status === 200 ? unsafeOf(body) : [`answers ${status}`]
+            return texts.map(text => `${nodes.names[i]} ${text}`)
+          })
+          return left.length === 0
         },
         () => `every record has its copies; left: ${left.join(', ')}`,
       )
@@ -205,10 +209,10 @@ export class Chaos {
   }
 }
 
-/** Metrics of a daemon that say that a copy is missing somewhere. */
+/** Metrics of a daemon that say that a copy is missing somewhere. @throws when it does not have one of them */
 function unsafeOf(metrics: string): readonly string[] {
   return UNSAFE.flatMap(name => {
-    const value = Number(new RegExp(`^roundtable_${name} (\\S+)$`, 'm').exec(metrics)?.[1] ?? 0)
+    const value = metricOf(metrics, `roundtable_${name}`)
     return value > 0 ? [`${name} ${value}`] : []
   })
 }

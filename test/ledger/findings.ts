@@ -26,6 +26,7 @@ export function tell(report: Report, judgement: Judgement, played: Played, tasks
     report.count(CLAIMS[wrong], [found.length], { most: 0 })
     for (const { task, text } of found.slice(0, SHOWN_MAX)) report.say(`${task}: ${text}`)
   }
+  report.count('tasks asked of random nodes at the end', [played.sampled], { least: Math.min(tasks, 1) })
   report.count(
     `of ${played.sampled} tasks asked of random nodes at the end, not shown as succeeded`,
     [played.notShown],
@@ -39,7 +40,7 @@ export function tell(report: Report, judgement: Judgement, played: Played, tasks
   report.count('signs that the register refused', [judgement.refusedMarks])
   injected(report, played)
   report.seconds('handing in took', [played.submitMs])
-  report.seconds('until every task had an end, once all were mended', [played.settleMs])
+  report.seconds('until every task had an end, once all were mended', [played.settleMs], { least: 0 })
 }
 
 /** A run in which nothing was broken shows nothing. */

@@ -1,6 +1,7 @@
 /** Plays one run of the ledger from the start of the daemons to the last word on every task. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../../src/base/random.ts'
+import { metricOf } from '../bench/metric-of.ts'
 import { Collector } from '../faults/collector.ts'
 import { monotonicMs } from '../faults/started.ts'
 import { Chaos, type Profile, type Step } from './chaos.ts'
@@ -29,7 +30,8 @@ export interface Played {
   readonly steps: readonly Step[]
   readonly refusals: ReadonlyMap<string, number>
   readonly submitMs: number
-  readonly settleMs: number
+  /** Null: not every task came to its end. */
+  readonly settleMs: number | null
   /** Of a sample of the accepted tasks, asked of random nodes at the end: how many were not shown as succeeded. */
   readonly sampled: number
   readonly notShown: number
@@ -42,7 +44,7 @@ const SAMPLE = 200
 const STUCK_MS = 90_000
 const ASKED_MS = 500
 
-const UNSETTLED = /^roundtable_tasks_owned\{state="(?:scheduled|ready|running|retrying)"\} (\d+)$/gm
+const UNSETTLED = ['scheduled', 'ready', 'running', 'retrying'] as const
 
 export async function play(options: PlayOptions): Promise<Played> {
   const { directory, where, random, say } = options
@@ -97,15 +99,15 @@ async function throughChaos(chaos: Chaos, submitting: Submitting): Promise<numbe
   return tookMs
 }
 
-/** Waits until no node owns a task that has no end yet, or until none has ended for long. How long it took. */
-async function settled(nodes: Nodes, stations: Stations): Promise<number> {
+/** Waits until no node owns a task that has no end yet. How long it took; null: none has ended for long. */
+async function settled(nodes: Nodes, stations: Stations): Promise<number | null> {
   const since = monotonicMs()
   let [before, progressAt] = [Number.POSITIVE_INFINITY, since]
   for (;;) {
     const left = await unsettled(nodes, stations)
     if (left === 0) return monotonicMs() - since
     if (left !== before) [before, progressAt] = [left, monotonicMs()]
-    if (monotonicMs() - progressAt > STUCK_MS) return monotonicMs() - since
+    if (monotonicMs() - progressAt > STUCK_MS) return null
     await pause(ASKED_MS)
   }
 }
@@ -114,6 +116,6 @@ async function unsettled(nodes: Nodes, stations: Stations): Promise<number> {
   const all = await Promise.all(nodes.names.map(name => stations.ask(name, 'GET', '/metrics')))
   return all.reduce((sum, { status, body }) => {
     if (status !== 200) return Number.POSITIVE_INFINITY
-    return [...body.matchAll(UNSETTLED)].reduce((each, [, count]) => each + Number(count), sum)
+    return UNSETTLED.reduce((each, state) => each + metricOf(body, 'roundtable_tasks_owned', { state }), sum)
   }, 0)
 }

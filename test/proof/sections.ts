@@ -1,6 +1,7 @@
 /** What the project claims, section by section, with the limits that it set itself. */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { hostsMissing } from '../faults/hosts.ts'
 import {
   atMost,
   command,
@@ -13,6 +14,7 @@ import {
   worst,
 } from './line.ts'
 import { reported } from './reports.ts'
+import { suite } from './suite.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const roundtable = `${root}bin/roundtable`
@@ -146,20 +148,15 @@ async function simulation(): Promise<{ shown: Shown[]; raw: unknown }> {
   return { shown: [fact(claim, ran.code === 0, last)], raw: ran }
 }
 
-/** A part of the test suite, counted by the runner's own closing lines. */
-async function tests(pattern: string, secondsMax: number): Promise<{ shown: Shown[]; raw: unknown }> {
-  const ran = await command(
-    node,
-    ['--test', '--test-timeout=300000', '--test-reporter=tap', root + pattern],
-    secondsMax,
-  )
-  const count = (name: string) => Number(new RegExp(`^# ${name} (\\d+)`, 'm').exec(ran.stdout)?.[1])
-  const [passed, failed, skipped] = [count('pass'), count('fail'), count('skipped')]
-  const text = `${passed} passed, ${failed} failed, ${skipped} skipped in ${ran.seconds.toFixed(0)} s`
-  return {
-    shown: [fact(pattern, ran.code === 0 && failed === 0 && passed > 0, text)],
-    raw: { passed, failed, skipped },
-  }
+/** Seeds of the right to act alone; ADVERSARY overrides it. */
+const ADVERSARY = process.env['ADVERSARY'] ?? '4000'
+
+async function adversary(): Promise<{ shown: Shown[]; raw: unknown }> {
+  const ran = await command(node, [`${root}test/grants/run.ts`, `--seeds=${ADVERSARY}`], 7_200)
+  const said = `${ran.stdout}${ran.stderr}`.trim().split('\n')[0] ?? ''
+  const claim = `${ADVERSARY} worlds in which every view may be wrong, no two act for one key`
+  const holds = ran.code === 0 && said.startsWith(`${ADVERSARY} seeds from 1, 0 violations`)
+  return { shown: [fact(claim, holds, said)], raw: ran }
 }
 
 interface Lookups {
@@ -253,8 +250,33 @@ export const SECTIONS: readonly Section[] = [
   reported('fsync', ['test/bench/fsyncs.ts', '--json'], 600, () =>
     isRoot && has('strace') ? undefined : 'needs root and strace',
   ),
-  { name: 'breakages', cannot: anywhere, run: () => tests('test/simulation/breakages.test.ts', 900) },
-  { name: 'traces', cannot: anywhere, run: () => tests('test/simulation/replay.test.ts', 300) },
+  suite(
+    'judges',
+    [
+      'test/{faults,operations,scale,ledger}/*{judge,judges,claims}.test.ts',
+      'test/bench/tasks/claims.test.ts',
+      'test/schedules/slots.test.ts',
+      'test/e2e/act-ledger.test.ts',
+      'test/proof/*.test.ts',
+    ],
+    300,
+  ),
+  suite('network', ['test/e2e/{network,voters}.test.ts'], 600, hostsMissing),
+  suite('identity', ['test/e2e/identity.test.ts', 'test/scenarios/scenarios.test.ts'], 1_200),
+  suite('configs', ['test/configs/configs.test.ts'], 300),
+  suite(
+    'disks',
+    [
+      'test/daemon/{disk,damage}.test.ts',
+      'test/adapters/storage/{data-directory,room,salvage,store,store-damage,store-disk}.test.ts',
+    ],
+    900,
+  ),
+  suite('clients', ['test/e2e/{claims,executors}.test.ts', 'test/client/claim-example.test.ts'], 1_200),
+  suite('breakages', ['test/simulation/breakages.test.ts'], 900),
+  suite('traces', ['test/simulation/replay.test.ts'], 300),
+  suite('grants-mutants', ['test/grants/mutants.test.ts'], 1_800),
+  { name: 'adversary', cannot: anywhere, run: adversary },
   {
     name: 'image',
     cannot: () =>
@@ -264,5 +286,5 @@ export const SECTIONS: readonly Section[] = [
     run: image,
   },
   { name: 'simulation', cannot: anywhere, run: simulation },
-  { name: 'tests', cannot: anywhere, run: () => tests('test/**/*.test.ts', 1_200) },
+  suite('tests', ['test/**/*.test.ts'], 2_400),
 ]

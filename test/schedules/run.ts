@@ -173,6 +173,14 @@ async function play(): Promise<void> {
   await conclude(from, shown, kills)
 }
 
+/** By the logs of the smaller side: without it nothing was cut. */
+function leasesLost(): number {
+  const logs = Array.from({ length: CUT_OFF }, (_, i) =>
+    readFileSync(join(directory, `n${i + 1}.log`), 'utf8'),
+  )
+  return logs.reduce((sum, log) => sum + log.split('"event":"lease-lost"').length - 1, 0)
+}
+
 async function conclude(from: number, shown: ScheduleShown, kills: number): Promise<void> {
   const slots: number[] = []
   for (let slot = from; slot <= shown.decidedTo; slot += 1_000) slots.push(slot)
@@ -185,7 +193,8 @@ async function conclude(from: number, shown: ScheduleShown, kills: number): Prom
     attempts.set(task, record.attempts)
   }
   const found = judge(slots, taskOf, runs, shown.lately, task => attempts.get(task) ?? [])
-  report.count('kills', [kills])
+  report.count('kills', [kills], { least: 1 })
+  report.count('rights that those who were cut off said they had lost', [leasesLost()], { least: 1 })
   report.count('slots that were due', [found.slots], { least: Number(values.seconds) * DUE_PART })
   report.count('run once', [found.once])
   report.count('run again after an attempt that was lost or fenced, as its record says', [
