@@ -31,6 +31,7 @@ export interface SubjectParts {
   readonly random: Random
   readonly timeline: Timeline
   readonly voters: readonly NodeId[]
+  readonly trustRefused: boolean
   readonly buildRing: (members: Ring['members']) => Ring
   /** Keys that are asked for after every step. */
   readonly keys: readonly string[]
@@ -76,9 +77,9 @@ export class Subject {
   }
 
   start(live: readonly NodeId[]): void {
-    const { voters, buildRing, random } = this.parts
+    const { voters, trustRefused, buildRing, random } = this.parts
     this.boot++
-    const config = { ...grantsDefaults(), ...this.times, mode: 'quorum' as const, voters }
+    const config = { ...grantsDefaults(), ...this.times, mode: 'quorum' as const, voters, trustRefused }
     const grants = new Grants(
       {
         self: this.id,
