@@ -27,6 +27,7 @@ const CROWD = Array.from({ length: 330 }, (_, i) => ({ id: asNodeId(`x${i}`), we
 export const FAULTS_MS = 20_000
 const CALM_MS = 25_000
 const RING = { ...ringDefaults(), vnodesPerWeight: 4 }
+const SKEW_MS = 3_600_000
 /** Makes the second generator another one than the first. */
 const MORE = 0x5eed_0000
 const SHORT = { leaseMs: 2_000, promiseMs: 2_500 }
@@ -47,6 +48,8 @@ export class Adversary {
   readonly #crowded: boolean
   /** Does a promise end early when its process was seen to be gone, or comes again? */
   readonly #trusting: boolean
+  /** How far wall clocks are apart: where they agree, terms rise by themselves. */
+  readonly #skewMs: number
   /** Between two faults, at most: some worlds are fierce, in others a node gets to act between them. */
   readonly #paceMs: number
   #loss = 0
@@ -70,6 +73,7 @@ export class Adversary {
     this.#random = new Random(seed)
     this.#more = new Random(seed + MORE)
     this.#trusting = this.#more.chance(0.7)
+    this.#skewMs = this.#more.chance(0.4) ? SKEW_MS : 0
     this.#paceMs = this.#random.pick([400, 900, 2_000]) ?? 0
     this.#many = this.#random.chance(0.05)
     this.#crowded = this.#random.chance(0.3)
@@ -89,6 +93,7 @@ export class Adversary {
       timeline: this.#timeline,
       voters,
       trustRefused: this.#trusting,
+      wallOffset: this.#more.between(0, this.#skewMs),
       keys: KEYS,
       fill: this.#many ? MANY : [],
       buildRing: (members: readonly RingMember[]) => this.#built(members),

@@ -28,6 +28,8 @@ export interface SubjectParts {
   readonly id: NodeId
   readonly rate: number
   readonly offset: number
+  /** Of its wall clock, in ms. */
+  readonly wallOffset: number
   readonly random: Random
   readonly timeline: Timeline
   readonly voters: readonly NodeId[]
@@ -68,8 +70,8 @@ export class Subject {
   }
 
   get now(): Now {
-    const { rate, offset, timeline } = this.parts
-    return { mono: instantOf(offset + timeline.now * rate), wall: wallOf(1e12 + timeline.now) }
+    const { rate, offset, wallOffset, timeline } = this.parts
+    return { mono: instantOf(offset + timeline.now * rate), wall: wallOf(1e12 + wallOffset + timeline.now) }
   }
 
   get isFrozen(): boolean {
