@@ -27,11 +27,16 @@ const CROWD = Array.from({ length: 330 }, (_, i) => ({ id: asNodeId(`x${i}`), we
 export const FAULTS_MS = 20_000
 const CALM_MS = 25_000
 const RING = { ...ringDefaults(), vnodesPerWeight: 4 }
+const SKEW_MS = 3_600_000
+/** Makes the second generator another one than the first. */
+const MORE = 0x5eed_0000
 const SHORT = { leaseMs: 2_000, promiseMs: 2_500 }
 const LONG = { leaseMs: 4_000, promiseMs: 5_000 }
 
 export class Adversary {
   readonly #random: Random
+  /** For what came to this world later: the draws of before are what the mutants' seeds rest on. */
+  readonly #more: Random
   readonly #timeline = new Timeline()
   readonly #subjects: Subject[] = []
   readonly #rings = new Map<string, Ring>()
@@ -41,6 +46,10 @@ export class Adversary {
   /** Of 20 worlds one has so many keys, and six have large rings. */
   readonly #many: boolean
   readonly #crowded: boolean
+  /** Does a promise end early when its process was seen to be gone, or comes again? */
+  readonly #trusting: boolean
+  /** How far wall clocks are apart: where they agree, terms rise by themselves. */
+  readonly #skewMs: number
   /** Between two faults, at most: some worlds are fierce, in others a node gets to act between them. */
   readonly #paceMs: number
   #loss = 0
@@ -49,10 +58,22 @@ export class Adversary {
   /** Who lost its disk last: no other does before it knows its top again. */
   #forgetful: Subject | undefined
   /** Times that some node came to act for a key, and what else came about: a model that is never busy proves nothing. */
-  readonly counts = { gained: 0, kept: 0, overflows: 0, refusals: 0, wipes: 0, lists: 0, rings: 0 }
+  readonly counts = {
+    gained: 0,
+    kept: 0,
+    overflows: 0,
+    refusals: 0,
+    wipes: 0,
+    keysKept: 0,
+    lists: 0,
+    rings: 0,
+  }
 
   constructor(seed: number) {
     this.#random = new Random(seed)
+    this.#more = new Random(seed + MORE)
+    this.#trusting = this.#more.chance(0.7)
+    this.#skewMs = this.#more.chance(0.4) ? SKEW_MS : 0
     this.#paceMs = this.#random.pick([400, 900, 2_000]) ?? 0
     this.#many = this.#random.chance(0.05)
     this.#crowded = this.#random.chance(0.3)
@@ -71,6 +92,8 @@ export class Adversary {
       random: this.#random,
       timeline: this.#timeline,
       voters,
+      trustRefused: this.#trusting,
+      wallOffset: this.#more.between(0, this.#skewMs),
       keys: KEYS,
       fill: this.#many ? MANY : [],
       buildRing: (members: readonly RingMember[]) => this.#built(members),
@@ -98,7 +121,7 @@ export class Adversary {
   // ---- what must hold
 
   #judge(subject: Subject): void {
-    const by = `${subject.id} ${subject.peer} ${subject.boot}`
+    const by = `${subject.id} ${subject.peer} ${subject.boot} ${subject.grants?.disk}`
     const { now } = this.#timeline
     for (const [key, { term }] of subject.leaves) {
       const rival = this.#subjects.find(
@@ -238,7 +261,7 @@ export class Adversary {
   }
 
   /**
-   * The disk is gone, and the key with it. One at a time, and not that of one who is a quorum by itself: nothing can be
+   * The disk is gone, and mostly the key with it; else the next life has the same key and counts its boots from 1 again. One at a time, and not that of one who is a quorum by itself: nothing can be
    * promised when what a quorum knew is lost.
    */
   #wipe(subject: Subject): void {
@@ -251,7 +274,8 @@ export class Adversary {
     if (alone) return
     this.#forgetful = subject
     subject.disk = { top: undefined, voters: undefined, promiseMs: undefined }
-    subject.peer = `${subject.id}-${this.#timeline.now}`
+    if (this.#more.chance(0.3)) this.counts.keysKept++
+    else subject.peer = `${subject.id}-${this.#timeline.now}`
     subject.boot = 0
     this.counts.wipes++
   }

@@ -93,4 +93,16 @@ export const MUTANTS: readonly Mutant[] = [
     seed: 143,
     finds: 'two actors',
   },
+  {
+    name: 'a new list carries no floor',
+    file: 'voter-change.ts',
+    edits: [
+      [
+        'this.#desk.adopt({ ...settledOf(joint), floor })',
+        'this.#desk.adopt({ ...settledOf(joint), floor: floor * 0 })',
+      ],
+    ],
+    seed: 50,
+    finds: 'has term',
+  },
 ]

@@ -28,9 +28,12 @@ export interface SubjectParts {
   readonly id: NodeId
   readonly rate: number
   readonly offset: number
+  /** Of its wall clock, in ms. */
+  readonly wallOffset: number
   readonly random: Random
   readonly timeline: Timeline
   readonly voters: readonly NodeId[]
+  readonly trustRefused: boolean
   readonly buildRing: (members: Ring['members']) => Ring
   /** Keys that are asked for after every step. */
   readonly keys: readonly string[]
@@ -67,8 +70,8 @@ export class Subject {
   }
 
   get now(): Now {
-    const { rate, offset, timeline } = this.parts
-    return { mono: instantOf(offset + timeline.now * rate), wall: wallOf(1e12 + timeline.now) }
+    const { rate, offset, wallOffset, timeline } = this.parts
+    return { mono: instantOf(offset + timeline.now * rate), wall: wallOf(1e12 + wallOffset + timeline.now) }
   }
 
   get isFrozen(): boolean {
@@ -76,9 +79,9 @@ export class Subject {
   }
 
   start(live: readonly NodeId[]): void {
-    const { voters, buildRing, random } = this.parts
+    const { voters, trustRefused, buildRing, random } = this.parts
     this.boot++
-    const config = { ...grantsDefaults(), ...this.times, mode: 'quorum' as const, voters }
+    const config = { ...grantsDefaults(), ...this.times, mode: 'quorum' as const, voters, trustRefused }
     const grants = new Grants(
       {
         self: this.id,
