@@ -23,8 +23,9 @@ now_ms() { date +%s%3N; }
 seconds() { printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)); }
 
 # post PATH MS, the body on standard input: prints the answer. Fails when the node refuses, or does not answer in time.
+# Always the end of a pipe, and so a process of its own, which becomes curl: whoever kills it has ended the request.
 post() {
-  curl -sS --fail-with-body --max-time "$(seconds "$2")" -X POST -H 'content-type: application/json' \
+  exec curl -sS --fail-with-body --max-time "$(seconds "$2")" -X POST -H 'content-type: application/json' \
     ${ROUNDTABLE_TOKEN:+-H "authorization: Bearer $ROUNDTABLE_TOKEN"} --data-binary @- "$url$1"
 }
 
@@ -52,9 +53,25 @@ say() {
   heard=$(printf '{%s%s}' "$own" "${2:-}" | post "/v1/claims/$1/$claim" 5000) || { echo "$1 $TASK_ID: $heard" >&2; return 1; }
 }
 
+# The claim of the last answer, if there is one; its answer is used up.
+take() {
+  IFS=' ' read -r claim TASK_ATTEMPT TASK_TOKEN until TASK_ID <<END
+$(read_claim <"$files/answer")
+END
+  own="\"attempt\":$TASK_ATTEMPT,\"token\":\"$TASK_TOKEN\""
+  : >"$files/answer"
+}
+
+# A claim may be on its way, or be here and not begun: the node would wait for it until its lease ends.
 finish() {
-  [ -z "$poll" ] || kill "$poll" 2>/dev/null
+  trap '' TERM INT
+  if [ -n "$poll" ]; then
+    { sleep 1; kill "$poll"; } >/dev/null 2>&1 &
+    wait "$poll"
+    kill $! 2>/dev/null
+  fi
   kill_child
+  case $(cat "$files/answer" 2>/dev/null) in *'"claims":['*) take ;; esac
   [ -z "$claim" ] || say release
   rm -rf "$files"
   exit "${1:-0}"
@@ -83,7 +100,6 @@ renew() {
 }
 
 carry_out() {
-  own="\"attempt\":$TASK_ATTEMPT,\"token\":\"$TASK_TOKEN\""
   TASK_KEY=$(cat "$files/key")
   export TASK_ID TASK_KEY TASK_ATTEMPT TASK_TOKEN
   setsid "$@" <"$files/in" >"$files/out" &
@@ -122,8 +138,6 @@ while :; do
     continue
   }
   poll=''
-  IFS=' ' read -r claim TASK_ATTEMPT TASK_TOKEN until TASK_ID <<END
-$(read_claim <"$files/answer")
-END
+  take
   [ -z "$claim" ] || carry_out "$@"
 done

@@ -7,7 +7,14 @@
  */
 import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
-import type { DiskNote, NotesTell, Renew, RingNote, VoterList } from './messages.ts'
+import {
+  DISKS_MAX,
+  type DiskNote,
+  type NotesTell,
+  type Renew,
+  type RingNote,
+  type VoterList,
+} from './messages.ts'
 import type { Rings } from './rings.ts'
 import type { Voters } from './voters.ts'
 
@@ -119,9 +126,11 @@ export class Ledger {
       if (since !== undefined && (before === undefined || before.seq < since)) return
       const disks = since === undefined || before === undefined ? new Map<NodeId, DiskNote>() : before.disks
       for (const note of notes.disks) {
+        disks.delete(note.node)
         disks.set(note.node, note)
         this.#see(note)
       }
+      dropOldest(disks)
       const { seq, lost, gap = 0, rings } = notes
       this.hadGap(gap)
       if (since !== undefined && hasSettled(before, notes)) this.#keepNeeded(disks, notes)
@@ -348,4 +357,12 @@ function counts(node: NodeId, disk: string, note: RingNote, by: Told, tellers: r
     if (told === by) return note.seq > known.seq
     return told.rings.some(({ ring, seq }) => ring === note.ring && seq > known.seq)
   })
+}
+
+/** A voter that knows of more drops these itself, in the same order, says that it is lost, and does not tell which. */
+function dropOldest(disks: Map<NodeId, DiskNote>): void {
+  for (const node of disks.keys()) {
+    if (disks.size <= DISKS_MAX) return
+    disks.delete(node)
+  }
 }

@@ -16,15 +16,13 @@ import type { MembershipConfig } from './config.ts'
 import type { Contact, Contacts } from './contact.ts'
 import type { Hearsay } from './hearsay.ts'
 import type { Claim, Evidence } from './messages.ts'
+import { Mute } from './mute.ts'
 import type { News } from './news.ts'
 import type { Outbox } from './outbox.ts'
 import type { Entry, Roster } from './roster.ts'
 import type { Topology } from './topology.ts'
 import { type Verdict, Verdicts } from './verdicts.ts'
 
-/** Longest and shortest time without accusations after this node stood still, in ms. */
-const MUTE_MS_MIN = 1_000
-const MUTE_MS_MAX = 5_000
 /** What waits comes in waves: one that begins within so many ms of the one before is told of with it. */
 const BACKLOG_OVER_MS = 10_000
 /** A refusal is void once the member is heard this much later: hearsay carries the delay of its way. */
@@ -61,7 +59,7 @@ export class Detection {
   #dutiesFor: ReadonlySet<NodeId> | undefined
   #nextLostAt: Instant
   #sequence: number
-  #mutedUntil: Instant
+  readonly #mute: Mute
   /** What came within so many milliseconds is not all read. */
   #behindMs = 0
   #backlogOverAt: Instant
@@ -103,7 +101,7 @@ export class Detection {
     this.#withheldNow = this.#verdicts.withheld
     // Starts at the incarnation, which is above every sequence of an earlier life.
     this.#sequence = parts.roster.self.incarnation
-    this.#mutedUntil = parts.now
+    this.#mute = new Mute(parts.now)
     this.#backlogOverAt = parts.now
     this.#nextLostAt = parts.now
   }
@@ -146,7 +144,8 @@ export class Detection {
       own.sayAgainAt = after(own.sayAgainAt, shiftMs)
       own.since = after(own.since, shiftMs)
     }
-    this.#doubt(Math.max(MUTE_MS_MIN, Math.min(lateMs, MUTE_MS_MAX)), now)
+    if (this.#mute.stoodStill(lateMs, now)) this.#verdicts.shiftHolds(shiftMs)
+    else this.#verdicts.restartHolds(now)
   }
 
   /** As `Membership.behind`. True when this node fell behind now, and by more than a tick may be late. */
@@ -156,14 +155,11 @@ export class Detection {
     if (fell) this.backlogs++
     if (behindMs > lateMs) this.#backlogOverAt = after(now, BACKLOG_OVER_MS)
     this.#behindMs = behindMs
-    if (dropped) this.#doubt(MUTE_MS_MIN, now)
+    if (dropped) {
+      this.#mute.begin(0, now)
+      this.#verdicts.restartHolds(now)
+    }
     return fell
-  }
-
-  /** Restarts the holds, and keeps quiet about silence for so long. */
-  #doubt(forMs: number, now: Instant): void {
-    this.#verdicts.restartHolds(now)
-    this.#mutedUntil = later(this.#mutedUntil, after(now, forMs))
   }
 
   /** Milliseconds of what was said since then that have been read. */
@@ -198,7 +194,7 @@ export class Detection {
    */
   judge(now: Now, accused?: ReadonlySet<NodeId>): Verdict[] {
     const read = after(now.mono, -this.#behindMs)
-    const verdicts = this.#verdicts.judge(this.#muted(now.mono), read, accused)
+    const verdicts = this.#verdicts.judge(this.#mute.holds(now.mono), read, accused)
     this.deaths += verdicts.length
     this.#tellWithheld(now)
     return verdicts
@@ -254,7 +250,7 @@ export class Detection {
     if (now < this.#nextLostAt) return
     this.#nextLostAt = after(now, LOST_LOOK_MS)
     const { missedAt } = this.#hearsay
-    const doubt = this.#muted(now) || (missedAt !== undefined && elapsedMs(missedAt, now) < LOST_MS)
+    const doubt = this.#mute.holds(now) || (missedAt !== undefined && elapsedMs(missedAt, now) < LOST_MS)
     const self = this.#roster.self.id
     const lost = doubt
       ? []
@@ -290,7 +286,7 @@ export class Detection {
       if (this.#aliveAfterAll(entry, standing, now.mono)) this.#withdraw(standing, 'heard of by others', now)
       return
     }
-    if (this.#muted(now.mono) || !observes) return
+    if (this.#mute.holds(now.mono) || !observes) return
     const contact = this.#contacts.get(entry.record.peerId)
     const limitMs = this.limitMs(contact, now.mono)
     const onDutyMs = this.#readMsSince(this.#duties.get(entry.record.id) ?? entry.since, now.mono)
@@ -390,9 +386,5 @@ export class Detection {
     const direct = this.#contacts.get(entry.record.peerId)?.lastHeard ?? entry.since
     const told = this.#hearsay.get(entry.record.id) ?? entry.since
     return later(entry.since, later(direct, told))
-  }
-
-  #muted(now: Instant): boolean {
-    return now < this.#mutedUntil
   }
 }

@@ -136,6 +136,14 @@ export class Verdicts {
     }
   }
 
+  /** This node stood still for so long, in ms, as it often does: holds are counted in time awake. */
+  shiftHolds(ms: number): void {
+    for (const open of this.#cases.values()) {
+      if (open.majoritySince !== undefined) open.majoritySince = after(open.majoritySince, ms)
+      if (open.aloneSince !== undefined) open.aloneSince = after(open.aloneSince, ms)
+    }
+  }
+
   /**
    * When so many came back that it is no mass death any more, a cut has healed, and the rest are about to be heard as
    * well: what they were accused of under the old picture must stand for a hold under the new one.

@@ -90,9 +90,10 @@ export class Driver {
     this.enqueue({ kind: 'tick' })
   }
 
-  readonly enqueue = (input: SingleInput): void => {
+  /** @param bytes of what a peer sent, as it came */
+  readonly enqueue = (input: SingleInput, bytes = 0): void => {
     if (this.#stopped) return
-    this.#queue.push(input, this.#parts.clock.now().mono)
+    this.#queue.push(input, this.#parts.clock.now().mono, bytes)
     if (this.#looping) return
     this.#looping = true
     setImmediate(this.#loop)
@@ -199,6 +200,7 @@ export class Driver {
         'Frames and gossip dropped by a full queue.',
         this.#queue.peerInputsDropped,
       ),
+      gauge('inputs_waiting_bytes', 'Bytes of what peers sent of them.', this.#queue.bytes),
       gauge('inputs_waiting_ms', 'How long the first of them has waited, in ms.', this.#behindMs()),
       gauge('requests_in_flight', 'Requests of this node that wait for a reply.', this.#requests.size),
     ]

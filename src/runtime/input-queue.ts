@@ -6,22 +6,31 @@ import { together, type Waiting } from '../node/together.ts'
 export const HEARTBEATS_WAITING_MAX = 2_000
 /** Above this many, anything that peers sent is dropped too: their protocols say it again. 8 MB of pings. */
 export const PEER_INPUTS_WAITING_MAX = 20_000
+/** The same above so many bytes of it, as it came: what eight links queue. In memory it is some three times as much. */
+export const PEER_BYTES_WAITING_MAX = 64 * 1024 * 1024
+
+interface Entry {
+  readonly input: SingleInput
+  readonly since: Instant
+  readonly bytes: number
+}
 
 /** What waits for the core, in order. Bounded in what peers can put there; never drops what this process itself needs. */
 export class InputQueue {
-  #inputs: SingleInput[] = []
-  /** When each of them came. */
-  #arrivals: Instant[] = []
+  /** Those taken leave a gap, or their frames would stay in memory with it. */
+  #entries: (Entry | undefined)[] = []
   #head = 0
   readonly #waiting: Waiting = {
-    peek: () => this.#inputs[this.#head],
+    peek: () => this.#entries[this.#head]?.input,
     take: () => void this.shift(),
   }
+  /** Of what peers sent and what waits, as it came. */
+  bytes = 0
   heartbeatsDropped = 0
   peerInputsDropped = 0
 
   get length(): number {
-    return this.#inputs.length - this.#head
+    return this.#entries.length - this.#head
   }
 
   /** Of what peers sent. */
@@ -31,13 +40,17 @@ export class InputQueue {
 
   /** When the first of those that wait came; undefined: none waits. */
   get since(): Instant | undefined {
-    return this.#arrivals[this.#head]
+    return this.#entries[this.#head]?.since
   }
 
-  /** False when the input was dropped. */
-  push(input: SingleInput, now: Instant): boolean {
+  /**
+   * False when the input was dropped.
+   * @param bytes of what a peer sent
+   */
+  push(input: SingleInput, now: Instant, bytes = 0): boolean {
     const fromPeer = input.kind === 'gossip' || input.kind === 'frame'
-    if (fromPeer && this.length >= PEER_INPUTS_WAITING_MAX) {
+    const isFull = this.length >= PEER_INPUTS_WAITING_MAX || this.bytes + bytes > PEER_BYTES_WAITING_MAX
+    if (fromPeer && isFull) {
       this.peerInputsDropped++
       return false
     }
@@ -46,8 +59,8 @@ export class InputQueue {
       this.heartbeatsDropped++
       return false
     }
-    this.#inputs.push(input)
-    this.#arrivals.push(now)
+    this.#entries.push({ input, since: now, bytes })
+    this.bytes += bytes
     return true
   }
 
@@ -58,14 +71,14 @@ export class InputQueue {
   }
 
   shift(): SingleInput | undefined {
-    const input = this.#inputs[this.#head]
-    if (input === undefined) return undefined
-    this.#head++
-    if (this.#head > 1_024 && this.#head * 2 > this.#inputs.length) {
-      this.#inputs = this.#inputs.slice(this.#head)
-      this.#arrivals = this.#arrivals.slice(this.#head)
+    const entry = this.#entries[this.#head]
+    if (entry === undefined) return undefined
+    this.#entries[this.#head++] = undefined
+    this.bytes -= entry.bytes
+    if (this.#head > 1_024 && this.#head * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#head)
       this.#head = 0
     }
-    return input
+    return entry.input
   }
 }

@@ -41,8 +41,11 @@ export interface Clock {
   now(): Now
 }
 
-/** What adapters push into the driver's queue. Never blocks, never throws; a full queue drops heartbeats first. */
-export type Enqueue = (input: SingleInput) => void
+/**
+ * What adapters push into the driver's queue. Never blocks, never throws; a full queue drops heartbeats first.
+ * @param bytes of what a peer sent, as it came: the queue is bounded in them
+ */
+export type Enqueue = (input: SingleInput, bytes?: number) => void
 
 export interface Transport {
   /** This node's authenticated name. */

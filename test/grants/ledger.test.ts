@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId } from '../../src/base/ids.ts'
+import { DISKS_MAX } from '../../src/grants/messages.ts'
 import { ledgerOf, ringOf, tell } from './noted.ts'
 import { a, b, c } from './scene.ts'
 
@@ -82,6 +83,20 @@ test('of more rings than can be known at one time, nothing is known: all members
   assert.equal(ledger.ringsBefore(9), 'unknown', 'their members are asked for')
   ledger.heard(b, { ...tell(301, ring), rings: rings.slice(150) }, ring.checksum, 9)
   assert.equal(ledger.ringsBefore(9), 'lost')
+})
+
+test('of one voter no more disks are kept than it keeps itself: the newest', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  const noteOf = (seq: number) => ({ node: asNodeId(`pod-${seq}`), disk: `d${seq}`, seq, born: true })
+  ledger.heard(a, tell(1, ring, [noteOf(1)]), ring.checksum, 9)
+  for (let seq = 2; seq <= DISKS_MAX + 10; seq++)
+    ledger.heard(a, { ...tell(seq, ring, [noteOf(seq)], true), since: seq - 1 }, ring.checksum, 9)
+  assert.equal(ledger.enlisted.size, DISKS_MAX)
+  assert.deepEqual(
+    [10, 11, DISKS_MAX + 10].map(seq => ledger.enlisted.has(asNodeId(`pod-${seq}`))),
+    [false, true, true],
+  )
 })
 
 test('a ring whose members are not known is asked for', () => {

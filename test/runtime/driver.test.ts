@@ -5,7 +5,12 @@ import { asLinkId, asPeerId, asTaskId } from '../../src/base/ids.ts'
 import { instantOf, NEVER, wallOf } from '../../src/base/time.ts'
 import type { Effect, Input, Machine, SingleInput, Tick, Write } from '../../src/node/machine.ts'
 import { Driver } from '../../src/runtime/driver.ts'
-import { HEARTBEATS_WAITING_MAX, InputQueue, PEER_INPUTS_WAITING_MAX } from '../../src/runtime/input-queue.ts'
+import {
+  HEARTBEATS_WAITING_MAX,
+  InputQueue,
+  PEER_BYTES_WAITING_MAX,
+  PEER_INPUTS_WAITING_MAX,
+} from '../../src/runtime/input-queue.ts'
 import type { Executors, Store, Transport } from '../../src/runtime/ports.ts'
 import type { TaskRequest } from '../../src/tasks/messages.ts'
 
@@ -256,6 +261,19 @@ test('a full queue drops heartbeats first, then what peers sent, and never what 
   for (let input = queue.next(); input !== undefined; input = queue.next()) last = input
   assert.equal(last?.kind, 'tick')
   assert.equal(queue.length, 0)
+})
+
+test('a queue is bounded in the bytes that peers sent, and takes more once some were read', () => {
+  const queue = new InputQueue()
+  const message = { type: 'ping', seq: 1 }
+  const frame = { kind: 'frame', link: asLinkId(1), peer: asPeerId('p'), message } as SingleInput
+  const push = (bytes: number): boolean => queue.push(frame, instantOf(0), bytes)
+  const half = PEER_BYTES_WAITING_MAX / 2
+  assert.deepEqual([push(half), push(half), push(1)], [true, true, false])
+  assert.equal(queue.push(linkUp, instantOf(0)), true, 'what this process needs')
+  assert.deepEqual([queue.peerInputsDropped, queue.length], [1, 3])
+  queue.shift()
+  assert.deepEqual([queue.bytes, push(half), push(1)], [half, true, false])
 })
 
 test('a failure is told before the end: whoever waits for the leave does not take it for one', async () => {

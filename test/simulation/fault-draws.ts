@@ -82,17 +82,6 @@ export function drawFullDisks(random: Random, nodes: number, until: number): Fau
   return faults
 }
 
-/** Work that keeps a daemon from reading what comes. */
-export function drawFloods(random: Random, nodes: number, until: number): Fault[] {
-  const faults: Fault[] = []
-  if (random.chance(0.5)) return faults
-  for (let at = STARTS_MS + 2_000; at < until - 1_000; at += random.between(2_000, 10_000)) {
-    const ms = Math.min(random.between(200, 6_000), until - at - 1)
-    faults.push({ at, kind: 'flood', host: random.below(nodes), ms })
-  }
-  return faults
-}
-
 /** Frames that overtake each other, now and then for a while. */
 export function drawLate(random: Random, until: number): Fault[] {
   const faults: Fault[] = []

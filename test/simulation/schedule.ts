@@ -9,10 +9,11 @@
  */
 import { Random } from '../../src/base/random.ts'
 import { type PrefixMode, VOTERS_MAX } from '../../src/grants/config.ts'
+import { drawBusy } from './busy-draws.ts'
 import type { ClockOptions } from './clock.ts'
 import { drawExtraFaults, drawJoinDelays, drawModes } from './extra-draws.ts'
 import { type Fault, SEED_HOSTS, STARTS_MS } from './fault.ts'
-import { drawChanges, drawFaults, drawFloods, drawFullDisks, drawLate } from './fault-draws.ts'
+import { drawChanges, drawFaults, drawFullDisks, drawLate } from './fault-draws.ts'
 import type { Profile, Shape } from './shape.ts'
 import { drawSlots, type SlotPlan, tamed } from './slots.ts'
 import { drawWork, type WorkPlan } from './work.ts'
@@ -67,7 +68,6 @@ export const QUIET_MS = 12_000
 const MORE = 0x40_4e
 const DISKS = 0xd1_5c
 const DURABILITY = 0xd0_2a
-const FLOODS = 0xf1_0d
 /** Share of runs in quorum mode with three copies, and the nodes that it takes: two disks may go, and most voters stay. */
 const THREE_COPIES_SHARE = 0.2
 const THREE_COPIES_NODES = 5
@@ -102,7 +102,7 @@ export function makeSchedule(options: Shape): Schedule {
       ...drawLate(more, quietAt),
       ...drawFullDisks(new Random(seed + DISKS), nodes, quietAt),
     )
-  if (profile === 'pauses') faults.push(...drawFloods(new Random(seed + FLOODS), nodes, quietAt))
+  if (profile === 'pauses') faults.push(...drawBusy(seed, nodes, quietAt))
   faults.push(...drawExtraFaults(options, faults, quietAt, durability - 1))
   const shape = { ...options, until: quietAt }
   const submits =

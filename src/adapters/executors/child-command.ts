@@ -260,6 +260,7 @@ export class ChildCommand implements RunnerAttempt {
       kind: 'ended',
       id: this.#order.id,
       cause: this.#cause,
+      process: this.alive ? 'kept' : child?.pid === undefined ? 'none' : 'gone',
       exitCode: child?.pid === undefined ? null : child.exitCode,
       signal: child?.signalCode ?? null,
       stdout: this.#stdout.text(),

@@ -121,12 +121,23 @@ export class ExecExecutor implements Executor {
     this.#cutBytes += end.cutBytes
     this.#strays += end.strays
     const kills = this.#kills.get(end.cause)
-    if (kills !== undefined && hasRun(end)) this.#kills.set(end.cause, kills + 1)
-    return OUTCOMES[end.cause](end, order, command)
+    if (kills !== undefined && end.process !== 'none') this.#kills.set(end.cause, kills + 1)
+    return outcomeOfCommand(end, order, command)
   }
 }
 
-const OUTCOMES: Record<EndCause, (end: EndReport, order: AttemptOrder, command: Command) => Outcome> = {
+/** What the end of a command means for its task. */
+export const outcomeOfCommand = (
+  end: EndReport,
+  order: Pick<AttemptOrder, 'timeoutMs'>,
+  command: Pick<Command, 'path' | 'cwd' | 'outputBytesMax'>,
+): Outcome => OUTCOMES[end.cause](end, order, command)
+
+type OutcomeOf = (...of: Parameters<typeof outcomeOfCommand>) => Outcome
+
+const FENCED = { none: 'was not started', gone: 'was stopped', kept: 'cannot be killed yet' } as const
+
+const OUTCOMES: Record<EndCause, OutcomeOf> = {
   exit: end => {
     if (end.signal !== null) return failed('SIGNALLED', `killed by ${end.signal}${stderrOf(end)}`)
     if (end.exitCode === 0) return succeeded(resultOf(end))
@@ -136,7 +147,7 @@ const OUTCOMES: Record<EndCause, (end: EndReport, order: AttemptOrder, command: 
   output: (_, __, command) =>
     failed('OUTPUT_TOO_LARGE', `printed more than ${command.outputBytesMax} bytes and was killed`, false),
   killed: () => cancelled(),
-  fenced: end => fenced(hasRun(end) ? 'was stopped' : 'was not started'),
+  fenced: end => fenced(FENCED[end.process]),
   'spawn-failed': (end, _, command) => {
     const from = command.cwd === null ? '' : ` in ${command.cwd}`
     const retryable = PASSING_TROUBLES.has(end.failure?.code ?? '')
@@ -144,8 +155,6 @@ const OUTCOMES: Record<EndCause, (end: EndReport, order: AttemptOrder, command: 
   },
   'stdin-failed': end => failed('THREW', `standard input cannot be written: ${end.failure?.message}`),
 }
-
-const hasRun = (end: EndReport): boolean => end.exitCode !== null || end.signal !== null
 
 const resultOf = (end: EndReport): Json => ({
   exitCode: 0,

@@ -53,5 +53,5 @@ export function outcomeOfRunner(end: RunEnd): Outcome {
 }
 
 /** Says nothing against the task: another attempt is made by whoever has the right then. */
-export const fenced = (detail: 'was stopped' | 'was not started'): Outcome =>
+export const fenced = (detail: 'was stopped' | 'was not started' | 'cannot be killed yet'): Outcome =>
   failed('FENCED', `the right to act for the key of this task ended and the attempt ${detail}`)

@@ -61,10 +61,14 @@ export type RunnerOrder =
  */
 export type EndCause = 'exit' | 'timeout' | 'output' | 'killed' | 'fenced' | 'spawn-failed' | 'stdin-failed'
 
+/** What became of the command's own process. `none`: it was not started. `kept`: the kernel keeps it, whatever it is sent. */
+export type ProcessEnd = 'none' | 'gone' | 'kept'
+
 export interface EndReport {
   readonly kind: 'ended'
   readonly id: number
   readonly cause: EndCause
+  readonly process: ProcessEnd
   readonly exitCode: number | null
   readonly signal: string | null
   /** Text; bytes that are not UTF-8 are replaced. */
@@ -204,8 +208,11 @@ const END_CAUSES: ReadonlySet<unknown> = new Set<EndCause>([
   'stdin-failed',
 ])
 
-const isEnd = ({ cause, exitCode, signal, failure, ...report }: Fields): boolean =>
+const PROCESS_ENDS: ReadonlySet<unknown> = new Set<ProcessEnd>(['none', 'gone', 'kept'])
+
+const isEnd = ({ cause, process, exitCode, signal, failure, ...report }: Fields): boolean =>
   END_CAUSES.has(cause) &&
+  PROCESS_ENDS.has(process) &&
   (exitCode === null || isCount(exitCode)) &&
   isTextOrNull(signal) &&
   (failure === null || isTexts(failure)) &&

@@ -156,7 +156,8 @@ export class Gossip {
       return TopicValidatorResult.Reject
     }
     counters.add('transport_gossip_total', { outcome: 'received' })
-    enqueue({ kind: 'gossip', author, via: asPeerId(via.toString()), message: decoded.message })
+    const { message: said } = decoded
+    enqueue({ kind: 'gossip', author, via: asPeerId(via.toString()), message: said }, message.data.byteLength)
     return TopicValidatorResult.Accept
   }
 }

@@ -27,7 +27,8 @@ export interface LinkInit {
 }
 
 export interface LinkEvents {
-  frame(link: Link, message: LinkMessage): void
+  /** @param bytes of the frame, as it came */
+  frame(link: Link, message: LinkMessage, bytes: number): void
   invalid(link: Link, detail: string): void
   unsent(link: Link, type: string, detail: string): void
   /** The other end has begun to close it: nothing new should go this way. */
@@ -187,7 +188,7 @@ export class Link {
     this.#counters.add('transport_bytes_total', { direction: 'in', kind: 'link' }, body.byteLength)
     this.heardAt = performance.now()
     const decoded = decodeLinkFrame(body)
-    if (decoded.ok) this.#events.frame(this, decoded.message)
+    if (decoded.ok) this.#events.frame(this, decoded.message, body.byteLength)
     else {
       this.#drop('frame-invalid')
       this.#events.invalid(this, decoded.detail)

@@ -98,8 +98,8 @@ export class Links implements LinkEvents {
 
   // what a link tells
 
-  frame(link: Link, message: LinkMessage): void {
-    this.#init.enqueue({ kind: 'frame', link: link.id, peer: link.peer, message })
+  frame(link: Link, message: LinkMessage, bytes: number): void {
+    this.#init.enqueue({ kind: 'frame', link: link.id, peer: link.peer, message }, bytes)
     this.#gossip?.heard(link)
   }
 

@@ -12,7 +12,7 @@
 
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { asPeerId, type LinkId, type PeerId } from '../../base/ids.ts'
-import type { DialResult, GossipMessage, LinkMessage, SingleInput } from '../../node/machine.ts'
+import type { DialResult, GossipMessage, LinkMessage } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
 import type { Enqueue, Logger, Transport } from '../../runtime/ports.ts'
 import { ClusterKeyProtector, parseClusterKey } from './cluster-key.ts'
@@ -86,7 +86,7 @@ class Libp2pTransport implements Transport {
   private constructor(init: TransportInit, { host, counters, strangers, wires }: Parts) {
     const { logger, config, cluster } = init
     const complaints = new Complaints(logger)
-    const enqueue = (input: SingleInput) => this.#enqueue?.(input)
+    const enqueue: Enqueue = (input, bytes) => this.#enqueue?.(input, bytes)
     const shared = { host, counters, complaints, logger, enqueue }
     this.#init = init
     this.#host = host

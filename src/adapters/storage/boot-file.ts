@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { CodedError } from '../../base/errors.ts'
 import type { Incarnation } from '../../base/ids.ts'
 import { unusable, writeDurably } from './disk.ts'
+import { sumOf } from './sum.ts'
 
 /** Which life of this node this is. */
 export interface Boot {
@@ -11,7 +12,7 @@ export interface Boot {
   readonly incarnation: Incarnation
 }
 
-/** A boot file is 50 bytes; anything much larger is not one. */
+/** A boot file is 70 bytes; anything much larger is not one. */
 const TEXT_LENGTH_MAX = 1024
 
 /**
@@ -27,7 +28,7 @@ export async function countBoot(path: string, wallMs: number): Promise<Boot> {
     incarnation: Math.max((last?.incarnation ?? 0) + 1, Math.floor(wallMs)),
   }
   try {
-    await writeDurably(path, `${JSON.stringify(boot)}\n`)
+    await writeDurably(path, `${JSON.stringify({ ...boot, sum: checksumOf(boot) })}\n`)
   } catch (error) {
     throw unusable(path, 'to write the boot number', error)
   }
@@ -48,7 +49,7 @@ export async function readBoot(path: string): Promise<Boot | undefined> {
   const got = text.length > 80 ? `${JSON.stringify(text.slice(0, 80))} and more` : JSON.stringify(text)
   throw new CodedError(
     'DATA_DIR_UNUSABLE',
-    `${path}: expected {"boot": 1 or more, "incarnation": 0 or more}, got ${got}. The file was not changed; restore it, or give this node a new data directory.`,
+    `${path}: expected {"boot": 1 or more, "incarnation": 0 or more, "sum": their checksum}, got ${got}. The file was not changed; restore it, or give this node a new data directory.`,
   )
 }
 
@@ -61,9 +62,14 @@ function parseBoot(text: string): Boot | undefined {
     return undefined // the caller says what was there instead
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { boot, incarnation } = value as { boot?: unknown; incarnation?: unknown }
-  return isCount(boot, 1) && isCount(incarnation, 0) ? { boot, incarnation } : undefined
+  const { boot, incarnation, sum } = value as { boot?: unknown; incarnation?: unknown; sum?: unknown }
+  if (!isCount(boot, 1) || !isCount(incarnation, 0)) return undefined
+  // Files of earlier versions have none.
+  return sum === undefined || sum === checksumOf({ boot, incarnation }) ? { boot, incarnation } : undefined
 }
+
+/** One flipped bit makes another number of a number, and an earlier one would be shared by two lives. */
+const checksumOf = ({ boot, incarnation }: Boot): number => sumOf(String(boot), String(incarnation))
 
 /** Below 2^52, so that adding to it stays exact. */
 function isCount(value: unknown, least: number): value is number {

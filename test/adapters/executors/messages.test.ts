@@ -45,6 +45,7 @@ const ended = {
   kind: 'ended',
   id: 1,
   cause: 'exit',
+  process: 'gone',
   exitCode: 0,
   signal: null,
   stdout: '',

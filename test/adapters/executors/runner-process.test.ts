@@ -85,7 +85,16 @@ test('a runner that ignores the order to stop is killed', async t => {
 test('a runner that is awake is not killed for a command that the kernel keeps past its deadline', async t => {
   const frames = new URL('../../../src/adapters/executors/frames.ts', import.meta.url)
   const end = {
-    ...{ kind: 'ended', id: 1, cause: 'fenced', exitCode: null, signal: null, stdout: '', stderr: '' },
+    ...{
+      kind: 'ended',
+      id: 1,
+      cause: 'fenced',
+      process: 'kept',
+      exitCode: null,
+      signal: null,
+      stdout: '',
+      stderr: '',
+    },
     ...{ bytes: 0, cutBytes: 0, durationMs: 1, failure: null, strays: 0 },
   }
   // It answers, and tells of the end long after one that is frozen would have been killed.

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { ChildCommand } from '../../../src/adapters/executors/child-command.ts'
 import { OVERDUE_MS } from '../../../src/adapters/executors/end-times.ts'
+import { outcomeOfCommand } from '../../../src/adapters/executors/exec.ts'
 import type { ModuleOrder, RunnerReport } from '../../../src/adapters/executors/messages.ts'
 import { ModuleAttempt } from '../../../src/adapters/executors/module-attempt.ts'
 import { ModuleHosts } from '../../../src/adapters/executors/module-hosts.ts'
@@ -67,6 +68,20 @@ test(
     assert.ok(tookMs < TIMEOUT_MS + OVERDUE_MS, `told after ${tookMs} ms`)
   },
 )
+
+test('a command that cannot be killed at its deadline is not told as one that never ran', linux, async t => {
+  const { report, ended, pids } = listener(t)
+  const env = { PATH: String(process.env['PATH']), [MARK_VARIABLE]: randomUUID() }
+  const order = orderTo('/bin/sh', ['-c', 'exec sleep 600'], { env, timeoutMs: 60_000 })
+  const command = new ChildCommand(order, report, new StraySweeps())
+  command.start()
+  command.cutOff()
+  const end = await ended
+  assert.ok(end.kind === 'ended' && end.cause === 'fenced')
+  assert.ok(isAlive(Number(pids[0])), 'it was kept')
+  const outcome = outcomeOfCommand(end, order, order)
+  assert.match(outcome.ok ? '' : outcome.error.message, /ended and the attempt cannot be killed yet$/)
+})
 
 test(
   'a module whose process cannot be killed does, too, also when its deadline comes meanwhile',

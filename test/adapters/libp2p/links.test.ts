@@ -94,6 +94,14 @@ test('the end that closes a link is told local, the other end remote, and frames
   assert.ok(kinds.lastIndexOf('frame') < kinds.indexOf('link-down'))
 })
 
+test('of a frame it is told how large it came, for what waits is bounded in bytes', async () => {
+  const [a, b] = [await peer(), await peer()]
+  const link = await a.link(b)
+  a.transport.send(link, { type: 'refuse', code: 'NODE_ID_TAKEN', detail: 'x'.repeat(60_000) })
+  const bytes = b.bytes.get(await b.wait('frame')) ?? 0
+  assert.ok(bytes > 60_000 && bytes < 61_000, `${bytes}`)
+})
+
 test('a leave said just before stop arrives, though the other end talks all the time', async () => {
   for (let round = 0; round < 5; round++) {
     const a = await peer()

@@ -21,6 +21,8 @@ export interface LogLine {
 export class Peer {
   readonly transport: Transport
   readonly inputs: Input[] = []
+  /** How large each was that a peer sent, as it came. */
+  readonly bytes = new Map<Input, number>()
   readonly logs: LogLine[]
   readonly dir: string
   addresses: readonly string[] = []
@@ -43,7 +45,7 @@ export class Peer {
   }
 
   async start(): Promise<this> {
-    this.addresses = await this.transport.start(input => this.#take(input))
+    this.addresses = await this.transport.start((input, bytes) => this.#take(input, bytes))
     return this
   }
 
@@ -112,8 +114,9 @@ export class Peer {
     for (const hook of this.#onStop) await hook()
   }
 
-  #take(input: Input): void {
+  #take(input: Input, bytes: number | undefined): void {
     this.inputs.push(input)
+    if (bytes !== undefined) this.bytes.set(input, bytes)
     for (const watcher of [...this.#watchers]) watcher()
   }
 }

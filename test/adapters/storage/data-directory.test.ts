@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, test } from 'node:test'
+import { readBoot } from '../../../src/adapters/storage/boot-file.ts'
 import { openDataDirectory } from '../../../src/adapters/storage/data-directory.ts'
 import { openStore } from '../../../src/adapters/storage/store.ts'
 import { CodedError } from '../../../src/base/errors.ts'
@@ -105,6 +106,30 @@ test('kill -9 frees the lock at once, though a child of the killed process lives
       holder.kill('SIGKILL')
     }
   }
+})
+
+test('no flipped bit of a boot file makes another boot number: it is refused, or says what it said', async () => {
+  const path = fresh()
+  for (let i = 0; i < 12; i++) await (await bootIn(path)).close()
+  const file = join(path, 'boot.json')
+  const written = readFileSync(file)
+  const { boot, incarnation } = JSON.parse(String(written))
+  assert.equal(boot, 12)
+  let refused = 0
+  for (let at = 0; at < written.length * 8; at++) {
+    const bytes = Buffer.from(written)
+    bytes[at >> 3] = Number(bytes[at >> 3]) ^ (1 << (at & 7))
+    writeFileSync(file, bytes)
+    try {
+      assert.deepEqual(await readBoot(file), { boot, incarnation }, String(bytes))
+    } catch (error) {
+      assert.ok(refusal('DATA_DIR_UNUSABLE', file)(error), String(error))
+      refused++
+    }
+  }
+  assert.ok(refused > written.length)
+  writeFileSync(file, `${JSON.stringify({ boot, incarnation })}\n`)
+  assert.deepEqual(await readBoot(file), { boot, incarnation }, 'as an earlier version wrote it')
 })
 
 test('a damaged boot file is refused with what was expected and found, and left as it is', async () => {
