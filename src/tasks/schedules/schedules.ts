@@ -49,9 +49,12 @@ export interface ScheduleHost {
    * said not to exist.
    */
   mayDecide(key: string, now: Instant): boolean
-  /** Every schedule that this node holds, deleted ones too. */
-  readonly all: Iterable<ScheduleRecord>
+  /** Every schedule that this node holds and that is not deleted, as of now. */
+  readonly all: readonly ScheduleRecord[]
+  /** Also one that is deleted, as long as its end is kept. */
   of(name: string): ScheduleRecord | undefined
+  /** Others may have deleted it, and put it again, while this node might not act: to be called before it is decided about. */
+  judge(name: string, step: Step): void
   /** Becomes durable with everything else of the step, here and on the other holders. */
   store(state: ScheduleState, step: Step): ScheduleRecord
   /** A new task. False, and nothing happens, where the id is known. */
@@ -125,11 +128,11 @@ export class Schedules {
   /** Makes the tasks of the slots that are due. */
   tick(step: Step): void {
     this.#wakeAt = NEVER
-    const none = this.#parts.host.all[Symbol.iterator]().next().done === true
-    this.#clock.look(!none || this.hasConfigured, step)
+    const { host } = this.#parts
+    this.#clock.look(host.all.length > 0 || this.hasConfigured, step)
     if (this.#clock.apart) return
     this.#compare(step)
-    const records = [...this.#parts.host.all]
+    const records = host.all
     if (this.#plans.size > 2 * records.length + LOOKS_MAX) this.#plans.clear()
     let looks = 0
     for (let i = 0; i < records.length; i++) {
@@ -180,14 +183,13 @@ export class Schedules {
 
   metrics(now: Instant): Metric[] {
     const { host } = this.#parts
-    return scheduleMetrics(this.#tally, [...host.all], name => host.mayDecide(name, now), this.#clock)
+    return scheduleMetrics(this.#tally, host.all, name => host.mayDecide(name, now), this.#clock)
   }
 
   #owned(now: Instant): number {
     let owned = 0
     for (const { schedule } of this.#parts.host.all) {
-      const { deleted, definition } = schedule.ordered
-      if (!deleted && this.#parts.host.mayDecide(definition.name, now)) owned++
+      if (this.#parts.host.mayDecide(schedule.ordered.definition.name, now)) owned++
     }
     return owned
   }
@@ -196,7 +198,7 @@ export class Schedules {
   #advance(record: ScheduleRecord, step: Step): number {
     const { ordered, decided } = record.schedule
     const { definition } = ordered
-    if (ordered.deleted || ordered.paused) return 0
+    if (ordered.paused) return 0
     if (!this.#parts.host.mayDecide(definition.name, step.now.mono)) {
       this.#plans.delete(definition.name)
       return 0
@@ -297,11 +299,12 @@ export class Schedules {
       const ordered = host.of(name)?.schedule.ordered
       const there = ordered?.source === 'config' && !ordered.deleted
       if (there && sameDefinition(ordered.definition, definition)) continue
+      host.judge(name, step)
       if (host.mayDecide(name, step.now.mono)) this.#impose(name, { op: 'put', definition }, step)
     }
-    for (const { schedule } of [...host.all]) {
-      const { definition, source, deleted } = schedule.ordered
-      if (source !== 'config' || deleted || configured.has(definition.name)) continue
+    for (const { schedule } of host.all) {
+      const { definition, source } = schedule.ordered
+      if (source !== 'config' || configured.has(definition.name)) continue
       if (host.mayDecide(definition.name, step.now.mono))
         this.#impose(definition.name, { op: 'delete' }, step)
     }
