@@ -89,6 +89,8 @@ interface Plan {
   /** The next slot; undefined when there is none any more. */
   readonly due: number | undefined
   backlog: Backlog | undefined
+  /** It was said that there is none, or that it is far off because a clock was ahead. */
+  said: boolean
 }
 
 export class Schedules {
@@ -176,6 +178,8 @@ export class Schedules {
     if (!this.#parts.host.mayDecide(name, now.mono)) {
       return 'this node does not own its key, may not act for it, is still taking it over, or its disk takes no new work'
     }
+    const plan = this.#plans.get(name)
+    if (plan?.state === record.schedule && plan.due === undefined) return this.#whyNone(ordered.definition)
     if (decided.to <= now.wall + CLOCK_APART_MS) return undefined
     const until = `slots up to ${isoOf(decided.to)} are decided already, by a clock that was ahead`
     return `${until}; to begin anew, delete it and put it again`
@@ -205,9 +209,10 @@ export class Schedules {
     }
     const before = this.#plans.get(definition.name)
     const plan = before?.state === record.schedule ? before : this.#plan(record.schedule)
-    if (plan !== before) this.#sayAhead(record.schedule, before?.state, step)
     const looked = plan === before ? 0 : 1
-    if (plan.due === undefined || this.#deciding.has(definition.name)) return looked
+    if (this.#deciding.has(definition.name)) return looked
+    if (plan.due === undefined || plan.due > step.now.wall) this.#sayIdle(plan, step)
+    if (plan.due === undefined) return looked
     if (plan.due > step.now.wall) {
       this.#wake(after(step.now.mono, plan.due - step.now.wall))
       return looked
@@ -225,17 +230,28 @@ export class Schedules {
   #plan(state: ScheduleState): Plan {
     const { ordered, decided } = state
     const due = slotAfter(ordered.definition.timing, decided.to, this.#parts.nextSlot)
-    const plan: Plan = { state, due, backlog: undefined }
+    const plan: Plan = { state, due, backlog: undefined, said: false }
     this.#plans.set(ordered.definition.name, plan)
     return plan
   }
 
-  /** Said again when it has changed. */
-  #sayAhead({ ordered, decided }: ScheduleState, before: ScheduleState | undefined, step: Step): void {
+  /** Nothing is due. Where that is not as it should be it is said, once. */
+  #sayIdle(plan: Plan, step: Step): void {
+    const { ordered, decided } = plan.state
     const aheadMs = Math.round(decided.to - step.now.wall)
-    if (aheadMs <= CLOCK_APART_MS || before?.decided.to === decided.to) return
-    const fields = { schedule: ordered.definition.name, decidedTo: isoOf(decided.to), aheadMs }
-    step.log('warn', 'schedule-ahead', fields)
+    if (plan.said || (plan.due !== undefined && aheadMs <= CLOCK_APART_MS)) return
+    plan.said = true
+    const fields = { schedule: ordered.definition.name, decidedTo: isoOf(decided.to) }
+    if (plan.due !== undefined) step.log('warn', 'schedule-ahead', { ...fields, aheadMs })
+    else step.log('warn', 'schedule-without-slots', { ...fields, reason: this.#whyNone(ordered.definition) })
+  }
+
+  /** An expression that another node has read may be none for this one: time zones come with the platform. */
+  #whyNone({ timing }: ScheduleDefinition): string {
+    const found = 'cron' in timing ? this.#parts.nextSlot(timing.cron, timing.timeZone, 0) : undefined
+    return typeof found === 'string'
+      ? `its owner cannot read its expression or time zone: expected ${found}`
+      : 'its expression names no further slot'
   }
 
   #backlogOf({ name, timing, catchUp }: ScheduleDefinition, { to }: Decided): Backlog {
@@ -281,10 +297,13 @@ export class Schedules {
   #store(state: ScheduleState, by: Ordered['source'], step: Step): ScheduleRecord {
     const { ordered } = state
     const { name, timing } = ordered.definition
-    const before = this.#parts.host.of(name)?.schedule.ordered
+    const before = this.#parts.host.of(name)?.schedule
     const record = this.#parts.host.store(state, step)
     this.#wakeAt = 0 as Instant
-    step.log('info', eventOf(before, ordered), { schedule: name, by, version: ordered.version, ...timing })
+    // What was due since then, and no tick has come to, falls with an order that begins anew or pauses.
+    const decidedTo = before && { decidedTo: isoOf(before.decided.to) }
+    const fields = { schedule: name, by, version: ordered.version, ...timing, ...decidedTo }
+    step.log('info', eventOf(before?.ordered, ordered), fields)
     return record
   }
 
