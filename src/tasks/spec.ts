@@ -7,6 +7,7 @@ import { asTaskId, KEY_BYTES_MAX, TASK_ID_PATTERN } from '../base/ids.ts'
 import { wallOf } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import { jsonBytes, PAYLOAD_DEPTH_MAX, problemOfJson, sameJson, utf8Bytes } from './json.ts'
+import { isSlotId } from './schedules/state.ts'
 import {
   BACKOFFS,
   type Backoff,
@@ -87,7 +88,7 @@ export function parseTaskSpec(
     TYPE_PATTERN,
     'the name of an executor: a letter, then up to 63 of A-Z a-z 0-9 . _ -',
   )
-  fields.reserved(given, type)
+  fields.reserved(given ?? (newId === undefined ? own : undefined), type)
   const payload = fields.payload(defaults.payloadBytesMax)
   const priority = fields.whole('priority', 0, 3, 1) as Priority
   const maxAttempts = fields.whole('maxAttempts', 1, ATTEMPTS_ALLOWED_MAX, defaults.maxAttempts)
@@ -239,10 +240,12 @@ class Fields {
     return this.text(field, pattern, expected) ?? ''
   }
 
-  /** Records and orders of schedules travel as tasks of such a type and id; see `schedules/state.ts`. */
+  /** Records and orders of schedules travel as tasks of such a type and id, and each slot has an id; see `schedules/state.ts`. */
   reserved(id: string | undefined, type: string): void {
     if (type === 'schedule') this.#refuse('type', 'an executor; schedules are put under /v1/schedules', type)
     if (id?.startsWith('schedule:')) this.#refuse('id', 'another beginning: that is of schedules', id)
+    if (id !== undefined && isSlotId(id))
+      this.#refuse('id', 'another form: NAME@TIME is of the slots of schedules', id)
   }
 
   key(): string | undefined {

@@ -81,7 +81,7 @@ export class Table {
   readonly dedupes = new DedupeIndex<Entry>()
   readonly #self: NodeId
   readonly #entries = new Map<TaskId, Entry>()
-  /** Of these, the schedules. */
+  /** Of these, the schedules that are not deleted. */
   readonly #schedules = new Set<Entry>()
   /** A key mostly has one task, and then no set. */
   readonly #byKey = new Map<string, Entry | Set<Entry>>()
@@ -142,7 +142,7 @@ export class Table {
     return this.#entries.get(id)
   }
 
-  /** Those that are schedules and no tasks; none of the counts has them. */
+  /** Those that are schedules and no tasks, and are not deleted; none of the counts has them. */
   schedules(): ReadonlySet<Entry> {
     return this.#schedules
   }
@@ -193,7 +193,7 @@ export class Table {
       demand: record.spec,
     }
     this.#entries.set(id, entry)
-    if (record.schedule !== undefined) this.#schedules.add(entry)
+    this.#noteSchedule(entry)
     this.#ids.all.add(id)
     this.#list(entry, undefined, record)
     this.dedupes.add(entry)
@@ -215,7 +215,7 @@ export class Table {
       const accepted = this.#accepted
       this.#tally(entry, -1)
       entry.record = record
-      if (record.schedule !== undefined) this.#schedules.add(entry)
+      this.#noteSchedule(entry)
       this.#tally(entry, 1)
       if (this.#accepted < accepted) this.#ended++
     }
@@ -287,6 +287,12 @@ export class Table {
   takeTurn(): void {
     this.#results.takeTurn()
     this.#dead.takeTurn()
+  }
+
+  #noteSchedule(entry: Entry): void {
+    const { record } = entry
+    if (record.schedule !== undefined && !isSettled(record)) this.#schedules.add(entry)
+    else this.#schedules.delete(entry)
   }
 
   #index(entry: Entry): void {

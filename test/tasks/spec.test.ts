@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { asTaskId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
 import { tasksDefaults } from '../../src/tasks/config.ts'
+import { slotTaskId } from '../../src/tasks/schedules/state.ts'
 import { parseTaskSpec, sameSpec, sameWork } from '../../src/tasks/spec.ts'
 import type { TaskSpec } from '../../src/tasks/task.ts'
 import { parseTaskList } from '../../src/tasks/task-list.ts'
@@ -297,4 +298,26 @@ test('each field that differs makes it another task, and all but the id other wo
     assert.equal(sameWork(FULL, other), field === 'id', field)
   }
   assert.equal(sameSpec(FULL, copy({ dedupe: { key: 'e', ttlMs: 6 } })), false)
+})
+
+test('an id that a slot of a schedule has, or may have, is nobody else’s', () => {
+  for (const slot of [0, 1_700_000_000_000, 1_700_000_000_500]) {
+    const id = slotTaskId('backup', slot)
+    assert.deepEqual(problemsOf({ id, type: 'echo' }), ['id'])
+    assert.deepEqual(problemsOf({ key: id, type: 'echo' }, inList), ['id'], 'there the key is the id')
+    assert.ok(parse({ key: id, type: 'echo' }).ok)
+  }
+  assert.deepEqual(problemsOf({ key: 'schedule:backup', type: 'echo' }, inList), ['id'])
+  for (const id of [
+    'backup',
+    'backup@',
+    'backup@today',
+    'a@b.example',
+    '@2026-11-22T02:00:00Z',
+    'backup@2026-11-22T02:00:00',
+    'backup@2026-11-22T25:00:00Z',
+    'backup@2026-11-22T02:00:00Z-1',
+    'a/b@2026-11-22T02:00:00Z',
+  ])
+    assert.ok(parse({ id, type: 'echo' }).ok, id)
 })

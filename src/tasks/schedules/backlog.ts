@@ -115,8 +115,13 @@ export class Backlog {
     return slotAfter(this.#rules.timing, at, this.#rules.nextSlot)
   }
 
+  /** Joined to the one before where it can be: of a long gap there are tens of thousands, and of schedules a thousand. */
   #miss(slot: number): void {
-    this.#missed.push({ from: slot, to: slot, count: 1, more: false })
+    const last = this.#missed.at(-1)
+    const made = this.#make.findLast(each => each < slot) ?? 0
+    if (last !== undefined && last.to < slot && made < last.to)
+      this.#missed[this.#missed.length - 1] = { ...last, to: slot, count: last.count + 1 }
+    else this.#missed.push({ from: slot, to: slot, count: 1, more: false })
   }
 
   #verdict(): Verdict {
@@ -139,7 +144,8 @@ function rangesBetween(make: readonly number[], missed: readonly LateRange[]): L
     else
       ranges[ranges.length - 1] = {
         from: last.from,
-        to: each.to,
+        // What was kept before a jump, and let go behind it, may reach around it.
+        to: Math.max(last.to, each.to),
         count: last.count + each.count,
         more: last.more || each.more,
       }

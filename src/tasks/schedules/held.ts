@@ -66,6 +66,7 @@ export class HeldSchedules implements ScheduleHost {
 
   tick(step: Step): void {
     this.#now = step.now.mono
+    // What is judged may be dropped, or be put where it belongs, so the walk is over a copy.
     for (const entry of [...this.#parts.table.schedules()]) this.#judge(entry, step)
     this.schedules.tick(step)
   }
@@ -77,6 +78,11 @@ export class HeldSchedules implements ScheduleHost {
     if (!takeover.gates(entry.key)) work.place(entry, step)
   }
 
+  judge(name: string, step: Step): void {
+    const entry = this.#parts.table.get(scheduleIdOf(name))
+    if (entry !== undefined && isSchedule(entry.record)) this.#judge(entry, step)
+  }
+
   /** Are there any to be told of, or to be made? */
   get any(): boolean {
     return this.#parts.table.schedules().size > 0 || this.schedules.hasConfigured
@@ -86,7 +92,7 @@ export class HeldSchedules implements ScheduleHost {
   list({ after: above, limit }: ScheduleQuery, now: Now): Omit<SchedulesTell, 'type' | 'id'> {
     const { view, takeover, phase } = this.#parts
     const owned = this.all
-      .filter(({ spec, schedule }) => !schedule.ordered.deleted && view.owner(spec.key) === view.self)
+      .filter(({ spec }) => view.owner(spec.key) === view.self)
       .filter(({ spec }) => spec.key > above)
       .sort((a, b) => (a.spec.key < b.spec.key ? -1 : 1))
     const schedules = owned
@@ -209,8 +215,7 @@ export class HeldSchedules implements ScheduleHost {
   /** An order for a schedule whose key this node owns and may act for. `existed`: it was there before. */
   order(spec: TaskSpec, step: Step): { readonly entry: Entry; readonly existed: boolean } | Failure {
     const { table, config, disk, view } = this.#parts
-    const held = table.get(spec.id)
-    if (held !== undefined && isSchedule(held.record)) this.#judge(held, step)
+    this.judge(spec.key, step)
     const known = table.get(spec.id)
     if (known !== undefined && !isSchedule(known.record)) {
       return {

@@ -34,14 +34,17 @@ export class Tally {
   }
 }
 
-/** @param decides whether this node decides about the key of that schedule now */
+/**
+ * @param records those that are not deleted
+ * @param decides whether this node decides about the key of that schedule now
+ */
 export function scheduleMetrics(
   tally: Tally,
   records: readonly ScheduleRecord[],
   decides: (name: string) => boolean,
   clock: { readonly aheadMs: number; readonly apart: boolean },
 ): Metric[] {
-  const alive = records.map(({ schedule }) => schedule.ordered).filter(({ deleted }) => !deleted)
+  const alive = records.map(({ schedule }) => schedule.ordered)
   const owned = alive.filter(({ definition }) => decides(definition.name))
   return [
     gauge('schedules_owned', 'Schedules whose slots this node decides about.', owned.length),

@@ -49,9 +49,12 @@ export interface ScheduleHost {
    * said not to exist.
    */
   mayDecide(key: string, now: Instant): boolean
-  /** Every schedule that this node holds, deleted ones too. */
-  readonly all: Iterable<ScheduleRecord>
+  /** Every schedule that this node holds and that is not deleted, as of now. */
+  readonly all: readonly ScheduleRecord[]
+  /** Also one that is deleted, as long as its end is kept. */
   of(name: string): ScheduleRecord | undefined
+  /** Others may have deleted it, and put it again, while this node might not act: to be called before it is decided about. */
+  judge(name: string, step: Step): void
   /** Becomes durable with everything else of the step, here and on the other holders. */
   store(state: ScheduleState, step: Step): ScheduleRecord
   /** A new task. False, and nothing happens, where the id is known. */
@@ -86,6 +89,8 @@ interface Plan {
   /** The next slot; undefined when there is none any more. */
   readonly due: number | undefined
   backlog: Backlog | undefined
+  /** It was said that there is none, or that it is far off because a clock was ahead. */
+  said: boolean
 }
 
 export class Schedules {
@@ -125,11 +130,11 @@ export class Schedules {
   /** Makes the tasks of the slots that are due. */
   tick(step: Step): void {
     this.#wakeAt = NEVER
-    const none = this.#parts.host.all[Symbol.iterator]().next().done === true
-    this.#clock.look(!none || this.hasConfigured, step)
+    const { host } = this.#parts
+    this.#clock.look(host.all.length > 0 || this.hasConfigured, step)
     if (this.#clock.apart) return
     this.#compare(step)
-    const records = [...this.#parts.host.all]
+    const records = host.all
     if (this.#plans.size > 2 * records.length + LOOKS_MAX) this.#plans.clear()
     let looks = 0
     for (let i = 0; i < records.length; i++) {
@@ -173,6 +178,8 @@ export class Schedules {
     if (!this.#parts.host.mayDecide(name, now.mono)) {
       return 'this node does not own its key, may not act for it, is still taking it over, or its disk takes no new work'
     }
+    const plan = this.#plans.get(name)
+    if (plan?.state === record.schedule && plan.due === undefined) return this.#whyNone(ordered.definition)
     if (decided.to <= now.wall + CLOCK_APART_MS) return undefined
     const until = `slots up to ${isoOf(decided.to)} are decided already, by a clock that was ahead`
     return `${until}; to begin anew, delete it and put it again`
@@ -180,14 +187,13 @@ export class Schedules {
 
   metrics(now: Instant): Metric[] {
     const { host } = this.#parts
-    return scheduleMetrics(this.#tally, [...host.all], name => host.mayDecide(name, now), this.#clock)
+    return scheduleMetrics(this.#tally, host.all, name => host.mayDecide(name, now), this.#clock)
   }
 
   #owned(now: Instant): number {
     let owned = 0
     for (const { schedule } of this.#parts.host.all) {
-      const { deleted, definition } = schedule.ordered
-      if (!deleted && this.#parts.host.mayDecide(definition.name, now)) owned++
+      if (this.#parts.host.mayDecide(schedule.ordered.definition.name, now)) owned++
     }
     return owned
   }
@@ -196,16 +202,17 @@ export class Schedules {
   #advance(record: ScheduleRecord, step: Step): number {
     const { ordered, decided } = record.schedule
     const { definition } = ordered
-    if (ordered.deleted || ordered.paused) return 0
+    if (ordered.paused) return 0
     if (!this.#parts.host.mayDecide(definition.name, step.now.mono)) {
       this.#plans.delete(definition.name)
       return 0
     }
     const before = this.#plans.get(definition.name)
     const plan = before?.state === record.schedule ? before : this.#plan(record.schedule)
-    if (plan !== before) this.#sayAhead(record.schedule, before?.state, step)
     const looked = plan === before ? 0 : 1
-    if (plan.due === undefined || this.#deciding.has(definition.name)) return looked
+    if (this.#deciding.has(definition.name)) return looked
+    if (plan.due === undefined || plan.due > step.now.wall) this.#sayIdle(plan, step)
+    if (plan.due === undefined) return looked
     if (plan.due > step.now.wall) {
       this.#wake(after(step.now.mono, plan.due - step.now.wall))
       return looked
@@ -223,17 +230,28 @@ export class Schedules {
   #plan(state: ScheduleState): Plan {
     const { ordered, decided } = state
     const due = slotAfter(ordered.definition.timing, decided.to, this.#parts.nextSlot)
-    const plan: Plan = { state, due, backlog: undefined }
+    const plan: Plan = { state, due, backlog: undefined, said: false }
     this.#plans.set(ordered.definition.name, plan)
     return plan
   }
 
-  /** Said again when it has changed. */
-  #sayAhead({ ordered, decided }: ScheduleState, before: ScheduleState | undefined, step: Step): void {
+  /** Nothing is due. Where that is not as it should be it is said, once. */
+  #sayIdle(plan: Plan, step: Step): void {
+    const { ordered, decided } = plan.state
     const aheadMs = Math.round(decided.to - step.now.wall)
-    if (aheadMs <= CLOCK_APART_MS || before?.decided.to === decided.to) return
-    const fields = { schedule: ordered.definition.name, decidedTo: isoOf(decided.to), aheadMs }
-    step.log('warn', 'schedule-ahead', fields)
+    if (plan.said || (plan.due !== undefined && aheadMs <= CLOCK_APART_MS)) return
+    plan.said = true
+    const fields = { schedule: ordered.definition.name, decidedTo: isoOf(decided.to) }
+    if (plan.due !== undefined) step.log('warn', 'schedule-ahead', { ...fields, aheadMs })
+    else step.log('warn', 'schedule-without-slots', { ...fields, reason: this.#whyNone(ordered.definition) })
+  }
+
+  /** An expression that another node has read may be none for this one: time zones come with the platform. */
+  #whyNone({ timing }: ScheduleDefinition): string {
+    const found = 'cron' in timing ? this.#parts.nextSlot(timing.cron, timing.timeZone, 0) : undefined
+    return typeof found === 'string'
+      ? `its owner cannot read its expression or time zone: expected ${found}`
+      : 'its expression names no further slot'
   }
 
   #backlogOf({ name, timing, catchUp }: ScheduleDefinition, { to }: Decided): Backlog {
@@ -279,10 +297,13 @@ export class Schedules {
   #store(state: ScheduleState, by: Ordered['source'], step: Step): ScheduleRecord {
     const { ordered } = state
     const { name, timing } = ordered.definition
-    const before = this.#parts.host.of(name)?.schedule.ordered
+    const before = this.#parts.host.of(name)?.schedule
     const record = this.#parts.host.store(state, step)
     this.#wakeAt = 0 as Instant
-    step.log('info', eventOf(before, ordered), { schedule: name, by, version: ordered.version, ...timing })
+    // What was due since then, and no tick has come to, falls with an order that begins anew or pauses.
+    const decidedTo = before && { decidedTo: isoOf(before.decided.to) }
+    const fields = { schedule: name, by, version: ordered.version, ...timing, ...decidedTo }
+    step.log('info', eventOf(before?.ordered, ordered), fields)
     return record
   }
 
@@ -297,11 +318,12 @@ export class Schedules {
       const ordered = host.of(name)?.schedule.ordered
       const there = ordered?.source === 'config' && !ordered.deleted
       if (there && sameDefinition(ordered.definition, definition)) continue
+      host.judge(name, step)
       if (host.mayDecide(name, step.now.mono)) this.#impose(name, { op: 'put', definition }, step)
     }
-    for (const { schedule } of [...host.all]) {
-      const { definition, source, deleted } = schedule.ordered
-      if (source !== 'config' || deleted || configured.has(definition.name)) continue
+    for (const { schedule } of host.all) {
+      const { definition, source } = schedule.ordered
+      if (source !== 'config' || configured.has(definition.name)) continue
       if (host.mayDecide(definition.name, step.now.mono))
         this.#impose(definition.name, { op: 'delete' }, step)
     }

@@ -125,6 +125,12 @@ export const scheduleIdOf = (name: string): TaskId => asTaskId(`${SCHEDULE_TYPE}
 /** The id of the one task of this slot, the same whoever makes it: `backup@2026-11-22T02:00:00Z`. */
 export const slotTaskId = (name: string, slot: number): TaskId => asTaskId(`${name}@${isoOf(slot)}`)
 
+/** Is it the id of a slot of some schedule, whether there is one of that name or not? Nobody else may take it: the slot would be lost. */
+export function isSlotId(id: string): boolean {
+  const at = id.indexOf('@')
+  return at > 0 && SCHEDULE_NAME_PATTERN.test(id.slice(0, at)) && msOfIso(id.slice(at + 1)) !== undefined
+}
+
 /** Was this task made for a slot of the schedule that is its key? */
 export const isOfSlot = ({ spec, source }: TaskRecord): boolean => source === `${SCHEDULE_TYPE}:${spec.key}`
 

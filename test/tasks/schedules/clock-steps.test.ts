@@ -1,6 +1,7 @@
 /** Schedules under wall clocks that are wrong, or are set. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isoOf } from '../../../src/base/iso.ts'
 import type { ScheduleRecord } from '../../../src/tasks/schedules/state.ts'
 import { definition } from './samples.ts'
 import { START, Subject } from './subject.ts'
@@ -66,6 +67,17 @@ test('a schedule that was accepted by a clock far ahead begins anew when it is d
   subject.pass(3_600_000)
   assert.equal(new Set(subject.made('s')).size, subject.made('s').length)
   for (const id of early) assert.ok(subject.made('s').includes(id))
+})
+
+test('a clock that is set back far says of each schedule, once, up to when nothing is made', () => {
+  const subject = new Subject()
+  subject.put(definition('s', { everyMs: 1_000 }))
+  subject.put(definition('t', { everyMs: 1_000, paused: true }))
+  subject.pass(3_000)
+  subject.pass(1_000, -600_000)
+  for (let i = 0; i < 5; i++) subject.pass(1_000)
+  const said = subject.events.filter(({ event }) => event === 'schedule-ahead').map(({ fields }) => fields)
+  assert.deepEqual(said, [{ schedule: 's', decidedTo: isoOf(START + 3_000), aheadMs: 600_000 }])
 })
 
 test('one that is deleted and put again within the same slots goes on where it was', () => {

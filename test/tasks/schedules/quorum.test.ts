@@ -112,6 +112,32 @@ test('a new owner takes a task that it finds for the slot that it is, however la
   }
 })
 
+test('what was made far back in a gap that is not walked through runs no second time, and no range of missed ones spans it', () => {
+  const scene = new Scene({}, { nextSlot })
+  const { task: template } = everySecond
+  const slot = WALL - 3_000_000
+  const task = slotTaskId(NAME, slot)
+  const made = freshRecord({ id: task, key: NAME, ...template }, `schedule:${NAME}`, wallOf(slot), HOLDERS, 1)
+  const ran = { ...made, revision: 3, state: 'succeeded' as const, settledAt: wallOf(slot + 10), term: 4 }
+  scene.take()
+  scene.answer('n2', [left(-6_000_000, { catchUp: 'none' }), ran])
+  scene.answer('n3')
+  for (let i = 0; i < 400 && scene.solo.logged('slot-missed').length === 0; i++)
+    scene.solo.pass(100, () => {
+      scene.acknowledge('n2')
+      scene.acknowledge('n3')
+    })
+  const { decided } = stored(scene).schedule
+  assert.ok(decided.to >= WALL)
+  const ranges = decided.lately.map(({ from, to }) => [(from - slot) / 1_000, (to - slot) / 1_000])
+  assert.deepEqual(ranges[0]?.[0], -2_999)
+  assert.ok(ranges.length >= 2 && !ranges.some(([from = 0, to = 0]) => from <= 0 && to >= 0), `${ranges}`)
+  assert.deepEqual(
+    scene.solo.orders.filter(order => order.task === task),
+    [],
+  )
+})
+
 test('nothing is decided before the takeover is complete, and an order is told to come again', () => {
   const scene = new Scene({}, { nextSlot })
   scene.take()

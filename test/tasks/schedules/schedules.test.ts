@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { isoOf } from '../../../src/base/iso.ts'
 import { type ScheduleRecord, slotTaskId } from '../../../src/tasks/schedules/state.ts'
 import { definition, nextSlot } from './samples.ts'
 import { START, Subject } from './subject.ts'
@@ -212,6 +213,35 @@ test('before the configuration is known nothing that came from one is removed', 
   for (const record of subject.host.all) reborn.host.records.set('theirs', record)
   reborn.pass(5_000)
   assert.ok(!reborn.host.of('theirs')?.schedule.ordered.deleted)
+})
+
+test('a schedule of which its owner finds no further slot says so, and why', () => {
+  const subject = new Subject()
+  const one = definition('s')
+  const odd = { cron: '0 9 * * *', timeZone: 'Mars/Olympus' }
+  subject.put({ ...one, timing: odd })
+  subject.put({ ...one, name: 't', timing: { cron: '0 0 30 2 *', timeZone: 'UTC' } })
+  for (let i = 0; i < 3; i++) subject.pass(1_000)
+  const waits = (name: string) =>
+    String(subject.schedules.waits(subject.host.of(name) as ScheduleRecord, subject.now))
+  assert.match(waits('s'), /cannot read.*time zone/)
+  assert.match(waits('t'), /no further slot/)
+  const said = subject.events.filter(({ event }) => event === 'schedule-without-slots')
+  assert.deepEqual(
+    said.map(({ fields }) => fields['schedule']),
+    ['s', 't'],
+  )
+})
+
+test('an order says up to where slots were decided before it', () => {
+  const subject = new Subject()
+  subject.put(definition('s'))
+  subject.pass(2_000)
+  subject.host.decides = false
+  subject.pass(9_000)
+  subject.order('s', { op: 'pause' })
+  const { fields } = subject.events.find(({ event }) => event === 'schedule-paused') ?? {}
+  assert.equal(fields?.['decidedTo'], isoOf(START + 2_000), 'what was due since is not made up for')
 })
 
 test('many schedules with long gaps are worked through in pieces, and none is forgotten', () => {

@@ -31,9 +31,11 @@ class MemoryHost implements ScheduleHost {
     return this.decides
   }
 
-  get all(): Iterable<ScheduleRecord> {
-    return this.records.values()
+  get all(): readonly ScheduleRecord[] {
+    return [...this.records.values()].filter(({ schedule }) => !schedule.ordered.deleted)
   }
+
+  judge(): void {}
 
   of(name: string): ScheduleRecord | undefined {
     return this.records.get(name)

@@ -300,13 +300,15 @@ test('through kills, restarts and partitions in quorum mode each slot is made or
   }
 })
 
-test('the id of a slot is that of any other task: whoever has it already is not given another', () => {
+test('the id of a slot is of its schedule alone: nobody else is given one, and the slot runs', () => {
   const cluster = new Cluster({ seed: 5 })
   cluster.start(NODES.slice(0, 3))
   // Nobody says anything of a schedule before its takeover is complete.
   cluster.pass(300)
-  const one = definition('alpha')
   const taken = slotTaskId('alpha', WALL + 3_000)
+  const owner = ringOf(NODES.slice(0, 3)).owner('alpha')
+  const other = NODES.slice(0, 3).find(name => name !== owner)
+  assert.ok(other)
   const own = {
     ...orderSpec('alpha', { op: 'pause' }),
     id: asTaskId(taken),
@@ -314,9 +316,33 @@ test('the id of a slot is that of any other task: whoever has it already is not 
     payload: 'mine',
     timeoutMs: 60_000,
   }
-  assert.ok(cluster.ask('n1', { kind: 'submit', spec: own }).ok)
-  cluster.ask('n1', { kind: 'submit', spec: orderSpec('alpha', { op: 'put', definition: one }) })
+  const refused = cluster.ask(other, { kind: 'submit', spec: own })
+  assert.equal(!refused.ok && refused.failure.code, 'TASK_INVALID')
+  cluster.ask('n1', {
+    kind: 'submit',
+    spec: orderSpec('alpha', { op: 'put', definition: definition('alpha') }),
+  })
   cluster.pass(6_000)
   assert.equal(cluster.runsOf(taken).length, 1)
-  assert.equal(cluster.atOwner(taken, 'alpha')?.spec.payload, 'mine')
+  assert.equal(cluster.atOwner(taken, 'alpha')?.spec.payload, null)
+})
+
+test('one that is deleted is not looked at any more, however long its end is kept', () => {
+  const cluster = new Cluster({ seed: 6 })
+  cluster.start(NODES.slice(0, 3))
+  // Nobody says anything of a schedule before its takeover is complete.
+  cluster.pass(300)
+  const put = orderSpec('alpha', { op: 'put', definition: definition('alpha') })
+  const looked = () => NODES.slice(0, 3).map(node => cluster.host(node).machine.schedules.all.length)
+  cluster.ask('n1', { kind: 'submit', spec: put })
+  cluster.until(() => cluster.quiet())
+  assert.deepEqual(looked(), [1, 1, 1])
+  cluster.ask('n1', { kind: 'submit', spec: orderSpec('alpha', { op: 'delete' }) })
+  cluster.until(() => cluster.quiet())
+  assert.deepEqual(looked(), [0, 0, 0])
+  assert.ok(recordAt(cluster, 'alpha').schedule.ordered.deleted)
+  assert.equal(cluster.host('n1').machine.schedules.any, false)
+  cluster.ask('n1', { kind: 'submit', spec: put })
+  cluster.until(() => cluster.quiet())
+  assert.deepEqual(looked(), [1, 1, 1])
 })
