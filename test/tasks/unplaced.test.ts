@@ -89,7 +89,8 @@ function gained(state: TaskState): Solo {
   right.epochs.members = SIX.map(asNodeId)
   const of = spec('last', { key: keyThatComes() })
   const record = {
-    ...freshRecord(of, 'api', NOW, six.preferenceList(of.key, 3), 3),
+    ...freshRecord(of, 'api', NOW, six.preferenceList(of.key, 3), 1),
+    revision: 3,
     term: 4,
     copies: 2,
     state,
