@@ -91,6 +91,11 @@ export const ERRORS = {
   LOG_UNKNOWN: [404, 'Nothing is kept of what the attempt printed.', 'Nothing was changed.'],
   PROGRESS_UNKNOWN: [404, 'No attempt that runs here reports to this address.', 'Nothing was changed.'],
   TASK_CONFLICT: [409, 'Another task has this id.', 'The task that is there was not changed.'],
+  ID_CONTESTED: [
+    409,
+    'Another task has this id under another key, with a node that is to hold this one.',
+    'Unknown. This one may be stored and may run. The other task was not changed.',
+  ],
   DEDUPE_CONFLICT: [
     409,
     'Another task has this dedupe key.',

@@ -11,12 +11,11 @@ export interface OutgoingTask {
   readonly repeatable: boolean
 }
 
-/** The task with an id made here, unless it has a name of its own: one whose answer is lost may then be sent again. */
+/** The task with an id made here, unless it has its own: one whose answer is lost may then be asked for, and sent again. */
 export function outgoing(given: Fields): OutgoingTask {
-  const named = 'id' in given || 'dedupe' in given
   // What is to be placed gets its id from the node that places it.
-  const placed = !named && 'placement' in given
-  const task: Fields = named || placed ? given : { id: randomUUID(), ...given }
+  const placed = !('id' in given || 'dedupe' in given) && (given['placement'] ?? 'ring') !== 'ring'
+  const task: Fields = 'id' in given || placed ? given : { id: randomUUID(), ...given }
   const { id } = task
   return { task, ...(typeof id === 'string' && { id }), repeatable: !placed }
 }

@@ -17,6 +17,7 @@ import { CodedError } from '../base/errors.ts'
 import type { Claim } from '../runtime/claims.ts'
 import { ClaimedTask, type ClaimHandler } from './claimed-task.ts'
 import { mayPass, NodeApi } from './node-api.ts'
+import { Running } from './running.ts'
 
 export type { Claim } from '../runtime/claims.ts'
 export type { ClaimContext, ClaimHandler } from './claimed-task.ts'
@@ -53,7 +54,7 @@ const RETRY_MS_MAX = 5_000
  */
 export async function claimTasks(options: ClaimOptions, handler: ClaimHandler): Promise<void> {
   const api = new NodeApi({ url: options.url ?? 'http://127.0.0.1:7373', token: options.token })
-  const running = new Set<Promise<void>>()
+  const running = new Running()
   const { signal, graceMs = GRACE_MS } = options
   const grace = delayed(signal, graceMs)
   try {
@@ -62,7 +63,7 @@ export async function claimTasks(options: ClaimOptions, handler: ClaimHandler): 
       return signal.aborted ? work.giveBack() : work.run(handler)
     })
   } finally {
-    await Promise.all(running)
+    await running.all()
     grace.over()
   }
 }
@@ -71,23 +72,20 @@ export async function claimTasks(options: ClaimOptions, handler: ClaimHandler): 
 async function claimUntil(
   options: ClaimOptions,
   api: NodeApi,
-  running: Set<Promise<void>>,
+  running: Running,
   start: (claim: Claim) => Promise<void>,
 ): Promise<void> {
   const { signal, concurrency = 1 } = options
   let failures = 0
   while (!signal.aborted) {
     if (running.size >= concurrency) {
-      await Promise.race(running)
+      await running.nextEnd()
       continue
     }
     try {
       const claims = await ask(options, api, concurrency - running.size)
       failures = 0
-      for (const claim of claims) {
-        const work: Promise<void> = start(claim).finally(() => running.delete(work))
-        running.add(work)
-      }
+      for (const claim of claims) running.add(start(claim))
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof CodedError) || !mayPass(error)) throw error

@@ -46,7 +46,6 @@ export function createFace(parts: {
     requestAll: requests => driver.requestAll(requests),
     survey: question => driver.survey(question),
     listSchedules: query => driver.listSchedules(query),
-    scheduleWaits: record => node.tasks.schedules.waits(record, clock.now()),
     nextSlot: node.tasks.schedules.nextSlot,
     control: request => driver.control(request),
     work: () => workOf(node),

@@ -35,7 +35,7 @@ import type { ScheduleQuery } from '../tasks/schedules/messages.ts'
 import type { NextSlot } from '../tasks/schedules/timing.ts'
 import type { Wish } from '../tasks/spec.ts'
 import type { SurveyQuestion, SurveyReply } from '../tasks/survey.ts'
-import type { Outcome, TaskRecord } from '../tasks/task.ts'
+import type { Outcome } from '../tasks/task.ts'
 
 export interface Clock {
   now(): Now
@@ -139,8 +139,6 @@ export interface NodeFace {
   survey(question: SurveyQuestion): Promise<SurveyReply>
   /** Schedules of the whole cluster, a page at a time, as their owners tell of them. */
   listSchedules(query: ScheduleQuery): Promise<ScheduleListReply>
-  /** Why nothing is made of a schedule that this node owns; undefined: something is, or another node owns it. */
-  scheduleWaits(record: TaskRecord): string | undefined
   /** Reads cron expressions. */
   readonly nextSlot: NextSlot
   /** Answered by this node. */

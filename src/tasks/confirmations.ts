@@ -36,8 +36,11 @@ export class Confirmations {
     return this.#size
   }
 
-  get full(): boolean {
-    return this.#size >= CONFIRMATIONS_MAX
+  /** Why no more may wait. @param others that wait for the disks of other nodes */
+  refusal(others = 0): Failure | undefined {
+    if (Math.max(this.#size, others) < CONFIRMATIONS_MAX) return undefined
+    const detail = `${CONFIRMATIONS_MAX} submissions of this node wait for disks`
+    return { code: 'OVERLOADED', detail, retryAfterS: 1 }
   }
 
   add(confirmation: Confirmation, step: Step): void {

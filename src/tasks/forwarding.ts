@@ -376,6 +376,7 @@ export function answerAtOnce(origin: Origin, reply: TaskReply, step: Step): void
 /** Refusals that do not say that nothing was stored, or that say what is there. */
 const SAY_NOTHING_OF_THE_STATE: ReadonlySet<string> = new Set([
   'TASK_CONFLICT',
+  'ID_CONTESTED',
   'DEDUPE_CONFLICT',
   'OWNER_UNREACHABLE',
   'RIGHT_ENDED',

@@ -235,6 +235,8 @@ export type TaskReply =
       readonly existed: boolean
       /** Copies known to be on a disk when this was said. */
       readonly durableCopies: number
+      /** Of a schedule, by its owner: why nothing is made of it now. */
+      readonly waits?: string
     }
   | { readonly ok: false; readonly failure: Failure }
 

@@ -1,5 +1,3 @@
-import type { Step } from './effects.ts'
-import { answer, type Origin } from './forwarding.ts'
 import { sameJson } from './json.ts'
 import { isSettled } from './merge.ts'
 import type { OwnerRequest, TaskReply } from './messages.ts'
@@ -28,12 +26,11 @@ export function promised(kind: OwnerRequest['kind'], before: TaskRecord, after: 
 /** Not by its version: the other owner may have raised that for another order. */
 const orderedOf = ({ schedule }: TaskRecord): Json => (schedule?.ordered ?? null) as unknown as Json
 
+export type Told = Extract<TaskReply, { ok: true }>
+
 /** What is told of a task, and on how many disks it is known to be. */
 export const replyOf = (
   entry: Entry,
   existed: boolean,
   durableCopies = entry.record.revision > 0 ? 1 : 0,
-): Extract<TaskReply, { ok: true }> => ({ ok: true, record: shownOf(entry), existed, durableCopies })
-
-export const answerWith = (origin: Origin, entry: Entry, existed: boolean, step: Step): void =>
-  answer(origin, replyOf(entry, existed), step)
+): Told => ({ ok: true, record: shownOf(entry), existed, durableCopies })

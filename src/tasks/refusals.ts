@@ -61,7 +61,7 @@ export function conflict(spec: TaskSpec, known: Entry): Failure {
 /** A node that is to hold it has another task with its id. */
 export function rivalled({ id, key }: Entry, [node, other]: Rival): Failure {
   const there = `node ${node} holds records of key ${JSON.stringify(key)}, and has task ${id} under key ${JSON.stringify(other)}`
-  return { code: 'TASK_CONFLICT', detail: `${there}; this one may be known or not, and may run` }
+  return { code: 'ID_CONTESTED', detail: `${there}; this one may be known or not, and may run` }
 }
 
 export const INCOMPLETE: Failure = {

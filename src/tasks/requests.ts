@@ -2,13 +2,14 @@ import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
-import { CONFIRMATIONS_MAX, type Confirmations, RIGHT_ENDED } from './confirmations.ts'
+import { type Confirmations, RIGHT_ENDED } from './confirmations.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import { Denials } from './denials.ts'
 import type { DrainRate } from './drain-rate.ts'
 import type { Step } from './effects.ts'
 import {
+  answer,
   answerAtOnce,
   type Errand,
   type Forwarding,
@@ -29,7 +30,7 @@ import {
 } from './messages.ts'
 import { decideFor, isOther, isSame, knownAs, stands } from './naming.ts'
 import type { Orders } from './orders.ts'
-import { answerWith, type Promised, promised, replyOf } from './promised.ts'
+import { type Promised, promised, replyOf, type Told } from './promised.ts'
 import { queueFull } from './queue-full.ts'
 import type { Records } from './records.ts'
 import {
@@ -46,6 +47,7 @@ import {
   unknownTask,
 } from './refusals.ts'
 import { isLoan, isWrittenUnderHeld, type Leave, leaveNow, type Right } from './right.ts'
+import { runnerOf } from './runner-of.ts'
 import type { HeldSchedules } from './schedules/held.ts'
 import { isOrder } from './schedules/orders.ts'
 import { isSchedule } from './schedules/state.ts'
@@ -142,7 +144,7 @@ export class Requests {
   /** How it stands. Where copies are counted its owner says that it ended only once that is durable. */
   #tell(origin: Origin, entry: Entry, step: Step): void {
     if (entry.owner === this.#parts.view.self && this.#isCounted(entry)) this.#show(origin, entry, step)
-    else tell(origin, replyOf(entry, true), step)
+    else tell(origin, this.#replyOf(entry, true, step), step)
   }
 
   /** What has succeeded stays so; of anything else that is settled the owner may have ordered another try. */
@@ -153,7 +155,7 @@ export class Requests {
   /** To the owner of its key, wherever that is; to cancel it, to who runs it. */
   #route(origin: Origin, request: OwnerRequest, hops: number, step: Step): void {
     const { view, forwarding, table, phase } = this.#parts
-    const owner = this.#runner(request, hops) ?? view.owner(keyOfRequest(request))
+    const owner = runnerOf(request, hops, this.#parts) ?? view.owner(keyOfRequest(request))
     const known = request.kind === 'submit' ? table.get(request.spec.id) : undefined
     if (owner === undefined) this.#refuse(origin, phase() === 'closed' ? NOT_READY : NO_OWNER, step)
     else if (request.kind === 'submit' && known !== undefined && isOther(known, request.spec)) {
@@ -163,15 +165,6 @@ export class Requests {
       const detail = `after ${hops} forwards ${view.self} was asked, and believes that ${owner} owns the key`
       this.#refuse(origin, { code: 'TOO_MANY_HOPS', detail, retryAfterS: 1 }, step)
     } else forwarding.send(origin, request, owner, hops, step)
-  }
-
-  /** Who is to be asked before the owner. Only once: whoever does not run it after all goes by the ring. */
-  #runner(request: OwnerRequest, hops: number): NodeId | undefined {
-    if (request.kind !== 'cancel') return undefined
-    const { table, view } = this.#parts
-    if (table.get(request.task)?.place === 'here') return view.self
-    const { runsOn = view.self } = request
-    return hops === 0 && runsOn !== view.self && view.live.has(runsOn) ? runsOn : undefined
   }
 
   /** The key is this node's own. */
@@ -260,10 +253,21 @@ export class Requests {
 
   /** In quorum mode the right is looked at again when the task is durable. */
   #confirm(origin: Origin, entry: Entry, existed: boolean, leave: Leave, step: Step, holds?: Promised): void {
-    if (!isLoan(leave)) answerWith(origin, entry, existed, step)
+    if (!isLoan(leave)) answer(origin, this.#replyOf(entry, existed, step), step)
     else if (this.#parts.copies !== undefined && this.#isCounted(entry)) {
       this.#confirmCounted(origin, entry, existed, step, holds)
-    } else this.#parts.confirmations.add({ origin, key: entry.key, reply: replyOf(entry, existed) }, step)
+    } else
+      this.#parts.confirmations.add(
+        { origin, key: entry.key, reply: this.#replyOf(entry, existed, step) },
+        step,
+      )
+  }
+
+  /** Of a schedule of this node also why it waits. */
+  #replyOf(entry: Entry, existed: boolean, { now }: Step, durable?: number): Told {
+    const reply = replyOf(entry, existed, durable)
+    const waits = this.#parts.schedules.waits(reply.record, now)
+    return waits === undefined ? reply : { ...reply, waits }
   }
 
   #isCounted({ key }: Entry): boolean {
@@ -275,7 +279,7 @@ export class Requests {
     const { copies, counters, right } = this.#parts
     // Of a shared list, and on every node; nobody has begun it.
     if (entry.record.revision === 0) {
-      answerWith(origin, entry, existed, step)
+      answer(origin, this.#replyOf(entry, existed, step), step)
       return
     }
     this.#parts.leftovers.vouched(entry)
@@ -291,7 +295,7 @@ export class Requests {
         return
       }
       this.#parts.leftovers.vouched(entry)
-      answerAtOnce(origin, replyOf(entry, existed, count), later)
+      answerAtOnce(origin, this.#replyOf(entry, existed, later, count), later)
     }
     const failed = (later: Step): void => {
       counters.add('submits_short')
@@ -316,19 +320,16 @@ export class Requests {
     const { takeover, right } = this.#parts
     const acting = leaveNow(right, entry.key, step.now.mono) !== undefined
     const ended = isSettled(shownOf(entry))
-    if (ended && entry.final === entry.record) answerAtOnce(origin, replyOf(entry, true), step)
+    if (ended && entry.final === entry.record) answerAtOnce(origin, this.#replyOf(entry, true, step), step)
     else if (!acting) refuse(origin, NOT_ACTING, step)
     else if (takeover.gates(entry.key)) refuse(origin, INCOMPLETE, step)
-    else if (!ended) tell(origin, replyOf(entry, true), step)
+    else if (!ended) tell(origin, this.#replyOf(entry, true, step), step)
     else this.#confirmCounted(origin, entry, true, step)
   }
 
   #unconfirmable(leave: Leave): Failure | undefined {
     const { confirmations, copies } = this.#parts
-    const full = confirmations.full || (copies?.waiting ?? 0) >= CONFIRMATIONS_MAX
-    if (!isLoan(leave) || !full) return undefined
-    const detail = `${CONFIRMATIONS_MAX} submissions of this node wait for disks`
-    return { code: 'OVERLOADED', detail, retryAfterS: 1 }
+    return isLoan(leave) ? confirmations.refusal(copies?.waiting) : undefined
   }
 
   /** @param passedOn by another node, which may have other limits, or none; what faces of this node say is checked there */

@@ -170,7 +170,7 @@ export const sameSpec = (a: TaskSpec, b: TaskSpec): boolean => a === b || (a.id 
 
 /**
  * The same work under whatever id: what two submissions with one dedupe key must be. Asked for each copy of each version, so
- * the fields are named one by one, the payload last.
+ * the fields are named one by one, the payload last. Not the placement: that chose the id, and is not said again with it.
  */
 export const sameWork = (a: TaskSpec, b: TaskSpec): boolean =>
   a.key === b.key &&
@@ -188,7 +188,6 @@ export const sameWork = (a: TaskSpec, b: TaskSpec): boolean =>
   a.groupLimit === b.groupLimit &&
   a.runAt === b.runAt &&
   a.expiresAt === b.expiresAt &&
-  a.placement === b.placement &&
   sameJson(a.payload, b.payload)
 
 /** A value as it is shown in a problem. */

@@ -111,10 +111,10 @@ test('as many wait for the disk as the limit says, and no more', () => {
   const origin = { face: asRequestId('x') }
   const reply = { ok: false, failure: { code: 'INTERNAL', detail: '' } } as const
   for (let i = 0; i < CONFIRMATIONS_MAX; i++) {
-    assert.equal(confirmations.full, false)
+    assert.equal(confirmations.refusal(), undefined)
     confirmations.add({ origin, key: 'a', reply }, new Step(solo.at))
   }
-  assert.equal(confirmations.full, true)
+  assert.equal(confirmations.refusal()?.code, 'OVERLOADED')
   confirmations.persisted(-1, new Step(solo.at))
-  assert.equal(confirmations.full, false)
+  assert.equal(confirmations.refusal(), undefined)
 })

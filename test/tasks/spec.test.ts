@@ -19,6 +19,18 @@ function problemsOf(value: unknown, parser = parse): string[] {
   return parsed.problems.map(problem => problem.at)
 }
 
+test('a task that was placed is the same when it is handed in again under the id that it got', () => {
+  const made = parseTaskSpec({ type: 'echo' }, { ...tasksDefaults(4), placement: 'random' }, () => 'made')
+  const again = parseTaskSpec(
+    { type: 'echo', id: 'made' },
+    { ...tasksDefaults(4), placement: 'random' },
+    () => '',
+  )
+  assert.ok(made.ok && again.ok)
+  assert.equal(made.spec.placement, 'random')
+  assert.ok(sameSpec(made.spec, again.spec))
+})
+
 test('what is not said is filled in', () => {
   const parsed = parse({ type: 'echo' })
   assert.deepEqual(parsed, {
@@ -288,14 +300,15 @@ const OTHER: Required<{ readonly [F in keyof TaskSpec]: unknown }> = {
   placement: 'weighted',
 }
 
-test('each field that differs makes it another task, and all but the id other work', () => {
+test('each field that differs but the placement makes it another task, and all but the id other work', () => {
   const copy = (changes: object): TaskSpec => ({ ...structuredClone(FULL), ...changes }) as TaskSpec
   assert.ok(sameSpec(FULL, copy({})))
   for (const [field, value] of Object.entries(OTHER)) {
     const other = copy({ [field]: value })
-    assert.equal(sameSpec(FULL, other), false, field)
-    assert.equal(sameSpec(other, FULL), false, field)
-    assert.equal(sameWork(FULL, other), field === 'id', field)
+    const [chosen, named] = [field === 'placement', field === 'id']
+    assert.equal(sameSpec(FULL, other), chosen, field)
+    assert.equal(sameSpec(other, FULL), chosen, field)
+    assert.equal(sameWork(FULL, other), chosen || named, field)
   }
   assert.equal(sameSpec(FULL, copy({ dedupe: { key: 'e', ttlMs: 6 } })), false)
 })

@@ -18,6 +18,8 @@ export interface ProblemDocument {
   readonly state: string
   readonly problems?: readonly Problem[]
   readonly requestId?: string
+  /** Of the task that was handed in: under this it may be asked for, and handed in again. */
+  readonly id?: string
 }
 
 export function problemOf(failure: Failure, requestId: string | undefined): ProblemDocument {

@@ -39,6 +39,7 @@ export const LOOKUP_ERRORS: readonly ErrorCode[] = [
 export const SUBMIT_ERRORS: readonly ErrorCode[] = [
   'TASK_INVALID',
   'TASK_CONFLICT',
+  'ID_CONTESTED',
   'DEDUPE_CONFLICT',
   'EXECUTOR_UNKNOWN',
   'COMMAND_NOT_ALLOWED',
@@ -101,6 +102,7 @@ export const SCHEDULE_ERRORS: readonly ErrorCode[] = [
   'EXECUTOR_UNKNOWN',
   'COMMAND_NOT_ALLOWED',
   'TASK_CONFLICT',
+  'ID_CONTESTED',
   'STORE_FULL',
   'STORE_READ_ONLY',
   'NOT_READY',

@@ -258,7 +258,13 @@ const request = z.discriminatedUnion('kind', [
   }),
 ])
 const reply = z.discriminatedUnion('ok', [
-  z.object({ ok: z.literal(true), record, existed: z.boolean(), durableCopies: count }),
+  z.object({
+    ok: z.literal(true),
+    record,
+    existed: z.boolean(),
+    durableCopies: count,
+    waits: detail.exactOptional(),
+  }),
   z.object({ ok: z.literal(false), failure }),
 ])
 const forwardFields = { id: requestId, hops: count, request }

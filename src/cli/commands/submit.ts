@@ -6,7 +6,7 @@ import { inexactOf } from '../../base/exact-numbers.ts'
 import { DEDUPE_MS_MAX } from '../../tasks/spec.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import { usage } from '../arguments.ts'
-import { clientOf, type DaemonClient } from '../client.ts'
+import { clientOf, type DaemonClient, problemOf } from '../client.ts'
 import { type Call, flag, text, texts, type Values, wholeNumber } from '../command.ts'
 import { mayBeDone } from '../errors.ts'
 import { EXIT } from '../exit-code.ts'
@@ -66,23 +66,32 @@ export async function run(call: Call): Promise<number> {
 
 /** Who does not hear what became of a task is told its name, to ask for it or to hand it in again. */
 async function handIn(client: DaemonClient, sent: OutgoingTask, { err }: Terminal): Promise<Submitted> {
-  try {
-    return await client.post<Submitted>('/v1/tasks', sent.task)
-  } catch (error) {
-    if (!(error instanceof CodedError)) {
-      err.write(`No answer has come yet. ${adviceFor(sent)}\n`)
-      throw error
-    }
-    if (!mayBeDone(error)) throw error
-    const detail = `${error.detail.replace(/\.?$/, '.')} ${adviceFor(sent)}`
-    throw new CodedError(error.code, detail, { cause: error, problems: error.problems })
-  }
+  const answer = await client.request('POST', '/v1/tasks', sent.task).catch((error: unknown) => {
+    if (!(error instanceof CodedError)) err.write(`No answer has come yet. ${adviceFor(sent)}\n`)
+    throw error instanceof CodedError ? withAdvice(error, sent) : error
+  })
+  const { status, body } = answer
+  if (status >= 200 && status < 300 && typeof body === 'object') return body as Submitted
+  throw withAdvice(problemOf('POST', answer), sent, idIn(body))
 }
 
-function adviceFor({ id, repeatable }: OutgoingTask): string {
-  if (!repeatable) return 'The node that places it gives it its id: handed in again it may run twice.'
-  if (id === undefined) return 'Handed in again with the same dedupe key it does not run twice.'
-  return `Its id is ${id}: handed in again with --id ${id} it does not run twice.`
+/** @param said the id that the node gave it */
+function withAdvice(error: CodedError, sent: OutgoingTask, said?: string): CodedError {
+  if (!mayBeDone(error)) return error
+  const detail = `${error.detail.replace(/\.?$/, '.')} ${adviceFor(sent, said)}`
+  return new CodedError(error.code, detail, { cause: error, problems: error.problems })
+}
+
+function adviceFor({ task, id, repeatable }: OutgoingTask, said?: string): string {
+  const known = id ?? said
+  if (known === undefined) return 'The node that places it gives it its id: handed in again it may run twice.'
+  const instead = 'dedupe' in task ? ', or with the same dedupe key,' : repeatable ? '' : ' and no placement'
+  return `Its id is ${known}: handed in again with --id ${known}${instead} it does not run twice.`
+}
+
+function idIn(body: unknown): string | undefined {
+  const id: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'id') : undefined
+  return typeof id === 'string' ? id : undefined
 }
 
 function print({ json, terminal }: Call, submitted: Submitted): number {

@@ -176,7 +176,7 @@ export class Schedules {
     if (ordered.paused) return 'it is paused'
     if (this.#clock.apart) return this.#clock.text
     if (!this.#parts.host.mayDecide(name, now.mono)) {
-      return 'this node does not own its key, may not act for it, is still taking it over, or its disk takes no new work'
+      return 'its owner may not act for it yet, is still taking it over, or has a disk that takes no new work'
     }
     const plan = this.#plans.get(name)
     if (plan?.state === record.schedule && plan.due === undefined) return this.#whyNone(ordered.definition)

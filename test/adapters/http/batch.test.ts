@@ -56,6 +56,38 @@ test('a list says of each task what became of it, in its order, and what nobody 
   assert.deepEqual(batches, [4], 'all of them in one step')
 })
 
+test('whoever hands in one task and is refused is told its id, whoever made it: under that it is handed in again', async () => {
+  const { ask } = await subject({ reply: picky })
+  for (const [key, code] of [
+    ['full', 'QUEUE_FULL'],
+    ['lost', 'OWNER_UNREACHABLE'],
+  ] as const) {
+    const given = isProblem(await ask(post('/v1/tasks', { type: 'echo', id: 'mine', key })), code)
+    assert.equal(given['id'], 'mine')
+    const made = isProblem(await ask(post('/v1/tasks', { type: 'echo', key })), code)
+    assert.match(String(made['id']), /^.+$/)
+    const deduped = isProblem(await ask(post('/v1/tasks', { type: 'echo', dedupe: { key } })), code)
+    assert.match(String(deduped['id']), /^.+$/)
+  }
+})
+
+test('so is whoever has waited for too long', async () => {
+  const { ask } = await subject({ reply: () => new Promise(() => undefined) }, { answerMs: 20 })
+  const late = isProblem(await ask(post('/v1/tasks', { type: 'echo', id: 'mine' })), 'DEADLINE')
+  assert.equal(late['id'], 'mine')
+})
+
+test('of a task whose id another one has nobody says that it is not stored', async () => {
+  const contested: TaskReply = { ok: false, failure: { code: 'ID_CONTESTED', detail: 'it may run' } }
+  const { ask } = await subject({ reply: async () => contested })
+  const { results } = (await ask(post('/v1/tasks', [{ type: 'echo', id: 'a' }]))).json<{ results: Item[] }>()
+  assert.deepEqual(brief(results), [[1, 'a', 'ID_CONTESTED', 'unknown']])
+  assert.match(
+    String(isProblem(await ask(post('/v1/tasks', { type: 'echo' })), 'ID_CONTESTED')['state']),
+    /^Unknown/,
+  )
+})
+
 test('lists that are empty or too long are refused as a whole', async () => {
   const { ask, batches } = await subject()
   isProblem(await ask(post('/v1/tasks', [])), 'TASK_INVALID')

@@ -283,7 +283,6 @@ export function sample(options: SampleOptions = {}): Sample {
         : await options.survey(question)
     },
     listSchedules: async () => ({ ok: true, page: { schedules: [], unsure: [] } }),
-    scheduleWaits: () => undefined,
     nextSlot: cronSlots(),
     control: async request => {
       seen.controls.push(request)

@@ -51,6 +51,18 @@ function owner() {
 
 const nightly = { cron: '30 2 * * *', timeZone: 'Europe/Berlin', task: { type: 'echo', payload: { a: 1 } } }
 
+test('why nothing is made of a schedule is shown as its owner says it, whichever node is asked', async () => {
+  const keeps = owner()
+  const reply = async (request: TaskRequest): Promise<TaskReply> => {
+    const said = await keeps(request)
+    return said.ok ? { ...said, waits: 'said by its owner' } : said
+  }
+  const { ask } = await subject({ reply })
+  const made = (await ask(put('/v1/schedules/nightly', nightly))).json<{ waits?: string }>()
+  const shown = (await ask('/v1/schedules/nightly')).json<{ waits?: string }>()
+  assert.deepEqual([made.waits, shown.waits], ['said by its owner', 'said by its owner'])
+})
+
 test('a schedule is put, shown with its next slots, paused, resumed and removed', async () => {
   const { ask } = await subject({ reply: owner() })
   const made = await ask(put('/v1/schedules/nightly', nightly))

@@ -136,7 +136,10 @@ const request: fc.Arbitrary<TaskRequest> = fc.oneof(
   ),
 )
 const reply: fc.Arbitrary<TaskReply> = fc.oneof(
-  fc.record({ ok: fc.constant(true as const), record, existed: fc.boolean(), durableCopies: count }),
+  fc.record(
+    { ok: fc.constant(true as const), record, existed: fc.boolean(), durableCopies: count, waits: text },
+    { requiredKeys: ['ok', 'record', 'existed', 'durableCopies'] },
+  ),
   fc.record({
     ok: fc.constant(false as const),
     failure: fc.record(

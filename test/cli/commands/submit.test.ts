@@ -55,7 +55,9 @@ describe('submit', () => {
     const asked = ['--placement', 'ring', '--url', daemon.url]
     const { code } = await runHere(['submit', 'echo', ...options, ...times, ...asked])
     assert.equal(code, 0)
-    assert.deepEqual(JSON.parse(daemon.requests[0]?.body ?? ''), {
+    const { id, ...sent } = JSON.parse(daemon.requests[0]?.body ?? '')
+    assert.match(id, /^[0-9a-f-]{36}$/, 'by the ring any id will do')
+    assert.deepEqual(sent, {
       type: 'echo',
       group: 'g',
       groupLimit: 2,
@@ -248,8 +250,12 @@ describe('submit', () => {
       assert.deepEqual(sent[1], { type: 'echo', id })
       assert.match(JSON.parse(again.out).error.detail, new RegExp(`--id ${id}`))
       const deduped = await runHere(['submit', 'echo', '--dedupe', 'd', '--url', url])
-      assert.deepEqual(sent[2], { type: 'echo', dedupe: { key: 'd' } })
-      assert.match(deduped.err, /with the same dedupe key it does not run twice/)
+      const { id: named, ...rest } = sent[2] ?? {}
+      assert.deepEqual(rest, { type: 'echo', dedupe: { key: 'd' } })
+      assert.match(
+        deduped.err,
+        new RegExp(`--id ${named}, or with the same dedupe key, it does not run twice`),
+      )
       const placed = await runHere(['submit', 'echo', '--placement', 'random', '--url', url])
       assert.deepEqual(sent[3], { type: 'echo', placement: 'random' })
       assert.match(placed.err, /handed in again it may run twice/)
@@ -257,6 +263,14 @@ describe('submit', () => {
       server.closeAllConnections()
       await new Promise<void>(resolve => server.close(() => resolve()))
     }
+  })
+
+  test('a task that is placed gets its id from the daemon, which tells it when nobody knows what became of it', async () => {
+    const [status, code] = [503, 'OWNER_UNREACHABLE']
+    const body = { status, code, detail: 'n2 did not answer', id: 'made-there' }
+    await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status, body } })
+    const placed = await runHere(['submit', 'echo', '--placement', 'random', '--url', daemon.url])
+    assert.match(placed.err, /--id made-there and no placement it does not run twice/)
   })
 
   test('a daemon that does not know what became of it leaves its id too, and one that was never reached does not', async () => {

@@ -69,9 +69,9 @@ export const schedules: readonly Route[] = [
       if (!answer.ok && answer.failure.code !== 'TASK_UNKNOWN') {
         return sendProblem(reply, face.counters, answer.failure)
       }
-      const record = answer.ok && isSchedule(answer.record) ? answer.record : undefined
-      if (record === undefined || record.schedule.ordered.deleted) throw unknownSchedule(known)
-      return sendJson(reply, viewOf(face, record, count))
+      if (!answer.ok || !isSchedule(answer.record) || answer.record.schedule.ordered.deleted)
+        throw unknownSchedule(known)
+      return sendJson(reply, viewOf(face, answer.record, count, answer.waits))
     },
   },
   {
@@ -158,7 +158,7 @@ async function order(
   if (asked.op === 'put' && !answer.existed) {
     reply.code(201).header('location', `/v1/schedules/${encodeURIComponent(schedule)}`)
   }
-  return sendJson(reply, viewOf(face, answer.record, NEXT_DEFAULT))
+  return sendJson(reply, viewOf(face, answer.record, NEXT_DEFAULT, answer.waits))
 }
 
 function definitionOf(face: Face, request: FastifyRequest, known: string | undefined): ScheduleDefinition {
@@ -176,11 +176,10 @@ function definitionOf(face: Face, request: FastifyRequest, known: string | undef
 const hasName = (body: unknown): boolean =>
   typeof body === 'object' && body !== null && Object.hasOwn(body, 'name')
 
-/** Times are ms since 1970. */
-function viewOf(face: Face, record: ScheduleRecord, count: number): object {
+/** Times are ms since 1970. @param waits what its owner says */
+function viewOf(face: Face, record: ScheduleRecord, count: number, waits: string | undefined): object {
   const { ordered, decided } = record.schedule
   const { timing, task, catchUp, overlap } = ordered.definition
-  const waits = face.node.scheduleWaits(record)
   const from = Math.max(decided.to, Date.now())
   return {
     name: record.spec.key,

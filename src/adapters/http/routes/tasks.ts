@@ -4,14 +4,14 @@ import { CodedError } from '../../../base/errors.ts'
 import { asTaskId } from '../../../base/ids.ts'
 import type { TaskReply } from '../../../tasks/messages.ts'
 import type { Progress } from '../../../tasks/progress.ts'
-import { TASK_STATES, type TaskRecord } from '../../../tasks/task.ts'
+import { TASK_STATES, type TaskRecord, type TaskSpec } from '../../../tasks/task.ts'
 import { type BatchOptions, count, LIST_MAX, noTotals, readSpec, submitLines, submitList } from '../batch.ts'
 import { clusterPage } from '../cluster-page.ts'
 import { endOfTask } from '../end-of-task.ts'
 import type { Face } from '../face.ts'
 import { isLines } from '../lines.ts'
 import { taskIdOf } from '../path-parameter.ts'
-import { sendProblem } from '../problem.ts'
+import { failureOf, sendProblem } from '../problem.ts'
 import { Rounds } from '../rounds.ts'
 import { parameterOf, type Route, sendJson } from '../route.ts'
 import { LOOKUP_ERRORS, SUBMIT_ERRORS, SURVEY_ERRORS } from '../route-errors.ts'
@@ -101,7 +101,7 @@ export const tasks: readonly Route[] = [
         throw new CodedError(read.failure.code, read.failure.detail, {
           problems: read.failure.problems ?? [],
         })
-      return accepted(face, reply, await askOwner(face, { kind: 'submit', spec: read.spec }))
+      return await handIn(face, reply, read.spec)
     },
   },
   {
@@ -155,6 +155,12 @@ function batchOptionsOf(request: FastifyRequest): BatchOptions {
   )
 }
 
+/** Throws what is no refusal. */
+function refusalBy(error: unknown): TaskReply {
+  if (error instanceof CodedError) return { ok: false, failure: failureOf(error) }
+  throw error
+}
+
 async function sendBatch(
   face: Face,
   values: readonly unknown[],
@@ -184,8 +190,10 @@ function sendLines(face: Face, body: Readable, options: BatchOptions, reply: Fas
   )
 }
 
-function accepted(face: Face, reply: FastifyReply, answer: TaskReply): FastifyReply {
-  if (!answer.ok) return sendProblem(reply, face.counters, answer.failure)
+/** Who is not told that the task was taken is told its id, which may have been made here: to ask for it, and to hand it in again. */
+async function handIn(face: Face, reply: FastifyReply, spec: TaskSpec): Promise<FastifyReply> {
+  const answer = await askOwner(face, { kind: 'submit', spec }).catch(refusalBy)
+  if (!answer.ok) return sendProblem(reply, face.counters, answer.failure, { id: spec.id })
   const { record, existed, durableCopies } = answer
   reply.code(existed ? 200 : 202).header('location', `/v1/tasks/${encodeURIComponent(record.spec.id)}`)
   return sendJson(reply, { record, existed, durableCopies })
