@@ -2,7 +2,9 @@ import type { TasksConfig } from './config.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
+import type { Leftovers } from './leftovers.ts'
 import type { Records } from './records.ts'
+import type { Replication } from './replication.ts'
 import type { Right } from './right.ts'
 import { isOfOpenSlot } from './schedules/state.ts'
 import type { Entry, Table } from './table.ts'
@@ -18,6 +20,8 @@ export interface TrimmingParts {
   readonly config: TasksConfig
   readonly records: Records
   readonly right: Right
+  readonly leftovers: Leftovers
+  readonly replication: Replication
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
 }
@@ -54,12 +58,17 @@ export class Trimming {
     this.#parts.table.takeTurn()
   }
 
-  /** An end is kept until its slot is decided here too, and, where copies are counted, until all who may have an older copy have it. */
+  /**
+   * An end is kept until its slot is decided here too, and, where copies are counted, until all who may have an older copy have it.
+   * Where its key is another's by now that one asks what others have of it, and would run it again: until enough have what was
+   * changed here, and for as long as the key is kept, it stays.
+   */
   #isOwed(entry: Entry): boolean {
-    const { view, copies, table, right } = this.#parts
+    const { view, copies, table, right, leftovers, replication } = this.#parts
     if (isOfOpenSlot(entry.record, id => table.get(id)?.record)) return true
-    const counted = right.epochs?.isQuorum(entry.key) === true
-    if (copies === undefined || entry.owner !== view.self || !counted) return false
-    return copies.isOwed(entry)
+    const { epochs } = right
+    if (copies === undefined || epochs?.isQuorum(entry.key) !== true) return false
+    if (entry.owner === view.self) return copies.isOwed(entry)
+    return replication.isUnsafe(entry.id) || (epochs.keeps.length > 0 && leftovers.isKept(entry))
   }
 }
