@@ -86,7 +86,7 @@ function drawGone(shape: Shape, until: number): Fault[] {
   const { nodes } = shape
   const at = random.between(8_000, until - 12_000)
   const host = random.below(nodes)
-  const gone: Fault = { at, kind: 'gone', host, returns: random.chance(0.5) }
+  const gone: Fault = { at, kind: 'gone', host }
   const first = at + random.between(500, 6_000)
   const request = { kind: 'forget', node: asNodeId(`n${host + 1}`) } as const
   const forgets = Array.from({ length: FORGETS }, (_, time): Fault => {

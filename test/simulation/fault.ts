@@ -17,8 +17,8 @@ export type Fault = { readonly at: number } & (
       /** An empty disk; the key may be kept elsewhere. */
       readonly disk: 'kept' | 'lost' | 'lost-but-key'
     }
-  /** Its power goes, and its disk is lost for good; it comes back as another machine when faults are over, or never. */
-  | { readonly kind: 'gone'; readonly host: number; readonly returns: boolean }
+  /** Its power goes, and its disk is lost for good. Another machine comes for it only where the others cannot do without. */
+  | { readonly kind: 'gone'; readonly host: number }
   | { readonly kind: 'crash' | 'power-off' | 'leave' | 'kill-runner'; readonly host: number }
   | {
       /** `flood`: what comes for the daemon waits in its own queue, and its ticks come in time. */

@@ -26,8 +26,8 @@ export class Faults {
   readonly #clients: Clients
   /** Addresses that somebody had before moving. */
   readonly #free: string[] = []
-  /** Whose disk is gone for good, and whether another machine comes for it when faults are over. */
-  readonly #gone = new Map<Host, { readonly returns: boolean }>()
+  /** Whose disk is gone for good. */
+  readonly #gone = new Set<Host>()
 
   /** @param tally counts what was really done */
   constructor(cluster: Cluster, schedule: Schedule, tally: Tally, clients: Clients) {
@@ -125,7 +125,7 @@ export class Faults {
         if (running) world.powerOff(host)
         return running
       case 'gone':
-        return this.#lose(host, fault)
+        return this.#lose(host)
       case 'leave':
         if (running) world.leave(host, LEAVE_DEADLINE_MS)
         return running
@@ -162,11 +162,11 @@ export class Faults {
     }
   }
 
-  #lose(host: Host, { returns }: { readonly returns: boolean }): boolean {
+  #lose(host: Host): boolean {
     if (host.startWaits || (host.process === undefined && host.executor.locked)) return false
     if (host.process !== undefined) this.#world.powerOff(host)
     this.#world.wipe(host)
-    this.#gone.set(host, { returns })
+    this.#gone.add(host)
     return true
   }
 
@@ -268,8 +268,7 @@ export class Faults {
       world.thaw(host)
     }
     this.#revive()
-    for (const host of this.#gone.keys())
-      for (const ms of FORGETS_MS) this.#later(ms, () => this.#forget(host))
+    for (const host of this.#gone) for (const ms of FORGETS_MS) this.#later(ms, () => this.#forget(host))
   }
 
   /** Who never comes back is forgotten in the end: takeovers may wait for it until somebody says so. */
@@ -287,9 +286,16 @@ export class Faults {
     const everyone = expectedNodes !== undefined && !this.#hasVoterList()
     for (const host of this.#world.hosts) {
       if (!everyone && !counted && !revived.includes(host.index)) continue
-      if (!everyone && this.#gone.get(host)?.returns === false) continue
+      if (!everyone && this.#gone.has(host) && this.#enoughStay) continue
       if (host.process === undefined && !host.startWaits) this.#world.start(host)
     }
+  }
+
+  /** Do all others run, or are they about to? Who is leaving comes back no more. */
+  get #enoughStay(): boolean {
+    return this.#world.hosts.every(
+      host => this.#gone.has(host) || this.#cluster.belief(host)?.self.leaving !== true,
+    )
   }
 
   /** A list that is no mere proposal, on any disk. */
