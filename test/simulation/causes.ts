@@ -25,6 +25,7 @@ function touches(fault: Fault, host: number): boolean {
       return fault.pair.includes(host)
     case 'start':
     case 'crash':
+    case 'lose-again':
     case 'power-off':
     case 'leave':
     case 'freeze':

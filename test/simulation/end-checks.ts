@@ -104,16 +104,11 @@ export class EndChecks {
     this.#findings.fail('a leave is a leave', host.name, `has ${leaver.name} as ${record.status}`)
   }
 
-  /** Disks lost in the whole run. */
-  get #wipes(): number {
-    return this.#cluster.world.hosts.reduce((sum, { disk }) => sum + disk.wipes, 0)
-  }
-
   /** What counted lies on as many disks as may be lost and one more, so on one at least, and whoever owns it knows it. */
   #checkKept(running: readonly Host[]): void {
     const { hosts } = this.#cluster.world
     const { durability } = this.#schedule
-    if (this.#wipes >= durability) return
+    if (this.#cluster.lossesAtOnce >= durability) return
     for (const task of this.#accepted.keys()) {
       if (hosts.some(({ disk }) => disk.rows('tasks').has(task)) || this.#judge.mayBeDropped(task)) continue
       this.#findings.fail('nothing accepted is forgotten', undefined, `${task} is on no disk`)
@@ -151,7 +146,7 @@ export class EndChecks {
       // In quorum mode it lies on one disk more than may be lost; but all that are left must be there to be asked.
       const counted =
         this.#schedule.mode === 'quorum' &&
-        this.#wipes < this.#schedule.durability &&
+        this.#cluster.lossesAtOnce < this.#schedule.durability &&
         running.length === this.#cluster.world.hosts.length
       if (survivors.length < disks.length && !counted) continue
       const copies = copiesOf(id)

@@ -18,6 +18,13 @@ export type Fault = { readonly at: number } & (
       readonly disk: 'kept' | 'lost' | 'lost-but-key'
     }
   | { readonly kind: 'crash' | 'power-off' | 'leave' | 'kill-runner'; readonly host: number }
+  /** Only if what disks had that were lost before lies on others by now; it is down for so long (`second-losses.ts`). */
+  | {
+      readonly kind: 'lose-again'
+      readonly host: number
+      readonly disk: 'lost' | 'lost-but-key'
+      readonly ms: number
+    }
   | {
       readonly kind: 'freeze' | 'freeze-tree' | 'freeze-runner' | 'suspend'
       readonly host: number

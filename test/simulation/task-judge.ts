@@ -77,10 +77,6 @@ export class TaskJudge {
     return this.#cluster.world.hosts
   }
 
-  get #wipes(): number {
-    return this.#hosts.reduce((sum, { disk }) => sum + disk.wipes, 0)
-  }
-
   input(by: Process, input: Input): void {
     if (input.kind !== 'request') return
     const { id, request } = input
@@ -310,7 +306,7 @@ export class TaskJudge {
   /** Whoever asks about a task after it was accepted is not told that there is none. */
   #checkKnown(by: Process, { task, at, kind }: Asked): void {
     if (!this.#counted || this.#schedule.work.forgetful) return
-    if (this.#wipes >= this.#schedule.durability) return
+    if (this.#cluster.lossesAtOnce >= this.#schedule.durability) return
     const acceptedAt = this.#accepted.get(task)
     if (acceptedAt === undefined || acceptedAt >= at) return
     const since = `accepted ${Math.round(at - acceptedAt)} ms before`
