@@ -9,6 +9,7 @@ import { AntiEntropy } from './anti-entropy.ts'
 import { Confirmations } from './confirmations.ts'
 import { Conflicts } from './conflicts.ts'
 import { Counters } from './counts.ts'
+import { Covering } from './covering.ts'
 import { Desk } from './desk.ts'
 import { Durability, stampsOf } from './durability.ts'
 import type { Step } from './effects.ts'
@@ -82,7 +83,8 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const leftovers = new Leftovers(shared)
   const expiry = new Expiry({ ...shared, leftovers })
   const losses = new Losses({ ...shared, sawEnd })
-  const work = new Work({ ...shared, execution, expiry, losses, leftovers })
+  const covering = new Covering({ ...shared, leftovers })
+  const work = new Work({ ...shared, execution, expiry, losses, leftovers, covering })
   const noting = epochs && durability && { epochs, fences: durability.fences }
   const inventories = new Inventories({ ...shared, start, counted: noting, sizes: init.answerSizes })
   const antiEntropy = new AntiEntropy({ ...shared, leftovers })
@@ -100,7 +102,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   })
   const faces = { check, serving, phase, disk, types, schedules, forwarding, confirmations, random }
   const desk = new Desk({ ...shared, ...faces, work, leftovers, execution, placing })
-  const hearers = { inventories, antiEntropy, placing, durability, work, leftovers, desk }
+  const hearers = { inventories, antiEntropy, placing, durability, work, covering, leftovers, desk }
   const hearing = new Hearing({ ...shared, ...hearers })
   const account = new Account({ ...shared, ...faces, durability, expiry })
   const inherited = init.records.map(record => inherit(record, table, self, isCounted(record.spec.key)))

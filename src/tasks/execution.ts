@@ -11,7 +11,6 @@
 import type { TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { after, elapsedMs, type Instant, NEVER, wallOf } from '../base/time.ts'
-import { AHEAD_MS_MAX, Ahead } from './ahead.ts'
 import {
   beginAttempt,
   endAttempt,
@@ -25,10 +24,11 @@ import {
 import type { TasksConfig } from './config.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
-import type { AttemptOrder, Step } from './effects.ts'
+import type { Step } from './effects.ts'
 import { cutJson } from './json.ts'
 import { KEPT_KEYS_MAX, type Kept } from './kept.ts'
 import type { Offers } from './offers.ts'
+import { type Order, Places } from './places.ts'
 import type { Records } from './records.ts'
 import { reportEnd } from './reports.ts'
 import { type Leave, leaveNow, type Right } from './right.ts'
@@ -42,22 +42,8 @@ export const FENCE_MS = 500
 /** The executors are told of a new end when it has moved by this, in ms. */
 export const EXTEND_MS = 200
 
-const NO_PLACE: AttemptError = {
-  code: 'CANCELLED',
-  message: `no place became free for it within ${AHEAD_MS_MAX} ms`,
-}
-
 /** Of a right that ended without its time being up: no result counts under it any more. */
 const BROKEN = Number.NEGATIVE_INFINITY as Instant
-
-type Order = Omit<AttemptOrder, 'until'>
-
-/** Waits for a place. */
-interface Noted {
-  readonly running: Running
-  readonly order: Order
-  readonly since: Instant
-}
 
 /** Why an attempt was stopped, as logged. */
 type Reason = 'no-leave' | 'leave-ends' | 'too-many-kept' | 'deadline' | 'ended-late' | 'too-few-copies'
@@ -86,25 +72,33 @@ export class Execution {
   /** The first attempt must be stopped then, unless its right is renewed. */
   #fenceAt = NEVER
   #viewChanged = false
-  readonly #ahead = new Ahead()
-  /** In the order in which they came. Who was stopped meanwhile is still in it. */
-  readonly #noted: Noted[] = []
+  /** Where attempts are carried out, and who waits for that. */
+  readonly places: Places
 
   constructor(parts: ExecutionParts) {
     this.#parts = parts
     this.#moves = parts.right.moves
+    this.places = new Places(parts, {
+      order: (running, order, step) => this.#orderNow(running, order, step),
+      giveBack: (running, error, step) => {
+        running.abandoned = true
+        this.#takeBack(running, error, step)
+        this.#putBack(running, step)
+      },
+    })
   }
 
   begin(entry: Entry, leave: Leave, step: Step): void {
-    const { schedule, view, counters, records, offers } = this.#parts
+    const { schedule, view, counters, records } = this.#parts
     const { id: task, key, type, payload } = entry.record.spec
     const timeoutMs = timeLeftMs(entry.record.spec, step.now.wall)
-    const [{ token, until }, { self: node }] = [leave, view]
+    const { token, until } = leave
+    const { self: node } = view
     const beginning = { node, at: step.now.wall, token: token.value, holders: records.holders(key) }
     const record = beginAttempt(entry.record, beginning)
     const attempt = record.attempts.at(-1) as Attempt
     const copies = this.#parts.right.epochs?.isQuorum(key) === true ? this.#parts.copies : undefined
-    const offer = offers?.take(type)
+    const offer = this.places.takeOffered(type)
     schedule.run(entry, attempt, until, copies === undefined, offer)
     this.#fenceAt = Math.min(this.#fenceAt, after(until, -FENCE_MS)) as Instant
     records.change(entry, record, step)
@@ -116,7 +110,7 @@ export class Execution {
       const failed = (later: Step) => this.#giveUp(entry, attempt, later)
       const { mono } = step.now
       const durable = (_: number, later: Step) => {
-        this.#ahead.noted(elapsedMs(mono, later.now.mono))
+        this.places.noted(elapsedMs(mono, later.now.mono))
         this.#order(entry, order, later)
       }
       copies.when(entry, { durable, failed }, step)
@@ -125,49 +119,12 @@ export class Execution {
     step.log('debug', 'task-started', { task, key, attempt: attempt.number, token: token.value })
   }
 
-  /** Attempts that may be under way on this node besides those that clients carry out. */
-  get places(): number {
-    const { config, right } = this.#parts
-    return config.concurrency + (right.epochs?.only === true ? this.#ahead.beyond(config.concurrency) : 0)
-  }
-
-  /** Gives free places to those who wait for one. */
-  fill(step: Step): void {
-    if (this.#noted.length === 0) return
-    const { schedule, config } = this.#parts
-    let taken = 0
-    for (const { running, order } of this.#noted) {
-      if (schedule.executing >= config.concurrency) break
-      taken++
-      if (schedule.here.get(order.task) === running && !running.abandoned)
-        this.#orderNow(running, order, step)
-    }
-    this.#noted.splice(0, taken)
-  }
-
-  /** Gives back what has waited for a place for too long. */
-  tick(step: Step): void {
-    for (let [first] = this.#noted; first !== undefined; [first] = this.#noted) {
-      if (after(first.since, AHEAD_MS_MAX) > step.now.mono) return
-      this.#noted.shift()
-      const { running } = first
-      if (this.#parts.schedule.here.get(running.entry.id) !== running || running.abandoned) continue
-      this.#ahead.tooMany()
-      running.abandoned = true
-      this.#takeBack(running, NO_PLACE, step)
-      this.#putBack(running, step)
-    }
-  }
-
   /** Enough holders know of the attempt. */
   #order(entry: Entry, order: Order, step: Step): void {
-    const { schedule, config } = this.#parts
-    const running = schedule.here.get(entry.id)
+    const running = this.#parts.schedule.here.get(entry.id)
     if (running?.attempt.number !== order.attempt || running.ordered || running.abandoned) return
     running.durable = true
-    const full = schedule.executing >= config.concurrency || this.#noted.length > 0
-    if (full && !schedule.isClaimed(entry)) this.#noted.push({ running, order, since: step.now.mono })
-    else this.#orderNow(running, order, step)
+    this.places.take(running, order, step)
   }
 
   #orderNow(running: Running, order: Order, step: Step): void {
@@ -202,7 +159,7 @@ export class Execution {
     const { entry } = running
     const inTime = this.#inTime(running, step.now.mono)
     schedule.clear(entry)
-    if (running.orderedAt !== undefined) this.#ahead.ran(elapsedMs(running.orderedAt, step.now.mono))
+    this.places.ended(running, step.now.mono)
     if (outcome.ok && !inTime) counters.add('results_refused')
     if (!running.abandoned && isUnclaimed(outcome)) this.#notTaken(running, outcome.error, step)
     else if (inTime && !isFenced(outcome)) {
@@ -219,7 +176,7 @@ export class Execution {
     if (running === undefined || running.abandoned) return
     running.abandoned = true
     if (running.ordered) step.cancelNow(entry.id, running.attempt.number)
-    else this.#unordered(running)
+    else this.places.leave(running)
   }
 
   /** The client that it was begun for had gone, and no other came: it was never carried out. */
@@ -272,9 +229,7 @@ export class Execution {
 
   /** When something must be stopped at the latest, as things stand. */
   nextWake(): Instant {
-    const [first] = this.#noted
-    const placeBy = first === undefined ? NEVER : after(first.since, AHEAD_MS_MAX)
-    return Math.min(this.#fenceAt, placeBy) as Instant
+    return Math.min(this.#fenceAt, this.places.nextWake()) as Instant
   }
 
   /** Stops what may not go on, and tells the executors how long the rest may. */
@@ -349,13 +304,8 @@ export class Execution {
 
   /** It was never executed, so nothing will say that it has ended. */
   #putBack(running: Running, step: Step): void {
-    this.#unordered(running)
+    this.places.leave(running)
     this.#parts.putBack(running.entry, step)
-  }
-
-  #unordered({ entry, offer }: Running): void {
-    this.#parts.schedule.clear(entry)
-    if (offer !== undefined) this.#parts.offers?.putBack(offer)
   }
 
   /** Ended, at the latest, with its right: its executor ends it then, though this node may have stood still until now. */

@@ -2,6 +2,7 @@ import type { NodeId } from '../base/ids.ts'
 import type { AntiEntropy } from './anti-entropy.ts'
 import type { Conflict, Conflicts } from './conflicts.ts'
 import type { Counters } from './counts.ts'
+import type { Covering } from './covering.ts'
 import type { Desk } from './desk.ts'
 import type { Durability } from './durability.ts'
 import type { Step } from './effects.ts'
@@ -18,6 +19,7 @@ import type { Work } from './work.ts'
 export interface HearingParts {
   readonly desk: Desk
   readonly work: Work
+  readonly covering: Covering
   readonly kept: Kept
   readonly leftovers: Leftovers
   readonly replication: Replication
@@ -81,7 +83,7 @@ export class Hearing {
   }
 
   #acknowledged(from: NodeId, message: Replicated, step: Step): void {
-    const { replication, counters, durability, work, kept } = this.#parts
+    const { replication, counters, durability, covering, kept } = this.#parts
     const sent = replication.acknowledged(from, message.batch, step.now.mono, message.counted !== false)
     if (sent === undefined) {
       counters.add('replies_unknown')
@@ -93,7 +95,7 @@ export class Hearing {
     const there =
       durability?.acknowledged(from, message, sent, step) ??
       sent.records.filter((_, place) => !untaken.has(place))
-    work.acknowledged(from, there, step)
+    covering.acknowledged(from, there, step)
     const ended = (message.ended ?? []).flatMap(place => sent.records[place] ?? [])
     if (ended.length > 0) this.#parts.leftovers.ended(from, ended, step)
     kept.acknowledged(from, there)

@@ -7,9 +7,9 @@
  * Rule: this class is a machine. Each method takes one thing that happened and returns what must happen outside; it
  * reads no clock, waits for nothing, and given the same calls it says the same.
  * The parts: `View` whom we see; `Table` what we know; `Work` what we make of it; `Schedule` where unfinished tasks
- * wait; `Execution` what runs here, under which right; `Kept` lost keys we are not done with; `Replication` who gets
- * copies; `Takeover` and `Inventories` what when keys change hands; `Desk` requests. `compose` makes them; this file only
- * carries calls to them.
+ * wait; `Execution` what runs here, under which right; `Kept` lost keys we are not done with; `Covering` who is to hold
+ * copies; `Replication` what is on its way to them; `Takeover` and `Inventories` what when keys change hands; `Desk`
+ * requests. `compose` makes them; this file only carries calls to them.
  * Not taken: a leader that assigns tasks, or claims in a shared log. Both need a quorum for every start. Here the right to
  * act (`Right`) is asked for by key, not by task: in quorum mode one node at most starts tasks of a key; in available mode
  * two sides of a partition may both run a task, and the merge of their records shows it.
@@ -257,7 +257,7 @@ export class Tasks {
     this.#dueLeft = this.#parts.work.wakeDue(step)
     this.#parts.work.trimming.tick()
     this.#parts.expiry.tick(step)
-    this.#parts.execution.tick(step)
+    this.#parts.execution.places.tick(step)
     this.#parts.missing.tell(step)
     this.#parts.replication.tick(now.mono)
     this.#parts.desk.tick(step)
@@ -351,7 +351,7 @@ export class Tasks {
     this.#parts.placing.advance(step)
     this.#renewed(step)
     const offersLeft = this.#parts.schedule.release(LOOKS_MAX)
-    if (this.#phase === 'open') this.#parts.execution.fill(step)
+    if (this.#phase === 'open') this.#parts.execution.places.fill(step)
     const looksLeft = this.#phase === 'open' && this.#parts.work.start(step)
     const countsLeft = this.#parts.durability?.follow(this.#parts.placing, step) === true
     this.#startsLeft = looksLeft || offersLeft || countsLeft

@@ -11,6 +11,7 @@ import type { TasksConfig } from './config.ts'
 import type { Conflicts } from './conflicts.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
+import type { Covering } from './covering.ts'
 import type { Step } from './effects.ts'
 import { type Execution, FENCE_MS } from './execution.ts'
 import type { Expiry } from './expiry.ts'
@@ -47,6 +48,7 @@ export interface WorkParts {
   readonly config: TasksConfig
   readonly records: Records
   readonly execution: Execution
+  readonly covering: Covering
   readonly handoffs: Handoffs
   readonly right: Right
   readonly expiry: Expiry
@@ -88,7 +90,7 @@ export class Work {
       }
       if (this.#dropsLeftover(entry, step)) return
     }
-    this.#cover(entry, step)
+    this.#parts.covering.cover(entry, step)
     this.#schedule(entry, step)
   }
 
@@ -140,7 +142,7 @@ export class Work {
   start(step: Step): boolean {
     const { schedule, view, execution } = this.#parts
     for (let looks = 0; ; looks++) {
-      const entry = schedule.first(schedule.occupied - schedule.claimed < execution.places)
+      const entry = schedule.first(schedule.occupied - schedule.claimed < execution.places.count)
       if (entry === undefined) return false
       if (looks === LOOKS_MAX) return true
       if (entry.epoch !== view.epoch) this.place(entry, step)
@@ -202,7 +204,7 @@ export class Work {
   releaseOne(entry: Entry, step: Step): void {
     if (this.#dropsLeftover(entry, step)) return
     this.#parts.schedule.clear(entry)
-    this.#cover(entry, step)
+    this.#parts.covering.cover(entry, step)
     this.#schedule(entry, step)
   }
 
@@ -210,63 +212,6 @@ export class Work {
   recheckElsewhere(which: (node: NodeId) => boolean, step: Step): void {
     const concerned = [...this.#parts.schedule.elsewhere].filter(([, node]) => which(node))
     for (const [entry] of concerned) this.#schedule(entry, step)
-  }
-
-  /** `from` has these records on its disk. Those that this node should not hold may go once enough of those who should do. */
-  acknowledged(from: NodeId, copies: readonly TaskRecord[], step: Step): void {
-    const { view, counters, records, replication, right } = this.#parts
-    if (view.ring?.has(view.self) !== true) return
-    for (const copied of copies) {
-      const { revision } = copied
-      const task = copied.spec.id
-      const entry = this.#parts.table.get(task)
-      if (entry === undefined || entry.epoch !== view.epoch) continue
-      if (entry.place !== 'nowhere' || entry.lists.length > 0 || entry.record.revision !== revision) continue
-      const holders = view.holders(entry.key)
-      if (holders.includes(view.self)) continue
-      // A ring of which nobody would be told must not be the only one that has it.
-      if (this.#isCounted(entry) && right.epochs?.noted(view.ring.checksum) !== true) {
-        replication.again(from, [copied], step.now.mono)
-        continue
-      }
-      // What it has still, without a break, it must know all of if the ring gives it back.
-      if (this.#parts.leftovers.isKept(entry)) {
-        replication.later(from, [copied], step.now.mono)
-        continue
-      }
-      const copy = { task, revision, epoch: view.epoch }
-      if (!records.strays.confirmed(copy, from, records.strays.heirsOf(holders))) continue
-      records.erase(entry, step)
-      counters.add('strays_dropped')
-    }
-  }
-
-  /**
-   * Sees to it that those who should hold the record get it: as owner all holders, as another holder the owner, as none
-   * of them the heirs. Who is gone no longer counts as having it, since what was under way to it was dropped.
-   */
-  #cover(entry: Entry, step: Step): void {
-    const { view, replication, records } = this.#parts
-    const { record } = entry
-    if (record.revision === 0) return
-    if (this.#isCounted(entry)) this.#parts.copies?.check(entry, step)
-    const holders = view.holders(entry.key)
-    const [owner] = holders
-    if (owner === undefined) return
-    const copies = entry.copies.filter(node => node !== view.self && view.live.has(node))
-    const only = copies.length === 0 || replication.isUnsafe(record.spec.id)
-    const stray =
-      entry.lists.length === 0 && view.ring?.has(view.self) === true && !holders.includes(view.self)
-    const to = owner === view.self ? holders : stray ? records.strays.heirsOf(holders) : [owner]
-    // Where copies are counted, who was sent it may have it in memory only.
-    const counted = owner === view.self && this.#isCounted(entry)
-    for (const node of to) {
-      const has = counted ? entry.safe.includes(node) : copies.includes(node) && !only
-      if (node === view.self || (has && !stray)) continue
-      replication.copy(record, node, only || counted)
-      copies.push(node)
-    }
-    entry.copies = copies
   }
 
   /** Puts an unfinished task of this node where it has to wait. */
@@ -377,7 +322,7 @@ export class Work {
     entry.copies = theirsIsWhole ? [...others, from] : others
     if (entry.place === 'here' && merged.state === 'cancelled') this.#parts.execution.cancel(entry, step)
     if (entry.place === 'gated') return
-    this.#cover(entry, step)
+    this.#parts.covering.cover(entry, step)
     if (news) this.#schedule(entry, step)
   }
 

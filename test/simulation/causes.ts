@@ -26,6 +26,7 @@ function touches(fault: Fault, host: number): boolean {
     case 'start':
     case 'crash':
     case 'gone':
+    case 'lose-again':
     case 'power-off':
     case 'leave':
     case 'freeze':

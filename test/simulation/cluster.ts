@@ -72,6 +72,8 @@ const REAP_EXCEPTION_MS = REAP_MS_MAX + 1
 export class Cluster {
   readonly world: World
   readonly grants: GrantsConfig
+  /** Of the disks that were lost, so many when what they had was confirmed to lie on others. */
+  lossesConfirmed = 0
   readonly #options: ClusterOptions
   readonly #nodes = new WeakMap<Process, Node>()
   readonly #random: Random
@@ -104,6 +106,16 @@ export class Cluster {
     if (node === undefined) return undefined
     const { membership } = node
     return { self: membership.self, members: membership.roster.records(), ringChecksum: node.ring.checksum }
+  }
+
+  /** Disks lost in the whole run. */
+  get disksLost(): number {
+    return this.world.hosts.reduce((sum, { disk }) => sum + disk.wipes, 0)
+  }
+
+  /** Disks lost since that was confirmed last: of these `copies - 1` are borne. */
+  get lossesAtOnce(): number {
+    return this.disksLost - this.lossesConfirmed
   }
 
   /** A task as an application would submit it. */

@@ -107,16 +107,11 @@ export class EndChecks {
     this.#findings.fail('a leave is a leave', host.name, `has ${leaver.name} as ${record.status}`)
   }
 
-  /** Disks lost in the whole run. */
-  get #wipes(): number {
-    return this.#cluster.world.hosts.reduce((sum, { disk }) => sum + disk.wipes, 0)
-  }
-
   /** What counted lies on as many disks as may be lost and one more, so on one at least, and whoever owns it knows it. */
   #checkKept(running: readonly Host[]): void {
     const { hosts } = this.#cluster.world
     const { durability } = this.#schedule
-    if (this.#wipes >= durability) return
+    if (this.#cluster.lossesAtOnce >= durability) return
     for (const [task, { key }] of this.#accepted) {
       if (!this.#promised.isKept(key)) continue
       if (hosts.some(({ disk }) => disk.rows('tasks').has(task)) || this.#judge.mayBeDropped(task)) continue
@@ -155,7 +150,7 @@ export class EndChecks {
       // In quorum mode it lies on one disk more than may be lost; but all that are left must be there to be asked.
       const counted =
         this.#promised.isKept(key) &&
-        this.#wipes < this.#schedule.durability &&
+        this.#cluster.lossesAtOnce < this.#schedule.durability &&
         running.length === this.#cluster.world.hosts.length
       if (survivors.length < disks.length && !counted) continue
       const copies = copiesOf(id)

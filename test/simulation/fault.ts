@@ -20,6 +20,13 @@ export type Fault = { readonly at: number } & (
   /** Its power goes, and its disk is lost for good. Another machine comes for it only where the others cannot do without. */
   | { readonly kind: 'gone'; readonly host: number }
   | { readonly kind: 'crash' | 'power-off' | 'leave' | 'kill-runner'; readonly host: number }
+  /** Only if what disks had that were lost before lies on others by now; it is down for so long (`second-losses.ts`). */
+  | {
+      readonly kind: 'lose-again'
+      readonly host: number
+      readonly disk: 'lost' | 'lost-but-key'
+      readonly ms: number
+    }
   | {
       /** `flood`: what comes for the daemon waits in its own queue, and its ticks come in time. */
       readonly kind: 'freeze' | 'freeze-tree' | 'freeze-runner' | 'suspend' | 'flood'

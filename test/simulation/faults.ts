@@ -6,6 +6,7 @@ import type { Clients } from './clients.ts'
 import type { Cluster } from './cluster.ts'
 import type { Fault, Pair } from './fault.ts'
 import type { Schedule } from './schedule.ts'
+import { loseAgain } from './second-losses.ts'
 import type { Tally } from './tally.ts'
 import type { Host, World } from './world.ts'
 
@@ -121,6 +122,8 @@ export class Faults {
       case 'crash':
         if (running) world.crash(host)
         return running
+      case 'lose-again':
+        return loseAgain(this.#cluster, host, fault, this.#tally)
       case 'power-off':
         if (running) world.powerOff(host)
         return running

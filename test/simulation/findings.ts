@@ -24,7 +24,9 @@ export const INVARIANTS = {
   'nothing accepted is lost':
     'A record that was accepted is on a live disk at the end, if its disks survive.',
   'as many disks as were told':
-    'In quorum mode an accepted task lies on as many disks as the answer says, and on two where there are two.',
+    'In quorum mode what was accepted, and an end, is on as many disks as its owner says and durability asks for.',
+  'an attempt is known before it runs':
+    'In quorum mode as many disks as durability asks for have an attempt on them when it begins to run.',
   'nothing accepted is forgotten':
     'In quorum mode some disk has every accepted task at the end, if one disk at most was lost.',
   'an end that was told stays':

@@ -132,6 +132,8 @@ export class Invariants implements WorldProbe {
         if (effect.message.type === 'hello') this.#checkSelf(process, effect.message.self)
         if (effect.message.type === 'claims') this.#checkClaims(process, effect.message.claims)
         if (effect.message.type === 'forward-reply') this.#judge.answers(process, effect.message)
+        if (effect.message.type === 'forward-replies')
+          for (const answer of effect.message.replies) this.#judge.answers(process, answer)
         return
       case 'publish':
         this.#count(process).messages++

@@ -67,6 +67,7 @@ test('the mixed profile draws every kind of fault', () => {
     'kill-runner',
     'late',
     'leave',
+    'lose-again',
     'loss',
     'partition',
     'power-off',

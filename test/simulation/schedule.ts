@@ -14,6 +14,7 @@ import type { ClockOptions } from './clock.ts'
 import { drawExtraFaults, drawJoinDelays, drawModes } from './extra-draws.ts'
 import { type Fault, SEED_HOSTS, STARTS_MS } from './fault.ts'
 import { drawChanges, drawFaults, drawFullDisks, drawLate } from './fault-draws.ts'
+import { drawSecondLosses } from './second-losses.ts'
 import type { Profile, Shape } from './shape.ts'
 import { drawSlots, type SlotPlan, tamed } from './slots.ts'
 import { drawWork, type WorkPlan } from './work.ts'
@@ -68,6 +69,7 @@ export const QUIET_MS = 12_000
 const MORE = 0x40_4e
 const DISKS = 0xd1_5c
 const DURABILITY = 0xd0_2a
+const LOSSES = 0x10_55
 /** Share of runs in quorum mode with three copies, and the nodes that it takes: two disks may go, and most voters stay. */
 const THREE_COPIES_SHARE = 0.2
 const THREE_COPIES_NODES = 5
@@ -104,6 +106,7 @@ export function makeSchedule(options: Shape): Schedule {
     )
   if (profile === 'pauses') faults.push(...drawBusy(seed, nodes, quietAt))
   faults.push(...drawExtraFaults(options, faults, quietAt, durability - 1))
+  if (mode === 'quorum') faults.push(...drawSecondLosses(new Random(seed + LOSSES), faults, nodes, quietAt))
   const shape = { ...options, until: quietAt }
   const submits =
     mode === 'quorum' || random.chance(0.5) ? planSubmits(random, 1 + random.below(12), 0, shape) : []

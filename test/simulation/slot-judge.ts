@@ -42,9 +42,13 @@ export class SlotJudge {
 
   checkEnd(): void {
     const { hosts } = this.#cluster.world
-    const wipes = hosts.reduce((sum, { disk }) => sum + disk.wipes, 0)
     const { mode, durability } = this.#schedule
-    if (mode !== 'quorum' || wipes >= durability || hosts.some(host => host.process === undefined)) return
+    if (
+      mode !== 'quorum' ||
+      this.#cluster.lossesAtOnce >= durability ||
+      hosts.some(host => host.process === undefined)
+    )
+      return
     for (const { name } of this.#schedule.slots.configured) {
       const owner = hosts.find(host => this.#cluster.nodeOf(host)?.ring.owner(name) === host.name)
       const node = owner && this.#cluster.nodeOf(owner)

@@ -10,6 +10,7 @@ import { isOrder } from '../../src/tasks/schedules/orders.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import type { Cluster } from './cluster.ts'
 import { compareTokens, type Run } from './collector.ts'
+import { CopyJudge, endOf } from './copy-judge.ts'
 import type { Findings } from './findings.ts'
 import { LoneEnds } from './lone-ends.ts'
 import type { Process } from './process.ts'
@@ -56,6 +57,7 @@ export class TaskJudge {
   /** The end of each round of each task, as it was first told. */
   readonly #ends = new Map<string, string>()
   readonly #loneEnds: LoneEnds
+  readonly #copies: CopyJudge
   /** When it was first told that a task has succeeded. */
   readonly #succeeded = new Map<string, number>()
   /** When a task was first accepted, and that somebody wanted it cancelled. */
@@ -73,15 +75,12 @@ export class TaskJudge {
     this.#schedule = schedule
     this.#findings = findings
     this.#loneEnds = new LoneEnds(cluster)
+    this.#copies = new CopyJudge(cluster, schedule.durability, findings)
     cluster.world.collector.onBegan = run => this.#began(run)
   }
 
   get #hosts(): readonly Host[] {
     return this.#cluster.world.hosts
-  }
-
-  get #wipes(): number {
-    return this.#hosts.reduce((sum, { disk }) => sum + disk.wipes, 0)
   }
 
   input(by: Process, input: Input): void {
@@ -93,15 +92,17 @@ export class TaskJudge {
     if (request.kind === 'cancel') this.#cancels.add(task)
     const submit = { at: this.#cluster.world.now, acceptedAt: Number.POSITIVE_INFINITY }
     if (request.kind === 'submit') this.#submits.set(task, [...(this.#submits.get(task) ?? []), submit])
+    if (request.kind === 'submit') this.#copies.sent(task)
     this.#requests.set(id, { kind: request.kind, task, by, at: this.#cluster.world.now, submit })
   }
 
   /** An owner answers what another node has asked for somebody. */
-  answers(by: Process, { reply }: ForwardReply): void {
+  answers(by: Process, { reply }: Pick<ForwardReply, 'reply'>): void {
     if (!reply.ok || !('durableCopies' in reply)) return
     const { id } = reply.record.spec
-    const owed = { at: this.#cluster.world.now, disks: this.#disksOwed(by) }
+    const owed = { at: this.#cluster.world.now, disks: this.#copies.owed(by) }
     this.#owed.set(id, [...(this.#owed.get(id) ?? []), owed])
+    this.#checkOwn(by, reply.record, reply.durableCopies)
   }
 
   /** @returns the task that was accepted by this answer, and the disks that have it */
@@ -125,7 +126,7 @@ export class TaskJudge {
     if (this.#mayBeDropped(task)) return undefined
     if (disks.length === 0 && record.revision > 0)
       this.#fail('accepted is on a disk', by, `${task} was accepted and no disk has it`)
-    if (counted) this.#checkCopies(by, asked, reply, disks)
+    if (counted) this.#checkCopies(by, asked, reply)
     if (!this.#accepted.has(task))
       this.#accepted.set(task, { at: this.#cluster.world.now, key: record.spec.key })
     return { task, key: record.spec.key, disks }
@@ -136,9 +137,11 @@ export class TaskJudge {
     for (const host of this.#hosts) {
       const node = this.#cluster.nodeOf(host)
       if (node === undefined || host.process === undefined) continue
+      const judged = this.#copies.staysInRing(host.process)
       for (const task of host.disk.rows('tasks').keys()) {
         const final = node.tasks.final(asTaskId(task))
-        if (final !== undefined && this.#promised.isKept(final.spec.key)) this.#told(final, host.process)
+        if (final !== undefined && this.#promised.isKept(final.spec.key))
+          this.#told(final, host.process, judged)
       }
     }
   }
@@ -210,14 +213,15 @@ export class TaskJudge {
   }
 
   /** Whatever may be told of the end of a task is the same, whoever tells it and when. */
-  #told(record: TaskRecord, by: Process): void {
-    const { spec, state, settledAt, result, redriven } = record
+  #told(record: TaskRecord, by: Process, ownWord = false): void {
+    const { spec, state, redriven } = record
     const round = `${spec.id} ${redriven?.times ?? 0}`
-    const end = JSON.stringify([state, settledAt, result])
+    const end = endOf(record)
     const told = this.#ends.get(round)
     if (told !== undefined && told !== end && !this.#schedule.work.forgetful)
       this.#fail('an end that was told stays', by, `${spec.id}: ${told}, then ${end}`)
     if (told !== undefined) return
+    if (ownWord && !this.#mayBeDropped(spec.id)) this.#copies.ended(by, record)
     this.#ends.set(round, end)
     this.#loneEnds.told(spec.id)
     if (state !== 'succeeded') return
@@ -249,7 +253,10 @@ export class TaskJudge {
     else runs.push(run)
     const process = this.#hosts[run.host]?.process
     const { now } = this.#cluster.world
-    if (process === undefined || now <= run.exceptedUntil) return
+    if (process === undefined) return
+    const counted = this.#promised.isKept(run.key) && run.token.safe && process.boot === run.boot
+    if (counted && !this.#mayBeDropped(run.task)) this.#copies.began(process, run)
+    if (now <= run.exceptedUntil) return
     const doneAt = this.#succeeded.get(run.task)
     const again = doneAt !== undefined && doneAt < now && !this.#isNew(run, doneAt)
     if (again && this.#promised.isKept(run.key)) {
@@ -306,7 +313,7 @@ export class TaskJudge {
   /** Whoever asks about a task after it was accepted is not told that there is none. */
   #checkKnown(by: Process, { task, at, kind }: Asked): void {
     if (this.#schedule.work.forgetful) return
-    if (this.#wipes >= this.#schedule.durability) return
+    if (this.#cluster.lossesAtOnce >= this.#schedule.durability) return
     const accepted = this.#accepted.get(task)
     if (accepted === undefined || accepted.at >= at || !this.#promised.isKept(accepted.key)) return
     const since = `accepted ${Math.round(at - accepted.at)} ms before`
@@ -321,19 +328,26 @@ export class TaskJudge {
     else if (first !== spec.id) this.#fail('one name is one task', by, `"${name}" is ${first} and ${spec.id}`)
   }
 
-  /** A disk that was lost meanwhile is excused; who hands on an answer may know of more members than the owner did. */
-  #checkCopies(by: Process, { task, at }: Asked, reply: Reply, disks: readonly Host[]): void {
-    if (!reply.ok || !('durableCopies' in reply) || this.#wipes > 0) return
+  /** What was told may be less than what was owed by no ring that anybody on the way goes by. */
+  #checkCopies(by: Process, { task, at }: Asked, reply: Reply): void {
+    if (!reply.ok || !('durableCopies' in reply) || reply.record.revision === 0) return
     const owed = (this.#owed.get(task) ?? []).filter(each => each.at >= at)
-    const least = Math.min(this.#disksOwed(by), ...owed.map(each => each.disks))
-    if (disks.length >= Math.max(least, reply.durableCopies)) return
-    const names = disks.map(({ name }) => name).join(', ')
-    const told = `told of ${reply.durableCopies} copies`
-    this.#fail('as many disks as were told', by, `${task} was accepted, ${told}, and is on ${names}`)
+    const least = Math.min(this.#copies.owed(by), ...owed.map(each => each.disks))
+    if (reply.durableCopies < least)
+      this.#fail(
+        'as many disks as were told',
+        by,
+        `${task} is told to have ${reply.durableCopies} copies, of ${least}`,
+      )
+    // What is handed on was judged when its owner said it.
+    if (owed.length === 0) this.#checkOwn(by, reply.record, reply.durableCopies)
   }
 
-  #disksOwed(by: Process): number {
-    return Math.min(2, this.#cluster.nodeIn(by)?.ring.members.length ?? 0)
+  /** What a node says of a task of its own. */
+  #checkOwn(by: Process, record: TaskRecord, copies: number): void {
+    const owner = this.#cluster.nodeIn(by)?.ring.owner(record.spec.key)
+    if (!this.#promised.isKept(record.spec.key) || owner !== this.#hosts[by.host]?.name) return
+    if (!this.#mayBeDropped(record.spec.id)) this.#copies.counted(by, record, copies)
   }
 }
 
