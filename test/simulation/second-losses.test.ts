@@ -69,7 +69,14 @@ test('a disk is lost again only where one is lost before, and behind that', () =
 })
 
 test('a run goes on to lose disks, and all that was accepted is there', () => {
-  const { violation, counts } = runSeed({ seed: 28, profile: 'mixed', mode: 'quorum', nodes: 5, seconds: 60, extras: 'none' })
+  const { violation, counts } = runSeed({
+    seed: 28,
+    profile: 'mixed',
+    mode: 'quorum',
+    nodes: 5,
+    seconds: 60,
+    extras: 'none',
+  })
   assert.equal(violation, undefined)
   const lost = (counts['disk lost'] ?? 0) + (counts['disk lost-but-key'] ?? 0)
   assert.ok(lost === 1 && (counts['disks lost again'] ?? 0) >= 1, JSON.stringify({ lost }))
