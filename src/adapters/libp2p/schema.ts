@@ -8,12 +8,12 @@
  * would have been shorter, but then the pure rooms would import zod and an adapter.
  */
 import { z } from 'zod'
-import { ERRORS, type ErrorCode } from '../../base/errors.ts'
 import { TASK_ID_PATTERN } from '../../base/ids.ts'
 import { SUMMARY_BUCKETS, TYPES_MAX } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
 import { COMPARED_MAX } from '../../tasks/messages.ts'
 import { ATTEMPTS_KEPT, type Json, PLACEMENTS } from '../../tasks/task.ts'
+import { failure } from './failure-schema.ts'
 import {
   grant,
   grantRefused,
@@ -33,7 +33,6 @@ import {
   FORWARDS_MAX,
   HOLDERS_MAX,
   MEMBERS_MAX,
-  PROBLEMS_MAX,
   RECORDS_MAX,
   RUNNING_MAX,
   SINCE_MAX,
@@ -147,8 +146,6 @@ const claimsGossip = z.object({ type: z.literal('claims'), claims })
 
 // tasks
 
-const errorCode = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]])
-
 const spec = z.object({
   id: taskId,
   key,
@@ -236,15 +233,6 @@ const record = z.object({
 })
 const records = z.array(record).max(RECORDS_MAX)
 
-const failure = z.object({
-  code: errorCode,
-  detail,
-  problems: z
-    .array(z.object({ at: detail, expected: detail, got: detail }))
-    .max(PROBLEMS_MAX)
-    .exactOptional(),
-  retryAfterS: z.number().nonnegative().exactOptional(),
-})
 const request = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('submit'), spec }),
   z.object({ kind: z.literal('cancel'), task: taskId, key, runsOn: nodeId.exactOptional() }),
