@@ -97,16 +97,7 @@ export function makeSchedule(options: Shape): Schedule {
   const joinsMs = drawJoinDelays(options)
   const three = mode === 'quorum' && nodes >= THREE_COPIES_NODES
   const durability = three && new Random(seed + DURABILITY).chance(THREE_COPIES_SHARE) ? 3 : 2
-  const faults = drawFaults(random, options, quietAt, durability - 1)
-  if (profile === 'mixed')
-    faults.push(
-      ...drawChanges(more, faults, nodes, quietAt),
-      ...drawLate(more, quietAt),
-      ...drawFullDisks(new Random(seed + DISKS), nodes, quietAt),
-    )
-  if (profile === 'pauses') faults.push(...drawBusy(seed, nodes, quietAt))
-  faults.push(...drawExtraFaults(options, faults, quietAt, durability - 1))
-  if (mode === 'quorum') faults.push(...drawSecondLosses(new Random(seed + LOSSES), faults, nodes, quietAt))
+  const faults = allFaults(random, more, { ...options, quietAt, durability })
   const shape = { ...options, until: quietAt }
   const submits =
     mode === 'quorum' || random.chance(0.5) ? planSubmits(random, 1 + random.below(12), 0, shape) : []
@@ -144,6 +135,25 @@ export function makeSchedule(options: Shape): Schedule {
     durability,
     modes: drawModes(options),
   }
+}
+
+function allFaults(
+  random: Random,
+  more: Random,
+  shape: Shape & Pick<Schedule, 'quietAt' | 'durability'>,
+): Fault[] {
+  const { seed, profile, mode, nodes, quietAt, durability } = shape
+  const faults = drawFaults(random, shape, quietAt, durability - 1)
+  if (profile === 'mixed')
+    faults.push(
+      ...drawChanges(more, faults, nodes, quietAt),
+      ...drawLate(more, quietAt),
+      ...drawFullDisks(new Random(seed + DISKS), nodes, quietAt),
+    )
+  if (profile === 'pauses') faults.push(...drawBusy(seed, nodes, quietAt))
+  faults.push(...drawExtraFaults(shape, faults, quietAt, durability - 1))
+  if (mode === 'quorum') faults.push(...drawSecondLosses(new Random(seed + LOSSES), faults, nodes, quietAt))
+  return faults
 }
 
 const NO_VOTERS: VoterPlan = { expectedNodes: undefined, named: [], revived: [] }

@@ -3,13 +3,16 @@
  * its order there and comes behind what was sent later by the other. Gossip comes by way of others, late, and again when
  * whoever remembers what it has seen has forgotten it.
  */
-import type { Random } from '../../src/base/random.ts'
+import { Random } from '../../src/base/random.ts'
 import type { LinkMessage } from '../../src/node/machine.ts'
 import { HOSTS_MAX } from './paths.ts'
 
 /** A gossip message is handed up again so much later at most, in ms; and comes so late at most. */
 const AGAIN_MS_MAX = 6_000
 const LATE_MS_MAX = 2_000
+
+/** Makes another generator than those of the world. */
+const SEED = 0x04_4e57
 
 /** These speak of the connection that they come by, or end it. */
 const BOUND: ReadonlySet<LinkMessage['type']> = new Set([
@@ -29,8 +32,9 @@ export class Unrest {
   #late = 0
   #again = 0
 
-  constructor(random: Random) {
-    this.#random = random
+  /** @param seed of the world */
+  constructor(seed: number) {
+    this.#random = new Random(seed + SEED)
   }
 
   /** Of the frames in one direction this share, 0 to 1, goes by a connection that is so much slower. */

@@ -5,7 +5,6 @@
  *
  * The world knows nothing of membership: it is told what to do (`crash`, `cut`, `freeze`) and says what happens.
  */
-
 import { assert } from '../../src/base/assert.ts'
 import { asPeerId, type PeerId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
@@ -54,7 +53,6 @@ export interface Host {
 const THAW_MS_MAX = 50
 /** Makes the generator of thaws another one than that of the world. */
 const THAWS = 0x7a_77ed
-const UNREST = 0x04_4e57
 
 /** Makes the machine of a new process on a host. The boot is counted and noted on the disk already. */
 export type MakeMachine = (host: Host, now: Now) => Machine
@@ -86,7 +84,7 @@ export class World {
     this.#random = new Random(seed)
     this.#makeMachine = makeMachine
     this.paths = new Paths(this.#random.fork())
-    this.unrest = new Unrest(new Random(seed + UNREST))
+    this.unrest = new Unrest(seed)
     this.network = new Network(this.queue, this.paths, this.unrest)
     this.#dialling = new Dialling(this.queue, this.network, address => this.#lookup(address))
     this.#gossip = new Gossip(this.network, this.queue, this.#random.fork(), this.unrest)
@@ -284,10 +282,9 @@ export class World {
   }
 
   /** For so long, in ms, all that comes for the daemon waits in its own queue, while its ticks come in time. */
-  flood(host: Host, forMs: number): void {
-    const process = host.process
+  flood({ name, process }: Host, forMs: number): void {
     if (process === undefined) return
-    this.note(`flood ${host.name} for ${Math.round(forMs)} ms`)
+    this.note(`flood ${name} for ${Math.round(forMs)} ms`)
     process.flood()
     this.queue.in(forMs, () => process.ebb())
   }
