@@ -11,6 +11,7 @@ import { Conflicts } from './conflicts.ts'
 import { Counters } from './counts.ts'
 import { Covering } from './covering.ts'
 import { Desk } from './desk.ts'
+import { DroppedEnds } from './dropped-ends.ts'
 import { Durability, stampsOf } from './durability.ts'
 import type { Step } from './effects.ts'
 import { Execution } from './execution.ts'
@@ -66,7 +67,8 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const start = random.uint32()
   const replication = new Replication(table, counters, start, stamps)
   const conflicts = new Conflicts(view, replication)
-  const counting = { view, table, replication, counters, config, right, conflicts, disk }
+  const dropped = new DroppedEnds(right)
+  const counting = { view, table, replication, counters, config, right, conflicts, disk, dropped }
   // Absent where nothing is in quorum mode.
   const durability = epochs && new Durability({ ...counting, epochs, fences: init.fences ?? [] })
   const takeover = new Takeover(view, random.fork(), config.inventoryMs, durability?.completeness)
@@ -76,7 +78,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const kept = new Kept(view, schedule, replication)
   const handoffs = new Handoffs()
   const records = new Records(view, table, replication, handoffs, durability)
-  const known = { view, table, schedule, replication, counters, config, right, offers, conflicts }
+  const known = { view, table, schedule, replication, counters, config, right, offers, conflicts, dropped }
   const shared = { ...known, copies: durability?.copies, records, kept, handoffs, takeover, limits }
   const putBack = (entry: Entry, step: Step): void => work.putBack(entry, step)
   const execution = new Execution({ ...shared, random: random.fork(), putBack })

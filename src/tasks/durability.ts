@@ -43,6 +43,7 @@ import type { TasksConfig } from './config.ts'
 import type { Conflict, Conflicts } from './conflicts.ts'
 import { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
+import type { DroppedEnds } from './dropped-ends.ts'
 import type { Step } from './effects.ts'
 import { type Fence, Fences } from './fences.ts'
 import type { Replicate, Replicated } from './messages.ts'
@@ -64,6 +65,7 @@ export interface DurabilityParts {
   readonly right: Right
   readonly epochs: Epochs
   readonly conflicts: Conflicts
+  readonly dropped: DroppedEnds
   /** What the store held at boot. */
   readonly fences: readonly Fence[]
   /** Whether this node's disk takes what is new. Default: it does. */
@@ -126,10 +128,11 @@ export class Durability {
 
   /** A task that this node owns and does not know: does it know that there is none (any more)? */
   isOver(record: TaskRecord, from: NodeId): boolean {
-    const { table, view, conflicts } = this.#parts
+    const { table, view, conflicts, dropped } = this.#parts
     const { id, key } = record.spec
     if (table.get(id) !== undefined || conflicts.has(id, key)) return false
-    return view.owner(key) === view.self && this.completeness.knowsAllOf(record, from)
+    if (view.owner(key) !== view.self) return false
+    return dropped.has(record) || this.completeness.knowsAllOf(record, from)
   }
 
   /**

@@ -11,6 +11,8 @@
  * a while is a new owner to itself: others may have ended, under the same ring, what still waits in its queue. Schedules go by
  * the same rules: one that is deleted ends, and is dropped, as a task does.
  * The task of a slot that is not decided yet has not ended, whoever has it: it is taken for one that must run.
+ * An owner remembers what it has dropped lately, for as long as the key is its own (`dropped-ends.ts`): after a change of the
+ * voter list, or where a holder is gone, it may not be sure that it knows all that counts.
  * What stays: an old copy found by a new owner while another holder is gone is run again, if its task had ended and was
  * dropped by that one too.
  *

@@ -1,6 +1,7 @@
 import type { TasksConfig } from './config.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
+import type { DroppedEnds } from './dropped-ends.ts'
 import type { Step } from './effects.ts'
 import type { Leftovers } from './leftovers.ts'
 import type { Records } from './records.ts'
@@ -22,6 +23,7 @@ export interface TrimmingParts {
   readonly right: Right
   readonly leftovers: Leftovers
   readonly replication: Replication
+  readonly dropped: DroppedEnds
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
 }
@@ -39,13 +41,14 @@ export class Trimming {
 
   /** True when there may be more to drop. */
   trim(step: Step): boolean {
-    const { table, config, counters, records } = this.#parts
+    const { view, table, config, counters, records } = this.#parts
     let dropped = 0
     for (const entry of table.surplus(config, step.now.wall, TRIM_MAX)) {
       if (entry.place !== 'nowhere' || this.#isOwed(entry)) {
         table.missTurn(entry)
         continue
       }
+      if (entry.owner === view.self) this.#parts.dropped.note(entry.record)
       records.erase(entry, step)
       dropped++
     }

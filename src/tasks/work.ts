@@ -12,6 +12,7 @@ import type { Conflicts } from './conflicts.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { Covering } from './covering.ts'
+import type { DroppedEnds } from './dropped-ends.ts'
 import type { Step } from './effects.ts'
 import { type Execution, FENCE_MS } from './execution.ts'
 import type { Expiry } from './expiry.ts'
@@ -55,6 +56,7 @@ export interface WorkParts {
   readonly losses: Losses
   readonly leftovers: Leftovers
   readonly conflicts: Conflicts
+  readonly dropped: DroppedEnds
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
 }

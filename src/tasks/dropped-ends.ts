@@ -1,0 +1,45 @@
+import type { TaskId } from '../base/ids.ts'
+import { Recent } from '../base/recent.ts'
+import type { WallMs } from '../base/time.ts'
+import type { Right } from './right.ts'
+import { isSchedule } from './schedules/state.ts'
+import type { TaskRecord } from './task.ts'
+
+/** Remembered at least, of those dropped last: some 10 MB. What is late comes within seconds, and seldom more than 1,000/s end. */
+const REMEMBERED = 20_000
+
+interface Life {
+  readonly acceptedAt: WallMs
+  /** Under which the key was this node's when it was dropped. */
+  readonly term: number
+}
+
+/**
+ * Ends that this node had as their owner and has dropped lately. A copy of before that comes late is over, however little is
+ * known of what others had (`leftovers.ts`): for as long as the key stays this node's without a break nobody else can have
+ * ordered the task to run again.
+ */
+export class DroppedEnds {
+  readonly #right: Right
+  readonly #lives = new Recent<TaskId, Life>(REMEMBERED)
+
+  constructor(right: Right) {
+    this.#right = right
+  }
+
+  /** It has settled, all who may have an older copy have that, and it is dropped. */
+  note({ spec: { id, key }, acceptedAt }: TaskRecord): void {
+    const term = this.#right.leaveFor(key)?.term
+    if (term !== undefined) this.#lives.set(id, { acceptedAt, term })
+  }
+
+  /** Is this a copy of a task whose end was dropped here, of that life or one before? */
+  has(record: TaskRecord): boolean {
+    const { epochs } = this.#right
+    const dropped = this.#lives.get(record.spec.id)
+    if (dropped === undefined || epochs === undefined || isSchedule(record)) return false
+    return (
+      record.acceptedAt <= dropped.acceptedAt && epochs.hasUnder(record.spec.key, new Set([dropped.term]))
+    )
+  }
+}
