@@ -9,8 +9,8 @@
  *   SECONDS  virtual seconds of a run (default 60)
  *   PROFILE  mixed, mild, pauses, calm (default: of ten seeds one calm, one pauses, two mild, six mixed)
  *   MODE     available, quorum (default: of three seeds two in quorum mode)
- *   EXTRAS   none, voters, frames, both: changes of the voter list, frames and gossip out of order; drawn: half of the seeds
- *            have none (default: none)
+ *   EXTRAS   none, voters, frames, both: changes of the voter list, frames and gossip out of order (default: half of the
+ *            seeds have none)
  *   WORKERS  threads (default: the CPU cores)
  *   KEEP     go on until this many violations (default 5)
  *   AGAIN    1: also run what is finished on this code
@@ -37,7 +37,7 @@ import {
 import { runPool } from './pool.ts'
 import { regressionLine, tellViolation, writeTranscript } from './report.ts'
 import type { SeedResult } from './seed-run.ts'
-import { EXTRAS, type Given, MODES, PROFILES, type Shape, shapeOf } from './shape.ts'
+import { EXTRAS, MODES, PROFILES, type Shape, shapeOf } from './shape.ts'
 import { Tally } from './tally.ts'
 
 const DIRECTORY = '.roundtable'
@@ -76,13 +76,13 @@ function shard(): readonly [part: number, of: number] {
 }
 
 /** What is fixed instead of drawn from the seed. */
-function givenShape(): Given {
+function givenShape(): Partial<Shape> {
   const drawn = {
     profile: choice('PROFILE', PROFILES),
     mode: choice('MODE', MODES),
     nodes: number('NODES'),
     seconds: number('SECONDS'),
-    extras: choice('EXTRAS', [...EXTRAS, 'drawn']),
+    extras: choice('EXTRAS', EXTRAS),
   }
   return Object.fromEntries(Object.entries(drawn).filter(([, value]) => value !== undefined))
 }
@@ -202,7 +202,7 @@ class Run {
     return ranges.length === 0 ? 'all finished, AGAIN=1 runs it again' : `to run ${tellRanges(ranges)}`
   }
 
-  async through(given: Given, workersMax: number): Promise<void> {
+  async through(given: Partial<Shape>, workersMax: number): Promise<void> {
     if (this.#count === 0) return
     const workers = Math.min(this.#count, workersMax)
     const ranges = this.#pieces.map(({ range }) => range)

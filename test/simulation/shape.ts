@@ -33,11 +33,8 @@ const SECONDS = 60
 /** Makes another generator than those of everything else. */
 const EXTRAS_SEED = 0xe8_74
 
-/** What may be fixed; extras that are `drawn` follow from the seed, and without them there are none. */
-export type Given = Partial<Omit<Shape, 'extras'>> & { readonly extras?: Extras | 'drawn' }
-
-/** Fills in what is not given: of ten seeds six are mixed, of three two run in quorum mode. */
-export function shapeOf(seed: number, given: Given = {}): Shape {
+/** Fills in what is not given: of ten seeds six are mixed, of three two run in quorum mode, of two one has extras. */
+export function shapeOf(seed: number, given: Partial<Shape> = {}): Shape {
   const random = new Random(seed + 0x5ee_d5ee)
   const digit = seed % 10
   return {
@@ -46,8 +43,8 @@ export function shapeOf(seed: number, given: Given = {}): Shape {
     mode: Math.floor(seed / 10) % 3 === 0 ? 'available' : 'quorum',
     nodes: NODES_MIN + random.below(NODES_MAX - NODES_MIN + 1),
     seconds: SECONDS,
+    extras: drawExtras(seed),
     ...given,
-    extras: given.extras === 'drawn' ? drawExtras(seed) : (given.extras ?? 'none'),
   }
 }
 
