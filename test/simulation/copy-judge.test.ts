@@ -70,6 +70,8 @@ test('an end is on as many disks as were owed, and another end is not it', () =>
   assert.equal(missingEnds(ended, 2, disks(ended, other, other)), 1)
   const anew: TaskRecord = { ...ended, revision: 4, term: 7 }
   assert.equal(missingEnds(ended, 2, disks(ended, anew, undefined)), 0, 'written anew by a later owner')
+  const again: TaskRecord = { ...changed, redriven: { times: 1, after: 1, at: wallOf(3_000) } }
+  assert.equal(missingEnds(ended, 2, disks(again, again, undefined)), 0, 'ordered to run again since')
 })
 
 test('an attempt that begins is on as many disks, under its own token', () => {

@@ -32,9 +32,14 @@ export function missingCopies(told: TaskRecord, copies: number, holders: readonl
   return missing(copies, holders, row => isAsNew(row, told))
 }
 
-/** The same for an end: these have it, and no other. */
+/** The same for an end: these have it, and no other, or what came of it when somebody ordered that it runs again. */
 export function missingEnds(told: TaskRecord, copies: number, disks: readonly DiskSaid[]): number {
-  return missing(copies, disks, row => isSettled(row) && endOf(row) === endOf(told))
+  const times = ({ redriven }: TaskRecord): number => redriven?.times ?? 0
+  return missing(
+    copies,
+    disks,
+    row => times(row) > times(told) || (isSettled(row) && endOf(row) === endOf(told)),
+  )
 }
 
 function missing(copies: number, disks: readonly DiskSaid[], has: (row: TaskRecord) => boolean): number {

@@ -328,10 +328,11 @@ export class Invariants implements WorldProbe {
   #checkMinorities(): void {
     const { collector, hosts, now } = this.#cluster.world
     if (this.#leases === undefined) return
+    for (const { process } of hosts) if (process !== undefined) this.#leases.look(process)
     for (const run of collector.running()) {
       const host = hosts[run.host]
       if (!run.token.safe || now <= run.exceptedUntil || host?.process?.boot !== run.boot) continue
-      if (this.#leases.over(host.process)) {
+      if (this.#leases.mustBeStill(host.process)) {
         this.#fail('a minority stops', host, `${run.task} still executes after its lease`)
       }
     }

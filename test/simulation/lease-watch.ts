@@ -45,6 +45,8 @@ export class LeaseWatch {
 
   /** Per voter and process that asked: what it granted last. */
   readonly #granted = new WeakMap<Process, Map<Party, Granted>>()
+  /** What each process had for the list of its voters when it was looked at last, and since when, on its own clock. */
+  readonly #lists = new WeakMap<Process, { readonly list: string; readonly since: number }>()
   /** The request that is being answered, when one is. */
   #answering: { readonly seq: number; readonly by: Party | undefined } | undefined
 
@@ -90,6 +92,25 @@ export class LeaseWatch {
       quorumSince(names, times, list.fixed && list.previous === undefined),
     )
     return Math.min(...since) + this.#cluster.grants.leaseMs
+  }
+
+  /** To be called often: sees that the list of the process's voters is another one. */
+  look(process: Process): void {
+    const list = JSON.stringify(this.#votersOf(process))
+    const known = this.#lists.get(process)
+    if (known?.list === list) return
+    const since = known === undefined ? Number.NEGATIVE_INFINITY : (process.now().mono as number)
+    this.#lists.set(process, { list, since })
+  }
+
+  /**
+   * Must all that executes have been stopped? What a quorum of the list before has granted is promised still: the node may not begin
+   * anything under the new one, but what runs is ended in peace.
+   */
+  mustBeStill(process: Process): boolean {
+    const { since } = this.#lists.get(process) ?? { since: Number.NEGATIVE_INFINITY }
+    const endsAt = since + this.#cluster.grants.leaseMs
+    return this.over(process) && (process.now().mono as number) > endsAt
   }
 
   /** Has the process's lease, as the outside knows it, run out? */
