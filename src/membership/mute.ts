@@ -26,14 +26,18 @@ export class Mute {
     this.#until = now
   }
 
-  /** True when this node is used to such standstills: then it goes on as if there had been none. */
+  /**
+   * True when it was short: holds then go on in time awake, as silence does. No hold ends sooner by that than if it had begun anew, but
+   * for that of a mass death, which would never end where this node stands still every three seconds.
+   */
   stoodStill(lateMs: number, now: Instant): boolean {
     const series = this.#series
     const goesOn = series !== undefined && elapsedMs(series.last, now) - lateMs <= SERIES_GAP_MS
     this.#series = { since: goesOn ? series.since : now, last: now }
-    if (lateMs <= MUTE_MS_MIN && elapsedMs(this.#series.since, now) >= USED_TO_MS) return true
-    this.begin(Math.min(lateMs, MUTE_MS_MAX), now)
-    return false
+    const isShort = lateMs <= MUTE_MS_MIN
+    const isUsedTo = isShort && elapsedMs(this.#series.since, now) >= USED_TO_MS
+    if (!isUsedTo) this.begin(Math.min(lateMs, MUTE_MS_MAX), now)
+    return isShort
   }
 
   /** From now on for so long, in ms, or for the shortest time if that is longer. */

@@ -138,7 +138,7 @@ export class Verdicts {
     }
   }
 
-  /** This node stood still for so long, in ms, as it often does: holds are counted in time awake. */
+  /** This node stood still for so long, in ms, and not for long: holds are counted in time awake. */
   shiftHolds(ms: number): void {
     for (const open of this.#cases.values()) {
       if (open.majoritySince !== undefined) open.majoritySince = after(open.majoritySince, ms)

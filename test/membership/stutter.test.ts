@@ -59,3 +59,14 @@ test('of two that are left the one that stutters reaches a verdict with the othe
   }
   assert.equal(scene.me.statusOf(silent), 'dead')
 })
+
+test('whoever is left alone and stands still a little every three seconds calls the others dead in the end', () => {
+  const me = new Lone()
+  const links = [a, b].map(other => [me.meet(other, 0), other] as const)
+  for (let ms = 100; ms <= 40_000; ms += ms % 3_000 === 0 ? 500 : 100) {
+    me.tick(ms)
+    if (ms < 5_000) for (const [link, other] of links) me.say(link, other, { type: 'ping', seq: ms }, ms)
+  }
+  assert.ok(me.events().includes('stood-still'))
+  assert.deepEqual([me.statusOf(a), me.statusOf(b)], ['dead', 'dead'])
+})
