@@ -174,7 +174,8 @@ export class Detection {
 
   /** Accuses, withdraws, says standing claims again, and passes verdicts. */
   tick(now: Now): Verdict[] {
-    this.#claims.expire(now.mono)
+    // What waits may say a claim again.
+    this.#claims.expire(after(now.mono, -this.#behindMs))
     this.#routes.flush(now.mono)
     if (this.#topology.circle.small) {
       this.#topology.circle.setLost(NOBODY)

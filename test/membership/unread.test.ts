@@ -105,3 +105,23 @@ test('a majority of refusals needs no hold, and so waits for nothing that is not
   }
   assert.equal(me.statusOf(d), 'dead')
 })
+
+test('a claim is not forgotten while what says it again waits here', () => {
+  const me = new Lone()
+  const d = record('d')
+  const others = ['a', 'b', 'c'].map(name => ({ member: record(name), link: me.meet(record(name), 0) }))
+  const claim = (ms: number) => {
+    for (const { member, link } of others) {
+      const said = { accuser: member.id, subject: d.id, incarnation: 1, sequence: 1, withdrawn: false }
+      me.say(link, member, { type: 'claims', claims: [{ ...said, evidence: 'timeout' }] }, ms)
+    }
+  }
+  me.meet(d, 0)
+  me.runTo(2_500)
+  claim(2_510)
+  for (let ms = 2_600; ms <= 6_500; ms += 100) me.tick(ms, { behindMs: ms - 2_510 })
+  assert.equal(me.statusOf(d), 'alive')
+  claim(6_510)
+  me.tick(6_600)
+  assert.equal(me.statusOf(d), 'dead', 'they have accused it for four seconds')
+})
