@@ -134,7 +134,7 @@ export class Detection {
   }
 
   /**
-   * This node stood still for `lateMs`: restart the holds, and keep quiet for a while.
+   * This node stood still for `lateMs`: holds begin anew, or go on in time awake, and it keeps quiet for a while.
    * @param shiftMs how far the monotonic clock ran meanwhile; less than `lateMs` when only the wall clock jumped
    */
   stoodStill(lateMs: number, shiftMs: number, now: Instant): void {
