@@ -95,8 +95,7 @@ export class Detection {
     const { roster, contacts, claims, out } = parts
     const { circle } = parts.topology
     this.#routes = new ClaimRoutes({ roster, contacts, claims, circle, out })
-    // Verdicts are asked for as of what has been read, and silence is counted so already.
-    const hears = (entry: Entry, read: Instant): boolean => this.hears(entry, after(read, this.#behindMs))
+    const hears = (entry: Entry, now: Instant): boolean => this.hears(entry, now)
     this.#verdicts = new Verdicts(parts.config, { roster, claims, circle, hears }, parts.mayEvict)
     this.#withheldNow = this.#verdicts.withheld
     // Starts at the incarnation, which is above every sequence of an earlier life.
@@ -135,7 +134,7 @@ export class Detection {
   }
 
   /**
-   * This node stood still for `lateMs`: restart the holds, and keep quiet for a while.
+   * This node stood still for `lateMs`: holds begin anew, or go on in time awake, and it keeps quiet for a while.
    * @param shiftMs how far the monotonic clock ran meanwhile; less than `lateMs` when only the wall clock jumped
    */
   stoodStill(lateMs: number, shiftMs: number, now: Instant): void {
@@ -155,6 +154,7 @@ export class Detection {
     if (fell) this.backlogs++
     if (behindMs > lateMs) this.#backlogOverAt = after(now, BACKLOG_OVER_MS)
     this.#behindMs = behindMs
+    this.#verdicts.behindMs = behindMs
     if (dropped) {
       this.#mute.begin(0, now)
       this.#verdicts.restartHolds(now)
@@ -174,7 +174,8 @@ export class Detection {
 
   /** Accuses, withdraws, says standing claims again, and passes verdicts. */
   tick(now: Now): Verdict[] {
-    this.#claims.expire(now.mono)
+    // What waits may say a claim again.
+    this.#claims.expire(after(now.mono, -this.#behindMs))
     this.#routes.flush(now.mono)
     if (this.#topology.circle.small) {
       this.#topology.circle.setLost(NOBODY)
@@ -193,8 +194,7 @@ export class Detection {
    * @param accused when given, only they are judged: of many claims in a short time each is looked at once
    */
   judge(now: Now, accused?: ReadonlySet<NodeId>): Verdict[] {
-    const read = after(now.mono, -this.#behindMs)
-    const verdicts = this.#verdicts.judge(this.#mute.holds(now.mono), read, accused)
+    const verdicts = this.#verdicts.judge(this.#mute.holds(now.mono), now.mono, accused)
     this.deaths += verdicts.length
     this.#tellWithheld(now)
     return verdicts

@@ -77,6 +77,8 @@ export class Verdicts {
   /** When all cases were judged last: would it have been a mass death? */
   #cautious = false
   #withheld: ReadonlySet<NodeId> = new Set()
+  /** What came within so many milliseconds before the last tick was not all read then. */
+  behindMs = 0
 
   /**
    * @param parts.hears does this node hear the member itself?
@@ -136,7 +138,7 @@ export class Verdicts {
     }
   }
 
-  /** This node stood still for so long, in ms, as it often does: holds are counted in time awake. */
+  /** This node stood still for so long, in ms, and not for long: holds are counted in time awake. */
   shiftHolds(ms: number): void {
     for (const open of this.#cases.values()) {
       if (open.majoritySince !== undefined) open.majoritySince = after(open.majoritySince, ms)
@@ -227,8 +229,16 @@ export class Verdicts {
       if (panel.has(observer)) continue
       const since = candidates.get(observer) ?? now
       candidates.set(observer, since)
-      if (this.#circle.small || elapsedMs(since, now) >= this.#watchMs()) panel.add(observer)
+      if (this.#circle.small || this.#readMsSince(since, now) >= this.#watchMs()) panel.add(observer)
     }
+  }
+
+  /**
+   * Milliseconds of what was said since then that have been read. What is heard between two ticks may have come just now, so
+   * it stands from when it is heard: from as far as the tick before had read, a hold would be over before it began.
+   */
+  #readMsSince(then: Instant, now: Instant): number {
+    return Math.max(0, elapsedMs(then, now) - this.behindMs)
   }
 
   /** How long an observer must have watched before silence means something to it. */
@@ -240,14 +250,14 @@ export class Verdicts {
   #counts(claim: Claim, now: Instant): boolean {
     if (claim.evidence === 'refused') return true
     const entry = this.#roster.get(claim.accuser)
-    return entry !== undefined && elapsedMs(entry.observerSince, now) >= this.#watchMs()
+    return entry !== undefined && this.#readMsSince(entry.observerSince, now) >= this.#watchMs()
   }
 
   #ripe(count: Count, cautious: boolean, mutedTimeouts: boolean, now: Instant): Verdict | undefined {
     const { majoritySince, aloneSince } = count.case
     const since = majoritySince ?? aloneSince
     if (since === undefined) return undefined
-    const heldMs = elapsedMs(since, now)
+    const heldMs = this.#readMsSince(since, now)
     if (!count.refused && (mutedTimeouts || this.#hears(count.subject, now))) return undefined
     const reason = majoritySince === undefined ? 'alone' : count.refused ? 'refused' : 'majority'
     const holdMs =

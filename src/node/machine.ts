@@ -121,7 +121,7 @@ export interface Tick {
   readonly kind: 'tick'
   /** So long, in ms, the first of the inputs that wait for their step has waited; absent: none waits. */
   readonly behindMs?: number
-  /** Since the tick before, what peers sent was dropped, for too much waited. */
+  /** Since the tick before, what peers sent was dropped, and not just heartbeats, for too much waited. */
   readonly dropped?: true
 }
 

@@ -73,7 +73,7 @@ export class Driver {
   #steps = 0
   #slowSteps = 0
   #worstStepMs = 0
-  /** Of what peers sent, when the last tick was made. */
+  /** Of what peers sent but heartbeats, when the last tick was made. */
   #dropped = 0
 
   constructor(parts: DriverParts) {
@@ -245,7 +245,8 @@ export class Driver {
    * overtaken, or live members would be accused of a silence that is this node's own.
    */
   #tick(): Tick {
-    const { dropped } = this.#queue
+    // Not heartbeats: whoever is linked says in frames that it lives, and where many requests wait they go all the time.
+    const { peerInputsDropped: dropped } = this.#queue
     const isDropping = dropped > this.#dropped
     this.#dropped = dropped
     const behindMs = this.#behindMs()

@@ -33,11 +33,6 @@ export class InputQueue {
     return this.#entries.length - this.#head
   }
 
-  /** Of what peers sent. */
-  get dropped(): number {
-    return this.heartbeatsDropped + this.peerInputsDropped
-  }
-
   /** When the first of those that wait came; undefined: none waits. */
   get since(): Instant | undefined {
     return this.#entries[this.#head]?.since

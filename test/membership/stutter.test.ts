@@ -59,3 +59,30 @@ test('of two that are left the one that stutters reaches a verdict with the othe
   }
   assert.equal(scene.me.statusOf(silent), 'dead')
 })
+
+test('whoever is left alone and stands still a little every three seconds calls the others dead in the end', () => {
+  const me = new Lone()
+  const links = [a, b].map(other => [me.meet(other, 0), other] as const)
+  for (let ms = 100; ms <= 40_000; ms += ms % 3_000 === 0 ? 500 : 100) {
+    me.tick(ms)
+    if (ms < 5_000) for (const [link, other] of links) me.say(link, other, { type: 'ping', seq: ms }, ms)
+  }
+  assert.ok(me.events().includes('stood-still'))
+  assert.deepEqual([me.statusOf(a), me.statusOf(b)], ['dead', 'dead'])
+})
+
+test('whoever stands still for more than a second again and again, but not so long that others call it dead, gets used to it', () => {
+  const me = new Lone()
+  const [link, silentLink] = [me.meet(a, 0), me.meet(silent, 0)]
+  for (let ms = 0, sequence = 1; ms < 30_000; ms += 1_400, sequence++) {
+    for (let at = ms + 1_200; at <= ms + 1_400; at += 100) {
+      me.tick(at)
+      me.say(link, a, { type: 'ping', seq: at }, at + 1)
+      if (at < 5_000) me.say(silentLink, silent, { type: 'ping', seq: at }, at + 1)
+    }
+    const claim = { accuser: a.id, subject: silent.id, incarnation: 1, sequence, withdrawn: false }
+    if (ms > 8_000)
+      me.say(link, a, { type: 'claims', claims: [{ ...claim, evidence: 'timeout' }] }, ms + 1_402)
+  }
+  assert.equal(me.statusOf(silent), 'dead')
+})

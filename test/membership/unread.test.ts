@@ -63,3 +63,65 @@ test('when something of peers was dropped nobody is accused of silence for a sec
   me.runTo(2_700, keepB)
   assert.ok(me.events().includes('member-suspect'))
 })
+
+test('what is heard between two ticks stands from then on, however far behind the tick before was', () => {
+  const me = new Lone()
+  const d = record('d')
+  const others = ['a', 'b', 'c'].map(name => ({ member: record(name), link: me.meet(record(name), 0) }))
+  const linkOfD = me.meet(d, 0)
+  const alive = (ms: number) => {
+    for (const { member, link } of others) me.say(link, member, { type: 'ping', seq: ms }, ms)
+  }
+  me.runTo(3_000, ms => {
+    if (ms % 500 !== 0) return
+    alive(ms)
+    me.say(linkOfD, d, { type: 'ping', seq: ms }, ms)
+  })
+  // From now on d stands still for 1.9 s, and what the others send takes this node until 4700 ms to read.
+  for (let ms = 3_100; ms <= 4_700; ms += 100) {
+    alive(ms - 50)
+    me.tick(ms, { behindMs: ms - 3_000 })
+  }
+  for (const { member, link } of others) {
+    const said = { accuser: member.id, subject: d.id, incarnation: 1, sequence: 1, withdrawn: false }
+    me.say(link, member, { type: 'claims', claims: [{ ...said, evidence: 'timeout' }] }, 4_720)
+  }
+  me.tick(4_800)
+  assert.equal(me.statusOf(d), 'alive', 'accused for 80 ms')
+  me.say(linkOfD, d, { type: 'ping', seq: 1 }, 4_900)
+  me.runTo(6_000, ms => ms % 500 === 0 && me.say(linkOfD, d, { type: 'ping', seq: ms }, ms))
+  assert.equal(me.statusOf(d), 'alive')
+})
+
+test('a majority of refusals needs no hold, and so waits for nothing that is not read', () => {
+  const me = new Lone()
+  const d = record('d')
+  const others = ['a', 'b', 'c'].map(name => ({ member: record(name), link: me.meet(record(name), 0) }))
+  me.meet(d, 0)
+  me.tick(100, { behindMs: 90 })
+  for (const { member, link } of others) {
+    const said = { accuser: member.id, subject: d.id, incarnation: 1, sequence: 1, withdrawn: false }
+    me.say(link, member, { type: 'claims', claims: [{ ...said, evidence: 'refused' }] }, 110)
+  }
+  assert.equal(me.statusOf(d), 'dead')
+})
+
+test('a claim is not forgotten while what says it again waits here', () => {
+  const me = new Lone()
+  const d = record('d')
+  const others = ['a', 'b', 'c'].map(name => ({ member: record(name), link: me.meet(record(name), 0) }))
+  const claim = (ms: number) => {
+    for (const { member, link } of others) {
+      const said = { accuser: member.id, subject: d.id, incarnation: 1, sequence: 1, withdrawn: false }
+      me.say(link, member, { type: 'claims', claims: [{ ...said, evidence: 'timeout' }] }, ms)
+    }
+  }
+  me.meet(d, 0)
+  me.runTo(2_500)
+  claim(2_510)
+  for (let ms = 2_600; ms <= 6_500; ms += 100) me.tick(ms, { behindMs: ms - 2_510 })
+  assert.equal(me.statusOf(d), 'alive')
+  claim(6_510)
+  me.tick(6_600)
+  assert.equal(me.statusOf(d), 'dead', 'they have accused it for four seconds')
+})

@@ -334,6 +334,19 @@ test('a tick overtakes what waits, and says for how long it has', async () => {
   assert.equal(s.ticks.all.at(-1)?.behindMs, undefined)
 })
 
+test('a tick does not tell of heartbeats that were dropped behind this node’s own requests', async () => {
+  const [author, message] = [asPeerId('p'), { type: 'heartbeat' }]
+  const heartbeat = { kind: 'gossip', author, via: author, message } as unknown as SingleInput
+  const s = stage(() => [])
+  for (let i = 0; i < HEARTBEATS_WAITING_MAX; i++) s.driver.enqueue(linkUp)
+  s.driver.enqueue(heartbeat)
+  s.driver.start()
+  await s.until(() => s.ticks.count >= 3)
+  const dropped = s.driver.metrics().find(({ name }) => name === 'heartbeats_dropped_total')
+  assert.equal(dropped?.samples[0]?.value, 1)
+  assert.ok(s.ticks.all.every(tick => tick.dropped === undefined))
+})
+
 test('a tick says when something of peers was dropped, once', async () => {
   const frame = {
     kind: 'frame',
