@@ -85,9 +85,14 @@ export class Table {
   readonly #schedules = new Set<Entry>()
   /** A key mostly has one task, and then no set. */
   readonly #byKey = new Map<string, Entry | Set<Entry>>()
-  /** Settled and in no loaded list. */
+  /**
+   * Settled and in no loaded list. Schedules that were deleted are counted apart: where nothing says any more that one was, whoever
+   * was away brings it back, and then it runs for good; and tasks end faster than schedules are deleted.
+   */
   readonly #results = new DropOrder<Entry>()
+  readonly #deleted = new DropOrder<Entry>()
   readonly #dead = new DropOrder<Entry>()
+  readonly #drops = [this.#results, this.#deleted, this.#dead]
   readonly #owned = noneOwned()
   /** Those whose ends are not told yet. */
   readonly #hidden = new Set<Entry>()
@@ -260,8 +265,7 @@ export class Table {
     this.#tally(entry, -1)
     this.#entries.delete(entry.id)
     this.#schedules.delete(entry)
-    this.#results.delete(entry)
-    this.#dead.delete(entry)
+    for (const order of this.#drops) order.delete(entry)
     this.#ids.all.remove(entry.id)
     this.#list(entry, entry.record, undefined)
     this.dedupes.remove(entry)
@@ -272,21 +276,21 @@ export class Table {
 
   /** What need not be kept any more: those that were settled longest ago, at most `limit`. */
   surplus(kept: Retention, now: WallMs, limit: number): Entry[] {
-    const results = this.#results.beyond(kept.settledMax, now - kept.settledMs, limit)
-    const dead = this.#dead.beyond(kept.deadMax, now - kept.deadMs, limit - results.length)
-    return [...results, ...dead]
+    const { settledMax, settledMs, deadMax, deadMs } = kept
+    const deleted = this.#deleted.beyond(settledMax, now - settledMs, limit)
+    const results = this.#results.beyond(settledMax, now - settledMs, limit - deleted.length)
+    const dead = this.#dead.beyond(deadMax, now - deadMs, limit - deleted.length - results.length)
+    return [...deleted, ...results, ...dead]
   }
 
   /** It has to be kept although it was its turn: it stands back for those behind it. */
   missTurn(entry: Entry): void {
-    this.#results.missTurn(entry)
-    this.#dead.missTurn(entry)
+    for (const order of this.#drops) order.missTurn(entry)
   }
 
   /** All that stood back are in their places again. */
   takeTurn(): void {
-    this.#results.takeTurn()
-    this.#dead.takeTurn()
+    for (const order of this.#drops) order.takeTurn()
   }
 
   #noteSchedule(entry: Entry): void {
@@ -329,12 +333,13 @@ export class Table {
   }
 
   #sort(entry: Entry): void {
-    const droppable = entry.lists.length === 0 && isSettled(entry.record)
-    const dead = entry.record.state === 'dead'
-    if (droppable && !dead) this.#results.set(entry)
-    else this.#results.delete(entry)
-    if (droppable && dead) this.#dead.set(entry)
-    else this.#dead.delete(entry)
+    const { lists, record } = entry
+    const droppable = lists.length === 0 && isSettled(record)
+    const own = record.state === 'dead' ? this.#dead : record.schedule ? this.#deleted : this.#results
+    for (const order of this.#drops) {
+      if (droppable && order === own) order.set(entry)
+      else order.delete(entry)
+    }
   }
 }
 

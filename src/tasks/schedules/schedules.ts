@@ -179,7 +179,10 @@ export class Schedules {
       return 'its owner may not act for it yet, is still taking it over, or has a disk that takes no new work'
     }
     const plan = this.#plans.get(name)
-    if (plan?.state === record.schedule && plan.due === undefined) return this.#whyNone(ordered.definition)
+    const due = plan?.state === record.schedule ? plan.due : Number.NaN
+    if (due === undefined) return this.#whyNone(ordered.definition)
+    if (this.#deciding.has(name) && due < now.wall - CLOCK_APART_MS)
+      return `what was made of its slots since ${isoOf(due)} is not yet on as many disks as must have it`
     if (decided.to <= now.wall + CLOCK_APART_MS) return undefined
     const until = `slots up to ${isoOf(decided.to)} are decided already, by a clock that was ahead`
     return `${until}; to begin anew, delete it and put it again`

@@ -4,7 +4,7 @@
  *
  * Two parts, since two kinds of change meet when copies do. What was ordered (definition, paused, deleted) goes by a version that each
  * order raises: the highest is right. How far the slots are decided only ever rises: the furthest is right, of what began anew
- * last. Each part is a maximum of a total order, so copies can meet in any order and as often as they like.
+ * last, and of those that know of any slot. Each part is a maximum of a total order, so copies can meet in any order and as often as they like.
  */
 import { asTaskId, type NodeId, type TaskId } from '../../base/ids.ts'
 import { isoOf, msOfIso } from '../../base/iso.ts'
@@ -199,7 +199,7 @@ export const specOf = (name: string, payload: Json): TaskSpec => ({
  */
 export function mergeSchedules(a: ScheduleRecord, b: ScheduleRecord): ScheduleRecord {
   const ordered = greater(a.schedule.ordered, b.schedule.ordered, (x, y) => x.version - y.version)
-  const decided = greater(a.schedule.decided, b.schedule.decided, byReach)
+  const decided = further(a.schedule, b.schedule)
   const newest = greater(heldOf(a), heldOf(b), (x, y) => x.revision - y.revision)
   const { term } = a
   const copies = Math.min(a.copies ?? 0, b.copies ?? 0)
@@ -218,6 +218,20 @@ interface Held {
 }
 
 const heldOf = ({ holders, revision }: ScheduleRecord): Held => ({ holders, revision })
+
+/**
+ * Whoever never held a schedule of the configuration begins it now, where nobody answers who did (in available mode). As long as
+ * that is all, it says nothing of the slots before: those who come back know more, and would else miss them unsaid.
+ */
+const knowsSlots = ({ ordered: { version }, decided: { anew, made, missed } }: ScheduleState): boolean =>
+  version > 1 || anew !== undefined || made + missed > 0
+
+function further(x: ScheduleState, y: ScheduleState): Decided {
+  const known = knowsSlots(x)
+  if (known !== knowsSlots(y)) return known ? x.decided : y.decided
+  return greater(x.decided, y.decided, byReach)
+}
+
 const byReach = (x: Decided, y: Decided): number =>
   (x.anew ?? 0) - (y.anew ?? 0) || x.to - y.to || x.made + x.missed - (y.made + y.missed)
 const same = (a: ScheduleRecord, b: ScheduleRecord): boolean => sortedText(a) === sortedText(b)

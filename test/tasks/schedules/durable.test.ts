@@ -116,3 +116,19 @@ test('missed slots are said and counted once, when the record says so, however o
   )
   assert.deepEqual([counted(), subject.decidedOf('s').missed], [55, 55])
 })
+
+test('a schedule that stands still since its task is on too few disks says so', () => {
+  const subject = new Subject()
+  subject.put(definition('s'))
+  subject.host.slow = true
+  const waits = () => subject.schedules.waits(subject.host.of('s') as ScheduleRecord, subject.now)
+  subject.pass(1_000)
+  subject.pass(1_000)
+  assert.equal(waits(), undefined, 'disks may take a moment')
+  subject.pass(5_000)
+  assert.match(String(waits()), /since 2023-11-14T22:13:21Z is not yet on as many disks/)
+  subject.disks(true)
+  subject.pass(0)
+  subject.disks(true)
+  assert.equal(waits(), undefined)
+})

@@ -78,6 +78,9 @@ test('copies of a schedule come to the same in whatever order and however often 
   )
 })
 
+/** Begun by who knew nothing of it, and no slot has come since. */
+const isBlank = ({ schedule: { ordered, decided } }: ScheduleRecord): boolean =>
+  ordered.version === 1 && decided.anew === undefined && decided.made + decided.missed === 0
 const anewOf = ({ schedule }: ScheduleRecord): number => schedule.decided.anew ?? 0
 
 test('the newest order counts, and how far slots are decided only rises, unless it began anew', () => {
@@ -87,6 +90,10 @@ test('the newest order counts, and how far slots are decided only rises, unless 
       if (anewOf(a) !== anewOf(b)) {
         const { decided: newer } = (anewOf(a) > anewOf(b) ? a : b).schedule
         assert.deepEqual(plain(schedule.decided), plain(newer))
+        return
+      }
+      if (isBlank(a) !== isBlank(b)) {
+        assert.deepEqual(plain(schedule.decided), plain((isBlank(a) ? b : a).schedule.decided))
         return
       }
       assert.equal(schedule.ordered.version, Math.max(a.schedule.ordered.version, b.schedule.ordered.version))
