@@ -247,7 +247,8 @@ export class Copies {
   /** Keeps account of a record whose holders may have changed. */
   check(entry: Entry, step: Step): void {
     const { view, table, replication, epochs } = this.#parts
-    if (entry.record.revision === 0) return
+    // What was dropped while it was on its way to the disk, or waited for a look, may be another task of its id by now, or none.
+    if (entry.record.revision === 0 || table.get(entry.id) !== entry) return
     this.#turn()
     const own = entry.owner === view.self
     if (!own) this.#short.delete(entry.id)
