@@ -293,9 +293,9 @@ export class Copies {
     this.#fail(entry.id, step)
   }
 
-  /** What was counted under another ring is counted anew. */
+  /** What was counted under another ring is counted anew, and so is what there was no time for since this was said last. */
   ringChanged(): void {
-    const entries = new Set(this.#uncounted)
+    const entries = new Set([...this.#recheck, ...this.#uncounted])
     for (const { entry } of this.#waiting.values()) entries.add(entry)
     this.#uncounted.clear()
     this.#recheck = [...entries]
