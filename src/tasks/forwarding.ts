@@ -238,7 +238,7 @@ export class Forwarding {
       this.#refused(entry, from, reply.failure, step)
       return
     }
-    const fromOwner = from === this.#view.owner(reply.record.spec.key)
+    const fromOwner = this.#isOwners(entry, from, reply.record)
     if (reply.record.revision === 0 && !fromOwner) {
       entry.listed ??= reply.record
       this.#concludeWhenAll(entry, step)
@@ -250,6 +250,13 @@ export class Forwarding {
     if (fromOwner) this.#finish(entry, { ...reply, record: this.#better(entry.best, reply.record) }, step)
     else if (ended) this.#conclude(entry, step)
     else this.#concludeWhenAll(entry, step)
+  }
+
+  /** Is it the owner's word? Who has come to own the key since it was asked may have told what a copy says of an end. */
+  #isOwners({ epoch }: Question, from: NodeId, record: TaskRecord): boolean {
+    const { key } = record.spec
+    const isWord = epoch === this.#view.epoch || !isSettled(record) || !this.#isCounted(key)
+    return isWord && from === this.#view.owner(key)
   }
 
   #refused(entry: Question, from: NodeId, failure: Failure, step: Step): void {

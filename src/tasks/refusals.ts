@@ -79,9 +79,9 @@ export const GONE_MEANWHILE: Failure = {
 }
 
 /** Whoever sees other members looks for the task elsewhere. */
-export const otherRing = (node: NodeId, from: NodeId): Failure => ({
+export const otherRing = (node: NodeId, from: NodeId, what: string): Failure => ({
   code: 'TAKEOVER_INCOMPLETE',
-  detail: `${node} does not know the task, but sees other members than ${from}, which asks; one of them is behind`,
+  detail: `${node} ${what}, but sees other members than ${from}, which asks; one of them is behind`,
   retryAfterS: 1,
 })
 

@@ -113,8 +113,9 @@ export class Requests {
       return
     }
     const entry = this.#placed(request.task, step)
-    if (entry === undefined) refuse(origin, this.#denials.to(from, request, step.now.mono), step)
-    else this.#tellOrWait(origin, entry, request.waitMs, step)
+    const failure = this.#denials.to(from, request, entry, step.now.mono)
+    if (failure !== undefined) refuse(origin, failure, step)
+    else if (entry !== undefined) this.#tellOrWait(origin, entry, request.waitMs, step)
   }
 
   /** Errands whose addressee is gone go to the owner of now; who waits for what this node owned is answered. */
