@@ -9,6 +9,7 @@
 import type { Failure } from '../base/errors.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
 import type { Instant } from '../base/time.ts'
+import type { Conflicts } from './conflicts.ts'
 import type { OwnWord } from './forwarding.ts'
 import { isSettled } from './merge.ts'
 import type { TaskQuestion } from './messages.ts'
@@ -23,6 +24,7 @@ export interface DenialsParts {
   readonly table: Table
   readonly takeover: Takeover
   readonly right: Right
+  readonly conflicts: Conflicts
 }
 
 /** By which key a question goes, if it is to the owner, and whether by another ring. */
@@ -74,11 +76,13 @@ export class Denials {
   }
 
   #asOwner(task: TaskId, key: string, now: Instant): Failure {
-    const { view, takeover, right, table } = this.#parts
+    const { view, takeover, right, table, conflicts } = this.#parts
     const owner = view.owner(key)
     if (owner !== view.self) return notOwner(view.self, owner)
     if (takeover.gates(key)) return INCOMPLETE
     if (leaveNow(right, key, now) === undefined) return NOT_ACTING
-    return table.get(task) === undefined ? unknownTask(task) : GONE_MEANWHILE
+    // What was not taken while its id had another key here is on its way again.
+    const isKnown = table.get(task) !== undefined || conflicts.has(task, key)
+    return isKnown ? GONE_MEANWHILE : unknownTask(task)
   }
 }

@@ -3,6 +3,7 @@ import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import { type Confirmations, RIGHT_ENDED } from './confirmations.ts'
+import type { Conflicts } from './conflicts.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import { Denials } from './denials.ts'
@@ -72,6 +73,7 @@ export interface RequestsParts {
   readonly forwarding: Forwarding
   readonly confirmations: Confirmations
   readonly right: Right
+  readonly conflicts: Conflicts
   readonly schedules: HeldSchedules
   readonly counters: Counters
   readonly config: TasksConfig

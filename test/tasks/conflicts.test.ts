@@ -190,6 +190,14 @@ function cleared(theirs: TaskRecord): Scene {
   return scene
 }
 
+test('the owner of a key does not deny a task of it that it could not take, though the one that was in its way is gone', () => {
+  const theirs = copyOf(own('rival').key, { term: 4 })
+  const scene = cleared(theirs)
+  const asked = scene.get(first.id)
+  for (const node of ['n2', 'n3']) scene.tell(node, { record: theirs })
+  assert.equal(scene.code(asked), 'ok')
+})
+
 test('what could not be taken is not held for over when the one in its way is gone: others told of it when they were asked', () => {
   const theirs = copyOf(own('rival').key, { term: 4 })
   const scene = cleared(theirs)
