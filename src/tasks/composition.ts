@@ -32,6 +32,7 @@ import { openRight } from './open-right.ts'
 import { Placing } from './placing.ts'
 import { Records } from './records.ts'
 import { Replication } from './replication.ts'
+import type { Epochs } from './right.ts'
 import { Schedule } from './schedule.ts'
 import { HeldSchedules } from './schedules/held.ts'
 import { type Entry, Table } from './table.ts'
@@ -72,8 +73,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   // Absent where nothing is in quorum mode.
   const durability = epochs && new Durability({ ...counting, epochs, fences: init.fences ?? [] })
   const takeover = new Takeover(view, random.fork(), config.inventoryMs, durability?.completeness)
-  const isCounted = (key: string) => epochs?.isQuorum(key) === true
-  const forwarding = new Forwarding(view, counters, config.forwardMs, random, isCounted)
+  const forwarding = new Forwarding(view, counters, config.forwardMs, random, epochs)
   const confirmations = new Confirmations(right, counters)
   const kept = new Kept(view, schedule, replication)
   const handoffs = new Handoffs()
@@ -107,17 +107,17 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const hearers = { inventories, antiEntropy, placing, durability, work, covering, leftovers, desk }
   const hearing = new Hearing({ ...shared, ...hearers })
   const account = new Account({ ...shared, ...faces, durability, expiry })
-  const inherited = init.records.map(record => inherit(record, table, self, isCounted(record.spec.key)))
+  const inherited = init.records.map(record => inherit(record, table, self, epochs))
   const told = { view, table, offers, schedule, right, replication, durability, confirmations, kept, records }
   const acting = { execution, takeover, inventories, antiEntropy, lists, work, desk, placing, expiry }
   const missing = new Missing(schedule, limits, serving)
   return { ...told, ...acting, missing, schedules, account, hearing, inherited }
 }
 
-/** @param counted in quorum mode: that others have it is known when they say so */
-function inherit(record: TaskRecord, table: Table, self: NodeId, counted: boolean): Entry {
+/** In quorum mode that others have it is known when they say so. */
+function inherit(record: TaskRecord, table: Table, self: NodeId, epochs: Epochs | undefined): Entry {
   const entry = table.add(record)
-  if (!counted) return entry
+  if (epochs?.isQuorum(entry.key) !== true) return entry
   entry.safe = [self]
   entry.copies = []
   return entry

@@ -49,9 +49,9 @@ export class Conflicts {
     return this.#elsewhere.size > 0 && this.#elsewhere.has(nameOf(id, key))
   }
 
-  /** It is known here now. */
-  over({ id, key }: Known): void {
-    if (this.#elsewhere.size > 0) this.#elsewhere.delete(nameOf(id, key))
+  /** It is known here now. True when somebody had it, and this node could not take it until now. */
+  over({ id, key }: Known): boolean {
+    return this.#elsewhere.size > 0 && this.#elsewhere.delete(nameOf(id, key))
   }
 
   /** `node` has a task with the id of this one, under another key. */

@@ -247,7 +247,8 @@ export class Copies {
   /** Keeps account of a record whose holders may have changed. */
   check(entry: Entry, step: Step): void {
     const { view, table, replication, epochs } = this.#parts
-    if (entry.record.revision === 0) return
+    // What was dropped while it was on its way to the disk, or waited for a look, may be another task of its id by now, or none.
+    if (entry.record.revision === 0 || table.get(entry.id) !== entry) return
     this.#turn()
     const own = entry.owner === view.self
     if (!own) this.#short.delete(entry.id)
@@ -292,9 +293,9 @@ export class Copies {
     this.#fail(entry.id, step)
   }
 
-  /** What was counted under another ring is counted anew. */
+  /** What was counted under another ring is counted anew, and so is what there was no time for since this was said last. */
   ringChanged(): void {
-    const entries = new Set(this.#uncounted)
+    const entries = new Set([...this.#recheck, ...this.#uncounted])
     for (const { entry } of this.#waiting.values()) entries.add(entry)
     this.#uncounted.clear()
     this.#recheck = [...entries]

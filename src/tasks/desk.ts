@@ -7,6 +7,7 @@ import type { Random } from '../base/random.ts'
 import type { Instant } from '../base/time.ts'
 import { Answers, type AnswersParts } from './answers.ts'
 import type { Confirmations } from './confirmations.ts'
+import type { Conflicts } from './conflicts.ts'
 import type { Copies } from './copies.ts'
 import { gauge, type Metric } from './counts.ts'
 import { DrainRate } from './drain-rate.ts'
@@ -34,6 +35,7 @@ export interface DeskParts extends Omit<AnswersParts, 'drainRate'> {
   readonly execution: Execution
   readonly replication: Replication
   readonly confirmations: Confirmations
+  readonly conflicts: Conflicts
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
   readonly forwarding: Forwarding

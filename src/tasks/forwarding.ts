@@ -9,6 +9,7 @@ import { asRequestId, type NodeId, type RequestId, type TaskId } from '../base/i
 import type { Random } from '../base/random.ts'
 import { after, type Instant, NEVER } from '../base/time.ts'
 import type { Counters } from './counts.ts'
+import { isDeniable } from './deniable.ts'
 import type { Step, TasksEffect } from './effects.ts'
 import { Heap, type Slotted } from './heap.ts'
 import { isSettled, mergeRecords } from './merge.ts'
@@ -19,7 +20,8 @@ import {
   type TaskRequest,
   taskOfRequest,
 } from './messages.ts'
-import { OWNERS_CHANGED, unknownTask } from './refusals.ts'
+import { OWNERS_CHANGED, onward, unknownTask } from './refusals.ts'
+import type { Epochs } from './right.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
@@ -88,19 +90,12 @@ export class Forwarding {
   readonly #pending = new Map<RequestId, Errand | Question>()
   readonly #deadlines = new Heap<Errand | Question>((a, b) => a.deadline < b.deadline)
   readonly #prefix: string
-  /** Of keys in quorum mode only the owner says that a task has ended: copies may know before it counts. */
-  readonly #isCounted: (key: string) => boolean
+  readonly #epochs: Epochs | undefined
   #numbers = 0
 
   /** @param random makes ids that an answer to an earlier life of this node does not match */
-  constructor(
-    view: View,
-    counters: Counters,
-    forwardMs: number,
-    random: Random,
-    isCounted: (key: string) => boolean = () => false,
-  ) {
-    this.#isCounted = isCounted
+  constructor(view: View, counters: Counters, forwardMs: number, random: Random, epochs?: Epochs) {
+    this.#epochs = epochs
     this.#view = view
     this.#counters = counters
     this.#forwardMs = forwardMs
@@ -243,7 +238,7 @@ export class Forwarding {
       this.#refused(entry, from, reply.failure, step)
       return
     }
-    const fromOwner = from === this.#view.owner(reply.record.spec.key)
+    const fromOwner = this.#isOwners(entry, from, reply.record)
     if (reply.record.revision === 0 && !fromOwner) {
       entry.listed ??= reply.record
       this.#concludeWhenAll(entry, step)
@@ -255,6 +250,13 @@ export class Forwarding {
     if (fromOwner) this.#finish(entry, { ...reply, record: this.#better(entry.best, reply.record) }, step)
     else if (ended) this.#conclude(entry, step)
     else this.#concludeWhenAll(entry, step)
+  }
+
+  /** Is it the owner's word? Who has come to own the key since it was asked may have told what a copy says of an end. */
+  #isOwners({ epoch }: Question, from: NodeId, record: TaskRecord): boolean {
+    const { key } = record.spec
+    const isWord = epoch === this.#view.epoch || !isSettled(record) || !this.#isCounted(key)
+    return isWord && from === this.#view.owner(key)
   }
 
   #refused(entry: Question, from: NodeId, failure: Failure, step: Step): void {
@@ -271,10 +273,14 @@ export class Forwarding {
     return this.#isCounted(owners.spec.key) ? owners : best
   }
 
-  /** Who knows whether a task of which there is a copy is over and dropped: its owner, of what counts. */
-  #denierOf({ spec, source, term }: TaskRecord): NodeId | undefined {
-    const counts = this.#isCounted(spec.key) && term !== undefined && !source.startsWith('list:')
-    return counts ? this.#view.owner(spec.key) : undefined
+  /** Of such keys only the owner says that a task has ended: copies may know before it counts. */
+  #isCounted(key: string): boolean {
+    return this.#epochs?.isQuorum(key) === true
+  }
+
+  /** Who knows whether a task of which there is a copy is over and dropped. */
+  #denierOf(record: TaskRecord): NodeId | undefined {
+    return isDeniable(record, this.#epochs) ? this.#view.owner(record.spec.key) : undefined
   }
 
   #concludeWhenAll(entry: Question, step: Step): void {
@@ -387,14 +393,4 @@ function afterLoss(lost: NodeId, failure: Failure): Failure {
   if (SAY_NOTHING_OF_THE_STATE.has(failure.code)) return failure
   const detail = `${lost} owned the key, was asked, and is gone; its successor says ${failure.code}: ${failure.detail}`
   return { code: 'OWNER_UNREACHABLE', detail, retryAfterS: failure.retryAfterS ?? 1 }
-}
-
-/** A refusal as it concerns whoever asked here: that another node leaves is not their business, only that it passes. */
-function onward(failure: Failure, from: NodeId): Failure {
-  if (failure.code !== 'LEAVING') return failure
-  return {
-    code: 'NOT_READY',
-    detail: `${from}, the owner of the key, is leaving; another takes over`,
-    retryAfterS: 1,
-  }
 }

@@ -79,9 +79,9 @@ export const GONE_MEANWHILE: Failure = {
 }
 
 /** Whoever sees other members looks for the task elsewhere. */
-export const otherRing = (node: NodeId, from: NodeId): Failure => ({
+export const otherRing = (node: NodeId, from: NodeId, what: string): Failure => ({
   code: 'TAKEOVER_INCOMPLETE',
-  detail: `${node} does not know the task, but sees other members than ${from}, which asks; one of them is behind`,
+  detail: `${node} ${what}, but sees other members than ${from}, which asks; one of them is behind`,
   retryAfterS: 1,
 })
 
@@ -107,3 +107,13 @@ export const unknownTask = (task: TaskId): Failure => ({
   code: 'TASK_UNKNOWN',
   detail: `no live node knows a task ${task}`,
 })
+
+/** A refusal as it concerns whoever asked here: that another node leaves is not their business, only that it passes. */
+export function onward(failure: Failure, from: NodeId): Failure {
+  if (failure.code !== 'LEAVING') return failure
+  return {
+    code: 'NOT_READY',
+    detail: `${from}, the owner of the key, is leaving; another takes over`,
+    retryAfterS: 1,
+  }
+}

@@ -3,6 +3,7 @@ import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import { type Confirmations, RIGHT_ENDED } from './confirmations.ts'
+import type { Conflicts } from './conflicts.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import { Denials } from './denials.ts'
@@ -72,6 +73,7 @@ export interface RequestsParts {
   readonly forwarding: Forwarding
   readonly confirmations: Confirmations
   readonly right: Right
+  readonly conflicts: Conflicts
   readonly schedules: HeldSchedules
   readonly counters: Counters
   readonly config: TasksConfig
@@ -113,8 +115,9 @@ export class Requests {
       return
     }
     const entry = this.#placed(request.task, step)
-    if (entry === undefined) refuse(origin, this.#denials.to(from, request, step.now.mono), step)
-    else this.#tellOrWait(origin, entry, request.waitMs, step)
+    const failure = this.#denials.to(from, request, entry, step.now.mono)
+    if (failure !== undefined) refuse(origin, failure, step)
+    else if (entry !== undefined) this.#tellOrWait(origin, entry, request.waitMs, step)
   }
 
   /** Errands whose addressee is gone go to the owner of now; who waits for what this node owned is answered. */

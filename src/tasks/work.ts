@@ -117,7 +117,8 @@ export class Work {
     if (known === undefined) {
       this.#parts.records.overlaps.note(undefined, record)
       const entry = table.add(record)
-      this.#parts.conflicts.over(entry)
+      // Who told of it when they were asked is not known: then it was not taken.
+      if (this.#parts.conflicts.over(entry)) leftovers.vouched(entry)
       this.#parts.records.took(entry, onDisk ? [from] : [], step)
       const own = view.owner(entry.key) === view.self
       // Where copies are counted the owner may know that it is over, although it had it: only its own word says that it has it.

@@ -12,7 +12,7 @@ import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
 import { View } from '../../src/tasks/view.ts'
 import { names, ringOf, spec } from './samples.ts'
-import { own, ready, ring, type Scene, THREE } from './scene.ts'
+import { own, ready, ring, Scene, THREE } from './scene.ts'
 import { Solo } from './solo.ts'
 
 const MUCH_LATER = { runAt: wallOf(1e15) }
@@ -174,4 +174,33 @@ test('so many conflicts are remembered, and beyond that a line is said each seco
   assert.deepEqual([conflicts.size, lines], [CONFLICTS_MAX, CONFLICTS_MAX + 5])
   assert.ok(!conflicts.has(asTaskId('t0'), 'there'), 'the oldest is forgotten')
   assert.ok(conflicts.has(asTaskId(`t${2 * CONFLICTS_MAX - 1}`), 'there'))
+})
+
+/** This node takes over: the others have its task of one key, and it has another with the id, which comes to its end and is dropped. */
+function cleared(theirs: TaskRecord): Scene {
+  const ours = copyOf(first.key, { term: 4 })
+  const scene = new Scene({ settledMax: 0 }, { records: [ours] })
+  scene.take()
+  for (const node of ['n2', 'n3']) scene.answer(node, [theirs])
+  scene.solo.request({ kind: 'cancel', task: first.id, key: first.key })
+  scene.solo.pass(1_000, () => {
+    for (const node of ['n2', 'n3']) scene.acknowledge(node)
+  })
+  assert.equal(scene.solo.tasks.get(first.id), undefined)
+  return scene
+}
+
+test('the owner of a key does not deny a task of it that it could not take, though the one that was in its way is gone', () => {
+  const theirs = copyOf(own('rival').key, { term: 4 })
+  const scene = cleared(theirs)
+  const asked = scene.get(first.id)
+  for (const node of ['n2', 'n3']) scene.tell(node, { record: theirs })
+  assert.equal(scene.code(asked), 'ok')
+})
+
+test('what could not be taken is not held for over when the one in its way is gone: others told of it when they were asked', () => {
+  const theirs = copyOf(own('rival').key, { term: 4 })
+  const scene = cleared(theirs)
+  assert.equal(replicate(scene, 'n2', theirs)?.ended, undefined)
+  assert.equal(scene.solo.record(first.id).spec.key, own('rival').key)
 })

@@ -109,3 +109,34 @@ test('an order of one that has the key and no right is not told that there is no
   const asked = scene.solo.request({ kind: 'cancel', task: asTaskId('a'), key: keyOf('n1') })
   assert.equal(scene.code(asked), 'NOT_ACTING')
 })
+
+/** Of one that was written before a takeover that left a gap; it has not ended, as far as a member knows that was forgotten and is back. */
+const openCopyOf = (owner: string): TaskRecord => {
+  const { settledAt: _, ...copy } = copyOf(owner)
+  return { ...copy, state: 'ready' }
+}
+
+test('no owner denies what has not ended, and was written before members were given up who may have had it alone', () => {
+  for (const owner of ['n1', 'n2']) {
+    const scene = ready()
+    scene.right.epochs.gap = 5
+    const asked = scene.get('a')
+    scene.tell('n2', { code: 'TASK_UNKNOWN' })
+    scene.tell('n3', { record: openCopyOf(owner) })
+    assert.equal(scene.code(asked), 'ok')
+  }
+})
+
+test('what was written later, or has ended, it denies all the same', () => {
+  const scene = ready()
+  scene.right.epochs.gap = 4
+  const asked = scene.get('a')
+  scene.tell('n2', { code: 'TASK_UNKNOWN' })
+  scene.tell('n3', { record: openCopyOf('n1') })
+  assert.equal(scene.code(asked), 'TASK_UNKNOWN')
+  scene.right.epochs.gap = 5
+  const later = scene.get('a')
+  scene.tell('n2', { code: 'TASK_UNKNOWN' })
+  scene.tell('n3', { record: copyOf('n1') })
+  assert.equal(scene.code(later), 'TASK_UNKNOWN')
+})
