@@ -9,6 +9,8 @@ import type { TaskRecord } from './task.ts'
 const REMEMBERED = 20_000
 
 interface Life {
+  /** A task of another key may have the same id: of that nothing is known here. */
+  readonly key: string
   readonly acceptedAt: WallMs
   /** Under which the key was this node's when it was dropped. */
   readonly term: number
@@ -30,7 +32,7 @@ export class DroppedEnds {
   /** It has settled, all who may have an older copy have that, and it is dropped. */
   note({ spec: { id, key }, acceptedAt }: TaskRecord): void {
     const term = this.#right.leaveFor(key)?.term
-    if (term !== undefined) this.#lives.set(id, { acceptedAt, term })
+    if (term !== undefined) this.#lives.set(id, { key, acceptedAt, term })
   }
 
   /** Is this a copy of a task whose end was dropped here, of that life or one before? */
@@ -38,8 +40,8 @@ export class DroppedEnds {
     const { epochs } = this.#right
     const dropped = this.#lives.get(record.spec.id)
     if (dropped === undefined || epochs === undefined || isSchedule(record)) return false
-    return (
-      record.acceptedAt <= dropped.acceptedAt && epochs.hasUnder(record.spec.key, new Set([dropped.term]))
-    )
+    const { key } = record.spec
+    if (key !== dropped.key || record.acceptedAt > dropped.acceptedAt) return false
+    return epochs.hasUnder(key, new Set([dropped.term]))
   }
 }

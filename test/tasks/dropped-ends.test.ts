@@ -55,3 +55,10 @@ test('it is so for as long as the key stays: another owner may have ordered the 
   assert.equal(copied(scene, old()), undefined)
   assert.equal(knows(scene), true)
 })
+
+test('nothing is known by it of a task that another key has under the same id', () => {
+  const scene = ranAndDropped()
+  const other = old()
+  assert.equal(copied(scene, { ...other, spec: { ...other.spec, key: own('other').key } }), undefined)
+  assert.equal(knows(scene), true)
+})
