@@ -179,7 +179,8 @@ export class Notes {
   #settle(ring: Ring): void {
     const { seq, rings, lost } = this.#row
     if (this.pending || (rings.length === 1 && !lost)) return
-    if (this.#done.size < ring.members.length) return
+    // With all cordoned or leaving nobody is a member, and nobody has said that what lies elsewhere is with those of now.
+    if (ring.members.length === 0 || this.#done.size < ring.members.length) return
     if (!ring.members.every(({ id }) => this.#done.get(id) === seq)) return
     const last = rings.findLast(note => note.ring === ring.checksum)
     if (last === undefined) return

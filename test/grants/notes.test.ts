@@ -230,3 +230,16 @@ function changeList(voter: Voter): void {
 function overflow(voter: Voter): void {
   for (let i = 0; i < NOTES_MAX; i++) voter.hear(a, ringOf(a, b, c, asNodeId(`n${i}`)), { disk: 'disk-a' })
 }
+
+test('a ring without members settles nothing: nobody has said that all is done', () => {
+  const voter = new Voter()
+  const [ring, nobody] = [ringOf(a, b, c), ringOf()]
+  voter.settle(ring)
+  for (let times = 0; times < 3; times++) voter.hear(a, nobody, { disk: 'disk-a' })
+  const told = voter.hear(a, nobody, { disk: 'disk-a' })
+  assert.deepEqual(
+    told?.rings.map(({ ring }) => ring),
+    [ring.checksum, nobody.checksum],
+  )
+  assert.deepEqual(told?.disks.map(({ node }) => node).sort(), [a, b, c])
+})
