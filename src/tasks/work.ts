@@ -170,8 +170,10 @@ export class Work {
     for (let i = 0; i < DUE_MAX; i++) {
       const entry = schedule.takeDue(step.now)
       if (entry === undefined) return false
-      // Not written: the pause on disk ends by itself, and the next start is.
-      table.put(entry, transition(entry.record, 'ready'))
+      // Not written: the pause on disk ends by itself, and the next start is. What was never stored stays so.
+      const { revision } = entry.record
+      const ready = transition(entry.record, 'ready')
+      table.put(entry, revision === 0 ? { ...ready, revision } : ready)
       schedule.enqueue(entry)
     }
     return true
