@@ -16,6 +16,7 @@ import {
   endAttempt,
   fenceAttempt,
   isFenced,
+  isOver,
   isUnclaimed,
   isUnderWay,
   takeBackAttempt,
@@ -44,6 +45,8 @@ export const EXTEND_MS = 200
 
 /** Of a right that ended without its time being up: no result counts under it any more. */
 const BROKEN = Number.NEGATIVE_INFINITY as Instant
+
+const TOO_LATE: AttemptError = { code: 'EXPIRED', message: 'the time of its task was over before it began' }
 
 /** Why an attempt was stopped, as logged. */
 type Reason = 'no-leave' | 'leave-ends' | 'too-many-kept' | 'deadline' | 'ended-late' | 'too-few-copies'
@@ -80,11 +83,7 @@ export class Execution {
     this.#moves = parts.right.moves
     this.places = new Places(parts, {
       order: (running, order, step) => this.#orderNow(running, order, step),
-      giveBack: (running, error, step) => {
-        running.abandoned = true
-        this.#takeBack(running, error, step)
-        this.#putBack(running, step)
-      },
+      giveBack: (running, error, step) => this.#giveBack(running, error, step),
     })
   }
 
@@ -129,15 +128,22 @@ export class Execution {
 
   #orderNow(running: Running, order: Order, step: Step): void {
     const { entry } = running
-    const leave = leaveNow(this.#parts.right, entry.key, step.now.mono)
-    if (leave === undefined || leave.until <= after(step.now.mono, FENCE_MS)) {
+    const { mono, wall } = step.now
+    const { spec } = entry.record
+    const leave = leaveNow(this.#parts.right, entry.key, mono)
+    if (leave === undefined || leave.until <= after(mono, FENCE_MS)) {
       this.#stop(running, leave === undefined ? 'no-leave' : 'leave-ends', step)
       return
     }
-    this.#parts.schedule.order(running, step.now.mono)
+    // Noting it, and waiting for a place, may have taken all the time that it had.
+    if (isOver(spec, wall)) {
+      this.#giveBack(running, TOO_LATE, step)
+      return
+    }
+    this.#parts.schedule.order(running, mono)
     running.until = leave.until
     running.told = leave.until
-    step.executeAtOnce({ ...order, until: leave.until })
+    step.executeAtOnce({ ...order, timeoutMs: timeLeftMs(spec, wall), until: leave.until })
   }
 
   #giveUp(entry: Entry, attempt: Attempt, step: Step): void {
@@ -300,6 +306,13 @@ export class Execution {
     running.abandoned = true
     this.#fenced(running, reason, step)
     if (!running.ordered) this.#putBack(running, step)
+  }
+
+  /** It was not ordered, and is not: it counts as no attempt, and its task waits anew. */
+  #giveBack(running: Running, error: AttemptError, step: Step): void {
+    running.abandoned = true
+    this.#takeBack(running, error, step)
+    this.#putBack(running, step)
   }
 
   /** It was never executed, so nothing will say that it has ended. */

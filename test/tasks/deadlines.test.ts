@@ -48,3 +48,33 @@ test('nor is one that is another node’s now, before it is this one’s again',
   solo.tick()
   assert.equal(watched(scene), 0)
 })
+
+test('an attempt whose start was on enough disks only when the time of its task was over is not begun', () => {
+  const scene = ready()
+  const { solo } = scene
+  const task = own('a', { expiresAt: wallOf(solo.at.wall + 200), maxAttempts: 1 })
+  solo.submit(task)
+  assert.equal(solo.record('a').state, 'running')
+  solo.pass(400)
+  goOn(scene)
+  assert.deepEqual(solo.orders, [])
+  const { state, error, attempts } = solo.record('a')
+  assert.deepEqual([state, error?.code], ['dead', 'EXPIRED'])
+  assert.deepEqual(
+    attempts.map(({ outcome, error }) => [outcome, error?.code]),
+    [['cancelled', 'EXPIRED']],
+  )
+  assert.deepEqual([solo.tasks.underWay, watched(scene)], [0, 0])
+})
+
+test('and one that is begun late has the time that is left by then', () => {
+  const scene = ready()
+  const { solo } = scene
+  solo.submit(own('a', { expiresAt: wallOf(solo.at.wall + 10_000), timeoutMs: 60_000 }))
+  solo.pass(400)
+  goOn(scene)
+  assert.deepEqual(
+    solo.orders.map(({ timeoutMs }) => timeoutMs <= 9_600),
+    [true],
+  )
+})
