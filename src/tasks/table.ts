@@ -49,9 +49,9 @@ export interface Entry extends Slotted {
   demand: Demand
 }
 
-const rankNow = ({ acceptedAt, spec: { priority, runAt } }: TaskRecord): number =>
-  // One that was to wait begins to age when it may run.
-  rankOf(Math.max(acceptedAt, runAt ?? 0), priority)
+const rankNow = ({ acceptedAt, redriven, spec: { priority, runAt } }: TaskRecord): number =>
+  // One that was to wait begins to age when it may run, and one that had ended when another try of it was ordered.
+  rankOf(Math.max(acceptedAt, runAt ?? 0, redriven?.at ?? 0), priority)
 
 /** To be called while it waits nowhere. */
 export function weigh(entry: Entry): void {

@@ -98,6 +98,19 @@ test('tasks of a key run one at a time unless all of them are concurrent, and th
   assert.deepEqual(started(solo).slice(3), ['d'])
 })
 
+test('a dead letter of long ago that is tried again begins to age then: it does not go before what is urgent', () => {
+  const solo = new Solo(undefined, { concurrency: 1 })
+  solo.submit(spec('old', { priority: 3, maxAttempts: 1 }))
+  solo.end('old', 1, { ok: false, retryable: true, error: { code: 'THREW', message: 'no' } })
+  solo.pass(600_000)
+  solo.submit(spec('runs'))
+  solo.request({ kind: 'retry', task: asTaskId('old'), key: 'old' })
+  solo.submit(spec('urgent', { priority: 0 }))
+  solo.end('runs', 1, done)
+  solo.end('urgent', 1, done)
+  assert.deepEqual(started(solo), ['old', 'runs', 'urgent', 'old'])
+})
+
 test('a task that is to run later is scheduled until then', () => {
   const solo = new Solo(undefined)
   const reply = solo.reply(solo.submit(spec('later', { runAt: wallOf(EPOCH + 5_000) })))
