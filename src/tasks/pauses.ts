@@ -27,7 +27,12 @@ export class Pauses {
     this.#wall.see(now)
     const { record } = entry
     const isTimed = record.state === 'scheduled'
-    entry.dueAt = isTimed ? (record.spec.runAt ?? 0) : after(now.mono, pauseMsOf(record, now.wall))
+    const pause = isTimed ? undefined : record.notBefore
+    // One that is placed anew goes on: by the wall clock, which may have been set since, it would begin again or end.
+    const goesOn = pause !== undefined && pause === entry.pause
+    if (isTimed) entry.dueAt = record.spec.runAt ?? 0
+    else if (!goesOn) entry.dueAt = after(now.mono, pauseMsOf(record, now.wall))
+    entry.pause = pause
     if (isTimed) this.#timed.add(entry)
     else this.#retries.add(entry)
   }

@@ -43,6 +43,8 @@ export interface Entry extends Slotted {
   place: Place
   /** While it is delayed: by which clock, `Pauses` knows. */
   dueAt: number
+  /** The pause that `dueAt` is the end of, by its `notBefore`; undefined: of none. */
+  pause: WallMs | undefined
   /** As it was when it began to wait where it is; so is what it takes up while it runs. Set through `weigh` only. */
   rank: number
   readonly order: number
@@ -192,6 +194,7 @@ export class Table {
       lists: [],
       place: 'nowhere',
       dueAt: 0,
+      pause: undefined,
       rank: rankNow(record),
       order: this.#orders++,
       slot: -1,

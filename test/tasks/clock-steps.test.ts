@@ -58,15 +58,34 @@ test('what waits for its turn ends by the clock that was set, no sooner and no l
   }
 })
 
+const FAILED = { ok: false, retryable: true, error: { code: 'EXIT_NONZERO', message: 'once' } } as const
+
 test('the pause before a retry is as long as it was meant, whatever becomes of the clock', () => {
   for (const setMs of [10 * HOUR, -2 * HOUR]) {
     const solo = new Solo(undefined)
     solo.submit(spec('again', { backoff: 'fixed', backoffMs: 10 * MINUTE, backoffMsMax: 10 * MINUTE }))
-    solo.end('again', 1, { ok: false, retryable: true, error: { code: 'EXIT_NONZERO', message: 'once' } })
+    solo.end('again', 1, FAILED)
     solo.wallSetMs = setMs
     minutes(solo, 9)
     assert.equal(solo.orders.length, 1)
     minutes(solo, 1)
     assert.equal(solo.orders.length, 2)
+  }
+})
+
+test('also where the ring changes meanwhile, and the task is placed anew', () => {
+  for (const setMs of [10 * HOUR, -2 * HOUR]) {
+    const solo = new Solo(undefined)
+    solo.submit(spec('again', { backoff: 'fixed', backoffMs: 10 * MINUTE, backoffMsMax: HOUR }))
+    for (const attempt of [1, 2]) {
+      solo.end('again', attempt, FAILED)
+      minutes(solo, 4)
+      solo.wallSetMs += setMs
+      for (const ring of [['n1', 'n2'], ['n1']]) solo.see(ring)
+      minutes(solo, 5)
+      assert.equal(solo.orders.length, attempt)
+      minutes(solo, 1)
+      assert.equal(solo.orders.length, attempt + 1)
+    }
   }
 })
