@@ -28,6 +28,7 @@ import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import { cutJson } from './json.ts'
 import { KEPT_KEYS_MAX, type Kept } from './kept.ts'
+import { compareAttempts } from './merge.ts'
 import type { Offers } from './offers.ts'
 import { type Order, Places } from './places.ts'
 import type { Records } from './records.ts'
@@ -174,6 +175,15 @@ export class Execution {
     } else if (!running.abandoned) this.#fenced(running, isFenced(outcome) ? 'deadline' : 'ended-late', step)
     kept.ended(running, step.now.mono)
     return entry
+  }
+
+  /** Its record is another than before: ends what runs here of it if that was cancelled, though another try may be ordered by now. */
+  heard(entry: Entry, step: Step): void {
+    const running = this.#parts.schedule.here.get(entry.id)
+    const { state, attempts } = entry.record
+    const wasCancelled = (each: Attempt): boolean =>
+      each.outcome === 'cancelled' && running !== undefined && compareAttempts(each, running.attempt) === 0
+    if (state === 'cancelled' || attempts.some(wasCancelled)) this.cancel(entry, step)
   }
 
   /** Its task was cancelled, which the record says already: orders the end of what runs here of it. */

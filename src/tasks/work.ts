@@ -325,7 +325,7 @@ export class Work {
     const known = entry.owner !== view.self ? merged.holders : news ? [] : entry.copies
     const others = known.filter(node => node !== from)
     entry.copies = theirsIsWhole ? [...others, from] : others
-    if (entry.place === 'here' && merged.state === 'cancelled') this.#parts.execution.cancel(entry, step)
+    if (entry.place === 'here') this.#parts.execution.heard(entry, step)
     if (entry.place === 'gated') return
     this.#parts.covering.cover(entry, step)
     if (news) this.#schedule(entry, step)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, asTaskId, type NodeId } from '../../src/base/ids.ts'
+import { cancelTask, redriveTask } from '../../src/tasks/attempts.ts'
 import { isSettled } from '../../src/tasks/merge.ts'
 import type { TaskReply, TaskRequest } from '../../src/tasks/messages.ts'
 import type { TaskSpec } from '../../src/tasks/task.ts'
@@ -8,6 +9,7 @@ import { Arbiter } from './arbiter.ts'
 import { Cluster } from './cluster.ts'
 import { metric } from './host.ts'
 import { names, ringOf, spec, specs } from './samples.ts'
+import { Solo } from './solo.ts'
 
 const THREE = names(3)
 const forever = () => ({ ms: 600_000, outcome: { ok: true, result: null } as const })
@@ -176,4 +178,21 @@ test('in quorum mode whoever runs it cancels it: nobody else may act for its key
   cluster.until(() => cluster.host('n1').machine.keptKeys().length === 0)
   assert.notEqual(cluster.executions[0]?.endedAt, undefined)
   cluster.until(() => cluster.host('n2').machine.get(task.id)?.state === 'cancelled')
+})
+
+test('a cancelled attempt ends also where its node hears of the cancelling only with the other try that was ordered', () => {
+  const solo = new Solo(undefined)
+  const task = ownedBy('n2', ['n1', 'n2'])
+  solo.submit(task)
+  solo.see(['n1', 'n2'])
+  const holders = ['n2', 'n1'].map(asNodeId)
+  const { wall } = solo.at
+  const record = redriveTask(cancelTask(solo.record(task.id), wall, holders), wall, holders)
+  solo.hear('n2', { type: 'replicate', batch: 1, records: [record] })
+  assert.deepEqual(
+    new Set(solo.of('cancel-attempt').map(({ task, attempt }) => [task, attempt].join())),
+    new Set([[task.id, 1].join()]),
+  )
+  solo.end(task.id, 1, { ok: false, retryable: false, error: { code: 'CANCELLED', message: 'stopped' } })
+  assert.deepEqual([solo.record(task.id).state, solo.tasks.underWay], ['ready', 0])
 })
