@@ -69,7 +69,7 @@ interface Group<T extends Queued> extends Load {
  * A task's rank never changes while it waits, although it ages: everybody ages at the same pace, so only the
  * difference counts. Priority 3 accepted three intervals before a task of priority 0 ties with it.
  */
-export const rankOf = (acceptedAtMs: number, priority: Priority): number => acceptedAtMs + priority * AGING_MS
+export const rankOf = (sinceMs: number, priority: Priority): number => sinceMs + priority * AGING_MS
 
 const before = (a: Queued, b: Queued): boolean => a.rank < b.rank || (a.rank === b.rank && a.order < b.order)
 

@@ -1,11 +1,12 @@
 import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
 import type { Instant, Now } from '../base/time.ts'
+import { Ages } from './ages.ts'
 import { type Limits, NO_LIMITS } from './limits.ts'
 import type { Offers } from './offers.ts'
 import { Pauses } from './pauses.ts'
 import { type Load, type Obstacle, Queue } from './queue.ts'
-import { type Entry, weigh } from './table.ts'
+import { type Entry, rank, weigh } from './table.ts'
 import type { Attempt } from './task.ts'
 
 /** An attempt that runs on this node. */
@@ -44,6 +45,7 @@ export class Schedule {
   readonly #offers: Offers | undefined
   readonly #queue: Queue<Entry>
   readonly #delayed = new Pauses()
+  readonly #ages = new Ages()
   readonly #elsewhere = new Map<Entry, NodeId>()
   readonly #here = new Map<TaskId, Running>()
   #hereVersion = 0
@@ -140,8 +142,9 @@ export class Schedule {
     this.#gated.add(entry)
   }
 
-  enqueue(entry: Entry): void {
+  enqueue(entry: Entry, now: Now): void {
     this.#settle(entry, 'queued')
+    rank(entry, this.#ages, now)
     this.#queue.add(entry)
   }
 

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
-import type { WallMs } from '../base/time.ts'
+import type { Now, WallMs } from '../base/time.ts'
+import type { Ages } from './ages.ts'
 import type { TasksConfig } from './config.ts'
 import { DedupeIndex } from './dedupe-index.ts'
 import { DropOrder } from './drop-order.ts'
@@ -45,20 +46,24 @@ export interface Entry extends Slotted {
   dueAt: number
   /** The pause that `dueAt` is the end of, by its `notBefore`; undefined: of none. */
   pause: WallMs | undefined
-  /** As it was when it began to wait where it is; so is what it takes up while it runs. Set through `weigh` only. */
+  /** As it was when it was queued. Set through `rank` only. */
   rank: number
   readonly order: number
+  /** What it takes up while it runs, as it was when it began to wait where it is. Set through `weigh` only. */
   demand: Demand
 }
 
-const rankNow = ({ acceptedAt, redriven, spec: { priority, runAt } }: TaskRecord): number =>
-  // One that was to wait begins to age when it may run, and one that had ended when another try of it was ordered.
-  rankOf(Math.max(acceptedAt, runAt ?? 0, redriven?.at ?? 0), priority)
-
 /** To be called while it waits nowhere. */
 export function weigh(entry: Entry): void {
-  entry.rank = rankNow(entry.record)
   entry.demand = entry.record.spec
+}
+
+/** The same, before it is queued. */
+export function rank(entry: Entry, ages: Ages, now: Now): void {
+  const { acceptedAt, redriven, spec } = entry.record
+  // One that was to wait begins to age when it may run, and one that had ended when another try of it was ordered.
+  const waits = Math.max(acceptedAt, spec.runAt ?? 0, redriven?.at ?? 0)
+  entry.rank = rankOf(ages.since(waits, now), spec.priority)
 }
 
 /** What is told to those who ask: an end that is on too few disks yet is nobody's business. */
@@ -195,7 +200,7 @@ export class Table {
       place: 'nowhere',
       dueAt: 0,
       pause: undefined,
-      rank: rankNow(record),
+      rank: 0,
       order: this.#orders++,
       slot: -1,
       demand: record.spec,

@@ -174,7 +174,7 @@ export class Work {
       const { revision } = entry.record
       const ready = transition(entry.record, 'ready')
       table.put(entry, revision === 0 ? { ...ready, revision } : ready)
-      schedule.enqueue(entry)
+      schedule.enqueue(entry, step.now)
     }
     return true
   }
@@ -227,7 +227,7 @@ export class Work {
     if (entry.owner !== view.self || isSchedule(entry.record) || this.#parts.expiry.takes(entry, step)) return
     const { record } = entry
     if (isSettled(record)) return
-    if (record.state === 'ready') schedule.enqueue(entry)
+    if (record.state === 'ready') schedule.enqueue(entry, step.now)
     else if (record.state === 'running') this.#awaitOrLose(entry, step)
     else schedule.delay(entry, step.now)
   }

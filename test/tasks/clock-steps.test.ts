@@ -89,3 +89,18 @@ test('also where the ring changes meanwhile, and the task is placed anew', () =>
     }
   }
 })
+
+test('what was accepted before a clock was set back still goes before what came after, at any priority', () => {
+  const solo = new Solo(undefined, { concurrency: 1 })
+  solo.submit(spec('runs'))
+  solo.submit(spec('first'))
+  solo.submit(spec('low', { priority: 3 }))
+  solo.wallSetMs = -HOUR
+  minutes(solo, 3)
+  for (const id of ['second', 'third']) solo.submit(spec(id))
+  for (const id of ['runs', 'first', 'low', 'second']) solo.end(id, 1, { ok: true, result: null })
+  assert.deepEqual(
+    solo.orders.map(({ task }) => task),
+    ['runs', 'first', 'low', 'second', 'third'],
+  )
+})
