@@ -5,7 +5,7 @@
  * then: behind a busy key, for a full type, or for an executor that nobody has. Only who may act for a key makes one of its
  * tasks a dead letter; a node that may not asks again a second later. An attempt that runs then has its time cut to it.
  */
-import { type Instant, NEVER } from '../base/time.ts'
+import { after, type Instant } from '../base/time.ts'
 import { expireTask, isOver } from './attempts.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
@@ -18,7 +18,6 @@ import type { Schedule } from './schedule.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { View } from './view.ts'
-import { WallSight } from './wall-sight.ts'
 
 /** Looked at in one step at most; about 5 ms of work. */
 const EXPIRED_MAX = 500
@@ -38,7 +37,6 @@ export interface ExpiryParts {
 
 export class Expiry {
   readonly #parts: ExpiryParts
-  readonly #wall = new WallSight()
 
   constructor(parts: ExpiryParts) {
     this.#parts = parts
@@ -50,22 +48,18 @@ export class Expiry {
   }
 
   nextWake(): Instant {
-    const first = this.#parts.records.deadlines.first()
-    return first === undefined ? NEVER : this.#wall.instantOf(first.at)
+    return this.#parts.records.deadlines.nextWake()
   }
 
   /** Is its time over, and did that just end it? It waits nowhere; if its time is to come, it is watched from now on. */
   takes(entry: Entry, step: Step): boolean {
     const { spec, state } = entry.record
     if (spec.expiresAt === undefined || isSettled(entry.record) || state === 'running') return false
-    const { wall } = step.now
-    const over = isOver(spec, wall)
-    if (over && this.#mayAct(entry, step)) {
+    if (isOver(spec, step.now.wall) && this.#mayAct(entry, step)) {
       this.#end(entry, step)
       return true
     }
-    this.#wall.see(step.now)
-    this.#parts.records.deadlines.watch(entry, over ? wall + AGAIN_MS : spec.expiresAt)
+    this.#watch(entry, step)
     return false
   }
 
@@ -73,24 +67,28 @@ export class Expiry {
   tick(step: Step): void {
     const { table, view, schedule, leftovers, records } = this.#parts
     const { deadlines } = records
-    const { wall } = step.now
-    this.#wall.see(step.now)
     for (let looks = 0; looks < EXPIRED_MAX; looks++) {
-      const watched = deadlines.first()
-      if (watched === undefined || watched.at > wall) return
-      const { entry } = watched
+      const entry = deadlines.due(step.now)
+      if (entry === undefined) return
       deadlines.forget(entry.id)
       if (table.get(entry.id) !== entry || entry.owner !== view.self || isSettled(entry.record)) continue
       // What runs, here or elsewhere, or waits for a takeover is looked at when it is put somewhere again.
       if (entry.place !== 'queued' && entry.place !== 'delayed') continue
       const placed = entry.epoch === view.epoch
-      const due = placed && isOver(entry.record.spec, wall) && this.#mayAct(entry, step)
+      const due = placed && isOver(entry.record.spec, step.now.wall) && this.#mayAct(entry, step)
       const verdict = due ? leftovers.judge(entry, step) : 'unsure'
-      if (verdict === 'unsure') deadlines.watch(entry, wall + AGAIN_MS)
+      if (verdict === 'unsure') this.#watch(entry, step)
       if (verdict !== 'goes-on') continue
       schedule.clear(entry)
       this.#end(entry, step)
     }
+  }
+
+  #watch(entry: Entry, { now }: Step): void {
+    const { deadlines } = this.#parts.records
+    const { spec } = entry.record
+    if (isOver(spec, now.wall)) deadlines.lookAgain(entry, after(now.mono, AGAIN_MS))
+    else if (spec.expiresAt !== undefined) deadlines.watch(entry, spec.expiresAt, now)
   }
 
   /** Who does not know yet how far it got elsewhere may not end it. */

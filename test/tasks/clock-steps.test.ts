@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { wallOf } from '../../src/base/time.ts'
+import { Lent } from './lent.ts'
 import { spec } from './samples.ts'
 import { Solo } from './solo.ts'
 
@@ -103,4 +104,19 @@ test('what was accepted before a clock was set back still goes before what came 
     solo.orders.map(({ task }) => task),
     ['runs', 'first', 'low', 'second', 'third'],
   )
+})
+
+test('what seemed over to a clock that was ahead, while nobody might end it, ends by the clock that was set right', () => {
+  const lent = new Lent()
+  const solo = new Solo(lent, {}, ['n1'], { types: new Set(['echo']), serving: () => [] })
+  const task = spec('a', { type: 'other', expiresAt: wallOf(WALL + HOUR) })
+  solo.step(() => solo.tasks.taskList('work', [task], solo.at))
+  solo.wallSetMs = 10 * HOUR
+  minutes(solo, 1)
+  solo.wallSetMs = 0
+  lent.give(['a'], 2 * HOUR)
+  minutes(solo, 58)
+  assert.equal(solo.record('a').state, 'ready')
+  minutes(solo, 1)
+  assert.equal(solo.record('a').error?.code, 'EXPIRED')
 })
