@@ -174,13 +174,19 @@ export function cancelTask(record: TaskRecord, at: WallMs, holders: readonly Nod
   return transition(record, 'cancelled', { attempts, holders, error, settledAt: at })
 }
 
-/** Another try was ordered: what was tried before stays in the record and counts no more. */
+/** Another try was ordered: what was tried before stays in the record and counts no more. It waits for its time, if that is to come. */
 export function redriveTask(record: TaskRecord, at: WallMs, holders: readonly NodeId[]): TaskRecord {
   const after = lastNumber(record)
   const uncounted = after - uncountedOf(record.attempts)
   const { settledAt: _, error: __, crashes: ___, ...rest } = record
   const times = (record.redriven?.times ?? 0) + 1
-  return transition(rest, 'ready', { holders, uncounted, redriven: { times, after, at } })
+  const { runAt } = record.spec
+  const waits = record.state === 'cancelled' && runAt !== undefined && runAt > at
+  return transition(rest, waits ? 'scheduled' : 'ready', {
+    holders,
+    uncounted,
+    redriven: { times, after, at },
+  })
 }
 
 /** Waiting and retrying tasks go the legal way round through `running`. */

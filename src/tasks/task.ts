@@ -81,7 +81,7 @@ export const TRANSITIONS = {
   retrying: ['ready', 'cancelled', 'dead'],
   succeeded: [],
   dead: ['ready'],
-  cancelled: ['ready'],
+  cancelled: ['ready', 'scheduled'],
 } as const satisfies Record<TaskState, readonly TaskState[]>
 export const TASK_STATES = Object.keys(TRANSITIONS) as readonly TaskState[]
 

@@ -122,6 +122,18 @@ test('a task that is to run later is scheduled until then', () => {
   assert.deepEqual(started(solo), ['later'])
 })
 
+test('one that was cancelled before its time, and is tried again, waits for it all the same', () => {
+  const solo = new Solo(undefined)
+  solo.submit(spec('later', { runAt: wallOf(EPOCH + 5_000) }))
+  const of = { task: asTaskId('later'), key: 'later' }
+  solo.request({ kind: 'cancel', ...of })
+  assert.ok(solo.reply(solo.request({ kind: 'retry', ...of }))?.ok)
+  solo.pass(4_900)
+  assert.deepEqual([started(solo), waiting(solo, 'later')], [[], 'run-at'])
+  solo.pass(200)
+  assert.deepEqual(started(solo), ['later'])
+})
+
 test('a task that waits behind another expires in time', () => {
   const solo = new Solo(undefined)
   const expiresAt = wallOf(EPOCH + 3_000)
