@@ -91,7 +91,8 @@ export class Tasks {
     this.#parts.work.loseOwn(this.#inherited, step)
     this.#inherited = []
     this.#parts.placing.scanSome(step)
-    this.#parts.work.recheckElsewhere(node => !this.#parts.view.live.has(node), step)
+    // Under the same ring nothing is placed anew, and a member may have begun anew, with nothing of what it ran.
+    this.#parts.work.recheckElsewhere(node => !changed || !this.#parts.view.live.has(node), step)
     this.#parts.desk.viewChanged(step)
     return this.#finish(step)
   }
