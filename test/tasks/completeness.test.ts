@@ -141,6 +141,23 @@ test('three copies let two be missing, one copy none', () => {
   assert.deepEqual(one.completeness.conclude(), [])
 })
 
+test('one that answered from a new disk and is forgotten then has cost what one has that never answered', () => {
+  const scene = made()
+  scene.epochs.rings = [{ ring, counts: (_, disk) => disk !== 'disk-n5' && disk !== 'disk-n6' }]
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n3', 'n4', 'n5', 'n6')
+  assert.equal(scene.completeness.conclude(), undefined)
+  scene.epochs.gone.add('n6')
+  const losses = scene.completeness.conclude()
+  assert.deepEqual(
+    losses?.map(({ forgotten }) => forgotten),
+    [nodesOf('n6')],
+  )
+  assert.equal(scene.epochs.gap, 5)
+  assert.deepEqual(scene.completeness.lostFor(keyHeldBy('n5', 'n6')), nodesOf('n6'))
+})
+
 test('a member that an operator forgot is not waited for, and what that may have cost is said', () => {
   const scene = made()
   scene.epochs.take(5)
