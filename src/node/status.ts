@@ -162,7 +162,7 @@ export interface KeyTakeover {
   readonly blind: boolean
   /** Members that have not answered and may be needed; an operator may `forget` them. */
   readonly missing: readonly NodeId[]
-  /** Members that were forgotten although they may have had what no other had. */
+  /** Members that were forgotten, they or their former disks, although they may have had what no other had. */
   readonly mayHaveLost: readonly NodeId[]
 }
 

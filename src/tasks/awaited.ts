@@ -29,7 +29,7 @@ export class Awaited {
     return nodes.filter(node => {
       if (this.#epochs.forgotten(node)) return false
       const disk = answers.diskOf(node, key)
-      return disk === undefined || !noted.counts(node, disk)
+      return disk === undefined || !(noted.counts(node, disk) || this.#epochs.isOnlyDisk(node, disk))
     })
   }
 
@@ -50,16 +50,19 @@ export class Awaited {
   /** Would it have gone on if nobody had been given up? */
   lossOf(noted: Asked, { answers, term }: Round): Loss[] {
     const members = membersOf(noted)
-    const forgotten = members.filter(node => this.#isGivenUp(noted, node, answers))
-    const missing = this.missing(noted, members, answers).length + forgotten.length
+    const wanted = new Set(this.missing(noted, members, answers))
+    const forgotten = members.filter(node => !wanted.has(node) && this.#isGivenUp(noted, node, answers))
+    const missing = wanted.size + forgotten.length
     if (forgotten.length === 0 || missing <= this.spare(Math.min(members.length, this.#view.replicas)))
       return []
     return [{ term, ring: noted.ring, forgotten, anyKey: noted.members !== undefined }]
   }
 
-  /** One that answered from a new disk, before it went, has said nothing of what it had before. */
+  /** One that answered from a new disk has said nothing of what it had before. */
   #isGivenUp(noted: Asked, node: NodeId, answers: GivenAnswers): boolean {
     const disk = answers.lastDiskOf(node)
-    return this.#epochs.forgotten(node) && (disk === undefined || !noted.counts(node, disk))
+    if (disk === undefined) return this.#epochs.forgotten(node)
+    if (noted.counts(node, disk)) return false
+    return this.#epochs.forgotten(node) || this.#epochs.isOnlyDisk(node, disk)
   }
 }

@@ -158,6 +158,61 @@ test('one that answered from a new disk and is forgotten then has cost what one 
   assert.deepEqual(scene.completeness.lostFor(keyHeldBy('n5', 'n6')), nodesOf('n6'))
 })
 
+test('where only the new disk of a living member counts its answer is enough, and what that may have cost is said', () => {
+  const scene = made()
+  const given = { ring, counts: (_: unknown, disk: string) => disk !== 'disk-n5' && disk !== 'disk-n6' }
+  scene.epochs.rings = [given]
+  scene.epochs.take(5)
+  begin(scene)
+  scene.epochs.onlyDisks.set(asNodeId('n6'), 'disk-n6')
+  scene.hear('n2', 'n3', 'n4', 'n5')
+  assert.equal(scene.completeness.conclude(), undefined, 'it has not answered')
+  scene.hear('n6')
+  const losses = scene.completeness.conclude()
+  assert.deepEqual(
+    losses?.map(({ forgotten }) => forgotten),
+    [nodesOf('n6')],
+  )
+  assert.equal(scene.epochs.gap, 5)
+  assert.equal(scene.completeness.gates(keyHeldBy('n5', 'n6')), false)
+  assert.deepEqual(scene.completeness.lostFor(keyHeldBy('n5', 'n6')), nodesOf('n6'))
+})
+
+test('that one disk is all there is says nothing of the next one', () => {
+  const scene = made()
+  scene.epochs.rings = [{ ring, counts: (_, disk) => disk !== 'disk-n5' && disk !== 'disk-n6' }]
+  scene.epochs.take(5)
+  begin(scene)
+  scene.epochs.onlyDisks.set(asNodeId('n6'), 'the one before')
+  scene.hear('n2', 'n3', 'n4', 'n5', 'n6')
+  assert.equal(scene.completeness.conclude(), undefined)
+})
+
+test('a former disk that was given up and not needed costs nothing', () => {
+  const scene = made()
+  scene.epochs.rings = [{ ring, counts: (_, disk) => disk !== 'disk-n6' }]
+  scene.epochs.take(5)
+  begin(scene)
+  scene.epochs.onlyDisks.set(asNodeId('n6'), 'disk-n6')
+  scene.hear('n2', 'n3', 'n4', 'n5', 'n6')
+  assert.deepEqual(scene.completeness.conclude(), [])
+})
+
+test('where no quorum knows of every ring a former disk that is gone for good is given up, too', () => {
+  const scene = made()
+  scene.epochs.rings = 'lost'
+  scene.epochs.isDiskOf = (node: string) => node !== 'n5' && node !== 'n6'
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n3', 'n4', 'n5', 'n6')
+  assert.equal(scene.completeness.conclude(), undefined)
+  scene.epochs.onlyDisks.set(asNodeId('n5'), 'disk-n5')
+  assert.deepEqual(
+    scene.completeness.conclude()?.map(({ forgotten, anyKey }) => [forgotten, anyKey]),
+    [[nodesOf('n5'), true]],
+  )
+})
+
 test('a member that an operator forgot is not waited for, and what that may have cost is said', () => {
   const scene = made()
   scene.epochs.take(5)

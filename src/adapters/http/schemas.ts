@@ -67,6 +67,7 @@ const member = {
   rttMs: number,
   silenceLimitMs: number,
   links: whole,
+  onlyDisk: text,
   linkFault: flag,
   modesDiffer: flag,
   ringChecksum: text,
@@ -77,7 +78,16 @@ const member = {
   claims: listOf(anything),
   why: ledgerLine,
 }
-const memberOptional = ['cordoned', 'goneAt', 'lastHeardMs', 'rttMs', 'ringChecksum', 'load', 'why']
+const memberOptional = [
+  'cordoned',
+  'goneAt',
+  'onlyDisk',
+  'lastHeardMs',
+  'rttMs',
+  'ringChecksum',
+  'load',
+  'why',
+]
 
 const ballot = object({ round: whole, by: text })
 const voterList = object(
@@ -225,6 +235,7 @@ export const SCHEMAS = {
   Leave: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000 } }, ['deadlineMs']),
   Leaving: object({ nodeId: text, leaving: flag }),
   Nothing: object({}),
+  Forget: object({ formerDisk: { ...flag, default: false } }, ['formerDisk']),
   Done: object({ nodeId: text, detail: text }),
   Drain: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 60_000 } }, [
     'deadlineMs',

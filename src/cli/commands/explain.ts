@@ -110,6 +110,6 @@ function takeoverRows({ takeover }: Explanation): [string, string][] {
   const asked = blind ? 'the voters have not said yet which rings there were' : others
   const rows: [string, string][] = [['takeover', complete ? 'complete' : `not complete, ${asked}`]]
   if (mayHaveLost.length > 0)
-    rows.push(['may have lost', `what only ${mayHaveLost.join(', ')} had, now forgotten`])
+    rows.push(['may have lost', `what only ${mayHaveLost.join(', ')} had, now given up`])
   return rows
 }
