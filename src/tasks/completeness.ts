@@ -21,9 +21,10 @@ import { GivenAnswers } from './given-answers.ts'
 import { GivenUp, type Loss } from './given-up.ts'
 import type { Inventory } from './messages.ts'
 import type { Epochs, NotedRing } from './right.ts'
-import { type Answered, type Heard, membersOf, type Round } from './rounds.ts'
+import { type Answered, type Asked, type Heard, membersOf, type Round } from './rounds.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
+import type { Wanted } from './wanted.ts'
 
 /** Rings named to those who are asked; where it takes more to say what is complete, everything is asked for. */
 const RINGS_MAX = 8
@@ -304,6 +305,33 @@ export class Completeness {
     if (noted === 'unknown') return []
     const all = noted === 'lost' ? [this.#awaited.everybody(ring)] : noted
     return [...new Set(all.flatMap(each => this.#awaited.missing(each, membersOf(each), round.answers)))]
+  }
+
+  /** What this key waits for, which is not complete; without one, any key of the term that is asked about. */
+  wanted(key?: string): Wanted {
+    const missing = key === undefined ? this.missing : this.#missingFor(key)
+    const living = missing.filter(node => this.#view.live.has(node))
+    const isReplaced = (node: NodeId): boolean => this.#round?.answers.diskOf(node, key) !== undefined
+    return {
+      blind: this.blind,
+      asked: living.filter(node => !isReplaced(node)),
+      down: missing.filter(node => !this.#view.live.has(node)),
+      replaced: living.filter(isReplaced),
+    }
+  }
+
+  #missingFor(key: string): readonly NodeId[] {
+    const round = this.#round
+    const { ring, replicas } = this.#view
+    const noted = round === undefined ? 'unknown' : this.#epochs.ringsBefore(round.term)
+    if (round === undefined || ring === undefined || noted === 'unknown') return []
+    const all: readonly Asked[] = noted === 'lost' ? [this.#awaited.everybody(ring)] : noted
+    const missing = all.flatMap(each => {
+      const holders = each.members ?? each.ring.preferenceList(key, replicas)
+      const lacking = this.#awaited.missing(each, holders, round.answers, key)
+      return lacking.length > this.#awaited.spare(Math.min(holders.length, replicas)) ? lacking : []
+    })
+    return [...new Set(missing)]
   }
 
   /** Is it not known yet under which rings others may have written? So nobody knows whose answers are missing. */

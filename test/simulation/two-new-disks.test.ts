@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
 import type { Write } from '../../src/node/machine.ts'
+import { explanationOf, readinessOf } from '../../src/node/views.ts'
 import { WALL_START_MS } from './clock.ts'
 import { Cluster } from './cluster.ts'
 import type { Host } from './world.ts'
@@ -102,6 +103,31 @@ test('keys that both held wait for ever, and living members are not forgotten', 
   scene.cluster.control(scene.first, { kind: 'forget', node: asNodeId('n6') })
   scene.world.runUntil(65_000)
   assert.notDeepEqual(withheld(scene), [])
+})
+
+const COMMAND = /n[56], n[56] came with another disk.*"roundtable forget n[56] --former-disk" to n[56]/
+
+test('whoever asks is told whose former disks are awaited, and the command that gives them up', () => {
+  const scene = replaced(4)
+  const { world, first, n6, at } = scene
+  const key = KEYS.find(each => withheld(scene).includes(`${each} on n6`)) ?? assert.fail('n6 waits')
+  assert.match(explanationOf(at(n6), key)?.takeover?.waitsFor ?? '', COMMAND)
+  const reasons = readinessOf(at(n6), n6.clock.at(world.now)).reasons
+  assert.match(reasons.find(({ code }) => code === 'taking-over')?.detail ?? '', COMMAND)
+  const told: string[] = []
+  world.watch({
+    note: () => {},
+    input: () => {},
+    broken: (_process, _invariant, detail) => assert.fail(detail),
+    effect: (process, effect) => {
+      if (process.host !== first.index || effect.kind !== 'reply' || effect.id !== 't100') return
+      told.push('failure' in effect.reply ? effect.reply.failure.detail : JSON.stringify(effect.reply))
+    },
+  })
+  submit(first, 100, key)
+  world.runUntil(45_000)
+  assert.equal(told.length, 1)
+  assert.match(told[0] ?? '', COMMAND)
 })
 
 test('one of them is stopped and forgotten, and all is complete before it starts again', () => {

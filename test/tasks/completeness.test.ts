@@ -188,6 +188,34 @@ test('that one disk is all there is says nothing of the next one', () => {
   assert.equal(scene.completeness.conclude(), undefined)
 })
 
+test('of a key it is said who of its holders is asked, down, or came with another disk', () => {
+  const scene = made()
+  scene.epochs.rings = [{ ring, counts: (_, disk) => disk !== 'disk-n5' && disk !== 'disk-n6' }]
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n5', 'n6')
+  const { completeness, view } = scene
+  const nobody = { blind: false, asked: [], down: [], replaced: [] }
+  const { replaced, ...others } = completeness.wanted(keyHeldBy('n5', 'n6'))
+  assert.deepEqual([others, [...replaced].sort()], [{ blind: false, asked: [], down: [] }, ['n5', 'n6']])
+  assert.deepEqual(completeness.wanted(keyHeldBy('n3', 'n5')), {
+    ...nobody,
+    asked: nodesOf('n3'),
+    replaced: nodesOf('n5'),
+  })
+  assert.deepEqual(completeness.wanted(keyHeldBy('n2', 'n5')), nobody, 'one may be missing')
+  view.change(ring, nodesOf('n1', 'n2', 'n3', 'n5'))
+  assert.deepEqual(completeness.wanted(), {
+    ...nobody,
+    asked: nodesOf('n3'),
+    down: nodesOf('n4', 'n6'),
+    replaced: nodesOf('n5'),
+  })
+  scene.epochs.rings = 'lost'
+  scene.epochs.isDiskOf = (node: string) => node !== 'n5' && node !== 'n6'
+  assert.deepEqual(completeness.wanted('k'), completeness.wanted(), 'anybody may have had it')
+})
+
 test('a former disk that was given up and not needed costs nothing', () => {
   const scene = made()
   scene.epochs.rings = [{ ring, counts: (_, disk) => disk !== 'disk-n6' }]
