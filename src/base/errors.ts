@@ -84,6 +84,7 @@ export const ERRORS = {
   FORBIDDEN: [403, 'The request is not allowed from there.', 'Nothing was changed.'],
   MEMBER_UNKNOWN: [404, 'No member has this node id.', 'Nothing was changed.'],
   MEMBER_ALIVE: [409, 'The member is alive.', 'Nothing was forgotten.'],
+  FORMER_DISK_UNKNOWN: [409, 'This node knows of no former disk of that member.', 'Nothing was forgotten.'],
   MEMBERS_FULL: [409, 'This node has no room for another member.', 'Nothing was forgotten.'],
   VOTERS_UNCHANGED: [409, 'The voter list cannot be changed in this way now.', 'It was not changed.'],
   CONFIRMATION_NEEDED: [400, 'This needs to be confirmed.', 'Nothing was changed.'],

@@ -22,6 +22,11 @@ export interface MemberRecord {
   readonly forgotten?: boolean
   /** With `dead` and `left`: when that was found, by the finder's clock. From then on it is remembered for `tombstoneMs`. */
   readonly goneAt?: WallMs
+  /**
+   * Name of its disk, once an operator has said that those it had before are gone for good: nobody waits for what they held.
+   * Holds for this life of it alone; changes only with the incarnation.
+   */
+  readonly onlyDisk?: string
   /** Where it can be dialled, `host:port`, most useful first; at most 8. */
   readonly addresses: readonly string[]
   /** Its share of the ring relative to the others, 1 by default; 0.01 to 100. */

@@ -289,5 +289,6 @@ function eventOf(news: MemberRecord, before: MemberRecord | undefined): string {
 function renewal(news: MemberRecord, before: MemberRecord): string {
   const [is, was] = [news.cordoned === true, before.cordoned === true]
   if (is !== was) return is ? 'member-cordoned' : 'member-uncordoned'
+  if (news.onlyDisk !== undefined && news.onlyDisk !== before.onlyDisk) return 'member-former-disk-forgotten'
   return news.weight === before.weight ? 'member-renewed' : 'member-reweighted'
 }

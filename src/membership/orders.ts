@@ -49,6 +49,14 @@ export class Orders {
     this.#news.proclaim(change, 'weight-changed', { weight, before: self.weight }, now)
   }
 
+  /** @param disk that this node has now: what it had before is gone for good, as is known everywhere until its next start */
+  forgetFormerDisk(disk: string, now: Now): void {
+    const { self } = this.#roster
+    if (self.onlyDisk === disk) return
+    const change = { onlyDisk: disk, incarnation: self.incarnation + 1 }
+    this.#news.proclaim(change, 'former-disk-forgotten', { disk }, now)
+  }
+
   /** These are the seeds now. What is known of those that stay is kept. */
   setSeeds(seeds: readonly string[], now: Instant): void {
     this.#dialling.setSeeds(seeds, now)
@@ -69,7 +77,7 @@ export class Orders {
     if (record.status === 'alive') {
       return {
         code: 'MEMBER_ALIVE',
-        detail: `${id} is alive or only suspected: stop it, or let it leave, first`,
+        detail: `${id} is alive or only suspected: stop it, or let it leave, first. Of one that lost its disk only what it had before can be forgotten: say "forget ${id} --former-disk" to ${id}`,
       }
     }
     const forgotten = { ...record, status: 'left', forgotten: true, goneAt: now.wall } as const

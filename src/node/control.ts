@@ -10,6 +10,8 @@ export type ControlRequest =
   | { readonly kind: 'weight'; readonly weight: number }
   /** Drop a dead or left member everywhere, now. Refused for one that is alive. */
   | { readonly kind: 'forget'; readonly node: NodeId }
+  /** What this node had on the disks before its present one is gone for good. Refused where no voter knows of another one. */
+  | { readonly kind: 'forget-former-disk'; readonly node: NodeId }
   /** One voter more or less, by a quorum of the old and of the new list. */
   | { readonly kind: 'voter-add'; readonly node: NodeId }
   | { readonly kind: 'voter-remove'; readonly node: NodeId }

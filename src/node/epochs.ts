@@ -115,6 +115,10 @@ export class NodeEpochs implements Epochs {
     return this.#roster?.get(node)?.record.forgotten === true
   }
 
+  isOnlyDisk(node: NodeId, disk: string): boolean {
+    return this.#roster?.get(node)?.record.onlyDisk === disk
+  }
+
   known(): readonly NodeId[] {
     const known = new Set<NodeId>()
     for (const { record } of this.#roster?.all() ?? [])

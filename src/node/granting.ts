@@ -33,6 +33,7 @@ export class Granting {
   readonly acting: Acting
   /** What applications were told that they may use. */
   readonly answered: Answered
+  readonly #self: NodeId
   #now: Now
   #draining: readonly string[] = []
   #lost: readonly string[] = []
@@ -42,6 +43,7 @@ export class Granting {
 
   constructor(init: NodeInit, now: Now) {
     this.#now = now
+    this.#self = init.nodeId
     this.grants = Acting.needed(init.grants) ? makeGrants(init, now) : undefined
     this.answered = new Answered(init.nodeId)
     this.acting = new Acting(
@@ -132,6 +134,12 @@ export class Granting {
         if (membership.linkTo(effect.to) === undefined) this.#unasked.add(effect.to)
     // Somebody's right to act runs out while a voter's word waits for the disk, and no record depends on it.
     return effects.map(effect => (effect.kind === 'persist' ? { ...effect, urgent: true as const } : effect))
+  }
+
+  /** The name of this node's disk, where a voter knows that it had another one before. */
+  get newDisk(): string | undefined {
+    const { grants } = this
+    return grants === undefined || grants.ledger.isDiskOf(this.#self, grants.disk) ? undefined : grants.disk
   }
 
   changeVoters(request: VoterRequest, membership: Membership, now: Now): ControlReply {

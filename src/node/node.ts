@@ -99,9 +99,10 @@ export class Node implements Machine {
     })
     this.looks = new Looks(init.boot)
     this.history = new History(init.nodeId, init.ring.vnodesPerWeight, now)
-    this.#operator = new Operator(this.membership, (id, request, at) => [
+    const askVoters: ConstructorParameters<typeof Operator>[1] = (id, request, at) => [
       { kind: 'reply', id, reply: this.granting.changeVoters(request, this.membership, at) },
-    ])
+    ]
+    this.#operator = new Operator(this.membership, askVoters, () => this.granting.newDisk)
     this.#departing = new Departing(this.membership, {
       leave: at => this.tasks.leave(at),
       abandon: at => this.tasks.abandon(at),

@@ -1,6 +1,6 @@
 import { unreachable } from '../base/assert.ts'
 import type { Failure } from '../base/errors.ts'
-import type { RequestId } from '../base/ids.ts'
+import type { NodeId, RequestId } from '../base/ids.ts'
 import type { Now } from '../base/time.ts'
 import type { Membership } from '../membership/membership.ts'
 import type { ControlReply, ControlRequest } from './control.ts'
@@ -15,14 +15,20 @@ const WEIGHT_MAX = 100
 export class Operator {
   readonly #membership: Membership
   readonly #askVoters: (id: RequestId, request: VoterRequest, now: Now) => readonly Effect[]
+  readonly #newDisk: () => string | undefined
 
-  /** @param askVoters what concerns voters; sees to the answer itself, now or when a quorum has agreed */
+  /**
+   * @param askVoters what concerns voters; sees to the answer itself, now or when a quorum has agreed
+   * @param newDisk the name of this node's disk, where voters know that it had another one before
+   */
   constructor(
     membership: Membership,
     askVoters: (id: RequestId, request: VoterRequest, now: Now) => readonly Effect[],
+    newDisk: () => string | undefined,
   ) {
     this.#membership = membership
     this.#askVoters = askVoters
+    this.#newDisk = newDisk
   }
 
   control(id: RequestId, request: ControlRequest, now: Now): readonly Effect[] {
@@ -48,6 +54,8 @@ export class Operator {
         const failure = this.#membership.orders.forget(request.node, now)
         return failure === undefined ? done(`${request.node} is forgotten`) : { ok: false, failure }
       }
+      case 'forget-former-disk':
+        return this.#forgetFormerDisk(request.node, now)
       default:
         return unreachable(request)
     }
@@ -62,6 +70,23 @@ export class Operator {
     if (other === undefined) return done(`${self.id} owns its share of the keys`)
     const why = other === 'joining' ? 'it has only just joined' : 'another node bears its name'
     return done(`${self.id} will own its share of the keys; not yet, for ${why}`)
+  }
+
+  /** Only the node itself knows for sure which disk it has. */
+  #forgetFormerDisk(node: NodeId, now: Now): ControlReply {
+    const { orders, self } = this.#membership
+    if (node !== self.id) {
+      const detail = `this is ${self.id}: say it to ${node} itself (--url), which knows its disk`
+      return refused('FORMER_DISK_UNKNOWN', detail)
+    }
+    const disk = this.#newDisk()
+    if (disk === undefined) {
+      const detail =
+        'no voter that answers knows that this node had another disk before, or needs to any more'
+      return refused('FORMER_DISK_UNKNOWN', detail)
+    }
+    orders.forgetFormerDisk(disk, now)
+    return done(`what ${self.id} had before it came with this disk is given up`)
   }
 
   #weigh(weight: number, now: Now): ControlReply {

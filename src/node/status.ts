@@ -139,6 +139,7 @@ export interface Explanation extends Omit<KeyPlacement, 'token' | 'owner'> {
   readonly owner: NodeId | undefined
   readonly unowned?: string
   readonly mine: boolean
+  readonly mode: Mode
   readonly ringChecksum: string
   /** Who believes what: each live member's last known ring checksum, and whether it equals this node's. */
   readonly beliefs: readonly {
@@ -160,9 +161,11 @@ export interface KeyTakeover {
   readonly complete: boolean
   /** The voters have not said yet under which rings others may have written, so it is not known either who is missing. */
   readonly blind: boolean
-  /** Members that have not answered and may be needed; an operator may `forget` them. */
+  /** Members that have not answered and may be needed, or answered from another disk than they had then. */
   readonly missing: readonly NodeId[]
-  /** Members that were forgotten although they may have had what no other had. */
+  /** Who is waited for, and what ends that, in words; absent when it is complete. */
+  readonly waitsFor?: string
+  /** Members that were forgotten, they or their former disks, although they may have had what no other had. */
   readonly mayHaveLost: readonly NodeId[]
 }
 

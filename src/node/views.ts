@@ -105,7 +105,7 @@ function rightReasons(grants: GrantsStatus, { init, membership, tasks }: Node): 
   return [
     ...(grants.voter && !grants.granting ? [{ code: 'not-granting' as const, detail: silent }] : []),
     ...(grants.leaseForMs === undefined ? [{ code: 'no-lease' as const, detail: held }] : []),
-    ...(tasks.untried ? [{ code: 'taking-over' as const, detail: UNTRIED }] : []),
+    ...(tasks.untried ? [{ code: 'taking-over' as const, detail: `${UNTRIED}: ${tasks.waitsFor}` }] : []),
   ]
 }
 
@@ -194,6 +194,7 @@ export function explanationOf(node: Node, key: string): Explanation | undefined 
   return {
     ...placement,
     mine: placement.owner === node.init.nodeId,
+    mode: node.modeOf(key),
     ringChecksum: node.ring.checksum,
     beliefs: node.membership.roster.living().map(({ record }) => beliefOf(node, record.id)),
     tasks,

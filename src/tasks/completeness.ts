@@ -13,7 +13,7 @@
  * where they are, and a busy cluster would read itself to a standstill.
  */
 import type { NodeId } from '../base/ids.ts'
-import type { Ring } from '../ring/ring.ts'
+import { Awaited } from './awaited.ts'
 import { Concluded } from './concluded.ts'
 import type { TasksConfig } from './config.ts'
 import type { Fence } from './fences.ts'
@@ -24,6 +24,7 @@ import type { Epochs, NotedRing } from './right.ts'
 import { type Answered, type Asked, type Heard, membersOf, type Round } from './rounds.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
+import type { Wanted } from './wanted.ts'
 
 /** Rings named to those who are asked; where it takes more to say what is complete, everything is asked for. */
 const RINGS_MAX = 8
@@ -40,6 +41,7 @@ export class Completeness {
   readonly #epochs: Epochs
   readonly #config: TasksConfig
   readonly #complete: Concluded
+  readonly #awaited: Awaited
   #round: Round | undefined
   /** Those before it, of terms that are held still, that were not over: what was complete by them is so still. */
   #earlier: readonly Round[] = []
@@ -58,6 +60,7 @@ export class Completeness {
     this.#epochs = epochs
     this.#config = config
     this.#complete = new Concluded(view, epochs)
+    this.#awaited = new Awaited(view, epochs, config)
   }
 
   /** Is no key in available mode? */
@@ -124,7 +127,7 @@ export class Completeness {
     if (!isTold(record) || term === undefined) return false
     // Only this node writes under a term of its own.
     if (this.#epochs.hasUnder(spec.key, new Set([term]))) return true
-    if (term < this.#epochs.gap || copies < this.#spare(this.#view.replicas) + 1) return false
+    if (term < this.#epochs.gap || copies < this.#awaited.spare(this.#view.replicas) + 1) return false
     if (this.#complete.surely(spec.key, term)) return true
     const answered = this.#heardOf === undefined ? [] : [this.#heardOf, ...this.#answeredBefore]
     const toldOf = (each: Answered): boolean =>
@@ -137,7 +140,7 @@ export class Completeness {
     if (!this.#epochs.hasUnder(key, round.terms)) return false
     const noted = this.#notedFor(round)
     if (typeof noted === 'string' || !this.#isKeyComplete(key, round)) return false
-    return noted.every(each => this.#lossOf(each, round).length === 0)
+    return noted.every(each => this.#awaited.lossOf(each, round).length === 0)
   }
 
   get #rounds(): readonly Round[] {
@@ -273,11 +276,11 @@ export class Completeness {
     if (round === undefined || ring === undefined) return undefined
     const noted = this.#epochs.ringsBefore(round.term)
     if (noted === 'unknown') return undefined
-    const all = noted === 'lost' ? [this.#everybody(ring)] : noted
+    const all = noted === 'lost' ? [this.#awaited.everybody(ring)] : noted
     // What the term has besides, nobody was asked about.
     if (!this.#epochs.isWithin(round.term, ring.checksum)) return undefined
-    if (!all.every(each => this.#isRingComplete(each, round))) return undefined
-    const losses = all.flatMap(each => this.#lossOf(each, round))
+    if (!all.every(each => this.#awaited.isEnough(each, round))) return undefined
+    const losses = all.flatMap(each => this.#awaited.lossOf(each, round))
     this.#givenUp.note(losses)
     if (losses.length > 0) this.#epochs.hadGap(round.term)
     const certain = noted !== 'lost' && losses.length === 0
@@ -300,8 +303,35 @@ export class Completeness {
     if (round === undefined || ring === undefined) return []
     const noted = this.#epochs.ringsBefore(round.term)
     if (noted === 'unknown') return []
-    const all = noted === 'lost' ? [this.#everybody(ring)] : noted
-    return [...new Set(all.flatMap(each => this.#missingOf(each, membersOf(each), round)))]
+    const all = noted === 'lost' ? [this.#awaited.everybody(ring)] : noted
+    return [...new Set(all.flatMap(each => this.#awaited.missing(each, membersOf(each), round.answers)))]
+  }
+
+  /** What this key waits for, which is not complete; without one, any key of the term that is asked about. */
+  wanted(key?: string): Wanted {
+    const missing = key === undefined ? this.missing : this.#missingFor(key)
+    const living = missing.filter(node => this.#view.live.has(node))
+    const isReplaced = (node: NodeId): boolean => this.#round?.answers.diskOf(node, key) !== undefined
+    return {
+      blind: this.blind,
+      asked: living.filter(node => !isReplaced(node)),
+      down: missing.filter(node => !this.#view.live.has(node)),
+      replaced: living.filter(isReplaced),
+    }
+  }
+
+  #missingFor(key: string): readonly NodeId[] {
+    const round = this.#round
+    const { ring, replicas } = this.#view
+    const noted = round === undefined ? 'unknown' : this.#epochs.ringsBefore(round.term)
+    if (round === undefined || ring === undefined || noted === 'unknown') return []
+    const all: readonly Asked[] = noted === 'lost' ? [this.#awaited.everybody(ring)] : noted
+    const missing = all.flatMap(each => {
+      const holders = each.members ?? each.ring.preferenceList(key, replicas)
+      const lacking = this.#awaited.missing(each, holders, round.answers, key)
+      return lacking.length > this.#awaited.spare(Math.min(holders.length, replicas)) ? lacking : []
+    })
+    return [...new Set(missing)]
   }
 
   /** Is it not known yet under which rings others may have written? So nobody knows whose answers are missing. */
@@ -316,8 +346,11 @@ export class Completeness {
     const rounds = this.#rounds.map(round => {
       const noted = this.#notedFor(round)
       if (noted === 'unknown') return noted
-      const all = noted === 'lost' ? [this.#everybody(ring)] : noted
-      return all.map(each => [each.ring.checksum, ...this.#missingOf(each, membersOf(each), round)])
+      const all = noted === 'lost' ? [this.#awaited.everybody(ring)] : noted
+      return all.map(each => [
+        each.ring.checksum,
+        ...this.#awaited.missing(each, membersOf(each), round.answers),
+      ])
     })
     return JSON.stringify(rounds)
   }
@@ -350,48 +383,13 @@ export class Completeness {
     const noted = this.#notedFor(round)
     const { ring } = this.#view
     if (noted === 'unknown' || ring === undefined) return false
-    if (noted === 'lost') return this.#isRingComplete(this.#everybody(ring), round, key)
+    if (noted === 'lost') return this.#awaited.isEnough(this.#awaited.everybody(ring), round, key)
     return noted.every(each => {
       const holders = each.ring.preferenceList(key, this.#view.replicas)
-      return this.#missingOf(each, holders, round, key).length <= this.#spare(holders.length)
+      return (
+        this.#awaited.missing(each, holders, round.answers, key).length <= this.#awaited.spare(holders.length)
+      )
     })
-  }
-
-  /** Whatever the key, or for this one. */
-  #isRingComplete(noted: NotedRing, round: Round, key?: string): boolean {
-    const members = membersOf(noted)
-    const missing = this.#missingOf(noted, members, round, key)
-    return missing.length <= this.#spare(Math.min(members.length, this.#view.replicas))
-  }
-
-  #missingOf(noted: NotedRing, nodes: readonly NodeId[], { answers }: Round, key?: string): NodeId[] {
-    return nodes.filter(node => {
-      if (this.#epochs.forgotten(node)) return false
-      const disk = answers.diskOf(node, key)
-      return disk === undefined || !noted.counts(node, disk)
-    })
-  }
-
-  /** So many holders of so many may be missing. */
-  #spare(holders: number): number {
-    return Math.max(0, Math.min(this.#config.durability, holders) - 1)
-  }
-
-  /** Where no quorum of voters knows of every ring: all members that are known stand for one ring whose holders they are. */
-  #everybody(ring: Ring): Asked {
-    const known = this.#epochs.known()
-    const counts = (node: NodeId, disk: string) => this.#epochs.isDiskOf(node, disk)
-    return { ring, members: known, counts }
-  }
-
-  /** Would it have gone on if nobody had been forgotten? */
-  #lossOf(noted: Asked, round: Round): Loss[] {
-    const members = membersOf(noted)
-    const forgotten = members.filter(node => !round.answers.has(node) && this.#epochs.forgotten(node))
-    const missing = this.#missingOf(noted, members, round).length + forgotten.length
-    if (forgotten.length === 0 || missing <= this.#spare(Math.min(members.length, this.#view.replicas)))
-      return []
-    return [{ term: round.term, ring: noted.ring, forgotten, anyKey: noted.members !== undefined }]
   }
 }
 

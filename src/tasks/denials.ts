@@ -13,7 +13,7 @@ import type { Conflicts } from './conflicts.ts'
 import type { OwnWord } from './forwarding.ts'
 import { isSettled } from './merge.ts'
 import type { TaskQuestion } from './messages.ts'
-import { GONE_MEANWHILE, INCOMPLETE, NOT_ACTING, notOwner, otherRing, unknownTask } from './refusals.ts'
+import { GONE_MEANWHILE, NOT_ACTING, notOwner, otherRing, unknownTask } from './refusals.ts'
 import { leaveNow, type Right } from './right.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
@@ -44,7 +44,7 @@ export class Denials {
   /** To a face of this node, beside what others say. */
   own(task: TaskId): OwnWord {
     const denial = (key: string, now: Instant): Failure => this.#asOwner(task, key, now)
-    return this.#takesOver ? { refusal: INCOMPLETE, denial } : { denial }
+    return this.#takesOver ? { refusal: this.#parts.takeover.refusal(), denial } : { denial }
   }
 
   /** To another node, which asks. Undefined: it is told what is here. */
@@ -54,7 +54,7 @@ export class Denials {
     const isOther = ring !== view.ring?.checksum
     if (entry !== undefined) return this.#ofCopy(from, entry, { key, isOther })
     if (key !== undefined) return this.#asOwner(task, key, now)
-    if (this.#takesOver) return INCOMPLETE
+    if (this.#takesOver) return this.#parts.takeover.refusal()
     // What this node has yet to get by the one's ring, another one may have to get by the other's.
     return isOther ? otherRing(view.self, from, 'does not know the task') : unknownTask(task)
   }
@@ -79,7 +79,7 @@ export class Denials {
     const { view, takeover, right, table, conflicts } = this.#parts
     const owner = view.owner(key)
     if (owner !== view.self) return notOwner(view.self, owner)
-    if (takeover.gates(key)) return INCOMPLETE
+    if (takeover.gates(key)) return takeover.refusal(key)
     if (leaveNow(right, key, now) === undefined) return NOT_ACTING
     // What was not taken while its id had another key here is on its way again.
     const isKnown = table.get(task) !== undefined || conflicts.has(task, key)

@@ -55,6 +55,7 @@ import type { DiskSight } from './store-failure.ts'
 import type { Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
+import { saidOf } from './wanted.ts'
 
 export interface DurabilityParts {
   readonly view: View
@@ -268,16 +269,14 @@ export class Durability {
   }
 
   /** Is the key complete, who may be missing for that, and who was forgotten although it may have been needed? */
-  takeoverOf(
-    key: string,
-  ):
-    | { complete: boolean; blind: boolean; missing: readonly NodeId[]; mayHaveLost: readonly NodeId[] }
-    | undefined {
+  takeoverOf(key: string) {
     if (!this.isQuorum(key)) return undefined
-    const complete = !this.completeness.gates(key)
-    const missing = complete ? [] : this.completeness.missing
-    const blind = !complete && this.completeness.blind
-    return { complete, blind, missing, mayHaveLost: this.completeness.lostFor(key) }
+    const mayHaveLost = this.completeness.lostFor(key)
+    if (!this.completeness.gates(key)) return { complete: true, blind: false, missing: [], mayHaveLost }
+    const wanted = this.completeness.wanted(key)
+    const { blind, asked, down, replaced } = wanted
+    const missing = [...asked, ...down, ...replaced]
+    return { complete: false, blind, missing, waitsFor: saidOf(wanted), mayHaveLost }
   }
 
   /** Does nobody need this node to find records any more? */

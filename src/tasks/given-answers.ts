@@ -31,8 +31,9 @@ export class GivenAnswers {
     this.#given.set(node, { disk, rings: new Set([...rings.slice(-RINGS_MAX), ring]) })
   }
 
-  has(node: NodeId): boolean {
-    return node === this.#view.self || this.#given.has(node)
+  /** From which disk it told of anything at all; undefined: of nothing. */
+  lastDiskOf(node: NodeId): string | undefined {
+    return node === this.#view.self ? this.#epochs.disk : this.#given.get(node)?.disk
   }
 
   /** From which disk, if it told of this key; without a key: of all keys that the ring of now gives to this node. */

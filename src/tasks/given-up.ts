@@ -8,6 +8,7 @@ const LOSSES_MAX = 16
 export interface Loss {
   readonly term: number
   readonly ring: Ring
+  /** Also those of which only the former disk was. */
   readonly forgotten: readonly NodeId[]
   /** No quorum of voters knew of every ring: they may have held any key, whatever this ring says. */
   readonly anyKey: boolean

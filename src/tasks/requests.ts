@@ -36,7 +36,6 @@ import { queueFull } from './queue-full.ts'
 import type { Records } from './records.ts'
 import {
   conflict,
-  INCOMPLETE,
   LEAVING,
   NO_OWNER,
   NOT_ACTING,
@@ -184,7 +183,7 @@ export class Requests {
     const before = entry?.record
     const leave = leaveNow(right, request.key, step.now.mono)
     const failure = takeover.gates(request.key)
-      ? INCOMPLETE
+      ? takeover.refusal(request.key)
       : leave === undefined
         ? NOT_ACTING
         : entry === undefined || entry.key !== request.key || isSchedule(entry.record)
@@ -220,7 +219,7 @@ export class Requests {
     }
     if (this.#parts.right.epochs?.isQuorum(spec.key) === true && this.#parts.takeover.gates(spec.key)) {
       counters.add('submits_not_acting')
-      this.#refuse(origin, INCOMPLETE, step)
+      this.#refuse(origin, this.#parts.takeover.refusal(spec.key), step)
       return
     }
     const unacceptable = known === undefined ? this.#unacceptable(spec, 'node' in origin) : undefined
@@ -244,7 +243,7 @@ export class Requests {
     const { right, schedules, phase, takeover } = this.#parts
     const leave = leaveNow(right, spec.key, step.now.mono)
     const closed = phase() === 'leaving' ? LEAVING : phase() === 'closed' ? NOT_READY : undefined
-    const gated = takeover.gates(spec.key) ? INCOMPLETE : undefined
+    const gated = takeover.gates(spec.key) ? takeover.refusal(spec.key) : undefined
     const failure = leave === undefined ? NOT_ACTING : (closed ?? gated ?? this.#unconfirmable(leave))
     const done = failure ?? schedules.order(spec, step)
     if ('code' in done || leave === undefined) this.#refuse(origin, 'code' in done ? done : NOT_ACTING, step)
@@ -325,7 +324,7 @@ export class Requests {
     const ended = isSettled(shownOf(entry))
     if (ended && entry.final === entry.record) answerAtOnce(origin, this.#replyOf(entry, true, step), step)
     else if (!acting) refuse(origin, NOT_ACTING, step)
-    else if (takeover.gates(entry.key)) refuse(origin, INCOMPLETE, step)
+    else if (takeover.gates(entry.key)) refuse(origin, takeover.refusal(entry.key), step)
     else if (!ended) tell(origin, this.#replyOf(entry, true, step), step)
     else this.#confirmCounted(origin, entry, true, step)
   }
@@ -344,7 +343,7 @@ export class Requests {
     const full = queueFull(this.#parts)
     if (full !== undefined) return full
     // Whoever had the key may hold the task that was first.
-    if (spec.dedupe !== undefined && takeover.gates(spec.key)) return INCOMPLETE
+    if (spec.dedupe !== undefined && takeover.gates(spec.key)) return takeover.refusal(spec.key)
     const failure = (passedOn ? refusalOfSpec(spec, config) : undefined) ?? refusalOfWork(spec, this.#parts)
     return failure && saidBy(failure, view.self)
   }

@@ -85,6 +85,8 @@ export interface Epochs {
   hadGap(term: number): void
   /** Has an operator said that the member will not come back? */
   forgotten(node: NodeId): boolean
+  /** Has an operator said that what the node had on other disks than this one is gone for good? */
+  isOnlyDisk(node: NodeId, disk: string): boolean
   /** All members that are known and not gone in good order, this node and the forgotten included. */
   known(): readonly NodeId[]
 }

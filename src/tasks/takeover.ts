@@ -16,6 +16,7 @@
  * come over another link after those behind it. So only pages in order count, and the last one behind all others.
  */
 import { assert } from '../base/assert.ts'
+import type { Failure } from '../base/errors.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { after, type Instant, later, NEVER } from '../base/time.ts'
@@ -23,7 +24,9 @@ import type { Ring } from '../ring/ring.ts'
 import type { Completeness } from './completeness.ts'
 import type { Step } from './effects.ts'
 import type { InventoryReply } from './messages.ts'
+import { INCOMPLETE } from './refusals.ts'
 import type { View } from './view.ts'
+import { saidOf, type Wanted } from './wanted.ts'
 
 /** A member with another ring is asked again after this, in ms, chosen at random. */
 const ASK_AGAIN_MS = [60, 100] as const
@@ -99,6 +102,19 @@ export class Takeover {
     if (this.quorum?.isQuorum(key) === true) return this.quorum.gates(key)
     if (!this.#active) return false
     return this.#since === undefined || !this.#since.every(ring => ring.owner(key) === this.#view.self)
+  }
+
+  /** What keys of this node wait for, this one or any; undefined where they wait for a time, and for nobody in particular. */
+  wanted(key?: string): Wanted | undefined {
+    const { quorum } = this
+    if (quorum === undefined || (key !== undefined && !quorum.isQuorum(key))) return undefined
+    return quorum.wanted(key)
+  }
+
+  /** Whoever asks for such a key is told. */
+  refusal(key?: string): Failure {
+    const wanted = this.wanted(key)
+    return wanted === undefined ? INCOMPLETE : { ...INCOMPLETE, detail: saidOf(wanted) }
   }
 
   /** What this node answered when asked whether it runs the task; undefined: it has not answered. */

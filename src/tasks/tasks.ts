@@ -300,6 +300,11 @@ export class Tasks {
     return this.#parts.durability?.takeoverOf(key)
   }
 
+  /** What the keys wait for that this node has come to own, in words. */
+  get waitsFor(): string {
+    return this.#parts.takeover.refusal().detail
+  }
+
   /** In quorum mode: has this process not yet come to know all that was accepted for any of its keys? */
   get untried(): boolean {
     return this.#parts.durability?.completeness.untried === true

@@ -9,6 +9,7 @@ import type { Schedule } from './schedule.ts'
 import type { Entry } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { View } from './view.ts'
+import { saidOf } from './wanted.ts'
 
 export interface Waiting {
   readonly code:
@@ -53,7 +54,7 @@ export function whyWaiting(entry: Entry, parts: WaitingParts, now: Instant): Wai
     )
   }
   if (phase() !== 'open') return said('node-not-open', `this node starts nothing: it ${STILL[phase()]}`)
-  if (place === 'gated') return TAKING_OVER
+  if (place === 'gated') return takingOver(entry, parts)
   if (place === 'elsewhere') {
     return said(
       'runs-elsewhere',
@@ -90,9 +91,15 @@ const pause = (until: WallMs | undefined): Waiting =>
   )
 
 /** The queue only knows of it for keys that it has tried to start something of, and not which of both it is. */
-function whyBarred({ key }: Entry, { right, takeover }: WaitingParts, now: Instant): Waiting | undefined {
-  if (leaveNow(right, key, now) === undefined) return NO_LEAVE
-  return takeover.gates(key) ? TAKING_OVER : undefined
+function whyBarred(entry: Entry, parts: WaitingParts, now: Instant): Waiting | undefined {
+  if (leaveNow(parts.right, entry.key, now) === undefined) return NO_LEAVE
+  return parts.takeover.gates(entry.key) ? takingOver(entry, parts) : undefined
+}
+
+/** Where the key is complete, and only this task is not known to go on, the sentence for all must do. */
+function takingOver({ key }: Entry, { takeover }: WaitingParts): Waiting {
+  const wanted = takeover.gates(key) ? takeover.wanted(key) : undefined
+  return wanted === undefined ? TAKING_OVER : said('takeover', `${TAKING_OVER.detail}: ${saidOf(wanted)}`)
 }
 
 function whyQueued(entry: Entry, { schedule, limits, config, serving }: WaitingParts): Waiting | undefined {

@@ -275,3 +275,27 @@ test('of several addresses that never answered all must refuse', () => {
     status: 'alive',
   })
 })
+
+test('that a former disk is gone for good is a new incarnation, told to all, and noted by whoever hears it', () => {
+  const me = new Lone()
+  const link = me.meet(record('b'), 10)
+  me.membership.orders.forgetFormerDisk('second', at(20))
+  me.membership.orders.forgetFormerDisk('second', at(21))
+  assert.deepEqual([me.membership.self.onlyDisk, me.membership.self.incarnation], ['second', 2])
+  const told = me
+    .collect()
+    .flatMap(e => (e.kind === 'publish' && e.message.type === 'rumour' ? e.message.members : []))
+    .filter(({ id }) => id === me.membership.self.id)
+  assert.deepEqual(
+    told.map(({ onlyDisk }) => onlyDisk),
+    ['second'],
+  )
+  const b = record('b', { incarnation: 2, onlyDisk: 'third' })
+  me.say(link, record('b'), { type: 'rumour', members: [b] }, 30)
+  assert.equal(me.membership.roster.get(b.id)?.record.onlyDisk, 'third')
+  const lines = (id: NodeId): readonly string[] => me.membership.ledger.of(id).map(({ event }) => event)
+  assert.ok(lines(b.id).includes('member-former-disk-forgotten'))
+  assert.ok(lines(me.membership.self.id).includes('former-disk-forgotten'))
+  const failure = me.membership.orders.forget(b.id, at(40))
+  assert.match(failure?.detail ?? '', /forget b --former-disk/)
+})

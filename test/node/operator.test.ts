@@ -6,12 +6,13 @@ import { Operator, type VoterRequest } from '../../src/node/operator.ts'
 import { at, Lone, record } from '../membership/records.ts'
 
 /** What an operator of one node asks, and is answered. */
-function desk(lone = new Lone()) {
+function desk(lone = new Lone(), newDisk?: string) {
   const asked: VoterRequest[] = []
-  const operator = new Operator(lone.membership, (_id, request) => {
+  const askVoters = (_id: unknown, request: VoterRequest) => {
     asked.push(request)
     return []
-  })
+  }
+  const operator = new Operator(lone.membership, askVoters, () => newDisk)
   const ask = (request: ControlRequest): ControlReply | undefined => {
     const [effect] = operator.control(asRequestId('r'), request, at(100))
     return effect?.kind === 'reply' && !('record' in effect.reply)
@@ -60,6 +61,21 @@ test('forgetting fails with the reason that membership gives', () => {
   const dead = record('b', { status: 'dead' })
   lone.say(link, record('a'), { type: 'rumour', members: [dead] }, 20)
   assert.equal(codeOf(ask({ kind: 'forget', node: asNodeId('b') })), true)
+})
+
+test('only a node that came with another disk gives up what it had before, and says so once', () => {
+  const self = new Lone().membership.self.id
+  const former = (node: string) => ({ kind: 'forget-former-disk', node: asNodeId(node) }) as const
+  const kept = desk()
+  assert.equal(codeOf(kept.ask(former(self))), 'FORMER_DISK_UNKNOWN')
+  const { ask, lone } = desk(new Lone(), 'second')
+  const elsewhere = ask(former('a'))
+  assert.equal(codeOf(elsewhere), 'FORMER_DISK_UNKNOWN')
+  assert.match(elsewhere?.ok === false ? elsewhere.failure.detail : '', /say it to a itself/)
+  assert.equal(lone.membership.self.onlyDisk, undefined)
+  assert.equal(codeOf(ask(former(self))), true)
+  assert.equal(codeOf(ask(former(self))), true)
+  assert.deepEqual([lone.membership.self.onlyDisk, lone.membership.self.incarnation], ['second', 2])
 })
 
 test('a node that leaves is not cordoned or weighed any more', () => {

@@ -141,6 +141,106 @@ test('three copies let two be missing, one copy none', () => {
   assert.deepEqual(one.completeness.conclude(), [])
 })
 
+test('one that answered from a new disk and is forgotten then has cost what one has that never answered', () => {
+  const scene = made()
+  scene.epochs.rings = [{ ring, counts: (_, disk) => disk !== 'disk-n5' && disk !== 'disk-n6' }]
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n3', 'n4', 'n5', 'n6')
+  assert.equal(scene.completeness.conclude(), undefined)
+  scene.epochs.gone.add('n6')
+  const losses = scene.completeness.conclude()
+  assert.deepEqual(
+    losses?.map(({ forgotten }) => forgotten),
+    [nodesOf('n6')],
+  )
+  assert.equal(scene.epochs.gap, 5)
+  assert.deepEqual(scene.completeness.lostFor(keyHeldBy('n5', 'n6')), nodesOf('n6'))
+})
+
+test('where only the new disk of a living member counts its answer is enough, and what that may have cost is said', () => {
+  const scene = made()
+  const given = { ring, counts: (_: unknown, disk: string) => disk !== 'disk-n5' && disk !== 'disk-n6' }
+  scene.epochs.rings = [given]
+  scene.epochs.take(5)
+  begin(scene)
+  scene.epochs.onlyDisks.set(asNodeId('n6'), 'disk-n6')
+  scene.hear('n2', 'n3', 'n4', 'n5')
+  assert.equal(scene.completeness.conclude(), undefined, 'it has not answered')
+  scene.hear('n6')
+  const losses = scene.completeness.conclude()
+  assert.deepEqual(
+    losses?.map(({ forgotten }) => forgotten),
+    [nodesOf('n6')],
+  )
+  assert.equal(scene.epochs.gap, 5)
+  assert.equal(scene.completeness.gates(keyHeldBy('n5', 'n6')), false)
+  assert.deepEqual(scene.completeness.lostFor(keyHeldBy('n5', 'n6')), nodesOf('n6'))
+})
+
+test('that one disk is all there is says nothing of the next one', () => {
+  const scene = made()
+  scene.epochs.rings = [{ ring, counts: (_, disk) => disk !== 'disk-n5' && disk !== 'disk-n6' }]
+  scene.epochs.take(5)
+  begin(scene)
+  scene.epochs.onlyDisks.set(asNodeId('n6'), 'the one before')
+  scene.hear('n2', 'n3', 'n4', 'n5', 'n6')
+  assert.equal(scene.completeness.conclude(), undefined)
+})
+
+test('of a key it is said who of its holders is asked, down, or came with another disk', () => {
+  const scene = made()
+  scene.epochs.rings = [{ ring, counts: (_, disk) => disk !== 'disk-n5' && disk !== 'disk-n6' }]
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n5', 'n6')
+  const { completeness, view } = scene
+  const nobody = { blind: false, asked: [], down: [], replaced: [] }
+  const { replaced, ...others } = completeness.wanted(keyHeldBy('n5', 'n6'))
+  assert.deepEqual([others, [...replaced].sort()], [{ blind: false, asked: [], down: [] }, ['n5', 'n6']])
+  assert.deepEqual(completeness.wanted(keyHeldBy('n3', 'n5')), {
+    ...nobody,
+    asked: nodesOf('n3'),
+    replaced: nodesOf('n5'),
+  })
+  assert.deepEqual(completeness.wanted(keyHeldBy('n2', 'n5')), nobody, 'one may be missing')
+  view.change(ring, nodesOf('n1', 'n2', 'n3', 'n5'))
+  assert.deepEqual(completeness.wanted(), {
+    ...nobody,
+    asked: nodesOf('n3'),
+    down: nodesOf('n4', 'n6'),
+    replaced: nodesOf('n5'),
+  })
+  scene.epochs.rings = 'lost'
+  scene.epochs.isDiskOf = (node: string) => node !== 'n5' && node !== 'n6'
+  assert.deepEqual(completeness.wanted('k'), completeness.wanted(), 'anybody may have had it')
+})
+
+test('a former disk that was given up and not needed costs nothing', () => {
+  const scene = made()
+  scene.epochs.rings = [{ ring, counts: (_, disk) => disk !== 'disk-n6' }]
+  scene.epochs.take(5)
+  begin(scene)
+  scene.epochs.onlyDisks.set(asNodeId('n6'), 'disk-n6')
+  scene.hear('n2', 'n3', 'n4', 'n5', 'n6')
+  assert.deepEqual(scene.completeness.conclude(), [])
+})
+
+test('where no quorum knows of every ring a former disk that is gone for good is given up, too', () => {
+  const scene = made()
+  scene.epochs.rings = 'lost'
+  scene.epochs.isDiskOf = (node: string) => node !== 'n5' && node !== 'n6'
+  scene.epochs.take(5)
+  begin(scene)
+  scene.hear('n2', 'n3', 'n4', 'n5', 'n6')
+  assert.equal(scene.completeness.conclude(), undefined)
+  scene.epochs.onlyDisks.set(asNodeId('n5'), 'disk-n5')
+  assert.deepEqual(
+    scene.completeness.conclude()?.map(({ forgotten, anyKey }) => [forgotten, anyKey]),
+    [[nodesOf('n5'), true]],
+  )
+})
+
 test('a member that an operator forgot is not waited for, and what that may have cost is said', () => {
   const scene = made()
   scene.epochs.take(5)

@@ -75,9 +75,7 @@ export class KnownEpochs implements Epochs {
     return replaced
   }
 
-  isDiskOf(): boolean {
-    return true
-  }
+  isDiskOf = (_node: NodeId, _disk: string): boolean => true
 
   ring(checksum: string): Ring | undefined {
     if (typeof this.rings === 'string') return undefined
@@ -104,6 +102,13 @@ export class KnownEpochs implements Epochs {
 
   forgotten(node: NodeId): boolean {
     return this.gone.has(node)
+  }
+
+  /** Nodes of which only the present disk counts. */
+  readonly onlyDisks = new Map<NodeId, string>()
+
+  isOnlyDisk(node: NodeId, disk: string): boolean {
+    return this.onlyDisks.get(node) === disk
   }
 
   known(): readonly NodeId[] {

@@ -67,6 +67,7 @@ const member = {
   rttMs: number,
   silenceLimitMs: number,
   links: whole,
+  onlyDisk: text,
   linkFault: flag,
   modesDiffer: flag,
   ringChecksum: text,
@@ -77,7 +78,16 @@ const member = {
   claims: listOf(anything),
   why: ledgerLine,
 }
-const memberOptional = ['cordoned', 'goneAt', 'lastHeardMs', 'rttMs', 'ringChecksum', 'load', 'why']
+const memberOptional = [
+  'cordoned',
+  'goneAt',
+  'onlyDisk',
+  'lastHeardMs',
+  'rttMs',
+  'ringChecksum',
+  'load',
+  'why',
+]
 
 const ballot = object({ round: whole, by: text })
 const voterList = object(
@@ -209,12 +219,16 @@ export const SCHEMAS = {
       unowned: text,
       preferenceList: listOf(text),
       mine: flag,
+      mode,
       ringChecksum: text,
       beliefs: listOf(object({ id: text, ringChecksum: text, agrees: flag }, ['ringChecksum', 'agrees'])),
       tasks: listOf(ref('TaskRecord')),
       waiting: listOf(object({ task: text, code: text, detail: text })),
       history,
-      takeover: object({ complete: flag, blind: flag, missing: listOf(text), mayHaveLost: listOf(text) }),
+      takeover: object(
+        { complete: flag, blind: flag, missing: listOf(text), waitsFor: text, mayHaveLost: listOf(text) },
+        ['waitsFor'],
+      ),
     },
     ['token', 'unowned', 'takeover'],
   ),
@@ -225,6 +239,7 @@ export const SCHEMAS = {
   Leave: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000 } }, ['deadlineMs']),
   Leaving: object({ nodeId: text, leaving: flag }),
   Nothing: object({}),
+  Forget: object({ formerDisk: { ...flag, default: false } }, ['formerDisk']),
   Done: object({ nodeId: text, detail: text }),
   Drain: object({ deadlineMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 60_000 } }, [
     'deadlineMs',

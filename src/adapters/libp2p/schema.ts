@@ -70,6 +70,7 @@ const member = z.object({
   cordoned: z.boolean().exactOptional(),
   forgotten: z.boolean().exactOptional(),
   goneAt: wallMs.exactOptional(),
+  onlyDisk: short.exactOptional(),
   weight: z.number().min(0.01).max(100),
 })
 const members = z.array(member).max(MEMBERS_MAX)

@@ -103,13 +103,14 @@ function ownerText({ owner, unowned, mine }: Explanation): string {
   return `${owner}${mine ? ' (the node asked)' : ''}`
 }
 
-function takeoverRows({ takeover }: Explanation): [string, string][] {
-  if (takeover === undefined) return []
-  const { complete, blind, missing, mayHaveLost } = takeover
-  const others = missing.length === 0 ? 'the others are asked' : `no answer yet from ${missing.join(', ')}`
-  const asked = blind ? 'the voters have not said yet which rings there were' : others
-  const rows: [string, string][] = [['takeover', complete ? 'complete' : `not complete, ${asked}`]]
+function takeoverRows({ takeover, mode, mine, owner }: Explanation): [string, string][] {
+  if (takeover === undefined) {
+    const isElsewhere = mode === 'quorum' && !mine && owner !== undefined
+    return isElsewhere ? [['takeover', `only ${owner} knows: ask it, with --url`]] : []
+  }
+  const { complete, waitsFor, mayHaveLost } = takeover
+  const rows: [string, string][] = [['takeover', complete ? 'complete' : `not complete: ${waitsFor}`]]
   if (mayHaveLost.length > 0)
-    rows.push(['may have lost', `what only ${mayHaveLost.join(', ')} had, now forgotten`])
+    rows.push(['may have lost', `what only ${mayHaveLost.join(', ')} had, now given up`])
   return rows
 }

@@ -55,8 +55,20 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
     summary: 'Drop a dead or departed member everywhere, now; one that lives is refused.',
     args: 'NODE',
     arity: [1, 1],
-    options: { ...CLIENT_OPTIONS },
-    examples: [['roundtable forget node-9', 'it will not come back: nobody dials it any more']],
+    options: {
+      ...CLIENT_OPTIONS,
+      'former-disk': {
+        type: 'boolean',
+        help: 'Not the member, which came with another disk: what it had on the one before is gone for good. Say it to NODE itself.',
+      },
+    },
+    notes: [
+      'With --former-disk it lasts until the next start of that node: say it again if its keys are not complete by then.',
+    ],
+    examples: [
+      ['roundtable forget node-9', 'it will not come back: nobody dials it any more'],
+      ['roundtable forget node-5 --former-disk --url http://10.0.0.5:7373', 'its disk was replaced'],
+    ],
     load: () => import('./forget.ts'),
   },
   {

@@ -138,6 +138,7 @@ test('a ring without members has no owner, and a key is explained all the same: 
     unowned,
     preferenceList: [],
     mine: false,
+    mode: 'available' as const,
     ringChecksum: '0',
     beliefs: [],
     tasks: [],

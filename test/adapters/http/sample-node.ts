@@ -230,6 +230,7 @@ export function sample(options: SampleOptions = {}): Sample {
       owner: other,
       preferenceList: [other, nodeId],
       mine: false,
+      mode: 'available',
       ringChecksum: checksum,
       beliefs: [{ id: other, ringChecksum: undefined, agrees: undefined }],
       tasks: [record()],

@@ -32,7 +32,7 @@ const incarnation = fc.nat({ max: INCARNATION_MAX })
 const wall = fc.nat({ max: 4_000_000_000_000 }).map(wallOf)
 const text = fc.string({ maxLength: 60, unit: 'binary' }).map(value => value.toWellFormed())
 
-const member: fc.Arbitrary<MemberRecord> = fc.record({
+const plainMember: fc.Arbitrary<MemberRecord> = fc.record({
   id: nodeId,
   peerId,
   incarnation,
@@ -41,6 +41,10 @@ const member: fc.Arbitrary<MemberRecord> = fc.record({
   addresses: fc.array(fc.string({ maxLength: 40 }), { maxLength: 8 }),
   weight: fc.constantFrom(0.01, 1, 2.5, 100),
 })
+const member: fc.Arbitrary<MemberRecord> = fc.oneof(
+  plainMember,
+  plainMember.map(each => ({ ...each, onlyDisk: 'second' })),
+)
 const members = fc.array(member, { maxLength: 5 })
 const claim: fc.Arbitrary<Claim> = fc.record({
   accuser: nodeId,

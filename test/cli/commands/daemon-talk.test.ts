@@ -226,6 +226,7 @@ describe('explain and ring', () => {
       owner: 'node-1',
       preferenceList: ['node-1', 'node-2'],
       mine: true,
+      mode: 'quorum',
       ringChecksum: 'abc',
       beliefs: [
         { id: 'node-1', ringChecksum: 'abc', agrees: true },
@@ -240,6 +241,16 @@ describe('explain and ring', () => {
     for (const part of [/hash +17/, /ring token +18/, /node-1, node-2/, /node-2 +xyz +no/, /t1 +succeeded/])
       assert.match(out, part)
     assert.deepEqual(JSON.parse((await runHere(['explain', 'k', '--json', '--url', daemon.url])).out), body)
+    const shownOf = async (more: object): Promise<string> => {
+      await using other = await recordedDaemon({ 'GET /v1/explain/k': { body: { ...body, ...more } } })
+      return (await runHere(['explain', 'k', '--url', other.url])).out
+    }
+    const takeover = { complete: false, blind: false, missing: ['b'], waitsFor: 'b is down', mayHaveLost: [] }
+    assert.match(await shownOf({ takeover }), /takeover +not complete: b is down/)
+    const lost = await shownOf({ takeover: { ...takeover, complete: true, mayHaveLost: ['b'] } })
+    assert.match(lost, /takeover +complete\n.*may have lost +what only b had, now given up/s)
+    assert.match(await shownOf({ mine: false }), /takeover +only node-1 knows: ask it, with --url/)
+    assert.doesNotMatch(await shownOf({ mine: false, mode: 'available' }), /takeover/)
   })
 
   test('ring shows shares in percent', async () => {

@@ -11,6 +11,7 @@ describe('what an operator orders', () => {
       [['uncordon'], '/v1/uncordon', {}],
       [['weight', '2.5'], '/v1/weight', { weight: 2.5 }],
       [['forget', 'node-9'], '/v1/forget/node-9', {}],
+      [['forget', 'node-9', '--former-disk'], '/v1/forget/node-9', { formerDisk: true }],
       [['voters', 'add', 'node-9'], '/v1/voters/add', { node: 'node-9' }],
       [['voters', 'remove', 'node-3'], '/v1/voters/remove', { node: 'node-3' }],
       [

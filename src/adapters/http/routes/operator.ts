@@ -20,6 +20,12 @@ const weightField: BodyField<number, true> = {
   required: true,
 }
 
+const formerDiskField: BodyField<boolean, false> = {
+  expected: 'true or false',
+  read: value => (typeof value === 'boolean' ? value : undefined),
+  required: false,
+}
+
 /** Answers with what the node said. */
 export async function carryOut(
   face: Face,
@@ -98,14 +104,16 @@ export const operator: readonly Route[] = [
     method: 'POST',
     path: '/v1/forget/{id}',
     access: 'write',
-    summary: 'Drops a dead or departed member everywhere, now. One that lives is not forgotten.',
+    summary:
+      'Drops a dead or departed member everywhere, now. One that lives is not forgotten; with `formerDisk`, said to that member itself, what it had before it came with another disk is: it is gone for good.',
     parameter: { name: 'id', doc: 'Its node id.' },
-    body: { schema: 'Nothing', required: false },
+    body: { schema: 'Forget', required: false },
     responses: done,
-    errors: ['MEMBER_UNKNOWN', 'MEMBER_ALIVE', 'MEMBERS_FULL', ...CONTROL_ERRORS],
+    errors: ['MEMBER_UNKNOWN', 'MEMBER_ALIVE', 'MEMBERS_FULL', 'FORMER_DISK_UNKNOWN', ...CONTROL_ERRORS],
     handle: (face, request, reply) => {
-      readBody(request.body, {})
-      return carryOut(face, reply, { kind: 'forget', node: nodeIdOf(parameterOf(request)) })
+      const { formerDisk } = readBody(request.body, { formerDisk: formerDiskField })
+      const kind = formerDisk === true ? 'forget-former-disk' : 'forget'
+      return carryOut(face, reply, { kind, node: nodeIdOf(parameterOf(request)) })
     },
   },
 ]
