@@ -156,6 +156,23 @@ test('a frozen tree may run on for a moment after it thaws, and that is excepted
   assert.deepEqual(scene.codes(), ['FENCED'])
 })
 
+test('so is what outlives its right only since nobody is awake yet that could kill it', () => {
+  const scene = new Scene()
+  scene.start('exec', 2_000)
+  scene.queue.runUntil(100)
+  scene.executor.freezeDaemon()
+  scene.executor.freezeRunner()
+  scene.executor.freezeChildren()
+  scene.queue.runUntil(1_980)
+  scene.executor.thawChildren()
+  scene.queue.runUntil(2_010)
+  assert.equal([...scene.collector.running()].length, 1)
+  assert.deepEqual(scene.collector.executing('k'), [])
+  scene.queue.runUntil(2_020)
+  scene.executor.thawRunner()
+  assert.equal(scene.endedAt(), 2_020)
+})
+
 test('a right that is about to end starts nothing', () => {
   const scene = new Scene()
   scene.start('exec', 400)

@@ -188,10 +188,10 @@ export class Executor {
     for (const entry of this.#of(true)) this.#stand(entry)
   }
 
-  /** They run again before anybody can kill what is stale by now; that is excepted for a moment. */
+  /** They run again before anybody can kill what is stale by now or in a moment; that is excepted for so long. */
   thawChildren(): void {
     for (const entry of this.#of(true)) {
-      if (this.#stale(entry, 0)) entry.run.exceptedUntil = this.#queue.now + THAW_KILL_MS_MAX
+      if (this.#stale(entry, THAW_KILL_MS_MAX)) entry.run.exceptedUntil = this.#queue.now + THAW_KILL_MS_MAX
       if (entry.begun) this.#goOn(entry)
     }
   }
