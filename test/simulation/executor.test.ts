@@ -137,6 +137,21 @@ test('after kill -9 of the daemon the runner reaps soon, and only then lets go o
   assert.deepEqual(scene.codes(), [])
 })
 
+test('while the runner stands still it does not reap, and where a refusal is trusted that is excepted', () => {
+  const excepted = (exceptMs: number): boolean => {
+    const scene = new Scene()
+    scene.start('exec', 4_000)
+    scene.queue.runUntil(100)
+    scene.executor.freezeRunner()
+    scene.executor.daemonDied('killed', exceptMs, () => {})
+    scene.queue.runUntil(2_000)
+    assert.equal([...scene.collector.running()].length, 1)
+    return scene.collector.executing('k').length === 0
+  }
+  assert.equal(excepted(21), true)
+  assert.equal(excepted(0), false, 'nobody else acts before the lease is over')
+})
+
 test('a frozen tree may run on for a moment after it thaws, and that is excepted', () => {
   const scene = new Scene()
   scene.start('exec', 2_000)
