@@ -44,6 +44,7 @@ function touches(fault: Fault, host: number): boolean {
     case 'wall-step':
     case 'slow-disk':
     case 'disk-full':
+    case 'disk-room':
     case 'disk-read-only':
     case 'ask':
     case 'schedule':

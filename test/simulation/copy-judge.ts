@@ -4,12 +4,14 @@
  * many as `durability` asks for. An end that is told lies on as many disks, whoever holds it by then, and so does an attempt
  * that begins.
  *
+ * The key counts with the id: another task may have the same one (`twins.ts`).
+ *
  * A disk that was lost since the task was first sent is excused: its owner hears of that later.
  */
 import type { NodeId } from '../../src/base/ids.ts'
 import type { Node } from '../../src/node/node.ts'
 import { isSettled } from '../../src/tasks/merge.ts'
-import type { TaskRecord } from '../../src/tasks/task.ts'
+import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import type { Cluster } from './cluster.ts'
 import type { Run } from './collector.ts'
 import type { Findings } from './findings.ts'
@@ -105,21 +107,21 @@ export class CopyJudge {
   counted(by: Process, record: TaskRecord, copies: number): void {
     const node = this.#cluster.nodeIn(by)
     if (node === undefined || record.revision === 0) return
-    const holders = this.#disksOf(record.spec.id, holdersBy(node, record.spec.key))
+    const holders = this.#disksOf(record.spec, holdersBy(node, record.spec.key))
     if (missingCopies(record, copies, holders) > 0)
       this.#fail(by, `${record.spec.id} is told to have ${copies} copies`, holders)
   }
 
   /** The owner says for the first time that it has ended. */
   ended(by: Process, record: TaskRecord): void {
-    const disks = this.#disksOf(record.spec.id, undefined)
+    const disks = this.#disksOf(record.spec, undefined)
     if (missingEnds(record, this.owed(by), disks) > 0)
       this.#fail(by, `${record.spec.id} is told to be ${record.state}`, disks)
   }
 
   /** An attempt begins to run there. */
   began(by: Process, run: Run): void {
-    const disks = this.#disksOf(run.task, undefined)
+    const disks = this.#disksOf({ id: run.task, key: run.key }, undefined)
     if (missingNotes(run, this.owed(by), disks) === 0) return
     const detail = `${run.task}, attempt ${run.attempt}: ${listOf(disks)}`
     this.#findings.fail('an attempt is known before it runs', this.#nameOf(by), detail)
@@ -134,12 +136,12 @@ export class CopyJudge {
   }
 
   /** @param of the nodes of these names; undefined: all */
-  #disksOf(id: string, of: readonly NodeId[] | undefined): DiskSaid[] {
+  #disksOf({ id, key }: Pick<TaskSpec, 'id' | 'key'>, of: readonly NodeId[] | undefined): DiskSaid[] {
     const before = this.#wipes.get(id)
     const hosts = this.#cluster.world.hosts.filter(({ name }) => of?.some(node => node === name) ?? true)
     return hosts.map(host => ({
       name: host.name,
-      row: host.disk.rows('tasks').get(id) as TaskRecord | undefined,
+      row: rowOf(host, id, key),
       lost: host.disk.wipes > (before?.[host.index] ?? 0),
     }))
   }
@@ -151,6 +153,11 @@ export class CopyJudge {
   #nameOf(by: Process): Host['name'] | undefined {
     return this.#cluster.world.hosts[by.host]?.name
   }
+}
+
+function rowOf({ disk }: Pick<Host, 'disk'>, id: string, key: string): TaskRecord | undefined {
+  const row = disk.rows('tasks').get(id) as TaskRecord | undefined
+  return row?.spec.key === key ? row : undefined
 }
 
 const listOf = (disks: readonly DiskSaid[]): string =>

@@ -47,6 +47,13 @@ export class Disk {
     this.#reserveRows = reserveRows
   }
 
+  /** Somebody has made room for so many rows on a full disk, and no more. */
+  makeRoom(rows: number): void {
+    if (this.#condition !== 'full') return
+    if (this.#reserve === undefined) this.#reserveRows += rows
+    else this.#reserve += rows
+  }
+
   /** Why a transaction of so many rows cannot be written; undefined when it can. */
   refuses(rows: number): 'full' | 'read-only' | undefined {
     if (this.#condition === 'ok' || rows === 0) return undefined

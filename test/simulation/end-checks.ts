@@ -5,6 +5,7 @@
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import { type Cluster, CORES, keyOf } from './cluster.ts'
 import type { Findings } from './findings.ts'
+import { mayWaitForLone } from './lone-rings.ts'
 import type { Process } from './process.ts'
 import type { JudgeParts, Promised } from './promised.ts'
 import type { Schedule } from './schedule.ts'
@@ -115,6 +116,7 @@ export class EndChecks {
     for (const [task, { key }] of this.#accepted) {
       if (!this.#promised.isKept(key)) continue
       if (hosts.some(({ disk }) => disk.rows('tasks').has(task)) || this.#judge.mayBeDropped(task)) continue
+      if (this.#wasLone(task)) continue
       this.#findings.fail('nothing accepted is forgotten', undefined, `${task} is on no disk`)
     }
     if (running.length < hosts.length) return
@@ -149,6 +151,7 @@ export class EndChecks {
       const survivors = disks.filter((host, i) => host.disk.wipes === wipes[i] && host.process !== undefined)
       // In quorum mode it lies on one disk more than may be lost; but all that are left must be there to be asked.
       const counted =
+        !this.#wasLone(id) &&
         this.#promised.isKept(key) &&
         this.#cluster.lossesAtOnce < this.#schedule.durability &&
         running.length === this.#cluster.world.hosts.length
@@ -163,7 +166,23 @@ export class EndChecks {
 
   #isExcused(task: string, copies: readonly TaskRecord[]): boolean {
     const key = copies[0]?.spec.key ?? keyOf(task)
-    return this.#isPoison(task, copies) || this.#judge.excuses(task, copies) || this.#isUnderWay(task, key)
+    if (this.#isPoison(task, copies) || this.#judge.excuses(task, copies)) return true
+    return this.#isUnderWay(task, key) || this.#waits(key)
+  }
+
+  /** Accepted by owners of rings with fewer members than copies are wanted, and all that had it then are lost. */
+  #wasLone(task: string): boolean {
+    const { disks = [], wipes = [] } = this.#accepted.get(task) ?? {}
+    if (disks.length >= this.#schedule.durability) return false
+    return disks.every((host, i) => host.disk.wipes > (wipes[i] ?? 0))
+  }
+
+  /** Does its owner wait for a member that lost its disk, and may have been alone with what was accepted? */
+  #waits(key: string): boolean {
+    const { hosts } = this.#cluster.world
+    if (!mayWaitForLone(hosts, this.#schedule.durability)) return false
+    const owner = hosts.find(host => this.#cluster.nodeOf(host)?.ring.owner(key) === host.name)
+    return owner !== undefined && this.#cluster.nodeOf(owner)?.tasks.takeoverOf(key)?.complete === false
   }
 
   /**

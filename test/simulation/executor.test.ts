@@ -137,6 +137,21 @@ test('after kill -9 of the daemon the runner reaps soon, and only then lets go o
   assert.deepEqual(scene.codes(), [])
 })
 
+test('while the runner stands still it does not reap, and where a refusal is trusted that is excepted', () => {
+  const excepted = (exceptMs: number): boolean => {
+    const scene = new Scene()
+    scene.start('exec', 4_000)
+    scene.queue.runUntil(100)
+    scene.executor.freezeRunner()
+    scene.executor.daemonDied('killed', exceptMs, () => {})
+    scene.queue.runUntil(2_000)
+    assert.equal([...scene.collector.running()].length, 1)
+    return scene.collector.executing('k').length === 0
+  }
+  assert.equal(excepted(21), true)
+  assert.equal(excepted(0), false, 'nobody else acts before the lease is over')
+})
+
 test('a frozen tree may run on for a moment after it thaws, and that is excepted', () => {
   const scene = new Scene()
   scene.start('exec', 2_000)
@@ -154,6 +169,23 @@ test('a frozen tree may run on for a moment after it thaws, and that is excepted
   scene.executor.thawDaemon()
   assert.equal(scene.endedAt(), 9_040)
   assert.deepEqual(scene.codes(), ['FENCED'])
+})
+
+test('so is what outlives its right only since nobody is awake yet that could kill it', () => {
+  const scene = new Scene()
+  scene.start('exec', 2_000)
+  scene.queue.runUntil(100)
+  scene.executor.freezeDaemon()
+  scene.executor.freezeRunner()
+  scene.executor.freezeChildren()
+  scene.queue.runUntil(1_980)
+  scene.executor.thawChildren()
+  scene.queue.runUntil(2_010)
+  assert.equal([...scene.collector.running()].length, 1)
+  assert.deepEqual(scene.collector.executing('k'), [])
+  scene.queue.runUntil(2_020)
+  scene.executor.thawRunner()
+  assert.equal(scene.endedAt(), 2_020)
 })
 
 test('a right that is about to end starts nothing', () => {

@@ -72,7 +72,6 @@ export class Executor {
   #released: () => void = () => {}
   /** Virtual time until which the promise excepts whatever is done here. */
   #exceptedUntil = -1
-  /** What happened, for the summary. */
   readonly counts = { fenced: 0, killedAtDeadline: 0, standIns: 0, unguarded: 0 }
 
   constructor({ queue, clock, random, collector }: ExecutorParts) {
@@ -188,10 +187,10 @@ export class Executor {
     for (const entry of this.#of(true)) this.#stand(entry)
   }
 
-  /** They run again before anybody can kill what is stale by now; that is excepted for a moment. */
+  /** They run again before anybody can kill what is stale by now or in a moment; that is excepted for so long. */
   thawChildren(): void {
     for (const entry of this.#of(true)) {
-      if (this.#stale(entry, 0)) entry.run.exceptedUntil = this.#queue.now + THAW_KILL_MS_MAX
+      if (this.#stale(entry, THAW_KILL_MS_MAX)) entry.run.exceptedUntil = this.#queue.now + THAW_KILL_MS_MAX
       if (entry.begun) this.#goOn(entry)
     }
   }
@@ -213,7 +212,7 @@ export class Executor {
   /**
    * The daemon is gone. `released` is called once its runner is too, and with it the lock of the data directory. A daemon
    * that ends in good order kills a frozen runner; one that was killed leaves it to itself.
-   * @param exceptMs what is still to be reaped is excepted from the promise for so long
+   * @param exceptMs what is still to be reaped is excepted from the promise for so long; for good if nobody reaps it
    */
   daemonDied(how: 'left' | 'killed', exceptMs: number, released: () => void): void {
     this.#daemon = 'none'
@@ -224,9 +223,10 @@ export class Executor {
       released()
       return
     }
-    for (const { run } of this.#of(true))
-      run.exceptedUntil = Math.max(run.exceptedUntil, this.#queue.now + exceptMs)
-    if (this.#runner === 'frozen' && how === 'killed') return
+    const stuck = this.#runner === 'frozen' && how === 'killed'
+    const excepted = this.#queue.now + (stuck && exceptMs > 0 ? Number.POSITIVE_INFINITY : exceptMs)
+    for (const { run } of this.#of(true)) run.exceptedUntil = Math.max(run.exceptedUntil, excepted)
+    if (stuck) return
     const runner = this.#runners
     this.#queue.in(this.#random.between(1, REAP_MS_MAX), () => {
       if (runner === this.#runners && (this.#runner === 'awake' || how === 'left')) this.#reap()

@@ -3,11 +3,13 @@ import { asNodeId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
 import type { PrefixMode } from '../../src/grants/config.ts'
 import type { Fault, Pair } from './fault.ts'
-import type { Shape } from './shape.ts'
+import { hasExtra, type Shape } from './shape.ts'
+import { drawUpheavals } from './upheaval-draws.ts'
 
 /** Makes another generator than those of everything else. */
 const FRAMES = 0xf4_a3
 const JOINS = 0x10_14
+const ALL_JOIN = 0xa1_10
 const GONE = 0x90_4e
 const MODES = 0x30_de
 const LAG_MS_MAX = 3_000
@@ -28,11 +30,14 @@ export function drawExtraFaults(
   wipes: number,
 ): Fault[] {
   const lost = faults.filter(fault => fault.kind === 'start' && fault.disk !== 'kept').length
-  return [...drawFrames(shape, until), ...(lost < wipes ? drawGone(shape, until) : [])]
+  const gone = lost < wipes ? drawGone(shape, until) : []
+  const left = wipes - lost - gone.filter(({ kind }) => kind === 'gone').length
+  return [...drawFrames(shape, until), ...gone, ...drawUpheavals(shape, until, left)]
 }
 
-function drawFrames({ seed, extras, profile, nodes }: Shape, until: number): Fault[] {
-  if ((extras !== 'frames' && extras !== 'both') || profile !== 'mixed') return []
+function drawFrames(shape: Shape, until: number): Fault[] {
+  const { seed, profile, nodes } = shape
+  if (!hasExtra(shape, 'frames') || profile !== 'mixed') return []
   const random = new Random(seed + FRAMES)
   return [...drawCrossed(random, nodes, until), ...drawGossip(random, until)]
 }
@@ -66,9 +71,10 @@ const isMore = ({ extras, profile }: Shape): boolean => extras !== 'none' && pro
 /** For how long, in ms, a node that has just come owns nothing; 0 for most. */
 export function drawJoinDelays(shape: Shape): readonly number[] {
   const random = new Random(shape.seed + JOINS)
+  const all = hasExtra(shape, 'upheavals') && isMore(shape) && new Random(shape.seed + ALL_JOIN).chance(0.3)
   const some = isMore(shape) && random.chance(0.3)
   return Array.from({ length: shape.nodes }, () =>
-    some && random.chance(0.5) ? random.between(200, 5_000) : 0,
+    (some && random.chance(0.5)) || all ? random.between(200, 5_000) : 0,
   )
 }
 

@@ -40,6 +40,8 @@ export type Fault = { readonly at: number } & (
     }
   /** `rows`: so many are still taken of what was accepted. */
   | { readonly kind: 'disk-full'; readonly host: number; readonly ms: number; readonly rows: number }
+  /** Where it is full still: so many rows more are taken. */
+  | { readonly kind: 'disk-room'; readonly host: number; readonly rows: number }
   /** What an application asks of the node on a host. */
   | { readonly kind: 'ask'; readonly host: number; readonly ask: Ask }
   | { readonly kind: 'late'; readonly pair: Pair | 'all'; readonly share: number; readonly ms: number }

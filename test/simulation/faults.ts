@@ -184,7 +184,7 @@ export class Faults {
     host: Host,
     fault: Extract<
       HostFault,
-      { kind: 'slow-disk' | 'disk-fails' | 'disk-full' | 'disk-read-only' | 'wall-step' }
+      { kind: 'slow-disk' | 'disk-fails' | 'disk-full' | 'disk-room' | 'disk-read-only' | 'wall-step' }
     >,
   ): void {
     this.#world.note(describe(fault))
@@ -206,6 +206,9 @@ export class Faults {
         this.#later(fault.ms, () => this.#world.setDisk(host, 'ok'))
         return
       }
+      case 'disk-room':
+        host.disk.makeRoom(fault.rows)
+        return
       case 'wall-step':
         host.clock.stepWall(fault.byMs)
         return

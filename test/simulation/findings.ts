@@ -61,7 +61,7 @@ export const INVARIANTS = {
   'a term is on disk before it is granted':
     'A grant that says so comes from a voter whose disk has the term.',
   'what may be lost was lost':
-    'Whoever is named as a member with which something may be lost was forgotten, and has lost its disk.',
+    'Whoever is named as a member with which something may be lost was forgotten by an operator, or lost its disk.',
   'voter lists rise': 'On a disk that is kept no older voter list follows a newer one.',
   'one voter list a version': 'Two different voter lists that stand alone never have one version.',
   'one voter at a time': 'Each voter list differs by one name from the one before it.',

@@ -115,6 +115,7 @@ export class Invariants implements WorldProbe {
   input(process: Process, input: Input): void {
     this.#leases?.input(process, input)
     if (input.kind === 'leave') this.#noteLeave(process)
+    this.#promised.input(input)
     this.#judge.input(process, input)
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asNodeId } from '../../src/base/ids.ts'
+import { asNodeId, asRequestId } from '../../src/base/ids.ts'
 import { Cluster } from './cluster.ts'
 import { Findings } from './findings.ts'
 import { Promised } from './promised.ts'
@@ -27,7 +27,7 @@ test('keys with a prefix in available mode are promised nothing, and in availabl
   assert.equal(promisedIn({ mode: 'available' }).promised.isQuorum('key 2'), false)
 })
 
-test('whoever says that something may be lost is believed where the disk was lost, and else not', () => {
+test('whoever says that something may be lost is believed where the disk was lost or was given up, and else not', () => {
   const { cluster, findings, promised } = promisedIn({})
   const [n1, n2] = cluster.world.hosts
   const process = n1?.process ?? assert.fail('n1 runs')
@@ -39,6 +39,14 @@ test('whoever says that something may be lost is believed where the disk was los
   promised.effect(process, says)
   const before = findings.violation
   assert.equal(before, undefined)
+  promised.input({
+    kind: 'control',
+    id: asRequestId('f1'),
+    request: { kind: 'forget', node: asNodeId('n1') },
+  })
+  promised.effect(process, { ...says, fields: { ...fields, forgotten: ['n1', 'n2'] } })
+  const after = findings.violation
+  assert.equal(after, undefined, 'one that an operator gave up may come back with its disk')
   promised.effect(process, { ...says, fields: { ...fields, forgotten: ['n2', 'n3'] } })
   assert.equal(findings.violation?.invariant, 'what may be lost was lost')
 })

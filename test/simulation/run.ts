@@ -9,8 +9,8 @@
  *   SECONDS  virtual seconds of a run (default 60)
  *   PROFILE  mixed, mild, pauses, calm (default: of ten seeds one calm, one pauses, two mild, six mixed)
  *   MODE     available, quorum (default: of three seeds two in quorum mode)
- *   EXTRAS   none, voters, frames, both: changes of the voter list, frames and gossip out of order (default: half of the
- *            seeds have none)
+ *   EXTRAS   none, voters, frames, both, upheavals, all: changes of the voter list, frames and gossip out of order, what
+ *            befalls all at once and what people do that they should not (default: of ten seeds three have none)
  *   WORKERS  threads (default: the CPU cores)
  *   KEEP     go on until this many violations (default 5)
  *   AGAIN    1: also run what is finished on this code

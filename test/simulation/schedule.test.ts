@@ -59,6 +59,7 @@ test('the mixed profile draws every kind of fault', () => {
     'disk-fails',
     'disk-full',
     'disk-read-only',
+    'disk-room',
     'freeze',
     'freeze-runner',
     'freeze-tree',
@@ -137,12 +138,13 @@ test('rings change within a lease of what makes somebody deaf to it', () => {
   assert.ok(together.length > SEEDS / 4, `${together.length} of ${SEEDS}`)
 })
 
-test('half of the seeds have extras, of each kind as many; they move nothing else', () => {
+test('of ten seeds seven have extras, of each kind some; they move nothing else', () => {
   const shapes = Array.from({ length: 600 }, (_, seed) => shapeOf(seed))
   const share = (extras: Shape['extras']): number =>
     shapes.filter(each => each.extras === extras).length / 600
-  assert.ok(share('none') > 0.45 && share('none') < 0.55)
-  for (const extras of EXTRAS.slice(1)) assert.ok(share(extras) > 0.12 && share(extras) < 0.22, extras)
+  assert.ok(share('none') > 0.25 && share('none') < 0.35)
+  for (const extras of EXTRAS.slice(1, 4)) assert.ok(share(extras) > 0.12 && share(extras) < 0.22, extras)
+  assert.ok(share('upheavals') > 0.1 && share('all') > 0.03)
   for (let seed = 0; seed < 20; seed++) {
     const of = (extras: Shape['extras']): Schedule =>
       makeSchedule(shapeOf(seed, { profile: 'mixed', mode: 'quorum', extras }))

@@ -17,6 +17,7 @@ import { drawChanges, drawFaults, drawFullDisks, drawLate } from './fault-draws.
 import { drawSecondLosses } from './second-losses.ts'
 import type { Profile, Shape } from './shape.ts'
 import { drawSlots, type SlotPlan, tamed } from './slots.ts'
+import { withTwins } from './twins.ts'
 import { drawWork, type WorkPlan } from './work.ts'
 
 export interface HostPlan {
@@ -111,7 +112,8 @@ export function makeSchedule(options: Shape): Schedule {
       }),
     )
   const wide = random.chance(0.2)
-  const work = drawWork(options, profile === 'calm' ? endAt - QUIET_MS : quietAt)
+  const asks = drawWork(options, profile === 'calm' ? endAt - QUIET_MS : quietAt)
+  const work = withTwins(asks, options, faults, quietAt)
   const [latencyMs, jitterMs] = wide
     ? [random.between(5, 40), random.between(0, 10)]
     : [random.between(0.1, 2), random.between(0, 1)]

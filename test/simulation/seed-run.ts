@@ -8,7 +8,7 @@ import { Faults } from './faults.ts'
 import type { Violation } from './findings.ts'
 import { Invariants } from './invariants.ts'
 import { makeSchedule, type Schedule } from './schedule.ts'
-import type { Shape } from './shape.ts'
+import { hasExtra, type Shape } from './shape.ts'
 import { type Counts, Tally } from './tally.ts'
 import { TraceHash, Transcript } from './trace.ts'
 import { VoterOperator } from './voter-operator.ts'
@@ -74,8 +74,7 @@ export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): S
   }
 }
 
-const changesVoters = ({ mode, extras }: Shape): boolean =>
-  mode === 'quorum' && (extras === 'voters' || extras === 'both')
+const changesVoters = (shape: Shape): boolean => shape.mode === 'quorum' && hasExtra(shape, 'voters')
 
 function grantsOf({ mode, modes, voters, trustRefused }: Schedule): Partial<GrantsConfig> {
   if (mode === 'available') return {}

@@ -1,6 +1,6 @@
 /**
  * Holds what applications are told of their tasks, and what really executes, to what was promised: in true time, with every
- * answer and every run in view. What is told of an end stays; what has succeeded runs no more; a result counts only when no
+ * answer and every run in view (those that share an id: `TwinJudge`). What is told of an end stays; what has succeeded runs no more; a result counts only when no
  * later owner had begun the task anew; one dedupe key is one task; limits hold on each node.
  */
 import { asTaskId, type RequestId } from '../../src/base/ids.ts'
@@ -16,6 +16,8 @@ import { LoneEnds } from './lone-ends.ts'
 import type { Process } from './process.ts'
 import type { JudgeParts, Promised } from './promised.ts'
 import type { Schedule } from './schedule.ts'
+import { TwinJudge } from './twin-judge.ts'
+import { isTwin } from './twins.ts'
 import { GROUP_LIMIT } from './work.ts'
 import type { Host } from './world.ts'
 
@@ -57,6 +59,7 @@ export class TaskJudge {
   /** The end of each round of each task, as it was first told. */
   readonly #ends = new Map<string, string>()
   readonly #loneEnds: LoneEnds
+  readonly #twins: TwinJudge
   readonly #copies: CopyJudge
   /** When it was first told that a task has succeeded. */
   readonly #succeeded = new Map<string, number>()
@@ -69,7 +72,9 @@ export class TaskJudge {
   /** The disks that each owner had to count before it answered another node, as its own ring was then. */
   readonly #owed = new Map<string, { readonly at: number; readonly disks: number }[]>()
 
-  constructor({ cluster, schedule, findings, promised }: JudgeParts) {
+  constructor(parts: JudgeParts) {
+    const { cluster, schedule, findings, promised } = parts
+    this.#twins = new TwinJudge(parts)
     this.#promised = promised
     this.#cluster = cluster
     this.#schedule = schedule
@@ -89,6 +94,10 @@ export class TaskJudge {
     // `SlotJudge` sees what becomes of schedules.
     if (request.kind === 'submit' && isOrder(request.spec)) return
     const task = request.kind === 'submit' ? request.spec.id : request.task
+    if (isTwin(task)) {
+      this.#twins.input(id, input)
+      return
+    }
     if (request.kind === 'cancel') this.#cancels.add(task)
     const submit = { at: this.#cluster.world.now, acceptedAt: Number.POSITIVE_INFINITY }
     if (request.kind === 'submit') this.#submits.set(task, [...(this.#submits.get(task) ?? []), submit])
@@ -100,13 +109,19 @@ export class TaskJudge {
   answers(by: Process, { reply }: Pick<ForwardReply, 'reply'>): void {
     if (!reply.ok || !('durableCopies' in reply)) return
     const { id } = reply.record.spec
+    if (isTwin(id)) {
+      this.#twins.answers(by, reply.record, reply.durableCopies)
+      return
+    }
     const owed = { at: this.#cluster.world.now, disks: this.#copies.owed(by) }
     this.#owed.set(id, [...(this.#owed.get(id) ?? []), owed])
     this.#checkOwn(by, reply.record, reply.durableCopies)
   }
 
   /** @returns the task that was accepted by this answer, and the disks that have it */
-  replied(by: Process, { id, reply }: Effect & { kind: 'reply' }): Accepted | undefined {
+  replied(by: Process, effect: Effect & { kind: 'reply' }): Accepted | undefined {
+    const { id, reply } = effect
+    this.#twins.replied(by, effect)
     const asked = this.#requests.get(id)
     this.#requests.delete(id)
     if (asked === undefined) return undefined
@@ -133,13 +148,14 @@ export class TaskJudge {
   }
 
   poll(): void {
+    this.#twins.poll()
     if (this.#schedule.mode !== 'quorum') return
     for (const host of this.#hosts) {
       const node = this.#cluster.nodeOf(host)
       if (node === undefined || host.process === undefined) continue
       const judged = this.#copies.staysInRing(host.process)
       for (const task of host.disk.rows('tasks').keys()) {
-        const final = node.tasks.final(asTaskId(task))
+        const final = isTwin(task) ? undefined : node.tasks.final(asTaskId(task))
         if (final !== undefined && this.#promised.isKept(final.spec.key))
           this.#told(final, host.process, judged)
       }
@@ -147,6 +163,7 @@ export class TaskJudge {
   }
 
   checkEnd(): void {
+    this.#twins.checkEnd()
     const { now } = this.#cluster.world
     for (const { task, by, at } of this.#requests.values()) {
       if (by.alive && now - at > REQUEST_MS_MAX)
@@ -253,7 +270,8 @@ export class TaskJudge {
     else runs.push(run)
     const process = this.#hosts[run.host]?.process
     const { now } = this.#cluster.world
-    if (process === undefined) return
+    if (isTwin(run.task)) this.#twins.began(run)
+    if (process === undefined || isTwin(run.task)) return
     const counted = this.#promised.isKept(run.key) && run.token.safe && process.boot === run.boot
     if (counted && !this.#mayBeDropped(run.task)) this.#copies.began(process, run)
     if (now <= run.exceptedUntil) return
@@ -329,8 +347,10 @@ export class TaskJudge {
   }
 
   /** What was told may be less than what was owed by no ring that anybody on the way goes by. */
-  #checkCopies(by: Process, { task, at }: Asked, reply: Reply): void {
+  #checkCopies(by: Process, { at }: Asked, reply: Reply): void {
     if (!reply.ok || !('durableCopies' in reply) || reply.record.revision === 0) return
+    // By its dedupe key it may be another one than was asked for.
+    const task = reply.record.spec.id
     const owed = (this.#owed.get(task) ?? []).filter(each => each.at >= at)
     const least = Math.min(this.#copies.owed(by), ...owed.map(each => each.disks))
     if (reply.durableCopies < least)

@@ -223,3 +223,18 @@ test('what a node says of its own crash, when it is back, takes the place of wha
   solo.hear('n2', { type: 'replicate', batch: 2, records: [{ ...theirs, state: 'running' }] })
   assert.deepEqual(solo.outcomes('t')[0], ['n2', 'lost'])
 })
+
+test('the end of an attempt that does not run here ends no other one of its task', () => {
+  const solo = new Solo(undefined)
+  listed(solo, [spec('a', { maxAttempts: 3 })])
+  solo.end('a', 1, { ok: false, error: { code: 'EXIT_NONZERO', message: 'once' }, retryable: true })
+  solo.pass(60_000)
+  assert.deepEqual(started(solo), ['a', 'a'])
+  // The executor says a second time how the first one ended.
+  solo.end('a', 1, done)
+  assert.equal(solo.record('a').state, 'running')
+  assert.equal(solo.metric('attempt_ends_unknown_total'), 1)
+  assert.equal(solo.logged('attempt-end-unknown').length, 1)
+  solo.end('a', 2, { ok: true, result: 'second' })
+  assert.deepEqual([solo.record('a').state, solo.record('a').result], ['succeeded', 'second'])
+})
