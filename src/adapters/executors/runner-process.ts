@@ -138,6 +138,8 @@ export class RunnerProcess {
   /** It broke the protocol: nothing more is read. */
   #faulty = false
   #stderr = ''
+  /** How whatever is ordered ends from now on: it is gone. */
+  #ended: RunEnd | undefined
 
   constructor(init: RunnerProcessInit) {
     this.#init = init
@@ -171,7 +173,9 @@ export class RunnerProcess {
     return this.#gone.promise
   }
 
+  /** What is ordered from one that is gone ends as the rest did: a spawn may fail before its first order is given. */
   run(order: StartOrder | ModuleOrder, desk: AttemptDesk): Promise<RunEnd> {
+    if (this.#ended !== undefined) return Promise.resolve(this.#ended)
     const ended = Promise.withResolvers<RunEnd>()
     const overdue = setTimeout(() => this.#onOverdue(order.id), timerMs(order.timeoutMs + OVERDUE_MS))
     const mark = order.env[MARK_VARIABLE]
@@ -337,8 +341,9 @@ export class RunnerProcess {
 
   /** @param end of what had no other end before */
   #end(end: RunEnd): void {
-    for (const [id, { fenced }] of [...this.#running])
-      this.#settle(id, fenced ? { kind: 'fenced' } : this.#stopping ? { kind: 'stopped' } : end)
+    const rest: RunEnd = this.#stopping ? { kind: 'stopped' } : end
+    this.#ended = rest
+    for (const [id, { fenced }] of [...this.#running]) this.#settle(id, fenced ? { kind: 'fenced' } : rest)
     this.#channel?.destroy()
     this.#gone.resolve()
   }
