@@ -138,6 +138,13 @@ for (const [what, source, code, message, retryable] of [
   ['returns no JSON', 'export default () => 10n', 'RESULT_INVALID', /no JSON: .*BigInt/, false],
   ['returns a function', 'export default () => () => 1', 'RESULT_INVALID', /no JSON but a function/, false],
   [
+    'returns what is nested without end',
+    'export default () => { let deep = 1; for (let i = 0; i < 10_000; i++) deep = [deep]; return deep }',
+    'RESULT_INVALID',
+    /what it returned has more than 1000 levels/,
+    false,
+  ],
+  [
     'returns too much',
     'export default () => "x".repeat(2 ** 21)',
     'OUTPUT_TOO_LARGE',
