@@ -59,6 +59,8 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
     this.#host = host
     host.use(this)
     if (host.group !== undefined) this.#report({ kind: 'started', id: this.#order.id, ...host.group })
+    if (host.denied !== undefined)
+      this.#report({ kind: 'not-yielding', id: this.#order.id, reason: host.denied })
     this.#after(this.#order.timeoutMs, () => this.stop('timeout'))
     host.send({ kind: 'run', call: this.#order.task })
   }

@@ -6,13 +6,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { extname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { yieldToDaemon } from './child-command.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
 import type { ModuleOrder } from './messages.ts'
 import type { HostOrder, HostReport } from './module-channel.ts'
 import { groupOf, type ProcessGroup, signalGroup } from './process-group.ts'
 import { CHANNEL_FD } from './runner-channel.ts'
 import { MARK_VARIABLE } from './stray-processes.ts'
+import { yieldToDaemon } from './yielding.ts'
 
 const SCRIPT = fileURLToPath(new URL(`./module-host${extname(import.meta.url)}`, import.meta.url))
 
@@ -30,6 +30,8 @@ export interface HostUser {
 export class ModuleHost {
   /** Borne by everything that it starts. */
   readonly mark: string
+  /** Why it does not yield the processor to the daemon; undefined when it does. */
+  readonly denied: string | undefined
   readonly #child: ChildProcess
   readonly #group: ProcessGroup | undefined
   readonly #reader = new FrameReader()
@@ -45,9 +47,9 @@ export class ModuleHost {
       detached: true, // Leads a process group of its own.
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     })
-    yieldToDaemon(this.#child.pid)
     this.#group = this.#child.pid === undefined ? undefined : groupOf(this.#child.pid)
     this.#follow()
+    this.denied = yieldToDaemon(this.#child.pid)
   }
 
   get group(): ProcessGroup | undefined {

@@ -137,6 +137,7 @@ export class RunnerProcess {
   #doom: string | undefined
   /** It broke the protocol: nothing more is read. */
   #faulty = false
+  #saidUnyielding = false
   #stderr = ''
   /** How whatever is ordered ends from now on: it is gone. */
   #ended: RunEnd | undefined
@@ -261,6 +262,7 @@ export class RunnerProcess {
       if (running.fenced) signalGroup(running.group, 'SIGKILL')
     } else if (report.kind === 'progress') running.desk.report(report.report)
     else if (report.kind === 'progress-refused') this.#sayRefused(running.desk, report.fault)
+    else if (report.kind === 'not-yielding') this.#sayUnyielding(report.reason)
     else if (report.kind === 'looked') this.#onLooked(report, running)
     else {
       running.desk.printed(logOf(report))
@@ -282,6 +284,13 @@ export class RunnerProcess {
       attempt,
       detail: fault.slice(0, FAULT_CHARS_MAX),
     })
+  }
+
+  /** Once: what the system does not allow for one it allows for none. */
+  #sayUnyielding(reason: string): void {
+    if (this.#saidUnyielding) return
+    this.#saidUnyielding = true
+    this.#init.logger.log('warn', 'commands-not-yielding', { reason })
   }
 
   #settle(id: number, end: RunEnd): void {
