@@ -14,6 +14,7 @@ import type { HostReport } from './module-channel.ts'
 import type { HostUser, ModuleHost, ModuleHosts } from './module-hosts.ts'
 import { monotonicMs } from './monotonic-clock.ts'
 import { OutputTail } from './output.ts'
+import { ProgressPace } from './progress-pace.ts'
 import type { RunnerAttempt } from './runner-attempt.ts'
 import type { StraySweeps } from './stray-sweeps.ts'
 import { timerMs } from './timer.ts'
@@ -30,6 +31,8 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
   readonly #sweeps: StraySweeps
   readonly #stdout = new OutputTail(LOOK_BYTES_MAX)
   readonly #stderr = new OutputTail(STDERR_BYTES_MAX)
+  /** Its thread keeps a pace of its own; what writes to the channel by itself keeps none. */
+  readonly #progress: ProgressPace
   #host: ModuleHost | undefined
   #stopped: 'timeout' | 'killed' | 'fenced' | undefined
   #deadlineMs: number
@@ -47,6 +50,7 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
     this.#hosts = hosts
     this.#sweeps = sweeps
     this.#deadlineMs = order.deadlineMs ?? Number.POSITIVE_INFINITY
+    this.#progress = new ProgressPace(said => report({ kind: 'progress', id: order.id, report: said }))
   }
 
   get alive(): boolean {
@@ -100,7 +104,7 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
 
   heard(report: HostReport): void {
     if (report.kind === 'progress') {
-      this.#report({ kind: 'progress', id: this.#order.id, report: report.report })
+      this.#progress.offer(report.report)
       return
     }
     const { cause, result, message, loaded } = report
@@ -157,6 +161,7 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
     const strays = byItself ? 0 : await this.#bury()
     const cause = this.#stopped ?? ended.cause
     const result = cause === 'returned' ? ended.result : null
+    this.#progress.flush()
     this.#report({
       kind: 'module-ended',
       id: this.#order.id,

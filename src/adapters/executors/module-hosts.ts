@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { encodeFrame, FrameReader } from './frames.ts'
 import type { ModuleOrder } from './messages.ts'
-import type { HostOrder, HostReport } from './module-channel.ts'
+import { asHostReport, type HostOrder, type HostReport } from './module-channel.ts'
 import { groupOf, type ProcessGroup, signalGroup } from './process-group.ts'
 import { CHANNEL_FD } from './runner-channel.ts'
 import { MARK_VARIABLE } from './stray-processes.ts'
@@ -37,6 +37,8 @@ export class ModuleHost {
   readonly #reader = new FrameReader()
   #user: HostUser | undefined
   #gone = false
+  /** Why it was killed: it broke the protocol, and nothing more is read. */
+  #fault: string | undefined
 
   /** @throws when the process cannot be started at once */
   constructor({ path, memoryMb, env }: ModuleOrder, mark: string) {
@@ -95,9 +97,15 @@ export class ModuleHost {
 
   /** A module can write to any descriptor of its process. One that writes here ends itself. */
   #receive(chunk: Buffer): void {
+    if (this.#fault !== undefined) return
     try {
-      for (const report of this.#reader.push(chunk)) this.#user?.heard(report as HostReport)
-    } catch {
+      for (const message of this.#reader.push(chunk)) {
+        const report = asHostReport(message)
+        if (report === undefined) throw new Error('a report has the wrong shape')
+        this.#user?.heard(report)
+      }
+    } catch (error) {
+      this.#fault = `wrote to the channel of its host: ${(error as Error).message}`
       this.kill()
     }
   }
@@ -108,7 +116,7 @@ export class ModuleHost {
     this.#child.stdout?.destroy()
     this.#child.stderr?.destroy()
     this.#channel?.destroy()
-    this.#user?.gone(how)
+    this.#user?.gone(this.#fault ?? how)
   }
 }
 
