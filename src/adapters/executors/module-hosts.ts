@@ -12,6 +12,7 @@ import { asHostReport, type HostOrder, type HostReport } from './module-channel.
 import { groupOf, type ProcessGroup, signalGroup } from './process-group.ts'
 import { CHANNEL_FD } from './runner-channel.ts'
 import { MARK_VARIABLE } from './stray-processes.ts'
+import type { StraySweeps } from './stray-sweeps.ts'
 import { yieldToDaemon } from './yielding.ts'
 
 const SCRIPT = fileURLToPath(new URL(`./module-host${extname(import.meta.url)}`, import.meta.url))
@@ -122,12 +123,14 @@ export class ModuleHost {
 
 export class ModuleHosts {
   readonly #mark: string
+  readonly #sweeps: StraySweeps
   readonly #idle = new Map<ModuleHost, { readonly kind: string; readonly timer: NodeJS.Timeout }>()
   #numbers = 0
 
   /** @param mark of the runner, continued by that of each host */
-  constructor(mark: string) {
+  constructor(mark: string, sweeps: StraySweeps) {
     this.#mark = mark
+    this.#sweeps = sweeps
   }
 
   /** One that waits for such an order, or a new one. */
@@ -149,7 +152,7 @@ export class ModuleHosts {
       host.kill()
     }, HOST_IDLE_MS)
     this.#idle.set(host, { kind: kindOf(order), timer })
-    host.use({ heard: () => {}, printed: () => {}, gone: () => this.#leave(host) })
+    host.use({ heard: () => {}, printed: () => {}, gone: () => this.#bury(host) })
   }
 
   /** Do any that wait still live? */
@@ -160,6 +163,12 @@ export class ModuleHosts {
   /** Kills all that wait. For the end of the runner. */
   destroy(): void {
     for (const host of this.#idle.keys()) host.kill()
+  }
+
+  /** With it goes what it started, in its group or out of it. */
+  #bury(host: ModuleHost): void {
+    this.#leave(host)
+    void this.#sweeps.sweep(host.mark)
   }
 
   #leave(host: ModuleHost): void {

@@ -291,6 +291,20 @@ test('processes that a stopped module has started die with it', async t => {
   await Promise.all(pids.map(untilDead))
 })
 
+test('what a module has left behind in a session of its own dies with its process', async t => {
+  const { run } = subject(
+    t,
+    `import { spawn } from 'node:child_process'
+     export default () => [process.pid, spawn('sleep', ['600'], { detached: true, stdio: 'ignore' }).pid]`,
+  )
+  const outcome = await run()
+  assert.ok(outcome.ok, JSON.stringify(outcome))
+  const [host = 0, left = 0] = outcome.result as readonly number[]
+  assert.deepEqual([host, left].map(isAlive), [true, true])
+  process.kill(host, 'SIGKILL') // It waits for work; its time to go would be in 30 s.
+  await untilDead(left)
+})
+
 test('an attempt whose right ends is over before that, though its thread is blocked, and ends as fenced', async t => {
   const stage = subject(t, BLOCKING)
   // Its process has to be started by then, also on a busy machine.
