@@ -40,16 +40,27 @@ export function sameJson(a: Json | undefined, b: Json | undefined): boolean {
 
 /**
  * The value itself, or, when it has more bytes or levels than allowed, the beginning of its text and a note that it was cut:
- * `{ truncated: true, bytes, head }`.
+ * `{ truncated: true, bytes, head }`. What lies too deep is `null` in that text, and not among its bytes: to write out what is
+ * nested without end would take more stack than there is.
  */
 export function cutJson(value: Json, bytesMax: number): { readonly value: Json; readonly cut: boolean } {
-  const text = JSON.stringify(value)
+  const fits = problemOfJson(value) === undefined
+  const text = JSON.stringify(fits ? value : upToLevel(value, PAYLOAD_DEPTH_MAX))
   const bytes = utf8Bytes(text)
-  if (bytes <= bytesMax && problemOfJson(value) === undefined) return { value, cut: false }
+  if (bytes <= bytesMax && fits) return { value, cut: false }
   for (let length = bytesMax; ; length >>= 1) {
     const cut = { truncated: true, bytes, head: text.slice(0, length).toWellFormed() }
     if (length === 0 || jsonBytes(cut) <= bytesMax) return { value: cut, cut: true }
   }
+}
+
+function upToLevel(value: Json, levels: number): Json {
+  if (typeof value !== 'object' || value === null) return value
+  if (levels === 0) return null
+  if (Array.isArray(value)) return value.map(child => upToLevel(child, levels - 1))
+  return Object.fromEntries(
+    Object.entries(value).map(([name, child]) => [name, upToLevel(child, levels - 1)]),
+  )
 }
 
 /** Nesting of payloads and results that is taken; half of what the wire takes, since both travel inside messages. */

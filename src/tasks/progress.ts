@@ -5,6 +5,7 @@
  */
 import type { Problem } from '../base/errors.ts'
 import type { WallMs } from '../base/time.ts'
+import { shown } from './shown.ts'
 
 /** What an attempt says. At least one of the fields is there. */
 export interface ProgressReport {
@@ -87,5 +88,3 @@ function reportOf(given: ReadonlyMap<string, unknown>): ProgressReport {
 }
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
-
-const shown = (value: unknown): string => (JSON.stringify(value) ?? typeof value).slice(0, 80)

@@ -8,6 +8,7 @@ import { wallOf } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import { jsonBytes, PAYLOAD_DEPTH_MAX, problemOfJson, sameJson, utf8Bytes } from './json.ts'
 import { isSlotId } from './schedules/state.ts'
+import { shown } from './shown.ts'
 import {
   BACKOFFS,
   type Backoff,
@@ -36,8 +37,6 @@ export const GROUP_LIMIT_MAX = 10_000
 const WALL_MS_MAX = 253_402_300_799_999
 const GROUP_PATTERN = /^[\x21-\x7e]{1,128}$/
 const TYPE_PATTERN = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/
-/** Characters of a value shown in a problem. */
-const SHOWN_MAX = 80
 
 const FIELDS = [
   'id',
@@ -189,24 +188,6 @@ export const sameWork = (a: TaskSpec, b: TaskSpec): boolean =>
   a.runAt === b.runAt &&
   a.expiresAt === b.expiresAt &&
   sameJson(a.payload, b.payload)
-
-/** A value as it is shown in a problem. */
-export function shown(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  const text = typeof value === 'bigint' ? `${value}n` : safeText(value)
-  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX).toWellFormed()}...` : text
-}
-
-function safeText(value: unknown): string {
-  if (typeof value === 'object' && value !== null) {
-    return problemOfJson(value) === undefined
-      ? JSON.stringify(value)
-      : Array.isArray(value)
-        ? 'a list'
-        : 'an object'
-  }
-  return JSON.stringify(value) ?? String(value)
-}
 
 /** Reads the fields of one document and gathers what is wrong with them. */
 class Fields {

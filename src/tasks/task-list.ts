@@ -1,7 +1,8 @@
 import type { Problem } from '../base/errors.ts'
 import type { TaskId } from '../base/ids.ts'
 import type { TasksConfig } from './config.ts'
-import { parseTaskSpec, shown } from './spec.ts'
+import { shown } from './shown.ts'
+import { parseTaskSpec } from './spec.ts'
 import type { TaskSpec } from './task.ts'
 
 /** Tasks of all loaded shared lists together: each node keeps every one in memory, about 1 KB, so 200 MB. */

@@ -69,6 +69,17 @@ test('what is nested too deeply to travel is cut as well', () => {
   assert.equal(cutJson(nested(PAYLOAD_DEPTH_MAX + 1), 1_000).cut, true)
 })
 
+test('what is nested more deeply than the stack goes is cut too, and shows how it begins', () => {
+  for (const value of [nested(100_000), { a: [1, nested(100_000)] }]) {
+    const { value: kept, cut } = cutJson(value, 1_000)
+    assert.equal(cut, true)
+    assert.ok(jsonBytes(kept) <= 1_000)
+    const { truncated, head } = kept as { readonly truncated: boolean; readonly head: string }
+    assert.equal(truncated, true)
+    assert.match(head, /^(\[|\{"a":\[1,)\[{20}/)
+  }
+})
+
 test('what JSON cannot hold is named', () => {
   for (const value of [
     Number.NaN,

@@ -47,3 +47,12 @@ test('what is no progress is refused with what was expected, and all that is wro
   const read = readProgress({ fraction: 2, done: 'x', total: 0 })
   assert.deepEqual(read.ok || read.problems.map(({ at }) => at), ['fraction', 'done', 'total'])
 })
+
+test('what is nested more deeply than the stack goes is refused like anything else', () => {
+  const deep: unknown = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)
+  for (const value of [deep, { note: deep }, { fraction: deep }]) {
+    const read = readProgress(value)
+    assert.equal(read.ok, false)
+    assert.equal(read.ok || read.problems[0]?.got, 'a list')
+  }
+})

@@ -7,7 +7,6 @@
  * cannot hold up the result.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { setPriority } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
 import { LOOK_BYTES_MAX } from '../../tasks/messages.ts'
@@ -22,15 +21,10 @@ import type { RunnerAttempt } from './runner-attempt.ts'
 import { MARK_VARIABLE } from './stray-processes.ts'
 import type { StraySweeps } from './stray-sweeps.ts'
 import { timerMs } from './timer.ts'
+import { yieldToDaemon } from './yielding.ts'
 
 /** Bytes kept of the end of standard error. */
 export const STDERR_BYTES_MAX = 8 * 1024
-
-/**
- * Niceness of commands: heartbeats go before work. On a machine whose cores are all busy with tasks a daemon that has to
- * queue for the processor finds the dead later, and is itself suspected.
- */
-const COMMAND_NICENESS = 10
 
 /** What a command's standard input may say when nobody reads it (any more): the command's business, no failure. */
 const INPUT_ENDED: ReadonlySet<unknown> = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'])
@@ -87,8 +81,9 @@ export class ChildCommand implements RunnerAttempt {
       void this.#finish()
       return
     }
-    yieldToDaemon(this.#child.pid)
     this.#follow(this.#child)
+    const denied = yieldToDaemon(this.#child.pid)
+    if (denied !== undefined) this.#report({ kind: 'not-yielding', id: this.#order.id, reason: denied })
   }
 
   /** Not started: its deadline is too near. */
@@ -271,15 +266,5 @@ export class ChildCommand implements RunnerAttempt {
       failure: this.#failure,
       strays: this.#strays.size,
     }
-  }
-}
-
-/** What it forks from now on inherits this. One that has ended already has nothing to yield. */
-export function yieldToDaemon(pid: number | undefined): void {
-  if (pid === undefined) return
-  try {
-    setPriority(pid, COMMAND_NICENESS)
-  } catch (error) {
-    if ((error as { info?: { code?: string } }).info?.code !== 'ESRCH') throw error
   }
 }

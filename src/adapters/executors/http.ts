@@ -34,6 +34,9 @@ export const RESPONSE_BYTES_MAX = 64 * 1024
 /** Length of a response quoted in an error message. */
 const MESSAGE_BODY_MAX = 500
 
+/** The status of an answer after which the connection speaks something else: with it node ends a request without an error. */
+const SWITCHING = 101
+
 const RETRYABLE_BELOW_500: ReadonlySet<number> = new Set([408, 425, 429])
 
 type Headers = Readonly<Record<string, string>>
@@ -131,10 +134,17 @@ function answer(request: ClientRequest): Promise<IncomingMessage> {
   request.on('response', response.resolve)
   // Stays for the life of the request: what fails after the response is told by the response too.
   request.on('error', response.reject)
+  request.on('upgrade', (head, socket) => {
+    socket.destroy() // It is no longer the request's.
+    response.resolve(head)
+  })
+  request.on('close', () => response.reject(new Error('the connection was closed without an answer')))
   return response.promise
 }
 
 async function read(response: IncomingMessage): Promise<Response> {
+  // What would follow is not HTTP.
+  if (response.statusCode === SWITCHING) return { status: SWITCHING, body: '', truncated: false }
   const kept = new OutputHead(RESPONSE_BYTES_MAX)
   let whole = true
   for await (const chunk of response as AsyncIterable<Buffer>) {

@@ -7,8 +7,10 @@
  * runner was killed as well, its commands are found by a mark that is kept in the directory and that everything started
  * from there bears. Outside Linux there is no finding by marks: there a `kill -9` of both leaves commands running.
  *
- * The runner is not killed from here even when it is frozen: its process number, read from a file, may be another's by
- * now. This node does not start then, and says whom to look at.
+ * A runner that stands still (SIGSTOP) is woken, and ends what it runs by itself. It is not killed from here: of what it runs,
+ * some may bear no mark any more, and only the runner knows its process group. It is found by a mark of its own, as a process
+ * number that is read from a file may be another's by now. When it does not end, this node does not start, and says whom to
+ * look at.
  */
 import { randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -17,8 +19,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { CodedError } from '../../base/errors.ts'
 import type { Logger } from '../../runtime/ports.ts'
 import { type DirectoryLock, lockDirectory } from '../storage/directory-lock.ts'
-import { RUNNER_LOCK } from './runner-channel.ts'
-import { killStrays } from './stray-processes.ts'
+import { groupOf, isStopped, signalGroup } from './process-group.ts'
+import { RUNNER_LOCK, RUNNER_VARIABLE } from './runner-channel.ts'
+import { findMarked, killStrays } from './stray-processes.ts'
 
 const FILE = 'runner-mark'
 const MARK_PATTERN = /^[0-9a-f-]{36}$/
@@ -28,6 +31,9 @@ export const LEFTOVERS_MS = 10_000
 
 /** Between two looks at the lock, in ms. */
 const LOOK_MS = 20
+
+/** Between two looks whether it stands still, in ms: each reads a file of every process of the machine. */
+const WAKE_MS = 1_000
 
 export interface LeftoversInit {
   /** The data directory; the caller holds its lock. */
@@ -47,7 +53,7 @@ export async function clearLeftovers({
   waitMs = LEFTOVERS_MS,
 }: LeftoversInit): Promise<void> {
   const begun = performance.now()
-  const lock = await lockOfRunner(directory, waitMs)
+  const lock = await lockOfRunner({ directory, logger, waitMs })
   try {
     const mark = readMark(join(directory, FILE))
     const { killed, left } = mark === undefined ? NOTHING : await killStrays([mark], waitMs)
@@ -78,16 +84,30 @@ export function leftoverMark(directory: string): string {
 
 const NOTHING = { killed: [], left: [] }
 
-async function lockOfRunner(directory: string, waitMs: number): Promise<DirectoryLock> {
+async function lockOfRunner({ directory, logger, waitMs }: Required<LeftoversInit>): Promise<DirectoryLock> {
   const deadline = performance.now() + waitMs
-  for (;;) {
+  for (let wakeAt = 0; ; ) {
     try {
       return lockDirectory(directory, RUNNER_LOCK)
     } catch (error) {
       if (!(error instanceof CodedError) || error.code !== 'DATA_DIR_LOCKED') throw error
       if (performance.now() >= deadline) throw runnerStays(error, waitMs)
     }
+    if (performance.now() >= wakeAt) {
+      await wakeRunner(directory, logger)
+      wakeAt = performance.now() + WAKE_MS
+    }
     await pause(LOOK_MS)
+  }
+}
+
+async function wakeRunner(directory: string, logger: Logger): Promise<void> {
+  const mark = readMark(join(directory, FILE))
+  if (mark === undefined) return
+  for (const { pid } of await findMarked([mark], RUNNER_VARIABLE)) {
+    if (!isStopped(pid)) continue
+    logger.log('warn', 'leftover-runner-woken', { pid })
+    signalGroup(groupOf(pid), 'SIGCONT')
   }
 }
 

@@ -126,6 +126,8 @@ export type RunnerReport =
   | { readonly kind: 'progress'; readonly id: number; readonly report: ProgressReport }
   /** The first thing that it said of its progress and that is none. */
   | { readonly kind: 'progress-refused'; readonly id: number; readonly fault: string }
+  /** It has as much of the processor as the daemon, as the system does not allow less. */
+  | { readonly kind: 'not-yielding'; readonly id: number; readonly reason: string }
   | { readonly kind: 'looked'; readonly id: number; readonly stdout: LogTail; readonly stderr: LogTail }
   /** Sent at once after the spawn, so that the daemon can kill the group if the runner dies. */
   | {
@@ -193,6 +195,7 @@ function isReport(report: Fields): boolean {
   if (kind === 'started') return isCount(pid) && pid > 1 && isTextOrNull(startTicks)
   if (kind === 'progress') return readProgress(report['report']).ok
   if (kind === 'progress-refused') return isText(report['fault'])
+  if (kind === 'not-yielding') return isText(report['reason'])
   if (kind === 'looked') return isTail(report['stdout']) && isTail(report['stderr'])
   if (kind === 'module-ended') return isModuleEnd(report)
   return kind === 'ended' && isEnd(report)

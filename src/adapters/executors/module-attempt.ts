@@ -14,6 +14,7 @@ import type { HostReport } from './module-channel.ts'
 import type { HostUser, ModuleHost, ModuleHosts } from './module-hosts.ts'
 import { monotonicMs } from './monotonic-clock.ts'
 import { OutputTail } from './output.ts'
+import { ProgressPace } from './progress-pace.ts'
 import type { RunnerAttempt } from './runner-attempt.ts'
 import type { StraySweeps } from './stray-sweeps.ts'
 import { timerMs } from './timer.ts'
@@ -30,6 +31,8 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
   readonly #sweeps: StraySweeps
   readonly #stdout = new OutputTail(LOOK_BYTES_MAX)
   readonly #stderr = new OutputTail(STDERR_BYTES_MAX)
+  /** Its thread keeps a pace of its own; what writes to the channel by itself keeps none. */
+  readonly #progress: ProgressPace
   #host: ModuleHost | undefined
   #stopped: 'timeout' | 'killed' | 'fenced' | undefined
   #deadlineMs: number
@@ -47,6 +50,7 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
     this.#hosts = hosts
     this.#sweeps = sweeps
     this.#deadlineMs = order.deadlineMs ?? Number.POSITIVE_INFINITY
+    this.#progress = new ProgressPace(said => report({ kind: 'progress', id: order.id, report: said }))
   }
 
   get alive(): boolean {
@@ -59,6 +63,8 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
     this.#host = host
     host.use(this)
     if (host.group !== undefined) this.#report({ kind: 'started', id: this.#order.id, ...host.group })
+    if (host.denied !== undefined)
+      this.#report({ kind: 'not-yielding', id: this.#order.id, reason: host.denied })
     this.#after(this.#order.timeoutMs, () => this.stop('timeout'))
     host.send({ kind: 'run', call: this.#order.task })
   }
@@ -98,7 +104,7 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
 
   heard(report: HostReport): void {
     if (report.kind === 'progress') {
-      this.#report({ kind: 'progress', id: this.#order.id, report: report.report })
+      this.#progress.offer(report.report)
       return
     }
     const { cause, result, message, loaded } = report
@@ -155,6 +161,7 @@ export class ModuleAttempt implements RunnerAttempt, HostUser {
     const strays = byItself ? 0 : await this.#bury()
     const cause = this.#stopped ?? ended.cause
     const result = cause === 'returned' ? ended.result : null
+    this.#progress.flush()
     this.#report({
       kind: 'module-ended',
       id: this.#order.id,

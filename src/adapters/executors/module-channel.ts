@@ -1,5 +1,5 @@
 /** What the runner and the process that hosts a module say to each other, over the socket on `CHANNEL_FD`. */
-import type { ProgressReport } from '../../tasks/progress.ts'
+import { type ProgressReport, readProgress } from '../../tasks/progress.ts'
 import type { ModuleCause } from './messages.ts'
 
 export type HostOrder =
@@ -42,3 +42,31 @@ export const RESULT_BYTES_MAX = 1024 * 1024
 
 /** Characters of an error that travel; an attempt keeps less. */
 export const MESSAGE_CHARS_MAX = 8_000
+
+const HOST_CAUSES: ReadonlySet<unknown> = new Set<HostEnd['cause']>([
+  'returned',
+  'threw',
+  'unloadable',
+  'exited',
+  'memory',
+  'result',
+  'output',
+  'stopped',
+])
+
+/**
+ * The report, or undefined when it is not one. A module can write to any descriptor of its process, and what comes from there goes
+ * on to the daemon in the name of the runner.
+ */
+export function asHostReport(value: unknown): HostReport | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { kind, report, cause, result, message, loaded } = value as Readonly<Record<string, unknown>>
+  if (kind === 'progress') {
+    const read = readProgress(report)
+    return read.ok ? { kind, report: read.report } : undefined
+  }
+  if (kind !== 'ended' || !HOST_CAUSES.has(cause) || typeof loaded !== 'boolean') return undefined
+  if (typeof message !== 'string' || message.length > MESSAGE_CHARS_MAX) return undefined
+  const fits = typeof result === 'string' ? result.length <= RESULT_BYTES_MAX : cause !== 'returned'
+  return fits && (typeof result === 'string' || result === null) ? (value as HostEnd) : undefined
+}

@@ -17,6 +17,7 @@ import {
   type HostEnd,
   type HostOrder,
   type HostReport,
+  MESSAGE_CHARS_MAX,
   type ThreadReport,
 } from './module-channel.ts'
 import { ModuleFiles } from './module-files.ts'
@@ -136,7 +137,7 @@ function end(cause: HostEnd['cause'], message: string, result: string | null = n
   clearInterval(watch)
   const ended: HostEnd = stopped
     ? { kind: 'ended', cause: 'stopped', result: null, message: '', loaded }
-    : { kind: 'ended', cause, result, message, loaded }
+    : { kind: 'ended', cause, result, message: message.slice(0, MESSAGE_CHARS_MAX), loaded }
   setImmediate(() => say(ended))
 }
 

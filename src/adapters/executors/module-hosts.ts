@@ -6,13 +6,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { extname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { yieldToDaemon } from './child-command.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
 import type { ModuleOrder } from './messages.ts'
-import type { HostOrder, HostReport } from './module-channel.ts'
+import { asHostReport, type HostOrder, type HostReport } from './module-channel.ts'
 import { groupOf, type ProcessGroup, signalGroup } from './process-group.ts'
 import { CHANNEL_FD } from './runner-channel.ts'
 import { MARK_VARIABLE } from './stray-processes.ts'
+import type { StraySweeps } from './stray-sweeps.ts'
+import { yieldToDaemon } from './yielding.ts'
 
 const SCRIPT = fileURLToPath(new URL(`./module-host${extname(import.meta.url)}`, import.meta.url))
 
@@ -30,11 +31,15 @@ export interface HostUser {
 export class ModuleHost {
   /** Borne by everything that it starts. */
   readonly mark: string
+  /** Why it does not yield the processor to the daemon; undefined when it does. */
+  readonly denied: string | undefined
   readonly #child: ChildProcess
   readonly #group: ProcessGroup | undefined
   readonly #reader = new FrameReader()
   #user: HostUser | undefined
   #gone = false
+  /** Why it was killed: it broke the protocol, and nothing more is read. */
+  #fault: string | undefined
 
   /** @throws when the process cannot be started at once */
   constructor({ path, memoryMb, env }: ModuleOrder, mark: string) {
@@ -45,9 +50,9 @@ export class ModuleHost {
       detached: true, // Leads a process group of its own.
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     })
-    yieldToDaemon(this.#child.pid)
     this.#group = this.#child.pid === undefined ? undefined : groupOf(this.#child.pid)
     this.#follow()
+    this.denied = yieldToDaemon(this.#child.pid)
   }
 
   get group(): ProcessGroup | undefined {
@@ -93,9 +98,15 @@ export class ModuleHost {
 
   /** A module can write to any descriptor of its process. One that writes here ends itself. */
   #receive(chunk: Buffer): void {
+    if (this.#fault !== undefined) return
     try {
-      for (const report of this.#reader.push(chunk)) this.#user?.heard(report as HostReport)
-    } catch {
+      for (const message of this.#reader.push(chunk)) {
+        const report = asHostReport(message)
+        if (report === undefined) throw new Error('a report has the wrong shape')
+        this.#user?.heard(report)
+      }
+    } catch (error) {
+      this.#fault = `wrote to the channel of its host: ${(error as Error).message}`
       this.kill()
     }
   }
@@ -106,18 +117,20 @@ export class ModuleHost {
     this.#child.stdout?.destroy()
     this.#child.stderr?.destroy()
     this.#channel?.destroy()
-    this.#user?.gone(how)
+    this.#user?.gone(this.#fault ?? how)
   }
 }
 
 export class ModuleHosts {
   readonly #mark: string
+  readonly #sweeps: StraySweeps
   readonly #idle = new Map<ModuleHost, { readonly kind: string; readonly timer: NodeJS.Timeout }>()
   #numbers = 0
 
   /** @param mark of the runner, continued by that of each host */
-  constructor(mark: string) {
+  constructor(mark: string, sweeps: StraySweeps) {
     this.#mark = mark
+    this.#sweeps = sweeps
   }
 
   /** One that waits for such an order, or a new one. */
@@ -139,7 +152,7 @@ export class ModuleHosts {
       host.kill()
     }, HOST_IDLE_MS)
     this.#idle.set(host, { kind: kindOf(order), timer })
-    host.use({ heard: () => {}, printed: () => {}, gone: () => this.#leave(host) })
+    host.use({ heard: () => {}, printed: () => {}, gone: () => this.#bury(host) })
   }
 
   /** Do any that wait still live? */
@@ -150,6 +163,12 @@ export class ModuleHosts {
   /** Kills all that wait. For the end of the runner. */
   destroy(): void {
     for (const host of this.#idle.keys()) host.kill()
+  }
+
+  /** With it goes what it started, in its group or out of it. */
+  #bury(host: ModuleHost): void {
+    this.#leave(host)
+    void this.#sweeps.sweep(host.mark)
   }
 
   #leave(host: ModuleHost): void {

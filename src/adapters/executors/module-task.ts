@@ -5,8 +5,9 @@
  *
  * What it returns is the result, as JSON. What it throws is the error of the attempt, which is tried again as the task
  * says. It runs in a thread of its own, one attempt at a time, and lives on between attempts: what the module keeps in its
- * variables, such as open connections, is there for the next. It is loaded anew when its file changed, or one that it
- * imports (those under `node_modules` aside).
+ * variables, such as open connections, is there for the next. So is a process that it started: it lives until an attempt is
+ * stopped, or until the module has had nothing to do for 30 s. It is loaded anew when its file changed, or one that it imports
+ * (those under `node_modules` aside).
  */
 
 import type { ProgressReport } from '../../tasks/progress.ts'

@@ -7,6 +7,7 @@
  * does not wait.
  */
 import { existsSync } from 'node:fs'
+import { levelsOf } from '../../base/levels.ts'
 import type { Instant } from '../../base/time.ts'
 import type { AttemptOrder } from '../../node/machine.ts'
 import type { Metric } from '../../node/status.ts'
@@ -24,6 +25,12 @@ import { Slots } from './slots.ts'
 
 /** One that waits for its turn is given up so long before its right to act ends, in ms: the runner would not start it. */
 const WAIT_LEAD_MS = 500
+
+/**
+ * Levels of a result. What is stored of it has fewer (`PAYLOAD_DEPTH_MAX`, the rest is cut); with more than some thousand, which a
+ * thread can write but not this process, it could not even be said what was cut.
+ */
+const RESULT_LEVELS_MAX = 1_000
 
 const MIB = 1024 * 1024
 
@@ -124,7 +131,7 @@ export class ModuleExecutor implements Executor {
 }
 
 const OUTCOMES: Record<ModuleCause, (end: ModuleEnd, order: AttemptOrder) => Outcome> = {
-  returned: ({ result }) => succeeded(JSON.parse(result ?? 'null') as Json),
+  returned: ({ result }) => returned(result ?? 'null'),
   threw: ({ message }) => failed('THREW', message),
   unloadable: ({ message }) => failed('MODULE_UNLOADABLE', message),
   exited: ({ message }) => failed('MODULE_EXITED', message),
@@ -135,4 +142,15 @@ const OUTCOMES: Record<ModuleCause, (end: ModuleEnd, order: AttemptOrder) => Out
   killed: () => cancelled(),
   fenced: () => fenced('was stopped'),
   'spawn-failed': ({ message }) => failed('THREW', `no process for the module can be started: ${message}`),
+}
+
+/** The text is the module's, which may have written it to the channel of its process by itself. */
+function returned(text: string): Outcome {
+  if (levelsOf(text) > RESULT_LEVELS_MAX)
+    return failed('RESULT_INVALID', `what it returned has more than ${RESULT_LEVELS_MAX} levels`, false)
+  try {
+    return succeeded(JSON.parse(text) as Json)
+  } catch (error) {
+    return failed('RESULT_INVALID', `what it returned is no JSON: ${(error as Error).message}`, false)
+  }
 }

@@ -25,6 +25,9 @@ export const groupOf = (pid: number): ProcessGroup => ({ pid, startTicks: startT
 /** Field 22 of /proc/PID/stat; null when there is no such process or no /proc. */
 export const startTicksOf = (pid: number): string | null => statOf(pid)[22 - STAT_FIRST] ?? null
 
+/** Does it stand still (SIGSTOP)? False where there is no /proc. */
+export const isStopped = (pid: number): boolean => statOf(pid)[0] === 'T'
+
 /** Number of the group that a process is in, field 5; null when there is no such process or no /proc. */
 export function groupNumberOf(pid: number): number | null {
   const group = statOf(pid)[5 - STAT_FIRST]

@@ -15,6 +15,8 @@ export const PROGRESS_FD = 3
 /** Bytes of one line; a longer one is refused. */
 const LINE_BYTES_MAX = 2 * 1024
 
+const TOO_LONG = `a line: expected at most ${LINE_BYTES_MAX} bytes, got more`
+
 const PLAIN = /^(?<first>\d+(?:\.\d+)?)(?:\/(?<total>\d+(?:\.\d+)?))?(?:\s+(?<note>.*))?$/s
 
 /** The report that a line holds, or what is wrong with it. */
@@ -58,7 +60,7 @@ export class ProgressLines {
     this.#rest = lines.pop() ?? ''
     for (const line of lines) this.#take(line)
     if (this.#rest.length <= LINE_BYTES_MAX) return
-    if (!this.#skipping) this.#refuse(`a line: expected at most ${LINE_BYTES_MAX} bytes, got more`)
+    if (!this.#skipping) this.#refuse(TOO_LONG)
     this.#skipping = true
     this.#rest = ''
   }
@@ -71,6 +73,10 @@ export class ProgressLines {
     }
     const text = line.trim()
     if (text === '') return
+    if (text.length > LINE_BYTES_MAX) {
+      this.#refuse(TOO_LONG)
+      return
+    }
     const read = readProgressLine(text)
     if (typeof read === 'string') this.#refuse(read)
     else this.#tell(read)

@@ -53,7 +53,7 @@ const GONE_LOOK_MS = 5
 const [mark = '', lockIn = '', daemon = ''] = process.argv.slice(2)
 const running = new Map<number, RunnerAttempt>()
 const sweeps = new StraySweeps()
-const hosts = new ModuleHosts(mark)
+const hosts = new ModuleHosts(mark, sweeps)
 const cuts = new DeadlineWatch(KILL_LEAD_MS, id => running.get(id)?.cutOff())
 const stops = new DeadlineWatch(STOP_LEAD_MS, id => running.get(id)?.stop('fenced'))
 const reader = new FrameReader()

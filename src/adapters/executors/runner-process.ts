@@ -137,7 +137,10 @@ export class RunnerProcess {
   #doom: string | undefined
   /** It broke the protocol: nothing more is read. */
   #faulty = false
+  #saidUnyielding = false
   #stderr = ''
+  /** How whatever is ordered ends from now on: it is gone. */
+  #ended: RunEnd | undefined
 
   constructor(init: RunnerProcessInit) {
     this.#init = init
@@ -171,7 +174,9 @@ export class RunnerProcess {
     return this.#gone.promise
   }
 
+  /** What is ordered from one that is gone ends as the rest did: a spawn may fail before its first order is given. */
   run(order: StartOrder | ModuleOrder, desk: AttemptDesk): Promise<RunEnd> {
+    if (this.#ended !== undefined) return Promise.resolve(this.#ended)
     const ended = Promise.withResolvers<RunEnd>()
     const overdue = setTimeout(() => this.#onOverdue(order.id), timerMs(order.timeoutMs + OVERDUE_MS))
     const mark = order.env[MARK_VARIABLE]
@@ -257,6 +262,7 @@ export class RunnerProcess {
       if (running.fenced) signalGroup(running.group, 'SIGKILL')
     } else if (report.kind === 'progress') running.desk.report(report.report)
     else if (report.kind === 'progress-refused') this.#sayRefused(running.desk, report.fault)
+    else if (report.kind === 'not-yielding') this.#sayUnyielding(report.reason)
     else if (report.kind === 'looked') this.#onLooked(report, running)
     else {
       running.desk.printed(logOf(report))
@@ -278,6 +284,13 @@ export class RunnerProcess {
       attempt,
       detail: fault.slice(0, FAULT_CHARS_MAX),
     })
+  }
+
+  /** Once: what the system does not allow for one it allows for none. */
+  #sayUnyielding(reason: string): void {
+    if (this.#saidUnyielding) return
+    this.#saidUnyielding = true
+    this.#init.logger.log('warn', 'commands-not-yielding', { reason })
   }
 
   #settle(id: number, end: RunEnd): void {
@@ -337,8 +350,9 @@ export class RunnerProcess {
 
   /** @param end of what had no other end before */
   #end(end: RunEnd): void {
-    for (const [id, { fenced }] of [...this.#running])
-      this.#settle(id, fenced ? { kind: 'fenced' } : this.#stopping ? { kind: 'stopped' } : end)
+    const rest: RunEnd = this.#stopping ? { kind: 'stopped' } : end
+    this.#ended = rest
+    for (const [id, { fenced }] of [...this.#running]) this.#settle(id, fenced ? { kind: 'fenced' } : rest)
     this.#channel?.destroy()
     this.#gone.resolve()
   }

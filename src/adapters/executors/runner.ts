@@ -13,6 +13,7 @@ import { leftoverMark } from './leftovers.ts'
 import type { Limit } from './limit.ts'
 import type { ModuleOrder, StartOrder } from './messages.ts'
 import { sharedMsOf } from './monotonic-clock.ts'
+import { RUNNER_VARIABLE } from './runner-channel.ts'
 import { type RunEnd, RunnerProcess } from './runner-process.ts'
 import { MARK_VARIABLE } from './stray-processes.ts'
 
@@ -151,7 +152,7 @@ export class Runner {
       mark: this.#mark,
       lockIn: this.#dataDir,
       logger: this.#logger,
-      env: compileCache(),
+      env: { ...compileCache(), [RUNNER_VARIABLE]: this.#mark },
     })
     const { pid } = runner
     if (pid === undefined) this.#failures++

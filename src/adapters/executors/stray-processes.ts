@@ -65,19 +65,23 @@ export async function killRound(
   marks: readonly string[],
   killed: Map<number, Stray>,
 ): Promise<readonly Stray[]> {
-  const found = await find(marks)
+  const found = await findMarked(marks)
   for (const stray of found) if (kill(stray.pid)) killed.set(stray.pid, stray)
   return found
 }
 
-async function find(marks: readonly string[]): Promise<readonly Stray[]> {
+/** All processes that bear one of these marks, or one that continues it after a dot, in this variable of their environment. */
+export async function findMarked(
+  marks: readonly string[],
+  variable: string = MARK_VARIABLE,
+): Promise<readonly Stray[]> {
   const found: Stray[] = []
   let looked = 0
   for (const name of processNames()) {
     const pid = Number(name)
     if (pid === 1 || pid === process.pid) continue
     if (++looked % SLICE === 0) await setImmediate()
-    const own = markIn(environmentOf(pid))
+    const own = markIn(environmentOf(pid), variable)
     const mark = own && marks.find(known => own === known || own.startsWith(`${known}.`))
     if (mark) found.push({ pid, mark, group: groupNumberOf(pid) })
   }
@@ -85,11 +89,11 @@ async function find(marks: readonly string[]): Promise<readonly Stray[]> {
 }
 
 /** The mark in an environment as the kernel shows it: texts that end with a NUL. */
-function markIn(environment: Buffer | undefined): string | undefined {
+function markIn(environment: Buffer | undefined, variable: string): string | undefined {
   const text = environment?.toString('latin1') ?? ''
-  const from = `\0${text}`.indexOf(`\0${MARK_VARIABLE}=`)
+  const from = `\0${text}`.indexOf(`\0${variable}=`)
   if (from === -1) return undefined
-  const value = text.slice(from + MARK_VARIABLE.length + 1)
+  const value = text.slice(from + variable.length + 1)
   return value.slice(0, value.indexOf('\0'))
 }
 

@@ -1,13 +1,14 @@
 /** Reads a JSON body: UTF-8, no deeper than allowed, without keys that reach for a prototype, and without numbers that would change. */
 import { CodedError } from '../../base/errors.ts'
 import { inexactOf } from '../../base/exact-numbers.ts'
+import { levelsOf } from '../../base/levels.ts'
 
 /** Throws BAD_REQUEST. An empty body is `undefined`. */
 export function parseJsonBody(body: Buffer, depthMax: number): unknown {
   if (body.length === 0) return undefined
   const text = decode(body)
   // Checked on the text, before a parser or anything recursive meets it.
-  if (depthOf(text) > depthMax)
+  if (levelsOf(text) > depthMax)
     throw new CodedError('BAD_REQUEST', `Expected JSON of at most ${depthMax} levels, got more.`)
   const value = parse(text)
   if (text.includes('__proto__') || text.includes('\\u')) refusePrototypeKeys(value)
@@ -48,23 +49,6 @@ function parse(text: string): unknown {
     const place = position === undefined ? '' : ` (at character ${position})`
     throw new CodedError('BAD_REQUEST', `Expected JSON, got something else${place}.`, { cause })
   }
-}
-
-/** Deepest level of brackets outside strings. */
-function depthOf(text: string): number {
-  let depth = 0
-  let deepest = 0
-  let quoted = false
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (quoted) {
-      if (code === 0x5c) i++
-      else if (code === 0x22) quoted = false
-    } else if (code === 0x22) quoted = true
-    else if (code === 0x5b || code === 0x7b) deepest = Math.max(deepest, ++depth)
-    else if (code === 0x5d || code === 0x7d) depth--
-  }
-  return deepest
 }
 
 function refusePrototypeKeys(root: unknown): void {

@@ -4,7 +4,8 @@
  */
 import type { Problem } from '../../base/errors.ts'
 import type { TasksConfig } from '../config.ts'
-import { parseTaskSpec, shown } from '../spec.ts'
+import { shown } from '../shown.ts'
+import { parseTaskSpec } from '../spec.ts'
 import {
   type CatchUp,
   type Overlap,

@@ -5,7 +5,7 @@
 import type { Failure, Problem } from '../../base/errors.ts'
 import { type WallMs, wallOf } from '../../base/time.ts'
 import { sameJson } from '../json.ts'
-import { shown } from '../spec.ts'
+import { shown } from '../shown.ts'
 import type { Json, TaskSpec } from '../task.ts'
 import { CLOCK_APART_MS } from './clocks.ts'
 import { type DefinitionRules, parseDefinition } from './definition.ts'

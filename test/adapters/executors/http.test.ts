@@ -149,6 +149,25 @@ test('an answer that does not come is over at the time limit, and one that trick
   await until('the connections are closed', () => open === 0)
 })
 
+test('an application that wants to speak something else than HTTP ends the attempt, and the connection', async t => {
+  let open = 0
+  const server = createTcpServer(socket => {
+    open++
+    socket.on('error', () => {})
+    socket.on('close', () => open--)
+    socket.once('data', () =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'),
+    )
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { executors } = scene(t, { allow: [origin] })
+  const failure = failureOf(await executors.execute(orderOf('http', { url: `${origin}/x` }), never))
+  assert.deepEqual(failure, { code: 'HTTP_STATUS', message: 'answered 101', retryable: false })
+  await until('the connection is closed', () => open === 0)
+})
+
 test('an abort and a stop end a request as cancelled', async t => {
   const { origin, seen } = await application(t, () => {})
   const { executors } = scene(t, { allow: [origin] })

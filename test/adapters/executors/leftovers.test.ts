@@ -82,49 +82,58 @@ test('a runner that was lost gives its lock to the next one', async t => {
 })
 
 test(
-  'the next boot waits for a runner that still has commands, and they are dead when it begins',
+  'a runner that stands still is woken by the next boot, and its commands are dead when that begins',
   linux,
   async t => {
     const { directory, log } = scene(t)
-    const { pid, runner } = await daemonOn(t, directory, `echo $$ > ${directory}/a; exec sleep 600`)
-    const command = await pidIn(join(directory, 'a'))
-    process.kill(runner, 'SIGSTOP') // It cannot see the daemon go, and keeps its command.
+    // Without its environment it bears no mark: only the runner knows its group.
+    const bare = `exec env -i sh -c 'echo $$ > ${directory}/b; exec sleep 600'`
+    const { pid, runner } = await daemonOn(t, directory, `echo $$ > ${directory}/a; exec sleep 600`, bare)
+    const commands = await Promise.all(['a', 'b'].map(name => pidIn(join(directory, name))))
+    process.kill(runner, 'SIGSTOP') // It cannot see the daemon go, and keeps its commands.
     process.kill(pid, 'SIGKILL')
     await untilDead(pid)
-    let booted = false
-    const opening = boot(directory, log).then(async opened => {
-      booted = true
-      return { boot: opened.boot, alive: isAlive(command), opened }
-    })
-    await assert.rejects(openDataDirectory(directory), refusal('DATA_DIR_LOCKED'))
-    const waited = performance.now() + 300
-    await until('it had time to be wrong', () => performance.now() > waited)
-    assert.deepEqual([booted, existsSync(join(directory, 'boot.json'))], [false, false])
-    process.kill(runner, 'SIGCONT')
-    const { opened, ...seen } = await opening
-    assert.deepEqual(seen, { boot: 1, alive: false })
+    assert.ok(commands.every(isAlive))
+    const opened = await boot(directory, log)
+    assert.deepEqual([opened.boot, commands.filter(isAlive)], [1, []])
     await untilDead(runner)
+    assert.deepEqual(
+      log.lines.map(({ event, fields }) => [event, fields['pid']]),
+      [['leftover-runner-woken', runner]],
+    )
     await opened.close()
   },
 )
 
-test('a runner that does not end is named, and no boot is counted', linux, async t => {
+test('the next boot waits for a runner that has not ended', async t => {
   const { directory, log } = scene(t)
-  const { pid, runner } = await daemonOn(t, directory, `echo $$ > ${directory}/a; exec sleep 600`)
-  await pidIn(join(directory, 'a'))
-  process.kill(runner, 'SIGSTOP')
-  process.kill(pid, 'SIGKILL')
-  await untilDead(pid)
+  const runner = lockDirectory(directory, 'runner-lock')
+  let booted = false
+  const opening = boot(directory, log).then(opened => {
+    booted = true
+    return opened
+  })
+  const waited = performance.now() + 300
+  await until('it had time to be wrong', () => performance.now() > waited)
+  await assert.rejects(openDataDirectory(directory), refusal('DATA_DIR_LOCKED'))
+  assert.deepEqual([booted, existsSync(join(directory, 'boot.json'))], [false, false])
+  runner.release()
+  await (await opening).close()
+})
+
+test('a runner that does not end is named, and no boot is counted', async t => {
+  const { directory, log } = scene(t)
+  const runner = lockDirectory(directory, 'runner-lock')
   await assert.rejects(
     boot(directory, log, 200),
     refusal(
       'DATA_DIR_LOCKED',
-      new RegExp(`process ${runner} on host`),
+      new RegExp(`process ${process.pid} on host`),
       /runner of the daemon that was here before/,
     ),
   )
   assert.equal(existsSync(join(directory, 'boot.json')), false)
-  process.kill(runner, 'SIGCONT')
+  runner.release()
   await (await boot(directory, log)).close()
 })
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { AttemptLook } from '../../../src/tasks/messages.ts'
-import { failureOf, orderOf, pidIn, resultOf, type Scene, scene, until, untilDead } from './scene.ts'
+import { failureOf, metric, orderOf, pidIn, resultOf, type Scene, scene, until, untilDead } from './scene.ts'
 
 const never = new AbortController().signal
 const KIB = 1024
@@ -69,6 +69,17 @@ test('a command that reports without end costs a few reports a second', async t 
   assert.ok(outcome.ok)
   const look = await stage.executors.look(orderOf('exec', null).task, 1, 0)
   assert.equal(look?.progress?.done, 19_999, 'the last word is the one that stays')
+})
+
+test('a word that is nested without end harms neither the runner nor what else it runs', async t => {
+  const { sh, log, executors } = scene(t)
+  const other = sh('while [ ! -e "$1/said" ]; do sleep 0.02; done; echo fine')
+  const levels = 30_000
+  const script = `const n = ${levels}; require('fs').writeSync(3, '{"note":' + '['.repeat(n) + ']'.repeat(n) + '}\\n')`
+  const end = await sh(`"${process.execPath}" -e "$(cat)" && touch "$1/said"`, {}, undefined, script)
+  assert.ok(end.ok, JSON.stringify(end))
+  assert.equal((await other).ok, true)
+  assert.deepEqual([log.count('progress-refused'), metric(executors, 'runner_losses_total')], [1, 0])
 })
 
 test('who holds the descriptor of progress open does not hold up the end of the command', async t => {

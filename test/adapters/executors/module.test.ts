@@ -138,6 +138,13 @@ for (const [what, source, code, message, retryable] of [
   ['returns no JSON', 'export default () => 10n', 'RESULT_INVALID', /no JSON: .*BigInt/, false],
   ['returns a function', 'export default () => () => 1', 'RESULT_INVALID', /no JSON but a function/, false],
   [
+    'returns what is nested without end',
+    'export default () => { let deep = 1; for (let i = 0; i < 10_000; i++) deep = [deep]; return deep }',
+    'RESULT_INVALID',
+    /what it returned has more than 1000 levels/,
+    false,
+  ],
+  [
     'returns too much',
     'export default () => "x".repeat(2 ** 21)',
     'OUTPUT_TOO_LARGE',
@@ -282,6 +289,20 @@ test('processes that a stopped module has started die with it', async t => {
   stop.abort()
   await running
   await Promise.all(pids.map(untilDead))
+})
+
+test('what a module has left behind in a session of its own dies with its process', async t => {
+  const { run } = subject(
+    t,
+    `import { spawn } from 'node:child_process'
+     export default () => [process.pid, spawn('sleep', ['600'], { detached: true, stdio: 'ignore' }).pid]`,
+  )
+  const outcome = await run()
+  assert.ok(outcome.ok, JSON.stringify(outcome))
+  const [host = 0, left = 0] = outcome.result as readonly number[]
+  assert.deepEqual([host, left].map(isAlive), [true, true])
+  process.kill(host, 'SIGKILL') // It waits for work; its time to go would be in 30 s.
+  await untilDead(left)
 })
 
 test('an attempt whose right ends is over before that, though its thread is blocked, and ends as fenced', async t => {

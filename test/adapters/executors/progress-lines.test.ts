@@ -53,6 +53,13 @@ test('a line without an end takes no memory, is refused once, and the next one c
   assert.deepEqual(said, [{ fraction: 0.7 }])
 })
 
+test('a line that is too long is refused though it came whole', () => {
+  const { lines, said, refused } = reader()
+  lines.push(Buffer.from(`{"note":"${'x'.repeat(4_000)}"}\n0.7\n`))
+  assert.deepEqual(refused, ['a line: expected at most 2048 bytes, got more'])
+  assert.deepEqual(said, [{ fraction: 0.7 }])
+})
+
 test('of many reports the newest is passed on, none sooner than the pace, and the last one always', async () => {
   const told: { readonly at: number; readonly fraction: number | undefined }[] = []
   const pace = new ProgressPace(({ fraction }) => told.push({ at: performance.now(), fraction }))

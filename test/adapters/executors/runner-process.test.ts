@@ -32,6 +32,11 @@ function strangeRunner(t: TestContext, source: string): { runner: RunnerProcess;
 const length = (bytes: number): string =>
   `const head = Buffer.alloc(4); head.writeUInt32BE(${bytes}); channel.write(head)`
 
+const ENDED = {
+  ...{ kind: 'ended', cause: 'exit', process: 'gone', exitCode: 0, signal: null, stdout: '', stderr: '' },
+  ...{ bytes: 0, cutBytes: 0, durationMs: 1, failure: null, strays: 0 },
+}
+
 for (const [what, source] of [
   ['says something that is no frame', `channel.write('hello, this is nobody’s protocol')`],
   ['announces a frame above the limit', length(FRAME_BYTES_MAX + 1)],
@@ -84,19 +89,7 @@ test('a runner that ignores the order to stop is killed', async t => {
 
 test('a runner that is awake is not killed for a command that the kernel keeps past its deadline', async t => {
   const frames = new URL('../../../src/adapters/executors/frames.ts', import.meta.url)
-  const end = {
-    ...{
-      kind: 'ended',
-      id: 1,
-      cause: 'fenced',
-      process: 'kept',
-      exitCode: null,
-      signal: null,
-      stdout: '',
-      stderr: '',
-    },
-    ...{ bytes: 0, cutBytes: 0, durationMs: 1, failure: null, strays: 0 },
-  }
+  const end = { ...ENDED, id: 1, cause: 'fenced', process: 'kept', exitCode: null }
   // It answers, and tells of the end long after one that is frozen would have been killed.
   const { runner, log } = strangeRunner(
     t,
@@ -116,6 +109,29 @@ channel.on('data', chunk => {
   const ended = await runner.run(order, new AttemptDesk(asTaskId('t'), 1))
   assert.equal(ended.kind === 'ended' && ended.cause, 'fenced')
   assert.deepEqual([runner.usable, log.count('runner-lost')], [true, 0])
+  await runner.stop()
+})
+
+test('that commands may not yield the processor is logged once, and harms none', async t => {
+  const frames = new URL('../../../src/adapters/executors/frames.ts', import.meta.url)
+  const { runner, log } = strangeRunner(
+    t,
+    `import { encodeFrame, FrameReader } from '${frames}'
+const reader = new FrameReader()
+channel.on('data', chunk => {
+  for (const { kind, id } of reader.push(chunk)) {
+    if (kind === 'stop') process.exit(0)
+    for (let i = 0; i < 2; i++) channel.write(encodeFrame({ kind: 'not-yielding', id, reason: 'not here' }))
+    channel.write(encodeFrame({ ...${JSON.stringify(ENDED)}, id }))
+  }
+})`,
+  )
+  const end = await runner.run(orderTo('/bin/true'), new AttemptDesk(asTaskId('t'), 1))
+  assert.equal(end.kind, 'ended')
+  assert.deepEqual(
+    log.lines.map(({ level, event, fields }) => [level, event, fields]),
+    [['warn', 'commands-not-yielding', { reason: 'not here' }]],
+  )
   await runner.stop()
 })
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { Outcome } from '../../../src/tasks/task.ts'
 import {
   failureOf,
   isAlive,
@@ -152,6 +153,17 @@ for (const [what, path, reason] of [
     assert.equal(resultOf(await sh('echo fine'))['stdout'], 'fine\n')
   })
 }
+
+test('an attempt that comes from a turn of the event loop, as from the disk, ends too when no runner can be started', async t => {
+  const { executors, sh } = scene(t)
+  const restore = withoutRunner(t, '/nowhere/node')
+  // Here the failed spawn is told of before whoever asked for the runner goes on.
+  const outcome = await new Promise<Outcome>(resolve => setImmediate(() => void sh('true').then(resolve)))
+  assert.match(failureOf(outcome).message, /^nothing ran: the runner could not be started \(spawn .*ENOENT/)
+  restore()
+  assert.equal(resultOf(await sh('echo fine'))['stdout'], 'fine\n')
+  assert.equal(metric(executors, 'runner_up'), 1)
+})
 
 test('commands ordered from a runner that is just dying are lost and never hang', async t => {
   const { executors, sh } = scene(t)

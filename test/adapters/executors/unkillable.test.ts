@@ -102,7 +102,8 @@ test(
       timeoutMs: TIMEOUT_MS,
       deadlineMs: null,
     }
-    const parts = { hosts: new ModuleHosts(randomUUID()), sweeps: new StraySweeps() }
+    const sweeps = new StraySweeps()
+    const parts = { hosts: new ModuleHosts(randomUUID(), sweeps), sweeps }
     const startedAt = performance.now()
     const attempt = new ModuleAttempt(order, report, parts)
     attempt.start()

@@ -1,0 +1,23 @@
+import { getPriority, setPriority } from 'node:os'
+
+/**
+ * Niceness of commands: heartbeats go before work. On a machine whose cores are all busy with tasks a daemon that has to
+ * queue for the processor finds the dead later, and is itself suspected.
+ */
+const COMMAND_NICENESS = 10
+
+/**
+ * Gives the processor to the daemon before this process, and before what it forks from now on. One that yields as much already
+ * stays as it is: only with a right of its own could anybody make it less nice. One that has ended has nothing to yield.
+ * @returns why the system does not allow it: no reason to do without the work
+ */
+export function yieldToDaemon(pid: number | undefined): string | undefined {
+  if (pid === undefined) return undefined
+  try {
+    if (getPriority(pid) < COMMAND_NICENESS) setPriority(pid, COMMAND_NICENESS)
+    return undefined
+  } catch (error) {
+    const { message, info } = error as Error & { readonly info?: { readonly code?: string } }
+    return info?.code === 'ESRCH' ? undefined : message
+  }
+}
