@@ -13,7 +13,7 @@ import type { Step } from './effects.ts'
 import { isSettled } from './merge.ts'
 import type { Replication } from './replication.ts'
 import { type Epochs, isWrittenUnderHeld } from './right.ts'
-import type { Entry, Table } from './table.ts'
+import { type Entry, shownOf, type Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
@@ -208,8 +208,12 @@ export class Copies {
     return count >= Math.min(config.durability, holders.length)
   }
 
-  /** Could more of its holders have it? Those that have another task with its id could not, and nobody waits for that to end. */
+  /**
+   * Are those that had it before still needed? Not for an end that everybody may be told, where no more of its holders could have
+   * it, since they have another task with its id: nobody waits for that to end.
+   */
   #isShort(entry: Entry): boolean {
+    if (!isSettled(shownOf(entry))) return true
     const rivals = this.#rivals.get(entry.id)
     const holders = this.#parts.view.holders(entry.key)
     return holders.some(holder => !entry.safe.includes(holder) && rivals?.has(holder) !== true)
