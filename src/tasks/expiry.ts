@@ -60,7 +60,8 @@ export class Expiry {
     if (spec.expiresAt === undefined || isSettled(entry.record) || state === 'running') return false
     const { wall } = step.now
     const over = isOver(spec, wall)
-    if (over && this.#mayAct(entry, step)) {
+    // What others may have ended is judged first, when it is looked at again.
+    if (over && this.#mayAct(entry, step) && this.#parts.leftovers.isJudged(entry)) {
       this.#end(entry, step)
       return true
     }
