@@ -174,8 +174,17 @@ export class Copies {
     const rivals = this.#rivals.get(entry.id)
     const mayBeOlder = (holder: NodeId): boolean =>
       !entry.safe.includes(holder) && !without.includes(holder) && rivals?.has(holder) !== true
-    if (this.#early.has(entry.id)) return true
+    if (this.#isEarlyFor(entry.id)) return true
     return !this.#isHeld(entry) || this.#parts.view.holders(entry.key).some(mayBeOlder)
+  }
+
+  /** Is there one that was told to keep its copy, and that may come back with it? */
+  #isEarlyFor(task: TaskId): boolean {
+    const nodes = this.#early.get(task)
+    if (nodes === undefined) return false
+    const { epochs } = this.#parts
+    const known = epochs.known()
+    return [...nodes].some(node => known.includes(node) && !epochs.forgotten(node))
   }
 
   /** It was found there as it is here. */
