@@ -10,6 +10,7 @@ import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, type Instant } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import type { Step } from './effects.ts'
+import { HandedEnds } from './handed-ends.ts'
 import { isSettled } from './merge.ts'
 import type { Replication } from './replication.ts'
 import { type Epochs, isWrittenUnderHeld } from './right.ts'
@@ -49,6 +50,7 @@ export interface CopiesParts {
 }
 
 export class Copies {
+  readonly handed: HandedEnds
   readonly #parts: CopiesParts
   readonly #waiting = new Map<TaskId, Waiting>()
   /** Records of this node that lie on too few of their holders, other than what has just changed. */
@@ -74,6 +76,7 @@ export class Copies {
 
   constructor(parts: CopiesParts) {
     this.#parts = parts
+    this.handed = new HandedEnds(parts.view, parts.epochs)
   }
 
   /** Tasks for which something waits. */
@@ -252,9 +255,11 @@ export class Copies {
    */
   placed(entry: Entry, holders: readonly NodeId[]): void {
     const { self, epoch } = this.#parts.view
+    const { safe } = entry
     const missed = entry.epoch >= 0 && epoch - entry.epoch > 1
     const stays = (node: NodeId): boolean => node === self || (!missed && holders.includes(node))
-    if (!entry.safe.every(stays)) entry.safe = entry.safe.filter(stays)
+    if (!safe.every(stays)) entry.safe = safe.filter(stays)
+    this.handed.placed(entry, holders[0], safe)
   }
 
   /** Keeps account of a record whose holders may have changed. */
@@ -298,6 +303,7 @@ export class Copies {
     this.#unwritten.delete(entry.id)
     this.#rivals.delete(entry.id)
     this.#early.delete(entry.id)
+    this.handed.forget(entry.id)
     this.#fail(entry.id, step)
   }
 
@@ -371,6 +377,7 @@ export class Copies {
         entry.id,
         without.filter(each => each !== node),
       )
+    this.handed.taken(entry, node)
     if (!entry.safe.includes(node) && this.#isHolder(node, entry))
       entry.safe = entry.safe === NOBODY ? [node] : [...entry.safe, node]
     this.check(entry, step)
