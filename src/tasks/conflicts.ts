@@ -4,7 +4,8 @@
  *
  * The rule: a node has one task of an id. Whoever brings the other one is told which key stands in the way, and that it has
  * not been taken: such an answer counts for nothing, lets nobody drop its copy, and the copy is sent again until the task that
- * was first is gone there. Then it is taken like any other: that it is not known there does not mean that it has ended.
+ * was first is gone there. Then it is taken like any other: that it is not known there does not mean that it has ended. Until
+ * then whoever owns its key is not done with any ring (`untaken.ts`), and neither is the owner of one that too few can take.
  *
  * Not taken: records by id and key. Every request, page and event names a task by its id, and would have to say which one.
  */
@@ -12,7 +13,9 @@ import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, type Instant } from '../base/time.ts'
 import type { Step } from './effects.ts'
 import type { Replication } from './replication.ts'
+import type { Epochs } from './right.ts'
 import type { TaskRecord } from './task.ts'
+import { Untaken } from './untaken.ts'
 import type { View } from './view.ts'
 
 /** Remembered at once; with more the oldest is forgotten. 1,000 of an id and a key of 100 bytes are 200 KB. */
@@ -33,11 +36,20 @@ export class Conflicts {
   readonly #replication: Replication
   /** Ids that are known here under another key, each with the key that others have. */
   readonly #elsewhere = new Set<string>()
+  /** Absent where copies are not counted. */
+  readonly #untaken: Untaken | undefined
   #quietUntil: Instant = 0 as Instant
 
-  constructor(view: View, replication: Replication) {
+  /** @param epochs where copies are counted in quorum mode */
+  constructor(view: View, replication: Replication, epochs?: Epochs) {
     this.#view = view
     this.#replication = replication
+    this.#untaken = epochs && new Untaken(epochs)
+  }
+
+  /** Is there a task of a key of this node that has not ended, and that it could not take? */
+  get owing(): boolean {
+    return this.#untaken?.any === true
   }
 
   get size(): number {
@@ -46,12 +58,34 @@ export class Conflicts {
 
   /** Does somebody have a task with this id under this key, which this node could not take? */
   has(id: TaskId, key: string): boolean {
-    return this.#elsewhere.size > 0 && this.#elsewhere.has(nameOf(id, key))
+    if (this.#none) return false
+    const name = nameOf(id, key)
+    return this.#elsewhere.has(name) || this.#untaken?.has(name) === true
   }
 
   /** It is known here now. True when somebody had it, and this node could not take it until now. */
   over({ id, key }: Known): boolean {
-    return this.#elsewhere.size > 0 && this.#elsewhere.delete(nameOf(id, key))
+    if (this.#none) return false
+    const name = nameOf(id, key)
+    const owed = this.#untaken?.over(name) === true
+    return this.#elsewhere.delete(name) || owed
+  }
+
+  /** `node` brought this record, whose id is known here under another key. */
+  brought(known: Known, record: TaskRecord, node: NodeId, step: Step): void {
+    const { id, key } = record.spec
+    this.met(known, key, node, step)
+    this.#untaken?.brought(nameOf(id, key), record, node)
+  }
+
+  /** These nodes have lost their disks, and with them what they brought. */
+  lost(nodes: ReadonlySet<NodeId>): void {
+    this.#untaken?.lost(nodes)
+  }
+
+  /** Asked of each task that comes. */
+  get #none(): boolean {
+    return this.#elsewhere.size === 0 && (this.#untaken?.size ?? 0) === 0
   }
 
   /** `node` has a task with the id of this one, under another key. */

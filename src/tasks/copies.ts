@@ -10,10 +10,11 @@ import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, type Instant } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import type { Step } from './effects.ts'
+import { HandedEnds } from './handed-ends.ts'
 import { isSettled } from './merge.ts'
 import type { Replication } from './replication.ts'
 import { type Epochs, isWrittenUnderHeld } from './right.ts'
-import type { Entry, Table } from './table.ts'
+import { type Entry, shownOf, type Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 
@@ -49,6 +50,7 @@ export interface CopiesParts {
 }
 
 export class Copies {
+  readonly handed: HandedEnds
   readonly #parts: CopiesParts
   readonly #waiting = new Map<TaskId, Waiting>()
   /** Records of this node that lie on too few of their holders, other than what has just changed. */
@@ -74,6 +76,7 @@ export class Copies {
 
   constructor(parts: CopiesParts) {
     this.#parts = parts
+    this.handed = new HandedEnds(parts.view, parts.epochs)
   }
 
   /** Tasks for which something waits. */
@@ -174,8 +177,17 @@ export class Copies {
     const rivals = this.#rivals.get(entry.id)
     const mayBeOlder = (holder: NodeId): boolean =>
       !entry.safe.includes(holder) && !without.includes(holder) && rivals?.has(holder) !== true
-    if (this.#early.has(entry.id)) return true
+    if (this.#isEarlyFor(entry.id)) return true
     return !this.#isHeld(entry) || this.#parts.view.holders(entry.key).some(mayBeOlder)
+  }
+
+  /** Is there one that was told to keep its copy, and that may come back with it? */
+  #isEarlyFor(task: TaskId): boolean {
+    const nodes = this.#early.get(task)
+    if (nodes === undefined) return false
+    const { epochs } = this.#parts
+    const known = epochs.known()
+    return [...nodes].some(node => known.includes(node) && !epochs.forgotten(node))
   }
 
   /** It was found there as it is here. */
@@ -208,8 +220,12 @@ export class Copies {
     return count >= Math.min(config.durability, holders.length)
   }
 
-  /** Could more of its holders have it? Those that have another task with its id could not, and nobody waits for that to end. */
+  /**
+   * Are those that had it before still needed? Not for an end that everybody may be told, where no more of its holders could have
+   * it, since they have another task with its id: nobody waits for that to end.
+   */
   #isShort(entry: Entry): boolean {
+    if (!isSettled(shownOf(entry))) return true
     const rivals = this.#rivals.get(entry.id)
     const holders = this.#parts.view.holders(entry.key)
     return holders.some(holder => !entry.safe.includes(holder) && rivals?.has(holder) !== true)
@@ -239,9 +255,11 @@ export class Copies {
    */
   placed(entry: Entry, holders: readonly NodeId[]): void {
     const { self, epoch } = this.#parts.view
+    const { safe } = entry
     const missed = entry.epoch >= 0 && epoch - entry.epoch > 1
     const stays = (node: NodeId): boolean => node === self || (!missed && holders.includes(node))
-    if (!entry.safe.every(stays)) entry.safe = entry.safe.filter(stays)
+    if (!safe.every(stays)) entry.safe = safe.filter(stays)
+    this.handed.placed(entry, holders[0], safe)
   }
 
   /** Keeps account of a record whose holders may have changed. */
@@ -285,6 +303,7 @@ export class Copies {
     this.#unwritten.delete(entry.id)
     this.#rivals.delete(entry.id)
     this.#early.delete(entry.id)
+    this.handed.forget(entry.id)
     this.#fail(entry.id, step)
   }
 
@@ -358,6 +377,7 @@ export class Copies {
         entry.id,
         without.filter(each => each !== node),
       )
+    this.handed.taken(entry, node)
     if (!entry.safe.includes(node) && this.#isHolder(node, entry))
       entry.safe = entry.safe === NOBODY ? [node] : [...entry.safe, node]
     this.check(entry, step)

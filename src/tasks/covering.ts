@@ -55,8 +55,10 @@ export class Covering {
     const to = owner === view.self ? holders : stray ? records.strays.heirsOf(holders) : [owner]
     // Where copies are counted, who was sent it may have it in memory only.
     const counted = owner === view.self && this.#isCounted(entry)
+    // Who was sent it long ago may have dropped it since.
+    const owed = this.#parts.copies?.handed.isOwed(entry) === true
     for (const node of to) {
-      const has = counted ? entry.safe.includes(node) : copies.includes(node) && !only
+      const has = counted ? entry.safe.includes(node) : copies.includes(node) && !only && !owed
       if (node === view.self || (has && !stray)) continue
       replication.copy(record, node, only || counted)
       copies.push(node)

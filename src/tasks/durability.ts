@@ -17,8 +17,9 @@
  *      is no start, no new task and no 404 for the key.
  *   4. Among copies of a record the higher term is right, then the one accepted later, then the higher revision. A settled
  *      record that was found is written anew under the owner's own term before it is shown.
- *   5. A node has done its part under a ring when its keys are complete and its records lie on enough holders of that ring.
- *      When all members have, the voters forget older rings. Who left is waited for until none of them names it.
+ *   5. A node has done its part under a ring when its keys are complete, it has all that was told of them, and its records lie on
+ *      enough holders of that ring. When all members have, the voters forget older rings. Who left is waited for until none of
+ *      them names it.
  *
  *   6. What a complete owner does not know has ended and was dropped, or never counted: it is not taken, and whoever has it
  *      drops it (`leftovers.ts`). But not what was written before a takeover that forgotten members may have been needed for
@@ -263,6 +264,7 @@ export class Durability {
       !placing.waits &&
       !this.completeness.active &&
       this.copies.short === 0 &&
+      !this.#parts.conflicts.owing &&
       !this.completeness.keepsGated
     epochs.setDone(done ? ring : undefined)
     return more
@@ -376,6 +378,7 @@ export class Durability {
     if (lost.size === 0) return
     step.log('warn', 'disks-lost', { nodes: [...lost] })
     this.copies.lost(lost)
+    this.#parts.conflicts.lost(lost)
     placing.again(step)
   }
 

@@ -55,7 +55,9 @@ export class Expiry {
   takes(entry: Entry, step: Step): boolean {
     const { spec, state } = entry.record
     if (spec.expiresAt === undefined || isSettled(entry.record) || state === 'running') return false
-    if (isOver(spec, step.now.wall) && this.#mayAct(entry, step)) {
+    const over = isOver(spec, step.now.wall)
+    // What others may have ended is judged first, when it is looked at again.
+    if (over && this.#mayAct(entry, step) && this.#parts.leftovers.isJudged(entry)) {
       this.#end(entry, step)
       return true
     }

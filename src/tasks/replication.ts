@@ -85,6 +85,8 @@ export class Replication {
   /** Changed here and not yet known to be on another disk. */
   readonly #unsafe = new Map<TaskId, number>()
   #batches: number
+  /** Those up to this one left before the last change of the ring. */
+  #batchesBefore: number
   #flushedAt: Instant = 0 as Instant
 
   /** @param firstBatch a random number, so that acknowledgements of an earlier life match nothing */
@@ -93,6 +95,7 @@ export class Replication {
     this.#counters = counters
     this.#stamps = stamps
     this.#batches = firstBatch
+    this.#batchesBefore = firstBatch
   }
 
   /** Changes made here that no other disk is known to have. */
@@ -253,6 +256,21 @@ export class Replication {
       if (!peers.has(peer)) this.#outboxes.delete(peer)
     }
     if (alone) this.#unsafe.clear()
+  }
+
+  /**
+   * What left two rings ago says nothing any more: the peer may have been no holder between, and have dropped it. It is sent
+   * again. What left under the ring before was sent to one that is a holder still, or counts for nothing (`Copies`).
+   */
+  ringChanged(): void {
+    for (const outbox of this.#outboxes.values())
+      for (const [batch, { records, bytes }] of outbox.flights) {
+        if (batch > this.#batchesBefore) break
+        outbox.flights.delete(batch)
+        outbox.bytes -= bytes
+        for (const { spec } of records) outbox.urgent.add(spec.id)
+      }
+    this.#batchesBefore = this.#batches
   }
 
   nextWake(): Instant {

@@ -86,7 +86,10 @@ export class Tasks {
       others.length === 0,
     )
     this.#parts.takeover.keepOnly(this.#parts.view.live)
-    if (changed) this.#parts.placing.newRing(before, ring, step)
+    if (changed) {
+      this.#parts.replication.ringChanged()
+      this.#parts.placing.newRing(before, ring, step)
+    }
     this.#parts.execution.viewChanged()
     this.#parts.work.loseOwn(this.#inherited, step)
     this.#inherited = []

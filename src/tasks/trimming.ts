@@ -64,7 +64,7 @@ export class Trimming {
   /**
    * An end is kept until its slot is decided here too, and, where copies are counted, until all who may have an older copy have it.
    * Where its key is another's by now that one asks what others have of it, and would run it again: until enough have what was
-   * changed here, and for as long as the key is kept, it stays.
+   * changed here, until that one has what somebody has an older copy of, and for as long as the key is kept, it stays.
    */
   #isOwed(entry: Entry): boolean {
     const { view, copies, table, right, leftovers, replication } = this.#parts
@@ -72,6 +72,7 @@ export class Trimming {
     const { epochs } = right
     if (copies === undefined || epochs?.isQuorum(entry.key) !== true) return false
     if (entry.owner === view.self) return copies.isOwed(entry)
-    return replication.isUnsafe(entry.id) || (epochs.keeps.length > 0 && leftovers.isKept(entry))
+    if (replication.isUnsafe(entry.id) || copies.handed.isOwed(entry)) return true
+    return epochs.keeps.length > 0 && leftovers.isKept(entry)
   }
 }

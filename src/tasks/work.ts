@@ -343,7 +343,7 @@ export class Work {
     const otherKey = record.spec.key
     this.#parts.counters.add('task_conflicts')
     if (otherKey === key) step.log('warn', 'task-conflict', { task, key, otherKey, from })
-    else this.#parts.conflicts.met(known, otherKey, from, step)
+    else this.#parts.conflicts.brought(known, record, from, step)
     return otherKey !== key
   }
 }

@@ -75,7 +75,8 @@ test('a submission is refused when a holder has its id under another key, and so
   assert.equal(scene.code(scene.solo.submit(first)), 'ok', 'two disks have it')
 })
 
-test('what cannot lie on more disks for such a task does not keep the notes of older rings, and is sent again', () => {
+/** This task of the node was accepted, n2 has another disk since, and both others have the id under another key. */
+function crowdedOut(): Scene {
   const scene = ready()
   const id = scene.solo.submit(first)
   scene.acknowledge('n2')
@@ -88,13 +89,40 @@ test('what cannot lie on more disks for such a task does not keep the notes of o
   scene.acknowledge('n2', CONFLICT)
   assert.equal(scene.right.epochs.done, undefined, 'n3 may take it')
   assert.ok(scene.acknowledge('n3', CONFLICT).length > 0)
-  assert.equal(scene.right.epochs.done, ring.checksum)
+  return scene
+}
+
+test('a task that is on too few disks for that keeps the notes of older rings, is sent again, and is safe then', () => {
+  const scene = crowdedOut()
+  scene.solo.tick()
+  assert.equal(scene.right.epochs.done, undefined, 'who had it before is still to be asked')
   scene.solo.pass(1_500)
   assert.ok(scene.acknowledge('n2').length > 0)
   scene.right.epochs.changes++
   scene.solo.tick()
   assert.equal(scene.right.epochs.done, ring.checksum)
   assert.equal(scene.code(scene.solo.submit(first)), 'ok')
+})
+
+test('one that has ended, as everybody may be told, keeps them no more', () => {
+  const ended = copyOf(first.key, { state: 'cancelled', settledAt: wallOf(1e12), term: 4, revision: 2 })
+  const scene = new Scene({}, { records: [ended] })
+  scene.take()
+  for (const node of ['n2', 'n3']) scene.answer(node)
+  assert.equal(scene.right.epochs.done, undefined)
+  for (const node of ['n2', 'n3']) scene.acknowledge(node, CONFLICT)
+  scene.solo.tick()
+  assert.equal(scene.right.epochs.done, ring.checksum)
+})
+
+test('one whose end nobody may be told yet keeps them', () => {
+  const scene = crowdedOut()
+  scene.solo.request({ kind: 'cancel', task: first.id, key: first.key })
+  scene.solo.pass(3_000, () => {
+    for (const node of ['n2', 'n3']) scene.acknowledge(node, CONFLICT)
+  })
+  assert.equal(scene.solo.record(first.id).state, 'scheduled')
+  assert.equal(scene.right.epochs.done, undefined)
 })
 
 test('a stray is kept while an heir has its id under another key, and goes when that is over', () => {
@@ -203,4 +231,84 @@ test('what could not be taken is not held for over when the one in its way is go
   const scene = cleared(theirs)
   assert.equal(replicate(scene, 'n2', theirs)?.ended, undefined)
   assert.equal(scene.solo.record(first.id).spec.key, own('rival').key)
+})
+
+/** What n2 brings has the id of a task that this node holds under `first.key`, and is of another key of this node. */
+function owing(theirs: TaskRecord, ours: TaskRecord = copyOf(KEY_OF_OTHER, { term: 4 })): Scene {
+  const scene = new Scene({ settledMax: 0 }, { records: [ours] })
+  scene.take()
+  for (const node of ['n2', 'n3']) scene.answer(node, node === 'n2' ? [theirs] : [])
+  for (const node of ['n2', 'n3']) scene.acknowledge(node)
+  scene.solo.tick()
+  return scene
+}
+
+test('a node is not done with a ring while it could not take a task of its key, or those who may have one would be forgotten', () => {
+  const theirs = copyOf(first.key, { term: 4 })
+  const scene = owing(theirs)
+  assert.equal(scene.right.epochs.done, undefined)
+  const ended = { state: 'cancelled', settledAt: wallOf(0), revision: 3, term: 6 } as const
+  replicate(scene, 'n2', copyOf(KEY_OF_OTHER, ended), 6)
+  scene.solo.pass(100)
+  assert.equal(scene.solo.tasks.get(first.id), undefined, 'what was in its way is gone')
+  assert.equal(scene.right.epochs.done, undefined, 'it does not have it yet')
+  replicate(scene, 'n2', theirs)
+  assert.equal(scene.solo.record(first.id).spec.key, first.key)
+  scene.acknowledge('n2')
+  scene.acknowledge('n3')
+  scene.solo.tick()
+  assert.equal(scene.right.epochs.done, ring.checksum)
+})
+
+test('it waits for nobody who was forgotten, has lost the disk, has it ended, or whose key it is not any more', () => {
+  const theirs = copyOf(first.key, { term: 4 })
+  const over: readonly ((scene: Scene) => void)[] = [
+    ({ right }) => right.epochs.gone.add('n2'),
+    ({ right }) => (right.epochs.members = ['n1', 'n3'].map(asNodeId)),
+    ({ right }) => right.epochs.replaced.add(asNodeId('n2')),
+    scene => replicate(scene, 'n2', { ...theirs, state: 'dead', settledAt: wallOf(0), revision: 2 }),
+    ({ right }) => right.epochs.notUnder.set(5, new Set([first.key])),
+  ]
+  for (const [place, happens] of over.entries()) {
+    const scene = owing(theirs)
+    assert.equal(scene.right.epochs.done, undefined, `before ${place}`)
+    scene.solo.step(() => {
+      happens(scene)
+      scene.right.epochs.changes++
+      return []
+    })
+    scene.solo.tick()
+    scene.acknowledge('n2')
+    scene.acknowledge('n3')
+    scene.solo.tick()
+    assert.equal(scene.right.epochs.done, ring.checksum, `after ${place}`)
+  }
+})
+
+test('it is not done under another term either that has the key without a break, and asks anew where all were lost', () => {
+  const scene = owing(copyOf(first.key, { term: 4 }))
+  const { epochs } = scene.right
+  const take = (held: readonly number[], term: number): void =>
+    scene.solo.step(() => {
+      epochs.take(term)
+      epochs.held = [...held, term]
+      scene.right.term = term
+      return []
+    })
+  const answered = (): string | undefined => {
+    for (const node of ['n2', 'n3']) scene.answer(node)
+    scene.solo.tick()
+    return epochs.done
+  }
+  take([5], 6)
+  assert.equal(answered(), undefined)
+  scene.solo.step(() => {
+    epochs.held = [6]
+    epochs.changes++
+    return []
+  })
+  scene.solo.tick()
+  assert.equal(epochs.done, undefined)
+  take([], 7)
+  assert.equal(answered(), ring.checksum, 'nobody has it any more')
 })

@@ -28,6 +28,29 @@ test('whoever is no holder any more when it confirms is sent the record again on
   assert.ok(scene.sent('n2', 'replicate').length > 0)
 })
 
+test('what a holder says of a copy that left two rings ago does not count: it may have been none meanwhile, and dropped it', () => {
+  const others = ['n1', 'n3', 'n4', 'n5', 'n6', 'n7', 'n2']
+  const moved = ringOf(others)
+  const isLeft = (key: string): boolean =>
+    ring.owner(key) === 'n1' &&
+    moved.owner(key) === 'n1' &&
+    !moved.preferenceList(key, 3).includes(asNodeId('n2'))
+  const key = Array.from({ length: 1_000 }, (_, i) => `moved-${i}`).find(isLeft) ?? assert.fail('no such key')
+  const scene = ready()
+  scene.right.epochs.note(ring, moved)
+  const id = scene.solo.submit(spec('a', { key, runAt: wallOf(scene.solo.at.wall + 60_000) }))
+  scene.solo.pass(250)
+  const [{ batch } = assert.fail('n2 was sent nothing')] = scene.sent('n2', 'replicate')
+  scene.solo.see(others)
+  scene.solo.pass(100)
+  scene.solo.see(THREE)
+  scene.solo.hear('n2', { type: 'replicated', batch, counted: true })
+  assert.equal(scene.code(id), undefined)
+  scene.solo.pass(100)
+  assert.ok(scene.acknowledge('n2').length > 0, 'it is sent again')
+  assert.equal(scene.code(id), 'ok')
+})
+
 test('an end that waits for copies when its key goes to another owner is a copy as any other here, and shown as it is', () => {
   const moved = ringOf([...THREE, 'n4', 'n5'])
   const goes = (key: string): boolean =>

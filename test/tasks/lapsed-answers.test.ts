@@ -135,6 +135,19 @@ test('what others may have ended in a lapse becomes no dead letter when its time
   assert.equal(scene.solo.logged('ended-copy-dropped').length, 1)
 })
 
+test('nor when a copy of before comes at the moment when its time is over', () => {
+  const scene = emptied({ expiresAt: wallOf(START + 6_000) })
+  const { solo } = scene
+  const older = { ...solo.record('next'), revision: 3, state: 'retrying', notBefore: wallOf(START) } as const
+  solo.now = 6_500
+  solo.hear('n4', { type: 'replicate', batch: 1, records: [older], ring: ring.checksum, terms: [0] })
+  assert.notEqual(solo.tasks.get(asTaskId('next'))?.state, 'dead')
+  solo.pass(5_000)
+  assert.equal(solo.tasks.get(asTaskId('next')), undefined)
+  assert.equal(solo.logged('ended-copy-dropped').length, 1)
+  assert.deepEqual(solo.logged('task-dead'), [])
+})
+
 for (const [kind, state] of [
   ['cancel', {}],
   ['retry', { state: 'retrying', revision: 3, notBefore: wallOf(START + 600_000) }],

@@ -8,6 +8,7 @@ import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
 import { Cluster } from './cluster.ts'
 import { metric } from './host.ts'
+import type { KnownEpochs } from './known-epochs.ts'
 import { names, ringOf, spec, specs } from './samples.ts'
 import { DONE, own, ready, ring, Scene, THREE } from './scene.ts'
 
@@ -114,6 +115,7 @@ function takingOver(config: Partial<TasksConfig> = {}) {
   const scene = new Scene(config)
   const { solo, right } = scene
   right.epochs.note(ring, ringOf(['n4', 'n5']))
+  right.epochs.members = names(5).map(asNodeId)
   solo.step(() => solo.tasks.viewChanged(ring, names(5).map(asNodeId), solo.at))
   scene.take()
   const move = (from: string, batch: number, record: TaskRecord) => {
@@ -147,7 +149,8 @@ test('an owner that still asks takes what moves to it, and lets nobody forget it
   assert.equal(solo.record('moves').state, 'scheduled')
 })
 
-test('the end of what moved early is remembered until whoever kept it was told', () => {
+/** A task came too early from n4, which keeps it for that, and has ended here since. */
+function endedEarly() {
   const { scene, solo, right, move } = takingOver({ settledMax: 0 })
   const moves = { ...freshRecord(own('moves'), 'api', wallOf(0), [], 1), term: 3, copies: 2 }
   assert.deepEqual(move('n4', 1, moves)?.unwritten, [0])
@@ -163,7 +166,27 @@ test('the end of what moved early is remembered until whoever kept it was told',
   solo.end('moves', 1, DONE)
   solo.pass(1_000, acknowledge)
   assert.equal(solo.tasks.final(asTaskId('moves'))?.state, 'succeeded')
-  assert.deepEqual(move('n4', 2, moves)?.refused, [[0, 0]], 'it is newer here, so n4 may drop it')
+  return { solo, right, tellN4: () => move('n4', 2, moves) }
+}
+
+for (const [why, goes] of [
+  ['was forgotten', epochs => epochs.gone.add('n4')],
+  ['has gone in good order', epochs => (epochs.members = THREE.map(asNodeId))],
+] as readonly (readonly [string, (epochs: KnownEpochs) => void])[])
+  test(`the end of what moved early is not remembered for one that ${why}`, () => {
+    const { solo, right } = endedEarly()
+    solo.step(() => {
+      goes(right.epochs)
+      right.epochs.changes++
+      return []
+    })
+    solo.pass(200)
+    assert.equal(solo.tasks.get(asTaskId('moves')), undefined)
+  })
+
+test('the end of what moved early is remembered until whoever kept it was told', () => {
+  const { solo, tellN4 } = endedEarly()
+  assert.deepEqual(tellN4()?.refused, [[0, 0]], 'it is newer here, so n4 may drop it')
   solo.tick()
   assert.equal(solo.tasks.get(asTaskId('moves')), undefined)
   assert.equal(solo.orders.length, 1)
