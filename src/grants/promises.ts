@@ -94,8 +94,10 @@ export class Promises {
     // Two with one name and other keys may have the same boot number: each data directory counts from 1. So may two lives of
     // one key, where the directory was lost and the key kept elsewhere.
     if (before && !isOfLife(before, peer, renew)) {
-      // A higher boot number of the same key is a proved restart: key and lock lie in one data directory.
-      const restarted = before.peer === peer && renew.session > before.session
+      // A higher boot number of the same key is a proved restart: key and lock lie in one data directory. Not so on another
+      // disk: two containers may be given one key, and the other one may live.
+      const isSame = before.peer === peer && before.disk === renew.disk
+      const restarted = isSame && renew.session > before.session
       if (!restarted || !this.#trusting) return { kind: 'refused', reason: 'session' }
       this.#promised.delete(from)
     }

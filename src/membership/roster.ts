@@ -131,8 +131,7 @@ export class Roster {
     const known = this.#entries.get(news.id)
     const isPast = goneMsOf(news, wall) > this.#tombstoneMs
     if (known === undefined && isPast && !this.#isNeeded(news)) return 'stale'
-    if (known === undefined && this.#entries.size >= this.#membersMax && !this.#dropOldestTombstone())
-      return 'full'
+    if (known === undefined && this.#entries.size >= this.#membersMax && !this.#makeRoom(news)) return 'full'
     if (known !== undefined && !supersedes(news, known.record)) return 'stale'
     this.#put(news, known, now, wall)
     return known === undefined ? 'new' : 'changed'
@@ -181,8 +180,12 @@ export class Roster {
     return forgotten === true && this.#isNamed(id)
   }
 
-  /** Room for the living: the tombstone that has stood longest goes before its time. */
-  #dropOldestTombstone(): boolean {
+  /**
+   * Room for the living, and for whom somebody would wait: the tombstone that has stood longest goes before its time. Not for
+   * another tombstone: whoever still has the one that went would tell of it, and push out the next, without end.
+   */
+  #makeRoom(news: MemberRecord): boolean {
+    if (news.status !== 'alive' && !this.#isNeeded(news)) return false
     let oldest: Entry | undefined
     for (const entry of this.#entries.values()) {
       if (entry.record.status === 'alive' || this.#isNeeded(entry.record)) continue

@@ -1,6 +1,7 @@
+import { hash32 } from '../base/hash.ts'
 import type { MemberRecord } from './member.ts'
 import { SUMMARY_BUCKETS } from './messages.ts'
-import type { Roster } from './roster.ts'
+import type { Entry, Roster } from './roster.ts'
 import { FULL_MESH_MAX } from './topology.ts'
 
 /**
@@ -45,10 +46,20 @@ export class Summaries {
 
   #make(): readonly number[] {
     const sums = new Uint32Array(SUMMARY_BUCKETS)
-    for (const { point, mark } of this.#roster.all()) {
-      const bucket = point % SUMMARY_BUCKETS
-      sums[bucket] = (sums[bucket] ?? 0) + mark
+    for (const entry of this.#roster.all()) {
+      const bucket = entry.point % SUMMARY_BUCKETS
+      sums[bucket] = (sums[bucket] ?? 0) + sumOf(entry)
     }
     return [...sums]
   }
+}
+
+/**
+ * Of one incarnation nobody takes one share of the ring for another; only its owner can end that, and hears of it only if it is
+ * a difference. The digest of the view leaves it out: by that nodes read each other's counts of life, which must not stop while
+ * an owner cannot be heard. Who is gone has none; its end may have been seen with either.
+ */
+function sumOf({ mark, record: { status, weight, cordoned = false } }: Entry): number {
+  const isUsual = weight === 1 && !cordoned
+  return status !== 'alive' || isUsual ? mark : hash32(`${mark} ${weight} ${cordoned}`)
 }

@@ -108,7 +108,7 @@ export class Node implements Machine {
       abandon: at => this.tasks.abandon(at),
       drained: at => this.tasks.drained() && this.granting.answered.lost(this.#ring, at.mono).length === 0,
     })
-    this.#joining = new Joining(this.membership, init.joinDelayMs ?? 0)
+    this.#joining = new Joining(this.membership, init.joinDelayMs ?? 0, init.tasks.durability)
     this.#ring = buildRing([], init.ring)
     this.#ids = new Uuids(random.fork())
     this.placer = new Placer({

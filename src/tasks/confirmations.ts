@@ -1,8 +1,8 @@
 import type { Failure } from '../base/errors.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
-import { answerAtOnce, type Origin, refuse } from './forwarding.ts'
 import type { TaskReply } from './messages.ts'
+import { answerAtOnce, type Origin, refuse } from './origin.ts'
 import { leaveNow, type Right } from './right.ts'
 
 /** Submissions that wait for the disk; more are answered OVERLOADED. */

@@ -190,6 +190,7 @@ export class Durability {
       ...(refused.length > 0 && { refused }),
       ...(ended.length > 0 && { ended }),
       ...(later.length > 0 && { unwritten: later }),
+      ...(early.length > 0 && { early }),
       ...(conflicts.length > 0 && { conflicts }),
     }
     const answer = { type: 'replicated', batch, counted, ...said } as const
@@ -217,9 +218,12 @@ export class Durability {
     const { records } = sent
     const conflicts = new Map(said.conflicts ?? [])
     const unwritten = new Set([...(said.unwritten ?? []), ...conflicts.keys()])
-    const later = records.filter((_, place) => unwritten.has(place) && !conflicts.has(place))
-    replication.answered(from, sent, later, step.now.mono)
-    this.copies.unwritten(from, later)
+    const early = new Set(said.early ?? [])
+    const full = [...unwritten].filter(place => !conflicts.has(place) && !early.has(place))
+    const at = (places: Iterable<number>) => [...places].flatMap(place => records[place] ?? [])
+    replication.later(from, at(early), step.now.mono)
+    replication.answered(from, sent, at(full), step.now.mono)
+    this.copies.unwritten(from, at(full))
     for (const [place, key] of conflicts) this.copies.conflicting(from, records[place], key, step)
     if (said.counted !== true) {
       counters.add('copies_uncounted')

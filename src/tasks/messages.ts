@@ -73,6 +73,11 @@ export interface Replicated {
    */
   readonly unwritten?: readonly number[]
   /**
+   * Of `unwritten` those that were taken, by their places: it is only too early to count them. Who knows nothing of this tries
+   * them one at a time.
+   */
+  readonly early?: readonly number[]
+  /**
    * Records, by their places, that were not taken because another task with the id is there, and its key. They stand in
    * `unwritten` too: who knows nothing of conflicts keeps what it has, and sends it again.
    */

@@ -1,6 +1,7 @@
 /** What is to be sent to one peer, what is under way to it, and how long its acknowledgements take. */
 import type { TaskId } from '../base/ids.ts'
 import { after, type Instant, NEVER } from '../base/time.ts'
+import type { Leaving } from './leftovers.ts'
 import type { TaskRecord } from './task.ts'
 
 /**
@@ -53,9 +54,8 @@ export interface Outbox {
   /** Copies that go again later, and when. */
   readonly postponed: Set<TaskId>
   postponedUntil: Instant
-  /** Copies that its disk had no room for. One of them is tried at a time, and the others go when it is taken. */
+  /** Copies that its disk had no room for. One of them is tried at a time, and all go when one is taken. */
   readonly unwritten: Set<TaskId>
-  probe: TaskId | undefined
   probeAt: Instant
 }
 
@@ -75,12 +75,13 @@ export const newOutbox = (): Outbox => ({
   postponed: new Set(),
   postponedUntil: 0 as Instant,
   unwritten: new Set(),
-  probe: undefined,
   probeAt: 0 as Instant,
 })
 
-/** What a full disk did not take is tried again after this, in ms, one copy at a time. */
+/** Of what a full disk did not take one copy is tried after this, in ms, and then the next. */
 const PROBE_MS = 1_000
+/** Looked at for one that may go, at most. */
+const PROBE_LOOKS_MAX = 1_000
 
 /** The peer said which of these its disk had no room for. */
 export function answered(
@@ -90,16 +91,11 @@ export function answered(
   now: Instant,
 ): void {
   if (outbox.unwritten.size === 0 && unwritten.size === 0) return
+  // Whichever it was: an answer may come when others have been tried since.
+  if (tasks.some(task => outbox.unwritten.has(task) && !unwritten.has(task))) release(outbox)
+  // Not put off by what is refused later: under load that never ends.
+  if (outbox.unwritten.size === 0) outbox.probeAt = after(now, PROBE_MS)
   for (const task of unwritten) outbox.unwritten.add(task)
-  const { probe } = outbox
-  if (probe !== undefined && tasks.includes(probe)) {
-    outbox.probe = undefined
-    if (!unwritten.has(probe)) {
-      outbox.unwritten.delete(probe)
-      release(outbox)
-    }
-  }
-  if (outbox.unwritten.size > 0 && outbox.probe === undefined) outbox.probeAt = after(now, PROBE_MS)
 }
 
 function release(outbox: Outbox): void {
@@ -107,18 +103,24 @@ function release(outbox: Outbox): void {
   outbox.unwritten.clear()
 }
 
-/** Tries one of those that its disk had no room for, if it is time. What is not known here any more is nothing to try. */
-export function tryUnwritten(outbox: Outbox, isKnown: (task: TaskId) => boolean, now: Instant): void {
-  if (outbox.unwritten.size === 0 || outbox.probeAt > now) return
+/**
+ * Tries one of those that its disk had no room for, if it is time; another one each time, for one that is answered in no
+ * way would hold up all others.
+ */
+export function tryUnwritten(outbox: Outbox, leaving: (task: TaskId) => Leaving, now: Instant): void {
+  const { unwritten, bulk } = outbox
+  if (unwritten.size === 0 || outbox.probeAt > now) return
   outbox.probeAt = after(now, PROBE_MS)
-  outbox.probe = undefined
-  for (const task of outbox.unwritten) {
-    if (isKnown(task)) {
-      outbox.probe = task
-      outbox.bulk.add(task)
-      return
-    }
-    outbox.unwritten.delete(task)
+  let looks = Math.min(unwritten.size, PROBE_LOOKS_MAX)
+  for (const task of unwritten) {
+    if (looks-- === 0) return
+    unwritten.delete(task)
+    unwritten.add(task)
+    const may = leaving(task)
+    if (may === 'never') unwritten.delete(task)
+    if (may !== 'now') continue
+    bulk.add(task)
+    return
   }
 }
 

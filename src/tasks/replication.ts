@@ -172,6 +172,7 @@ export class Replication {
     const stamps = this.#stamps
     for (const [peer, outbox] of this.#outboxes) {
       this.#ripen(outbox, step.now.mono)
+      tryUnwritten(outbox, task => this.#leavingOf(this.#table.get(task), step), step.now.mono)
       while (this.#mayUseWindow(outbox, step.now.mono)) {
         const flight = this.#fill(outbox, step)
         // There may be more, after as much as is looked at in one step.
@@ -240,7 +241,6 @@ export class Replication {
         for (const task of outbox.postponed) if (!outbox.urgent.has(task)) outbox.bulk.add(task)
         outbox.postponed.clear()
       }
-      tryUnwritten(outbox, task => this.#table.get(task) !== undefined, now)
       for (const { records } of takeLate(outbox, now)) {
         for (const { spec } of records) outbox.urgent.add(spec.id)
         this.#counters.add('replicas_resent', records.length)
@@ -326,9 +326,15 @@ export class Replication {
     return (isDue && flights.size < WINDOW_MAX) || (bulk.size > 0 && flights.size < WINDOW_BULK_MAX)
   }
 
+  /** What is not known here any more does not leave. */
+  #leavingOf(entry: Entry | undefined, step: Step): Leaving {
+    if (entry === undefined) return 'never'
+    return this.#stamps?.leaving(entry, step) ?? 'now'
+  }
+
   /** False: it is out of the outbox, or among what is sent in a while. */
   #goes(entry: Entry, outbox: Outbox, step: Step): boolean {
-    const leaving = this.#stamps?.leaving(entry, step) ?? 'now'
+    const leaving = this.#leavingOf(entry, step)
     if (leaving !== 'later') return leaving === 'now'
     postpone(outbox, entry.id, step.now.mono)
     return false

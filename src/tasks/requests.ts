@@ -2,24 +2,11 @@ import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import { after } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
-import { type Confirmations, RIGHT_ENDED } from './confirmations.ts'
 import type { Conflicts } from './conflicts.ts'
-import type { Copies } from './copies.ts'
-import type { Counters } from './counts.ts'
 import { Denials } from './denials.ts'
 import type { DrainRate } from './drain-rate.ts'
 import type { Step } from './effects.ts'
-import {
-  answer,
-  answerAtOnce,
-  type Errand,
-  type Forwarding,
-  HOPS_MAX,
-  type Origin,
-  refuse,
-  tell,
-} from './forwarding.ts'
-import type { Leftovers } from './leftovers.ts'
+import { type Errand, type Forwarding, HOPS_MAX } from './forwarding.ts'
 import { isSettled } from './merge.ts'
 import {
   type Forward,
@@ -29,11 +16,11 @@ import {
   type TaskRequest,
   WAIT_MS_MAX,
 } from './messages.ts'
-import { decideFor, isOther, isSame, knownAs, stands } from './naming.ts'
+import { decideFor, isOther, isSame, knownAs } from './naming.ts'
 import type { Orders } from './orders.ts'
-import { type Promised, promised, replyOf, type Told } from './promised.ts'
+import { type Origin, refuse } from './origin.ts'
+import { promised } from './promised.ts'
 import { queueFull } from './queue-full.ts'
-import type { Records } from './records.ts'
 import {
   conflict,
   LEAVING,
@@ -43,41 +30,27 @@ import {
   refusalOfWork,
   rivalled,
   saidBy,
-  TOO_FEW_COPIES,
   unknownTask,
 } from './refusals.ts'
-import { isLoan, isWrittenUnderHeld, type Leave, leaveNow, type Right } from './right.ts'
+import { leaveNow } from './right.ts'
 import { runnerOf } from './runner-of.ts'
-import type { HeldSchedules } from './schedules/held.ts'
 import { isOrder } from './schedules/orders.ts'
 import { isSchedule } from './schedules/state.ts'
 import { refusalOfSpec } from './spec.ts'
 import type { DiskSight } from './store-failure.ts'
 import { type Entry, shownOf, type Table } from './table.ts'
-import type { Takeover } from './takeover.ts'
 import type { TaskSpec } from './task.ts'
-import { revise } from './transition.ts'
-import type { View } from './view.ts'
+import { Telling, type TellingParts } from './telling.ts'
 import type { Work } from './work.ts'
 
-export interface RequestsParts {
-  readonly view: View
+export interface RequestsParts extends TellingParts {
   readonly table: Table
   readonly work: Work
   readonly orders: Orders
-  readonly leftovers: Leftovers
-  readonly records: Records
-  readonly takeover: Takeover
   readonly drainRate: DrainRate
   readonly forwarding: Forwarding
-  readonly confirmations: Confirmations
-  readonly right: Right
   readonly conflicts: Conflicts
-  readonly schedules: HeldSchedules
-  readonly counters: Counters
   readonly config: TasksConfig
-  /** Where copies are counted in quorum mode. */
-  readonly copies?: Copies | undefined
   readonly check: (type: string, payload: unknown) => Failure | undefined
   /** Living nodes that have an executor for the type. */
   readonly serving: (type: string) => readonly NodeId[]
@@ -90,10 +63,12 @@ export interface RequestsParts {
 export class Requests {
   readonly #parts: RequestsParts
   readonly #denials: Denials
+  readonly #telling: Telling
 
   constructor(parts: RequestsParts) {
     this.#parts = parts
     this.#denials = new Denials(parts)
+    this.#telling = new Telling(parts)
   }
 
   /** From a face of this node. */
@@ -143,15 +118,9 @@ export class Requests {
     }
   }
 
-  /** How it stands. Where copies are counted its owner says that it ended only once that is durable. */
-  #tell(origin: Origin, entry: Entry, step: Step): void {
-    if (entry.owner === this.#parts.view.self && this.#isCounted(entry)) this.#show(origin, entry, step)
-    else tell(origin, this.#replyOf(entry, true, step), step)
-  }
-
   /** What has succeeded stays so; of anything else that is settled the owner may have ordered another try. */
   #isFinal(entry: Entry): boolean {
-    return entry.record.state === 'succeeded' && !this.#isCounted(entry)
+    return entry.record.state === 'succeeded' && !this.#telling.isCounted(entry)
   }
 
   /** To the owner of its key, wherever that is; to cancel it, to who runs it. */
@@ -189,12 +158,12 @@ export class Requests {
         : entry === undefined || entry.key !== request.key || isSchedule(entry.record)
           ? unknownTask(request.task)
           : (leftovers.barring(entry, step) ??
-            this.#unconfirmable(leave) ??
+            this.#telling.refusal(leave) ??
             this.#unwelcome(request, entry) ??
             orders.obey(request.kind, entry, step))
     if (failure !== undefined) refuse(origin, failure, step)
     else if (entry !== undefined && before !== undefined && leave !== undefined)
-      this.#confirm(origin, entry, true, leave, step, promised(request.kind, before, entry.record))
+      this.#telling.confirm(origin, entry, true, leave, step, promised(request.kind, before, entry.record))
   }
 
   /** Another try is work like any other: there must be room for it. */
@@ -223,7 +192,7 @@ export class Requests {
       return
     }
     const unacceptable = known === undefined ? this.#unacceptable(spec, 'node' in origin) : undefined
-    const failure = unacceptable ?? this.#unconfirmable(leave)
+    const failure = unacceptable ?? this.#telling.refusal(leave)
     if (failure !== undefined) {
       this.#refuse(origin, failure, step)
       return
@@ -235,7 +204,7 @@ export class Requests {
     }
     if (known !== undefined && known.id !== spec.id) counters.add('submits_deduped')
     if (known !== undefined) decideFor(known, leave, this.#parts, step)
-    this.#confirm(origin, known ?? work.accept(spec, step), known !== undefined, leave, step)
+    this.#telling.confirm(origin, known ?? work.accept(spec, step), known !== undefined, leave, step)
   }
 
   /** What travels as a submission is an order for a schedule. */
@@ -244,94 +213,20 @@ export class Requests {
     const leave = leaveNow(right, spec.key, step.now.mono)
     const closed = phase() === 'leaving' ? LEAVING : phase() === 'closed' ? NOT_READY : undefined
     const gated = takeover.gates(spec.key) ? takeover.refusal(spec.key) : undefined
-    const failure = leave === undefined ? NOT_ACTING : (closed ?? gated ?? this.#unconfirmable(leave))
+    const failure = leave === undefined ? NOT_ACTING : (closed ?? gated ?? this.#telling.refusal(leave))
     const done = failure ?? schedules.order(spec, step)
     if ('code' in done || leave === undefined) this.#refuse(origin, 'code' in done ? done : NOT_ACTING, step)
     else {
       const { entry, existed } = done
-      this.#confirm(origin, entry, existed, leave, step, promised('submit', entry.record, entry.record))
-    }
-  }
-
-  /** In quorum mode the right is looked at again when the task is durable. */
-  #confirm(origin: Origin, entry: Entry, existed: boolean, leave: Leave, step: Step, holds?: Promised): void {
-    if (!isLoan(leave)) answer(origin, this.#replyOf(entry, existed, step), step)
-    else if (this.#parts.copies !== undefined && this.#isCounted(entry)) {
-      this.#confirmCounted(origin, entry, existed, step, holds)
-    } else
-      this.#parts.confirmations.add(
-        { origin, key: entry.key, reply: this.#replyOf(entry, existed, step) },
+      this.#telling.confirm(
+        origin,
+        entry,
+        existed,
+        leave,
         step,
+        promised('submit', entry.record, entry.record),
       )
-  }
-
-  /** Of a schedule of this node also why it waits. */
-  #replyOf(entry: Entry, existed: boolean, { now }: Step, durable?: number): Told {
-    const reply = replyOf(entry, existed, durable)
-    const waits = this.#parts.schedules.waits(reply.record, now)
-    return waits === undefined ? reply : { ...reply, waits }
-  }
-
-  #isCounted({ key }: Entry): boolean {
-    return this.#parts.right.epochs?.isQuorum(key) === true
-  }
-
-  /** Once enough holders have it, and this node may still act then. */
-  #confirmCounted(origin: Origin, entry: Entry, existed: boolean, step: Step, holds?: Promised): void {
-    const { copies, counters, right } = this.#parts
-    // Of a shared list, and on every node; nobody has begun it.
-    if (entry.record.revision === 0) {
-      answer(origin, this.#replyOf(entry, existed, step), step)
-      return
     }
-    this.#parts.leftovers.vouched(entry)
-    this.#ownWords(entry, step)
-    const stood = stands(entry, right, step)
-    const durable = (count: number, later: Step): void => {
-      const acting = leaveNow(right, entry.key, later.now.mono) !== undefined
-      const lapsed = stood && !stands(entry, right, later)
-      const other = holds?.(entry.record) === false
-      if (!acting || lapsed || other || this.#parts.takeover.gates(entry.key)) {
-        counters.add('submits_unconfirmed')
-        refuse(origin, RIGHT_ENDED, later)
-        return
-      }
-      this.#parts.leftovers.vouched(entry)
-      answerAtOnce(origin, this.#replyOf(entry, existed, later, count), later)
-    }
-    const failed = (later: Step): void => {
-      counters.add('submits_short')
-      const rival = existed ? undefined : copies?.rivalOf(entry)
-      refuse(origin, rival === undefined ? TOO_FEW_COPIES : rivalled(entry, rival), later)
-    }
-    copies?.when(entry, { durable, failed, yields: !existed }, step)
-  }
-
-  /** What another owner wrote last is written again under a term of this one before it is told that it ended. */
-  #ownWords(entry: Entry, step: Step): void {
-    const { records, right } = this.#parts
-    const { record } = entry
-    if (!isSettled(record) || record.revision === 0 || entry.final === record) return
-    if (right.epochs !== undefined && isWrittenUnderHeld(entry.key, record.term, right.epochs)) return
-    if (leaveNow(right, entry.key, step.now.mono) === undefined) return
-    records.change(entry, revise(record, { holders: records.holders(entry.key) }), step)
-  }
-
-  /** As its owner, where copies are counted. */
-  #show(origin: Origin, entry: Entry, step: Step): void {
-    const { takeover, right } = this.#parts
-    const acting = leaveNow(right, entry.key, step.now.mono) !== undefined
-    const ended = isSettled(shownOf(entry))
-    if (ended && entry.final === entry.record) answerAtOnce(origin, this.#replyOf(entry, true, step), step)
-    else if (!acting) refuse(origin, NOT_ACTING, step)
-    else if (takeover.gates(entry.key)) refuse(origin, takeover.refusal(entry.key), step)
-    else if (!ended) tell(origin, this.#replyOf(entry, true, step), step)
-    else this.#confirmCounted(origin, entry, true, step)
-  }
-
-  #unconfirmable(leave: Leave): Failure | undefined {
-    const { confirmations, copies } = this.#parts
-    return isLoan(leave) ? confirmations.refusal(copies?.waiting) : undefined
   }
 
   /** @param passedOn by another node, which may have other limits, or none; what faces of this node say is checked there */
@@ -357,9 +252,9 @@ export class Requests {
     const own = entry.owner === view.self
     const ending = own && isSettled(entry.record) && !isSettled(shownOf(entry))
     if (waitMs !== undefined && ending && !this.#parts.takeover.gates(entry.key))
-      this.#confirmCounted(origin, entry, true, step)
+      this.#telling.confirmCounted(origin, entry, true, step)
     else if (!waitMs || !own || isSettled(entry.record) || records.waiters.full)
-      this.#tell(origin, entry, step)
+      this.#telling.tell(origin, entry, step)
     else records.waiters.add(origin, entry.id, after(step.now.mono, Math.min(waitMs, WAIT_MS_MAX)))
   }
 
@@ -377,7 +272,7 @@ export class Requests {
     else if (owner !== undefined && view.live.has(owner))
       forwarding.get(origin, request, [owner], { known: record }, step)
     // A copy may know of an end before it counts, and who could say so is gone.
-    else if (this.#isCounted(entry) && isSettled(record))
+    else if (this.#telling.isCounted(entry) && isSettled(record))
       forwarding.get(origin, request, view.others(), { known: record }, step)
     else this.#tellOrWait(origin, entry, waitMs, step)
   }

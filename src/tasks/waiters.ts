@@ -1,8 +1,8 @@
 import type { TaskId } from '../base/ids.ts'
 import type { Instant } from '../base/time.ts'
 import { NEVER } from '../base/time.ts'
-import type { Origin } from './forwarding.ts'
 import { Heap, type Slotted } from './heap.ts'
+import type { Origin } from './origin.ts'
 
 /** Requests that wait on one node for the end of a task; more are answered at once with how it stands. */
 export const WAITERS_MAX = 10_000

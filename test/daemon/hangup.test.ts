@@ -111,11 +111,14 @@ test('a change of the file while the daemon starts is taken once it runs', { tim
 test('a node with a join delay owns nothing until it has been ready for so long', {
   timeout: 60_000,
 }, async () => {
-  const a = await start('a', 'cluster: delay\n')
+  const a = await start('a', 'cluster: delay\ntasks: { durability: 1 }\n')
   const listening = await a.said(line => line.event === 'listening')
   await a.said(line => line.event === 'ready')
   const seed = String((listening['addresses'] as readonly unknown[])[0])
-  const b = await start('b', `cluster: delay\nseeds: ["${seed}"]\njoinDelayMs: 1s\n`)
+  const b = await start(
+    'b',
+    `cluster: delay\nseeds: ["${seed}"]\njoinDelayMs: 1s\ntasks: { durability: 1 }\n`,
+  )
   const ready = await b.said(line => line.event === 'ready')
   const joined = await b.said(({ event, members }) => event === 'ring-changed' && String(members) === 'a,b')
   assert.ok(Date.parse(String(joined['time'])) - Date.parse(String(ready['time'])) >= 950)

@@ -112,6 +112,19 @@ test('a life on another disk is another one, whatever its boot number: the key m
   assert.equal(promises.standsFor(a, peer, after), true)
 })
 
+test('a later boot of the same key on another disk proves no restart: two containers may have been given one key', () => {
+  const promises = new Promises(rings)
+  const [one, other] = [
+    { ...renew(1), disk: 'one' },
+    { ...renew(1, both, [], 2), disk: 'other' },
+  ]
+  assert.equal(ask(promises, a, one).kind, 'granted')
+  assert.deepEqual(ask(promises, a, other, both, 1), { kind: 'refused', reason: 'session' })
+  assert.equal(promises.standsFor(a, peer, one), true)
+  promises.expire(at(2_500))
+  assert.equal(ask(promises, a, other, both, 2_500).kind, 'granted')
+})
+
 test('a ring that nobody knows here keeps everybody else away from everything', () => {
   const known = new Map([[both.checksum, both]])
   const promises = new Promises(known)

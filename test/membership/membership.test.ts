@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, asPeerId } from '../../src/base/ids.ts'
+import type { MemberRecord } from '../../src/membership/member.ts'
 import { at, Lone, RING, record } from './records.ts'
 
 test('a hello makes a member, and everything known goes back', () => {
@@ -338,6 +339,19 @@ test('a full roster makes room for the living by forgetting its oldest tombstone
   assert.equal(me.statusOf(record('b')), undefined)
   assert.equal(me.statusOf(record('c')), 'alive')
   assert.equal(me.membership.counters().rosterFull, 0)
+})
+
+test('in a full roster the dead push out no dead: two who know more of them than there is room for told each other for ever', () => {
+  const me = new Lone('me', { config: { membersMax: 3 }, isNamed: id => id === 'c' })
+  const link = me.meet(record('a'), 10)
+  const say = (member: MemberRecord, ms: number) =>
+    me.say(link, record('a'), { type: 'sync', reply: false, members: [member], claims: [] }, ms)
+  for (const name of ['b', 'c', 'b', 'c']) say(record(name, { status: 'dead' }), 20)
+  assert.equal(me.statusOf(record('b')), 'dead')
+  assert.equal(me.statusOf(record('c')), undefined)
+  assert.equal(me.events().filter(event => event === 'member-dead').length, 1)
+  say(record('c', { status: 'left', leaving: true, forgotten: true }), 30)
+  assert.equal(me.membership.roster.get(record('c').id)?.record.forgotten, true, 'somebody waits for it')
 })
 
 test('a step of the wall clock keeps a standing claim being said', () => {

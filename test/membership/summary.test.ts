@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { instantOf, wallOf } from '../../src/base/time.ts'
+import type { MemberRecord } from '../../src/membership/member.ts'
 import { SUMMARY_BUCKETS } from '../../src/membership/messages.ts'
 import { Roster } from '../../src/membership/roster.ts'
 import { Summaries } from '../../src/membership/summary.ts'
@@ -52,6 +53,21 @@ test('one difference costs one bucket', () => {
   b.learn(record('n7', { status: 'dead' }), instantOf(2), wallOf(2))
   assert.equal(ofA.differing(ofB.sums()).length, 1)
   assert.equal(ofA.sums().length, SUMMARY_BUCKETS)
+})
+
+test('another share of the ring in one incarnation is a difference, but not of who owns nothing any more', () => {
+  const many = (change: Partial<MemberRecord>): Summaries => {
+    const roster = rosterOf('n0', [])
+    for (let i = 1; i <= 60; i++) roster.learn(record(`n${i}`, change), instantOf(1), wallOf(1))
+    return new Summaries(roster)
+  }
+  const differing = (one: Partial<MemberRecord>, other: Partial<MemberRecord>): number =>
+    many(one).differing(many(other).sums()).length
+  assert.equal(differing({}, { cordoned: false }), 0)
+  assert.ok(differing({}, { weight: 2 }) > 0)
+  assert.ok(differing({}, { cordoned: true }) > 0)
+  assert.ok(differing({ weight: 2 }, { weight: 2, cordoned: true }) > 0)
+  assert.equal(differing({ status: 'dead' }, { status: 'dead', weight: 2, cordoned: true }), 0)
 })
 
 test('a small roster is sent whole, a large one is compared first', () => {

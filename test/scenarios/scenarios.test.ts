@@ -33,6 +33,7 @@ test('there is a transcript for every way in which a cluster changes', () => {
       'grow-past-eleven',
       'halves-with-namesakes',
       'join-by-seed',
+      'join-delay-first',
       'join-delay',
       'kill-trusted',
       'kill',

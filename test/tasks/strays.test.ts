@@ -135,7 +135,7 @@ test('an owner that still asks takes what moves to it, and lets nobody forget it
   const task = own('moves', { runAt: wallOf(1e15) })
   const moves = { ...freshRecord(task, 'api', wallOf(0), [], 1), term: 3, copies: 2 }
   const hear = (from: string, batch: number) => move(from, batch, moves)
-  assert.deepEqual(hear('n4', 1), { type: 'replicated', batch: 1, counted: true, unwritten: [0] })
+  assert.deepEqual(hear('n4', 1), { type: 'replicated', batch: 1, counted: true, unwritten: [0], early: [0] })
   assert.ok(solo.record('moves'), 'it is here all the same')
   assert.deepEqual(
     hear('n2', 2),

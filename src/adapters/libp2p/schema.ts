@@ -301,6 +301,7 @@ const replicated = z.object({
     .exactOptional(),
   ended: z.array(count).max(RECORDS_MAX).exactOptional(),
   unwritten: z.array(count).max(RECORDS_MAX).exactOptional(),
+  early: z.array(count).max(RECORDS_MAX).exactOptional(),
   conflicts: z
     .array(z.tuple([count, key]))
     .max(RECORDS_MAX)

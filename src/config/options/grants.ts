@@ -94,7 +94,7 @@ export function grantsOptions(): readonly Option[] {
       key: 'joinDelayMs',
       type: duration(0, 600_000),
       default: 0,
-      doc: 'A node that has joined owns no keys for this long after it is ready. In a rolling restart each restart then moves keys in one step where it would have moved them back and forth. 0: it takes its keys at once.',
+      doc: 'A node that has joined owns no keys for this long after it is ready, as long as `tasks.durability` others own some. In a rolling restart each restart then moves keys in one step where it would have moved them back and forth. 0: it takes its keys at once.',
     },
   ]
 }

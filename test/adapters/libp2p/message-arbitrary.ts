@@ -322,6 +322,7 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
       refused: fc.array(fc.tuple(count, count), { maxLength: 3 }),
       ended: fc.array(count, { maxLength: 3 }),
       unwritten: fc.array(count, { maxLength: 3 }),
+      early: fc.array(count, { maxLength: 3 }),
     },
     { requiredKeys: ['type', 'batch'] },
   ),
