@@ -3,6 +3,7 @@
  * each with what was expected and what came.
  */
 import type { Problem } from '../../base/errors.ts'
+import { unknownNames } from '../../base/unknown-names.ts'
 import type { TasksConfig } from '../config.ts'
 import { parseTaskSpec, shown } from '../spec.ts'
 import {
@@ -53,16 +54,11 @@ export function parseDefinition(
   rules: DefinitionRules,
   name: string | undefined = undefined,
 ): ParsedDefinition {
-  const problems: Problem[] = []
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { ok: false, problems: [{ at: 'schedule', expected: 'an object', got: shown(value) }] }
   }
   const given = value as Given
-  for (const field of Object.keys(given)) {
-    if ((FIELDS as readonly string[]).includes(field)) continue
-    const at = shown(field).slice(1, -1)
-    problems.push({ at, expected: `one of ${FIELDS.join(', ')}`, got: 'an unknown field' })
-  }
+  const problems = unknownNames(Object.keys(given), FIELDS, `one of ${FIELDS.join(', ')}`, 'field')
   const found = nameOf(given, name, problems)
   const timing = timingOf(given, rules.nextSlot, problems)
   const task = templateOf(given, found, rules.defaults, problems)

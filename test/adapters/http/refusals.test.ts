@@ -39,6 +39,38 @@ test('a whole number that would be stored as another one is refused, and named',
     assert.equal((await ask(post('/v1/tasks', `{"type":"echo","payload":${good}}`))).statusCode, 202)
 })
 
+test('however many fields or parameters nobody knows, the answer stays short, and says how many there are', async () => {
+  const { ask, requests } = await subject()
+  const made = Array.from({ length: 50_000 }, (_, i) => [`x${i}`, 0])
+  const body = Object.fromEntries(made)
+  const asked = [
+    post('/v1/tasks', { type: 'echo', ...body }),
+    post('/v1/tasks', [{ type: 'echo', ...body }]),
+    post('/v1/claims', { types: ['work'], ...body }),
+    {
+      ...post('/v1/schedules/x', { everyMs: 1_000, task: { type: 'echo' }, ...body }),
+      method: 'PUT' as const,
+    },
+    {
+      ...post('/v1/schedules/x', { everyMs: 1_000, task: { type: 'echo', ...body } }),
+      method: 'PUT' as const,
+    },
+  ]
+  for (const each of asked) {
+    const answer = await ask(each)
+    assert.ok(answer.body.length < 10_000, `${each.url}: ${answer.body.length}`)
+    assert.match(answer.body, /x0: expected .*49990 more: expected .* got unknown fields/)
+  }
+  const names = made.slice(0, 3_000).map(([name]) => name)
+  const many = await ask(`/v1/status?${names.join('&')}`)
+  isProblem(many, 'BAD_REQUEST')
+  assert.match(many.body, /2990 more: expected no parameters, got unknown parameters/)
+  const types = await ask(`/v1/events?types=${names.join(',')}`)
+  isProblem(types, 'BAD_REQUEST')
+  for (const { body } of [many, types]) assert.ok(body.length < 10_000, String(body.length))
+  assert.equal(requests.length, 0)
+})
+
 test('the answer to broken JSON does not repeat it', async () => {
   const { ask } = await subject()
   const answer = await ask(post('/v1/tasks', '{"password": hunter2'))
