@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import type { HttpLimits } from '../../../src/adapters/http/limits.ts'
 import { createHttpServer, type HttpServer } from '../../../src/adapters/http/server.ts'
 import { CodedError } from '../../../src/base/errors.ts'
+import type { TaskReply } from '../../../src/tasks/messages.ts'
 import { record, type SampleOptions, sample } from './sample-node.ts'
 
 const servers: HttpServer[] = []
@@ -254,6 +255,19 @@ test('pipelined requests are answered in their order, garbage after them ends th
   )
   const mixed = await raw(`${get('/v1/owner/1')}\0\0\0 garbage\r\n\r\n`)
   assert.match(mixed, /^HTTP\/1\.1 /)
+})
+
+test('who may have stored something is not told that nothing was, whatever comes behind it', async () => {
+  const answered = Promise.withResolvers<TaskReply>()
+  const { raw, url } = await running({ reply: () => answered.promise })
+  const head = 'POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\n'
+  const task = '{"type":"echo"}'
+  const json = `${head}Content-Type: application/json\r\nContent-Length: ${task.length}\r\n\r\n${task}`
+  const lines = `${head}Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n${task}\n\r\n`
+  for (const bytes of [`${json}\0 garbage\r\n\r\n`, `${lines}zz\r\n`])
+    assert.doesNotMatch(await raw(bytes), /Nothing was stored/, bytes)
+  answered.resolve({ ok: true, record: record({}), existed: false, durableCopies: 1 })
+  assert.equal((await fetch(`${url}/healthz`)).status, 200)
 })
 
 test('random bytes neither stop the server nor leave anything behind', async () => {
