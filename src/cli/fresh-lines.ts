@@ -1,5 +1,5 @@
 /** Tasks that are read line by line and have not been sent yet. */
-import { inexactOf } from '../base/exact-numbers.ts'
+import { lossOf } from '../base/faithful-json.ts'
 import type { BatchProgress } from './batch-progress.ts'
 import { outgoing } from './repeatable-task.ts'
 
@@ -74,7 +74,7 @@ export async function* tasksOf(
   }
 }
 
-/** Undefined when it is no JSON object, or holds a number that would be another one when it is written again. */
+/** Undefined when it is no JSON object, or would lose something when it is written again. */
 function taskIn(text: string): Readonly<Record<string, unknown>> | undefined {
   let value: unknown
   try {
@@ -83,5 +83,5 @@ function taskIn(text: string): Readonly<Record<string, unknown>> | undefined {
     return undefined // not JSON: the daemon says where
   }
   const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
-  return plain && inexactOf(text) === undefined ? (value as Readonly<Record<string, unknown>>) : undefined
+  return plain && lossOf(text, value) === undefined ? (value as Readonly<Record<string, unknown>>) : undefined
 }
