@@ -16,6 +16,9 @@ const PASSING: ReadonlySet<string> = new Set([
   'LEAVING',
 ])
 
+/** Answers that stay what they are for as long as another task has the id, so that to send it again only takes time. */
+const LASTING: ReadonlySet<string> = new Set(['ID_CONTESTED'])
+
 /** Sent without an id, and not answered: nobody can ask for it. */
 const LOST: ItemResult = { ...NO_ANSWER, detail: 'no answer came, and it had no id to be sent again under' }
 
@@ -110,7 +113,7 @@ export class BatchPass {
     if (sent === undefined) return
     this.#stored ||= result.stored === 'yes'
     const passes =
-      (result.stored === 'unknown' && sent.repeatable) ||
+      (result.stored === 'unknown' && sent.repeatable && !LASTING.has(result.code)) ||
       (result.stored === 'no' && result.retryAfterS !== undefined)
     if (result.stored === 'yes' || !passes) {
       settle(sent, result)

@@ -62,6 +62,18 @@ describe('submit, many', () => {
     )
   })
 
+  test('what another task of that id contests is told at once, as what it is, and not sent again', async () => {
+    await using daemon = await lineDaemon(task =>
+      task.id === 'b' ? { code: 'ID_CONTESTED', stored: 'unknown', detail: 'held by another' } : TAKEN,
+    )
+    const input = ['a', 'b', 'c'].map(id => `{"type":"echo","id":"${id}"}`).join('\n')
+    const { code, out, err } = await runHere(['submit', '--many', '--url', daemon.url], { input })
+    assert.equal(code, 1)
+    assert.equal(out, '2 accepted, 0 known already, 0 refused, 1 unknown\n')
+    assert.match(err, /line 2: b: ID_CONTESTED: held by another/)
+    assert.equal(daemon.rounds.length, 1)
+  })
+
   test('goes on after a broken connection with what was not answered, and the rest', async () => {
     await using daemon = await lineDaemon((_, line, round) => (round === 1 && line === 2 ? 'break' : TAKEN))
     const input = Array.from({ length: 5 }, (_, i) => `{"type":"echo","id":"t${i}"}`).join('\n')
