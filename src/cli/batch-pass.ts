@@ -102,6 +102,10 @@ export class BatchPass {
       if (isFirst) this.#begun++
       else this.#fresh.take()
       this.#options.unsettled.taken(next)
+      if (next.refusal !== undefined) {
+        this.#options.settle(next, next.refusal)
+        continue
+      }
       this.#hand.sent(next)
       yield `${next.text}\n`
     }

@@ -1,7 +1,9 @@
 /** Tasks that are read line by line and have not been sent yet. */
+import type { ItemResult } from '../adapters/http/batch.ts'
 import { lossOf } from '../base/faithful-json.ts'
 import type { BatchProgress } from './batch-progress.ts'
 import { outgoing } from './repeatable-task.ts'
+import type { UnreadableLine } from './task-source.ts'
 
 export interface Sent {
   readonly line: number
@@ -10,6 +12,8 @@ export interface Sent {
   readonly id?: string
   /** It has an id or a dedupe key, so that it runs once however often it is sent. */
   readonly repeatable: boolean
+  /** It is not sent, for this reason. */
+  readonly refusal?: ItemResult
 }
 
 /** None came for so long as was waited. */
@@ -56,13 +60,18 @@ export class FreshLines {
 
 /** Each line as a task with an id, and the fields of the options over it. What is no task goes as it is: the daemon refuses it. */
 export async function* tasksOf(
-  lines: AsyncIterable<string>,
+  lines: AsyncIterable<string | UnreadableLine>,
   overrides: Readonly<Record<string, unknown>>,
   progress: BatchProgress,
 ): AsyncGenerator<Sent> {
   let line = 0
   for await (const text of lines) {
     line++
+    if (typeof text !== 'string') {
+      const refusal: ItemResult = { line, stored: 'no', ...text }
+      yield { line, text: '', repeatable: true, refusal }
+      continue
+    }
     if (text.trim() === '') continue
     progress.sent(text.length + 1)
     const task = taskIn(text)

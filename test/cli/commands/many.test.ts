@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { submitMany } from '../../../src/cli/commands/submit-many.ts'
 import { linesOfFile, linesOfInput } from '../../../src/cli/task-source.ts'
 import { lineDaemon, TAKEN } from '../line-daemon.ts'
 import { record } from '../records.ts'
-import { recordedDaemon, runHere } from '../scene.ts'
+import { recordedDaemon, remember, runHere } from '../scene.ts'
 
 describe('submit, many', () => {
   test('hands in a list or lines, each with an id and the options over it', async () => {
@@ -100,8 +101,8 @@ describe('submit, many', () => {
   })
 })
 
-async function all(lines: AsyncIterable<string>): Promise<readonly string[]> {
-  const found: string[] = []
+async function all<T>(lines: AsyncIterable<T>): Promise<readonly T[]> {
+  const found: T[] = []
   for await (const line of lines) found.push(line)
   return found
 }
@@ -116,6 +117,37 @@ describe('submit, from where', () => {
       }
       assert.deepEqual(await all(linesOfInput(pieces()).lines), lines, `pieces of ${size}`)
     }
+  })
+
+  test('what is no UTF-8, or a line without an end, is refused and not sent; a byte order mark is left out', async () => {
+    await using daemon = await lineDaemon(() => TAKEN)
+    const mib = Buffer.alloc(1024 * 1024, 'x')
+    async function* pieces() {
+      yield Buffer.from('\ufeff{"type":"echo","payload":"é"}\n{"type":"echo","payload":"')
+      yield Buffer.from([0xff, 0x22, 0x7d, 0x0a])
+      for (let i = 0; i < 17; i++) yield mib
+      yield Buffer.from('\n{"type":"echo","id":"last"}')
+    }
+    const [out, err] = [remember(), remember()]
+    const quiet = new AbortController().signal
+    const terminal = {
+      ...{ out, err, env: {}, readInput: async () => undefined, openInput: () => undefined },
+      ...{ interrupted: quiet, killed: quiet },
+    }
+    const call = { args: [], values: { url: daemon.url }, json: false, terminal }
+    assert.equal(await submitMany(call, linesOfInput(pieces()), { priority: 0 }), 1)
+    assert.equal(out.text, '2 accepted, 0 known already, 2 refused, 0 unknown\n')
+    assert.match(err.text, /line 2: a task: BAD_REQUEST: Expected JSON in UTF-8/)
+    assert.match(err.text, /line 3: a task: BODY_TOO_LARGE: Expected a line of at most 16777216 bytes/)
+    const sent = daemon.rounds.flat()
+    assert.deepEqual(
+      sent.map(task => [task['payload'], task['priority']]),
+      [
+        ['é', 0],
+        [undefined, 0],
+      ],
+    )
+    assert.ok(sent.every(({ id }) => id.length > 0))
   })
 
   test('a file with one task a line may hold the line separators of Unicode in its texts', async () => {
