@@ -70,7 +70,8 @@ export function parseDefinition(
 }
 
 function nameOf(given: Given, known: string | undefined, problems: Problem[]): string {
-  const value = fieldOf(given, 'name') ?? known
+  const said = fieldOf(given, 'name')
+  const value = said === undefined ? known : said
   const expected = 'a name: a letter or digit, then up to 127 of A-Z a-z 0-9 . _ -'
   if (typeof value !== 'string' || !SCHEDULE_NAME_PATTERN.test(value)) {
     problems.push({ at: 'name', expected, got: shown(value) })
@@ -90,7 +91,7 @@ function timingOf(given: Given, nextSlot: NextSlot, problems: Problem[]): Timing
     return undefined
   }
   if (cron === undefined) return intervalOf(everyMs, timeZone, problems)
-  const zone = timeZone ?? 'UTC'
+  const zone = timeZone === undefined ? 'UTC' : timeZone
   if (typeof cron !== 'string' || cron.length > EXPRESSION_CHARS_MAX) {
     problems.push({
       at: 'cron',

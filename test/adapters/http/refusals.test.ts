@@ -220,6 +220,32 @@ test('too many requests from one address are told when to come back', async () =
   assert.equal(answer.headers['retry-after'], '1')
 })
 
+test('whoever is not told that a task was taken is told its id, whose fault it may be', async () => {
+  const { ask } = await subject({ reply: async () => Promise.reject(new Error('a fault')) })
+  const made = isProblem(await ask(post('/v1/tasks', { type: 'echo' })), 'INTERNAL')
+  assert.ok(typeof made['id'] === 'string' && made['id'] !== '')
+  const known = isProblem(await ask(post('/v1/tasks', { type: 'echo', id: 'a' })), 'INTERNAL')
+  assert.equal(known['id'], 'a')
+  const wrong = isProblem(
+    await ask(post('/v1/tasks', { type: 'echo', id: 'a', priority: 9 })),
+    'TASK_INVALID',
+  )
+  assert.equal(wrong['id'], 'a')
+})
+
+test('a query that is badly encoded, or a time zone that is none, is refused and not guessed at', async () => {
+  const { ask } = await subject()
+  for (const query of ['key=%', 'key=%zz', 'q=%ff', 'key=%ED%A0%80', '%E0=1'])
+    for (const path of ['/v1/tasks', '/v1/status', '/v1/events'])
+      isProblem(await ask(`${path}?${query}`), 'BAD_REQUEST')
+  assert.equal((await ask('/v1/tasks?key=%C3%BC%25')).statusCode, 200)
+  for (const timeZone of [null, 5])
+    isProblem(
+      await ask(post('/v1/schedules/preview', { cron: '0 3 * * *', timeZone, task: { type: 'echo' } })),
+      'SCHEDULE_INVALID',
+    )
+})
+
 test('a fault of ours is logged and answered without its details', async () => {
   const { ask, logged } = await subject({
     node: {

@@ -166,6 +166,7 @@ test('bytes that are no request are answered with a problem, and the connection 
     [`GET / HTTP/1.1\r\n${host}X y: z\r\n\r\n`, 400, 'BAD_REQUEST'],
     [`GET / HTTP/1.1\r\n${CLOSE}\r\n`, 400, 'BAD_REQUEST'],
     [`GET / HTTP/1.1\r\nHost: evil.example\r\n${CLOSE}\r\n`, 403, 'FORBIDDEN'],
+    [`GET / HTTP/1.1\r\n${host}host: 127.0.0.1\r\n${CLOSE}\r\n`, 400, 'BAD_REQUEST'],
     [`GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n${CLOSE}\r\n`, 403, 'FORBIDDEN'],
     [`GET /v1/owner/%c0%af HTTP/1.1\r\n${host}${CLOSE}\r\n`, 400, 'BAD_REQUEST'],
     [`PROPFIND / HTTP/1.1\r\n${host}${CLOSE}\r\n`, 405, 'METHOD_NOT_ALLOWED'],
