@@ -85,6 +85,7 @@ async function bareApp(face: Face): Promise<FastifyInstance> {
     bodyLimit: config.bodyBytesMax,
     // For bodies that come line by line; all others are given less, by `limitBodyTime`.
     requestTimeout: limits.linesMs,
+    connectionTimeout: limits.stillMs,
     keepAliveTimeout: limits.keepAliveMs,
     return503OnClosing: false,
     forceCloseConnections: 'idle',

@@ -246,6 +246,24 @@ test('connections beyond the limit are closed at once and counted', async () => 
   )
 })
 
+test('a client that reads nothing of its answer is cut off in its time', async () => {
+  const { port, raw } = await running({}, { stillMs: 300 })
+  const fields = Array.from({ length: 9 }, (_, i) => `"x${i}":0`)
+  const list = `[${Array.from({ length: 10_000 }, () => `{${fields}}`)}]`
+  const socket = connect(port, '127.0.0.1').pause()
+  socket.on('error', () => {})
+  const head = 'POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
+  socket.write(`${head}Content-Length: ${list.length}\r\n\r\n${list}`)
+  const counted = async (name: string): Promise<number> => {
+    const text = await raw(`GET /metrics HTTP/1.1\r\nHost: localhost\r\n${CLOSE}\r\n`)
+    return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1])
+  }
+  await until('its request has come', async () => (await counted('roundtable_http_requests_total')) >= 2)
+  // The one that is left is that of whoever asks.
+  await until('it is cut off', async () => (await counted('roundtable_http_connections')) === 1)
+  socket.destroy()
+})
+
 test('pipelined requests are answered in their order, garbage after them ends the connection', async () => {
   const { raw } = await running()
   const get = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`
