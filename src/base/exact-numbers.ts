@@ -1,13 +1,17 @@
 /**
  * Whole numbers that a reader of JSON would change without a word: beyond 2^53 a number holds only every second one, then
- * every fourth. An order number that is stored as its neighbour is worse than one that is refused.
+ * every fourth, and beyond 1.8e308 it is read as infinite, and written again as null. An order number that is stored as its
+ * neighbour is worse than one that is refused.
  *
  * The text is read by hand: a parser that shows the source of each value takes twenty times as long, in which the node
  * would stand still.
  */
 
-/** Integers from 2^53 on have 16 digits and more. */
-const LONG = /\d{16}/
+/**
+ * Integers from 2^53 on have 16 digits and more. What is infinite has as many, or an exponent of three; it is looked for only
+ * where a value begins, since many a UUID has something like it in its midst.
+ */
+const LONG = /\d{16}|(?:^|[:,[\s])-?\d[\d.]*[eE]\+?\d{3}/
 /** A number from here on. */
 const NUMBER = /[-+.eE\d]+/y
 const SHOWN_MAX = 40
@@ -38,4 +42,4 @@ function numberAt(json: string, index: number): string {
 }
 
 const isExact = (number: string): boolean =>
-  !/^-?\d{16,}$/.test(number) || Number.isSafeInteger(Number(number))
+  /^-?\d{16,}$/.test(number) ? Number.isSafeInteger(Number(number)) : Number.isFinite(Number(number))

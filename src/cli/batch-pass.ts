@@ -16,6 +16,9 @@ const PASSING: ReadonlySet<string> = new Set([
   'LEAVING',
 ])
 
+/** Answers that stay what they are for as long as another task has the id, so that to send it again only takes time. */
+const LASTING: ReadonlySet<string> = new Set(['ID_CONTESTED'])
+
 /** Sent without an id, and not answered: nobody can ask for it. */
 const LOST: ItemResult = { ...NO_ANSWER, detail: 'no answer came, and it had no id to be sent again under' }
 
@@ -99,6 +102,10 @@ export class BatchPass {
       if (isFirst) this.#begun++
       else this.#fresh.take()
       this.#options.unsettled.taken(next)
+      if (next.refusal !== undefined) {
+        this.#options.settle(next, next.refusal)
+        continue
+      }
       this.#hand.sent(next)
       yield `${next.text}\n`
     }
@@ -110,7 +117,7 @@ export class BatchPass {
     if (sent === undefined) return
     this.#stored ||= result.stored === 'yes'
     const passes =
-      (result.stored === 'unknown' && sent.repeatable) ||
+      (result.stored === 'unknown' && sent.repeatable && !LASTING.has(result.code)) ||
       (result.stored === 'no' && result.retryAfterS !== undefined)
     if (result.stored === 'yes' || !passes) {
       settle(sent, result)

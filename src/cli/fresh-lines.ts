@@ -1,7 +1,9 @@
 /** Tasks that are read line by line and have not been sent yet. */
-import { inexactOf } from '../base/exact-numbers.ts'
+import type { ItemResult } from '../adapters/http/batch.ts'
+import { lossOf } from '../base/faithful-json.ts'
 import type { BatchProgress } from './batch-progress.ts'
 import { outgoing } from './repeatable-task.ts'
+import type { UnreadableLine } from './task-source.ts'
 
 export interface Sent {
   readonly line: number
@@ -10,6 +12,8 @@ export interface Sent {
   readonly id?: string
   /** It has an id or a dedupe key, so that it runs once however often it is sent. */
   readonly repeatable: boolean
+  /** It is not sent, for this reason. */
+  readonly refusal?: ItemResult
 }
 
 /** None came for so long as was waited. */
@@ -56,13 +60,18 @@ export class FreshLines {
 
 /** Each line as a task with an id, and the fields of the options over it. What is no task goes as it is: the daemon refuses it. */
 export async function* tasksOf(
-  lines: AsyncIterable<string>,
+  lines: AsyncIterable<string | UnreadableLine>,
   overrides: Readonly<Record<string, unknown>>,
   progress: BatchProgress,
 ): AsyncGenerator<Sent> {
   let line = 0
   for await (const text of lines) {
     line++
+    if (typeof text !== 'string') {
+      const refusal: ItemResult = { line, stored: 'no', ...text }
+      yield { line, text: '', repeatable: true, refusal }
+      continue
+    }
     if (text.trim() === '') continue
     progress.sent(text.length + 1)
     const task = taskIn(text)
@@ -74,7 +83,7 @@ export async function* tasksOf(
   }
 }
 
-/** Undefined when it is no JSON object, or holds a number that would be another one when it is written again. */
+/** Undefined when it is no JSON object, or would lose something when it is written again. */
 function taskIn(text: string): Readonly<Record<string, unknown>> | undefined {
   let value: unknown
   try {
@@ -83,5 +92,5 @@ function taskIn(text: string): Readonly<Record<string, unknown>> | undefined {
     return undefined // not JSON: the daemon says where
   }
   const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
-  return plain && inexactOf(text) === undefined ? (value as Readonly<Record<string, unknown>>) : undefined
+  return plain && lossOf(text, value) === undefined ? (value as Readonly<Record<string, unknown>>) : undefined
 }

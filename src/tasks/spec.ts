@@ -5,6 +5,7 @@
 import type { Failure, Problem } from '../base/errors.ts'
 import { asTaskId, KEY_BYTES_MAX, TASK_ID_PATTERN } from '../base/ids.ts'
 import { wallOf } from '../base/time.ts'
+import { unknownNames } from '../base/unknown-names.ts'
 import type { TasksConfig } from './config.ts'
 import { jsonBytes, PAYLOAD_DEPTH_MAX, problemOfJson, sameJson, utf8Bytes } from './json.ts'
 import { isSlotId } from './schedules/state.ts'
@@ -199,12 +200,8 @@ class Fields {
     this.#readable = typeof value === 'object' && value !== null && !Array.isArray(value)
     this.#fields = this.#readable ? (value as Readonly<Record<string, unknown>>) : {}
     if (!this.#readable) this.#refuse('task', 'an object with the fields of a task', value)
-    const known: readonly string[] = FIELDS
-    for (const field of Object.keys(this.#fields)) {
-      if (known.includes(field)) continue
-      const at = shown(field).slice(1, -1)
-      this.problems.push({ at, expected: `one of ${FIELDS.join(', ')}`, got: 'an unknown field' })
-    }
+    const expected = `one of ${FIELDS.join(', ')}`
+    this.problems.push(...unknownNames(Object.keys(this.#fields), FIELDS, expected, 'field'))
   }
 
   text(field: string, pattern: RegExp, expected: string): string | undefined {

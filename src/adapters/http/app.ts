@@ -20,7 +20,7 @@ import { HTTP_LIMITS, type HttpLimits, PATH_PARAMETER_LENGTH_MAX } from './limit
 import { isLines } from './lines.ts'
 import { onMalformed } from './malformed.ts'
 import { sendProblem } from './problem.ts'
-import { parametersOf, refuseQuery, unknownAmong } from './query.ts'
+import { parametersOf, refuseQuery, refusesEncoding, unknownAmong } from './query.ts'
 import { RateLimit } from './rate-limit.ts'
 import { isTailed, patternOf, routable } from './route.ts'
 import { ROUTES } from './routes.ts'
@@ -85,6 +85,7 @@ async function bareApp(face: Face): Promise<FastifyInstance> {
     bodyLimit: config.bodyBytesMax,
     // For bodies that come line by line; all others are given less, by `limitBodyTime`.
     requestTimeout: limits.linesMs,
+    connectionTimeout: limits.stillMs,
     keepAliveTimeout: limits.keepAliveMs,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -163,7 +164,7 @@ function admit(app: FastifyInstance, face: Face, guard: Guard): void {
     if (request.headers['content-encoding'] !== undefined) {
       return { code: 'UNSUPPORTED_MEDIA_TYPE', detail: 'Expected a body without Content-Encoding.' }
     }
-    return guard.refusesHost(request.raw)
+    return guard.refusesHost(request.raw) ?? refusesEncoding(request.raw.url ?? '')
   }
   app.addHook('onRequest', (request, reply, done) => {
     if (!isLines(request.headers['content-type'])) limitBodyTime(request.raw, limits.requestMs, app.server)

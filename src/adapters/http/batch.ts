@@ -185,7 +185,8 @@ export function readSpec(face: Face, value: unknown, dedupeKey: string | undefin
   return { ok: false, failure: { code: 'TASK_INVALID', detail: `${detail}.`, problems } }
 }
 
-function idIn(value: unknown): string | undefined {
+/** What stands for an id in what was handed in, whatever else is wrong with it. */
+export function idIn(value: unknown): string | undefined {
   const id: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'id') : undefined
   return typeof id === 'string' ? id.slice(0, 256) : undefined
 }

@@ -1,5 +1,6 @@
 /** Reads the few fields of an operator's request. Everything that is wrong with it is said at once. */
 import { CodedError, type Problem } from '../../base/errors.ts'
+import { unknownNames } from '../../base/unknown-names.ts'
 
 /** One field: what it must be, in words, and how it is read; undefined when it is not that. */
 export interface BodyField<T, Required extends boolean = boolean> {
@@ -20,11 +21,8 @@ export function readBody<F extends Fields>(body: unknown, fields: F): BodyOf<F> 
   const problems: Problem[] = []
   const given = entriesOf(body, problems)
   const names = Object.keys(fields)
-  for (const name of given.keys()) {
-    if (names.includes(name)) continue
-    const expected = names.length === 0 ? 'no fields' : `only ${names.join(', ')}`
-    problems.push({ at: name.slice(0, 80), expected, got: 'an unknown field' })
-  }
+  const only = names.length === 0 ? 'no fields' : `only ${names.join(', ')}`
+  problems.push(...unknownNames(given.keys(), names, only, 'field'))
   const found: Record<string, unknown> = {}
   for (const [name, { expected, read, required }] of Object.entries(fields)) {
     const value = given.get(name)

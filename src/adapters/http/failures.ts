@@ -6,6 +6,17 @@ import type { Face } from './face.ts'
 import { failureOf, sendProblem } from './problem.ts'
 import { fits, type Route } from './route.ts'
 
+/** A fault of ours, met while a task was handed in whose id is known: under it it may be asked for, and handed in again. */
+export class TaskFault extends Error {
+  override readonly name = 'TaskFault'
+  readonly task: string
+
+  constructor(task: string, cause: unknown) {
+    super('a task was being handed in', { cause })
+    this.task = task
+  }
+}
+
 /** Failures whose requests have no body left worth reading. */
 const KNOWN: Readonly<Record<string, (face: Face) => Failure>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: face => ({
@@ -47,9 +58,10 @@ const summaryOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).slice(0, 500)
 
 export function answerFailures(app: FastifyInstance, face: Face, routes: readonly Route[]): void {
-  app.setErrorHandler((error, request, reply) => {
-    const failure = knownFailure(error, face)
-    if (failure !== undefined) return sendProblem(reply, face.counters, failure)
+  app.setErrorHandler((thrown, request, reply) => {
+    const [error, told] = thrown instanceof TaskFault ? [thrown.cause, { id: thrown.task }] : [thrown, {}]
+    const known = knownFailure(error, face)
+    if (known !== undefined) return sendProblem(reply, face.counters, known)
     face.logger.log('error', 'http-error', {
       requestId: request.id,
       method: request.method,
@@ -60,7 +72,8 @@ export function answerFailures(app: FastifyInstance, face: Face, routes: readonl
       setImmediate(() => {
         throw error
       })
-    return sendProblem(reply, face.counters, { code: 'INTERNAL', detail: `Request ${request.id} failed.` })
+    const failure: Failure = { code: 'INTERNAL', detail: `Request ${request.id} failed.` }
+    return sendProblem(reply, face.counters, failure, told)
   })
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''

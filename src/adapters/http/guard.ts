@@ -33,6 +33,8 @@ export class Guard {
   /** Why a request with these headers is refused before anything else of it is looked at. */
   refusesHost(request: IncomingMessage): Failure | undefined {
     const host = request.headers.host
+    if (timesIn(request.rawHeaders, 'host') > 1)
+      return { code: 'BAD_REQUEST', detail: 'Expected one Host header, got several.' }
     if (host === undefined) {
       if (request.httpVersion === '1.0') return undefined
       return { code: 'BAD_REQUEST', detail: 'Expected a Host header.' }
@@ -66,6 +68,14 @@ export class Guard {
     if (matches(this.#reads, given)) return { code: 'FORBIDDEN', detail: 'This token may read, not write.' }
     return { code: 'UNAUTHORIZED', detail: 'The token is not known here.' }
   }
+}
+
+/** How often a header of this name, in small letters, stands among the names and values. */
+function timesIn(raw: readonly string[], name: string): number {
+  let times = 0
+  for (let i = 0; i < raw.length; i += 2)
+    if (raw[i]?.length === name.length && raw[i]?.toLowerCase() === name) times++
+  return times
 }
 
 const digest = (token: string): Buffer => hash('sha256', token, 'buffer')

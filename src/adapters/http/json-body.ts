@@ -1,6 +1,6 @@
-/** Reads a JSON body: UTF-8, no deeper than allowed, without keys that reach for a prototype, and without numbers that would change. */
+/** Reads a JSON body: UTF-8, no deeper than allowed, without keys that reach for a prototype, and without what would be lost. */
 import { CodedError } from '../../base/errors.ts'
-import { inexactOf } from '../../base/exact-numbers.ts'
+import { lossOf } from '../../base/faithful-json.ts'
 import { levelsOf } from '../../base/levels.ts'
 
 /** Throws BAD_REQUEST. An empty body is `undefined`. */
@@ -12,12 +12,8 @@ export function parseJsonBody(body: Buffer, depthMax: number): unknown {
     throw new CodedError('BAD_REQUEST', `Expected JSON of at most ${depthMax} levels, got more.`)
   const value = parse(text)
   if (text.includes('__proto__') || text.includes('\\u')) refusePrototypeKeys(value)
-  const inexact = inexactOf(text)
-  if (inexact !== undefined)
-    throw new CodedError(
-      'BAD_REQUEST',
-      `Expected whole numbers within 2^53, got ${inexact}. Send it as text.`,
-    )
+  const loss = lossOf(text, value)
+  if (loss !== undefined) throw new CodedError('BAD_REQUEST', `Expected ${loss.expected}, got ${loss.got}.`)
   return value
 }
 

@@ -24,6 +24,11 @@ export interface HttpLimits {
   readonly batchBytesMax: number
   /** How often headers and bodies that take too long are looked for. */
   readonly timeoutCheckMs: number
+  /**
+   * A connection on which nothing moves either way for so long is closed, whoever should speak: above the longest time that a
+   * client may ask to wait (`WAIT_MS_MAX`) and its answer. Else whoever reads nothing of its answer held it, and its place, for ever.
+   */
+  readonly stillMs: number
   /** An idle connection is kept this long. */
   readonly keepAliveMs: number
   /** A request to another node is given up on after this; its own limit (tasks.forwardMs) comes first. */
@@ -63,6 +68,7 @@ export const HTTP_LIMITS: HttpLimits = {
   linesStallMs: 30_000,
   batchBytesMax: 4 * 1024 * 1024,
   timeoutCheckMs: 1_000,
+  stillMs: 360_000,
   keepAliveMs: 65_000,
   answerMs: 30_000,
   roundsMs: 9_000,

@@ -1,9 +1,11 @@
 /** Answers on a socket from which no request could be read: bad bytes, headers without end, a request that never comes. */
+import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Failure } from '../../base/errors.ts'
 import type { Logger } from '../../runtime/ports.ts'
 import type { HttpCounters } from './counters.ts'
 import type { HttpLimits } from './limits.ts'
+import { isLines } from './lines.ts'
 import { rawProblem } from './problem.ts'
 
 /** How long the other end may take to read the answer, in ms, before the socket is destroyed. */
@@ -15,7 +17,7 @@ export interface SocketError extends Error {
 
 export function onMalformed(parts: { counters: HttpCounters; limits: HttpLimits; logger: Logger }) {
   return (error: SocketError, socket: Socket): void => {
-    if (error.code === 'ECONNRESET' || !socket.writable || answering(socket)) {
+    if (error.code === 'ECONNRESET' || !socket.writable || isUnderWay(socket)) {
       socket.destroy()
       return
     }
@@ -35,10 +37,16 @@ export function onMalformed(parts: { counters: HttpCounters; limits: HttpLimits;
   }
 }
 
-/** Has an answer to an earlier request begun on this socket? A second head would only garble it. */
-function answering(socket: Socket): boolean {
+/**
+ * Is something under way on this socket of which nobody can say any more that it changed nothing? A request that is all there,
+ * with bad bytes behind it; or tasks line by line, of which the first may be stored. What is said here would pass for the
+ * answer to that, so nothing is said. Nor is it while an answer is being sent: a second head would only garble it.
+ */
+function isUnderWay(socket: Socket): boolean {
   const message: unknown = Reflect.get(socket, '_httpMessage')
-  return typeof message === 'object' && message !== null && Reflect.get(message, 'headersSent') === true
+  if (!(message instanceof ServerResponse)) return false
+  const { headersSent, req } = message
+  return headersSent || req.complete || isLines(req.headers['content-type'])
 }
 
 function failureOfSocket(error: SocketError, limits: HttpLimits): Failure {

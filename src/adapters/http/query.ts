@@ -1,15 +1,29 @@
 /** Reads the query of a request. What a route does not take is refused: a misspelt filter would else filter nothing. */
-import { CodedError, type Problem } from '../../base/errors.ts'
+import { CodedError, type Failure, type Problem } from '../../base/errors.ts'
+import { unknownNames } from '../../base/unknown-names.ts'
 
 export const parametersOf = (query: unknown): ReadonlyMap<string, unknown> =>
   new Map(typeof query === 'object' && query !== null ? Object.entries(query) : [])
 
-/** One problem for each parameter that is not among the known ones. */
+/**
+ * Why the query of this URL cannot be read. A parser takes what is badly encoded as it stands, and a filter would then look
+ * for another text than was meant, and find nothing.
+ */
+export function refusesEncoding(url: string): Failure | undefined {
+  const at = url.indexOf('?')
+  if (at < 0 || !url.includes('%', at)) return undefined
+  try {
+    decodeURIComponent(url.slice(at))
+    return undefined
+  } catch {
+    return { code: 'BAD_REQUEST', detail: 'Expected a query whose percent-encoding is valid UTF-8.' }
+  }
+}
+
+/** What is wrong with parameters that are not among the known ones. */
 export function unknownAmong(given: ReadonlyMap<string, unknown>, known: readonly string[]): Problem[] {
   const expected = known.length === 0 ? 'no parameters' : `one of ${known.join(', ')}`
-  return [...given.keys()]
-    .filter(name => !known.includes(name))
-    .map(name => ({ at: name.slice(0, 80), expected, got: 'an unknown parameter' }))
+  return unknownNames(given.keys(), known, expected, 'parameter')
 }
 
 /** A whole number among the parameters, where it is given. */

@@ -47,7 +47,7 @@ export class Room {
 
   /** A write could not be done, or somebody else found no room. */
   shortage(trouble: Trouble, detail: string): void {
-    if (trouble === 'full' && this.#condition !== 'full') this.#openReserve()
+    if (trouble === 'full') this.#openReserve()
     this.#unwritable = trouble === 'read-only'
     this.#become(trouble, detail)
     this.#lookLater(LOOK_MS)
@@ -116,12 +116,14 @@ export class Room {
   }
 
   #isFull(detail: string): void {
-    if (this.#condition !== 'full') this.#openReserve()
+    this.#openReserve()
     this.#become('full', detail)
     this.#lookLater(LOOK_MS)
   }
 
+  /** Also while the disk is full already: a part of the reserve may be there again, and nothing else would give it up. */
   #openReserve(): void {
+    if (this.#condition === 'full' && this.#parts.reserve.kept === 0) return
     this.#parts.reserve.release()
     this.#parts.reserved()
     this.#limitPages(this.#parts.pagesMax)

@@ -1,5 +1,5 @@
 import type { Problem } from '../../base/errors.ts'
-import { inexactOf } from '../../base/exact-numbers.ts'
+import { lossOf } from '../../base/faithful-json.ts'
 import type { ListEntry } from '../../tasks/task-list.ts'
 import { openList, unreadable } from './list-source.ts'
 
@@ -83,9 +83,8 @@ function* entryOf(at: string, line: Buffer): Generator<ListEntry | Problem> {
   if (text === '') return
   try {
     const value: unknown = JSON.parse(text)
-    const inexact = inexactOf(text)
-    if (inexact === undefined) yield { at, value }
-    else yield { at, expected: 'whole numbers within 2^53 (larger ones as text)', got: inexact }
+    const loss = lossOf(text, value)
+    yield loss === undefined ? { at, value } : { at, ...loss }
   } catch (error) {
     const position = error instanceof Error ? /position (\d+)/.exec(error.message)?.[1] : undefined
     yield {

@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type Document, isMap, isNode, isSeq, LineCounter, parseDocument, visit, type YAMLSeq } from 'yaml'
 import { CodedError, type Problem } from '../../base/errors.ts'
 import { inexactOf } from '../../base/exact-numbers.ts'
+import { EXACT_NUMBERS } from '../../base/faithful-json.ts'
 import type { ListEntry } from '../../tasks/task-list.ts'
 import { openList, unreadable } from './list-source.ts'
 
@@ -87,7 +88,7 @@ function inexact(item: unknown, lines: LineCounter): Problem | undefined {
     Scalar(_key, { value, source = '', range }) {
       if (typeof value !== 'number' || inexactOf(source) === undefined) return undefined
       const at = `line ${lines.linePos(range?.[0] ?? 0).line}`
-      problem = { at, expected: 'whole numbers within 2^53 (larger ones as text)', got: source.slice(0, 40) }
+      problem = { at, expected: EXACT_NUMBERS, got: source.slice(0, 40) }
       return visit.BREAK
     },
   })

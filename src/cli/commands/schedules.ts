@@ -1,6 +1,7 @@
 /** Lists, makes, changes and removes schedules. */
 import { readFile } from 'node:fs/promises'
 import type { Problem } from '../../base/errors.ts'
+import { lossOf } from '../../base/faithful-json.ts'
 import { usage } from '../arguments.ts'
 import { clientOf } from '../client.ts'
 import { type Call, flag, text, wholeNumber } from '../command.ts'
@@ -126,7 +127,8 @@ async function definitionOf(call: Call, problems: Problem[]): Promise<Readonly<R
     ...(flag(values, 'paused') && { paused: true }),
   }
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
-  const merged = Object.keys(task).length === 0 ? {} : { task: { ...objectOf(base['task']), ...task } }
+  const merged =
+    Object.keys(task).length === 0 ? {} : { task: { ...objectOf(base['task'], 'task', problems), ...task } }
   return { ...base, ...given, ...merged }
 }
 
@@ -145,7 +147,7 @@ async function fileOf(call: Call, problems: Problem[]): Promise<Record<string, u
   const file = text(call.values, 'file')
   if (file === undefined) return {}
   try {
-    return objectOf(jsonOf(await readFile(file, 'utf8'), file, problems))
+    return objectOf(jsonOf(await readFile(file, 'utf8'), file, problems), file, problems)
   } catch (error) {
     problems.push({ at: '--file', expected: 'a file that can be read', got: (error as Error).message })
     return {}
@@ -155,17 +157,24 @@ async function fileOf(call: Call, problems: Problem[]): Promise<Record<string, u
 function jsonOf(content: string | undefined, at: string, problems: Problem[]): unknown {
   if (content === undefined) return undefined
   try {
-    return JSON.parse(content)
+    const value: unknown = JSON.parse(content)
+    const loss = lossOf(content, value)
+    if (loss !== undefined) problems.push({ at, ...loss })
+    return value
   } catch (error) {
     problems.push({ at, expected: 'JSON', got: (error as Error).message })
     return undefined
   }
 }
 
-const objectOf = (value: unknown): Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : {}
+/** What is left out is no problem. */
+function objectOf(value: unknown, at: string, problems: Problem[]): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>
+  const got = Array.isArray(value) ? 'a list' : value === null ? 'null' : `a ${typeof value}`
+  if (value !== undefined) problems.push({ at, expected: 'a JSON object', got })
+  return {}
+}
 
 function print(call: Call, answer: ScheduleSheet, said: string): number {
   call.terminal.out.write(call.json ? `${JSON.stringify(answer)}\n` : said)

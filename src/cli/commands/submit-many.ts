@@ -14,6 +14,7 @@ import type { Call } from '../command.ts'
 import { afterSome } from '../errors.ts'
 import { EXIT } from '../exit-code.ts'
 import { FreshLines, QUIET, type Sent, tasksOf } from '../fresh-lines.ts'
+import type { UnreadableLine } from '../task-source.ts'
 import { UnsettledLines } from '../unsettled-lines.ts'
 
 export interface BatchPatience {
@@ -31,7 +32,7 @@ const PATIENCE: BatchPatience = { roundsMax: 10, pauseMs: 1_000, pauseMsMax: 15_
 const TOLD_MAX = 20
 
 export interface TaskSource {
-  readonly lines: AsyncIterable<string>
+  readonly lines: AsyncIterable<string | UnreadableLine>
   /** What it is called in messages. */
   readonly name: string
   /** Of all lines together, where that is known. */

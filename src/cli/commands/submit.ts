@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CodedError, type Problem } from '../../base/errors.ts'
-import { inexactOf } from '../../base/exact-numbers.ts'
+import { lossOf } from '../../base/faithful-json.ts'
 import { DEDUPE_MS_MAX } from '../../tasks/spec.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import { usage } from '../arguments.ts'
@@ -167,16 +167,12 @@ function parsed(content: string, at: string): Given {
   } catch (error) {
     refuse([{ at, expected: 'a task as JSON', got: (error as Error).message }])
   }
-  const inexact = inexactOf(content)
-  if (inexact !== undefined) refuse([inexactAt(at, inexact)])
+  const loss = lossOf(content, value)
+  if (loss !== undefined) refuse([{ at, ...loss }])
   if (Array.isArray(value)) return { many: linesOfList(value, at) }
   if (typeof value === 'object' && value !== null) return { one: value as Fields }
   return refuse([{ at, expected: 'a task, a JSON object, or a list of them', got: typeof value }])
 }
-
-const inexactAt = (at: string, got: string): Problem => ({
-  ...{ at, expected: 'whole numbers within 2^53 (larger ones as text)', got },
-})
 
 /** The fields that options give. */
 function fieldsOf(values: Values, problems: Problem[]): Fields {
@@ -226,8 +222,8 @@ function payloadOf(values: Values, problems: Problem[]): unknown {
   if (given === undefined) return undefined
   try {
     const payload: unknown = JSON.parse(given)
-    const inexact = inexactOf(given)
-    if (inexact !== undefined) problems.push(inexactAt('--payload', inexact))
+    const loss = lossOf(given, payload)
+    if (loss !== undefined) problems.push({ at: '--payload', ...loss })
     return payload
   } catch (error) {
     problems.push({

@@ -3,6 +3,7 @@
  * each with what was expected and what came.
  */
 import type { Problem } from '../../base/errors.ts'
+import { unknownNames } from '../../base/unknown-names.ts'
 import type { TasksConfig } from '../config.ts'
 import { shown } from '../shown.ts'
 import { parseTaskSpec } from '../spec.ts'
@@ -54,16 +55,11 @@ export function parseDefinition(
   rules: DefinitionRules,
   name: string | undefined = undefined,
 ): ParsedDefinition {
-  const problems: Problem[] = []
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { ok: false, problems: [{ at: 'schedule', expected: 'an object', got: shown(value) }] }
   }
   const given = value as Given
-  for (const field of Object.keys(given)) {
-    if ((FIELDS as readonly string[]).includes(field)) continue
-    const at = shown(field).slice(1, -1)
-    problems.push({ at, expected: `one of ${FIELDS.join(', ')}`, got: 'an unknown field' })
-  }
+  const problems = unknownNames(Object.keys(given), FIELDS, `one of ${FIELDS.join(', ')}`, 'field')
   const found = nameOf(given, name, problems)
   const timing = timingOf(given, rules.nextSlot, problems)
   const task = templateOf(given, found, rules.defaults, problems)
@@ -75,7 +71,8 @@ export function parseDefinition(
 }
 
 function nameOf(given: Given, known: string | undefined, problems: Problem[]): string {
-  const value = fieldOf(given, 'name') ?? known
+  const said = fieldOf(given, 'name')
+  const value = said === undefined ? known : said
   const expected = 'a name: a letter or digit, then up to 127 of A-Z a-z 0-9 . _ -'
   if (typeof value !== 'string' || !SCHEDULE_NAME_PATTERN.test(value)) {
     problems.push({ at: 'name', expected, got: shown(value) })
@@ -95,7 +92,7 @@ function timingOf(given: Given, nextSlot: NextSlot, problems: Problem[]): Timing
     return undefined
   }
   if (cron === undefined) return intervalOf(everyMs, timeZone, problems)
-  const zone = timeZone ?? 'UTC'
+  const zone = timeZone === undefined ? 'UTC' : timeZone
   if (typeof cron !== 'string' || cron.length > EXPRESSION_CHARS_MAX) {
     problems.push({
       at: 'cron',

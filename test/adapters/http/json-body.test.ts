@@ -19,10 +19,16 @@ test('looking for whole numbers that would change does not hold the node up', ()
 })
 
 test('only whole numbers are meant, outside of strings, however they are written', () => {
-  const good = ['9007199254740991', '-9007199254740991', '1234567890123456789e3', '1e+12345678901234567']
+  const good = ['9007199254740991', '-9007199254740991', '1234567890123456789e3', '1e+123']
   const text = ['"a\\"12345678901234567890"', '{"12345678901234567890":1}', `"${'a'.repeat(2_000_000)}"`]
   for (const one of [...good, '0.12345678901234567890', ...text])
     assert.doesNotThrow(() => parseJsonBody(Buffer.from(one), 8), one.slice(0, 40))
-  for (const bad of ['9007199254740992', '[1,-12345678901234567890 ]', '{"a\\\\":12345678901234567891}'])
+  for (const bad of [
+    '9007199254740992',
+    '[1,-12345678901234567890 ]',
+    '{"a\\\\":12345678901234567891}',
+    '1e+12345678901234567',
+    '[-1e400]',
+  ])
     assert.throws(() => parseJsonBody(Buffer.from(bad), 8), /Expected whole numbers within/, bad)
 })

@@ -29,14 +29,75 @@ test('bodies that are too large, no JSON, not UTF-8, too deep or reach for a pro
 
 test('a whole number that would be stored as another one is refused, and named', async () => {
   const { ask, requests } = await subject()
-  for (const n of ['12345678901234567890', '-9007199254740993', `1${'0'.repeat(60)}`]) {
+  for (const n of ['12345678901234567890', '-9007199254740993', `1${'0'.repeat(60)}`, '1e400', '-0.5E+309']) {
     const answer = await ask(post('/v1/tasks', `{"type":"echo","payload":{"deep":[${n}]}}`))
     isProblem(answer, 'BAD_REQUEST')
     assert.ok(answer.body.includes(`got ${n.slice(0, 40)}`), answer.body)
   }
   assert.equal(requests.length, 0)
-  for (const good of ['9007199254740991', '"12345678901234567890"', '0.12345678901234567', '1e20'])
+  for (const good of [
+    '9007199254740991',
+    '"12345678901234567890"',
+    '0.12345678901234567',
+    '1e20',
+    '1e-400',
+    '1.7e308',
+  ])
     assert.equal((await ask(post('/v1/tasks', `{"type":"echo","payload":${good}}`))).statusCode, 202)
+})
+
+test('however many fields or parameters nobody knows, the answer stays short, and says how many there are', async () => {
+  const { ask, requests } = await subject()
+  const made = Array.from({ length: 5_000 }, (_, i) => [`x${i}`, 0])
+  const body = Object.fromEntries(made)
+  const asked = [
+    post('/v1/tasks', { type: 'echo', ...body }),
+    post('/v1/tasks', [{ type: 'echo', ...body }]),
+    post('/v1/claims', { types: ['work'], ...body }),
+    {
+      ...post('/v1/schedules/x', { everyMs: 1_000, task: { type: 'echo' }, ...body }),
+      method: 'PUT' as const,
+    },
+    {
+      ...post('/v1/schedules/x', { everyMs: 1_000, task: { type: 'echo', ...body } }),
+      method: 'PUT' as const,
+    },
+  ]
+  for (const each of asked) {
+    const answer = await ask(each)
+    assert.ok(answer.body.length < 10_000, `${each.url}: ${answer.body.length}`)
+    assert.match(answer.body, /x0: expected .*4990 more: expected .* got unknown fields/)
+  }
+  const names = made.slice(0, 3_000).map(([name]) => name)
+  const many = await ask(`/v1/status?${names.join('&')}`)
+  isProblem(many, 'BAD_REQUEST')
+  assert.match(many.body, /2990 more: expected no parameters, got unknown parameters/)
+  const types = await ask(`/v1/events?types=${names.join(',')}`)
+  isProblem(types, 'BAD_REQUEST')
+  for (const { body } of [many, types]) assert.ok(body.length < 10_000, String(body.length))
+  assert.equal(requests.length, 0)
+})
+
+test('a name that stands twice in an object is refused, and told; in several objects and in texts it may stand', async () => {
+  const { ask, requests } = await subject()
+  for (const [body, name] of [
+    ['{"type":"echo","id":"a","id":"b"}', 'id'],
+    ['{"type":"echo","payload":[{"x":{"a":1,"b":[],"a" : 2}}]}', 'a'],
+    ['{"type":"echo","payload":{"\\u0061\\"":1,"a\\"":2}}', 'a"'],
+  ] as const) {
+    const problem = isProblem(await ask(post('/v1/tasks', body)), 'BAD_REQUEST')
+    assert.equal(
+      problem['detail'],
+      `Expected each name once in an object, got ${JSON.stringify(name)} twice.`,
+    )
+  }
+  const lines = await ask(
+    post('/v1/tasks', '{"type":"echo","type":"exec"}\n', { 'content-type': 'application/x-ndjson' }),
+  )
+  assert.match(lines.body, /"BAD_REQUEST","stored":"no".*each name once/)
+  assert.equal(requests.length, 0)
+  for (const payload of ['[{"a":1},{"a":1}]', '{"a":{"a":{"a":"a:\\"a\\":"}}}', '"\\\\"', '"a\\":{"'])
+    assert.equal((await ask(post('/v1/tasks', `{"type":"echo","payload":${payload}}`))).statusCode, 202)
 })
 
 test('the answer to broken JSON does not repeat it', async () => {
@@ -157,6 +218,32 @@ test('too many requests from one address are told when to come back', async () =
   const answer = await ask('/healthz')
   isProblem(answer, 'RATE_LIMITED')
   assert.equal(answer.headers['retry-after'], '1')
+})
+
+test('whoever is not told that a task was taken is told its id, whose fault it may be', async () => {
+  const { ask } = await subject({ reply: async () => Promise.reject(new Error('a fault')) })
+  const made = isProblem(await ask(post('/v1/tasks', { type: 'echo' })), 'INTERNAL')
+  assert.ok(typeof made['id'] === 'string' && made['id'] !== '')
+  const known = isProblem(await ask(post('/v1/tasks', { type: 'echo', id: 'a' })), 'INTERNAL')
+  assert.equal(known['id'], 'a')
+  const wrong = isProblem(
+    await ask(post('/v1/tasks', { type: 'echo', id: 'a', priority: 9 })),
+    'TASK_INVALID',
+  )
+  assert.equal(wrong['id'], 'a')
+})
+
+test('a query that is badly encoded, or a time zone that is none, is refused and not guessed at', async () => {
+  const { ask } = await subject()
+  for (const query of ['key=%', 'key=%zz', 'q=%ff', 'key=%ED%A0%80', '%E0=1'])
+    for (const path of ['/v1/tasks', '/v1/status', '/v1/events'])
+      isProblem(await ask(`${path}?${query}`), 'BAD_REQUEST')
+  assert.equal((await ask('/v1/tasks?key=%C3%BC%25')).statusCode, 200)
+  for (const timeZone of [null, 5])
+    isProblem(
+      await ask(post('/v1/schedules/preview', { cron: '0 3 * * *', timeZone, task: { type: 'echo' } })),
+      'SCHEDULE_INVALID',
+    )
 })
 
 test('a fault of ours is logged and answered without its details', async () => {

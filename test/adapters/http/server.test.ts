@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import type { HttpLimits } from '../../../src/adapters/http/limits.ts'
 import { createHttpServer, type HttpServer } from '../../../src/adapters/http/server.ts'
 import { CodedError } from '../../../src/base/errors.ts'
+import type { TaskReply } from '../../../src/tasks/messages.ts'
 import { record, type SampleOptions, sample } from './sample-node.ts'
 
 const servers: HttpServer[] = []
@@ -165,6 +166,7 @@ test('bytes that are no request are answered with a problem, and the connection 
     [`GET / HTTP/1.1\r\n${host}X y: z\r\n\r\n`, 400, 'BAD_REQUEST'],
     [`GET / HTTP/1.1\r\n${CLOSE}\r\n`, 400, 'BAD_REQUEST'],
     [`GET / HTTP/1.1\r\nHost: evil.example\r\n${CLOSE}\r\n`, 403, 'FORBIDDEN'],
+    [`GET / HTTP/1.1\r\n${host}host: 127.0.0.1\r\n${CLOSE}\r\n`, 400, 'BAD_REQUEST'],
     [`GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n${CLOSE}\r\n`, 403, 'FORBIDDEN'],
     [`GET /v1/owner/%c0%af HTTP/1.1\r\n${host}${CLOSE}\r\n`, 400, 'BAD_REQUEST'],
     [`PROPFIND / HTTP/1.1\r\n${host}${CLOSE}\r\n`, 405, 'METHOD_NOT_ALLOWED'],
@@ -244,6 +246,24 @@ test('connections beyond the limit are closed at once and counted', async () => 
   )
 })
 
+test('a client that reads nothing of its answer is cut off in its time', async () => {
+  const { port, raw } = await running({}, { stillMs: 300 })
+  const fields = Array.from({ length: 9 }, (_, i) => `"x${i}":0`)
+  const list = `[${Array.from({ length: 10_000 }, () => `{${fields}}`)}]`
+  const socket = connect(port, '127.0.0.1').pause()
+  socket.on('error', () => {})
+  const head = 'POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
+  socket.write(`${head}Content-Length: ${list.length}\r\n\r\n${list}`)
+  const counted = async (name: string): Promise<number> => {
+    const text = await raw(`GET /metrics HTTP/1.1\r\nHost: localhost\r\n${CLOSE}\r\n`)
+    return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1])
+  }
+  await until('its request has come', async () => (await counted('roundtable_http_requests_total')) >= 2)
+  // The one that is left is that of whoever asks.
+  await until('it is cut off', async () => (await counted('roundtable_http_connections')) === 1)
+  socket.destroy()
+})
+
 test('pipelined requests are answered in their order, garbage after them ends the connection', async () => {
   const { raw } = await running()
   const get = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`
@@ -254,6 +274,19 @@ test('pipelined requests are answered in their order, garbage after them ends th
   )
   const mixed = await raw(`${get('/v1/owner/1')}\0\0\0 garbage\r\n\r\n`)
   assert.match(mixed, /^HTTP\/1\.1 /)
+})
+
+test('who may have stored something is not told that nothing was, whatever comes behind it', async () => {
+  const answered = Promise.withResolvers<TaskReply>()
+  const { raw, url } = await running({ reply: () => answered.promise })
+  const head = 'POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\n'
+  const task = '{"type":"echo"}'
+  const json = `${head}Content-Type: application/json\r\nContent-Length: ${task.length}\r\n\r\n${task}`
+  const lines = `${head}Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n${task}\n\r\n`
+  for (const bytes of [`${json}\0 garbage\r\n\r\n`, `${lines}zz\r\n`])
+    assert.doesNotMatch(await raw(bytes), /Nothing was stored/, bytes)
+  answered.resolve({ ok: true, record: record({}), existed: false, durableCopies: 1 })
+  assert.equal((await fetch(`${url}/healthz`)).status, 200)
 })
 
 test('random bytes neither stop the server nor leave anything behind', async () => {

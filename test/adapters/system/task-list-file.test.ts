@@ -135,6 +135,22 @@ test('a whole number that would be stored as another one is a problem of its tas
   }
 })
 
+test('what reading would lose is a problem of its task: a number without end, one of two fields of one name', async () => {
+  const bad = ['"payload":1e400', '"payload":{"a":1,"a":2}', '"type":"exec"']
+  const lines = bad.map((field, i) => `{"id":"t${i}","type":"echo",${field}}`)
+  const list = await read(file('lost.ndjson', lines.join('\n')), true)
+  assert.equal(list.specs.length, 0)
+  assert.deepEqual(
+    list.problems.map(({ at, got }) => `${at}: ${got}`),
+    ['line 1: 1e400', 'line 2: "a" twice', 'line 3: "type" twice'],
+  )
+  const yaml = await refusal(
+    file('lost.yaml', lines.map(line => `- ${line}\n`).join('')),
+    'TASK_LIST_INVALID',
+  )
+  assert.ok(yaml.problems.length > 0)
+})
+
 test('a list without tasks is a list', async () => {
   for (const path of [file('none.yaml', '[]'), file('none.ndjson', ''), file('blank.ndjson', '\n\n')]) {
     assert.deepEqual((await read(path)).specs, [])

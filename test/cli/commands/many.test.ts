@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { linesOfFile, linesOfInput } from '../../../src/cli/task-source.ts'
 import { lineDaemon, TAKEN } from '../line-daemon.ts'
 import { record } from '../records.ts'
 import { recordedDaemon, runHere } from '../scene.ts'
@@ -62,6 +61,18 @@ describe('submit, many', () => {
     )
   })
 
+  test('what another task of that id contests is told at once, as what it is, and not sent again', async () => {
+    await using daemon = await lineDaemon(task =>
+      task.id === 'b' ? { code: 'ID_CONTESTED', stored: 'unknown', detail: 'held by another' } : TAKEN,
+    )
+    const input = ['a', 'b', 'c'].map(id => `{"type":"echo","id":"${id}"}`).join('\n')
+    const { code, out, err } = await runHere(['submit', '--many', '--url', daemon.url], { input })
+    assert.equal(code, 1)
+    assert.equal(out, '2 accepted, 0 known already, 0 refused, 1 unknown\n')
+    assert.match(err, /line 2: b: ID_CONTESTED: held by another/)
+    assert.equal(daemon.rounds.length, 1)
+  })
+
   test('goes on after a broken connection with what was not answered, and the rest', async () => {
     await using daemon = await lineDaemon((_, line, round) => (round === 1 && line === 2 ? 'break' : TAKEN))
     const input = Array.from({ length: 5 }, (_, i) => `{"type":"echo","id":"t${i}"}`).join('\n')
@@ -84,52 +95,6 @@ describe('submit, many', () => {
       const { code, err } = await runHere(['submit', ...argv], { input: '{}' })
       assert.equal(code, 2)
       assert.match(err, /expected one task, got several/)
-    }
-  })
-})
-
-async function all(lines: AsyncIterable<string>): Promise<readonly string[]> {
-  const found: string[] = []
-  for await (const line of lines) found.push(line)
-  return found
-}
-
-describe('submit, from where', () => {
-  test('lines end at newlines and nowhere else, wherever the pieces are cut', async () => {
-    const lines = ['{"payload":"a\u2028b\u2029c\u0085\u{1f300}"}', '', '{"type":"echo"}\r', 'é']
-    const bytes = Buffer.from(lines.join('\n'))
-    for (let size = 1; size <= bytes.length; size++) {
-      async function* pieces() {
-        for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
-      }
-      assert.deepEqual(await all(linesOfInput(pieces()).lines), lines, `pieces of ${size}`)
-    }
-  })
-
-  test('a file with one task a line may hold the line separators of Unicode in its texts', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'roundtable-test-'))
-    try {
-      const file = join(directory, 'tasks.ndjson')
-      const tasks = ['{"type":"echo","payload":"a\u2028b"}', '{"type":"echo","payload":"\u2029"}']
-      await writeFile(file, `${tasks.join('\n')}\n`)
-      const { lines, bytes } = await linesOfFile(file)
-      assert.deepEqual(await all(lines), tasks)
-      assert.equal(bytes, Buffer.byteLength(tasks.join('\n')) + 1)
-    } finally {
-      await rm(directory, { recursive: true })
-    }
-  })
-
-  test('what cannot be read is a wrong command line', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'roundtable-test-'))
-    try {
-      const file = join(directory, 'a.ndjson')
-      await mkdir(file)
-      const { code, err } = await runHere(['submit', '--file', file, '--url', 'http://127.0.0.1:9'])
-      assert.equal(code, 2)
-      assert.match(err, /--file: expected a file that can be read, got EISDIR/)
-    } finally {
-      await rm(directory, { recursive: true })
     }
   })
 })

@@ -166,12 +166,19 @@ describe('schedules', () => {
   })
 
   test('are not asked for when it cannot be meant', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'schedule-'))
+    const list = join(folder, 'list.json')
+    writeFileSync(list, '[]')
     const wrong = [
       ['explode', 'a'],
       ['show'],
       ['list', 'a'],
       ['add', 'a', '--every-ms', '10'],
       ['add', 'a', '--payload', '{'],
+      ['add', 'a', '--payload', '9007199254740993'],
+      ['add', 'a', '--payload', '[1e400]'],
+      ['add', 'a', '--payload', '{"a":1,"a":2}'],
+      ['add', 'a', '-f', list],
       ['next', 'a', '-n', '0'],
       ['preview', 'a', '-n', '0'],
       ['add', 'a', '--max-attempts', '101'],
@@ -182,5 +189,6 @@ describe('schedules', () => {
       const { code, err } = await runHere(['schedules', ...argv, '--url', 'http://127.0.0.1:9'])
       assert.equal(code, 2, `${argv.join(' ')}: ${err}`)
     }
+    await rm(folder, { recursive: true })
   })
 })

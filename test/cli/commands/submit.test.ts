@@ -145,13 +145,22 @@ describe('submit', () => {
     for (const argv of [
       ['{"type":"echo","payload":12345678901234567890123}'],
       ['echo', '--payload', '[9007199254740993]'],
+      ['echo', '--payload', '{"a":1e400}'],
     ]) {
       const { code, err } = await runHere(['submit', ...argv])
       assert.equal(code, 2)
       assert.match(
         err,
-        /whole numbers within 2\^53 \(larger ones as text\), got (12345678901234567890123|9007199254740993)/,
+        /whole numbers within 2\^53 \(larger ones as text\), got (12345678901234567890123|9007199254740993|1e400)/,
       )
+    }
+  })
+
+  test('refuses a name that stands twice in one object', async () => {
+    for (const argv of [['{"type":"echo","id":"a","id":"b"}'], ['echo', '--payload', '[{"id":1,"id":2}]']]) {
+      const { code, err } = await runHere(['submit', ...argv])
+      assert.equal(code, 2)
+      assert.match(err, /each name once in an object, got "id" twice/)
     }
   })
 

@@ -5,10 +5,20 @@ import { asTaskId } from '../../../base/ids.ts'
 import type { TaskReply } from '../../../tasks/messages.ts'
 import type { Progress } from '../../../tasks/progress.ts'
 import { TASK_STATES, type TaskRecord, type TaskSpec } from '../../../tasks/task.ts'
-import { type BatchOptions, count, LIST_MAX, noTotals, readSpec, submitLines, submitList } from '../batch.ts'
+import {
+  type BatchOptions,
+  count,
+  idIn,
+  LIST_MAX,
+  noTotals,
+  readSpec,
+  submitLines,
+  submitList,
+} from '../batch.ts'
 import { clusterPage } from '../cluster-page.ts'
 import { endOfTask } from '../end-of-task.ts'
 import type { Face } from '../face.ts'
+import { TaskFault } from '../failures.ts'
 import { isLines } from '../lines.ts'
 import { taskIdOf } from '../path-parameter.ts'
 import { failureOf, sendProblem } from '../problem.ts'
@@ -97,10 +107,10 @@ export const tasks: readonly Route[] = [
         return sendLines(face, request.body as Readable, options, reply)
       if (Array.isArray(request.body)) return await sendBatch(face, request.body, options, reply)
       const read = readSpec(face, request.body, options.idempotencyKey)
-      if (!read.ok)
-        throw new CodedError(read.failure.code, read.failure.detail, {
-          problems: read.failure.problems ?? [],
-        })
+      if (!read.ok) {
+        const id = idIn(request.body)
+        return sendProblem(reply, face.counters, read.failure, id === undefined ? {} : { id })
+      }
       return await handIn(face, reply, read.spec)
     },
   },
@@ -155,10 +165,10 @@ function batchOptionsOf(request: FastifyRequest): BatchOptions {
   )
 }
 
-/** Throws what is no refusal. */
-function refusalBy(error: unknown): TaskReply {
+/** Throws what is no refusal, with the id of the task. */
+function refusalBy(task: string, error: unknown): TaskReply {
   if (error instanceof CodedError) return { ok: false, failure: failureOf(error) }
-  throw error
+  throw new TaskFault(task, error)
 }
 
 async function sendBatch(
@@ -192,7 +202,7 @@ function sendLines(face: Face, body: Readable, options: BatchOptions, reply: Fas
 
 /** Who is not told that the task was taken is told its id, which may have been made here: to ask for it, and to hand it in again. */
 async function handIn(face: Face, reply: FastifyReply, spec: TaskSpec): Promise<FastifyReply> {
-  const answer = await askOwner(face, { kind: 'submit', spec }).catch(refusalBy)
+  const answer = await askOwner(face, { kind: 'submit', spec }).catch(error => refusalBy(spec.id, error))
   if (!answer.ok) return sendProblem(reply, face.counters, answer.failure, { id: spec.id })
   const { record, existed, durableCopies } = answer
   reply.code(existed ? 200 : 202).header('location', `/v1/tasks/${encodeURIComponent(record.spec.id)}`)
