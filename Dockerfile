@@ -39,7 +39,8 @@ VOLUME /data
 # 7946: peers. 7373: the API, on the container's own loopback unless ROUNDTABLE_HTTP_HOST and a token say otherwise.
 EXPOSE 7946 7373
 STOPSIGNAL SIGTERM
-# Alive, not ready: a node that waits for its seeds is healthy, and restarting it would help nobody.
+# Alive, not ready: a node that waits for its seeds is healthy, and restarting it would help nobody. It is asked where the
+# variables of the container make it listen; where its file says another http.port, ROUNDTABLE_URL has to say so, too.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=15s --retries=3 CMD ["roundtable", "status", "--check"]
 ENTRYPOINT ["/app/bin/roundtable"]
 CMD ["agent"]

@@ -8,6 +8,7 @@
 ROUNDTABLE_URL and ROUNDTABLE_TOKEN say where the node is and how to write to it. SIGTERM ends the program: the task in
 its hands is given back. Replace `handle`, and keep its promise: stop when `claim.stop` is set.
 """
+import http.client
 import json
 import os
 import queue
@@ -41,10 +42,14 @@ def post(path, body, timeout_s):
         headers["authorization"] = f"Bearer {TOKEN}"
     request = urllib.request.Request(URL + path, json.dumps(body).encode(), headers)
     try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        raise Refused(error.code, json.load(error)) from None
+        try:
+            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise Refused(error.code, json.load(error)) from None
+    except (http.client.HTTPException, ValueError) as error:
+        # Half an answer, or one of something else: as good as none, so that whoever waits for it looks at the clock again.
+        raise OSError(f"no answer that can be read: {error!r}") from None
 
 
 class Claim:
@@ -70,6 +75,12 @@ class Claim:
         return min(self._until_wall - time.time(), self._until - time.monotonic())
 
     def _renew_all(self):
+        try:
+            self._renew_while_held()
+        finally:
+            self.stop.set()  # whatever has ended it: nobody looks at the clock any more
+
+    def _renew_while_held(self):
         wait_ms = self.task["leaseMs"] // 3
         while not self.ending and not self.stop.is_set():
             if self.left_s() <= 0:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Carries out tasks of the roundtable node beside it with a command: payload on its standard input, and what it prints is
-# the result. Needs curl, node (to read JSON), and setsid and date as Linux has them.
+# the result. Needs curl, node (to read JSON), and setsid, date and /proc as Linux has them.
 #
 #   executors.claim.types of the node: [upper]
 #   configs/examples/claim.sh upper tr a-z A-Z
@@ -19,6 +19,18 @@ child='' poll='' claim='' own=''
 
 now_ms() { date +%s%3N; }
 
+# On a clock that nobody sets, whole hundredths of a second: 12.07 -> 12070
+up_ms() { IFS=' .' read -r s cs _ </proc/uptime && echo $((s * 1000 + (1$cs - 100) * 10)); }
+
+# acts_until WALL_MS SPAN_MS, or no time at all. Two clocks, and the earlier counts: one may be set back, the other does not
+# see how long we stood still between an answer and its reading.
+acts_until() { until=${1:-0} end=$(($(up_ms) + ${2:-0})); }
+
+left_ms() {
+  wall=$((until - $(now_ms))) up=$((end - $(up_ms)))
+  echo $((wall < up ? wall : up))
+}
+
 # 1500 -> 1.500
 seconds() { printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)); }
 
@@ -35,10 +47,10 @@ read_claim() {
     const { readFileSync, writeFileSync } = require("node:fs")
     const [claim] = JSON.parse(readFileSync(0, "utf8")).claims
     if (claim === undefined) process.exit(0)
-    const { payload, key, task, attempt, token, actingUntilMs } = claim
+    const { payload, key, task, attempt, token, actingUntilMs, actingForMs } = claim
     writeFileSync(`${process.argv[1]}/in`, typeof payload === "string" ? payload : JSON.stringify(payload))
     writeFileSync(`${process.argv[1]}/key`, key)
-    console.log(claim.claim, attempt, token.value, actingUntilMs, task)' "$files"
+    console.log(claim.claim, attempt, token.value, actingUntilMs, Math.floor(actingForMs), task)' "$files"
 }
 
 # A text on standard input as JSON.
@@ -55,9 +67,10 @@ say() {
 
 # The claim of the last answer, if there is one; its answer is used up.
 take() {
-  IFS=' ' read -r claim TASK_ATTEMPT TASK_TOKEN until TASK_ID <<END
+  IFS=' ' read -r claim TASK_ATTEMPT TASK_TOKEN until span TASK_ID <<END
 $(read_claim <"$files/answer")
 END
+  [ -z "$claim" ] || acts_until "$until" "$span"
   own="\"attempt\":$TASK_ATTEMPT,\"token\":\"$TASK_TOKEN\""
   : >"$files/answer"
 }
@@ -82,7 +95,7 @@ trap finish TERM INT
 renew() {
   state=held
   while kill -0 "$child" 2>/dev/null; do
-    left=$((until - $(now_ms)))
+    left=$(left_ms)
     if [ "$left" -le 0 ]; then
       state=late
       kill_child
@@ -95,7 +108,7 @@ renew() {
       kill_child
       return
     fi
-    until=$(printf '%s' "$answer" | sed -n 's/.*"actingUntilMs":\([0-9]*\).*/\1/p')
+    acts_until $(printf '%s' "$answer" | sed -n 's/.*"actingUntilMs":\([0-9]*\).*"actingForMs":\([0-9]*\).*/\1 \2/p')
   done
 }
 

@@ -18,7 +18,7 @@ export const CLIENT_OPTIONS: OptionTable = {
   url: {
     type: 'string',
     value: 'URL',
-    help: 'Where the daemon answers; ROUNDTABLE_URL, else http://127.0.0.1:7373.',
+    help: 'Where the daemon answers; ROUNDTABLE_URL, else what ROUNDTABLE_HTTP_HOST and _PORT say (127.0.0.1, 7373).',
   },
   token: {
     type: 'string',

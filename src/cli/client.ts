@@ -14,8 +14,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { CodedError, ERRORS, type ErrorCode, type Problem } from '../base/errors.ts'
 import { type Call, text } from './command.ts'
-
-export const DEFAULT_URL = 'http://127.0.0.1:7373'
+import { daemonUrl } from './daemon-url.ts'
 
 /** Time limit of one request. Above `tasks.forwardMs`: the daemon should be the one who says what was slow. */
 const REQUEST_MS = 15_000
@@ -291,7 +290,7 @@ function open(base: URL, options: RequestOptions, timeoutMs: number): Promise<In
 /** The client that the options and the environment of a call ask for. */
 export function clientOf(call: Call, timeoutMs: number = REQUEST_MS): DaemonClient {
   const { env, interrupted } = call.terminal
-  const url = text(call.values, 'url') ?? (env['ROUNDTABLE_URL'] || DEFAULT_URL)
+  const url = text(call.values, 'url') ?? daemonUrl(env)
   const parsed = URL.parse(url)
   if (parsed === null || !/^https?:$/.test(parsed.protocol))
     throw new CodedError('USAGE', `--url: expected an http or https URL, got ${JSON.stringify(url)}.`)

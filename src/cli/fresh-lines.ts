@@ -1,7 +1,7 @@
 /** Tasks that are read line by line and have not been sent yet. */
 import type { ItemResult } from '../adapters/http/batch.ts'
-import { lossOf } from '../base/faithful-json.ts'
 import type { BatchProgress } from './batch-progress.ts'
+import { jsonFault } from './json-fault.ts'
 import { outgoing } from './repeatable-task.ts'
 import type { UnreadableLine } from './task-source.ts'
 
@@ -83,7 +83,7 @@ export async function* tasksOf(
   }
 }
 
-/** Undefined when it is no JSON object, or would lose something when it is written again. */
+/** Undefined when it is no JSON object, or could not be written again as it is. */
 function taskIn(text: string): Readonly<Record<string, unknown>> | undefined {
   let value: unknown
   try {
@@ -92,5 +92,7 @@ function taskIn(text: string): Readonly<Record<string, unknown>> | undefined {
     return undefined // not JSON: the daemon says where
   }
   const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
-  return plain && lossOf(text, value) === undefined ? (value as Readonly<Record<string, unknown>>) : undefined
+  return plain && jsonFault(text, value) === undefined
+    ? (value as Readonly<Record<string, unknown>>)
+    : undefined
 }

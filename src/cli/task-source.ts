@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { usage } from './arguments.ts'
 import type { TaskSource } from './commands/submit-many.ts'
+import { utf8Text } from './utf8-text.ts'
 
 /** A line that is not sent, and why: it would come as another one, or take all memory. */
 export interface UnreadableLine {
@@ -83,10 +84,5 @@ const TOO_LONG: UnreadableLine = {
 const NOT_UTF8: UnreadableLine = { code: 'BAD_REQUEST', detail: 'Expected JSON in UTF-8, got other bytes.' }
 
 /** A character may lie in two pieces, so that only the whole line is text. A byte order mark is left out, as the daemon does. */
-function textOf(pieces: readonly Uint8Array[]): string | UnreadableLine {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces))
-  } catch {
-    return NOT_UTF8 // the only error of a decoder: whoever handed it in is told
-  }
-}
+const textOf = (pieces: readonly Uint8Array[]): string | UnreadableLine =>
+  utf8Text(Buffer.concat(pieces)) ?? NOT_UTF8

@@ -10,8 +10,8 @@ export interface Terminal {
   /** Errors and progress. */
   readonly err: Output
   readonly env: Readonly<Record<string, string | undefined>>
-  /** All of standard input as text; `undefined` when it is a terminal, since nobody typed anything. */
-  readInput(limitBytes: number): Promise<string | undefined>
+  /** All of standard input, or more than the limit of it; `undefined` when it is a terminal, since nobody typed anything. */
+  readInput(limitBytes: number): Promise<Uint8Array | undefined>
   /** Standard input as it comes; `undefined` when it is a terminal. */
   openInput(): AsyncIterable<Uint8Array> | undefined
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
@@ -110,15 +110,15 @@ export function outputOf(stream: OutputStream, env: Terminal['env']): Output {
   }
 }
 
-async function readAll(stream: Readable, limitBytes: number): Promise<string> {
+async function readAll(stream: Readable, limitBytes: number): Promise<Uint8Array> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of stream) {
     const buffer = Buffer.from(chunk as Buffer)
     bytes += buffer.length
     chunks.push(buffer)
-    // One chunk too many is enough to be refused as too large by whoever parses it.
+    // One chunk too many is enough to be refused as too large.
     if (bytes > limitBytes) break
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }

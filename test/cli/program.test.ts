@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { GLOBAL_OPTIONS } from '../../src/cli/arguments.ts'
 import { COMMANDS } from '../../src/cli/commands.ts'
+import { daemonUrl } from '../../src/cli/daemon-url.ts'
 import { Interrupted } from '../../src/cli/terminal.ts'
 import { recordedDaemon, runHere } from './scene.ts'
 
@@ -162,6 +163,20 @@ describe('the address and the token', () => {
       daemon.requests.map(({ headers }) => headers.authorization),
       ['Bearer from-environment', 'Bearer from-option'],
     )
+  })
+
+  test('find the daemon where the variables of its configuration make it listen', async () => {
+    await using daemon = await recordedDaemon(replies)
+    const { port } = new URL(daemon.url)
+    for (const host of [undefined, '', '0.0.0.0', '127.0.0.1']) {
+      const env = { ROUNDTABLE_HTTP_PORT: port, ROUNDTABLE_HTTP_HOST: host }
+      const { code, err } = await runHere(['ring'], { env })
+      assert.equal(code, 0, err)
+    }
+    const named = { ROUNDTABLE_HTTP_PORT: '1', ROUNDTABLE_URL: daemon.url }
+    assert.equal((await runHere(['ring'], { env: named })).code, 0)
+    assert.equal(daemonUrl({ ROUNDTABLE_HTTP_HOST: '::', ROUNDTABLE_HTTP_PORT: '0' }), 'http://[::1]:7373')
+    assert.equal(daemonUrl({}), 'http://127.0.0.1:7373')
   })
 
   test('may stand before the command', async () => {

@@ -36,7 +36,12 @@ export interface Outcome {
 /** Runs one command line in this process. */
 export async function runHere(
   argv: readonly string[],
-  options: { env?: Terminal['env']; input?: string; out?: Remembered; interrupted?: AbortSignal } = {},
+  options: {
+    env?: Terminal['env']
+    input?: string | Uint8Array
+    out?: Remembered
+    interrupted?: AbortSignal
+  } = {},
 ): Promise<Outcome> {
   const out = options.out ?? remember()
   const err = remember()
@@ -44,7 +49,7 @@ export async function runHere(
     out,
     err,
     env: options.env ?? {},
-    readInput: async () => options.input,
+    readInput: async () => (options.input === undefined ? undefined : Buffer.from(options.input)),
     openInput: () => (options.input === undefined ? undefined : Readable.from([Buffer.from(options.input)])),
     interrupted: options.interrupted ?? new AbortController().signal,
     killed: new AbortController().signal,

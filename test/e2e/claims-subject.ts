@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -11,7 +13,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type ClaimHandler, type ClaimOptions, claimTasks } from '../../src/client/claim-tasks.ts'
 import type { ClaimsView } from '../../src/runtime/claims.ts'
-import type { TaskRecord } from '../../src/tasks/task.ts'
+import type { Json, TaskRecord } from '../../src/tasks/task.ts'
 import { Daemon } from '../daemon/subject.ts'
 
 export const timeout = { timeout: 300_000 }
@@ -127,7 +129,7 @@ export async function client(daemon: Daemon, handler: ClaimHandler, options: Par
   return one
 }
 
-export async function program(daemon: Daemon, command: string, ...args: readonly string[]) {
+export async function program(daemon: Pick<Daemon, 'url'>, command: string, ...args: readonly string[]) {
   const path = `${dirname(process.execPath)}:${process.env['PATH']}`
   const env = { ...process.env, PATH: path, ROUNDTABLE_URL: await daemon.url() }
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
@@ -137,6 +139,40 @@ export async function program(daemon: Daemon, command: string, ...args: readonly
     said.text += chunk
   })
   return { child, said }
+}
+
+/**
+ * Stands for a node that hands out one claim, for a second and a half, and then cannot say any more that it is renewed.
+ * `end` is how the client says that it is over: `release`, `complete` or `fail`.
+ */
+export async function failingNode(
+  payload: Json,
+  renewed: (request: IncomingMessage, response: ServerResponse) => void,
+) {
+  const end = Promise.withResolvers<string>()
+  const named = { claim: 'c', task: 't', key: 'k', type: 'work', attempt: 1, token: { value: '1' } }
+  const times = { leaseMs: 600, actingForMs: 1_500 }
+  let claims = 0
+  const server = createServer((request, response) => {
+    const [, , , what] = request.url?.split('/') ?? []
+    if (what === 'renew') renewed(request, response)
+    else if (what !== undefined) response.end('{}', () => end.resolve(what))
+    else if (claims++ === 0) {
+      const claim = { ...named, ...times, actingUntilMs: Date.now() + 1_500, payload }
+      response.end(JSON.stringify({ claims: [claim] }))
+    }
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    url: async () => `http://127.0.0.1:${port}`,
+    end: end.promise,
+    async [Symbol.asyncDispose]() {
+      server.close()
+      server.closeAllConnections()
+      await once(server, 'close')
+    },
+  }
 }
 
 /** How late timers of this process, and so of the client in it, were since then, in ms: nobody can stop sooner. */

@@ -1,8 +1,8 @@
 /** Applications beside real daemons carry out their tasks: the client of this package, and the examples that are shipped. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ClaimsView } from '../../src/runtime/claims.ts'
@@ -10,6 +10,7 @@ import {
   client,
   EXAMPLES,
   endless,
+  failingNode,
   get,
   held,
   killed,
@@ -236,6 +237,33 @@ test('the example in Python: progress, failure, and SIGTERM', timeout, async () 
   const back = await settled(node, 'long', 'ready')
   assert.equal(back.attempts[0]?.outcome, 'cancelled')
   assert.match(said.text, /done short\n/)
+})
+
+test(
+  'the example in Python: half an answer does not keep it at work when the time to act is over',
+  timeout,
+  async () => {
+    await using node = await failingNode({ seconds: 12 }, (request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' })
+      response.write('{"state"', () => request.socket.end())
+    })
+    await program(node, 'python3', join(EXAMPLES, 'claim.py'), 'work')
+    assert.equal(await node.end, 'release')
+  },
+)
+
+test('the example in shell: a clock that is set back gives it no more time to act', timeout, async () => {
+  const back = join(scratch, 'back')
+  const date = join(scratch, 'date')
+  writeFileSync(back, '0')
+  writeFileSync(date, `#!/bin/sh\necho $(($(/bin/date +%s%3N) - $(cat ${back})))\n`, { mode: 0o755 })
+  await using node = await failingNode('', request => {
+    writeFileSync(back, '3600000')
+    request.socket.destroy()
+  })
+  const path = `PATH=${scratch}:${dirname(process.execPath)}:${process.env['PATH']}`
+  await program(node, 'env', path, join(EXAMPLES, 'claim.sh'), 'work', 'sleep', '12')
+  assert.equal(await node.end, 'release')
 })
 
 test('the example in shell: a command, its output, and its exit code', timeout, async () => {

@@ -4,6 +4,7 @@
  * A batch is no transaction: its tasks have many owners, and each owner decides for itself. So nothing is undone when one
  * of them is refused. Whoever gets `unknown`, or no answer at all, sends the same again under the same ids.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CodedError, ERRORS, type ErrorCode, type Failure } from '../../base/errors.ts'
 import type { TaskReply, TaskRequest } from '../../tasks/messages.ts'
 import { parseTaskSpec } from '../../tasks/spec.ts'
@@ -67,9 +68,12 @@ export async function submitList(
   values: readonly unknown[],
   options: BatchOptions,
 ): Promise<readonly ItemResult[]> {
-  const read = values.map((value, i) => readTask(face, value, i + 1, JSON.stringify(value).length, options))
   const results: ItemResult[] = []
-  for (const chunk of chunksOf(read)) results.push(...(await submitChunk(face, chunk)))
+  let line = 0
+  for await (const chunk of turnsOf(values)) {
+    const read = chunk.map(value => readTask(face, value, ++line, JSON.stringify(value).length, options))
+    results.push(...(await submitChunk(face, read)))
+  }
   return results
 }
 
@@ -98,7 +102,7 @@ async function* readChunks(
 ): AsyncGenerator<readonly (Item | ItemResult)[]> {
   try {
     for await (const lines of linesOf(timed(body, face), face.config.bodyBytesMax)) {
-      yield* chunksOf(lines.map(line => readLine(face, line, options)))
+      for await (const chunk of turnsOf(lines)) yield chunk.map(line => readLine(face, line, options))
     }
   } catch (error) {
     end.cut = cutShort(error)
@@ -211,8 +215,12 @@ async function submitChunk(
   }
 }
 
-function* chunksOf<T>(all: readonly T[]): Generator<readonly T[]> {
-  for (let from = 0; from < all.length; from += STEP_MAX) yield all.slice(from, from + STEP_MAX)
+/** Each step in a turn of the event loop of its own: to read tasks takes time, also where none of them is worth a question. */
+async function* turnsOf<T>(all: readonly T[]): AsyncGenerator<readonly T[]> {
+  for (let from = 0; from < all.length; from += STEP_MAX) {
+    if (from > 0) await nextTurn()
+    yield all.slice(from, from + STEP_MAX)
+  }
 }
 
 function resultOf({ line, spec }: Item, reply: TaskReply): ItemResult {

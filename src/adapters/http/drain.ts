@@ -1,5 +1,5 @@
 /** Waits until a cordoned node has nothing in its hands any more, or the operator has waited long enough. */
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import type { NodeFace } from '../../runtime/ports.ts'
 import type { Face } from './face.ts'
 
@@ -32,15 +32,29 @@ export async function drained(face: Face, deadlineMs: number, gone: AbortSignal)
     counters.waiting--
   }
   const { running, unsafe, drained: done } = node.work()
-  return { nodeId: node.nodeId, drained: done, running, unsafe, tasks: runningHere(node) }
+  return { nodeId: node.nodeId, drained: done, running, unsafe, tasks: done ? [] : await runningHere(node) }
 }
 
-/** Tasks that this node runs; it need not own them any more. */
-function runningHere(node: NodeFace): readonly string[] {
-  const { tasks } = node.tasks({ state: 'running', scope: 'ran', limit: NAMED_MAX })
-  const mine = tasks.filter(({ attempts }) => {
-    const last = attempts.at(-1)
-    return last?.node === node.nodeId && last.endedAt === undefined
-  })
-  return mine.map(({ spec }) => spec.id)
+/**
+ * Tasks that this node runs; it need not own them any more. Page by page, since one ends after so many tasks that were looked
+ * at: of a node that has run more than these a first page names those that ended long ago, or none.
+ */
+async function runningHere(node: NodeFace): Promise<readonly string[]> {
+  const named: string[] = []
+  let after: string | undefined
+  do {
+    const page = node.tasks({
+      state: 'running',
+      scope: 'ran',
+      limit: NAMED_MAX,
+      ...(after !== undefined && { after }),
+    })
+    for (const { spec, attempts } of page.tasks) {
+      const last = attempts.at(-1)
+      if (last?.node === node.nodeId && last.endedAt === undefined) named.push(spec.id)
+    }
+    after = page.next
+    await nextTurn()
+  } while (after !== undefined && named.length < NAMED_MAX)
+  return named.slice(0, NAMED_MAX)
 }

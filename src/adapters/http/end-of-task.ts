@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../base/errors.ts'
 import type { TaskId } from '../../base/ids.ts'
 import { type TaskReply, WAIT_MS_MAX } from '../../tasks/messages.ts'
 import type { Face } from './face.ts'
-import { askOwner } from './waiting.ts'
+import { askOwner, tooManyWait } from './waiting.ts'
 
 /** Before the question is asked again, when its answer came at once: no owner holds it just now. */
 const AGAIN_MS = 200
@@ -22,7 +22,8 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
 
 /**
  * The record as it stands at its end, or when the time is up. The owner is asked for a while at a time and answers when
- * there is news; owners change meanwhile, so it is asked again until the time is up.
+ * there is news; owners change meanwhile, so it is asked again until the time is up. Whoever waits is one of those who wait
+ * from the first question to the last answer, and where these are too many nobody else begins to.
  * @param gone aborted when whoever asked has gone
  */
 export async function endOfTask(
@@ -31,6 +32,8 @@ export async function endOfTask(
   waitMs: number,
   gone: AbortSignal,
 ): Promise<TaskReply> {
+  const full = waitMs > 0 ? tooManyWait(face) : undefined
+  if (full !== undefined) return { ok: false, failure: full }
   const end = performance.now() + waitMs
   for (;;) {
     const asked = performance.now()
@@ -40,6 +43,15 @@ export async function endOfTask(
     const passing = reply.ok ? reply.record.settledAt === undefined : PASSING.has(reply.failure.code)
     if (!passing || performance.now() >= end || gone.aborted) return reply
     if (performance.now() - asked < AGAIN_MS)
-      await pause(Math.min(AGAIN_MS, Math.max(1, end - performance.now())))
+      await paused(face, Math.min(AGAIN_MS, Math.max(1, end - performance.now())))
+  }
+}
+
+async function paused({ counters }: Face, ms: number): Promise<void> {
+  counters.waiting++
+  try {
+    await pause(ms)
+  } finally {
+    counters.waiting--
   }
 }

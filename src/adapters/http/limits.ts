@@ -1,3 +1,5 @@
+import { DEADLINE_MS_MAX } from './body-fields.ts'
+
 /** Everything about HTTP that could grow or wait, and how far it may. A test may ask for tighter ones. */
 export interface HttpLimits {
   /** Open connections; more are closed at once and counted. Each costs about 20 KiB. */
@@ -25,8 +27,9 @@ export interface HttpLimits {
   /** How often headers and bodies that take too long are looked for. */
   readonly timeoutCheckMs: number
   /**
-   * A connection on which nothing moves either way for so long is closed, whoever should speak: above the longest time that a
-   * client may ask to wait (`WAIT_MS_MAX`) and its answer. Else whoever reads nothing of its answer held it, and its place, for ever.
+   * A connection on which nothing moves either way for so long is closed, whoever should speak: above the longest time that
+   * anybody may ask to wait (a drain, `DEADLINE_MS_MAX`) and its answer. Else whoever reads nothing of its answer held it, and
+   * its place, for ever.
    */
   readonly stillMs: number
   /** An idle connection is kept this long. */
@@ -68,7 +71,7 @@ export const HTTP_LIMITS: HttpLimits = {
   linesStallMs: 30_000,
   batchBytesMax: 4 * 1024 * 1024,
   timeoutCheckMs: 1_000,
-  stillMs: 360_000,
+  stillMs: DEADLINE_MS_MAX + 60_000,
   keepAliveMs: 65_000,
   answerMs: 30_000,
   roundsMs: 9_000,

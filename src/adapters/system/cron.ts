@@ -9,8 +9,8 @@
 import { Cron } from 'croner'
 import type { NextSlot } from '../../tasks/schedules/timing.ts'
 
-/** Expressions that are kept parsed; the rest are parsed again, some 0.1 ms each. */
-const KEPT_MAX = 4_096
+/** Expressions that are kept parsed, each with 80 KB for the years that it fits; the rest are parsed again, some 0.1 ms each. */
+const KEPT_MAX = 256
 
 /** Five fields, or six with seconds first; or a name such as `@daily`. No dates, no year, nothing that depends on a start. */
 const EXPRESSION = /^(?:@(?:yearly|annually|monthly|weekly|daily|midnight|hourly)|\S+(?: \S+){4,5})$/i
@@ -37,11 +37,11 @@ function parsed(expression: string, zone: string): Cron | string {
   if (!EXPRESSION.test(expression)) {
     return 'five fields (minute hour day month weekday), six with seconds first, or @hourly, @daily, @weekly, @monthly, @yearly'
   }
-  const problem = problemOfZone(zone)
-  if (problem !== undefined) return problem
+  const timezone = oneNameOf(zone)
+  if (timezone === undefined) return 'an IANA time zone such as Europe/Berlin'
   try {
     const options = {
-      timezone: zone,
+      timezone,
       paused: true,
       mode: '5-or-6-parts',
       fixedTimeRule: 'no-wildcard',
@@ -54,12 +54,15 @@ function parsed(expression: string, zone: string): Cron | string {
   }
 }
 
-function problemOfZone(zone: string): string | undefined {
+/**
+ * The name of a zone as the system writes it; undefined when there is none. However many ways there are to write it, with
+ * small letters and capitals, the library keeps something for each name that it meets, for ever.
+ */
+function oneNameOf(zone: string): string | undefined {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
-    return undefined
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    return 'an IANA time zone such as Europe/Berlin'
+    return undefined
   }
 }

@@ -1,11 +1,11 @@
 /** Lists, makes, changes and removes schedules. */
 import { readFile } from 'node:fs/promises'
 import type { Problem } from '../../base/errors.ts'
-import { lossOf } from '../../base/faithful-json.ts'
 import { usage } from '../arguments.ts'
 import { clientOf } from '../client.ts'
 import { type Call, flag, text, wholeNumber } from '../command.ts'
 import { EXIT } from '../exit-code.ts'
+import { jsonFault } from '../json-fault.ts'
 import {
   type ScheduleLine,
   type ScheduleSheet,
@@ -14,6 +14,7 @@ import {
   slotLines,
 } from '../schedule-view.ts'
 import { taskFields } from '../task-options.ts'
+import { utf8Text } from '../utf8-text.ts'
 
 const VERBS = 'list, show NAME, next NAME, add NAME, preview [NAME], remove NAME, pause NAME or resume NAME'
 const YEAR_MS = 366 * 86_400_000
@@ -147,7 +148,9 @@ async function fileOf(call: Call, problems: Problem[]): Promise<Record<string, u
   const file = text(call.values, 'file')
   if (file === undefined) return {}
   try {
-    return objectOf(jsonOf(await readFile(file, 'utf8'), file, problems), file, problems)
+    const content = utf8Text(await readFile(file))
+    if (content === undefined) problems.push({ at: file, expected: 'JSON in UTF-8', got: 'other bytes' })
+    return objectOf(jsonOf(content, file, problems), file, problems)
   } catch (error) {
     problems.push({ at: '--file', expected: 'a file that can be read', got: (error as Error).message })
     return {}
@@ -158,8 +161,8 @@ function jsonOf(content: string | undefined, at: string, problems: Problem[]): u
   if (content === undefined) return undefined
   try {
     const value: unknown = JSON.parse(content)
-    const loss = lossOf(content, value)
-    if (loss !== undefined) problems.push({ at, ...loss })
+    const fault = jsonFault(content, value)
+    if (fault !== undefined) problems.push({ at, ...fault })
     return value
   } catch (error) {
     problems.push({ at, expected: 'JSON', got: (error as Error).message })

@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CodedError, type Problem } from '../../base/errors.ts'
-import { lossOf } from '../../base/faithful-json.ts'
 import { DEDUPE_MS_MAX } from '../../tasks/spec.ts'
 import type { TaskRecord } from '../../tasks/task.ts'
 import { usage } from '../arguments.ts'
@@ -10,11 +9,13 @@ import { clientOf, type DaemonClient, problemOf } from '../client.ts'
 import { type Call, flag, text, texts, type Values, wholeNumber } from '../command.ts'
 import { mayBeDone } from '../errors.ts'
 import { EXIT } from '../exit-code.ts'
+import { jsonFault } from '../json-fault.ts'
 import { type OutgoingTask, outgoing } from '../repeatable-task.ts'
 import { taskFields } from '../task-options.ts'
 import { linesOfFile, linesOfInput, linesOfList, namesLines } from '../task-source.ts'
 import { taskSheet } from '../task-view.ts'
 import type { Terminal } from '../terminal.ts'
+import { utf8Text } from '../utf8-text.ts'
 import { submitMany, type TaskSource } from './submit-many.ts'
 
 /** Bytes of a task that are read; the daemon's own limit (1 MiB unless told) decides. */
@@ -144,13 +145,20 @@ async function baseOf(call: Call): Promise<Given> {
   if (word !== undefined)
     return /^\s*[[{]/.test(word) ? parsed(word, 'the argument') : { one: { type: word } }
   if (file !== undefined && file !== '-') return parsed(await contentOf(file), file)
+  const at = 'standard input'
   const input = await call.terminal.readInput(INPUT_BYTES_MAX)
-  if (input === undefined || input.trim() === '')
+  if (input !== undefined && input.length > INPUT_BYTES_MAX)
+    refuse([{ at, expected: `at most ${INPUT_BYTES_MAX} bytes, or lines with --many`, got: 'more' }])
+  const content = input === undefined ? '' : decoded(input, at)
+  if (content.trim() === '')
     refuse([{ at: 'submit', expected: 'TYPE, JSON, --file, or a task on standard input', got: 'nothing' }])
-  return parsed(input, 'standard input')
+  return parsed(content, at)
 }
 
-const contentOf = (file: string): Promise<string> => readable(() => readFile(file, 'utf8'))
+const contentOf = async (file: string): Promise<string> => decoded(await readable(() => readFile(file)), file)
+
+const decoded = (bytes: Uint8Array, at: string): string =>
+  utf8Text(bytes) ?? refuse([{ at, expected: 'JSON in UTF-8', got: 'other bytes' }])
 
 async function readable<T>(read: () => Promise<T>): Promise<T> {
   try {
@@ -167,8 +175,8 @@ function parsed(content: string, at: string): Given {
   } catch (error) {
     refuse([{ at, expected: 'a task as JSON', got: (error as Error).message }])
   }
-  const loss = lossOf(content, value)
-  if (loss !== undefined) refuse([{ at, ...loss }])
+  const fault = jsonFault(content, value)
+  if (fault !== undefined) refuse([{ at, ...fault }])
   if (Array.isArray(value)) return { many: linesOfList(value, at) }
   if (typeof value === 'object' && value !== null) return { one: value as Fields }
   return refuse([{ at, expected: 'a task, a JSON object, or a list of them', got: typeof value }])
@@ -222,8 +230,8 @@ function payloadOf(values: Values, problems: Problem[]): unknown {
   if (given === undefined) return undefined
   try {
     const payload: unknown = JSON.parse(given)
-    const loss = lossOf(given, payload)
-    if (loss !== undefined) problems.push({ at: '--payload', ...loss })
+    const fault = jsonFault(given, payload)
+    if (fault !== undefined) problems.push({ at: '--payload', ...fault })
     return payload
   } catch (error) {
     problems.push({

@@ -296,3 +296,26 @@ test('batches wait for their turn, in order, and what is larger than all goes al
   ;(await third)()
   assert.deepEqual([done, budget.used], [['large', 'small'], 0])
 })
+
+test('many tasks are read some in each turn of the event loop, in a list and in lines', async t => {
+  let inTurn = 0
+  let most = 0
+  const newTaskId = () => {
+    most = Math.max(most, ++inTurn)
+    return `t-${most}-${inTurn}`
+  }
+  const turns = () => {
+    inTurn = 0
+    turn = setImmediate(turns)
+  }
+  let turn = setImmediate(turns)
+  t.after(() => clearImmediate(turn))
+  const { ask } = await subject({ node: { newTaskId } })
+  const tasks = Array.from({ length: 1_000 }, () => '{"type":"echo"}')
+  const lists = [post('/v1/tasks', `[${tasks}]`), { ...post('/v1/tasks', tasks.join('\n')), headers: LINES }]
+  for (const list of lists) {
+    most = 0
+    assert.equal((await ask(list)).statusCode, 207)
+    assert.ok(most > 0 && most <= 250, `${most} in one turn`)
+  }
+})

@@ -310,3 +310,20 @@ test('the end of a task is waited for, also through a takeover, and no longer th
   for (const bad of ['-1', '300001', 'soon', ''])
     isProblem(await still.ask(`/v1/tasks/t1?waitMs=${bad}`), 'BAD_REQUEST')
 })
+
+test('no more wait for the end of a task than may wait at all: whoever is one too many is told at once', {
+  timeout: 10_000,
+}, async () => {
+  const silent = () => new Promise<TaskReply>(() => undefined)
+  const between = async (): Promise<TaskReply> => ({
+    ok: false,
+    failure: { code: 'NOT_ACTING', detail: 'for now' },
+  })
+  for (const reply of [silent, between]) {
+    const { ask } = await subject({ reply }, { waitingMax: 2, answerMs: 300 })
+    const waiting = [1, 2].map(() => ask('/v1/tasks/t1?waitMs=500'))
+    isProblem(await ask('/v1/tasks/t1?waitMs=20000'), 'OVERLOADED')
+    await Promise.all(waiting)
+    assert.notEqual((await ask('/v1/tasks/t1?waitMs=1')).json().code, 'OVERLOADED')
+  }
+})

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { DEADLINE_MS_MAX } from '../../../src/adapters/http/body-fields.ts'
+import { CLAIM_WAIT_MS_MAX } from '../../../src/adapters/http/claim-fields.ts'
+import { HTTP_LIMITS } from '../../../src/adapters/http/limits.ts'
+import { WAIT_MS_MAX } from '../../../src/adapters/http/task-query.ts'
 import type { WorkLeft } from '../../../src/node/status.ts'
+import type { NodeFace } from '../../../src/runtime/ports.ts'
 import { record } from './sample-node.ts'
 import { isProblem, post, subject } from './subject.ts'
 
@@ -135,6 +140,24 @@ test('a drain that meets its deadline says what still runs, by name', async () =
   assert.equal(answer.statusCode, 202)
   const expected = { nodeId: 'node-1', drained: false, running: 1, unsafe: 3, tasks: ['t1'] }
   assert.deepEqual(answer.json(), expected)
+})
+
+test('what still runs is named, however much has run there before', async () => {
+  const { attempts, ...rest } = record()
+  const open = attempts.map(({ endedAt: _, outcome: __, ...attempt }) => attempt)
+  const running = { ...rest, state: 'running' as const, attempts: open }
+  // A page ends after so many tasks that were looked at, and the oldest come first.
+  const tasks: NodeFace['tasks'] = ({ after }) =>
+    after === undefined ? { tasks: [], next: 't0' } : { tasks: [running] }
+  const work = () => ({ running: 1, unsafe: 0, drained: false })
+  const { ask } = await subject({ node: { work, tasks } })
+  const answer = await ask(post('/v1/drain', { deadlineMs: 0 }))
+  assert.deepEqual(answer.json().tasks, ['t1'])
+})
+
+test('whoever waits for as long as anybody may is not cut off for it', () => {
+  for (const ms of [DEADLINE_MS_MAX, WAIT_MS_MAX, CLAIM_WAIT_MS_MAX])
+    assert.ok(HTTP_LIMITS.stillMs >= ms + HTTP_LIMITS.answerMs, `${HTTP_LIMITS.stillMs} ms for ${ms}`)
 })
 
 test('voters are shown with the mode and where this node stands', async () => {

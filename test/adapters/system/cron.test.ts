@@ -1,5 +1,6 @@
 /** Cron expressions through the port of the core, changes of the clocks included. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { cronSlots } from '../../../src/adapters/system/cron.ts'
@@ -192,4 +193,29 @@ test('rhythms agree with a search through the calendar, also over changes of the
     }),
     { numRuns: 150 },
   )
+})
+
+test('one zone takes memory once, however its name is written', t => {
+  const { mock } = t.mock.method(Intl, 'DateTimeFormat')
+  const from = Date.parse('2026-01-01T00:00:00Z')
+  const names = ['Indian/Maldives', 'indian/maldives', 'INDIAN/MALDIVES', 'indian/Maldives']
+  const found = names.map(name => nextSlot('7 7 7 7 *', name, from))
+  assert.deepEqual(new Set(found), new Set([Date.parse('2026-07-07T02:07:00Z')]))
+  // One that tells the year is what the library keeps for a name.
+  const kept = mock.calls.filter(call => call.arguments[1]?.year !== undefined)
+  assert.deepEqual(new Set(kept.map(call => call.arguments[1]?.timeZone)), new Set(['Indian/Maldives']))
+})
+
+test('however many expressions are asked for, few are kept', { timeout: 120_000 }, async () => {
+  const cron = new URL('../../../src/adapters/system/cron.ts', import.meta.url).href
+  const script = `
+    const { cronSlots } = await import(${JSON.stringify(cron)})
+    const nextSlot = cronSlots()
+    for (let i = 0; i < 3_000; i++) nextSlot(\`\${i % 60} \${Math.floor(i / 60) % 24} \${1 + Math.floor(i / 1_440)} * *\`, 'UTC', 0)
+  `
+  const argv = ['--max-old-space-size=128', '--input-type=module', '--eval', script]
+  const { code } = await new Promise<{ code: number | null }>(resolve =>
+    spawn(process.execPath, argv, { stdio: 'ignore' }).once('exit', code => resolve({ code })),
+  )
+  assert.equal(code, 0)
 })

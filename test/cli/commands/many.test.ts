@@ -61,6 +61,16 @@ describe('submit, many', () => {
     )
   })
 
+  test('a line that is nested more deeply than it could be written again is left to the daemon, and ends no other', async () => {
+    await using daemon = await lineDaemon(({ id }) =>
+      id === undefined ? { code: 'BAD_REQUEST', stored: 'no', detail: 'too deep' } : TAKEN,
+    )
+    const deep = `{"type":"echo","payload":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
+    const input = `{"type":"echo"}\n${deep}\n{"type":"echo"}`
+    const { code, out, err } = await runHere(['submit', '--many', '--url', daemon.url], { input })
+    assert.deepEqual([code, out], [1, '2 accepted, 0 known already, 1 refused, 0 unknown\n'], err)
+  })
+
   test('what another task of that id contests is told at once, as what it is, and not sent again', async () => {
     await using daemon = await lineDaemon(task =>
       task.id === 'b' ? { code: 'ID_CONTESTED', stored: 'unknown', detail: 'held by another' } : TAKEN,

@@ -169,6 +169,8 @@ describe('schedules', () => {
     const folder = await mkdtemp(join(tmpdir(), 'schedule-'))
     const list = join(folder, 'list.json')
     writeFileSync(list, '[]')
+    const latin = join(folder, 'latin.json')
+    writeFileSync(latin, Buffer.from('{"task":{"type":"echo","payload":"caf\u00e9"}}', 'latin1'))
     const wrong = [
       ['explode', 'a'],
       ['show'],
@@ -179,6 +181,7 @@ describe('schedules', () => {
       ['add', 'a', '--payload', '[1e400]'],
       ['add', 'a', '--payload', '{"a":1,"a":2}'],
       ['add', 'a', '-f', list],
+      ['add', 'a', '-f', latin, '--every-ms', '1000'],
       ['next', 'a', '-n', '0'],
       ['preview', 'a', '-n', '0'],
       ['add', 'a', '--max-attempts', '101'],

@@ -141,6 +141,28 @@ describe('submit', () => {
     )
   })
 
+  test('refuses bytes that are no UTF-8, and what is nested too deeply, and leaves out a byte order mark', async () => {
+    await using daemon = await recordedDaemon({ 'POST /v1/tasks': { status: 202, body: accepted } })
+    const directory = await mkdtemp(join(tmpdir(), 'roundtable-test-'))
+    const file = join(directory, 'task.json')
+    const submit = async (content: string | Buffer) => {
+      await writeFile(file, content)
+      return await runHere(['submit', '-f', file, '--url', daemon.url])
+    }
+    try {
+      const bad = Buffer.from('{"type":"echo","payload":"caf\u00e9"}', 'latin1')
+      const deep = `{"type":"echo","payload":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
+      for (const { code, err } of [await submit(bad), await runHere(['submit'], { input: bad })])
+        assert.deepEqual([code, /expected JSON in UTF-8, got other bytes/.test(err)], [2, true], err)
+      for (const { code, err } of [await submit(deep), await runHere(['submit', deep])])
+        assert.deepEqual([code, /expected JSON of at most 64 levels, got more/.test(err)], [2, true], err)
+      assert.equal(daemon.requests.length, 0)
+      assert.equal((await submit('\ufeff{"type":"echo","id":"t"}')).code, 0)
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+
   test('refuses a whole number that would be stored as another one', async () => {
     for (const argv of [
       ['{"type":"echo","payload":12345678901234567890123}'],
