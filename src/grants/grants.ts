@@ -275,9 +275,10 @@ export class Grants {
     return this.#book.reset(names, heard, now)
   }
 
-  tick(now: Now): void {
+  /** @param joined see `VoterBook.tick` */
+  tick(now: Now, joined = true): void {
     this.#now = now
-    this.#book.tick(now)
+    this.#book.tick(now, joined)
     this.#top.tick(now)
     this.#listChanged(now)
     for (const [node, ring] of this.#voting.unknownRings()) this.#askFor(node, ring, now)

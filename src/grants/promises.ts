@@ -14,6 +14,7 @@ import { after, type Instant, later, type Now } from '../base/time.ts'
 import { gathered } from './gathering.ts'
 import type { Exception, GrantRefused, Renew, Scope } from './messages.ts'
 import { excepted, type KnownRings, possiblyCovers, surelyCovers, within } from './scopes.ts'
+import { Shares } from './shares.ts'
 
 /** Nodes with a promise at a time; so a grant names at most one exception less. */
 export const PROMISES_MAX = 1_000
@@ -50,6 +51,7 @@ export type Verdict =
 export class Promises {
   readonly #rings: KnownRings
   readonly #trusting: boolean
+  readonly #shares: Shares
   readonly #promised = new Map<NodeId, Promised>()
   /** No promise ends before. */
   #nextEnd = Number.POSITIVE_INFINITY
@@ -58,6 +60,7 @@ export class Promises {
   constructor(rings: KnownRings, trusting = true) {
     this.#rings = rings
     this.#trusting = trusting
+    this.#shares = new Shares(rings)
   }
 
   get size(): number {
@@ -162,9 +165,11 @@ export class Promises {
     const exceptions: Exception[] = []
     for (const [node, promised] of this.#promised) {
       if (node === from || harmless(promised.scopes, ring)) continue
-      const scopes = promised.scopes.map(scope =>
-        scope.ring === ring && !scope.leaving ? { ...scope, leaving: true } : scope,
-      )
+      const scopes = promised.scopes.map(scope => ({
+        ...scope,
+        leaving: scope.leaving || scope.ring === ring,
+        keeps: this.#shares.of(from, scope.keeps, ring),
+      }))
       if (!scopes.some(({ leaving, keeps }) => leaving && keeps.length === 0))
         exceptions.push({ node, scopes })
     }

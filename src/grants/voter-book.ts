@@ -26,7 +26,7 @@ import type { NodeId } from '../base/ids.ts'
 import { elapsedMs, type Instant, type Now } from '../base/time.ts'
 import { type GrantsConfig, VOTERS_MAX } from './config.ts'
 import type { GrantsEffect } from './effects.ts'
-import type { Ballot, StoredVoters, VoterList, VotersMessage, VotersName, VotersTell } from './messages.ts'
+import type { StoredVoters, VoterList, VotersMessage, VotersName, VotersTell } from './messages.ts'
 import type { Top } from './top.ts'
 import { VoterChange, type VoterDesk } from './voter-change.ts'
 import {
@@ -41,6 +41,7 @@ import {
   listOf,
   nameOf,
   namesOf,
+  promising,
   sorted,
 } from './voter-list.ts'
 import { acceptance, refusalOfChange, refusalOfReset, resetOf } from './voter-rules.ts'
@@ -92,6 +93,7 @@ export class VoterBook implements Voters {
   #vouched: boolean
   #live: ReadonlySet<NodeId>
   #liveSince: Instant | undefined
+  #joined = true
   #toldAt: Instant | undefined
   #tells = 0
 
@@ -160,7 +162,9 @@ export class VoterBook implements Voters {
     this.tick(now)
   }
 
-  tick(now: Now): void {
+  /** @param joined some seed has shared what it knows, or there is none: else there may be a list already */
+  tick(now: Now, joined = this.#joined): void {
+    this.#joined = joined
     this.#form(now)
     this.#change.tick(now)
     if (this.#toldAt !== undefined && elapsedMs(this.#toldAt, now.mono) < TELL_MS) return
@@ -228,7 +232,7 @@ export class VoterBook implements Voters {
     if (expectedNodes === undefined || (this.#row?.version ?? 0) > 0) return
     const living = sorted(this.#live)
     if (living[0] !== self) return
-    if (this.#row === undefined && living.length >= expectedNodes && this.#isStill(now)) {
+    if (this.#row === undefined && living.length >= expectedNodes && this.#mayPropose(now)) {
       const names = living.slice(0, VOTERS_MAX)
       this.#log('info', 'voters-proposed', { names, seen: living.length })
       this.#write({ version: 0, names, previous: undefined, fixed: true })
@@ -239,8 +243,8 @@ export class VoterBook implements Voters {
     this.#write({ ...proposal, version: 1 })
   }
 
-  #isStill(now: Now): boolean {
-    return this.#liveSince !== undefined && elapsedMs(this.#liveSince, now.mono) >= STILL_MS
+  #mayPropose(now: Now): boolean {
+    return this.#joined && this.#liveSince !== undefined && elapsedMs(this.#liveSince, now.mono) >= STILL_MS
   }
 
   // ---- hearing of lists
@@ -295,7 +299,7 @@ export class VoterBook implements Voters {
   #adopt(told: VoterList, firm: boolean): void {
     this.#vouched = firm
     if (told.floor !== undefined) this.#parts.top().raise(told.floor)
-    this.#write({ ...listOf(told), ...promisedOf(higherBallot(this.#row?.promised, told.ballot)) })
+    this.#write(promising(listOf(told), higherBallot(this.#row?.promised, told.ballot)))
   }
 
   #desk(): VoterDesk {
@@ -393,7 +397,3 @@ const refused = (detail: string): VoterAnswer => ({
   ok: false,
   failure: { code: 'VOTERS_UNCHANGED', detail },
 })
-
-/** Absent rather than undefined, as on the disk. */
-const promisedOf = (promised: Ballot | undefined): Pick<StoredVoters, 'promised'> =>
-  promised === undefined ? {} : { promised }

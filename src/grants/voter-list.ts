@@ -79,6 +79,10 @@ export function listOf({ promised: _, ...list }: StoredVoters): VoterList {
   return list
 }
 
+/** As it stands on the disk of a node that promised to this round: without one the field is absent. */
+export const promising = (list: VoterList, promised: Ballot | undefined): StoredVoters =>
+  promised === undefined ? list : { ...list, promised }
+
 /** The joint list that leads from a plain one to these names. */
 export function jointOf(list: VoterList, names: Names): VoterList {
   const { version, fixed } = list

@@ -207,7 +207,7 @@ export class Node implements Machine {
         this.crowd.look(this.load(), now.mono)
         this.membership.behind(input, now)
         this.membership.tick(this.#ring.checksum, this.load(), now)
-        this.grants?.tick(now)
+        this.grants?.tick(now, this.membership.synced)
         this.#listing.compareClocks(now)
         return this.#mapAll([...this.tasks.tick(now), ...this.looks.tick(now), ...this.#listing.tick(now)])
       case 'link-up':

@@ -1,11 +1,12 @@
 import type { WallMs } from '../base/time.ts'
 
-const COUNTER_BITS = 20n
+const COUNTER_BITS = 16n
 
 /**
- * Tokens of available mode: wall clock milliseconds in the upper 44 bits, a counter in the lower 20, as a decimal
+ * Tokens of available mode: wall clock milliseconds in the upper 48 bits, a counter in the lower 16, as a decimal
  * string. They rise within one node whatever its clock does. Across nodes they rise only as far as the clocks agree,
- * hence `safe: false`; those of quorum mode come from the grants.
+ * hence `safe: false`; those of quorum mode come from the grants. They have the same measure (`grants/token.ts`): a
+ * resource that keeps the highest it has seen would else refuse every owner once a cluster has turned to quorum mode.
  */
 export class Tokens {
   #last = 0n

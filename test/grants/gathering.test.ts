@@ -86,31 +86,57 @@ test('few exceptions are told one by one', () => {
   assert.equal(gathered(few), few)
 })
 
-test('after a change of a large ring a node may go on with what both rings give it, and is told one exception', () => {
-  const promises = new Promises(rings)
-  const ask = (name: string, ring: typeof old, seq: number) => {
+/** Asks this voter for what the ring gives, and to keep these keys. */
+const asker =
+  (promises: Promises) =>
+  (name: string, ring: typeof old, seq: number, keeps: readonly string[] = []) => {
     const renew = {
       type: 'renew',
       session: 1,
       seq,
-      scope: { ring: ring.checksum, leaving: false, keeps: [] },
+      scope: { ring: ring.checksum, leaving: false, keeps },
       voters: { version: 1, hash: '' },
       term: 0,
     } as const
     const now = { mono: instantOf(seq), wall: wallOf(seq) }
-    return promises.receive(asNodeId(name), asPeerId(name), renew, ring.checksum, 2_500, now)
+    const verdict = promises.receive(asNodeId(name), asPeerId(name), renew, ring.checksum, 2_500, now)
+    assert.ok(verdict.kind === 'granted')
+    return verdict.granted
   }
+
+test('after a change of a large ring a node may go on with what both rings give it, and is told one exception', () => {
+  const ask = asker(new Promises(rings))
   for (const name of NAMES) ask(name, old, 1)
-  const verdict = ask('n0', next, 2)
-  assert.ok(verdict.kind === 'granted')
-  assert.equal(verdict.granted.exceptions.length, 1)
+  const during = ask('n0', next, 2)
+  assert.equal(during.exceptions.length, 1)
   const mine = KEYS.filter(key => old.owner(key) === told && next.owner(key) === told)
   assert.ok(mine.length > 0)
-  for (const key of mine)
-    assert.ok(!verdict.granted.exceptions.some(each => excepted(each, told, key, rings)), key)
+  for (const key of mine) assert.ok(!during.exceptions.some(each => excepted(each, told, key, rings)), key)
 
   for (const name of NAMES.slice(1)) ask(name, next, 2)
   const later = ask('n0', next, 3)
-  assert.ok(later.kind === 'granted')
-  assert.deepEqual(later.granted.exceptions, [], 'everybody has given the old ring up')
+  assert.deepEqual(later.exceptions, [], 'everybody has given the old ring up')
+})
+
+test('keys with long names that a newcomer waits for stop nobody else from acting', () => {
+  const newcomer = asNodeId('newcomer')
+  const long = Array.from({ length: 8_000 }, (_, i) => `${'x'.repeat(1_000)} ${i}`)
+  const moved = Map.groupBy(
+    long.filter(key => next.owner(key) === newcomer),
+    key => old.owner(key),
+  )
+  const others = NAMES.slice(1)
+  const kept = others.flatMap(name => moved.get(asNodeId(name)) ?? [])
+  assert.ok(kept.join('').length > KEPT_CHARACTERS_MAX)
+  const ask = asker(new Promises(rings))
+  for (const name of NAMES) ask(name, old, 1)
+  for (const name of others) {
+    const keeps = moved.get(asNodeId(name)) ?? []
+    assert.deepEqual(ask(name, next, 2, keeps).scope.keeps, keeps)
+  }
+  const { exceptions } = ask('n0', next, 2)
+  for (const key of KEYS.filter(each => next.owner(each) === told))
+    assert.ok(!exceptions.some(each => excepted(each, told, key, rings)), `${key} is kept by nobody`)
+  const waits = ask('newcomer', next, 1)
+  for (const key of kept) assert.ok(waits.exceptions.some(each => excepted(each, newcomer, key, rings)))
 })

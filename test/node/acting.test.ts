@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId } from '../../src/base/ids.ts'
-import { NEVER } from '../../src/base/time.ts'
+import { NEVER, wallOf } from '../../src/base/time.ts'
 import { type GrantsConfig, grantsDefaults } from '../../src/grants/config.ts'
+import { tokenOf } from '../../src/grants/token.ts'
 import { Acting, modesText } from '../../src/node/acting.ts'
 import { Granting } from '../../src/node/granting.ts'
+import { openRight } from '../../src/tasks/open-right.ts'
 import { at } from '../membership/records.ts'
 import { sampleInit } from './samples.ts'
 
@@ -93,4 +95,10 @@ test('where no key needs leave there are no voters to ask', () => {
   const open = { ...nested, mode: 'available' as const, modes: nested.modes.slice(0, 1) }
   assert.equal(Acting.needed(open), false)
   assert.equal(new Granting(sampleInit({ grants: open }), at(0)).grants, undefined)
+})
+
+test('an owner in quorum mode has a higher token than those of before, when the cluster was in available mode', () => {
+  const wall = wallOf(1_795_248_641_400)
+  const before = openRight(() => wall).leaveFor('bill')
+  assert.ok(before !== undefined && BigInt(tokenOf(wall + 1)) > BigInt(before.token.value))
 })
