@@ -62,7 +62,7 @@ export function whyWaiting(entry: Entry, parts: WaitingParts, now: Instant): Wai
     )
   }
   if (place === 'delayed')
-    return record.state === 'scheduled' ? runAt(record.spec.runAt) : pause(record.notBefore)
+    return record.state === 'retrying' ? pause(record.notBefore) : runAt(record.spec.runAt)
   return place === 'queued' ? (whyBarred(entry, parts, now) ?? whyQueued(entry, parts)) : undefined
 }
 

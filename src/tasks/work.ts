@@ -21,6 +21,7 @@ import type { Leftovers } from './leftovers.ts'
 import type { Losses } from './losses.ts'
 import { isSettled, mergeRecords } from './merge.ts'
 import { overlaps } from './overlap.ts'
+import { isEarly } from './pauses.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
 import { isLoan, leaveNow, type Right } from './right.ts'
@@ -171,9 +172,11 @@ export class Work {
       const entry = schedule.takeDue(step.now)
       if (entry === undefined) return false
       // Not written: the pause on disk ends by itself, and the next start is. What was never stored stays so.
-      const { revision } = entry.record
-      const ready = transition(entry.record, 'ready')
-      table.put(entry, revision === 0 ? { ...ready, revision } : ready)
+      const { revision, state } = entry.record
+      if (state !== 'ready') {
+        const ready = transition(entry.record, 'ready')
+        table.put(entry, revision === 0 ? { ...ready, revision } : ready)
+      }
       schedule.enqueue(entry, step.now)
     }
     return true
@@ -304,6 +307,11 @@ export class Work {
     } else if (!this.#dropsLeftover(entry, step)) {
       schedule.clear(entry)
       if (this.#parts.expiry.takes(entry, step)) return true
+      // Its time seemed to have come, by a clock that was ahead.
+      if (isEarly(entry.record, step.now.wall)) {
+        schedule.delay(entry, step.now)
+        return true
+      }
       execution.begin(entry, leave, step)
       handoffs.started(entry.key, step.now.mono)
     }
