@@ -49,8 +49,13 @@ const BROKEN = Number.NEGATIVE_INFINITY as Instant
 
 const TOO_LATE: AttemptError = { code: 'EXPIRED', message: 'the time of its task was over before it began' }
 
+const UNNOTED: AttemptError = {
+  code: 'CANCELLED',
+  message: 'it was not carried out: too few holders noted its start while its node waited for that',
+}
+
 /** Why an attempt was stopped, as logged. */
-type Reason = 'no-leave' | 'leave-ends' | 'too-many-kept' | 'deadline' | 'ended-late' | 'too-few-copies'
+type Reason = 'no-leave' | 'leave-ends' | 'too-many-kept' | 'deadline' | 'ended-late'
 
 export interface ExecutionParts {
   readonly view: View
@@ -151,7 +156,8 @@ export class Execution {
     const running = this.#parts.schedule.here.get(entry.id)
     if (running === undefined || running.attempt.number !== attempt.number || running.ordered) return
     this.#parts.counters.add('starts_short')
-    this.#stop(running, 'too-few-copies', step)
+    step.log('warn', 'task-start-short', { task: entry.id, key: entry.key, attempt: attempt.number })
+    this.#giveBack(running, UNNOTED, step)
   }
 
   /** Returns the task, which is nowhere then; undefined when no such attempt runs here. */
