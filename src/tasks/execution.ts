@@ -17,6 +17,7 @@ import {
   fenceAttempt,
   isFenced,
   isOver,
+  isTooLate,
   isUnclaimed,
   isUnderWay,
   takeBackAttempt,
@@ -95,7 +96,7 @@ export class Execution {
 
   begin(entry: Entry, leave: Leave, step: Step): void {
     const { schedule, view, counters, records } = this.#parts
-    const { id: task, key, type, payload } = entry.record.spec
+    const { id: task, key, type, payload, expiresAt } = entry.record.spec
     const timeoutMs = timeLeftMs(entry.record.spec, step.now.wall)
     const { token, until } = leave
     const { self: node } = view
@@ -108,7 +109,8 @@ export class Execution {
     this.#fenceAt = Math.min(this.#fenceAt, after(until, -FENCE_MS)) as Instant
     records.change(entry, record, step)
     const of = { task, key, type, payload, attempt: attempt.number, node, timeoutMs, token }
-    const order = offer === undefined ? of : { ...of, offer }
+    const timed = expiresAt === undefined ? of : { ...of, expiresAt }
+    const order = offer === undefined ? timed : { ...timed, offer }
     if (copies === undefined) step.execute(until === NEVER ? order : { ...order, until })
     else {
       // Until then nobody but this node may know of the attempt, and another could begin the same one.
@@ -175,6 +177,7 @@ export class Execution {
     this.places.ended(running, step.now.mono)
     if (outcome.ok && !inTime) counters.add('results_refused')
     if (!running.abandoned && isUnclaimed(outcome)) this.#notTaken(running, outcome.error, step)
+    else if (!running.abandoned && isTooLate(outcome)) this.#takeBack(running, outcome.error, step)
     else if (inTime && !isFenced(outcome)) {
       // What was taken back is in the record already; but a success that came first is a success.
       if (!running.abandoned || outcome.ok) this.#commit(running, outcome, step)
