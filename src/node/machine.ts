@@ -4,7 +4,7 @@
  */
 import type { Failure } from '../base/errors.ts'
 import type { LinkId, NodeId, PeerId, RequestId, TaskId } from '../base/ids.ts'
-import type { Instant, Now } from '../base/time.ts'
+import type { Instant, Now, WallMs } from '../base/time.ts'
 import type { GrantsLinkMessage, StoredNotes, VoterList } from '../grants/messages.ts'
 import type { MembershipGossip, MembershipLinkMessage } from '../membership/messages.ts'
 import type { Fence } from '../tasks/fences.ts'
@@ -241,6 +241,8 @@ export interface AttemptOrder {
   readonly attempt: number
   readonly node: NodeId
   readonly timeoutMs: number
+  /** It is not begun from this wall time on, and has no more time than is left; undefined: its task has no such time. */
+  readonly expiresAt?: WallMs
   /** Orders this attempt against those of other owners of the key. `safe` is false in available mode. */
   readonly token: Token
   /** The right to run ends then unless an `extend` says otherwise; undefined in available mode. */

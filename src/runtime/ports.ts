@@ -89,7 +89,7 @@ export interface Executors {
   readonly types: ReadonlySet<string>
   /** Is this payload one that its executor takes? Undefined when it is. */
   check(type: string, payload: unknown): Failure | undefined
-  /** Runs one attempt. Never rejects: every end is an outcome. Aborting ends it as CANCELLED. */
+  /** Runs one attempt. Never rejects: every end is an outcome. Aborting ends it as CANCELLED; from its `expiresAt` on it is not begun (EXPIRED). */
   execute(order: AttemptOrder, signal: AbortSignal): Promise<Outcome>
   /**
    * These attempts may run until then. What has an `until` is stopped in time to be dead by it, by the runner where the

@@ -28,9 +28,12 @@ export class Ahead {
     this.#runMs = this.#runMs === undefined ? ms : this.#runMs + (ms - this.#runMs) * LATEST
   }
 
-  /** What was noted had to wait for too long. */
+  /**
+   * What was noted had to wait for too long. How long what runs will take is not known before it ends: as often as this is said
+   * anew it is taken for twice as long, or the same few would be noted and given back for all that time.
+   */
   tooMany(): void {
-    this.#runMs = Math.max(this.#runMs ?? 0, AHEAD_MS_MAX)
+    this.#runMs = 2 * Math.max(this.#runMs ?? 0, AHEAD_MS_MAX / 2)
   }
 
   beyond(places: number): number {

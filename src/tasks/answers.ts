@@ -4,11 +4,13 @@ import type { TaskId } from '../base/ids.ts'
 import { elapsedMs } from '../base/time.ts'
 import type { Counters } from './counts.ts'
 import type { DrainRate } from './drain-rate.ts'
+import type { DroppedEnds } from './dropped-ends.ts'
 import type { Step } from './effects.ts'
 import { isSettled } from './merge.ts'
 import { ownedPage } from './page.ts'
 import type { Placing } from './placing.ts'
 import type { Records } from './records.ts'
+import { leaveNow } from './right.ts'
 import type { Running } from './schedule.ts'
 import type {
   DeadCopy,
@@ -30,6 +32,7 @@ export interface AnswersParts extends WaitingParts {
   readonly placing: Placing
   readonly counters: Counters
   readonly drainRate: DrainRate
+  readonly dropped: DroppedEnds
   readonly check: (type: string, payload: unknown) => Failure | undefined
 }
 
@@ -95,7 +98,7 @@ export class Answers {
     copies: readonly DeadCopy[],
     step: Step,
   ): { readonly purged: readonly TaskId[]; readonly kept: readonly KeptLetter[] } {
-    const { table, records, counters } = this.#parts
+    const { table, records, counters, dropped } = this.#parts
     const purged: TaskId[] = []
     const kept: KeptLetter[] = []
     for (const copy of copies) {
@@ -107,6 +110,7 @@ export class Answers {
         kept.push({ task, why })
         continue
       }
+      if (this.#isSureOf(entry, step)) dropped.note(entry.record)
       records.erase(entry, step)
       purged.push(task)
     }
@@ -115,6 +119,13 @@ export class Answers {
       step.log('info', 'dead-letters-purged', { copies: purged.length })
     }
     return { purged, kept }
+  }
+
+  /** As its owner, who would know of another try. Who was away may have an older copy, and bring it. */
+  #isSureOf({ key }: Entry, { now }: Step): boolean {
+    const { view, right, takeover } = this.#parts
+    if (view.owner(key) !== view.self || leaveNow(right, key, now.mono) === undefined) return false
+    return !takeover.gates(key)
   }
 
   #standing(entry: Entry, step: Step): TaskStanding {

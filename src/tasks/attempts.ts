@@ -262,6 +262,10 @@ export const timeLeftMs = ({ timeoutMs, expiresAt }: TaskSpec, wall: WallMs): nu
 export const isUnclaimed = (outcome: Outcome): outcome is Extract<Outcome, { ok: false }> =>
   !outcome.ok && outcome.error.code === 'UNCLAIMED'
 
+/** The order to begin it came when the time of its task was over: it was never carried out. */
+export const isTooLate = (outcome: Outcome): outcome is Extract<Outcome, { ok: false }> =>
+  !outcome.ok && outcome.error.code === 'EXPIRED'
+
 /** Its executor ended it with the right to act. */
 export const isFenced = (outcome: Outcome): boolean => !outcome.ok && outcome.error.code === 'FENCED'
 

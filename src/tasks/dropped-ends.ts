@@ -29,7 +29,7 @@ export class DroppedEnds {
     this.#right = right
   }
 
-  /** It has settled, all who may have an older copy have that, and it is dropped. */
+  /** It has settled and is dropped: in its turn, when all who may have an older copy have that, or by order, whoever has one. */
   note({ spec: { id, key }, acceptedAt }: TaskRecord): void {
     const term = this.#right.leaveFor(key)?.term
     if (term !== undefined) this.#lives.set(id, { key, acceptedAt, term })

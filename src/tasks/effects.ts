@@ -6,7 +6,7 @@
  */
 import type { Failure } from '../base/errors.ts'
 import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
-import type { Instant, Now } from '../base/time.ts'
+import type { Instant, Now, WallMs } from '../base/time.ts'
 import type { Fence } from './fences.ts'
 import { grouped } from './grouping.ts'
 import type { SurveyReplied, TaskLinkMessage, TaskReply } from './messages.ts'
@@ -55,6 +55,8 @@ export interface AttemptOrder {
   readonly attempt: number
   readonly node: NodeId
   readonly timeoutMs: number
+  /** Not to be begun from this wall time on: the order may wait for the disk as long as that takes nothing. Absent: at any time. */
+  readonly expiresAt?: WallMs
   readonly token: Token
   /** The right to run ends then unless an `extend` says otherwise; absent in available mode. */
   readonly until?: Instant

@@ -17,6 +17,7 @@ import {
   fenceAttempt,
   isFenced,
   isOver,
+  isTooLate,
   isUnclaimed,
   isUnderWay,
   takeBackAttempt,
@@ -49,8 +50,13 @@ const BROKEN = Number.NEGATIVE_INFINITY as Instant
 
 const TOO_LATE: AttemptError = { code: 'EXPIRED', message: 'the time of its task was over before it began' }
 
+const UNNOTED: AttemptError = {
+  code: 'CANCELLED',
+  message: 'it was not carried out: too few holders noted its start while its node waited for that',
+}
+
 /** Why an attempt was stopped, as logged. */
-type Reason = 'no-leave' | 'leave-ends' | 'too-many-kept' | 'deadline' | 'ended-late' | 'too-few-copies'
+type Reason = 'no-leave' | 'leave-ends' | 'too-many-kept' | 'deadline' | 'ended-late'
 
 export interface ExecutionParts {
   readonly view: View
@@ -90,7 +96,7 @@ export class Execution {
 
   begin(entry: Entry, leave: Leave, step: Step): void {
     const { schedule, view, counters, records } = this.#parts
-    const { id: task, key, type, payload } = entry.record.spec
+    const { id: task, key, type, payload, expiresAt } = entry.record.spec
     const timeoutMs = timeLeftMs(entry.record.spec, step.now.wall)
     const { token, until } = leave
     const { self: node } = view
@@ -103,7 +109,8 @@ export class Execution {
     this.#fenceAt = Math.min(this.#fenceAt, after(until, -FENCE_MS)) as Instant
     records.change(entry, record, step)
     const of = { task, key, type, payload, attempt: attempt.number, node, timeoutMs, token }
-    const order = offer === undefined ? of : { ...of, offer }
+    const timed = expiresAt === undefined ? of : { ...of, expiresAt }
+    const order = offer === undefined ? timed : { ...timed, offer }
     if (copies === undefined) step.execute(until === NEVER ? order : { ...order, until })
     else {
       // Until then nobody but this node may know of the attempt, and another could begin the same one.
@@ -151,7 +158,8 @@ export class Execution {
     const running = this.#parts.schedule.here.get(entry.id)
     if (running === undefined || running.attempt.number !== attempt.number || running.ordered) return
     this.#parts.counters.add('starts_short')
-    this.#stop(running, 'too-few-copies', step)
+    step.log('warn', 'task-start-short', { task: entry.id, key: entry.key, attempt: attempt.number })
+    this.#giveBack(running, UNNOTED, step)
   }
 
   /** Returns the task, which is nowhere then; undefined when no such attempt runs here. */
@@ -169,6 +177,7 @@ export class Execution {
     this.places.ended(running, step.now.mono)
     if (outcome.ok && !inTime) counters.add('results_refused')
     if (!running.abandoned && isUnclaimed(outcome)) this.#notTaken(running, outcome.error, step)
+    else if (!running.abandoned && isTooLate(outcome)) this.#takeBack(running, outcome.error, step)
     else if (inTime && !isFenced(outcome)) {
       // What was taken back is in the record already; but a success that came first is a success.
       if (!running.abandoned || outcome.ok) this.#commit(running, outcome, step)

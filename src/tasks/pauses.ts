@@ -3,10 +3,11 @@
  * forward. `runAt` is a point of the wall clock, and is held against that clock itself whenever it is looked at: made into an
  * instant when the task was placed, it would stay wrong by as much as the clock is set since.
  */
-import { after, type Instant, NEVER, type Now } from '../base/time.ts'
+import { after, type Instant, NEVER, type Now, type WallMs } from '../base/time.ts'
 import { Heap } from './heap.ts'
 import { pauseMsOf } from './retry.ts'
 import type { Entry } from './table.ts'
+import type { TaskRecord } from './task.ts'
 import { WallSight } from './wall-sight.ts'
 
 const sooner = (a: Entry, b: Entry): boolean =>
@@ -14,6 +15,10 @@ const sooner = (a: Entry, b: Entry): boolean =>
 
 /** What is ready and cannot begin is looked at again after so many ms. */
 export const HOLD_MS = 1_000
+
+/** Is the time to come before which it must not be started? */
+export const isEarly = ({ spec: { runAt } }: TaskRecord, at: WallMs): boolean =>
+  runAt !== undefined && runAt > at
 
 export class Pauses {
   readonly #retries = new Heap<Entry>(sooner)
@@ -29,7 +34,7 @@ export class Pauses {
   add(entry: Entry, now: Now): void {
     this.#wall.see(now)
     const { record } = entry
-    const isTimed = record.state === 'scheduled'
+    const isTimed = record.state !== 'retrying'
     const pause = isTimed ? undefined : record.notBefore
     // One that is placed anew goes on: by the wall clock, which may have been set since, it would begin again or end.
     const goesOn = pause !== undefined && pause === entry.pause

@@ -107,14 +107,16 @@ export class Places {
 
   /** Gives back what has waited for a place for too long. */
   tick(step: Step): void {
+    let givenBack = 0
     for (let [first] = this.#noted; first !== undefined; [first] = this.#noted) {
-      if (after(first.since, AHEAD_MS_MAX) > step.now.mono) return
+      if (after(first.since, AHEAD_MS_MAX) > step.now.mono) break
       this.#noted.shift()
       const { running } = first
       if (!this.#waits(running)) continue
-      this.#ahead.tooMany()
+      givenBack++
       this.#use.giveBack(running, NO_PLACE, step)
     }
+    if (givenBack > 0) this.#ahead.tooMany()
   }
 
   /** When somebody has waited for too long. */

@@ -67,8 +67,9 @@ export function whyWaiting(entry: Entry, parts: WaitingParts, now: Instant): Wai
     )
   }
   if (place === 'delayed') {
-    if (record.state === 'ready') return contested(parts.copies?.rivalOf(entry))
-    return record.state === 'scheduled' ? runAt(record.spec.runAt) : pause(record.notBefore)
+    if (record.state === 'retrying') return pause(record.notBefore)
+    const barred = parts.copies?.isBarred(entry) === true
+    return barred ? contested(parts.copies?.rivalOf(entry)) : runAt(record.spec.runAt)
   }
   return place === 'queued' ? (whyBarred(entry, parts, now) ?? whyQueued(entry, parts)) : undefined
 }

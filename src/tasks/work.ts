@@ -21,6 +21,7 @@ import type { Leftovers } from './leftovers.ts'
 import type { Losses } from './losses.ts'
 import { isSettled, mergeRecords } from './merge.ts'
 import { overlaps } from './overlap.ts'
+import { isEarly } from './pauses.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
 import { isLoan, leaveNow, type Right } from './right.ts'
@@ -306,6 +307,11 @@ export class Work {
     } else if (!this.#dropsLeftover(entry, step)) {
       schedule.clear(entry)
       if (this.#parts.expiry.takes(entry, step)) return true
+      // Its time seemed to have come, by a clock that was ahead.
+      if (isEarly(entry.record, step.now.wall)) {
+        schedule.delay(entry, step.now)
+        return true
+      }
       // Its start could not be noted, and would keep its key busy meanwhile.
       if (this.#isCounted(entry) && this.#parts.copies?.isBarred(entry) === true) {
         schedule.hold(entry, step.now)

@@ -34,3 +34,12 @@ test('after what was noted had to wait too long there is none, until work is see
   for (let i = 0; i < 200; i++) ahead.ran(1)
   assert.ok(ahead.beyond(16) > 16)
 })
+
+test('where notes take long, what waits in vain again and again is soon not noted any more', () => {
+  const ahead = after(100, 1)
+  const beyond = Array.from({ length: 5 }, () => {
+    ahead.tooMany()
+    return ahead.beyond(16)
+  })
+  assert.deepEqual(beyond, [3, 1, 0, 0, 0])
+})

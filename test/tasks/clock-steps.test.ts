@@ -1,6 +1,7 @@
 /** The wall clock of an owner is set while tasks wait for a time. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { asTaskId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
 import { Lent } from './lent.ts'
 import { spec } from './samples.ts'
@@ -9,6 +10,7 @@ import { Solo } from './solo.ts'
 const HOUR = 3_600_000
 const MINUTE = 60_000
 const WALL = 1_700_000_000_000
+const DONE = { ok: true, result: null } as const
 
 /** Lets minutes pass, each in one step, as far as the node is awake then. */
 function minutes(solo: Solo, count: number): void {
@@ -43,6 +45,29 @@ test('a clock that was 2 h ahead and is set right starts no task before its time
   minutes(solo, 1)
   assert.equal(solo.at.wall, runAt)
   assert.equal(solo.orders.length, 1)
+})
+
+test('nor one whose time seemed to have come, and that still waited for its turn when the clock was set right', () => {
+  const solo = new Solo(undefined, { concurrency: 1 })
+  solo.submit(spec('first', { timeoutMs: 24 * HOUR }))
+  solo.submit(spec('before', { runAt: wallOf(WALL + 3 * HOUR) }))
+  solo.wallSetMs = 4 * HOUR
+  minutes(solo, 1)
+  solo.submit(spec('while', { runAt: wallOf(WALL + 3 * HOUR) }))
+  assert.deepEqual([solo.record('before').state, solo.record('while').state], ['ready', 'ready'])
+  solo.wallSetMs = 0
+  solo.end('first', 1, DONE)
+  assert.equal(solo.orders.length, 1)
+  assert.equal(solo.tasks.waiting(asTaskId('before'))?.code, 'run-at')
+  minutes(solo, 3 * 60 - 2)
+  assert.equal(solo.orders.length, 1)
+  assert.equal(solo.tasks.nextWake(), solo.now + MINUTE)
+  minutes(solo, 1)
+  solo.end('before', 1, DONE)
+  assert.deepEqual(
+    solo.orders.map(({ task }) => task),
+    ['first', 'before', 'while'],
+  )
 })
 
 test('what waits for its turn ends by the clock that was set, no sooner and no later', () => {

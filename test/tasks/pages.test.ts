@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, type TaskId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
-import { LOOKED_AT_MAX, ownedPage, PAGE_BYTES_MAX, pageOf } from '../../src/tasks/page.ts'
+import { LOOKED_AT_MAX, ownedPage, PAGE_BYTES_MAX, pageOf, SEARCHED_CHARS_MAX } from '../../src/tasks/page.ts'
 import { type Entry, Table } from '../../src/tasks/table.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
@@ -59,6 +59,26 @@ test('a page looks at no more than so many tasks, and says how far it went', () 
   table.looks = 0
   const page = ownedPage(table, SELF, { filter: { q: 'nowhere' }, limit: 10 })
   assert.deepEqual([table.looks, page.tasks, page.upTo], [LOOKED_AT_MAX, [], numbered(LOOKED_AT_MAX - 1)])
+})
+
+test('a page searches no more than so many characters, and says how far it went', () => {
+  const table = new Watched()
+  const message = 'ž'.repeat(4_000)
+  const count = 600
+  for (let i = 0; i <= count; i++) {
+    const error = { code: 'THREW', message: i === count ? `${message} Sought` : message } as const
+    table.own(numbered(i), { state: 'dead', error })
+  }
+  const found: string[] = []
+  for (let after: TaskId | undefined, first = true; first || after !== undefined; first = false) {
+    table.looks = 0
+    const query = { filter: { q: 'sought' }, limit: 10, ...(after !== undefined && { after }) }
+    const { tasks, upTo } = ownedPage(table, SELF, query)
+    assert.ok(table.looks <= SEARCHED_CHARS_MAX / message.length, `${table.looks} looks`)
+    found.push(...idsOf(tasks))
+    after = upTo
+  }
+  assert.deepEqual(found, [numbered(count)])
 })
 
 test('a page has no more bytes than half a frame, but one record always', () => {

@@ -161,6 +161,24 @@ test('an attempt has no more time than the whole task', () => {
   assert.deepEqual([solo.record('a').state, solo.record('a').error?.code], ['dead', 'EXPIRED'])
 })
 
+test('one whose start waited for the disk beyond the time of its task is a dead letter that was not carried out', () => {
+  const solo = new Solo(undefined)
+  const expiresAt = wallOf(EPOCH + 3_000)
+  solo.diskHangs = true
+  solo.submit(spec('a', { expiresAt, maxAttempts: 1 }))
+  solo.pass(5_000)
+  solo.diskGoesOn()
+  // Whoever carries it out looks at the clock, too: what says so comes behind the disk.
+  assert.deepEqual(
+    solo.orders.map(order => order.expiresAt),
+    [expiresAt],
+  )
+  solo.end('a', 1, { ok: false, retryable: true, error: { code: 'EXPIRED', message: 'over' } })
+  const { state, error } = solo.record('a')
+  assert.deepEqual([state, error?.code, solo.outcomes('a')], ['dead', 'EXPIRED', [['n1', 'cancelled']]])
+  assert.match(error?.message ?? '', /it was not tried/)
+})
+
 test('only who may act for its key lets a task expire', () => {
   const lent = new Lent()
   const solo = new Solo(lent)

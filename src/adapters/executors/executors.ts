@@ -191,7 +191,9 @@ class Catalogue implements LocalExecutors {
 
   async #execute(order: AttemptOrder, signal: AbortSignal): Promise<Outcome> {
     const failure = this.check(order.type, order.payload)
-    const outcome = failure === undefined ? await this.#run(order, signal) : refused(failure)
+    const timed = inTime(order)
+    const outcome =
+      failure !== undefined ? refused(failure) : timed ? await this.#run(timed, signal) : TOO_LATE
     // A type that is not ours may be any text: it gets no label of its own.
     const type = this.types.has(order.type) ? order.type : 'unknown'
     const name = `${type} ${outcome.ok ? 'succeeded' : outcome.error.code}`
@@ -256,6 +258,15 @@ async function executeWithin(
   } finally {
     unwatch()
   }
+}
+
+const TOO_LATE = failed('EXPIRED', 'the time of its task was over before it began')
+
+/** With the time that is left of its task by now; undefined when none is: its start may have waited long for the disk. */
+function inTime(order: AttemptOrder): AttemptOrder | undefined {
+  if (order.expiresAt === undefined) return order
+  const leftMs = order.expiresAt - Date.now()
+  return leftMs > 0 ? { ...order, timeoutMs: Math.min(order.timeoutMs, leftMs) } : undefined
 }
 
 /** `check` gives these three codes only. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { test } from 'node:test'
-import { after, instantOf } from '../../../src/base/time.ts'
+import { after, instantOf, wallOf } from '../../../src/base/time.ts'
 import type { Json } from '../../../src/tasks/task.ts'
 import { failureOf, metric, orderOf, resultOf, scene } from './scene.ts'
 
@@ -55,6 +55,14 @@ test('compute obeys its time limit and its cancel', async t => {
   const outcome = executors.execute(orderOf('compute', { n: 100_000_000 }), abort.signal)
   abort.abort()
   assert.equal(failureOf(await outcome).code, 'CANCELLED')
+})
+
+test('an order that comes when the time of its task is over is not carried out, and a late one has what is left', async t => {
+  const { executors } = scene(t)
+  const over = orderOf('echo', 'payload', { expiresAt: wallOf(Date.now() - 1) })
+  assert.equal(failureOf(await executors.execute(over, never)).code, 'EXPIRED')
+  const late = orderOf('compute', { n: 100_000_000 }, { expiresAt: wallOf(Date.now() + 30) })
+  assert.match(failureOf(await executors.execute(late, never)).message, /^not finished after \d\d? ms/)
 })
 
 test('unreliable fails as often as it is told, twice by default, and then succeeds', async t => {

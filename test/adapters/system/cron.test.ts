@@ -75,6 +75,19 @@ test('six fields begin with seconds, and names stand for expressions', () => {
   assert.equal(nextSlot('0 0 30 2 *', 'UTC', from), undefined)
 })
 
+test('what could only be found to fit no day by counting those of 400 years is refused, and what is found at once is not', () => {
+  const from = Date.parse('2026-01-01T00:00:00Z')
+  for (const expression of [
+    '0 0 1-7 * +1#5,2#5,3#5',
+    '0 0 1-20 * +MONL',
+    '30 0 0 1W,2W,3W 2 +0',
+    '0 0 1W,30 2 +0',
+  ])
+    assert.match(String(nextSlot(expression, 'UTC', from)), /behind \+ without # and L/, expression)
+  for (const expression of ['0 0 13 * +5', '0 0 * * 1#1', '0 0 * * WEDL', '0 0 15W JUL 1', '0 0 13 JUL +WED'])
+    assert.equal(typeof nextSlot(expression, 'UTC', from), 'number', expression)
+})
+
 test('what is no expression, or no zone, is answered with what was expected', () => {
   for (const expression of [
     '',
