@@ -185,6 +185,8 @@ export class Membership {
     this.#wakefulness.ticked(now)
     for (const record of this.#roster.reap(this.#config.tombstoneMs, now.mono)) this.#drop(record)
     if (this.#namesake.waits(now)) {
+      // Said to nobody, and not kept for later: what would wait to be told wants a tick at once.
+      this.#news.flush(now.mono)
       this.#dialling.tick(now.mono)
       this.#upkeep.closeUngreeted(now.mono)
       return
