@@ -183,7 +183,8 @@ export class Membership {
 
   tick(ringChecksum: string, load: Load, now: Now): void {
     this.#wakefulness.ticked(now)
-    for (const record of this.#roster.reap(this.#config.tombstoneMs, now.mono)) this.#drop(record)
+    for (const record of this.#roster.reap(this.#config.tombstoneMs, now.mono))
+      if (this.#roster.get(record.id) === undefined) this.#drop(record)
     if (this.#namesake.waits(now)) {
       // Said to nobody, and not kept for later: what would wait to be told wants a tick at once.
       this.#news.flush(now.mono)
