@@ -43,3 +43,13 @@ test('a name that leads to several places is looked at again though a member ans
 test('a seed that leads to one place is dialled once, while who answered is linked', () => {
   assert.equal(withService(false).dials.length, 1)
 })
+
+test('what a seed refused this node for is told no longer once another member has taken it', () => {
+  const me = new Lone('me', { seeds: ['a:7946'] })
+  const link = me.meet(record('a'), 10)
+  me.say(link, record('a'), { type: 'refuse', code: 'PEER_NOT_ALLOWED', detail: 'not you' }, 20)
+  assert.equal(me.membership.lastRefusal?.code, 'PEER_NOT_ALLOWED')
+  const other = me.meet(record('b'), 30)
+  me.say(other, record('b'), { type: 'sync', reply: false, members: [], claims: [] }, 40)
+  assert.equal(me.membership.lastRefusal, undefined)
+})
