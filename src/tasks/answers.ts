@@ -182,6 +182,7 @@ const NEXT: Readonly<Record<Why['code'], string>> = {
   takeover: 'the others answer what they know of the key',
   'run-at': 'its time comes',
   'retry-pause': 'the pause ends; `retry` ends it now',
+  'id-contested': 'the other task of its id is gone there: cancelled or ended, and not kept any more',
   'runs-elsewhere': 'that attempt ends, or its node is found dead',
   'no-leave': 'a quorum of voters grants this node leave to act',
   'no-executor': 'its owner gets such an executor, or another node gets its key',

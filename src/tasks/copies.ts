@@ -14,6 +14,7 @@ import { HandedEnds } from './handed-ends.ts'
 import { isSettled } from './merge.ts'
 import type { Replication } from './replication.ts'
 import { type Epochs, isWrittenUnderHeld } from './right.ts'
+import { type Rival, Rivals } from './rivals.ts'
 import { type Entry, shownOf, type Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
@@ -28,12 +29,9 @@ export interface Wait {
   durable(copies: number, step: Step): void
   /** It took too long, or the record has gone another way. */
   failed(step: Step): void
-  /** It fails as soon as a holder has another task with its id. */
-  readonly yields?: boolean
+  /** It fails as soon as one holder has another task with its id, or so many that too few can have this one. */
+  readonly yields?: 'to-one' | 'to-too-many' | undefined
 }
-
-/** A holder, and the key under which it has another task with the id. */
-export type Rival = readonly [node: NodeId, key: string]
 
 interface Waiting {
   readonly entry: Entry
@@ -62,8 +60,7 @@ export class Copies {
   readonly #writes = new Map<number, (readonly [Entry, TaskRecord])[]>()
   /** Holders whose disks had no room for a record that they know nothing of. */
   readonly #unwritten = new Map<TaskId, readonly NodeId[]>()
-  /** Holders that have another task with the id, and under which key. */
-  readonly #rivals = new Map<TaskId, ReadonlyMap<NodeId, string>>()
+  readonly #rivals = new Rivals()
   /** Nodes that are to drop their copy of a record of this node, and were told that it is too early for that. */
   readonly #early = new Map<TaskId, ReadonlySet<NodeId>>()
   #step: Step | undefined
@@ -123,7 +120,7 @@ export class Copies {
     for (const record of records) {
       const entry = this.#parts.table.get(record.spec.id)
       if (entry === undefined) continue
-      this.#agrees(from, entry.id)
+      this.#rivals.agrees(entry.id, from)
       this.#has(from, entry, record, step)
     }
   }
@@ -133,14 +130,17 @@ export class Copies {
     const entry = record && this.#parts.table.get(record.spec.id)
     if (entry === undefined || entry.key !== record?.spec.key) return
     this.#turn()
-    this.#rivals.set(entry.id, new Map([...(this.#rivals.get(entry.id) ?? []), [from, key]]))
+    this.#rivals.add(entry.id, from, key)
     this.check(entry, step)
     const found = this.#waiting.get(entry.id)
     if (found === undefined) return
-    const waits = found.waits.filter(({ yields }) => yields !== true)
+    const barred = this.isBarred(entry)
+    const goesOn = ({ yields }: Wait): boolean =>
+      yields === undefined || (yields === 'to-too-many' && !barred)
+    const waits = found.waits.filter(goesOn)
     if (waits.length === 0) this.#waiting.delete(entry.id)
     else this.#waiting.set(entry.id, { ...found, waits })
-    for (const wait of found.waits) if (wait.yields === true) wait.failed(step)
+    for (const wait of found.waits) if (!goesOn(wait)) wait.failed(step)
   }
 
   /** The node was told to keep its copy, and sends it again: until then its end is remembered, or it would be a new task. */
@@ -159,7 +159,13 @@ export class Copies {
   /** Who keeps a record that is on too few disks from being on more. */
   rivalOf(entry: Entry): Rival | undefined {
     if (this.#isHeld(entry)) return undefined
-    return this.#rivals.get(entry.id)?.entries().next().value
+    return this.#rivals.first(entry.id)
+  }
+
+  /** Do so many of its holders have another task with its id that too few can have a change of this one? */
+  isBarred({ id, key }: Entry): boolean {
+    const { view, config } = this.#parts
+    return this.#rivals.bar(id, view.holders(key), config.durability)
   }
 
   /** A holder knows nothing of these, and has no room for them. */
@@ -174,9 +180,8 @@ export class Copies {
   /** Must a settled record be kept, for it is on too few disks, or somebody may have an older copy? */
   isOwed(entry: Entry): boolean {
     const without = this.#unwritten.get(entry.id) ?? NOBODY
-    const rivals = this.#rivals.get(entry.id)
     const mayBeOlder = (holder: NodeId): boolean =>
-      !entry.safe.includes(holder) && !without.includes(holder) && rivals?.has(holder) !== true
+      !entry.safe.includes(holder) && !without.includes(holder) && !this.#rivals.has(entry.id, holder)
     if (this.#isEarlyFor(entry.id)) return true
     return !this.#isHeld(entry) || this.#parts.view.holders(entry.key).some(mayBeOlder)
   }
@@ -192,7 +197,7 @@ export class Copies {
 
   /** It was found there as it is here. */
   found(from: NodeId, entry: Entry, step: Step): void {
-    this.#agrees(from, entry.id)
+    this.#rivals.agrees(entry.id, from)
     this.#has(from, entry, entry.record, step)
   }
 
@@ -226,15 +231,8 @@ export class Copies {
    */
   #isShort(entry: Entry): boolean {
     if (!isSettled(shownOf(entry))) return true
-    const rivals = this.#rivals.get(entry.id)
     const holders = this.#parts.view.holders(entry.key)
-    return holders.some(holder => !entry.safe.includes(holder) && rivals?.has(holder) !== true)
-  }
-
-  #agrees(node: NodeId, task: TaskId): void {
-    const rivals = this.#rivals.get(task)
-    if (rivals?.has(node) === true)
-      this.#rivals.set(task, new Map([...rivals].filter(([each]) => each !== node)))
+    return holders.some(holder => !entry.safe.includes(holder) && !this.#rivals.has(entry.id, holder))
   }
 
   /** Not while a quorum of voters has noted neither the ring nor this node's disk. */
@@ -301,7 +299,7 @@ export class Copies {
     this.#fresh.delete(entry.id)
     this.#uncounted.delete(entry)
     this.#unwritten.delete(entry.id)
-    this.#rivals.delete(entry.id)
+    this.#rivals.forget(entry.id)
     this.#early.delete(entry.id)
     this.handed.forget(entry.id)
     this.#fail(entry.id, step)

@@ -113,7 +113,7 @@ export class Execution {
         this.places.noted(elapsedMs(mono, later.now.mono))
         this.#order(entry, order, later)
       }
-      copies.when(entry, { durable, failed }, step)
+      copies.when(entry, { durable, failed, yields: 'to-too-many' }, step)
     }
     counters.add('attempts_started')
     step.log('debug', 'task-started', { task, key, attempt: attempt.number, token: token.value })

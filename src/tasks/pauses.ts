@@ -12,6 +12,9 @@ import { WallSight } from './wall-sight.ts'
 const sooner = (a: Entry, b: Entry): boolean =>
   a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order)
 
+/** What is ready and cannot begin is looked at again after so many ms. */
+export const HOLD_MS = 1_000
+
 export class Pauses {
   readonly #retries = new Heap<Entry>(sooner)
   readonly #timed = new Heap<Entry>(sooner)
@@ -35,6 +38,13 @@ export class Pauses {
     entry.pause = pause
     if (isTimed) this.#timed.add(entry)
     else this.#retries.add(entry)
+  }
+
+  /** For `HOLD_MS`, whatever its record says. */
+  hold(entry: Entry, now: Now): void {
+    entry.dueAt = after(now.mono, HOLD_MS)
+    entry.pause = undefined
+    this.#retries.add(entry)
   }
 
   remove(entry: Entry): void {

@@ -1,7 +1,7 @@
 /** What requests are refused with: each says what to do, or when to come again. */
 import type { Failure } from '../base/errors.ts'
 import type { NodeId, TaskId } from '../base/ids.ts'
-import type { Rival } from './copies.ts'
+import type { Rival } from './rivals.ts'
 import type { Entry } from './table.ts'
 import type { TaskSpec } from './task.ts'
 

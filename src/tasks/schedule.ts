@@ -36,7 +36,7 @@ const OWN = ''
  *   gated      gained, and the takeover is still asking who knows what
  *   queued     ready; best first, one at a time per key, within the limits of its type and group, and withheld while the
  *              key may not be acted for
- *   delayed    pausing before a retry, or not to start before a time
+ *   delayed    pausing before a retry, or not to start before a time, or ready and barred by another task of its id
  *   elsewhere  another live node still runs it; its key is busy
  *   here       runs; its key is busy
  */
@@ -151,6 +151,12 @@ export class Schedule {
   delay(entry: Entry, now: Now): void {
     this.#settle(entry, 'delayed')
     this.#delayed.add(entry, now)
+  }
+
+  /** It is ready and cannot begin: it is looked at again in a while, and others of its key go on. */
+  hold(entry: Entry, now: Now): void {
+    this.#settle(entry, 'delayed')
+    this.#delayed.hold(entry, now)
   }
 
   /** It runs on `node`. */

@@ -92,6 +92,7 @@ export const WHY_CODES = [
   'takeover',
   'run-at',
   'retry-pause',
+  'id-contested',
   'runs-elsewhere',
   'no-leave',
   'no-executor',

@@ -81,7 +81,7 @@ export class Telling {
       const rival = existed ? undefined : copies?.rivalOf(entry)
       refuse(origin, rival === undefined ? TOO_FEW_COPIES : rivalled(entry, rival), later)
     }
-    copies?.when(entry, { durable, failed, yields: !existed }, step)
+    copies?.when(entry, { durable, failed, yields: existed ? undefined : 'to-one' }, step)
   }
 
   /** How it stands. Where copies are counted its owner says that it ended only once that is durable. */

@@ -2,9 +2,11 @@
 import type { NodeId } from '../base/ids.ts'
 import type { Instant, WallMs } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
+import type { Copies } from './copies.ts'
 import type { Limits } from './limits.ts'
 import { isSettled } from './merge.ts'
 import { leaveNow, type Right } from './right.ts'
+import type { Rival } from './rivals.ts'
 import type { Schedule } from './schedule.ts'
 import type { Entry } from './table.ts'
 import type { Takeover } from './takeover.ts'
@@ -18,6 +20,7 @@ export interface Waiting {
     | 'takeover'
     | 'run-at'
     | 'retry-pause'
+    | 'id-contested'
     | 'runs-elsewhere'
     | 'no-leave'
     | 'no-executor'
@@ -40,6 +43,8 @@ export interface WaitingParts {
   readonly config: TasksConfig
   readonly phase: () => 'closed' | 'open' | 'leaving'
   readonly serving: (type: string) => readonly NodeId[]
+  /** Where copies are counted in quorum mode. */
+  readonly copies?: Copies | undefined
 }
 
 /** Undefined: it runs here, is settled, or starts at once. */
@@ -61,8 +66,10 @@ export function whyWaiting(entry: Entry, parts: WaitingParts, now: Instant): Wai
       `an attempt that began before still runs on ${schedule.elsewhere.get(entry)}`,
     )
   }
-  if (place === 'delayed')
+  if (place === 'delayed') {
+    if (record.state === 'ready') return contested(parts.copies?.rivalOf(entry))
     return record.state === 'scheduled' ? runAt(record.spec.runAt) : pause(record.notBefore)
+  }
   return place === 'queued' ? (whyBarred(entry, parts, now) ?? whyQueued(entry, parts)) : undefined
 }
 
@@ -88,6 +95,14 @@ const pause = (until: WallMs | undefined): Waiting =>
   said(
     'retry-pause',
     `its last attempt failed, and the pause before the next ends at ${until} (ms since 1970)`,
+  )
+
+const contested = (rival: Rival | undefined): Waiting =>
+  said(
+    'id-contested',
+    rival === undefined
+      ? 'nodes that are to hold it had another task with its id; it is about to be looked at again'
+      : `too few can hold it: node ${rival[0]} has another task with its id, under key ${JSON.stringify(rival[1])}`,
   )
 
 /** The queue only knows of it for keys that it has tried to start something of, and not which of both it is. */

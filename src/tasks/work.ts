@@ -171,9 +171,11 @@ export class Work {
       const entry = schedule.takeDue(step.now)
       if (entry === undefined) return false
       // Not written: the pause on disk ends by itself, and the next start is. What was never stored stays so.
-      const { revision } = entry.record
-      const ready = transition(entry.record, 'ready')
-      table.put(entry, revision === 0 ? { ...ready, revision } : ready)
+      const { revision, state } = entry.record
+      if (state !== 'ready') {
+        const ready = transition(entry.record, 'ready')
+        table.put(entry, revision === 0 ? { ...ready, revision } : ready)
+      }
       schedule.enqueue(entry, step.now)
     }
     return true
@@ -304,6 +306,11 @@ export class Work {
     } else if (!this.#dropsLeftover(entry, step)) {
       schedule.clear(entry)
       if (this.#parts.expiry.takes(entry, step)) return true
+      // Its start could not be noted, and would keep its key busy meanwhile.
+      if (this.#isCounted(entry) && this.#parts.copies?.isBarred(entry) === true) {
+        schedule.hold(entry, step.now)
+        return true
+      }
       execution.begin(entry, leave, step)
       handoffs.started(entry.key, step.now.mono)
     }
