@@ -12,10 +12,9 @@ import type { Contacts } from './contact.ts'
 import type { Claim } from './messages.ts'
 import type { Circle } from './observers.ts'
 import type { Outbox } from './outbox.ts'
+import { portions } from './portions.ts'
 import type { Roster } from './roster.ts'
 
-/** Claims in one message: 400 of about 150 bytes stay below the 64 KiB of a gossip message. */
-const CLAIMS_MESSAGE_MAX = 400
 /** Of each member so many accusers are told to everybody. */
 const FLOODED_ACCUSERS = 2
 
@@ -109,8 +108,7 @@ export class ClaimRoutes {
   }
 
   #publish(claims: readonly Claim[]): void {
-    for (let from = 0; from < claims.length; from += CLAIMS_MESSAGE_MAX)
-      this.#out.publish({ type: 'claims', claims: claims.slice(from, from + CLAIMS_MESSAGE_MAX) })
+    for (const some of portions(claims)) this.#out.publish({ type: 'claims', claims: some })
   }
 
   /** One message a link, whatever the number of claims. */

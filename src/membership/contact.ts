@@ -167,11 +167,12 @@ export class Contact {
     return this.links.size > 0 && [...this.links.values()].every(link => link.dialled !== undefined)
   }
 
-  /** The link to speak on: the one that was heard last. */
+  /** The link to speak on: the one that was heard last. What is said on one that is being closed is lost. */
   best(): Link | undefined {
     let best: Link | undefined
     for (const link of this.links.values()) {
-      if (link.greeted && (best === undefined || link.lastHeard >= best.lastHeard)) best = link
+      if (!link.greeted || link.closing) continue
+      if (best === undefined || link.lastHeard >= best.lastHeard) best = link
     }
     return best
   }

@@ -83,6 +83,8 @@ export class Detection {
     topology: Topology
     /** In quorum mode: does this node hold a live lease? */
     mayEvict: (() => boolean) | undefined
+    /** In quorum mode: is this node's own vote a quorum? */
+    decidesAlone: (() => boolean) | undefined
     now: Instant
   }) {
     this.#config = parts.config
@@ -96,7 +98,8 @@ export class Detection {
     const { circle } = parts.topology
     this.#routes = new ClaimRoutes({ roster, contacts, claims, circle, out })
     const hears = (entry: Entry, now: Instant): boolean => this.hears(entry, now)
-    this.#verdicts = new Verdicts(parts.config, { roster, claims, circle, hears }, parts.mayEvict)
+    const { mayEvict, decidesAlone } = parts
+    this.#verdicts = new Verdicts(parts.config, { roster, claims, circle, hears }, mayEvict, decidesAlone)
     this.#withheldNow = this.#verdicts.withheld
     // Starts at the incarnation, which is above every sequence of an earlier life.
     this.#sequence = parts.roster.self.incarnation

@@ -26,15 +26,23 @@ const DEAD_DIALS_MAX = 16
 /** Above `FULL_MESH_MAX` members so many of the dead are tried in each such time, in ms, at random: everybody does so. */
 const DEAD_TRIES = 4
 const DEAD_TRIES_MS = 1_000
+/**
+ * A seed that leads to several places is looked at again this often, in ms, though a member answered there: nodes that started at
+ * one moment may have found each other in twos and threes, and each of these would go on as a cluster of its own.
+ */
+const LOOK_AGAIN_MS = 60_000
 
 export type DialOutcome =
-  | { readonly ok: true; readonly peer: PeerId }
+  | { readonly ok: true; readonly peer: PeerId; readonly several?: boolean }
   | { readonly ok: false; readonly reason: string; readonly detail: string }
 
 interface Seed {
   readonly address: string
   /** Who answered there last. */
   peer: PeerId | undefined
+  /** It is a name of several places; from then on it is looked at again. */
+  several: boolean
+  lookAt: Instant
   /** It led to this node itself, the last time. */
   self: boolean
   dialling: number | undefined
@@ -46,6 +54,8 @@ interface Seed {
 
 interface Order {
   readonly seed?: Seed
+  /** A member answers at the seed: this is about others there. */
+  readonly looks?: boolean
   readonly contact?: Contact
   readonly member?: NodeId
   readonly address: string
@@ -145,7 +155,7 @@ export class Dialling {
     const order = this.#orders.get(dial)
     if (order === undefined) return undefined
     this.#orders.delete(dial)
-    if (order.seed !== undefined) this.#seedAnswered(order.seed, outcome, now.mono)
+    if (order.seed !== undefined) this.#seedAnswered(order.seed, outcome, order.looks === true, now.mono)
     if (order.contact === undefined) return undefined
     order.contact.dialling = undefined
     if (outcome.ok) return undefined
@@ -176,10 +186,14 @@ export class Dialling {
   #trySeed(seed: Seed, now: Instant): void {
     if (seed.dialling !== undefined || now < seed.nextAt) return
     const linked = seed.peer !== undefined && (this.#contacts.get(seed.peer)?.links.size ?? 0) > 0
-    if (linked || this.#isMember(seed) || this.#orders.size >= DIALS_MAX) return
-    seed.dialling = this.#order({ seed, address: seed.address })
+    const looks = linked || this.#isMember(seed)
+    if (looks && !(seed.several && now >= seed.lookAt)) return
+    if (this.#orders.size >= DIALS_MAX) return
+    seed.dialling = this.#order({ seed, looks, address: seed.address })
+    const besides = looks ? this.#roster.living().flatMap(({ record }) => record.addresses) : []
     const { dialTimeoutMs: timeoutMs } = this.#config
-    this.#out.dial({ dial: seed.dialling, address: seed.address, forceNew: false, timeoutMs })
+    const dial = { dial: seed.dialling, address: seed.address, timeoutMs }
+    this.#out.dial({ ...dial, forceNew: looks, ...(looks && { besides }) })
   }
 
   /** Among many members a seed is one of them: its links are those that it has a duty to. */
@@ -188,8 +202,12 @@ export class Dialling {
     return this.#roster.byPeer(seed.peer)?.record.status === 'alive'
   }
 
-  #seedAnswered(seed: Seed, outcome: DialOutcome, now: Instant): void {
+  #seedAnswered(seed: Seed, outcome: DialOutcome, looks: boolean, now: Instant): void {
     seed.dialling = undefined
+    if (outcome.ok && outcome.several === true) seed.several = true
+    if (seed.several) seed.lookAt = after(now, this.#jitter(LOOK_AGAIN_MS))
+    // That there is nobody else is no trouble.
+    if (looks && !outcome.ok) return
     seed.self = !outcome.ok && outcome.reason === 'self'
     if (outcome.ok) {
       seed.peer = outcome.peer
@@ -301,6 +319,8 @@ export class Dialling {
 const newSeed = (address: string, now: Instant): Seed => ({
   address,
   peer: undefined,
+  several: false,
+  lookAt: now,
   self: false,
   dialling: undefined,
   nextAt: now,

@@ -65,6 +65,7 @@ export class Handshake {
   readonly #said = new Map<PeerId, { readonly code: string; readonly at: Instant }>()
   /** Members whose everything this node has taken since boot. */
   readonly syncedWith = new Set<NodeId>()
+  /** Why a peer turned this node away, since a member shared what it knows. */
   lastRefusal: RefusalSeen | undefined
   refusals = 0
   /** Full exchanges that were not answered, for want of means. */
@@ -158,6 +159,7 @@ export class Handshake {
     const tellOn = this.syncedWith.size > 0 || sync.members.length <= FULL_MESH_MAX
     for (const record of sync.members) this.#news.take(record, 'sync', from, now, tellOn)
     for (const claim of sync.claims) if (claim.accuser === from) this.#detection.hear(claim, now)
+    this.lastRefusal = undefined
     if (!this.syncedWith.has(from)) {
       this.syncedWith.add(from)
       this.#out.log('info', 'synced', { member: from, members: sync.members.length })
@@ -169,6 +171,7 @@ export class Handshake {
   summary(theirs: readonly number[], from: NodeId, contact: Contact, link: Link, now: Instant): boolean {
     const differing = this.#summaries.differing(theirs)
     if (differing.length === 0) {
+      this.lastRefusal = undefined
       this.syncedWith.add(from)
       return true
     }

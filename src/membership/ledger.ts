@@ -6,9 +6,11 @@ import type { LogFields } from './outbox.ts'
 export const LEDGER_CHANGES_MAX = 48
 export const LEDGER_TALK_MAX = 48
 
-/** Said again and again on a bad link; must not push out why a member was found dead. */
+/** Said again and again on a bad link or a bad machine; must not push out why a member was found dead, or this node owns nothing. */
 const TALK: ReadonlySet<string> = new Set([
   'link-down',
+  'stood-still',
+  'fell-behind',
   'member-suspect',
   'claim-withdrawn',
   'cannot-tell',

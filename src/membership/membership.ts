@@ -60,6 +60,8 @@ export interface MembershipInit {
   readonly modes?: string
   /** In quorum mode: does this node hold a live lease? Without one no verdict of its own is carried out. */
   readonly mayEvict?: () => boolean
+  /** In quorum mode: is this node's own vote a quorum? */
+  readonly decidesAlone?: () => boolean
   /** In quorum mode: does a quorum grant this node, under its name, leave to act? */
   readonly hasLease?: () => boolean
   /** In quorum mode: does some voter wait for this member, whether or not the roster has it? */
@@ -111,7 +113,8 @@ export class Membership {
       this.#belief.isBelievable(...said),
     )
     const parts = { config, roster, contacts, topology, news, out, now: now.mono }
-    const detection = new Detection({ ...parts, hearsay, claims, mayEvict: init.mayEvict })
+    const { mayEvict, decidesAlone } = init
+    const detection = new Detection({ ...parts, hearsay, claims, mayEvict, decidesAlone })
     this.#belief = new Belief({ ...parts, detection })
     this.#surplus = new Surplus(parts)
     this.#topology = topology
@@ -174,20 +177,17 @@ export class Membership {
     const isNews = this.#detection.behind(behindMs, dropped, now.mono)
     if (!isNews) return
     const text = `what peers say is read ${Math.round(behindMs)} ms late${dropped ? ', and some was dropped' : ''}`
-    this.#news.record(
-      this.#roster.self.id,
-      'warn',
-      'fell-behind',
-      text,
-      { behindMs: Math.round(behindMs), dropped },
-      now,
-    )
+    const fields = { behindMs: Math.round(behindMs), dropped }
+    this.#news.record(this.#roster.self.id, 'warn', 'fell-behind', text, fields, now)
   }
 
   tick(ringChecksum: string, load: Load, now: Now): void {
     this.#wakefulness.ticked(now)
-    for (const record of this.#roster.reap(this.#config.tombstoneMs, now.mono)) this.#drop(record)
+    for (const record of this.#roster.reap(this.#config.tombstoneMs, now.mono))
+      if (this.#roster.get(record.id) === undefined) this.#drop(record)
     if (this.#namesake.waits(now)) {
+      // Said to nobody, and not kept for later: what would wait to be told wants a tick at once.
+      this.#news.flush(now.mono)
       this.#dialling.tick(now.mono)
       this.#upkeep.closeUngreeted(now.mono)
       return

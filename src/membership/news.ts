@@ -16,11 +16,12 @@ import type { ClaimBoard } from './claims.ts'
 import type { Ledger } from './ledger.ts'
 import { isLaterLife, type MemberRecord, supersedes } from './member.ts'
 import type { LogFields, Outbox } from './outbox.ts'
+import { portions } from './portions.ts'
 import type { Learned, Roster } from './roster.ts'
 
 /** News wait this long for company, so that a join storm is a few messages and not hundreds. */
 const BATCH_MS = 50
-/** Records in one rumour; the rest go into the next: 150 records of about 400 bytes at most stay below 64 KiB. */
+/** Records in one rumour, if they fit; the rest go into the next. */
 const RUMOUR_RECORDS_MAX = 150
 
 /** A node contests another holder of its name, or another name for its key, at most this often, in ms. */
@@ -132,7 +133,7 @@ export class News {
 
   flush(now: Instant): void {
     if (now < this.#flushAt) return
-    const members = [...this.#pending.values()].slice(0, RUMOUR_RECORDS_MAX)
+    const [members = []] = portions([...this.#pending.values()].slice(0, RUMOUR_RECORDS_MAX))
     for (const record of members) this.#pending.delete(record.id)
     if (members.length > 0) this.#out.publish({ type: 'rumour', members })
     this.#flushAt = this.#pending.size > 0 ? after(now, BATCH_MS) : NEVER

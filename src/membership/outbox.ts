@@ -9,6 +9,7 @@ export type MembershipEffect =
       readonly address: string
       readonly peer?: PeerId
       readonly forceNew: boolean
+      readonly besides?: readonly string[]
       readonly timeoutMs: number
     }
   | { readonly kind: 'send'; readonly link: LinkId; readonly message: MembershipLinkMessage }

@@ -188,7 +188,8 @@ export class Roster {
     if (news.status !== 'alive' && !this.#isNeeded(news)) return false
     let oldest: Entry | undefined
     for (const entry of this.#entries.values()) {
-      if (entry.record.status === 'alive' || this.#isNeeded(entry.record)) continue
+      const { record } = entry
+      if (record.status === 'alive' || record.id === this.#selfId || this.#isNeeded(record)) continue
       if (oldest === undefined || entry.changedAt < oldest.changedAt) oldest = entry
     }
     if (oldest !== undefined) this.#drop(oldest.record)

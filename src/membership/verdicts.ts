@@ -9,7 +9,8 @@
  *
  * When most of the cluster would be dead the likelier cause is here, so it takes `massDeathMs` of the same picture. After
  * that a node that accuses every other observer too is allowed to trust its own eyes: in available mode every side of
- * a partition keeps working, a side of one included. In quorum mode nobody trusts only himself, and without a lease no
+ * a partition keeps working, a side of one included. In quorum mode nobody trusts only himself but whose own vote is a quorum:
+ * nobody else is left who could say anything, and without it the dead would keep their keys for ever. Without a lease no
  * verdict of this node's own is carried out: it waits, and is counted, until there is a lease or the claims are gone. A lease
  * that is back means as a rule that a cut has healed, and those who were accused across it are about to be heard: what was said of
  * silence under the old picture must stand for a hold under the new one.
@@ -70,6 +71,7 @@ export class Verdicts {
   readonly #circle: Circle
   readonly #hears: (entry: Entry, now: Instant) => boolean
   readonly #mayEvict: (() => boolean) | undefined
+  readonly #decidesAlone: () => boolean
   readonly #cases = new Map<NodeId, Case>()
   #deaths: Instant[] = []
   /** When cases were judged last: was there a lease, or need of none? */
@@ -83,6 +85,7 @@ export class Verdicts {
   /**
    * @param parts.hears does this node hear the member itself?
    * @param mayEvict in quorum mode: does this node hold a live lease? Not given in available mode
+   * @param decidesAlone in quorum mode: is this node's own vote a quorum?
    */
   constructor(
     config: MembershipConfig,
@@ -93,6 +96,7 @@ export class Verdicts {
       readonly hears: (entry: Entry, now: Instant) => boolean
     },
     mayEvict?: () => boolean,
+    decidesAlone: () => boolean = () => mayEvict === undefined,
   ) {
     this.#config = config
     this.#roster = parts.roster
@@ -100,6 +104,7 @@ export class Verdicts {
     this.#circle = parts.circle
     this.#hears = parts.hears
     this.#mayEvict = mayEvict
+    this.#decidesAlone = decidesAlone
   }
 
   /** Members whose verdict is ripe and held back, because this node holds no lease. A new set when it changes. */
@@ -198,7 +203,7 @@ export class Verdicts {
     const cannotTell = this.#mayEvict === undefined && open.panel.size === 1 && refusals.length === 0
     const majority = !cannotTell && panel.filter(id => accusers.has(id)).length >= need
     const alone =
-      this.#mayEvict === undefined &&
+      this.#decidesAlone() &&
       accusers.has(self) &&
       open.panel.size > 0 &&
       [...open.panel].every(

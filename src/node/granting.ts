@@ -67,12 +67,14 @@ export class Granting {
    * In quorum mode only a node with a lease declares others dead; before there are voters, nobody acts anyway. And whoever
    * has a lease keeps its name against another bearer of it. What voters noted outlives the members.
    */
-  forMembership(): Pick<MembershipInit, 'mayEvict' | 'hasLease' | 'isNamed'> {
+  forMembership(): Pick<MembershipInit, 'mayEvict' | 'decidesAlone' | 'hasLease' | 'isNamed'> {
     const { grants } = this
     if (grants === undefined) return {}
     const hasLease = () => grants.hasLease(this.#now)
     const mayEvict = () => grants.voters.list === undefined || hasLease()
-    return { mayEvict, hasLease, isNamed: id => grants.ledger.waitsFor(id) }
+    const own = new Set([this.#self])
+    const decidesAlone = () => grants.voters.isQuorum(own)
+    return { mayEvict, decidesAlone, hasLease, isNamed: id => grants.ledger.waitsFor(id) }
   }
 
   /**

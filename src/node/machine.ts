@@ -142,7 +142,8 @@ export interface Disk {
 export type LinkDownCause = 'remote' | 'local' | 'error'
 
 export type DialResult =
-  | { readonly ok: true; readonly peer: PeerId; readonly link: LinkId }
+  /** `several`: the address is a name that led to more places than one. */
+  | { readonly ok: true; readonly peer: PeerId; readonly link: LinkId; readonly several?: true }
   /** `refused`: ECONNREFUSED and nothing else. `self`: the address is this node's own. */
   | {
       readonly ok: false
@@ -160,7 +161,10 @@ export type DialResult =
 
 /** Everything a node can ask of the world outside. */
 export type Effect =
-  /** Dial `host:port`, `dns+srv:name` or a multiaddr. `forceNew`: do not reuse an open connection. Answered by `dialled`. */
+  /**
+   * Dial `host:port`, `dns+srv:name` or a multiaddr. `forceNew`: do not reuse an open connection. `besides`: of the places behind a
+   * name these are not tried; that there is no other is the failure `self`. Answered by `dialled`.
+   */
   | {
       readonly kind: 'dial'
       readonly dial: number
@@ -168,6 +172,7 @@ export type Effect =
       /** When the peer behind the address is known, anyone else answering there is a failure. */
       readonly peer?: PeerId
       readonly forceNew: boolean
+      readonly besides?: readonly string[]
       readonly timeoutMs: number
     }
   /** Frames to one link keep their order. Sending to a link that is gone is not an error: `link-down` tells. */

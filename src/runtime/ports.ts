@@ -52,7 +52,14 @@ export interface Transport {
   readonly peer: PeerId
   /** Starts listening. Resolves with the `host:port` addresses that others can dial. Throws ADDRESS_IN_USE and others. */
   start(enqueue: Enqueue): Promise<readonly string[]>
-  dial(order: { address: string; peer?: PeerId; forceNew: boolean; timeoutMs: number }): Promise<DialResult>
+  /** @param order as in the effect `dial` */
+  dial(order: {
+    address: string
+    peer?: PeerId
+    forceNew: boolean
+    besides?: readonly string[]
+    timeoutMs: number
+  }): Promise<DialResult>
   /** Queues a frame; frames to one link keep their order. */
   send(link: LinkId, message: LinkMessage): void
   publish(message: GossipMessage): void

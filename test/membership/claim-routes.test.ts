@@ -43,6 +43,24 @@ function stage(members = 20) {
   return { routes, roster, circle, claim, linkAll, published, told }
 }
 
+/** A node with a long name, which says of 480 others that they are silent. */
+function manyLost(prefix: string) {
+  const self = record(`${prefix}-0`)
+  const roster = new Roster(self, 1_000, NOW, wallOf(0))
+  const others = Array.from({ length: 480 }, (_, i) => record(`${prefix}-${i + 1}`))
+  for (const other of others) roster.learn(other, NOW, wallOf(0))
+  const [contacts, circle, out] = [new Contacts(() => 0), new Circle(roster), new Outbox()]
+  circle.setLost(new Set(others.slice(0, -20).map(({ id }) => id)))
+  const routes = new ClaimRoutes({ roster, contacts, claims: new ClaimBoard(60_000), circle, out })
+  const claims = others.map(
+    ({ id }, i): Claim => ({
+      ...{ accuser: self.id, subject: id, incarnation: 1_760_000_000_000, sequence: 1_760_000_000_000 + i },
+      ...{ evidence: 'timeout', withdrawn: false },
+    }),
+  )
+  return { routes, out, claims }
+}
+
 test('a claim that everybody was told while members were lost is taken back from everybody when they are back', () => {
   const { routes, circle, claim, published } = stage()
   circle.setLost(new Set([asNodeId('n20')]))
@@ -132,4 +150,17 @@ test('judges with a link are told over it, and nobody else', () => {
   routes.say([claim(false, 1)])
   routes.say([claim(true, 2)])
   assert.deepEqual(published(), [])
+})
+
+test('however long names are, no message of claims is more than a gossip message may be', () => {
+  const { routes, out, claims } = manyLost('w'.repeat(40))
+  routes.say(claims)
+  const told = out
+    .take()
+    .flatMap(effect =>
+      effect.kind === 'publish' && effect.message.type === 'claims' ? [effect.message] : [],
+    )
+  for (const message of told)
+    assert.ok(JSON.stringify(message).length <= 65_536, `${JSON.stringify(message).length}`)
+  assert.equal(told.flatMap(message => message.claims).length, claims.length)
 })

@@ -71,3 +71,18 @@ test('two nodes that probe each other need only one of the two probes, and now a
   c.acked(link, c.ping(link, at(4_700)), at(4_701))
   assert.equal(c.probesUs(500, at(4_750)), false, 'with two links each must be tried')
 })
+
+test('nothing is said on a link that is being closed while there is another one', () => {
+  const c = contact()
+  const older = c.opened(asLinkId(1), undefined, at(0))
+  const newer = c.opened(asLinkId(2), undefined, at(0))
+  older.greeted = true
+  newer.greeted = true
+  c.heard(older, at(10))
+  c.heard(newer, at(20))
+  assert.equal(c.best(), newer)
+  newer.closing = true
+  assert.equal(c.best(), older)
+  older.closing = true
+  assert.equal(c.best(), undefined)
+})

@@ -214,3 +214,18 @@ test('a large roster is compared before it is sent, and only what differs is', (
   assert.ok(sync.members.length < 20, `${sync.members.length} records`)
   assert.equal(sync.reply, true)
 })
+
+test('however many addresses members have, no rumour is more than a gossip message may be', () => {
+  const me = new Lone('me', { config: { membersMax: 1_000 } })
+  const link = me.meet(record('a'), 10)
+  me.say(link, record('a'), { type: 'sync', reply: false, members: [], claims: [] }, 20)
+  const addresses = Array.from({ length: 8 }, (_, i) => `[2001:db8:1234:5678:9abc:def0:1234:567${i}]:7946`)
+  const members = Array.from({ length: 400 }, (_, i) => record(`worker-${i}`, { addresses }))
+  me.say(link, record('a'), { type: 'sync', reply: false, members, claims: [] }, 30)
+  me.runTo(2_000)
+  const told = me.effects.flatMap(effect => (effect.kind === 'publish' ? [effect.message] : []))
+  const rumours = told.flatMap(message => (message.type === 'rumour' ? [message] : []))
+  for (const rumour of rumours) assert.ok(JSON.stringify(rumour).length <= 65_536, 'it fits')
+  const names = new Set(rumours.flatMap(rumour => rumour.members.map(({ id }) => id)))
+  for (const { id } of members) assert.ok(names.has(id), `${id} is told`)
+})

@@ -28,6 +28,13 @@ test('a bad link does not push out why a member was found dead', () => {
   )
 })
 
+test('a machine that stutters does not push out why this node owns nothing', () => {
+  const ledger = new Ledger()
+  ledger.note(A, line('cordoned', 0))
+  for (let i = 1; i <= 1_000; i++) ledger.note(A, line(i % 2 ? 'stood-still' : 'fell-behind', i))
+  assert.equal(ledger.of(A)[0]?.event, 'cordoned')
+})
+
 test('changes are bounded too, and go with the member', () => {
   const ledger = new Ledger()
   for (let i = 0; i < 1_000; i++) ledger.note(A, line('member-renewed', i))

@@ -37,6 +37,24 @@ test('a newcomer whose name is taken says so, publishes nothing, accuses nobody 
   assert.ok(me.effects.some(effect => effect.kind === 'dial'))
 })
 
+test('a node that stands aside wants no tick but the regular ones, and publishes nothing of that time later', () => {
+  const me = refusedNewcomer()
+  for (let ms = 100; ms <= 5_000; ms += 100) {
+    me.tick(ms)
+    assert.ok(me.membership.nextWake() > ms, `at ${ms} it wants a tick at ${me.membership.nextWake()}`)
+  }
+  const link = me.meet(record('a'), 5_010)
+  me.say(link, record('a'), { type: 'sync', reply: false, members: [record('b')], claims: [] }, 5_020)
+  me.effects = []
+  me.runTo(6_500)
+  assert.equal(me.membership.nameTaken, undefined)
+  const told = me.effects.flatMap(effect => (effect.kind === 'publish' ? [effect.message] : []))
+  const names = told
+    .flatMap(message => (message.type === 'rumour' ? message.members : []))
+    .map(({ id }) => id)
+  assert.deepEqual([...new Set(names)], ['me'])
+})
+
 test('what is said of its name does not concern a node that stands aside', () => {
   const me = refusedNewcomer()
   const link = me.meet(record('b'), 100)

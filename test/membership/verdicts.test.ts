@@ -11,7 +11,7 @@ import { Verdicts } from '../../src/membership/verdicts.ts'
 import { record } from './records.ts'
 
 /** A cluster seen by n1, all members known since 0; claims come when the test says so. */
-function court(names: readonly string[], mayEvict?: () => boolean) {
+function court(names: readonly string[], mayEvict?: () => boolean, decidesAlone?: () => boolean) {
   const [self, ...others] = names
   const roster = new Roster(record(self ?? 'n1'), 100, instantOf(0), wallOf(0))
   for (const name of others) roster.learn(record(name), instantOf(0), wallOf(0))
@@ -20,6 +20,7 @@ function court(names: readonly string[], mayEvict?: () => boolean) {
     membershipDefaults(),
     { roster, claims, circle: new Circle(roster), hears: () => false },
     mayEvict,
+    decidesAlone,
   )
   let sequence = 0
   const accuse = (
@@ -238,8 +239,27 @@ test('what is held back is forgotten when the claims are taken back', () => {
   assert.equal(verdicts.withheld.size, 0)
 })
 
-test('in quorum mode nobody trusts only his own eyes, lease or not', () => {
-  const { accuse, judge } = court(['n1', 'n2', 'n3', 'n4'], () => true)
+test('in quorum mode the only one left whose own vote is a quorum trusts its own eyes, or the dead keep their keys for ever', () => {
+  let lease = false
+  const { accuse, judge } = court(
+    ['n1', 'n2', 'n3', 'n4'],
+    () => lease,
+    () => true,
+  )
+  for (const subject of ['n2', 'n3', 'n4']) accuse('n1', subject, 10_000)
+  assert.deepEqual(judge(20_000), [], 'without a lease not even that one')
+  lease = true
+  assert.deepEqual(judge(20_010), [])
+  assert.deepEqual(judge(25_000), [])
+  assert.deepEqual(judge(25_010), ['n2', 'n3', 'n4'])
+})
+
+test('in quorum mode nobody else trusts only his own eyes, lease or not', () => {
+  const { accuse, judge } = court(
+    ['n1', 'n2', 'n3', 'n4'],
+    () => true,
+    () => false,
+  )
   for (const subject of ['n2', 'n3', 'n4']) accuse('n1', subject, 10_000)
   assert.deepEqual(judge(10_000), [])
   assert.deepEqual(judge(30_000), [])

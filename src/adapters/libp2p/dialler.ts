@@ -22,6 +22,8 @@ export interface DialOrder {
   readonly address: string
   readonly peer?: PeerId | undefined
   readonly forceNew: boolean
+  /** Places behind the name that are not tried, `host:port`. */
+  readonly besides?: readonly string[] | undefined
   readonly timeoutMs: number
 }
 
@@ -72,8 +74,18 @@ export class Dialler {
       if (resolved === 'over')
         return failure('timeout', 'expected an address, got no answer from the name service')
       if (!resolved.ok) return failure('unresolvable', resolved.detail)
-      return await this.#try(resolved.candidates, { ...order, peer }, limit)
+      const { candidates } = resolved
+      const others = candidates.filter(place => !this.#isKnown(place, order))
+      if (others.length === 0) return failure('self', 'it leads to no other place')
+      const result = await this.#try(others, { ...order, peer }, limit)
+      return result.ok && candidates.length > 1 ? { ...result, several: true } : result
     })
+  }
+
+  /** Also where a link leads that was dialled: whoever lives there may announce itself by another name. */
+  #isKnown({ host, port }: Candidate, { besides }: DialOrder): boolean {
+    if (besides === undefined) return false
+    return besides.includes(formatHostPort(host, port)) || this.#init.links.reaches(host, port)
   }
 
   #forbidden(peer: PeerId | undefined, named: string | undefined): DialFailure | undefined {

@@ -9,6 +9,7 @@ import type { Connection, Stream } from '@libp2p/interface'
 import { asLinkId, asPeerId, type LinkId, type PeerId } from '../../base/ids.ts'
 import type { LinkDownCause, LinkMessage } from '../../node/machine.ts'
 import type { Enqueue, Logger } from '../../runtime/ports.ts'
+import { toMultiaddr } from './addresses.ts'
 import type { Complaints } from './complaints.ts'
 import type { Counters } from './counters.ts'
 import type { Gossip } from './gossip.ts'
@@ -63,6 +64,13 @@ export class Links implements LinkEvents {
   find(order: { address: string; peer?: PeerId | undefined }): Link | undefined {
     if (order.peer !== undefined) return this.to(order.peer).at(-1)
     return [...this.#links.values()].find(link => link.dialled === order.address && link.usable)
+  }
+
+  /** @param host an IP address */
+  reaches(host: string, port: number): boolean {
+    const place = toMultiaddr(host, port).toString()
+    const dialled = [...this.#links.values()].filter(link => link.dialled !== undefined && link.usable)
+    return dialled.some(({ connection }) => connection.remoteAddr.toString().split('/p2p/')[0] === place)
   }
 
   /** Opens the link stream on a connection that this side dialled. Rejects when the other end does not take it. */

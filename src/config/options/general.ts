@@ -50,7 +50,7 @@ export const generalOptions = (hostname: string): readonly Option[] => [
     ),
     default: [],
     reload: 'applied',
-    doc: 'Peers to ask first; one that answers is enough, and this node may be among them. Names are looked up again at every try. Without any, this node waits to be found. In ROUNDTABLE_SEEDS, NODE_LIST or a flag: addresses between commas (one is enough), or a JSON array of them.',
+    doc: 'Peers to ask first; one that answers is enough, and this node may be among them. Names are looked up again at every try, and every minute where they lead to several places. Without any, this node waits to be found. In ROUNDTABLE_SEEDS, NODE_LIST or a flag: addresses between commas (one is enough), or a JSON array of them.',
   },
   {
     key: 'weight',

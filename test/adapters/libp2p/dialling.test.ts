@@ -169,6 +169,31 @@ test('an SRV name leads past this node to the first that answers', async () => {
   assert.equal(result.peer, b.id)
 })
 
+test('a name of several places says so, and leads past those that are known', async () => {
+  const [b, c] = [await peer(), await peer()]
+  let records: { name: string; port: number; priority: number; weight: number }[] = []
+  const a = await peer({ names: { lookup: async () => ['127.0.0.1'], srv: async () => records } })
+  const srv = 'dns+srv:_gossip._tcp.table.test'
+  const placesOf = (...peers: Peer[]) =>
+    peers.map((one, priority) => ({
+      ...{ name: 'node.test', port: Number(one.address.split(':')[1]), priority, weight: 1 },
+    }))
+  records = placesOf(b)
+  const only = await a.dial(srv)
+  assert.ok(only.ok && only.several === undefined)
+  records = placesOf(a, b, c)
+  const besides = [a.address, b.address]
+  const other = await a.dial(srv, { forceNew: true, besides })
+  assert.ok(other.ok && other.several === true)
+  assert.equal(other.peer, c.id)
+  const none = failed(await a.dial(srv, { forceNew: true, besides: [...besides, c.address] }))
+  assert.equal(none.reason, 'self')
+  assert.equal(b.seen('link-up').length, 1)
+  const linked = failed(await a.dial(srv, { forceNew: true, besides: [] }))
+  assert.equal(linked.reason, 'self', 'links lead to both already')
+  assert.equal(b.seen('link-up').length + c.seen('link-up').length, 2)
+})
+
 test('an address that is none, or that nobody knows, is unresolvable', async () => {
   const error = Object.assign(new Error('not found'), { code: 'ENOTFOUND' })
   const a = await peer({ names: { lookup: () => Promise.reject(error), srv: () => Promise.reject(error) } })
