@@ -1,6 +1,15 @@
 /** Reads a configuration file into plain values, without believing a word of it. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { type Document, isAlias, isScalar, LineCounter, parseDocument, visit, type YAMLError } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isPair,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from 'yaml'
 import { CodedError, type ErrorCode } from '../base/errors.ts'
 import { inexactOf } from '../base/exact-numbers.ts'
 import { EXACT_NUMBERS } from '../base/faithful-json.ts'
@@ -115,13 +124,17 @@ function checkNodes(document: Document, name: string, lines: LineCounter): void 
     if (isAlias(node)) aliases++
     if (path.length > DEPTH_MAX * 2)
       throw invalid(name, 'the document', `at most ${DEPTH_MAX} levels`, 'more')
-    if (!isScalar(node) || typeof node.value !== 'number' || inexactOf(node.source ?? '') === undefined)
-      return
+    if (!isScalar(node) || typeof node.value !== 'number' || !path.some(isOfSchedules)) return
+    if (inexactOf(node.source ?? '') === undefined) return
     throw invalid(name, `line ${lines.linePos(node.range?.[0] ?? 0).line}`, EXACT_NUMBERS, 'another one')
   })
   if (aliases > ALIASES_MAX)
     throw invalid(name, 'the document', `at most ${ALIASES_MAX} aliases`, `${aliases}`)
 }
+
+/** The only option that may hold any number, in payloads; each of the others says how large it may be. */
+const isOfSchedules = (step: unknown): boolean =>
+  isPair(step) && isScalar(step.key) && step.key.value === 'schedules'
 
 /**
  * YAML can say more than a configuration may hold: bytes, dates and sets, and, by an alias inside of what it stands for, a
