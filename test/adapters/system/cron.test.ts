@@ -1,12 +1,8 @@
 /** Cron expressions through the port of the core, changes of the clocks included. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-import { Cron, CronPattern } from 'croner'
 import fc from 'fast-check'
 import { cronSlots } from '../../../src/adapters/system/cron.ts'
-import { fitsSomeDay } from '../../../src/adapters/system/fits-some-day.ts'
 import { slotsAfter } from '../../../src/tasks/schedules/timing.ts'
 
 const nextSlot = cronSlots()
@@ -196,101 +192,4 @@ test('rhythms agree with a search through the calendar, also over changes of the
     }),
     { numRuns: 150 },
   )
-})
-
-test('that no day fits both day and weekday is known at once, whatever the expression', () => {
-  const everyW = Array.from({ length: 31 }, (_, i) => `${i + 1}W`).join(',')
-  const began = performance.now()
-  for (const days of [
-    '31 * +0#1,1#1,2#1,3#1,4#1,5#1,6#1',
-    '15W * +6',
-    'LW * +0',
-    `${everyW} * +0,6`,
-    '30 2 +1-5',
-  ]) {
-    assert.equal(nextSlot(`0 0 ${days}`, 'UTC', 0), undefined, days)
-  }
-  assert.ok(performance.now() - began < 100)
-})
-
-const place = fc.integer({ min: 1, max: 31 })
-const weekday = fc.integer({ min: 0, max: 6 })
-const listed = (item: fc.Arbitrary<string>) =>
-  fc.uniqueArray(item, { minLength: 1, maxLength: 3 }).map(items => items.join(','))
-const both = fc
-  .tuple(
-    fc.oneof(
-      listed(
-        fc.oneof(
-          place.map(String),
-          place.map(day => `${day}W`),
-          fc.constant('L'),
-        ),
-      ),
-      fc.constant('LW'),
-    ),
-    fc.oneof(fc.constant('*'), fc.constant('2'), fc.integer({ min: 1, max: 12 }).map(String)),
-    listed(
-      fc.oneof(
-        weekday.map(String),
-        weekday.map(day => `${day}L`),
-        fc.tuple(weekday, fc.integer({ min: 1, max: 5 })).map(([day, nth]) => `${day}#${nth}`),
-      ),
-    ),
-  )
-  .map(([days, months, weekdays]) => `0 0 ${days} ${months} +${weekdays}`)
-
-test('whether some day fits is what the library finds when it looks at every day', () => {
-  const days = Array.from({ length: 28 * 365 + 7 }, (_, i) => new Date(Date.UTC(2001, 0, 1 + i)))
-  fc.assert(
-    fc.property(both, expression => {
-      const cron = new Cron(expression, { timezone: 'UTC', paused: true })
-      const found = days.some(day => cron.match(day))
-      assert.equal(fitsSomeDay(new CronPattern(expression)), found, expression)
-    }),
-    { numRuns: 60 },
-  )
-})
-
-/** Runs it while the zones that formats are made for are noted. */
-function zonesMadeBy(run: () => void): Set<string> {
-  const zones = new Set<string>()
-  const { DateTimeFormat } = Intl
-  Intl.DateTimeFormat = class extends DateTimeFormat {
-    constructor(...given: ConstructorParameters<typeof DateTimeFormat>) {
-      super(...given)
-      // The library's own, which it keeps.
-      if (given[0] === 'en-US') zones.add(String(given[1]?.timeZone))
-    }
-  } as typeof DateTimeFormat
-  try {
-    run()
-  } finally {
-    Intl.DateTimeFormat = DateTimeFormat
-  }
-  return zones
-}
-
-test('a zone is one whichever letters of its name are small, or each spelling would stay for ever', () => {
-  const from = Date.parse('2026-01-01T00:00:00Z')
-  const zones = zonesMadeBy(() => {
-    for (const zone of ['asia/tokyo', 'ASIA/TOKYO', 'Asia/tOKYO', 'aSiA/tOkYo']) {
-      assert.equal(nextSlot('0 0 * * *', zone, from), from + 15 * 3_600_000)
-    }
-  })
-  assert.deepEqual([...zones], ['Asia/Tokyo'])
-})
-
-test('what is kept of expressions is bounded in bytes, however many there are', () => {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  const next = cronSlots()
-  collect()
-  const before = process.memoryUsage().heapUsed
-  for (let i = 0; i < 3_000; i++)
-    next(`${i % 60} ${Math.floor(i / 60) % 24} ${1 + Math.floor(i / 1_440)} * *`, 'UTC', 0)
-  collect()
-  const grownMiB = (process.memoryUsage().heapUsed - before) / 2 ** 20
-  assert.ok(grownMiB < 48, `${grownMiB} MiB`)
-  assert.equal(typeof next('0 0 * * *', 'UTC', 0), 'number')
 })
