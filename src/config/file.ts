@@ -1,7 +1,18 @@
 /** Reads a configuration file into plain values, without believing a word of it. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { isAlias, LineCounter, parseDocument, visit, type YAMLError } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isPair,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from 'yaml'
 import { CodedError, type ErrorCode } from '../base/errors.ts'
+import { inexactOf } from '../base/exact-numbers.ts'
+import { EXACT_NUMBERS } from '../base/faithful-json.ts'
 
 /** A thousand commands and seeds fit in a tenth of it; a log file named by mistake does not. */
 export const CONFIG_FILE_BYTES_MAX = 1024 * 1024
@@ -14,6 +25,9 @@ const ALIASES_MAX = 100
 
 /** Mappings inside mappings; the deepest option lies at 5. */
 const DEPTH_MAX = 32
+
+/** Mappings and lists inside each other, once what aliases stand for is in their place. */
+const LEVELS_MAX = 2 * DEPTH_MAX
 
 /** The text of a small regular file. Throws an error whose message is fit for a person. */
 export function readSmallFile(path: string, bytesMax: number): string {
@@ -92,20 +106,50 @@ function treeOf(text: string, name: string): unknown {
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true })
     const faults: readonly YAMLError[] = [...document.errors, ...document.warnings]
     if (faults.length > 0) throw yamlProblems(name, faults, lines)
-    let aliases = 0
-    visit(document, (_, node, path) => {
-      if (isAlias(node)) aliases++
-      if (path.length > DEPTH_MAX * 2)
-        throw invalid(name, 'the document', `at most ${DEPTH_MAX} levels`, 'more')
-    })
-    if (aliases > ALIASES_MAX)
-      throw invalid(name, 'the document', `at most ${ALIASES_MAX} aliases`, `${aliases}`)
-    return document.toJS({ maxAliasCount: ALIASES_MAX })
+    checkNodes(document, name, lines)
+    const tree: unknown = document.toJS({ maxAliasCount: ALIASES_MAX })
+    const strange = strangeIn(tree, LEVELS_MAX)
+    if (strange !== undefined) throw invalid(name, 'the document', 'what JSON can hold, too', strange)
+    return tree
   } catch (cause) {
     if (cause instanceof CodedError) throw cause
     const expected = 'YAML or JSON of a reasonable depth, without aliases that multiply'
     throw invalid(name, 'the document', expected, cause instanceof Error ? cause.name : 'something else')
   }
+}
+
+function checkNodes(document: Document, name: string, lines: LineCounter): void {
+  let aliases = 0
+  visit(document, (_, node, path) => {
+    if (isAlias(node)) aliases++
+    if (path.length > DEPTH_MAX * 2)
+      throw invalid(name, 'the document', `at most ${DEPTH_MAX} levels`, 'more')
+    if (!isScalar(node) || typeof node.value !== 'number' || !path.some(isOfSchedules)) return
+    if (inexactOf(node.source ?? '') === undefined) return
+    throw invalid(name, `line ${lines.linePos(node.range?.[0] ?? 0).line}`, EXACT_NUMBERS, 'another one')
+  })
+  if (aliases > ALIASES_MAX)
+    throw invalid(name, 'the document', `at most ${ALIASES_MAX} aliases`, `${aliases}`)
+}
+
+/** The only option that may hold any number, in payloads; each of the others says how large it may be. */
+const isOfSchedules = (step: unknown): boolean =>
+  isPair(step) && isScalar(step.key) && step.key.value === 'schedules'
+
+/**
+ * YAML can say more than a configuration may hold: bytes, dates and sets, and, by an alias inside of what it stands for, a
+ * value that has no end. None of these can be compared with another configuration, and to freeze it would end the daemon that reads it again.
+ */
+function strangeIn(value: unknown, levels: number): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  if (levels === 0) return `more than ${LEVELS_MAX} levels, or a value inside of itself`
+  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype)
+    return `a ${value.constructor.name}`
+  for (const part of Object.values(value)) {
+    const found = strangeIn(part, levels - 1)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 /** Positions and the parser's sentence, never the source line, which may hold a secret. */

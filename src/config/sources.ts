@@ -42,10 +42,11 @@ const TASK_VARIABLES = 'ROUNDTABLE_TASK_'
 
 /**
  * Kubernetes sets `ROUNDTABLE_PORT=tcp://10.0.0.1:7373` and the like in every container beside a service of that name
- * (`ROUNDTABLE_HTTP_PORT` where the service is called roundtable-http). They were not meant for us.
+ * (`ROUNDTABLE_HTTP_PORT` where the service is called roundtable-http). They were not meant for us. Seeds written like that
+ * were: a node that took no notice of them would begin a cluster of its own.
  */
 function isServiceLink(name: string, value: string): boolean {
-  if (/^(?:tcp|udp|sctp):\/\/[^/]+:\d+$/.test(value)) return true
+  if (name.endsWith('_PORT') && /^(?:tcp|udp|sctp):\/\/[^/]+:\d+$/.test(value)) return true
   return (
     /_SERVICE_(?:HOST|PORT(?:_[A-Z0-9_]+)?)$/.test(name) ||
     /_PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?$/.test(name)

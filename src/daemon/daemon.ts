@@ -117,7 +117,7 @@ async function look(config: Config, { closing, signals, lines }: Frame) {
   const parts = await loadParts()
   goOn(signals)
   const nextSlot = cronSlots()
-  const schedules = readSchedules(config, nextSlot)
+  const schedules = await readSchedules(config, nextSlot)
   const lists = await readTaskLists(config)
   goOn(signals)
   const directory = await openDataDirectory(config.dataDir)
@@ -230,8 +230,8 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   offerSchedules(found.schedules, driver.enqueue)
   const reload = new Reload({
     ...{ source: frame.source, config, logger, fatal },
-    check: again => readSchedules(again, nextSlot),
-    apply: appliers(lines, driver, nextSlot),
+    check: async again => void (await readSchedules({ ...again, tasks: defaults }, nextSlot)),
+    apply: appliers(lines, driver, config, nextSlot),
     hasVoterList: () => node.grants?.voters.list !== undefined,
   })
   closing.add('reload', async () => reload.stop())
@@ -257,10 +257,19 @@ async function watchDisk(
   return async () => stop()
 }
 
-/** What a reload can change in a daemon that runs. */
-function appliers(lines: DaemonLogger, driver: Driver, nextSlot: NextSlot): ReloadParts['apply'] {
+/**
+ * What a reload can change in a daemon that runs.
+ * @param config that it runs with, `tasks` of which goes on to say what a schedule gets that does not say
+ */
+function appliers(
+  lines: DaemonLogger,
+  driver: Driver,
+  { tasks }: Config,
+  nextSlot: NextSlot,
+): ReloadParts['apply'] {
   return {
-    schedules: found => offerSchedules(readSchedules(found, nextSlot), driver.enqueue),
+    schedules: async found =>
+      offerSchedules(await readSchedules({ ...found, tasks }, nextSlot), driver.enqueue),
     'log.level': found => lines.setLevel(found.log.level),
     seeds: found => driver.enqueue({ kind: 'seeds', seeds: found.seeds }),
     weight: async found => (await driver.control({ kind: 'weight', weight: found.weight })).ok,

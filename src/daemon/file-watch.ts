@@ -31,18 +31,24 @@ export function markOf(path: string): string {
 }
 
 /**
- * Calls `changed` whenever the file looks otherwise than at the last look, the first of which is `mark`.
+ * Calls `changed` whenever the file looks otherwise than when that was called last, at first than `mark`, and has looked the
+ * same at two looks. Else one that is copied over it piece by piece would be read in the midst, and half a list of schedules
+ * is a valid list, without the others.
+ * @param lookMs default `LOOK_MS`
  * @returns ends the watch; idempotent
  */
-export function watchFile(path: string, mark: string, changed: () => void): () => void {
-  let last = mark
+export function watchFile(path: string, mark: string, changed: () => void, lookMs = LOOK_MS): () => void {
+  let told = mark
+  let last: string | undefined
   let timer: NodeJS.Timeout | undefined
   const look = async (): Promise<void> => {
     const now = await stat(path, { bigint: true }).then(textOf, () => NOTHING)
     if (timer === undefined) return
-    timer = setTimeout(again, LOOK_MS).unref()
-    if (now === last) return
+    timer = setTimeout(again, lookMs).unref()
+    const isStill = now === last
     last = now
+    if (!isStill || now === told) return
+    told = now
     changed()
   }
   const again = (): void => void look()

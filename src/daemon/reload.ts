@@ -30,8 +30,8 @@ export interface ReloadParts {
   readonly source: ReloadSource | undefined
   /** What the daemon was started with. */
   readonly config: Config
-  /** Throws CodedError for what is wrong in what was read and its parser cannot know of. */
-  readonly check: (config: Config) => void
+  /** Rejects with a CodedError for what is wrong in what was read and its parser cannot know of. */
+  readonly check: (config: Config) => Promise<void>
   /** By key of the configuration. One that answers `false` has not taken it. */
   readonly apply: Readonly<Record<string, (config: Config) => unknown>>
   readonly hasVoterList: () => boolean
@@ -112,7 +112,7 @@ export class Reload {
     }
     try {
       const found = source.read()
-      check(found)
+      await check(found)
       await this.#take(reason, requests, found)
     } catch (error) {
       if (!(error instanceof CodedError)) throw error

@@ -60,6 +60,27 @@ test('alias bombs and bottomless nesting are refused quickly', () => {
   assert.ok(performance.now() - started < 5_000)
 })
 
+test('what JSON cannot hold is refused: other values than its own, and what stands inside of itself', () => {
+  const schedule = (task: string): string => `schedules: [&it { name: x, everyMs: 1000, task: ${task} }]\n`
+  const holding = (payload: string): string => schedule(`{ type: echo, payload: ${payload} }`)
+  parse({ text: holding('[1, a]') })
+  for (const value of ['!!binary aGVsbG8=', '!!timestamp 2026-01-01', '!!set { a, b }', '!!omap [a: 1]']) {
+    assert.match(refusal({ text: holding(value) }).detail, /expected what JSON can hold/, value)
+    refusal({ text: `%YAML 1.1\n---\n${holding(value)}` })
+  }
+  assert.match(refusal({ text: schedule('*it') }).detail, /inside of itself/)
+  assert.match(refusal({ text: holding('[[[*it]]]') }).detail, /inside of itself/)
+})
+
+test('a number that would be read as another one is refused with its line, and is not told', () => {
+  const text =
+    'seeds: []\nschedules:\n  - { name: x, everyMs: 1000, task: { type: echo, payload: 9007199254740993 } }\n'
+  const { detail, problems } = refusal({ text })
+  assert.equal(problems[0]?.at, 'line 3')
+  assert.doesNotMatch(detail, /90071992/)
+  parse({ text: text.replace('9007199254740993', '"9007199254740993"') })
+})
+
 test('no text makes the parser fail in any other way than with a coded error', () => {
   const outcome = (sources: ConfigSources): void => {
     try {

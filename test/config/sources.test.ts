@@ -94,6 +94,15 @@ test('variables that Kubernetes sets for services of our name are not read', () 
   assert.equal(parse({ env }).http.port, httpDefaults().port)
 })
 
+test('seeds that are written as links of services are refused, and not passed over', () => {
+  for (const name of ['ROUNDTABLE_SEEDS', 'NODE_LIST']) {
+    assert.match(
+      refusal({ env: { [name]: 'tcp://10.0.0.1:7946' } }).detail,
+      new RegExp(`${name}.*: expected`),
+    )
+  }
+})
+
 test('lists come from flags said several times, from commas and from JSON', () => {
   assert.deepEqual(parse({ flags: { seed: ['a:1', 'b:2,c:3'] } }).seeds, ['a:1', 'b:2', 'c:3'])
   assert.deepEqual(parse({ env: { ROUNDTABLE_SEEDS: 'a:1, b:2' } }).seeds, ['a:1', 'b:2'])

@@ -45,7 +45,7 @@ function subject(
   const reload = new Reload({
     source: { read, ...('file' in source ? { file: source.file } : {}), ...mark },
     config: early ?? read(),
-    check: found => {
+    check: async found => {
       const name = found.schedules[0]?.['name']
       if (name === 'wrong') throw new CodedError('CONFIG_INVALID', 'schedules.0 is wrong')
     },
@@ -189,6 +189,18 @@ test('a configuration with a problem changes nothing', async () => {
   assert.match(String(lines[0]?.fields?.['detail']), /mode: expected/)
 })
 
+test('a value that has no end ends no daemon that reads it', async () => {
+  const source = { text: BASE }
+  const { reload, lines, seeds } = subject(source)
+  source.text = `${BASE}schedules: [&it { name: x, task: *it }]\n`.replace('a:1', 'b:2')
+  await reload.request('signal')
+  assert.deepEqual(seeds, [])
+  assert.deepEqual(
+    lines.map(({ event, fields }) => [event, fields?.['code']]),
+    [['reload-failed', 'CONFIG_INVALID']],
+  )
+})
+
 test('what only the daemon can see to be wrong changes nothing either', async () => {
   const source = { text: BASE }
   const { reload, lines, seeds } = subject(source)
@@ -206,7 +218,7 @@ test('without a source a reload says so', async () => {
   const reload = new Reload({
     source: undefined,
     config: parseConfig({ machine }),
-    check: () => undefined,
+    check: async () => undefined,
     apply: {},
     hasVoterList: () => false,
     logger: { log: (_level, event) => lines.push(event) },

@@ -100,10 +100,16 @@ test('a reload makes, changes and removes; one that is not valid changes nothing
   while (!daemon.lines.some(({ event, detail }) => event === 'reload-failed' && refusal.test(String(detail))))
     await daemon.next()
   assert.ok(!daemon.lines.some(({ event }) => event === 'reloaded'), 'nor was the weight applied')
-  await configure([{ name: 'new', everyMs: 60_000, task: { type: 'echo' } }])
+  await configure([{ name: 'new', everyMs: 60_000, task: { type: 'echo' } }], { tasks: { maxAttempts: 9 } })
   daemon.child.kill('SIGHUP')
   await lines(daemon, 'schedule-put', 'new', 1)
   await lines(daemon, 'schedule-deleted', 'old', 1)
+  const { needsRestart } = await daemon.said('reloaded')
+  assert.deepEqual(needsRestart, ['tasks.maxAttempts'])
+  const made = (await (await fetch(`${await daemon.url()}/v1/schedules/new`)).json()) as {
+    task: { maxAttempts: number }
+  }
+  assert.equal(made.task.maxAttempts, 4)
 })
 
 test('a configuration with a schedule that cannot be is refused with every problem', timeout, async () => {

@@ -7,8 +7,8 @@
  * the remote process.
  *
  * The wire sits in libp2p's connection protector, the only place that sees every raw connection before its handshake.
- * There it also turns strangers away: everything that speaks libp2p starts with the same twenty bytes, so HTTP requests
- * and random bytes are cut off at their first packet, not after the timeout of the handshake.
+ * There it also turns strangers away: every peer starts with the same bytes, so HTTP requests and random bytes are cut off
+ * at their first packet, not after the timeout of the handshake.
  */
 import { Socket } from 'node:net'
 import type { ConnectionProtector, MessageStream } from '@libp2p/interface'
@@ -16,8 +16,12 @@ import { formatHostPort } from './addresses.ts'
 import { corkPerTurn } from './corked-socket.ts'
 import type { Strangers } from './strangers.ts'
 
-/** The start of every multistream negotiation, from both ends: a length and the name of the protocol. */
-const GREETING = Buffer.from('\x13/multistream/1.0.0\n')
+/**
+ * The start of every negotiation, from both ends: each time a length, then the name of its protocol, then that of the one
+ * encryption there is. All of it, since whoever has not shown a key yet could go on with names, or with a length that does
+ * not end, for as long as a handshake may take, and libp2p reads on in one turn of the event loop for as much as has come.
+ */
+const GREETING = Buffer.from('\x13/multistream/1.0.0\n\x07/noise\n')
 
 const RESET_CODES = new Set(['ECONNRESET', 'EPIPE'])
 

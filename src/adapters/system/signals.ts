@@ -13,10 +13,11 @@ export interface SignalHandlers {
 }
 
 /**
- * Ctrl-C goes to every process of the terminal, and wrappers like npm pass theirs on: the daemon gets two SIGINTs
- * within milliseconds for one key. A second one this soon after the first, in ms, is the same.
+ * Ctrl-C goes to every process of the terminal, and systemd sends SIGTERM to every process of a unit; wrappers like npm or
+ * tini pass theirs on. So the daemon gets two of a kind within milliseconds for one. A second one this soon after the
+ * first, in ms, is the same.
  */
-const SAME_KEY_MS = 100
+const SAME_MS = 100
 
 /**
  * Asks politely once: the first signal starts the leave, a second one ends the process at once.
@@ -24,13 +25,13 @@ const SAME_KEY_MS = 100
  * @returns a function that gives the signals back; idempotent
  */
 export function onTermination(handlers: SignalHandlers): () => void {
-  let firstAt: number | undefined
+  let first: { readonly signal: TerminationSignal; readonly at: number } | undefined
   const terminate = (signal: TerminationSignal): void => {
     const now = performance.now()
-    if (firstAt === undefined) {
-      firstAt = now
+    if (first === undefined) {
+      first = { signal, at: now }
       handlers.first(signal)
-    } else if (signal !== 'SIGINT' || now - firstAt >= SAME_KEY_MS) {
+    } else if (signal !== first.signal || now - first.at >= SAME_MS) {
       handlers.second?.(signal)
       process.exit(EXIT_CODES[signal])
     }

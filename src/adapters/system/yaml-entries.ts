@@ -1,6 +1,17 @@
 import type { FileHandle } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
-import { type Document, isMap, isNode, isSeq, LineCounter, parseDocument, visit, type YAMLSeq } from 'yaml'
+import {
+  Document,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+  YAMLSeq,
+} from 'yaml'
 import { CodedError, type Problem } from '../../base/errors.ts'
 import { inexactOf } from '../../base/exact-numbers.ts'
 import { EXACT_NUMBERS } from '../../base/faithful-json.ts'
@@ -24,23 +35,40 @@ export async function* yamlEntries(
   const text = await textOf(path, signal)
   const lines = new LineCounter()
   let sequence: YAMLSeq
-  let document: Document
   try {
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-    sequence = sequenceOf(document, lines, path)
+    sequence = sequenceOf(parseDocument(text, { lineCounter: lines, prettyErrors: false }), lines, path)
   } catch (cause) {
     if (cause instanceof CodedError) throw cause
     throw invalid(path, [
       { at: 'list', expected: 'YAML of a reasonable depth', got: String(cause).slice(0, 80) },
     ])
   }
+  // What aliases in a task may stand for, and the task: in the whole document the library would look for each of them.
+  const scope = new YAMLSeq()
+  const scoped = new Document(scope)
   for (let i = 0; i < sequence.items.length; i += SLICE) {
     signal?.throwIfAborted()
-    yield sequence.items
-      .slice(i, i + SLICE)
-      .map(item => inexact(item, lines) ?? entryOf(item, document, lines))
+    yield sequence.items.slice(i, i + SLICE).map(item => {
+      scope.items.push(item)
+      const entry = inexact(item, lines) ?? entryOf(item, scoped, lines)
+      scope.items.splice(-1, 1, ...namedIn(item))
+      return entry
+    })
     await turn()
   }
+}
+
+/** What has a name by which aliases in later tasks may stand for it. */
+function namedIn(item: unknown): Node[] {
+  const found: Node[] = []
+  visit(isNode(item) ? item : null, {
+    Node(_key, node) {
+      if ((!isScalar(node) && !isMap(node) && !isSeq(node)) || node.anchor === undefined) return undefined
+      found.push(node)
+      return visit.SKIP // what has a name inside of it is found with it
+    },
+  })
+  return found
 }
 
 async function textOf(path: string, signal: AbortSignal | undefined): Promise<string> {

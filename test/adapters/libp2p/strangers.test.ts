@@ -114,6 +114,17 @@ test('a stranger that greets and then floods is cut off with bounded memory', as
   assert.ok(process.memoryUsage().rss - before < 200 * 1024 * 1024)
 })
 
+for (const [what, flood] of [
+  ['a length without an end', Buffer.alloc(512 * 1024, 0xff)],
+  ['names that nobody knows', Buffer.from('\x02x\n'.repeat(200_000))],
+] as const) {
+  test(`a stranger that is not on the allow list and greets with ${what} is cut off at its first packet`, async () => {
+    const a = await peer({ allowPeers: [(await peer()).id] })
+    const { cut } = await stranger(a, '\x13/multistream/1.0.0\n', flood)
+    assert.ok((await cut) < 1_000)
+  })
+}
+
 test('more connections a second from one address than libp2p allows by default all get in', async () => {
   const a = await peer()
   const others = await Promise.all(Array.from({ length: 14 }, () => peer()))

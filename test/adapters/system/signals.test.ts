@@ -63,11 +63,16 @@ test('SIGHUP is passed on and ends nothing, however often', () =>
     assert.equal(child.exitCode, null)
   }))
 
-test('a SIGINT that comes twice within a moment is one, as when a wrapper passes Ctrl-C on', () => {
-  const { stdout, status } = spawnSync(process.execPath, [script, 'bounce'], { encoding: 'utf8' })
-  assert.equal(stdout, 'SIGINT\nalive\n')
-  assert.equal(status, 143)
-})
+for (const [signal, code] of [
+  ['SIGINT', 143],
+  ['SIGTERM', 130],
+] as const) {
+  test(`a ${signal} that comes twice within a moment is one, as when a wrapper passes on what it got itself`, () => {
+    const { stdout, status } = spawnSync(process.execPath, [script, 'bounce', signal], { encoding: 'utf8' })
+    assert.equal(stdout, `${signal}\nalive\n`)
+    assert.equal(status, code)
+  })
+}
 
 test('the signals can be given back', () => {
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const

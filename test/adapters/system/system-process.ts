@@ -57,11 +57,13 @@ function signals(): void {
 
 /** Gets one Ctrl-C twice, then a SIGTERM. */
 function bounce(): void {
-  onTermination({ first: signal => say(signal) })
-  process.emit('SIGINT', 'SIGINT')
-  process.emit('SIGINT', 'SIGINT')
+  const [signal, other] =
+    process.argv[3] === 'SIGTERM' ? (['SIGTERM', 'SIGINT'] as const) : (['SIGINT', 'SIGTERM'] as const)
+  onTermination({ first: said => say(said) })
+  process.emit(signal, signal)
+  process.emit(signal, signal)
   say('alive')
-  process.emit('SIGTERM', 'SIGTERM')
+  process.emit(other, other)
 }
 
 const actions: Readonly<Record<string, () => void>> = { clock, flood, last, crash, signals, bounce }

@@ -174,6 +174,34 @@ test('what is no list at all is refused even when invalid tasks are allowed', as
   assert.match(error.problems[0]?.at ?? '', /^line \d+, column \d+$/)
 })
 
+test('tasks that share what has a name are read as fast as others', async () => {
+  const tasks = Array.from({ length: 3_000 }, (_, i) => `- { id: t${i}, type: echo, payload: *shared }`)
+  const first = '- &first { id: first, type: echo, payload: &shared { url: [a, b] } }'
+  const path = file(
+    'shared.yaml',
+    `${[first, ...tasks].join('\n')}\n- { id: last, type: echo, payload: *first }\n`,
+  )
+  const plain = file('unshared.yaml', tasks.join('\n').replaceAll('*shared', '{ url: [a, b] }'))
+  const began = performance.now()
+  await read(plain)
+  const plainMs = performance.now() - began
+  const { specs } = await read(path)
+  const tookMs = performance.now() - began - plainMs
+  assert.ok(tookMs < 500 + 5 * plainMs, `${tookMs} ms, and ${plainMs} ms`)
+  assert.deepEqual(specs[2_999]?.payload, { url: ['a', 'b'] })
+  assert.deepEqual(specs[3_001]?.payload, { id: 'first', type: 'echo', payload: { url: ['a', 'b'] } })
+})
+
+test('of several that have one name an alias stands for the last one before it', async () => {
+  const payloads = ['&x 1', '*x', '&x [2]', '*x', '{ a: &x 3, b: *x }', '*x']
+  const tasks = payloads.map((payload, i) => `- { id: t${i}, type: echo, payload: ${payload} }\n`)
+  const { specs } = await read(file('named.yaml', tasks.join('')))
+  assert.deepEqual(
+    specs.map(({ payload }) => payload),
+    [1, 1, [2], [2], { a: 3, b: 3 }, 3],
+  )
+})
+
 test('an alias bomb inside a task is that task’s problem', async () => {
   const levels = Array.from(
     { length: 9 },
