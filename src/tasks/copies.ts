@@ -4,7 +4,7 @@
  * An entry names those that are known to have its record as it is (`safe`). Every change begins with nobody; this node's own
  * disk and the acknowledgements of others fill it. What is to be said or done only when the change is durable waits
  * here: a confirmed submission, the start of an attempt, an end that is shown.
- * In available mode nothing of this is used: there one disk is enough, and copies follow when they can.
+ * In available mode nothing of this is used, nor is a record on too few disks: one is enough, and copies follow when they can.
  */
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, type Instant } from '../base/time.ts'
@@ -122,7 +122,7 @@ export class Copies {
   acknowledged(from: NodeId, records: readonly TaskRecord[], step: Step): void {
     for (const record of records) {
       const entry = this.#parts.table.get(record.spec.id)
-      if (entry === undefined) continue
+      if (entry === undefined || !this.#parts.epochs.isQuorum(entry.key)) continue
       this.#agrees(from, entry.id)
       this.#has(from, entry, record, step)
     }
@@ -131,7 +131,8 @@ export class Copies {
   /** A holder has another task with its id, under this key, and takes this one only when that is gone. */
   conflicting(from: NodeId, record: TaskRecord | undefined, key: string, step: Step): void {
     const entry = record && this.#parts.table.get(record.spec.id)
-    if (entry === undefined || entry.key !== record?.spec.key) return
+    if (entry === undefined || entry.key !== record?.spec.key || !this.#parts.epochs.isQuorum(entry.key))
+      return
     this.#turn()
     this.#rivals.set(entry.id, new Map([...(this.#rivals.get(entry.id) ?? []), [from, key]]))
     this.check(entry, step)
