@@ -4,6 +4,7 @@ import type { TaskId } from '../base/ids.ts'
 import { elapsedMs } from '../base/time.ts'
 import type { Counters } from './counts.ts'
 import type { DrainRate } from './drain-rate.ts'
+import type { DroppedEnds } from './dropped-ends.ts'
 import type { Step } from './effects.ts'
 import { isSettled } from './merge.ts'
 import { ownedPage } from './page.ts'
@@ -30,6 +31,7 @@ export interface AnswersParts extends WaitingParts {
   readonly placing: Placing
   readonly counters: Counters
   readonly drainRate: DrainRate
+  readonly dropped: DroppedEnds
   readonly check: (type: string, payload: unknown) => Failure | undefined
 }
 
@@ -95,7 +97,7 @@ export class Answers {
     copies: readonly DeadCopy[],
     step: Step,
   ): { readonly purged: readonly TaskId[]; readonly kept: readonly KeptLetter[] } {
-    const { table, records, counters } = this.#parts
+    const { view, table, records, counters, dropped } = this.#parts
     const purged: TaskId[] = []
     const kept: KeptLetter[] = []
     for (const copy of copies) {
@@ -107,6 +109,8 @@ export class Answers {
         kept.push({ task, why })
         continue
       }
+      // As one whose turn it was: a copy of before that comes late is over.
+      if (entry.owner === view.self) dropped.note(entry.record)
       records.erase(entry, step)
       purged.push(task)
     }

@@ -1,9 +1,9 @@
 /** Old copies of tasks that their owner itself has ended and dropped, where it is not sure that it knows all that counts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asNodeId } from '../../src/base/ids.ts'
+import { asNodeId, asRequestId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
-import type { TaskRecord } from '../../src/tasks/task.ts'
+import type { Outcome, TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
 import { DONE, own, ring, Scene, THREE } from './scene.ts'
 
@@ -20,10 +20,16 @@ function copied(scene: Scene, record: TaskRecord): readonly number[] | undefined
   return scene.sent('n4', 'replicated').at(-1)?.ended
 }
 
+/** An operator drops its dead letter, everywhere. */
+function purge(scene: Scene): void {
+  const copies = [{ task: own('old').id, revision: scene.solo.record('old').revision }]
+  scene.solo.hear('n2', { type: 'survey', id: asRequestId('purge'), question: { kind: 'purge', copies } })
+}
+
 const knows = (scene: Scene): boolean => scene.solo.tasks.get(own('old').id) !== undefined
 
 /** The voters know no rings; the copy comes from one that had not answered; the task runs, ends, and its end is dropped. */
-function ranAndDropped(): Scene {
+function ranAndDropped(outcome: Outcome = DONE): Scene {
   const scene = new Scene({ settledMax: 0 })
   scene.right.epochs.rings = 'lost'
   scene.take()
@@ -34,8 +40,9 @@ function ranAndDropped(): Scene {
   assert.equal(copied(scene, old()), undefined)
   scene.solo.pass(2_000, acknowledge)
   assert.equal(scene.solo.orders.length, 1)
-  scene.solo.end('old', 1, DONE)
+  scene.solo.end('old', 1, outcome)
   scene.solo.pass(2_000, acknowledge)
+  if (!outcome.ok) purge(scene)
   assert.equal(knows(scene), false)
   return scene
 }
@@ -47,6 +54,12 @@ test('what an owner has ended and dropped is not run again, whoever brings an ol
   assert.equal(knows(scene), false)
   assert.equal(copied(scene, old({ acceptedAt: wallOf(60_000_000) })), undefined)
   assert.equal(knows(scene), true, 'another life of the id')
+})
+
+test('nor is a dead letter that was purged', () => {
+  const scene = ranAndDropped({ ok: false, error: { code: 'THREW', message: 'no' }, retryable: false })
+  assert.deepEqual(copied(scene, old()), [0])
+  assert.equal(knows(scene), false)
 })
 
 test('it is so for as long as the key stays: another owner may have ordered the task to run again', () => {
