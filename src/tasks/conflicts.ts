@@ -63,6 +63,11 @@ export class Conflicts {
     return this.#elsewhere.has(name) || this.#untaken?.has(name) === true
   }
 
+  /** Has somebody one of this id and key that has not ended, and that this node, which owns it, is still to take? */
+  owes({ id, key }: Known): boolean {
+    return !this.#none && this.#untaken?.waitsFor(nameOf(id, key)) === true
+  }
+
   /** It is known here now. True when somebody had it, and this node could not take it until now. */
   over({ id, key }: Known): boolean {
     if (this.#none) return false

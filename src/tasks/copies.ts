@@ -4,7 +4,7 @@
  * An entry names those that are known to have its record as it is (`safe`). Every change begins with nobody; this node's own
  * disk and the acknowledgements of others fill it. What is to be said or done only when the change is durable waits
  * here: a confirmed submission, the start of an attempt, an end that is shown.
- * In available mode nothing of this is used: there one disk is enough, and copies follow when they can.
+ * In available mode nothing of this is used, nor is a record on too few disks: one is enough, and copies follow when they can.
  */
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, type Instant } from '../base/time.ts'
@@ -119,7 +119,7 @@ export class Copies {
   acknowledged(from: NodeId, records: readonly TaskRecord[], step: Step): void {
     for (const record of records) {
       const entry = this.#parts.table.get(record.spec.id)
-      if (entry === undefined) continue
+      if (entry === undefined || !this.#parts.epochs.isQuorum(entry.key)) continue
       this.#rivals.agrees(entry.id, from)
       this.#has(from, entry, record, step)
     }
@@ -128,7 +128,8 @@ export class Copies {
   /** A holder has another task with its id, under this key, and takes this one only when that is gone. */
   conflicting(from: NodeId, record: TaskRecord | undefined, key: string, step: Step): void {
     const entry = record && this.#parts.table.get(record.spec.id)
-    if (entry === undefined || entry.key !== record?.spec.key) return
+    if (entry === undefined || entry.key !== record?.spec.key || !this.#parts.epochs.isQuorum(entry.key))
+      return
     this.#turn()
     this.#rivals.add(entry.id, from, key)
     this.check(entry, step)
@@ -212,17 +213,19 @@ export class Copies {
   /** Disks of holders that have it, as far as is known. */
   count({ key, safe }: Entry): number {
     let count = 0
-    for (const holder of this.#parts.view.holders(key)) if (safe.includes(holder)) count++
+    for (const holder of this.#holders(key)) if (safe.includes(holder)) count++
     return count
   }
 
   /** Do as many holders have it as must, whatever the voters know? */
   #isHeld(entry: Entry): boolean {
-    const { view, config } = this.#parts
-    const holders = view.holders(entry.key)
-    let count = 0
-    for (const holder of holders) if (entry.safe.includes(holder)) count++
-    return count >= Math.min(config.durability, holders.length)
+    return this.count(entry) >= Math.min(this.#parts.config.durability, this.#holders(entry.key).length)
+  }
+
+  /** While all are cordoned or leaving nobody is to hold it but this node, and on no disk at all it does not count. */
+  #holders(key: string): readonly NodeId[] {
+    const holders = this.#parts.view.holders(key)
+    return holders.length > 0 ? holders : [this.#parts.view.self]
   }
 
   /**
@@ -383,8 +386,7 @@ export class Copies {
 
   /** Whoever is none may drop it at any moment, and be one again later. */
   #isHolder(node: NodeId, { key }: Entry): boolean {
-    const { view } = this.#parts
-    return node === view.self || view.holders(key).includes(node)
+    return node === this.#parts.view.self || this.#holders(key).includes(node)
   }
 
   #fail(task: TaskId, step: Step): void {

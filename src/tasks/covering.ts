@@ -6,6 +6,7 @@
  * `strays.ts`.
  */
 import type { NodeId } from '../base/ids.ts'
+import type { TasksConfig } from './config.ts'
 import type { Copies } from './copies.ts'
 import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
@@ -25,6 +26,7 @@ export interface CoveringParts {
   readonly counters: Counters
   readonly right: Right
   readonly leftovers: Leftovers
+  readonly config: TasksConfig
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
 }
@@ -37,8 +39,9 @@ export class Covering {
   }
 
   /**
-   * Sees to it that those who should hold the record get it: as owner all holders, as another holder the owner, as none
-   * of them the heirs. Who is gone no longer counts as having it, since what was under way to it was dropped.
+   * Sees to it that those who should hold the record get it: as owner all holders, as another holder the owner (and what no other
+   * disk is known to have so many that it counts), as none of them the heirs. Who is gone no longer counts as having it, since
+   * what was under way to it was dropped.
    */
   cover(entry: Entry, step: Step): void {
     const { view, replication, records } = this.#parts
@@ -52,7 +55,8 @@ export class Covering {
     const only = copies.length === 0 || replication.isUnsafe(record.spec.id)
     const stray =
       entry.lists.length === 0 && view.ring?.has(view.self) === true && !holders.includes(view.self)
-    const to = owner === view.self ? holders : stray ? records.strays.heirsOf(holders) : [owner]
+    const others = only && this.#isCounted(entry) ? this.#witnesses(holders) : [owner]
+    const to = owner === view.self ? holders : stray ? records.strays.heirsOf(holders) : others
     // Where copies are counted, who was sent it may have it in memory only.
     const counted = owner === view.self && this.#isCounted(entry)
     // Who was sent it long ago may have dropped it since.
@@ -93,6 +97,14 @@ export class Covering {
       records.erase(entry, step)
       counters.add('strays_dropped')
     }
+  }
+
+  /** So many of the first holders that, with this node if it is one, as many have it as must. */
+  #witnesses(holders: readonly NodeId[]): readonly NodeId[] {
+    const { view, config } = this.#parts
+    const others = holders.filter(node => node !== view.self)
+    const own = holders.length - others.length
+    return others.slice(0, Math.max(1, config.durability - own))
   }
 
   #isCounted({ key }: Entry): boolean {

@@ -133,7 +133,8 @@ export class Durability {
     const { table, view, conflicts, dropped } = this.#parts
     const { id, key } = record.spec
     if (table.get(id) !== undefined || conflicts.has(id, key)) return false
-    if (view.owner(key) !== view.self) return false
+    // In available mode others may have gone on with what was written in quorum mode, until the configuration was changed.
+    if (view.owner(key) !== view.self || !this.isQuorum(key)) return false
     return dropped.has(record) || this.completeness.knowsAllOf(record, from)
   }
 

@@ -23,15 +23,16 @@ export class HandedEnds {
   }
 
   /**
-   * Its owner is this one now, though the entry is not told so yet.
+   * Its owner is this one now, though the entry is not told so yet. While all are cordoned or leaving it has none, and the next one
+   * asks what others have.
    * @param safe whose disks had it until now, of which not all may count any more
    */
   placed(entry: Entry, owner: NodeId | undefined, safe: readonly NodeId[]): void {
     const { id, key, record } = entry
     const { self } = this.#view
     if (owner === self) this.#ends.delete(id)
-    if (owner === self || entry.owner !== self || owner === undefined) return
-    if (!isSettled(record) || !this.#epochs.isQuorum(key) || entry.safe.includes(owner)) return
+    if (owner === self || entry.owner !== self || !isSettled(record) || !this.#epochs.isQuorum(key)) return
+    if (owner !== undefined && entry.safe.includes(owner)) return
     if (!record.holders.every(node => safe.includes(node))) this.#ends.set(id, record)
   }
 

@@ -112,9 +112,8 @@ export class Hearing {
     for (const record of known) work.learn(record, from, step, kind !== 'stale')
     if (known.length < reply.records.length)
       counters.add('ended_copies_dropped', reply.records.length - known.length)
-    // What is asked for keys in quorum mode may last as long as a member is down.
-    if (kind !== 'answered' || takeover.awaited) return
+    if (kind !== 'answered' || takeover.gathers) return
     work.recheckElsewhere(node => node === from, step)
-    if (!placing.releasing) takeover.forgetAnswers()
+    if (!takeover.active && !placing.releasing) takeover.forgetAnswers()
   }
 }

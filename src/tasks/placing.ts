@@ -201,8 +201,8 @@ export class Placing {
     // What is left then waits for more than this takeover.
     if (released === SCAN_MAX && schedule.gated.size > 0) return
     this.#releasing = undefined
-    // What runs elsewhere may have waited for the same answers, though its key did not.
-    work.recheckElsewhere(() => true, step)
+    // What a member was asked about before this takeover it has answered with the rest. Else nobody would look at it again.
+    if (takeover.quorum?.only !== true) work.recheckElsewhere(() => true, step)
     takeover.forgetAnswers()
     const ms = Math.round(elapsedMs(takeover.startedAt, step.now.mono))
     step.log(unanswered.length > 0 ? 'warn' : 'info', 'takeover-complete', { gained, ms, unanswered })

@@ -23,6 +23,7 @@ import { promised } from './promised.ts'
 import { queueFull } from './queue-full.ts'
 import {
   conflict,
+  GONE_MEANWHILE,
   LEAVING,
   NO_OWNER,
   NOT_ACTING,
@@ -156,7 +157,7 @@ export class Requests {
       : leave === undefined
         ? NOT_ACTING
         : entry === undefined || entry.key !== request.key || isSchedule(entry.record)
-          ? unknownTask(request.task)
+          ? this.#unknown(request)
           : (leftovers.barring(entry, step) ??
             this.#telling.refusal(leave) ??
             this.#unwelcome(request, entry) ??
@@ -164,6 +165,11 @@ export class Requests {
     if (failure !== undefined) refuse(origin, failure, step)
     else if (entry !== undefined && before !== undefined && leave !== undefined)
       this.#telling.confirm(origin, entry, true, leave, step, promised(request.kind, before, entry.record))
+  }
+
+  /** It may be one that could not be taken so far, since another has its id. */
+  #unknown({ task, key }: Exclude<OwnerRequest, { kind: 'submit' }>): Failure {
+    return this.#parts.conflicts.owes({ id: task, key }) ? GONE_MEANWHILE : unknownTask(task)
   }
 
   /** Another try is work like any other: there must be room for it. */
@@ -231,10 +237,12 @@ export class Requests {
 
   /** @param passedOn by another node, which may have other limits, or none; what faces of this node say is checked there */
   #unacceptable(spec: TaskSpec, passedOn: boolean): Failure | undefined {
-    const { view, config, phase, takeover, disk } = this.#parts
+    const { view, config, phase, takeover, disk, conflicts } = this.#parts
     if (phase() === 'leaving') return LEAVING
     if (phase() === 'closed') return NOT_READY
     if (disk?.failure !== undefined) return saidBy(disk.failure, view.self)
+    // It was accepted before, and is about to come: taken for a new one it would be lost, whatever it was to do.
+    if (conflicts.owes(spec)) return GONE_MEANWHILE
     const full = queueFull(this.#parts)
     if (full !== undefined) return full
     // Whoever had the key may hold the task that was first.

@@ -220,8 +220,8 @@ export class Table {
   put(entry: Entry, record: TaskRecord): void {
     const before = entry.record
     this.#list(entry, before, record)
-    // Another life of its id may have another dedupe key.
-    const renamed = before.spec !== record.spec
+    // Another life of its id may have another dedupe key, or the same for another time.
+    const renamed = before.spec !== record.spec || before.acceptedAt !== record.acceptedAt
     if (renamed) this.dedupes.remove(entry)
     if (countsAlike(before, record)) entry.record = record
     else {

@@ -92,6 +92,11 @@ export class Takeover {
     return this.#startedAt
   }
 
+  /** Are answers kept for a time when all that waits goes on? Else what a member says is used when it has said it. */
+  get gathers(): boolean {
+    return this.quorum?.only === true ? this.quorum.active : this.#active
+  }
+
   /** Members whose answer is still wanted. */
   get unanswered(): readonly NodeId[] {
     return [...this.#questions.keys()]
@@ -223,6 +228,14 @@ export class Takeover {
 
   forgetAnswers(): void {
     this.#answers.clear()
+  }
+
+  /**
+   * A member may have begun anew, with nothing of what it said that it runs. In quorum mode its attempts have ended then whatever
+   * it said, and that says how.
+   */
+  doubtAnswers(): void {
+    if (this.quorum?.only !== true) this.#answers.clear()
   }
 
   nextWake(): Instant {

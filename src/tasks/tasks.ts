@@ -90,11 +90,12 @@ export class Tasks {
       this.#parts.replication.ringChanged()
       this.#parts.placing.newRing(before, ring, step)
     }
+    // Under the same ring nothing is placed anew, and a member may have begun anew, with nothing of what it ran.
+    if (!changed) this.#parts.takeover.doubtAnswers()
     this.#parts.execution.viewChanged()
     this.#parts.work.loseOwn(this.#inherited, step)
     this.#inherited = []
     this.#parts.placing.scanSome(step)
-    // Under the same ring nothing is placed anew, and a member may have begun anew, with nothing of what it ran.
     this.#parts.work.recheckElsewhere(node => !changed || !this.#parts.view.live.has(node), step)
     this.#parts.desk.viewChanged(step)
     return this.#finish(step)

@@ -95,9 +95,13 @@ export class Telling {
     const { takeover, right } = this.#parts
     const acting = leaveNow(right, entry.key, step.now.mono) !== undefined
     const ended = isSettled(shownOf(entry))
-    if (ended && entry.final === entry.record) answerAtOnce(origin, this.#replyOf(entry, true, step), step)
+    const told = ended && entry.final === entry.record
+    const isSure = acting && !takeover.gates(entry.key)
+    // Of what failed or was cancelled another owner may have ordered another try since.
+    if (told && (isSure || entry.record.state === 'succeeded'))
+      answerAtOnce(origin, this.#replyOf(entry, true, step), step)
     else if (!acting) refuse(origin, NOT_ACTING, step)
-    else if (takeover.gates(entry.key)) refuse(origin, takeover.refusal(entry.key), step)
+    else if (!isSure) refuse(origin, takeover.refusal(entry.key), step)
     else if (!ended) tell(origin, this.#replyOf(entry, true, step), step)
     else this.confirmCounted(origin, entry, true, step)
   }

@@ -37,13 +37,17 @@ export class Untaken {
   get any(): boolean {
     if (this.#owed.size === 0) return false
     this.#follow()
-    const known = new Set(this.#epochs.known())
-    for (const [name, { key, nodes }] of this.#owed) {
-      const waits = [...nodes].some(node => known.has(node) && !this.#epochs.forgotten(node))
-      if (waits && this.#epochs.hasUnder(key, new Set(this.#epochs.held))) return true
+    for (const [name, owed] of this.#owed) {
+      if (this.#waits(owed)) return true
       this.#owed.delete(name)
     }
     return false
+  }
+
+  /** Is somebody still to bring it? */
+  waitsFor(name: string): boolean {
+    const owed = this.#owed.get(name)
+    return owed !== undefined && this.#waits(owed)
   }
 
   has(name: string): boolean {
@@ -74,6 +78,12 @@ export class Untaken {
       for (const node of lost) nodes.delete(node)
       if (nodes.size === 0) this.#owed.delete(name)
     }
+  }
+
+  #waits({ key, nodes }: Owed): boolean {
+    const known = this.#epochs.known()
+    const isAwaited = (node: NodeId): boolean => known.includes(node) && !this.#epochs.forgotten(node)
+    return [...nodes].some(isAwaited) && this.#epochs.hasUnder(key, new Set(this.#epochs.held))
   }
 
   /** What was not had without a break since it was brought, a new term asks about. */

@@ -1,8 +1,14 @@
 /** A node that runs a task of another one begins anew, so soon that nobody has missed it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { asNodeId } from '../../src/base/ids.ts'
+import { wallOf } from '../../src/base/time.ts'
+import type { TaskRecord } from '../../src/tasks/task.ts'
+import { freshRecord } from '../../src/tasks/transition.ts'
 import { Cluster } from './cluster.ts'
 import { ringOf, specs } from './samples.ts'
+import { own, THREE } from './scene.ts'
+import { Solo } from './solo.ts'
 
 const TWO = ['n1', 'n2']
 
@@ -43,4 +49,56 @@ test('what still runs on a node of which there is only other news is waited for'
   cluster.pass(10_000)
   assert.equal(cluster.host('n2').machine.waiting(task.id)?.code, 'runs-elsewhere')
   assert.equal(cluster.executions.length, 1)
+})
+
+/** Of a key of n1: n2 runs it, as its record says. */
+function ran(): TaskRecord {
+  const record = freshRecord(own('ran'), 'api', wallOf(0), THREE.map(asNodeId), 1)
+  const attempt = { number: 1, node: asNodeId('n2'), startedAt: wallOf(1), token: '1' }
+  return { ...record, state: 'running', attempts: [attempt], revision: 2 }
+}
+
+/** n1, as it takes over. */
+const takingOver = (): Solo => new Solo(undefined, { inventoryMs: 1_000 }, THREE, { records: [ran()] })
+
+let answers = 0
+/** The node answers the latest question. */
+function answer(solo: Solo, node: string, running: readonly TaskRecord[]): void {
+  const asked = solo.of('send').findLast(({ to, message }) => to === node && message.type === 'inventory')
+  assert.ok(asked?.message.type === 'inventory', `${node} was asked`)
+  const page = {
+    answer: ++answers,
+    page: 0,
+    records: [],
+    running: running.map(({ spec }) => spec.id),
+    done: true,
+  }
+  solo.hear(node, { type: 'inventory-reply', id: asked.message.id, agreed: true, ...page })
+}
+
+const isElsewhere = (solo: Solo): boolean => solo.tasks.waiting(ran().spec.id)?.code === 'runs-elsewhere'
+
+test('what a member was to be asked, when a takeover asks all, is looked at when that is over', () => {
+  const solo = takingOver()
+  answer(solo, 'n2', [ran()])
+  answer(solo, 'n3', [])
+  assert.ok(isElsewhere(solo))
+  solo.see(THREE)
+  solo.see(['n1', 'n2'])
+  solo.pass(100)
+  answer(solo, 'n2', [])
+  solo.pass(5_000)
+  assert.equal(solo.orders.length, 1, 'it runs nowhere else')
+})
+
+test('what a member said before it began anew is not believed when the takeover is over', () => {
+  const solo = takingOver()
+  answer(solo, 'n2', [ran()])
+  solo.see(THREE)
+  solo.pass(2_000)
+  assert.ok(isElsewhere(solo), 'n3 is not waited for any longer')
+  solo.pass(2_000)
+  answer(solo, 'n2', [])
+  solo.pass(100)
+  assert.equal(solo.orders.length, 1)
 })

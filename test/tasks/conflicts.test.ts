@@ -312,3 +312,36 @@ test('it is not done under another term either that has the key without a break,
   take([], 7)
   assert.equal(answered(), ring.checksum, 'nobody has it any more')
 })
+
+test('what is owed is not accepted as a new task when the one in its way is gone, and is there once it has come', () => {
+  const theirs = copyOf(first.key, { term: 4 })
+  const scene = owing(theirs)
+  const ended = { state: 'cancelled', settledAt: wallOf(0), revision: 3, term: 6 } as const
+  replicate(scene, 'n2', copyOf(KEY_OF_OTHER, ended), 6)
+  scene.solo.pass(100)
+  assert.equal(scene.solo.tasks.get(first.id), undefined, 'what was in its way is gone')
+  assert.equal(scene.code(scene.solo.submit({ ...first, payload: 'another' })), 'TAKEOVER_INCOMPLETE')
+  replicate(scene, 'n2', theirs)
+  assert.equal(scene.solo.record(first.id).acceptedAt, theirs.acceptedAt)
+  assert.equal(scene.code(scene.solo.submit({ ...first, payload: 'another' })), 'TASK_CONFLICT')
+})
+
+test('an order for what is owed is not told that there is no such task', () => {
+  const scene = owing(copyOf(first.key, { term: 4 }))
+  const cancel = (): string | undefined =>
+    scene.code(scene.solo.request({ kind: 'cancel', task: first.id, key: first.key }))
+  assert.equal(cancel(), 'TAKEOVER_INCOMPLETE')
+  scene.right.epochs.gone.add('n2')
+  assert.equal(cancel(), 'TASK_UNKNOWN')
+})
+
+test('nobody waits for one that is with nobody who comes back', () => {
+  const scene = owing(copyOf(first.key, { term: 4 }))
+  const ended = { state: 'cancelled', settledAt: wallOf(0), revision: 3, term: 6 } as const
+  replicate(scene, 'n2', copyOf(KEY_OF_OTHER, ended), 6)
+  scene.right.epochs.gone.add('n2')
+  scene.solo.pass(100)
+  const id = scene.solo.submit(first)
+  scene.acknowledge('n3')
+  assert.equal(scene.code(id), 'ok')
+})

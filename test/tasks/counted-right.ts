@@ -30,7 +30,7 @@ export class CountedRight implements Right {
     return this.epochs.changes
   }
 
-  leaveFor(): Leave | undefined {
+  leaveFor(_key?: string): Leave | undefined {
     if (!this.held) return undefined
     const token = { value: String(this.term * 65_536), safe: true }
     return { until: instantOf(this.until), token, term: this.term }

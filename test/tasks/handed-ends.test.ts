@@ -83,3 +83,18 @@ test('it goes once the new owner has written another', () => {
   scene.solo.pass(200)
   assert.ok(!isHere())
 })
+
+test('it stays while its key has no owner, since all are cordoned, until the next one has it', () => {
+  const key = keyThatGoes(true)
+  const { scene, isHere } = ended(key, 'n3')
+  scene.solo.see([])
+  scene.solo.pass(3_000)
+  assert.ok(isHere(), 'nobody owns it')
+  scene.solo.see(SIX)
+  scene.solo.pass(3_000)
+  assert.ok(isHere(), 'n4 does not have it yet')
+  scene.solo.pass(3_000, () => {
+    for (const node of six.preferenceList(key, 3)) scene.acknowledge(node)
+  })
+  assert.ok(!isHere())
+})

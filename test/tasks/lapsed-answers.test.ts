@@ -245,3 +245,31 @@ for (const state of ['ready', 'running'] as const)
     assert.deepEqual(solo.orders, [])
     assert.equal(solo.logged('ended-copy-dropped').length, 1)
   })
+
+for (const [state, outcome] of [
+  ['dead', { ok: false, error: { code: 'THREW', message: 'no' }, retryable: false }],
+  ['succeeded', { ok: true, result: 'done' }],
+] as const)
+  test(`what is ${state} ${state === 'dead' ? 'may have been tried again by another owner, and is told' : 'stays so, and is told by whoever knows it, and not only'} under the right to act`, () => {
+    const scene = ready()
+    const { solo } = scene
+    solo.submit(own('a'))
+    const acknowledge = (): void => {
+      for (const node of ['n2', 'n3']) scene.acknowledge(node)
+    }
+    solo.pass(300, acknowledge)
+    solo.end('a', 1, outcome)
+    solo.pass(300, acknowledge)
+    const told = (): string | undefined => scene.code(solo.request({ kind: 'get', task: asTaskId('a') }))
+    const unsure = (code: string): string => (state === 'succeeded' ? 'ok' : code)
+    assert.equal(solo.tasks.final(asTaskId('a'))?.state, state)
+    assert.equal(told(), 'ok')
+    lapse(scene, 3_000)
+    assert.equal(told(), unsure('TAKEOVER_INCOMPLETE'))
+    for (const node of ['n2', 'n3']) scene.answer(node)
+    solo.step(() => {
+      scene.right.end()
+      return []
+    })
+    assert.equal(told(), unsure('NOT_ACTING'))
+  })

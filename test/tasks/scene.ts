@@ -28,11 +28,12 @@ export function own(id: string, changes: Partial<TaskSpec> = {}): TaskSpec {
 }
 
 export class Scene {
-  readonly right = new CountedRight()
+  readonly right: CountedRight
   readonly disk: { failure: DiskSight['failure'] } = { failure: undefined }
   readonly solo: Solo
 
-  constructor(config: Partial<TasksConfig> = {}, more: Partial<TasksInit> = {}) {
+  constructor(config: Partial<TasksConfig> = {}, more: Partial<TasksInit> = {}, right = new CountedRight()) {
+    this.right = right
     this.right.epochs.note(ring)
     this.right.epochs.members = THREE.map(asNodeId)
     this.solo = new Solo(this.right, config, THREE, { disk: this.disk, ...more })
