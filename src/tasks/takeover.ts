@@ -83,11 +83,6 @@ export class Takeover {
     return this.#active || this.quorum?.active === true
   }
 
-  /** Are there keys in available mode that wait? */
-  get awaited(): boolean {
-    return this.#active
-  }
-
   get startedAt(): Instant {
     return this.#startedAt
   }
