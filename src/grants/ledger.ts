@@ -27,6 +27,8 @@ interface Told {
   /** Ring and term of the latest request that was granted on it. */
   under: string
   term: number
+  /** The ring under which this node told the voter, in answer to just this, that all is done. */
+  doneUnder?: string
 }
 
 /** A ring as one voter noted it, and whose answers say something about it. */
@@ -104,15 +106,17 @@ export class Ledger {
     return this.#told.get(voter)?.seq
   }
 
-  /** What the next request to this voter says of it. */
-  said(voter: NodeId, ring: string): Pick<Renew, 'disk' | 'known' | 'done' | 'gap'> {
-    const known = this.knownOf(voter)
+  /** What the request that goes to this voter now says of it. */
+  say(voter: NodeId, ring: string): Pick<Renew, 'disk' | 'known' | 'done' | 'gap'> {
+    const told = this.#told.get(voter)
+    const known = told?.seq
     const { disk } = this.#parts
+    if (told !== undefined && this.#done === ring) told.doneUnder = ring
     return {
       ...(disk !== undefined && { disk }),
       ...(known !== undefined && { known }),
       ...(known !== undefined && this.#done === ring && { done: known }),
-      ...(this.#gap > (this.#told.get(voter)?.gap ?? 0) && { gap: this.#gap }),
+      ...(this.#gap > (told?.gap ?? 0) && { gap: this.#gap }),
     }
   }
 
@@ -157,7 +161,7 @@ export class Ledger {
 
   /**
    * All that this node owns under the ring is complete and lies on its new holders; undefined: not (any more). True when
-   * that was not said before.
+   * that was not so before.
    */
   setDone(ring: string | undefined): boolean {
     const changed = this.#done !== ring
@@ -238,10 +242,13 @@ export class Ledger {
     return all
   }
 
-  /** Does some voter still wait for members to be done? */
-  get unsettled(): boolean {
-    for (const { rings, lost } of this.#told.values()) if (lost || rings.length > 1) return true
-    return false
+  /** Voters that wait for members to be done, and were not told yet that this one is. */
+  get waiting(): NodeId[] {
+    const waiting: NodeId[] = []
+    if (this.#done !== undefined)
+      for (const [voter, { rings, lost, doneUnder }] of this.#told)
+        if ((lost || rings.length > 1) && doneUnder !== this.#done) waiting.push(voter)
+    return waiting
   }
 
   /** Under which rings may anybody have written before this term was chosen? */

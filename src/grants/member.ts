@@ -223,8 +223,9 @@ export class Member {
   }
 
   done(ring: string | undefined, now: Now): void {
-    if (!this.ledger.setDone(ring) || ring === undefined || !this.ledger.unsettled) return
-    for (const voter of this.#parts.voters.names) this.#renewals.hasten(voter, 0, now)
+    if (!this.ledger.setDone(ring)) return
+    // Each that changes its notes makes this node look again whether it is done: the others know already.
+    for (const voter of this.ledger.waiting) this.#renewals.hasten(voter, 0, now)
   }
 
   #giveUp(below: number, now: Now): void {
@@ -267,7 +268,7 @@ export class Member {
     const { rings, config, session } = this.#parts
     const times = timesFor(rings.get(scope.ring)?.members.length ?? 0, config)
     const { seq, term } = this.#leases.asked(voter, scope, this.#terms.asked, times.leaseMs, now)
-    const said = this.ledger.said(voter, scope.ring)
+    const said = this.ledger.say(voter, scope.ring)
     const renew = { type: 'renew', session, seq, scope, voters, term, ...said } as const
     this.#renewals.asked(voter, renew, times, now)
     this.counts.requests++

@@ -43,7 +43,7 @@ test('a voter waits for the members of the rings that it noted, and for those wh
 test('the highest term that left a gap is said to each voter until that tells of it', () => {
   const ring = ringOf(a, b, c)
   const ledger = ledgerOf(ring)
-  const said = (voter: typeof a) => ledger.said(voter, ring.checksum).gap
+  const said = (voter: typeof a) => ledger.say(voter, ring.checksum).gap
   assert.deepEqual([ledger.gap, said(a)], [0, undefined])
   ledger.heard(a, { ...tell(1, ring), gap: 7 }, ring.checksum, 9)
   assert.deepEqual([ledger.gap, said(a), said(b)], [7, undefined, 7])
@@ -161,9 +161,28 @@ test('what was told since is not done', () => {
   const ledger = ledgerOf(ring)
   ledger.heard(b, tell(4, ring), ring.checksum, 9)
   assert.equal(ledger.setDone(ring.checksum), true)
-  assert.deepEqual(ledger.said(b, ring.checksum), { disk: 'disk-a', known: 4, done: 4 })
+  assert.deepEqual(ledger.say(b, ring.checksum), { disk: 'disk-a', known: 4, done: 4 })
   ledger.heard(b, tell(5, ring), ring.checksum, 9)
-  assert.deepEqual(ledger.said(b, ring.checksum), { disk: 'disk-a', known: 5 })
+  assert.deepEqual(ledger.say(b, ring.checksum), { disk: 'disk-a', known: 5 })
+})
+
+test('a voter that waits is told once that all is done, and again once it has changed its notes', () => {
+  const [before, ring] = [ringOf(a, b, c), ringOf(a, b)]
+  const ledger = ledgerOf(before, ring)
+  const waits = (seq: number) => ({
+    ...tell(seq, ring),
+    rings: [before, ring].map(each => ({ seq, ring: each.checksum })),
+  })
+  for (const voter of [b, c]) ledger.heard(voter, waits(1), ring.checksum, 9)
+  ledger.heard(a, tell(1, ring), ring.checksum, 9)
+  assert.deepEqual(ledger.waiting, [], 'not done yet')
+  ledger.setDone(ring.checksum)
+  assert.deepEqual(ledger.waiting, [b, c], 'a knows of one ring only')
+  for (const voter of [b, c]) ledger.say(voter, ring.checksum)
+  assert.deepEqual(ledger.waiting, [])
+  ledger.heard(b, waits(2), ring.checksum, 9)
+  ledger.setDone(ring.checksum)
+  assert.deepEqual(ledger.waiting, [b])
 })
 
 test('where notes are lost, a disk that replaced another does not tell what its node ever held', () => {
