@@ -16,9 +16,9 @@ const sooner = (a: Entry, b: Entry): boolean =>
 /** What is ready and cannot begin is looked at again after so many ms. */
 export const HOLD_MS = 1_000
 
-/** Is the time to come before which it must not be started? */
-export const isEarly = ({ spec: { runAt } }: TaskRecord, at: WallMs): boolean =>
-  runAt !== undefined && runAt > at
+/** Is the time to come before which it must not be started? What has begun once was due, also where a clock is behind. */
+export const isEarly = ({ spec: { runAt }, state, attempts }: TaskRecord, at: WallMs): boolean =>
+  runAt !== undefined && runAt > at && (state === 'scheduled' || attempts.length === 0)
 
 export class Pauses {
   readonly #retries = new Heap<Entry>(sooner)

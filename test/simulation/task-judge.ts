@@ -7,7 +7,7 @@ import { asTaskId, type RequestId } from '../../src/base/ids.ts'
 import type { Effect, Input } from '../../src/node/machine.ts'
 import { isSettled } from '../../src/tasks/merge.ts'
 import { isOrder } from '../../src/tasks/schedules/orders.ts'
-import type { TaskRecord } from '../../src/tasks/task.ts'
+import type { TaskRecord, TaskSpec } from '../../src/tasks/task.ts'
 import type { Cluster } from './cluster.ts'
 import { compareTokens, type Run } from './collector.ts'
 import { CopyJudge, endOf } from './copy-judge.ts'
@@ -185,13 +185,18 @@ export class TaskJudge {
   excuses(task: string, copies: readonly TaskRecord[]): boolean {
     if (this.#mayBeDropped(task)) return true
     return copies.some(record => {
-      const { spec, state } = record
+      const { spec, state, attempts } = record
       if (state === 'cancelled') return this.#cancels.has(task)
       if (state === 'dead') return this.#mayBeDead(record)
-      if (state !== 'scheduled') return this.#isFull(spec)
-      // Wall clocks differ by a minute and more.
-      return this.#hosts.some(({ clock }) => clock.at(this.#cluster.world.now).wall < (spec.runAt ?? 0))
+      // One that became ready by another clock waits for its time by that of its owner, until it has begun once.
+      const waits = state === 'scheduled' || (state === 'ready' && attempts.length === 0)
+      return (waits && this.#isEarlySomewhere(spec)) || (state !== 'scheduled' && this.#isFull(spec))
     })
+  }
+
+  /** Wall clocks differ by a minute and more. */
+  #isEarlySomewhere({ runAt }: TaskSpec): boolean {
+    return this.#hosts.some(({ clock }) => clock.at(this.#cluster.world.now).wall < (runAt ?? 0))
   }
 
   #mayBeDropped(task: string): boolean {

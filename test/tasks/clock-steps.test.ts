@@ -99,6 +99,17 @@ test('the pause before a retry is as long as it was meant, whatever becomes of t
   }
 })
 
+test('what has begun once goes on without waiting for its time again, where the clock is set back before that', () => {
+  const solo = new Solo(undefined)
+  solo.submit(spec('again', { runAt: wallOf(WALL + HOUR), backoff: 'fixed', backoffMs: MINUTE }))
+  solo.wallSetMs = HOUR
+  minutes(solo, 1)
+  solo.end('again', 1, FAILED)
+  solo.wallSetMs = -HOUR
+  minutes(solo, 2)
+  assert.equal(solo.orders.length, 2)
+})
+
 test('also where the ring changes meanwhile, and the task is placed anew', () => {
   for (const setMs of [10 * HOUR, -2 * HOUR]) {
     const solo = new Solo(undefined)
