@@ -164,9 +164,9 @@ export class Grants {
     else this.#voting.persisted(mark, now)
   }
 
-  /** This node itself saw the node's process close its link and refuse a new one. */
-  refused(node: NodeId, peer: PeerId, _now: Now): void {
-    if (this.#parts.config.trustRefused && this.#voting.refused(node, peer))
+  /** This node itself saw the node's process close its link and refuse a new one. @param since when it was first heard of */
+  refused(node: NodeId, peer: PeerId, since?: Instant): void {
+    if (this.#parts.config.trustRefused && this.#voting.refused(node, peer, since))
       this.#log('promise-dropped', { node })
   }
 

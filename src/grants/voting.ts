@@ -159,9 +159,9 @@ export class Voting {
     return after(this.#bootAt, this.#silenceMs)
   }
 
-  /** This node itself saw that the process is gone. */
-  refused(node: NodeId, peer: PeerId): boolean {
-    const dropped = this.#promises.drop(node, peer)
+  /** This node itself saw that the process is gone. @param since see `Promises.drop` */
+  refused(node: NodeId, peer: PeerId, since?: Instant): boolean {
+    const dropped = this.#promises.drop(node, peer, since)
     if (dropped) this.counts.dropped++
     return dropped
   }
