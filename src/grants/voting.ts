@@ -155,6 +155,11 @@ export class Voting {
     return voters.includes(self) && top.known && this.#promiseOnDisk > 0 && this.silentUntil <= now.mono
   }
 
+  /** How long it grants nothing after boot, in ms. */
+  get silenceMs(): number {
+    return this.#silenceMs
+  }
+
   get silentUntil(): Instant {
     return after(this.#bootAt, this.#silenceMs)
   }

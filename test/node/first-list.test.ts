@@ -4,6 +4,7 @@ import { asNodeId, type NodeId } from '../../src/base/ids.ts'
 import { grantsDefaults } from '../../src/grants/config.ts'
 import type { Effect } from '../../src/node/machine.ts'
 import { Node } from '../../src/node/node.ts'
+import { readinessOf } from '../../src/node/views.ts'
 import { at } from '../membership/records.ts'
 import { sampleInit } from './samples.ts'
 
@@ -24,6 +25,9 @@ function alone(seeds: readonly string[], named: readonly NodeId[] = []): Node {
   return node
 }
 
+const reasonOf = (node: Node, code: string): string =>
+  readinessOf(node, at(4_000)).reasons.find(reason => reason.code === code)?.detail ?? ''
+
 test('a node that has heard from none of its seeds makes no voter list of its own: there may be one', () => {
   const node = alone(['first:7946'])
   assert.equal(node.grants?.voters.list, undefined)
@@ -40,6 +44,11 @@ test('nor does one that is named as the only voter and lost its disk: others may
   const node = alone(['first:7946'], [me])
   assert.equal(node.grants?.voters.list, undefined)
   assert.equal(node.right.leaveFor('bill'), undefined)
+  assert.match(
+    reasonOf(node, 'no-voters'),
+    /no seed has shared/,
+    'and not that all who are expected are there',
+  )
 })
 
 test('without seeds the only voter that is named makes the list', () => {
@@ -51,4 +60,24 @@ test('without seeds the only voter that is named makes the list', () => {
 test('of several that are named none can act without another, which knows: they make the list at once', () => {
   const other = asNodeId('other')
   assert.deepEqual(alone(['first:7946'], [me, other]).grants?.voters.list?.names, [me, other])
+})
+
+test('what keeps a voter from granting is told as it is: it may have promised for longer than it is configured to now', () => {
+  const grants = { ...grantsDefaults(), mode: 'quorum', expectedNodes: 1 } as const
+  const voters = { version: 1, names: [me], fixed: true }
+  const node = new Node(sampleInit({ grants, voter: { top: 7, voters, promiseMs: 30_000 } }), at(0))
+  node.step({ kind: 'tick' }, at(4_000))
+  assert.match(reasonOf(node, 'not-granting'), /for 30000 ms after its start/)
+})
+
+test('while the list changes all who vote are counted, also those who will not', () => {
+  const other = asNodeId('other')
+  const grants = { ...grantsDefaults(), mode: 'quorum', expectedNodes: 2 } as const
+  const voters = {
+    ...{ version: 2, names: [me], previous: [me, other], fixed: true },
+    ...{ root: 'root', ballot: { round: 1, by: me } },
+  }
+  const node = new Node(sampleInit({ grants, voter: { top: 7, voters } }), at(0))
+  node.step({ kind: 'tick' }, at(4_000))
+  assert.match(reasonOf(node, 'no-lease'), /^0 of 2 voters/)
 })
