@@ -225,7 +225,7 @@ export class VoterBook implements Voters {
     const { self, config } = this.#parts
     if (this.#row === undefined && config.voters.length > 0) {
       // Of several none votes before others told what they know; an only one would act at once, beside those of a later list.
-      if (config.voters.length === 1 && !this.#joined) return
+      if (config.voters.length === 1 && !this.#mayPropose(now)) return
       this.#write({ version: 1, names: sorted(config.voters), previous: undefined, fixed: true })
     }
     const { expectedNodes } = config
