@@ -86,10 +86,8 @@ export class Grants {
     const { self, session, config, stored, random } = parts
     const out = { push: (effect: GrantsEffect) => this.#effects.push(effect) }
     this.disk = stored.disk ?? diskName(random)
-    if (stored.disk === undefined) {
-      const writes = [{ table: 'grants', key: 'disk', value: this.disk }] as const
-      out.push({ kind: 'persist', writes, then: [] })
-    }
+    const writes = [{ table: 'grants', key: 'disk', value: this.disk }] as const
+    if (stored.disk === undefined) out.push({ kind: 'persist', writes, then: [] })
     const nextMark = (): number => ++this.#marks
     const rings = new Rings(parts.buildRing)
     const [topOf, promiseMs] = [() => this.#top, () => this.#voting.promiseMsMax]
@@ -164,9 +162,9 @@ export class Grants {
     else this.#voting.persisted(mark, now)
   }
 
-  /** This node itself saw the node's process close its link and refuse a new one. */
-  refused(node: NodeId, peer: PeerId, _now: Now): void {
-    if (this.#parts.config.trustRefused && this.#voting.refused(node, peer))
+  /** This node itself saw the node's process close its link and refuse a new one. @param since when it was first heard of */
+  refused(node: NodeId, peer: PeerId, since?: Instant): void {
+    if (this.#parts.config.trustRefused && this.#voting.refused(node, peer, since))
       this.#log('promise-dropped', { node })
   }
 
@@ -259,12 +257,16 @@ export class Grants {
 
   /** A quorum of live grants, whatever keys they cover. */
   hasLease(now: Now): boolean {
-    const until = this.leaseUntil
-    return until !== undefined && until > now.mono
+    return (this.leaseUntil ?? now.mono) > now.mono
   }
 
   get leaseUntil(): Instant | undefined {
     return this.#member.leaseUntil
+  }
+
+  /** How long this voter grants nothing after its start, in ms. */
+  get silenceMs(): number {
+    return this.#voting.silenceMs
   }
 
   changeVoters(kind: 'add' | 'remove', node: NodeId, now: Now): VoterAnswer {
@@ -288,8 +290,7 @@ export class Grants {
   }
 
   nextWake(): Instant {
-    const next = this.#member.nextWake ?? NEVER
-    const { silentUntil } = this.#voting
+    const [next, { silentUntil }] = [this.#member.nextWake ?? NEVER, this.#voting]
     return silentUntil > this.#now.mono && silentUntil < next ? silentUntil : next
   }
 

@@ -35,6 +35,8 @@ interface Promised {
   /** Name of its disk. */
   readonly disk: string | undefined
   seq: number
+  /** When it was made, or made longer. */
+  readonly madeAt: Instant
   until: Instant
   /** Every one of them covers what is promised. */
   scopes: readonly Scope[]
@@ -83,9 +85,15 @@ export class Promises {
     return promised !== undefined && isOfLife(promised, peer, renew)
   }
 
-  /** Rule 8: this voter knows that the process with this key is gone. Another one with the same name is not. */
-  drop(node: NodeId, peer: PeerId): boolean {
-    return this.#promised.get(node)?.peer === peer && this.#promised.delete(node)
+  /**
+   * Rule 8: this voter knows that the process with this key is gone. Another one with the same name is not; nor is one with the same
+   * key that asked before this one was heard of, and has not been able to since: it may be cut off and act.
+   * @param since when this process was first heard of, where it says which it is
+   */
+  drop(node: NodeId, peer: PeerId, since?: Instant): boolean {
+    const promised = this.#promised.get(node)
+    if (promised?.peer !== peer || (since !== undefined && promised.madeAt < since)) return false
+    return this.#promised.delete(node)
   }
 
   /**
@@ -123,6 +131,7 @@ export class Promises {
       peer,
       disk: renew.disk,
       seq: renew.seq,
+      madeAt: now.mono,
       until,
       scopes: [{ ...renew.scope, keeps: this.#promisable(from, renew.scope, old) }],
       granted,

@@ -131,13 +131,17 @@ export class Top {
   #coversEveryQuorum(): boolean {
     const { list } = this.#voters
     if (list === undefined || !this.#voters.includes(this.#self)) return false
-    // While the list changes, quorums of the old one may have voted before: the joint list asks for more, and knows less.
-    const { names } = baseOf(list)
+    // While the list changes, quorums of the old one may have voted before: the joint list asks for more, and knows less. Elsewhere the
+    // new one may stand by now, with votes of its own. Not so for the one that is added: it would wait for the dead that it replaces.
+    const { names: old } = baseOf(list)
+    const lists = old.includes(this.#self) ? [old, list.names] : [old]
     const others = this.#voters.names.filter(name => name !== this.#self)
     const silent = others.filter(name => !this.#answers.has(name))
     if (silent.length === 0) return true
     const forgetful = others.filter(name => this.#answers.has(name) && this.#answers.get(name) === undefined)
-    return [this.#self, ...forgetful].every(one => !isMajority(names, new Set([...silent, one]), list.fixed))
+    const mayHaveVoted = (one: NodeId): boolean =>
+      lists.some(names => isMajority(names, new Set([...silent, one]), list.fixed))
+    return ![this.#self, ...forgetful].some(mayHaveVoted)
   }
 
   #persist(then: readonly GrantsEffect[]): void {

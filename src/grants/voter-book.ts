@@ -93,7 +93,7 @@ export class VoterBook implements Voters {
   #vouched: boolean
   #live: ReadonlySet<NodeId>
   #liveSince: Instant | undefined
-  #joined = true
+  #joined = false
   #toldAt: Instant | undefined
   #tells = 0
 
@@ -224,8 +224,9 @@ export class VoterBook implements Voters {
   #form(now: Now): void {
     const { self, config } = this.#parts
     if (this.#row === undefined && config.voters.length > 0) {
+      // Of several none votes before others told what they know; an only one would act at once, beside those of a later list.
+      if (config.voters.length === 1 && !this.#mayPropose(now)) return
       this.#write({ version: 1, names: sorted(config.voters), previous: undefined, fixed: true })
-      return
     }
     const { expectedNodes } = config
     // Asked at every tick and message: once there is a list, a thousand names are not sorted for it.

@@ -155,13 +155,18 @@ export class Voting {
     return voters.includes(self) && top.known && this.#promiseOnDisk > 0 && this.silentUntil <= now.mono
   }
 
+  /** How long it grants nothing after boot, in ms. */
+  get silenceMs(): number {
+    return this.#silenceMs
+  }
+
   get silentUntil(): Instant {
     return after(this.#bootAt, this.#silenceMs)
   }
 
-  /** This node itself saw that the process is gone. */
-  refused(node: NodeId, peer: PeerId): boolean {
-    const dropped = this.#promises.drop(node, peer)
+  /** This node itself saw that the process is gone. @param since see `Promises.drop` */
+  refused(node: NodeId, peer: PeerId, since?: Instant): boolean {
+    const dropped = this.#promises.drop(node, peer, since)
     if (dropped) this.counts.dropped++
     return dropped
   }

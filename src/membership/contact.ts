@@ -53,6 +53,8 @@ export class Contact {
   /** Since when nobody needs this node's links to it. */
   surplusSince: Instant | undefined
   #ackedAt: Instant | undefined
+  /** The process that said hello last, by its number, and since when it speaks here: before, it was another one with this key. */
+  speaker: { readonly nonce: number; readonly since: Instant } | undefined
   /** The remote end closed its last link then; evidence `refused` needs it. */
   remoteClosedAt: Instant | undefined
   /** Addresses that have refused since then. */
@@ -101,6 +103,15 @@ export class Contact {
     this.lastHeard = now
     this.trulyHeard = now
     if (link !== undefined) link.lastHeard = now
+  }
+
+  /** A hello was taken; older versions do not say which process they are. */
+  greeted(link: Link, name: NodeId, life: Born | undefined, now: Instant): void {
+    link.greeted = true
+    link.name = name
+    link.life = life
+    if (life !== undefined && life.nonce !== this.speaker?.nonce)
+      this.speaker = { nonce: life.nonce, since: now }
   }
 
   /** Does another process speak with this key too, so that this link's process going says nothing of the name? */

@@ -115,9 +115,7 @@ export class Handshake {
       this.#refuse(link, contact.peer, hello.self.id, refusal, now.mono)
       return false
     }
-    link.greeted = true
-    link.name = hello.self.id
-    link.life = hello.life && bornOf(hello.life, now.mono)
+    contact.greeted(link, hello.self.id, hello.life && bornOf(hello.life, now.mono), now.mono)
     this.#replaceElders(hello.self, contact, link, now)
     const known = this.#roster.get(hello.self.id)?.record
     if (known !== undefined && known.incarnation < hello.self.incarnation) contact.startAnew(link.dialled)

@@ -68,6 +68,9 @@ export interface MembershipInit {
   readonly isNamed?: (id: NodeId) => boolean
 }
 
+/** A process that this node saw to be gone, and since when it had spoken here: another one with its key may have before, and live. */
+type ProcessGone = Pick<MemberRecord, 'id' | 'peerId'> & { readonly since: Instant | undefined }
+
 export class Membership {
   readonly #config: MembershipConfig
   readonly #out = new Outbox()
@@ -93,7 +96,7 @@ export class Membership {
   readonly #wakefulness: Wakefulness
   readonly #listening: Listening
   /** Members whose process this node itself saw to be gone, since they were last asked for. */
-  #refusals: Pick<MemberRecord, 'id' | 'peerId'>[] = []
+  #refusals: ProcessGone[] = []
 
   constructor(init: MembershipInit, now: Now) {
     const { config, random } = init
@@ -243,8 +246,9 @@ export class Membership {
   dialled(dial: number, outcome: DialOutcome, now: Now): void {
     const refused = this.#dialling.ended(dial, outcome, now)
     if (refused === undefined || this.nameTaken !== undefined) return
-    this.#refusals.push(refused.record)
-    if (refused.record.status !== 'alive') return
+    const { id, peerId, status } = refused.record
+    this.#refusals.push({ id, peerId, since: this.#contacts.get(peerId)?.speaker?.since })
+    if (status !== 'alive') return
     this.#detection.refused(refused, now)
     this.#listening.convict(this.#detection.judge(now), now)
   }
@@ -280,7 +284,7 @@ export class Membership {
   }
 
   /** Members that closed their last link and whose address then refused, as this node itself saw; once each. */
-  takeRefusals(): readonly Pick<MemberRecord, 'id' | 'peerId'>[] {
+  takeRefusals(): readonly ProcessGone[] {
     return this.#refusals.splice(0)
   }
 

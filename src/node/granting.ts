@@ -119,7 +119,7 @@ export class Granting {
     const { grants } = this
     const refusals = membership.takeRefusals()
     if (grants === undefined) return []
-    for (const { id, peerId } of refusals) grants.refused(id, peerId, now)
+    for (const { id, peerId, since } of refusals) grants.refused(id, peerId, since)
     if (grants.voters.linked !== this.#voters) {
       this.#voters = grants.voters.linked
       membership.setVoters(this.#voters)

@@ -1,5 +1,6 @@
 /** How a node shows itself: plain values made from its rooms. Reads only. */
 import { after, elapsedMs, type Instant, type Now } from '../base/time.ts'
+import { namesOf } from '../grants/voter-list.ts'
 import type { MemberStatus } from '../membership/member.ts'
 import type { Entry } from '../membership/roster.ts'
 import { position } from '../ring/hash.ts'
@@ -90,23 +91,27 @@ export function readinessOf(node: Node, now: Now): Readiness {
 }
 
 /** What keeps this node from acting, or from letting others act. */
-function rightReasons(grants: GrantsStatus, { init, membership, tasks }: Node): Readiness['reasons'] {
+function rightReasons(grants: GrantsStatus, node: Node): Readiness['reasons'] {
+  const { tasks } = node
   if (!grants.enabled) return []
-  if (grants.voters === undefined) {
-    const { expectedNodes, voters } = init.grants
-    const wanted = voters.length > 0 ? voters.length : expectedNodes
-    const seen = membership.roster.living().length
-    return [{ code: 'no-voters', detail: `no voter list yet: ${seen} of ${wanted} expected nodes are seen` }]
-  }
-  const { promiseMs } = init.grants
-  const silent = `this voter grants nothing for ${promiseMs} ms after its start, nor before it knows the highest term`
-  const names = grants.voters.names.length
+  if (grants.voters === undefined)
+    return [{ code: 'no-voters', detail: `no voter list yet: ${whyNone(node)}` }]
+  const silenceMs = node.grants?.silenceMs
+  const silent = `this voter grants nothing for ${silenceMs} ms after its start, nor before it knows the highest term`
+  const names = namesOf(grants.voters).length
   const held = `${grants.grantedBy.length} of ${names} voters grant this node leave to act, which is no quorum`
   return [
     ...(grants.voter && !grants.granting ? [{ code: 'not-granting' as const, detail: silent }] : []),
     ...(grants.leaseForMs === undefined ? [{ code: 'no-lease' as const, detail: held }] : []),
     ...(tasks.untried ? [{ code: 'taking-over' as const, detail: `${UNTRIED}: ${tasks.waitsFor}` }] : []),
   ]
+}
+
+function whyNone({ init, membership }: Node): string {
+  if (!membership.synced) return 'no seed has shared what it knows, and there may be one'
+  const { expectedNodes, voters } = init.grants
+  const wanted = voters.length > 0 ? voters.length : expectedNodes
+  return `${membership.roster.living().length} of ${wanted} expected nodes are seen`
 }
 
 const UNTRIED = 'the nodes that may hold records of its keys have not all answered since this node started'

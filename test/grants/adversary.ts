@@ -255,7 +255,7 @@ export class Adversary {
     const peer = asPeerId(gone.peer)
     this.#timeline.after(this.#random.between(0, 300), () => {
       if (gone.grants !== undefined || other.grants === undefined) return
-      other.step((grants, now) => grants.refused(gone.id, peer, now))
+      other.step(grants => grants.refused(gone.id, peer))
       this.counts.refusals++
     })
   }

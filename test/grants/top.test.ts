@@ -47,3 +47,29 @@ test('so it does while a voter is added: a quorum of the old list is none of bot
   const top = learned(adding, fromC, fromD, { from: a, top: 900, known: true })
   assert.deepEqual([top.known, top.value], [true, 900])
 })
+
+test('and for whoever may have settled the change with it: the new list may stand elsewhere, and have taken a term', () => {
+  const e = asNodeId('e')
+  const of4: VoterList = { version: 1, names: [a, b, c, d], fixed: true }
+  const toFive: VoterList = {
+    ...{ version: 2, names: [a, b, c, d, e], previous: of4.names, fixed: true },
+    ...{ root: hashOf(of4), ballot: { round: 5, by: a } },
+  }
+  // Under the new list `b`, `c` and `e` have taken term 900. `a` and `d` never heard that it stands.
+  const stragglers = [a, d].map(from => ({ from, top: 100, known: true }))
+  assert.equal(learned(toFive, ...stragglers).known, false)
+  const top = learned(toFive, ...stragglers, { from: e, top: 900, known: true })
+  assert.deepEqual([top.known, top.value], [true, 900])
+})
+
+test('one that is being added knows of no earlier vote of its own: it does not wait for whom it may have voted with', () => {
+  const voters = {
+    ...{ list: adding, name: nameOf(adding), names: namesOf(adding) },
+    includes: (node: NodeId) => namesOf(adding).includes(node),
+    isQuorum: (nodes: ReadonlySet<NodeId>) => isActingQuorum(adding, nodes),
+  }
+  const top = new Top({ self: d, stored: undefined, voters, out: [] })
+  for (const from of [b, c])
+    top.message(from, { type: 'top-tell', top: 100, known: true, voters: nameOf(adding) }, at(10))
+  assert.equal(top.known, true, 'the lowest name, dead, with the new one is half of the new list')
+})

@@ -22,12 +22,18 @@ class Desk {
   known: boolean
   #marks = 0
 
-  constructor(self: NodeId, stored: StoredVoters | undefined, known: boolean) {
+  /** @param voters those that the configuration names */
+  constructor(
+    self: NodeId,
+    stored: StoredVoters | undefined,
+    known: boolean,
+    voters: readonly NodeId[] = [],
+  ) {
     this.known = known
     const desk = this
     this.book = new VoterBook({
       ...{ self, stored, out: this.out, promiseMs: () => 2_500, nextMark: () => ++this.#marks },
-      config: { ...grantsDefaults(), mode: 'quorum', expectedNodes: 3 },
+      config: { ...grantsDefaults(), mode: 'quorum', expectedNodes: 3, voters },
       top: () => ({
         get known() {
           return desk.known
@@ -127,4 +133,23 @@ test('after a reset a change that was under way does not come back', () => {
   desk.book.tick(at(9_000))
   desk.settle(9_000)
   assert.deepEqual([desk.book.list?.names, desk.book.list?.previous], [[a, d], undefined])
+})
+
+test('the only voter that is named asks what list there is before it makes its own: it would hold that for as good as any', () => {
+  const told = new Desk(a, undefined, true, [a])
+  told.book.tick(at(100), true)
+  told.settle(100)
+  told.hear(
+    b,
+    { type: 'voters', list: { ...of3, names: [b, c, d] }, firm: true, top: 7, promiseMs: 2_500 },
+    350,
+  )
+  told.book.tick(at(3_000), true)
+  told.settle(3_000)
+  assert.deepEqual([told.book.list?.names, told.book.conflicts], [[b, c, d], 0])
+
+  const untold = new Desk(a, undefined, true, [a])
+  untold.book.tick(at(3_000), true)
+  untold.settle(3_000)
+  assert.deepEqual(untold.book.list?.names, [a])
 })

@@ -267,7 +267,7 @@ export class VoterWorld {
   #tick(machine: Machine, life: Life): void {
     const now = this.clock(machine)
     life.top.tick(now)
-    life.book.tick(now)
+    life.book.tick(now, true)
     this.#want(machine, life)
     this.#flush(machine, life)
     this.checkQuorums()

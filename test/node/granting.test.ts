@@ -5,7 +5,7 @@ import { grantsDefaults } from '../../src/grants/config.ts'
 import { Granting } from '../../src/node/granting.ts'
 import { buildRing } from '../../src/ring/build-ring.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
-import { at, Lone, record } from '../membership/records.ts'
+import { at, Lone, RING, record } from '../membership/records.ts'
 import { sampleInit } from './samples.ts'
 
 const NAMES = ['a', 'b', 'me'].map(asNodeId)
@@ -107,4 +107,62 @@ test('a member whose process was found to be gone is not heard', () => {
   lone.say(a, record('a'), { type: 'claims', claims: [{ ...claim, withdrawn: false }] }, 40)
   assert.deepEqual([...lone.membership.heard(at(40).mono)].sort(), ['a', 'me'])
   assert.equal(lone.statusOf(b), 'alive')
+})
+
+test('that a process is gone says nothing of another with its key, which was promised before and may act on behind a cut', () => {
+  const lone = new Lone()
+  const granting = new Granting(init, at(0))
+  const { membership } = lone
+  const first = record('a')
+  const second = record('a', { incarnation: 2, addresses: ['a-2:7946'] })
+  const ring = buildRing(
+    NAMES.map(id => ({ id, weight: 1 })),
+    ringDefaults(),
+  )
+  const step = (ms: number) => {
+    granting.awake(at(ms))
+    for (const effect of granting.ask(membership, ring, [], at(ms)))
+      if (effect.kind === 'persist')
+        for (const each of effect.then) if (each.kind === 'persisted') granting.persisted(each.mark, at(ms))
+  }
+  const meet = (self: typeof first, nonce: number, ms: number) => {
+    const link = lone.open(self, ms)
+    const hello = { type: 'hello', cluster: 'test', self, ring: RING, version: '0' } as const
+    lone.say(link, self, { ...hello, life: { nonce, ageMs: 0 } }, ms)
+    return link
+  }
+  const renew = (disk: string, ms: number) => {
+    const scope = { ring: ring.checksum, leaving: false, keeps: [] }
+    const voters = granting.grants?.voters.name ?? assert.fail('it knows the list')
+    const request = { type: 'renew', session: 1, seq: 1, scope, voters, term: 0, disk } as const
+    granting.message(first.id, first.peerId, request, at(ms))
+    step(ms)
+  }
+  const gone = (link: ReturnType<typeof meet>, ms: number) => {
+    lone.effects = []
+    membership.linkDown(link, first.peerId, 'remote', at(ms))
+    const [dial] = lone.collect().flatMap(effect => (effect.kind === 'dial' ? [effect.dial] : []))
+    membership.dialled(dial ?? 0, { ok: false, reason: 'refused', detail: '' }, at(ms + 1))
+    step(ms + 1)
+  }
+  const counted = (name: string) => granting.grants?.counters()[name]
+
+  const cutOff = meet(first, 1, 10)
+  granting.viewChanged(ring, membership, at(20))
+  step(10_000)
+  renew('one', 10_000)
+  assert.equal(counted('granted'), 1)
+  const other = meet(second, 2, 10_100)
+  membership.linkDown(cutOff, first.peerId, 'local', at(10_110))
+  renew('another', 10_200)
+  assert.equal(counted('session'), 1)
+  gone(other, 10_300)
+  assert.equal(counted('dropped'), 0, 'the one that was promised is not the one that is gone')
+
+  step(12_600)
+  const third = meet(record('a', { incarnation: 3 }), 3, 12_700)
+  renew('another', 12_800)
+  assert.equal(counted('session'), 1, 'the promise has run out')
+  gone(third, 12_900)
+  assert.equal(counted('dropped'), 1, 'this one is')
 })

@@ -238,7 +238,7 @@ export class Host {
     this.membership.awake(now)
     input(now)
     if (this.membership.roster.version !== this.#rosterVersion) this.#newView(now)
-    this.#perform(this.#rights(now), logged)
+    this.#perform(this.#rights(), logged)
     this.#perform(this.membership.effects(), logged)
     this.#init.stepped(this, logged)
     this.#wakeBy(Math.min(this.membership.nextWake(), this.#grants?.nextWake() ?? Number.POSITIVE_INFINITY))
@@ -265,11 +265,11 @@ export class Host {
     this.#grants?.viewChanged(this.#ring, names, self.leaving, now)
   }
 
-  #rights(now: Now): readonly GrantsEffect[] {
+  #rights(): readonly GrantsEffect[] {
     const grants = this.#grants
     const refusals = this.membership.takeRefusals()
     if (grants === undefined) return []
-    for (const { id, peerId } of refusals) grants.refused(id, peerId, now)
+    for (const { id, peerId, since } of refusals) grants.refused(id, peerId, since)
     if (grants.voters.linked !== this.#voters) {
       this.#voters = grants.voters.linked
       this.membership.setVoters(this.#voters)
