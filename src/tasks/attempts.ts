@@ -31,8 +31,10 @@ export interface Beginning {
 export function beginAttempt(record: TaskRecord, { node, at, token, holders }: Beginning): TaskRecord {
   const attempt: Attempt = { number: lastNumber(record) + 1, node, startedAt: at, token }
   const attempts = [...record.attempts, attempt]
-  const dropped = attempts.slice(0, -ATTEMPTS_KEPT)
-  const kept = attempts.slice(-ATTEMPTS_KEPT)
+  // Those of one number go together: one that counts would else leave one behind by which its number seems to count for nothing.
+  const upTo = attempts.at(-ATTEMPTS_KEPT - 1)?.number ?? 0
+  const dropped = attempts.filter(each => each.number <= upTo)
+  const kept = attempts.filter(each => each.number > upTo)
   const uncounted = (record.uncounted ?? 0) + uncountedOf(attempts) - uncountedOf(kept)
   const since = record.redriven?.after ?? 0
   const crashed = dropped.filter(each => isCrash(each) && each.number > since)

@@ -114,11 +114,13 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   return { ...told, ...acting, missing, schedules, account, hearing, inherited }
 }
 
-/** In quorum mode that others have it is known when they say so. */
+/**
+ * That others have it is known when they say so: the process before this one may have ended before it had sent what it wrote. As each
+ * node begins alone, nobody would be believed to have it anyway, but for what there was no time to place before others were seen.
+ */
 function inherit(record: TaskRecord, table: Table, self: NodeId, epochs: Epochs | undefined): Entry {
   const entry = table.add(record)
-  if (epochs?.isQuorum(entry.key) !== true) return entry
-  entry.safe = [self]
   entry.copies = []
+  if (epochs?.isQuorum(entry.key) === true) entry.safe = [self]
   return entry
 }

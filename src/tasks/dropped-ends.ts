@@ -12,6 +12,8 @@ interface Life {
   /** A task of another key may have the same id: of that nothing is known here. */
   readonly key: string
   readonly acceptedAt: WallMs
+  /** Of the end, as its record says. */
+  readonly writtenUnder: number
   /** Under which the key was this node's when it was dropped. */
   readonly term: number
 }
@@ -19,7 +21,8 @@ interface Life {
 /**
  * Ends that this node had as their owner and has dropped lately. A copy of before that comes late is over, however little is
  * known of what others had (`leftovers.ts`): for as long as the key stays this node's without a break nobody else can have
- * ordered the task to run again.
+ * ordered the task to run again. Before that another owner may have, of whom this one had not heard yet when it dropped its end, or whom
+ * an operator had forgotten: such a copy has a higher term than the end, and nothing is known of it here.
  */
 export class DroppedEnds {
   readonly #right: Right
@@ -30,9 +33,9 @@ export class DroppedEnds {
   }
 
   /** It has settled and is dropped: in its turn, when all who may have an older copy have that, or by order, whoever has one. */
-  note({ spec: { id, key }, acceptedAt }: TaskRecord): void {
+  note({ spec: { id, key }, acceptedAt, term: writtenUnder = 0 }: TaskRecord): void {
     const term = this.#right.leaveFor(key)?.term
-    if (term !== undefined) this.#lives.set(id, { key, acceptedAt, term })
+    if (term !== undefined) this.#lives.set(id, { key, acceptedAt, writtenUnder, term })
   }
 
   /** Is this a copy of a task whose end was dropped here, of that life or one before? */
@@ -42,6 +45,7 @@ export class DroppedEnds {
     if (dropped === undefined || epochs === undefined || isSchedule(record)) return false
     const { key } = record.spec
     if (key !== dropped.key || record.acceptedAt > dropped.acceptedAt) return false
+    if ((record.term ?? 0) > dropped.writtenUnder) return false
     return epochs.hasUnder(key, new Set([dropped.term]))
   }
 }

@@ -246,9 +246,12 @@ export class Table {
     this.#tally(entry, 1)
   }
 
-  /** Of its owner, and its next record is an end: until that is shown, those who ask are told how it stands now, or what they are told now. */
+  /**
+   * Its next record is an end: until that is shown, those who ask its owner are told how it stands now, or what they are told now. Not of
+   * a key that is only kept, for the reason for which `assign` shows it.
+   */
   hide(entry: Entry): void {
-    if (entry.shown !== undefined || isSettled(entry.record)) return
+    if (entry.owner !== this.#self || entry.shown !== undefined || isSettled(entry.record)) return
     entry.shown = entry.record
     this.#hidden.add(entry)
   }

@@ -365,9 +365,10 @@ export class Tasks {
     const looksLeft = this.#phase === 'open' && this.#parts.work.start(step)
     const countsLeft = this.#parts.durability?.follow(this.#parts.placing, step) === true
     this.#startsLeft = looksLeft || offersLeft || countsLeft
+    // Before anything is dropped: who waits for an end would be told that there is no such task.
+    this.#parts.desk.flush(step)
     // Not before its shared lists are read: what they contain is kept.
     this.#surplusLeft = this.#phase !== 'closed' && this.#parts.work.trimming.trim(step)
-    this.#parts.desk.flush(step)
     this.#parts.inventories.flush(step)
     this.#parts.replication.flush(step)
     return step.effects()

@@ -151,6 +151,18 @@ test('the newest attempts are kept, and numbers go on', () => {
   assert.equal(last(record).number, 30)
 })
 
+test('an attempt that counts does so also when it is kept no more, and one of the same number that does not would be', () => {
+  let record: TaskRecord = { ...fresh, spec: { ...fresh.spec, maxAttempts: ATTEMPTS_KEPT } }
+  for (let i = 1; i < ATTEMPTS_KEPT; i++) record = transition(end(begin(record, here, i), failed), 'ready')
+  const [first, ...others] = record.attempts
+  assert.ok(first)
+  const fenced = { ...first, node: there, outcome: 'fenced' } as const
+  record = { ...record, attempts: [first, fenced, ...others] }
+  assert.equal(triesOf(record), ATTEMPTS_KEPT - 1)
+  const ended = end(begin(record, here, 99), failed)
+  assert.deepEqual([triesOf(ended), ended.state], [ATTEMPTS_KEPT, 'dead'])
+})
+
 test('the pause doubles up to its ceiling and is jittered by half', () => {
   const task = spec('t', { backoffMs: 100, backoffMsMax: 1_000 })
   for (const [attempt, full] of [

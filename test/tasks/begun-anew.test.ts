@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
+import { SCAN_MAX } from '../../src/tasks/placing.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
 import { Cluster } from './cluster.ts'
@@ -101,4 +102,28 @@ test('what a member said before it began anew is not believed when the takeover 
   answer(solo, 'n2', [])
   solo.pass(100)
   assert.equal(solo.orders.length, 1)
+})
+
+test('what it has on its disk for another owner is offered to that one, however much there is to place', () => {
+  const holders = THREE.map(asNodeId)
+  const records = specs(SCAN_MAX + 100).map(each => freshRecord(each, 'api', wallOf(0), holders, 1))
+  const solo = new Solo(undefined, {}, ['n1'], { records })
+  const theirs = records.filter(({ spec: { key } }) => ringOf(THREE).owner(key) === 'n2')
+  const sent = new Set<string>()
+  let seen = 0
+  solo.see(THREE)
+  for (let turns = 0; turns < 50; turns++) {
+    solo.tick()
+    const effects = solo.of('send')
+    for (const { to, message } of effects.slice(seen)) {
+      if (message.type !== 'replicate') continue
+      if (to === 'n2') for (const record of message.records) sent.add(record.spec.id)
+      solo.hear(to, { type: 'replicated', batch: message.batch })
+    }
+    seen = effects.length
+  }
+  assert.deepEqual(
+    theirs.filter(({ spec: { id } }) => !sent.has(id)),
+    [],
+  )
 })

@@ -80,3 +80,49 @@ test('nothing is known by it of a task that another key has under the same id', 
   assert.equal(copied(scene, { ...other, spec: { ...other.spec, key: own('other').key } }), undefined)
   assert.equal(knows(scene), true)
 })
+
+/** It failed for good under term 5; then its owner lost its right, and another one ordered another try under term 6. */
+function failed() {
+  const scene = new Scene({ deadMs: 60_000 })
+  const both = ['n2', 'n3']
+  scene.take()
+  for (const node of both) scene.answer(node)
+  scene.solo.submit(own('old', { maxAttempts: 1 }))
+  const acknowledge = (): void => {
+    for (const node of both) scene.acknowledge(node)
+  }
+  scene.solo.pass(500, acknowledge)
+  scene.solo.end('old', 1, { ok: false, retryable: false, error: { code: 'THREW', message: 'no' } })
+  scene.solo.pass(500, acknowledge)
+  const { error: _, settledAt: __, ...dead } = scene.solo.record('old')
+  assert.equal(dead.state, 'dead')
+  scene.right.end()
+  scene.solo.pass(1_000)
+  const redriven = { times: 1, after: 1, at: wallOf(dead.acceptedAt + 1_500) }
+  const again: TaskRecord = { ...dead, state: 'ready', redriven, revision: dead.revision + 1, term: 6 }
+  scene.right.held = true
+  return { scene, again, acknowledge }
+}
+
+test('nor of another try that was ordered while its owner had no right, and was not heard of when the end was dropped', () => {
+  const { scene, again, acknowledge } = failed()
+  scene.take(7)
+  scene.solo.pass(60_000)
+  assert.equal(knows(scene), false, 'its turn has come')
+  scene.answer('n2', [again])
+  scene.answer('n3')
+  scene.solo.pass(500, acknowledge)
+  assert.equal(knows(scene), true)
+})
+
+test('nor of one that only members had that were forgotten, one of which is back', () => {
+  const { scene, again } = failed()
+  for (const node of ['n2', 'n3']) scene.right.epochs.gone.add(node)
+  scene.take(7)
+  scene.solo.pass(60_000)
+  assert.equal(scene.right.epochs.gap, 7)
+  assert.equal(knows(scene), false, 'its turn has come')
+  scene.right.epochs.gone.delete('n2')
+  assert.equal(copied(scene, again), undefined)
+  assert.equal(knows(scene), true)
+})

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId } from '../../src/base/ids.ts'
+import { wallOf } from '../../src/base/time.ts'
 import type { Inventory, InventoryReply } from '../../src/tasks/messages.ts'
 import { ringOf, spec } from './samples.ts'
 import { DONE, ready, ring, type Scene, THREE } from './scene.ts'
@@ -42,17 +43,23 @@ function toldOf(scene: Scene): readonly string[] {
   return pages.flatMap(({ records }) => records.map(({ state }) => state))
 }
 
+/** Its task runs, and it is n4's by now. */
+function kept(key: string): Scene {
+  const scene = ready({ settledMax: 0 })
+  scene.solo.submit(spec('a', { key }))
+  for (const node of ['n2', 'n3']) scene.acknowledge(node)
+  for (const node of ['n2', 'n3']) scene.acknowledge(node)
+  assert.equal(scene.solo.orders.length, 1)
+  scene.right.epochs.note(ring, six)
+  scene.right.epochs.keeps = [key]
+  scene.solo.see(SIX)
+  return scene
+}
+
 for (const holds of [true, false])
   test(`an end of a key that went while its task ran stays until the new owner has it, ${holds ? 'on a holder' : 'on one that is none any more'}`, () => {
-    const scene = ready({ settledMax: 0 })
     const key = keyThatGoes(holds)
-    scene.solo.submit(spec('a', { key }))
-    for (const node of ['n2', 'n3']) scene.acknowledge(node)
-    for (const node of ['n2', 'n3']) scene.acknowledge(node)
-    assert.equal(scene.solo.orders.length, 1)
-    scene.right.epochs.note(ring, six)
-    scene.right.epochs.keeps = [key]
-    scene.solo.see(SIX)
+    const scene = kept(key)
     copied(scene, 'n4')
     assert.deepEqual(scene.solo.tasks.keptKeys(), [key])
     scene.solo.end('a', 1, DONE)
@@ -69,3 +76,20 @@ for (const holds of [true, false])
     scene.solo.pass(2_000, confirm)
     assert.deepEqual(toldOf(scene), [])
   })
+
+test('what another owner wrote in the place of an end of this node is shown as it is', () => {
+  const { solo } = kept(keyThatGoes(true))
+  solo.end('a', 1, DONE)
+  const ended = { outcome: 'succeeded', endedAt: solo.at.wall } as const
+  const attempts = solo.record('a').attempts.map(attempt => ({ ...attempt, ...ended }))
+  const settled = {
+    state: 'succeeded',
+    settledAt: wallOf(1),
+    result: 'theirs',
+    revision: 9,
+    term: 9,
+  } as const
+  const batch = { type: 'replicate', batch: 1, ring: six.checksum, terms: [9] } as const
+  solo.hear('n4', { ...batch, records: [{ ...solo.record('a'), attempts, ...settled }] })
+  assert.equal(solo.record('a').result, 'theirs')
+})

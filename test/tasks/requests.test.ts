@@ -7,6 +7,7 @@ import type { TaskSpec } from '../../src/tasks/task.ts'
 import { Cluster } from './cluster.ts'
 import { metric } from './host.ts'
 import { names, ringOf, spec, specs } from './samples.ts'
+import { Solo } from './solo.ts'
 
 const THREE = names(3)
 const forever = () => ({ ms: 600_000, outcome: { ok: true, result: null } as const })
@@ -283,4 +284,15 @@ test('a task whose owner has not read the list is told by whoever has, unless th
   for (const face of ['n1', 'n3']) {
     assert.equal(code(cluster.ask(face, { kind: 'get', task: task.id })), 'OWNER_UNREACHABLE', face)
   }
+})
+
+test('who waits for an end is told of it also where it is dropped at once', () => {
+  const solo = new Solo(undefined, { settledMax: 0 })
+  solo.submit(spec('a'))
+  const asked = solo.request({ kind: 'get', task: asTaskId('a'), waitMs: 5_000 })
+  assert.equal(solo.reply(asked), undefined)
+  solo.end('a', 1, { ok: true, result: 42 })
+  const reply = solo.reply(asked)
+  assert.ok(reply?.ok && reply.record.result === 42)
+  assert.equal(solo.tasks.get(asTaskId('a')), undefined)
 })
