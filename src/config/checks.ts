@@ -67,6 +67,12 @@ const RULES: readonly Rule[] = [
     holds: (read, write) => read === undefined || read !== write,
   },
   {
+    keys: ['http.writeToken', 'http.readToken', 'http.host'],
+    expected: 'a token (or http.writeTokenFile) beside http.readToken: who may not read could write else',
+    // Elsewhere it is needed in any case, and missed above.
+    holds: (write, read, host) => write !== undefined || read === undefined || !isLoopbackHost(String(host)),
+  },
+  {
     keys: ['http.port', 'transport.host', 'transport.port', 'http.host'],
     expected: 'a port other than transport.port',
     holds: (httpPort, transportHost, transportPort, httpHost) =>

@@ -176,6 +176,7 @@ export class Execution {
     schedule.clear(entry)
     this.places.ended(running, step.now.mono)
     if (outcome.ok && !inTime) counters.add('results_refused')
+    if (isTooLate(outcome)) this.places.unused(running)
     if (!running.abandoned && isUnclaimed(outcome)) this.#notTaken(running, outcome.error, step)
     else if (!running.abandoned && isTooLate(outcome)) this.#takeBack(running, outcome.error, step)
     else if (inTime && !isFenced(outcome)) {

@@ -69,8 +69,13 @@ export class Places {
   }
 
   /** It was given up before it was ordered, and is in nobody's hands. */
-  leave({ entry, offer }: Running): void {
-    this.#parts.schedule.clear(entry)
+  leave(running: Running): void {
+    this.#parts.schedule.clear(running.entry)
+    this.unused(running)
+  }
+
+  /** Nobody was asked to carry it out: the place that a client offered for it is free, or that would wait in vain. */
+  unused({ offer }: Running): void {
     if (offer !== undefined) this.#parts.offers?.putBack(offer)
   }
 

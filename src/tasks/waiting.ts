@@ -68,8 +68,9 @@ export function whyWaiting(entry: Entry, parts: WaitingParts, now: Instant): Wai
   }
   if (place === 'delayed') {
     if (record.state === 'retrying') return pause(record.notBefore)
-    const barred = parts.copies?.isBarred(entry) === true
-    return barred ? contested(parts.copies?.rivalOf(entry)) : runAt(record.spec.runAt)
+    if (parts.copies?.isBarred(entry) === true) return contested(parts.copies.rivalOf(entry))
+    // What was barred a moment ago waits for no time of its own, but for the next look.
+    return entry.dueAt === record.spec.runAt ? runAt(record.spec.runAt) : contested(undefined)
   }
   return place === 'queued' ? (whyBarred(entry, parts, now) ?? whyQueued(entry, parts)) : undefined
 }

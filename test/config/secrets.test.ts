@@ -25,6 +25,21 @@ test('secrets come from files, and the later source wins over both forms', () =>
   refusal({ text: `transport: { clusterKey: "${'2'.repeat(64)}", clusterKeyFile: ${keyFile} }` })
 })
 
+test('a token for reading alone is refused, since anybody could write', () => {
+  const { problems } = refusal({ text: 'http: { readToken: reader-reader-reader }' })
+  assert.deepEqual(
+    problems.map(({ at, got }) => [at, got]),
+    [['http.writeToken', 'nothing (http.readToken is (hidden))']],
+  )
+  const both = 'readToken: reader-reader-reader, writeToken: writer-writer-writer'
+  assert.equal(parse({ text: `http: { ${both} }` }).http.readToken, 'reader-reader-reader')
+  const elsewhere = refusal({ text: 'http: { readToken: reader-reader-reader, host: 0.0.0.0 }' })
+  assert.deepEqual(
+    elsewhere.problems.map(({ at }) => at),
+    ['http.writeToken'],
+  )
+})
+
 test('no error, flag or view of the configuration shows a secret', () => {
   const secret = 'hunter2-hunter2-hunter2'
   const path = file('secret', `${secret} `.repeat(2))
@@ -52,7 +67,9 @@ test('no error, flag or view of the configuration shows a secret', () => {
   assert.ok(!JSON.stringify([flags.message, flags.problems]).includes('hunter2'))
   const command = `executors:\n  exec: { commands: { a: { path: b, env: { P: ${secret} } } } }`
   const module = `  modules: { m: { path: /b, env: { P: ${secret} } } }`
-  const config = parse({ text: `${command}\n${module}\nhttp: { readToken: ${secret} }\n` })
+  const config = parse({
+    text: `${command}\n${module}\nhttp: { readToken: ${secret}, writeToken: ${secret}-too }\n`,
+  })
   assert.equal(config.executors.exec.commands['a']?.env['P'], secret)
   assert.equal(config.executors.modules['m']?.env['P'], secret)
   assert.ok(!JSON.stringify(redacted(config)).includes('hunter2'))

@@ -62,6 +62,27 @@ test('it runs once one of them can hold it', () => {
   assert.deepEqual(ran(scene), [first.id])
 })
 
+test('until it is looked at again it does not say that it waits for a time', () => {
+  const scene = contested()
+  scene.solo.pass(SOON_MS + 500, () => answerAll(scene, true))
+  const said = new Set<string>()
+  const look = (): void => {
+    answerAll(scene, false)
+    const waiting = scene.solo.tasks.waiting(asTaskId(first.id))
+    if (waiting !== undefined) said.add(`${waiting.code}: ${waiting.detail}`)
+  }
+  for (let looks = 0; ran(scene).length === 0 && looks < 300; looks++) scene.solo.pass(10, look)
+  assert.deepEqual(ran(scene), [first.id])
+  assert.ok(
+    [...said].every(text => text.startsWith('id-contested')),
+    [...said].join(),
+  )
+  assert.ok(
+    [...said].some(text => text.endsWith('it is about to be looked at again')),
+    [...said].join(),
+  )
+})
+
 test('one that begins before it is known to be contested gives its key back as soon as it is', () => {
   const scene = ready()
   scene.solo.submit(first)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { wallOf } from '../../src/base/time.ts'
 import { Offers } from '../../src/tasks/offers.ts'
 import type { Outcome } from '../../src/tasks/task.ts'
 import { Lent } from './lent.ts'
@@ -97,6 +98,21 @@ test('what clients carry out keeps no worker busy, in no figure', () => {
   )
   assert.match(solo.tasks.waiting(solo.record('own-3').spec.id)?.detail ?? '', /^2 of 2 slots of this node/)
   assert.equal(solo.tasks.underWay, 5, 'a drain waits for clients, too')
+})
+
+test('the place of a task whose time was over before its client was asked is free for the next one', () => {
+  const { solo, submit, offer, ordered } = made()
+  const expiresAt = wallOf(solo.at.wall + 3_000)
+  solo.submit(spec('late', { type: 'x', expiresAt }))
+  solo.diskHangs = true
+  offer(1, ['x'])
+  solo.pass(5_000)
+  submit('next', 'x')
+  solo.diskGoesOn()
+  assert.deepEqual(ordered(), [['late', 1]])
+  solo.end('late', 1, { ok: false, retryable: true, error: { code: 'EXPIRED', message: 'over' } })
+  assert.equal(solo.record('late').state, 'dead')
+  assert.deepEqual(ordered().at(-1), ['next', 1])
 })
 
 test('tasks of one key run one at a time whoever carries them out, in their order', () => {

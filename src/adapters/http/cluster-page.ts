@@ -11,8 +11,11 @@ import { askAll } from './waiting.ts'
 
 /** Rounds of questions for one page, while nothing was found: each looks at 5,000 tasks of every node. */
 const ROUNDS_MAX = 100
-/** Bytes of one page as JSON: what eight nodes may answer. One record is always taken. */
-const BYTES_MAX = 4 * 1024 * 1024
+/**
+ * Bytes of one page as JSON, which is written twice in one turn of the event loop: to measure it, and to send it. Of records with
+ * many small values that takes some 15 ms. One record is always taken.
+ */
+const BYTES_MAX = 1024 * 1024
 
 export interface ClusterQuery {
   readonly filter: TaskFilter

@@ -1,4 +1,5 @@
 /** One route as data: what serves it also documents it (`openapi.ts`) and tells which methods a path takes. */
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { Face } from './face.ts'
@@ -50,13 +51,18 @@ export function parameterOf(request: FastifyRequest): string {
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 /** Answers with JSON. Hand-made rather than through a schema: fields come from typed values, and the hot path is short. */
-export function sendJson(reply: FastifyReply, value: unknown): FastifyReply {
-  return reply
+export const sendJson = (reply: FastifyReply, value: unknown): FastifyReply =>
+  asJson(reply).send(JSON.stringify(value))
+
+/** Answers with JSON that comes in pieces of text. */
+export const sendPieces = (reply: FastifyReply, pieces: AsyncIterable<string>): FastifyReply =>
+  asJson(reply).send(Readable.from(pieces, { objectMode: false }))
+
+const asJson = (reply: FastifyReply): FastifyReply =>
+  reply
     .header('content-type', JSON_TYPE)
     .header('cache-control', 'no-store')
     .header('x-content-type-options', 'nosniff')
-    .send(JSON.stringify(value))
-}
 
 /** The path as fastify writes it. A parameter before the end is always `{id}`. */
 export function patternOf({ path }: Route): string {

@@ -27,7 +27,7 @@ export function httpOptions(): readonly Option[] {
       type: token,
       secret: true,
       default: defaults.readToken,
-      doc: 'When set, reading needs `Authorization: Bearer` with this or the write token. Without it reading is open on a loopback http.host; on any other it needs the write token.',
+      doc: 'When set, reading needs `Authorization: Bearer` with this or the write token. Without it reading is open on a loopback http.host; on any other it needs the write token. Needs http.writeToken beside it: writing would be open else.',
     },
     {
       key: 'http.readTokenFile',

@@ -110,6 +110,38 @@ test('who waits in vain gets an empty list, and its offer is withdrawn', async (
   )
 })
 
+test('many claims with large payloads are written some in each turn of the event loop', async t => {
+  const { ask, begin, offers } = await scene()
+  const all = ask(post('/v1/claims', { types: ['x'], max: 40, waitMs: 20_000 }))
+  await turnUntil(() => offers.length === 1)
+  let inTurn = 0
+  let most = 0
+  const payload = (text: string) => ({
+    toJSON: () => {
+      most = Math.max(most, ++inTurn)
+      return text
+    },
+  })
+  const turns = () => {
+    inTurn = 0
+    turn = setImmediate(turns)
+  }
+  let turn = setImmediate(turns)
+  t.after(() => clearImmediate(turn))
+  const large = 'x'.repeat(100_000)
+  for (let i = 0; i < 40; i++)
+    begin({ task: asTaskId(`large-${i}`), payload: payload(`${large}${i}`) as unknown as string })
+  const answer = await all
+  assert.equal(answer.statusCode, 200)
+  schemaOf('Claimed').parse(answer.json())
+  const { claims } = answer.json<{ claims: readonly Claim[] }>()
+  assert.deepEqual(
+    claims.map(({ payload }) => payload),
+    Array.from({ length: 40 }, (_, i) => `${large}${i}`),
+  )
+  assert.ok(most > 0 && most <= 2, `${most} in one turn`)
+})
+
 test('completing ends the attempt with the result, and says what the record says', async () => {
   const { ask, begin, claim } = await scene({}, attempt())
   const { outcome } = begin()

@@ -17,8 +17,10 @@ import type { AttemptOrder } from '../../../node/machine.ts'
 import type { ClaimEnding, ClaimName } from '../../../runtime/claims.ts'
 import type { ProgressReport } from '../../../tasks/progress.ts'
 import type { Outcome } from '../../../tasks/task.ts'
-import { cancelled, failed, fenced, succeeded, timedOut } from '../executor.ts'
+import { cancelled, fenced, timedOut } from '../executor.ts'
 import { EndedClaims, type HowEnded } from './ended-claims.ts'
+import { expired, outcomeOf, UNCLAIMED } from './outcomes.ts'
+import { hearOnce, stoodStill } from './standstill.ts'
 
 /** An order whose client went away waits so long for another one, in ms: for one that comes back at once. */
 export const HOLD_MS = 1_000
@@ -66,6 +68,8 @@ export interface Held extends Order {
   readonly client: string
   readonly since: Now
   leaseUntil: Instant
+  /** Its end was put off by a standstill, since it was renewed last. */
+  putOff: boolean
   cancelled: boolean
   progress: ProgressReport | undefined
 }
@@ -221,6 +225,7 @@ export class ClaimBook {
     if (verdict.kind !== 'held') return { verdict, effects }
     const { claim } = verdict
     claim.leaseUntil = after(now.mono, this.#limits.leaseMs)
+    claim.putOff = false
     if (progress !== undefined) claim.progress = progress
     this.#expect(claim.leaseUntil)
     return { verdict, effects }
@@ -253,6 +258,7 @@ export class ClaimBook {
   /** Ends whatever has run out by now. */
   tick(now: Now): readonly BookEffect[] {
     if (now.mono < this.#nextWake) return []
+    if (stoodStill(this.#nextWake, now.mono)) for (const held of this.#held.values()) hearOnce(held, now.mono)
     const effects: BookEffect[] = []
     this.#nextWake = NEVER
     for (const waiting of this.#waiting.values()) {
@@ -330,7 +336,15 @@ export class ClaimBook {
       const leaseUntil = after(now.mono, this.#limits.leaseMs)
       const { client } = waiting
       const id = this.#newId()
-      const loan = { id, client, since: now, leaseUntil, cancelled: false, progress: undefined }
+      const loan = {
+        id,
+        client,
+        since: now,
+        leaseUntil,
+        putOff: false,
+        cancelled: false,
+        progress: undefined,
+      }
       return { ...order, ...loan, at: 'client' }
     })
     for (const claim of claims) {
@@ -346,11 +360,8 @@ export class ClaimBook {
     if (isHeld(order) && order.cancelled) return this.#end(order, cancelled(), 'cancelled')
     if (order.deadline <= now) return this.#end(order, timedOut(order.order.timeoutMs), 'timed-out')
     if (!isHeld(order)) return this.#end(order, UNCLAIMED)
-    const message = `the client ${order.client} did not renew its claim for ${this.#limits.leaseMs} ms`
-    return [
-      { kind: 'expired', claim: order },
-      ...this.#end(order, failed('CLAIM_EXPIRED', message), 'expired'),
-    ]
+    const outcome = expired(order.client, this.#limits.leaseMs)
+    return [{ kind: 'expired', claim: order }, ...this.#end(order, outcome, 'expired')]
   }
 
   #end(order: Order, outcome: Outcome, how: HowEnded = 'stopped'): readonly BookEffect[] {
@@ -386,11 +397,3 @@ const dueOf = (order: Order): Instant =>
     order.deadline,
     after(order.until, -RIGHT_LEAD_MS),
   ) as Instant
-
-const UNCLAIMED = failed('UNCLAIMED', 'the client that it was begun for had gone, and no other came')
-
-function outcomeOf(ending: ClaimEnding): Outcome {
-  if (ending.kind === 'complete') return succeeded(ending.result)
-  if (ending.kind === 'fail') return failed('CLAIM_FAILED', ending.message, ending.retryable)
-  return failed('UNCLAIMED', 'its client gave it back')
-}

@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Failure } from '../../../base/errors.ts'
-import type { ClaimEnding, ClaimName } from '../../../runtime/claims.ts'
+import type { Claim, ClaimEnding, ClaimName } from '../../../runtime/claims.ts'
 import type { Attempt, TaskRecord } from '../../../tasks/task.ts'
 import { readBody } from '../body-fields.ts'
 import {
@@ -18,7 +18,7 @@ import {
 } from '../claim-fields.ts'
 import type { Face } from '../face.ts'
 import { sendProblem } from '../problem.ts'
-import { parameterOf, type Route, sendJson } from '../route.ts'
+import { parameterOf, type Route, sendJson, sendPieces } from '../route.ts'
 import { CONTROL_ERRORS } from '../route-errors.ts'
 import { askOwner, tooManyWait } from '../waiting.ts'
 
@@ -140,8 +140,25 @@ async function claim(face: Face, request: FastifyRequest, reply: FastifyReply): 
   const query = { types, max, client, waitMs: rest.waitMs ?? CLAIM_WAIT_MS_DEFAULT }
   const answer = await waited(face, reply, gone => face.claims.claim(query, gone))
   if (!answer.ok) return sendProblem(reply, face.counters, answer.failure)
-  whenCutOff(reply, () => face.claims.undelivered(answer.claims.map(each => each.claim)))
-  return sendJson(reply, { claims: answer.claims })
+  const { claims } = answer
+  whenCutOff(reply, () => face.claims.undelivered(claims.map(each => each.claim)))
+  return claims.length < 2 ? sendJson(reply, { claims }) : sendPieces(reply, inTurns(claims))
+}
+
+/** Characters of an answer that are written in one turn of the event loop, and the rest of the claim with which they are reached. */
+const TURN_CHARS = 64 * 1024
+
+/** A hundred claims with the largest payloads are 25 MiB: written in one turn, the node would stand still for more than 100 ms. */
+async function* inTurns(claims: readonly Claim[]): AsyncGenerator<string> {
+  let piece = '{"claims":['
+  for (const [i, claim] of claims.entries()) {
+    piece += `${i === 0 ? '' : ','}${JSON.stringify(claim)}`
+    if (piece.length < TURN_CHARS) continue
+    yield piece
+    piece = ''
+    await nextTurn()
+  }
+  yield `${piece}]}`
 }
 
 /** Whoever waited has gone before all of the answer was handed to the system. */

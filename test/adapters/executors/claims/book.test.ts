@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HOLD_MS, RIGHT_LEAD_MS } from '../../../../src/adapters/executors/claims/book.ts'
 import { ENDED_MAX } from '../../../../src/adapters/executors/claims/ended-claims.ts'
+import { HEARING_MS } from '../../../../src/adapters/executors/claims/standstill.ts'
 import { asTaskId } from '../../../../src/base/ids.ts'
 import { instantOf, NEVER } from '../../../../src/base/time.ts'
 import { orderOf } from '../scene.ts'
@@ -106,12 +107,64 @@ test('a word that comes after the lease has run out is too late, though nobody l
   for (const word of ['renew', 'finish'] as const) {
     const scene = new Scene()
     const claim = held(scene)
-    scene.now += LEASE_MS
+    scene.pass(LEASE_MS - 1)
+    scene.now += 1
     const verdict =
       word === 'renew' ? scene.renew(nameOfClaim(claim)) : scene.finish(nameOfClaim(claim), done)
     assert.equal(verdict, 'ended:expired')
     assert.deepEqual(scene.ends, [['1 a', 'CLAIM_EXPIRED']])
   }
+})
+
+test('a node that stood still hears what its clients said meanwhile before it takes their claims for lost', () => {
+  const scene = new Scene()
+  const claims = ['a', 'b', 'c'].map(task => held(scene, task))
+  const [a, b, c] = claims.map(nameOfClaim)
+  assert.ok(a && b && c)
+  scene.now += LEASE_MS + 5_000
+  scene.do(scene.book.tick(scene.at))
+  assert.deepEqual(scene.ends, [], 'nobody could be heard')
+  assert.equal(scene.renew(a), 'held')
+  assert.equal(scene.finish(b, { kind: 'release' }), 'held')
+  scene.pass(HEARING_MS)
+  assert.deepEqual(scene.ends, [
+    ['1 b', 'UNCLAIMED'],
+    ['1 c', 'CLAIM_EXPIRED'],
+  ])
+  assert.equal(scene.renew(a), 'held')
+})
+
+test('the first to be heard after a standstill is heard, too', () => {
+  for (const word of ['renew', 'finish'] as const) {
+    const scene = new Scene()
+    const claim = held(scene)
+    scene.now += LEASE_MS + 5_000
+    const name = nameOfClaim(claim)
+    assert.equal(word === 'renew' ? scene.renew(name) : scene.finish(name, done), 'held')
+    assert.deepEqual(scene.ends, word === 'renew' ? [] : [['1 a', 'ok']])
+  }
+})
+
+test('a claim of which nobody says anything ends also on a node that stands still again and again', () => {
+  const scene = new Scene()
+  held(scene)
+  scene.now += LEASE_MS + 5_000
+  scene.do(scene.book.tick(scene.at))
+  scene.now += HEARING_MS + 5_000
+  scene.do(scene.book.tick(scene.at))
+  assert.deepEqual(scene.ends, [['1 a', 'CLAIM_EXPIRED']])
+})
+
+test('a standstill gives no time to work: the time limit and the right to act end when they end', () => {
+  const scene = new Scene()
+  held(scene, 'a', { timeoutMs: 12_000 })
+  held(scene, 'b', {}, instantOf(2_000))
+  scene.now += LEASE_MS + 5_000
+  scene.do(scene.book.tick(scene.at))
+  assert.deepEqual(scene.ends, [
+    ['1 a', 'TIMEOUT'],
+    ['1 b', 'FENCED'],
+  ])
 })
 
 test('the time limit of the attempt holds however often it is renewed', () => {
