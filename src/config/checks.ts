@@ -52,6 +52,10 @@ const named = (expectedNodes: unknown, voters: unknown): boolean =>
 const asksForQuorum = (modes: unknown): boolean =>
   Array.isArray(modes) && (modes as readonly PrefixMode[]).some(each => each.mode === 'quorum')
 
+/** Of the options `mode`, `modes`, `expectedNodes` and `voters`. */
+const usesQuorum = (mode: unknown, modes: unknown, expectedNodes: unknown, voters: unknown): boolean =>
+  mode === 'quorum' || (mode === undefined && named(expectedNodes, voters)) || asksForQuorum(modes)
+
 const inBoth = (types?: unknown, modules?: unknown): readonly string[] =>
   (types as readonly string[]).filter(type => Object.hasOwn(modules as object, type))
 
@@ -101,6 +105,13 @@ const RULES: readonly Rule[] = [
     keys: ['modes', 'expectedNodes', 'voters'],
     expected: NEEDS_VOTERS,
     holds: (modes, expected, voters) => !asksForQuorum(modes) || named(expected, voters),
+  },
+  {
+    // With fewer holders a change would count on fewer disks, and nobody would say so.
+    keys: ['tasks.durability', 'ring.replicas', 'mode', 'modes', 'expectedNodes', 'voters'],
+    expected: 'at most ring.replicas in quorum mode: so many nodes hold a record at all',
+    holds: (durability, replicas, ...modes) =>
+      Number(durability) <= Number(replicas) || !usesQuorum(modes[0], modes[1], modes[2], modes[3]),
   },
   ordered('membership.membersMax', '>=', 'expectedNodes'),
   {

@@ -10,6 +10,7 @@ import { typeLimitsOf } from '../adapters/executors/config.ts'
 import type { Boot } from '../adapters/storage/boot-file.ts'
 import { type DataDirectory, LASTING_FILES, openDataDirectory } from '../adapters/storage/data-directory.ts'
 import { watchDirectory } from '../adapters/storage/directory-watch.ts'
+import type { SqliteStore } from '../adapters/storage/store.ts'
 import { createClock } from '../adapters/system/clock.ts'
 import { cronSlots } from '../adapters/system/cron.ts'
 import { createLogger, type DaemonLogger } from '../adapters/system/logger.ts'
@@ -68,7 +69,7 @@ export async function runDaemon(config: Config, options: DaemonOptions = {}): Pr
   closing.add('logger', async () => lines.flush())
   const unwatch = watchCrashes(lines)
   try {
-    return await run(config, options, { closing, signals, lines, source, leaving: new Leaving() })
+    return await run(config, options, { closing, signals, lines, source, leaving: new Leaving(), stores: [] })
   } catch (error) {
     // What is coded was refused, and whoever called says so.
     if (!(error instanceof EndedEarly || error instanceof CodedError)) sayCrash(lines, error, 'start')
@@ -107,13 +108,15 @@ interface Frame {
   readonly lines: DaemonLogger
   readonly source: ReloadSource | undefined
   readonly leaving: Leaving
+  /** The one that was there, or the one that was made; closed together. */
+  readonly stores: SqliteStore[]
 }
 
 const withMark = (source: ReloadSource): ReloadSource =>
   source.file === undefined ? source : { mark: markOf(source.file), ...source }
 
 /** All that can be refused by looking, before this life of the node is counted: what is refused here has changed nothing. */
-async function look(config: Config, { closing, signals, lines }: Frame) {
+async function look(config: Config, { closing, signals, lines, leaving, stores }: Frame) {
   const parts = await loadParts()
   goOn(signals)
   const nextSlot = cronSlots()
@@ -121,10 +124,14 @@ async function look(config: Config, { closing, signals, lines }: Frame) {
   const lists = await readTaskLists(config)
   goOn(signals)
   const directory = await openDataDirectory(config.dataDir)
-  closing.add('data directory', () => directory.close())
+  closing.add('data directory', async () => {
+    // A disk that does not answer would hold this thread as well. The lock goes with the process.
+    if (!stores.some(store => store.stuck)) await directory.close()
+  })
   await parts.clearLeftovers({ directory: directory.path, logger: lines })
   const kept = await openKept(directory, parts.IDENTITY_FILE)
-  closing.add('store', async () => kept.store?.close())
+  if (kept.store !== undefined) stores.push(kept.store)
+  closing.add('store', () => Promise.all(stores.map(store => store.close(leaving.diskMs()))))
   const stored = storedIn(kept, config)
   const identity = await parts.loadIdentity(directory.path)
   goOn(signals)
@@ -134,7 +141,8 @@ async function look(config: Config, { closing, signals, lines }: Frame) {
 type Found = Awaited<ReturnType<typeof look>>
 
 /** Everything else that a node needs and that can be wrong. */
-async function open(config: Config, { closing, signals, lines, leaving }: Frame, found: Found, life: Boot) {
+async function open(config: Config, frame: Frame, found: Found, life: Boot) {
+  const { closing, signals, lines, leaving, stores } = frame
   const { parts, lists, directory, kept, identity } = found
   const { boot, incarnation } = life
   lines.bind(() => ({ incarnation }))
@@ -146,7 +154,7 @@ async function open(config: Config, { closing, signals, lines, leaving }: Frame,
   await sayOpenDirectory(directory.path, directory.file(parts.IDENTITY_FILE), logger)
   sayLost(kept, parts.IDENTITY_FILE, boot, logger)
   const { store, disk, salvaged } = await storeOf(kept, boot, logger)
-  if (kept.store === undefined) closing.add('new store', () => store.close())
+  if (kept.store === undefined) stores.push(store)
   store.logTo(logger)
   goOn(signals)
   const { transport: peers, cluster } = config

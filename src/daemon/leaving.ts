@@ -12,6 +12,8 @@ import type { Driver } from '../runtime/driver.ts'
 
 /** Between the farewell and the end of the process, in ms. */
 const CLOSING_MS = 700
+/** The least that the store gets for what waits for the disk, in ms: some syncs of a bad one. */
+const DISK_MS_MIN = 500
 
 export class Leaving {
   /** On the clock of `performance.now()`. */
@@ -35,5 +37,10 @@ export class Leaving {
   /** What something that closes now may wait for others, in ms; endless where nobody has asked for a leave. */
   shareMs(): number {
     return Math.max(0, this.#end - performance.now()) / 3
+  }
+
+  /** The same for the disk, which is full or hangs where it needs more. */
+  diskMs(): number {
+    return Math.max(DISK_MS_MIN, this.shareMs())
   }
 }

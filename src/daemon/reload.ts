@@ -18,8 +18,8 @@ import { markOf, watchFile } from './file-watch.ts'
 const REST_MS = 1_000
 
 export interface ReloadSource {
-  /** Reads all sources anew. Throws CodedError. */
-  readonly read: () => Config
+  /** Reads all sources anew, off the event loop where they may be large (`readElsewhere`). Throws CodedError. */
+  readonly read: () => Config | Promise<Config>
   /** The file among them, to be looked at for changes. */
   readonly file?: string
   /** `markOf` this file, taken before it was read first. Without it a change before the daemon is called goes unnoticed. */
@@ -111,9 +111,9 @@ export class Reload {
       return
     }
     try {
-      const found = source.read()
+      const found = await source.read()
       await check(found)
-      await this.#take(reason, requests, found)
+      if (!this.#stop.signal.aborted) await this.#take(reason, requests, found)
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
       const { code, detail } = error

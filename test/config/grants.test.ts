@@ -63,3 +63,14 @@ test('times that cannot keep the promise are refused', () => {
   parse({ text: 'grants: { promiseMs: 2445, renewMs: 625 }' })
   parse({ text: 'grants: { leaseMs: 1s, promiseMs: 1.3s, renewMs: 125 }' })
 })
+
+test('more copies than there are holders are refused where a quorum counts them', () => {
+  const few = 'ring: {replicas: 2}\ntasks: {durability: 3}\n'
+  const quorum = JSON.stringify([{ prefix: 'bills/', mode: 'quorum' }])
+  for (const mode of ['expectedNodes: 3', 'voters: [a]', `mode: available\nvoters: [a]\nmodes: ${quorum}`])
+    assert.deepEqual(places(refusal({ text: few + mode })), ['tasks.durability'])
+  assert.match(refusal({ text: 'expectedNodes: 3\nring: {replicas: 1}' }).detail, /2 \(ring.replicas is 1\)/)
+  for (const mode of ['', 'mode: available\nvoters: [a]'])
+    assert.equal(parse({ text: few + mode }).ring.replicas, 2)
+  assert.equal(parse({ text: 'expectedNodes: 3\nring: {replicas: 2}' }).tasks.durability, 2)
+})

@@ -4,6 +4,7 @@
  */
 import { parseConfig } from '../../src/config/parse.ts'
 import { runDaemon } from '../../src/daemon/daemon.ts'
+import { readElsewhere } from '../../src/daemon/reading.ts'
 
 const say = (event: string): boolean => process.stdout.write(`${JSON.stringify({ event })}\n`)
 const [file = '', way] = process.argv.slice(2)
@@ -13,8 +14,7 @@ process.on('SIGUSR2', () => {
   if (way === 'throw') throw error
   void Promise.reject(error)
 })
-const read = () => parseConfig({ file })
-const running = runDaemon(read(), { reload: { read, file } })
+const running = runDaemon(parseConfig({ file }), { reload: { read: () => readElsewhere({ file }), file } })
 say('called')
 process.exitCode = await running
 say('returned')

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { untilEnded } from '../adapters/storage/ended.ts'
 import {
   type Answer,
   accepted,
@@ -190,4 +191,25 @@ test('a node that is killed while its disk cannot be written has all that it had
   await succeeded(next, open)
   assert.equal((await ask(next, '/v1/tasks/never')).status, 404)
   await end(next)
+})
+
+test('a leave ends though the disk does not answer, and says why the process had to be killed', {
+  ...timeout,
+  skip: canTrace ? false : 'needs strace and leave to trace',
+}, async () => {
+  const daemon = await start()
+  await daemon.said('ready')
+  await succeeded(daemon, await accepted(daemon, 3))
+  const hang = ['-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:delay_enter=120s']
+  const tracer = spawn('strace', ['-f', '-p', String(daemon.child.pid), ...hang, '-o', '/dev/null'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  children.push(tracer)
+  await once(tracer.stderr, 'data') // attached
+  const cut = submit(daemon, 'late').catch(() => 'cut')
+  const left = ask(daemon, '/v1/leave', { deadlineMs: 1_000 }).catch(() => 'cut')
+  await untilEnded(daemon.child, 15_000).finally(() => tracer.kill('SIGKILL'))
+  assert.deepEqual(await daemon.exited, [null, 'SIGKILL'])
+  assert.equal((await daemon.said('store-stuck'))['level'], 'error')
+  await Promise.all([cut, left])
 })

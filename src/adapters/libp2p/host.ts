@@ -144,6 +144,7 @@ export async function createHost(init: HostInit): Promise<Host> {
     },
   })
   assert(inside !== undefined, 'libp2p makes its services at once')
+  keepNoStrangers(node, init.logger)
   return wrap(node, inside, node.services.gossip)
 }
 
@@ -191,6 +192,23 @@ function timersLeft(inside: Inside, router: GossipRouter): () => void {
     clearTimeout(status?.heartbeatTimeout)
     if (typeof stop === 'function') stop()
   }
+}
+
+/**
+ * Trap: libp2p notes for each key that ever spoke a protocol which one that was, looks only at what is old when somebody asks for
+ * it, and never at the rest. Containers that come back with a new key each, or strangers, would fill the memory. Told after
+ * libp2p's own listeners, which read the note of a peer that goes.
+ */
+function keepNoStrangers(node: Libp2p, logger: Logger): void {
+  const drop = (peer: Connection['remotePeer']): void => {
+    if (node.getConnections(peer).length > 0 || peer.equals(node.peerId)) return
+    void node.peerStore.delete(peer).catch((error: unknown) => {
+      logger.log('debug', 'transport.peer-not-dropped', { peer: peer.toString(), detail: String(error) })
+    })
+  }
+  node.addEventListener('peer:disconnect', ({ detail }) => drop(detail))
+  // One that had gone before it was noted.
+  node.addEventListener('peer:update', ({ detail }) => drop(detail.peer.id))
 }
 
 /** Trap: a denied dial resolves at the dialler and is closed a moment later, so a resolved dial is not membership. */

@@ -31,6 +31,8 @@ export interface Salvaged {
 /** Given to the worker at birth. */
 export interface WorkerOrder {
   readonly path: string
+  /** Set to 1 when `sign` was asked for. */
+  readonly sign: Int32Array<SharedArrayBuffer>
   readonly fileBytesMax: number
   readonly reserveBytes: number
   /** The store whose reserve is given up when there is no room. */
@@ -62,6 +64,8 @@ export type ToWorker =
   | { readonly kind: 'salvage'; readonly path: string; readonly table: Table }
   /** Gives up the reserve: somebody else needs room to write. Answered by `room-made`. */
   | { readonly kind: 'make-room' }
+  /** Says that this thread is not held by the disk; no message answers it, since nobody reads messages any more by then. */
+  | { readonly kind: 'sign' }
   | { readonly kind: 'close' }
 
 export type FromWorker =

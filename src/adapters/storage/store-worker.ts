@@ -9,6 +9,7 @@ import { assert, unreachable } from '../../base/assert.ts'
 import { CodedError } from '../../base/errors.ts'
 import { Compaction } from './compaction.ts'
 import { reasonOf, unusable } from './disk.ts'
+import { giveSign } from './last-sign.ts'
 import { LogWatch } from './log-watch.ts'
 import { Mark } from './mark.ts'
 import type { FileState, FromWorker, Table, ToWorker, WorkerOrder } from './protocol.ts'
@@ -100,6 +101,9 @@ class StoreWorker {
       case 'make-room':
         this.#room.shortage('full', 'room was needed to start')
         answer({ kind: 'room-made' })
+        break
+      case 'sign':
+        giveSign(order.sign)
         break
       case 'close':
         this.#close()

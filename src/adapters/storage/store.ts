@@ -5,6 +5,7 @@ import { CodedError } from '../../base/errors.ts'
 import type { Logger, Store } from '../../runtime/ports.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { CommitQueue } from './commit-queue.ts'
+import { watchLastSign } from './last-sign.ts'
 import { storeMetrics } from './metrics.ts'
 import { Pressure } from './pressure.ts'
 import type {
@@ -52,8 +53,10 @@ const LOOK_MS = 1_000
 const QUEUE_LENGTH_MAX = 128 * 1024 * 1024
 /** Unpacking rows gives the event loop back after this many ms. */
 const UNPACK_MS = 5
-/** `close` waits this long, in ms, for the disk to take what was committed. */
+/** `close` waits this long, in ms, for the disk to take what was committed, and as long for its thread to end. */
 const CLOSE_MS_MAX = 10_000
+/** The least that the thread gets to copy the log (16 MiB) and to end, in ms, however little its caller has left. */
+const ENDING_MS_MIN = 1_000
 /** The worker keeps one slice and SQLite's cache: a small heap keeps the daemon small. */
 const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8, stackSizeMb: 2 }
 /** Runs from the sources (.ts) and from the built files (.js). */
@@ -70,8 +73,10 @@ const WORKER_FILE = new URL(
  * @param path of the database file, see `STORE_FILE`
  */
 export async function openStore(path: string, options: StoreOptions = {}): Promise<SqliteStore> {
+  const sign = new Int32Array(new SharedArrayBuffer(4))
   const workerData: WorkerOrder = {
     path,
+    sign,
     fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX,
     reserveBytes: options.reserveBytes ?? RESERVE_BYTES,
     reserveOf: options.reserveOf ?? path,
@@ -84,7 +89,7 @@ export async function openStore(path: string, options: StoreOptions = {}): Promi
     execArgv: [],
     resourceLimits: WORKER_LIMITS,
   })
-  const store = new SqliteStore(path, worker, options.queueLengthMax ?? QUEUE_LENGTH_MAX)
+  const store = new SqliteStore(path, worker, sign, options.queueLengthMax ?? QUEUE_LENGTH_MAX)
   await store.opened
   return store
 }
@@ -121,8 +126,11 @@ export class SqliteStore implements Store {
   #file: FileState = { pages: 0, freePages: 0, reserveBytes: 0, logBytes: 0 }
   #nextRead = 1
   #closing: Promise<void> | undefined
+  #logger: Logger | undefined
+  #closed = false
+  #hasThread = true
 
-  constructor(path: string, worker: Worker, queueLengthMax: number) {
+  constructor(path: string, worker: Worker, sign: Int32Array<SharedArrayBuffer>, queueLengthMax: number) {
     this.#path = path
     this.#worker = worker
     this.#queue = new CommitQueue(
@@ -133,9 +141,16 @@ export class SqliteStore implements Store {
     this.#pressure = new Pressure((condition, detail) => this.#onCondition?.(condition, detail))
     this.#looks = setInterval(() => this.#pressure.writeTakes(this.#queue.runningMs), LOOK_MS).unref()
     this.opened = this.#opening.promise
+    const unwatch = watchLastSign({
+      sign,
+      ask: () => this.#post({ kind: 'sign' }),
+      missing: detail => this.#logger?.log('error', 'store-stuck', { path, detail }),
+    })
     worker.on('message', (message: FromWorker) => this.#receive(message))
     worker.on('error', error => this.#fail(`The store's thread ended: ${error.message}`))
     worker.on('exit', code => {
+      unwatch()
+      this.#hasThread = false
       this.#fail(`The store's thread ended with code ${code}.`)
       this.#exited.resolve()
     })
@@ -161,6 +176,7 @@ export class SqliteStore implements Store {
 
   /** From now on what does not concern anybody's work is said here: that the log is not copied. */
   logTo(logger: Logger): void {
+    this.#logger = logger
     this.#checkpoints.logTo(logger)
   }
 
@@ -207,24 +223,31 @@ export class SqliteStore implements Store {
     return storeMetrics(this.#queue, this.#pressure.condition, this.#file, this.#checkpoints.failed)
   }
 
-  /** Waits for what was committed, at most 10 s; then copies the log into the file. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  /** It was closed, and its thread has not ended: the disk does not answer. The process ends all the same (`last-sign.ts`). */
+  get stuck(): boolean {
+    return this.#closed && this.#hasThread
+  }
+
+  /**
+   * Waits for what was committed; then copies the log into the file. What the disk does not take in time, since it is full or
+   * hangs, was told to nobody.
+   * @param withinMs how long it waits, in ms, when that is less than the 10 s that it waits at most
+   */
+  close(withinMs = CLOSE_MS_MAX): Promise<void> {
+    this.#closing ??= this.#close(Math.min(withinMs, CLOSE_MS_MAX))
     return this.#closing
   }
 
-  async #close(): Promise<void> {
-    const late = Promise.withResolvers<void>()
-    const timer = setTimeout(() => late.resolve(), CLOSE_MS_MAX)
-    await Promise.race([this.#queue.idle(), late.promise])
+  async #close(withinMs: number): Promise<void> {
+    await Promise.race([this.#queue.idle(), after(withinMs)])
     clearTimeout(this.#retry)
     clearInterval(this.#looks)
     this.#post({ kind: 'close' })
-    await Promise.race([this.#exited.promise, late.promise])
-    clearTimeout(timer)
+    await Promise.race([this.#exited.promise, after(Math.max(withinMs, ENDING_MS_MIN))])
     this.#fail('The store was closed.')
-    await Promise.race([this.#worker.terminate(), late.promise])
-    this.#worker.unref() // a thread stuck in the kernel must not keep the process
+    await Promise.race([this.#worker.terminate(), after(ENDING_MS_MIN)])
+    this.#closed = true
+    this.#worker.unref() // a thread stuck in the kernel must not keep the event loop
   }
 
   #read(table: Table, after: number | undefined): Promise<RowsMessage> {
@@ -333,3 +356,6 @@ export class SqliteStore implements Store {
     return new CodedError('STORE_FAILED', detail, { cause })
   }
 }
+
+/** A pause that holds no process. */
+const after = (ms: number): Promise<void> => new Promise(resolve => void setTimeout(resolve, ms).unref())

@@ -1,22 +1,12 @@
 import type { FileHandle } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
-import {
-  Document,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseDocument,
-  visit,
-  YAMLSeq,
-} from 'yaml'
+import { Document, isMap, isNode, isSeq, LineCounter, parseDocument, visit, YAMLSeq } from 'yaml'
 import { CodedError, type Problem } from '../../base/errors.ts'
 import { inexactOf } from '../../base/exact-numbers.ts'
 import { EXACT_NUMBERS } from '../../base/faithful-json.ts'
 import type { ListEntry } from '../../tasks/task-list.ts'
 import { openList, unreadable } from './list-source.ts'
+import { YamlNames } from './yaml-names.ts'
 
 /** Parsed whole and at once: about a second. Longer lists are written as NDJSON. */
 export const YAML_BYTES_MAX = 4 * 1024 * 1024
@@ -43,32 +33,21 @@ export async function* yamlEntries(
       { at: 'list', expected: 'YAML of a reasonable depth', got: String(cause).slice(0, 80) },
     ])
   }
-  // What aliases in a task may stand for, and the task: in the whole document the library would look for each of them.
+  // What the aliases of a task stand for, and the task: among all that has a name the library would look for each of them.
   const scope = new YAMLSeq()
   const scoped = new Document(scope)
+  const names = new YamlNames()
   for (let i = 0; i < sequence.items.length; i += SLICE) {
     signal?.throwIfAborted()
     yield sequence.items.slice(i, i + SLICE).map(item => {
-      scope.items.push(item)
+      const node = isNode(item) ? item : null
+      scope.items = [...names.neededBy(node), item]
       const entry = inexact(item, lines) ?? entryOf(item, scoped, lines)
-      scope.items.splice(-1, 1, ...namedIn(item))
+      names.addFrom(node)
       return entry
     })
     await turn()
   }
-}
-
-/** What has a name by which aliases in later tasks may stand for it. */
-function namedIn(item: unknown): Node[] {
-  const found: Node[] = []
-  visit(isNode(item) ? item : null, {
-    Node(_key, node) {
-      if ((!isScalar(node) && !isMap(node) && !isSeq(node)) || node.anchor === undefined) return undefined
-      found.push(node)
-      return visit.SKIP // what has a name inside of it is found with it
-    },
-  })
-  return found
 }
 
 async function textOf(path: string, signal: AbortSignal | undefined): Promise<string> {

@@ -20,17 +20,18 @@ export async function run({ values, terminal }: Call): Promise<number> {
   // Before it is read, so that a change from then on is found, however long the start takes.
   const seen = path === undefined ? {} : { mark: markOf(path) }
   const { env } = terminal
-  const read = () => parseConfig({ ...file, env, flags })
-  const config = read()
+  const sources = { ...file, env, flags }
+  const config = parseConfig(sources)
   const disarm = flag(values, 'stop-with-parent') ? stopWithParent() : () => undefined
   const { runDaemon } = await import('../../daemon/daemon.ts')
+  const { readElsewhere } = await import('../../daemon/reading.ts')
   // A daemon killed with kill -9 writes no cache at its end, so what is loaded by now is kept now.
   flushCompileCache()
   const traceFile = text(values, 'trace')
   try {
     return await runDaemon(config, {
       ...(traceFile === undefined ? {} : { traceFile }),
-      reload: { read, ...file, ...seen },
+      reload: { read: () => readElsewhere(sources), ...file, ...seen },
     })
   } finally {
     disarm()

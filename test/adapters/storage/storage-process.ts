@@ -178,6 +178,25 @@ async function syncFails(path: string): Promise<void> {
   process.exit()
 }
 
+/** Commits, waits for a line, commits what its disk never takes, closes within half a second, and ends. */
+async function syncHangs(path: string): Promise<void> {
+  const store = await openStore(path, { reserveBytes: 0 })
+  await store.commit([{ table: 'tasks', key: 'before', value: 1 }])
+  await say({ acknowledged: 'before' })
+  await once(process.stdin, 'data')
+  const during = store.commit([{ table: 'tasks', key: 'during', value: 1 }]).then(() => 'none', codeOf)
+  await store.close(500)
+  await say({ stuck: store.stuck, code: await during })
+  process.exit(3)
+}
+
+/** Begins to open its store, waits for a line, and ends. */
+async function openHangs(path: string): Promise<void> {
+  void openStore(path)
+  await once(process.stdin, 'data')
+  process.exit(3)
+}
+
 /** Waits for a line, writes 32 MiB, and says what it logged and counted meanwhile. */
 async function copyFails(path: string): Promise<void> {
   const store = await openStore(path, { reserveBytes: 0 })
@@ -214,6 +233,8 @@ const actions: Readonly<Record<string, (path: string) => Promise<void>>> = {
   'start-full': startFull,
   'sync-fails': syncFails,
   'copy-fails': copyFails,
+  'sync-hangs': syncHangs,
+  'open-hangs': openHangs,
 }
 const run = actions[action ?? '']
 if (run === undefined || path === undefined)

@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { markPath } from '../../../src/adapters/storage/mark.ts'
 import { openStore } from '../../../src/adapters/storage/store.ts'
+import { untilEnded } from './ended.ts'
 import type { Started } from './replaced.ts'
 import { contents, fresh, type Row, root, row, script } from './store-subject.ts'
 
@@ -64,6 +67,67 @@ test('a failed fsync fails the store for good, though a later one would succeed'
     ((await contents(path)) as readonly Row[]).map(({ key }) => key).filter(key => key !== 'during'),
     ['before'],
   )
+})
+
+test('a process whose disk does not answer ends all the same, closed or not', {
+  skip: canTrace ? false : 'needs strace and leave to trace',
+}, async () => {
+  const path = fresh()
+  const child = spawn(process.execPath, [script, 'sync-hangs', path], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const said = async (): Promise<unknown> => JSON.parse(String((await lines.next()).value))
+  assert.deepEqual(await said(), { acknowledged: 'before' })
+  const hang = [
+    '-e',
+    'trace=fsync,fdatasync',
+    '-e',
+    'inject=fsync,fdatasync:delay_enter=60s',
+    '-o',
+    '/dev/null',
+  ]
+  const tracer = spawn('strace', ['-f', '-p', String(child.pid), ...hang], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  await once(tracer.stderr, 'data') // attached
+  child.stdin.write('go on\n')
+  assert.deepEqual(await said(), { stuck: true, code: 'STORE_FAILED' })
+  const closed = once(child, 'close')
+  await untilEnded(child).finally(() => tracer.kill('SIGKILL'))
+  assert.deepEqual(await closed, [null, 'SIGKILL'])
+  assert.deepEqual(
+    ((await contents(path)) as readonly Row[]).map(({ key }) => key).filter(key => key !== 'during'),
+    ['before'],
+  )
+})
+
+test('so it does while its store is being opened', async () => {
+  const path = fresh()
+  await (await openStore(path)).close()
+  rmSync(markPath(path))
+  spawnSync('mkfifo', [markPath(path)]) // whoever reads it waits for a writer who never comes
+  const child = spawn(process.execPath, [script, 'open-hangs', path], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  })
+  while (!existsSync(`${path}-shm`)) await pause(10) // it has looked into the file, and reads the mark next
+  const closed = once(child, 'close')
+  child.stdin.write('end\n')
+  await untilEnded(child).finally(() => child.kill('SIGKILL'))
+  assert.deepEqual(await closed, [null, 'SIGKILL'])
+})
+
+test('a store on a full disk closes within the time that it is given', async () => {
+  const path = fresh()
+  const store = await openStore(path, { fileBytesMax: 512 * 1024, reserveBytes: 128 * 1024 })
+  const held = () => store.metrics().find(metric => metric.name === 'store_held_total')?.samples[0]?.value
+  const value = 'x'.repeat(600 * 1024)
+  const refused = store.commit([{ table: 'tasks', key: 'large', value }]).catch(error => error.code)
+  while (held() === 0) await pause(10)
+  const started = performance.now()
+  await store.close(200)
+  assert.ok(performance.now() - started < 2_000, `${performance.now() - started} ms`)
+  assert.equal(await refused, 'STORE_FAILED')
+  assert.equal(store.stuck, false)
+  assert.deepEqual(await contents(path), [])
 })
 
 test('a log that cannot be copied into the database grows, and that is said and counted; commits go on', {

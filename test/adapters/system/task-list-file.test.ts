@@ -192,6 +192,30 @@ test('tasks that share what has a name are read as fast as others', async () => 
   assert.deepEqual(specs[3_001]?.payload, { id: 'first', type: 'echo', payload: { url: ['a', 'b'] } })
 })
 
+test('so are tasks that each have a name of their own', async () => {
+  const tasks = Array.from(
+    { length: 3_000 },
+    (_, i) => `- &t${i} { id: t${i}, type: echo, payload: *shared }`,
+  )
+  const first = '- { id: first, type: echo, payload: &shared { url: [a, b] } }'
+  const last = '- { id: last, type: echo, payload: *t1 }'
+  const plain = file('unnamed.yaml', tasks.join('\n').replaceAll('*shared', '{ url: [a, b] }'))
+  const began = performance.now()
+  await read(plain)
+  const plainMs = performance.now() - began
+  const { specs } = await read(file('each.yaml', [first, ...tasks, last].join('\n')))
+  const tookMs = performance.now() - began - plainMs
+  assert.ok(tookMs < 500 + 5 * plainMs, `${tookMs} ms, and ${plainMs} ms`)
+  assert.deepEqual(specs.at(-1)?.payload, { id: 't1', type: 'echo', payload: { url: ['a', 'b'] } })
+})
+
+test('what has a name stands for what its own aliases stood for there', async () => {
+  const payloads = ['&x 1', '&y [*x, &z [*x]]', '&x 2', '[*x, *y, *z]']
+  const tasks = payloads.map((payload, i) => `- { id: t${i}, type: echo, payload: ${payload} }\n`)
+  const { specs } = await read(file('nested.yaml', tasks.join('')))
+  assert.deepEqual(specs[3]?.payload, [2, [1, [1]], [1]])
+})
+
 test('of several that have one name an alias stands for the last one before it', async () => {
   const payloads = ['&x 1', '*x', '&x [2]', '*x', '{ a: &x 3, b: *x }', '*x']
   const tasks = payloads.map((payload, i) => `- { id: t${i}, type: echo, payload: ${payload} }\n`)
