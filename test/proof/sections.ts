@@ -2,17 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { hostsMissing } from '../faults/hosts.ts'
-import {
-  atMost,
-  command,
-  fact,
-  figure,
-  median,
-  type Samples,
-  type Section,
-  type Shown,
-  worst,
-} from './line.ts'
+import { command } from './command.ts'
+import { atMost, fact, figure, median, type Samples, type Section, type Shown, worst } from './line.ts'
 import { reported } from './reports.ts'
 import { suite } from './suite.ts'
 

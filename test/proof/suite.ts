@@ -1,6 +1,7 @@
 /** Sections that are a part of the test suite: what they claim stands in the names of the tests. */
 import { fileURLToPath } from 'node:url'
-import { command, fact, type Section } from './line.ts'
+import { command } from './command.ts'
+import { fact, type Section } from './line.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
