@@ -16,6 +16,8 @@ export interface Section {
   readonly name: string
   /** Why it cannot run here, if it cannot. */
   cannot(): string | undefined
+  /** It is run with less than has to be shown, and what that is: it shows nothing then, but may fail. */
+  readonly short?: string
   run(): Promise<{ readonly shown: readonly Shown[]; readonly raw: unknown }>
 }
 
