@@ -166,5 +166,7 @@ const lines = [
     one => `${one.holds ? 'holds' : `FAILS at ${one.failing.join(', ')}`}  ${one.claim}: ${one.seen}`,
   ),
 ]
+// The table is for people, the document for programs: who asks for the one gets the other beside it.
+if (values.json) stderr.write(`${lines.join('\n')}\n`)
 stdout.write(`${values.json ? document : lines.join('\n')}\n`)
 if (claims.some(({ holds }) => !holds)) process.exitCode = 1
