@@ -281,7 +281,10 @@ export const SECTIONS: readonly Section[] = [
   suite(
     'judges',
     [
-      'test/{faults,operations,scale,ledger}/*{judge,judges,claims}.test.ts',
+      'test/{faults,operations,scale,ledger}/*{judge,judges,claims,findings}.test.ts',
+      'test/faults/machine.test.ts',
+      'test/durability/straces.test.ts',
+      'test/simulation/{copy-judge,slots,ledger,tally,collector}.test.ts',
       'test/bench/tasks/claims.test.ts',
       'test/schedules/slots.test.ts',
       'test/e2e/act-ledger.test.ts',
