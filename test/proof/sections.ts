@@ -253,7 +253,7 @@ export const SECTIONS: readonly Section[] = [
     has('perl') ? undefined : 'needs perl',
   ),
   reported('scale', ['test/scale/run.ts', '--json'], 3_000),
-  reported('processes', ['test/scale/processes.ts', '--json'], 1_800),
+  reported('processes', ['test/scale/processes.ts', '--json'], 3_600),
   ...['disk-kept', 'disk-lost', 'two-lost'].map(ledger),
   // One whose server is not there is left out, and there is nothing to stand beside.
   reported('tasks', ['test/bench/tasks/run.ts', '--json'], 3_600, () =>
