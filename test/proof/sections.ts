@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { postgresDirectory } from '../bench/tasks/graphile.ts'
 import { hostsMissing } from '../faults/hosts.ts'
-import { command } from './command.ts'
+import { command, type Ran } from './command.ts'
 import { atMost, fact, figure, median, type Samples, type Section, type Shown, worst } from './line.ts'
 import { reported } from './reports.ts'
 import { suite } from './suite.ts'
@@ -36,6 +36,13 @@ const size = (name: Size): string => process.env[name] ?? String(SIZES[name])
 const sized = (name: Size, section: Section): Section =>
   Number(size(name)) >= SIZES[name] ? section : { ...section, short: `${name}=${size(name)}` }
 
+/** The document that a command wrote. @throws when it broke off without one, with its last words */
+function documentOf<T>({ stdout, stderr, code }: Ran): T {
+  if (!stdout.trim().startsWith('{'))
+    throw new Error(`exit code ${code}, ${stderr.trim().split('\n').at(-1) ?? ''}`)
+  return JSON.parse(stdout) as T
+}
+
 interface ClusterSummary {
   readonly ok: boolean
   readonly problems: readonly unknown[]
@@ -53,7 +60,7 @@ interface ClusterSummary {
 
 async function mainJob(chaos: boolean): Promise<{ shown: Shown[]; raw: unknown }> {
   const ran = await command(roundtable, ['cluster', '--json', ...(chaos ? ['--chaos'] : [])], 300)
-  const summary = JSON.parse(ran.stdout) as ClusterSummary
+  const summary = documentOf<ClusterSummary>(ran)
   const shown = [
     fact(
       'the job finds nothing wrong with itself',
@@ -119,6 +126,7 @@ const LIMITS: readonly (readonly [metric: string, of: 'median' | 'worst', limit:
   ['leave: seen as a failure by survivors (count)', 'worst', 0, 'times'],
   ['kill: false failures of others (count)', 'worst', 0, 'times'],
   ['stop: false failures of others (count)', 'worst', 0, 'times'],
+  ['live daemons taken for failed, whole run without network faults (count)', 'worst', 0, 'times'],
 ]
 
 /** What is aimed at, and said either way. */
@@ -129,7 +137,7 @@ const AIMS: readonly (readonly [metric: string, aim: number, unit: string])[] = 
 
 async function sideBySide(): Promise<{ shown: Shown[]; raw: unknown }> {
   const ran = await command(node, [`${root}test/bench/side-by-side.ts`, '--json'], 3_000)
-  const report = JSON.parse(ran.stdout) as { rows: { metric: string; ours: Samples; theirs: Samples }[] }
+  const report = documentOf<{ rows: { metric: string; ours: Samples; theirs: Samples }[] }>(ran)
   const ours: Metrics = Object.fromEntries(report.rows.map(row => [row.metric, row.ours]))
   const shown = LIMITS.map(([metric, of, limit, unit]) => {
     const value = of === 'median' ? median(ours[metric]) : worst(ours[metric])
@@ -169,15 +177,28 @@ async function adversary(): Promise<{ shown: Shown[]; raw: unknown }> {
   return { shown: [fact(claim, holds, said)], raw: ran }
 }
 
+interface Asked {
+  readonly perSecond: number
+  readonly p99Ms: number
+  readonly requests: number
+  readonly failed: number
+}
+
+interface Owners {
+  readonly ours: Asked
+  readonly peer: Asked
+  readonly ratio: number
+}
+
 interface Lookups {
   readonly rows: readonly { members: number; what: string; ours: number; bare: number; ratio: number }[]
 }
 
 async function owner(): Promise<{ shown: Shown[]; raw: unknown }> {
   const ran = await command(node, [`${root}test/bench/owner.ts`, '--json'], 120)
-  const { ours, peer, ratio } = JSON.parse(ran.stdout)
+  const { ours, peer, ratio } = documentOf<Owners>(ran)
   const ring = await command(node, [`${root}test/bench/ring.ts`, '--json'], 120)
-  const lookups = JSON.parse(ring.stdout) as Lookups
+  const lookups = documentOf<Lookups>(ring)
   return {
     shown: [
       figure(
