@@ -273,7 +273,7 @@ export const SECTIONS: readonly Section[] = [
   reported('rolling', ['test/operations/rolling.ts', '--json'], 900, () =>
     has('perl') ? undefined : 'needs perl',
   ),
-  reported('scale', ['test/scale/run.ts', '--json'], 3_000),
+  reported('scale', ['test/scale/run.ts', '--json'], 7_200),
   reported('processes', ['test/scale/processes.ts', '--json'], 3_600),
   ...['disk-kept', 'disk-lost', 'two-lost'].map(ledger),
   // One whose server is not there is left out, and there is nothing to stand beside.
