@@ -13,6 +13,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { failedLines } from './failed-lines.ts'
 import { keptResults, type Result, textOf } from './kept.ts'
 import { MUST_SHOW, verdictOf } from './must-show.ts'
 import { runSection } from './run-section.ts'
@@ -65,9 +66,7 @@ for (const section of wanted) {
   write()
 }
 
-const failed = results.flatMap(({ section, shown }) =>
-  shown.filter(line => line.holds === false).map(line => `${section}: ${line.claim}: ${line.figure}`),
-)
+const failed = results.flatMap(({ section, shown }) => failedLines(section, shown))
 console.log('\n# what has to be shown')
 const ofAll = [...kept, ...results]
 for (const each of MUST_SHOW.filter(({ sections }) => sections.some(isAsked)))
