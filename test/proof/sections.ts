@@ -3,10 +3,11 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { postgresDirectory } from '../bench/tasks/graphile.ts'
 import { hostsMissing } from '../faults/hosts.ts'
+import { cancelClaims } from './cancels.ts'
 import { command, type Ran } from './command.ts'
 import { atMost, fact, figure, median, type Samples, type Section, type Shown, worst } from './line.ts'
 import { reported } from './reports.ts'
-import { suite } from './suite.ts'
+import { type Suite, suite } from './suite.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const roundtable = `${root}bin/roundtable`
@@ -256,6 +257,17 @@ const ledger = (profile: string): Section =>
     ),
   )
 
+/** The examples in Python and shell, and cancels of whatever is carried out. */
+function clients(): Suite {
+  const files = ['test/e2e/{claims,executors}.test.ts', 'test/client/claim-example.test.ts']
+  const tests = suite('clients', files, 1_200)
+  const run = async () => {
+    const { shown, raw } = await tests.run()
+    return { shown: [...shown, ...cancelClaims(shown, ['exec', 'http', 'module', 'claim'])], raw }
+  }
+  return { ...tests, run }
+}
+
 export const SECTIONS: readonly Section[] = [
   { name: 'main-job', cannot: anywhere, run: () => mainJob(false) },
   { name: 'chaos', cannot: anywhere, run: () => mainJob(true) },
@@ -324,7 +336,7 @@ export const SECTIONS: readonly Section[] = [
     ],
     900,
   ),
-  suite('clients', ['test/e2e/{claims,executors}.test.ts', 'test/client/claim-example.test.ts'], 1_200),
+  clients(),
   suite('breakages', ['test/simulation/breakages.test.ts'], 900),
   suite('traces', ['test/simulation/replay.test.ts'], 300),
   suite('grants-mutants', ['test/grants/mutants.test.ts'], 1_800),
