@@ -99,7 +99,8 @@ export async function oneway(scene: Scene, report: Report): Promise<void> {
     ['deaf', 6, 'cannot hear'],
   ] as const) {
     const rest = EIGHT.filter(each => each !== host)
-    const trials = await timed(scene, report, 1, {}, async () => {
+    const bounds = { limits: LIMITS.oneway, remembered: ['acts'] }
+    const trials = await timed(scene, report, 1, bounds, async () => {
       const since = await cut(scene, fault, String(host))
       await scene.allActedFor(rest, since, WAIT_MS)
       await stand(since)

@@ -188,10 +188,27 @@ test('a link between two: nobody is dead, and both ends show it', () => {
   assert.deepEqual(failing(linkClaims(trials, [1], 25_000)), [dead], 'of a trial that was played again too')
 })
 
-test('a cut one way that does not heal', () => {
-  const words = GONE.filter(({ at }) => at !== 11_000)
-  const cut = failing(onewayClaims([onewaySeen(history(words, TAKEN), 'n4')], 'cannot send'))
-  assert.deepEqual(cut, ['heal: all agree again'])
+test('a cut one way: one that does not heal, that nobody noticed, and one whose victim acted on', () => {
+  const cut = (words: readonly Word[], signs: readonly Sign[]): readonly string[] =>
+    failing(onewayClaims([onewaySeen(history(words, signs), 'n4')], 'cannot send'))
+  const [acts, silent] = ['a host that cannot send: the others act for every key', 'its own last sign']
+  assert.deepEqual(cut(GONE, TAKEN), [])
+  assert.deepEqual(
+    cut(
+      GONE.filter(({ at }) => at !== 11_000),
+      TAKEN,
+    ),
+    ['heal: all agree again'],
+  )
+  assert.deepEqual(cut([], [...ACTED, sign('n4', 'b', 'act', 9_900)]), [acts, silent])
+  assert.deepEqual(
+    cut(
+      GONE,
+      TAKEN.map(each => (each.at === 2_700 ? { ...each, at: 3_050 } : each)),
+    ),
+    [silent],
+  )
+  assert.equal(failing(onewayClaims([], 'cannot send')).length, 4)
 })
 
 const PAUSE = { what: 'SIGSTOP', ms: 1_500, claimed: true, repeats: 1 }

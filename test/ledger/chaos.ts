@@ -59,18 +59,21 @@ const KINDS: Readonly<Record<Profile, readonly Injected[]>> = {
   'two-lost': ['disk-lost'],
 }
 
+/** What may happen to a node. @param cuts whether anybody can be cut off here */
+export const kindsOf = (profile: Profile, cuts: boolean): readonly Injected[] =>
+  KINDS[profile].filter(kind => kind !== 'cut' || cuts)
+
 /** What to do next, drawn by chance; undefined when too much is broken already. */
 export function nextStep(
   { random, profile, cuts }: Pick<ChaosOptions, 'random' | 'profile' | 'cuts'>,
   names: readonly string[],
   broken: ReadonlySet<string>,
 ): Step | undefined {
-  const kinds = KINDS[profile].filter(kind => kind !== 'cut' || cuts)
   const well = random.shuffle(names.filter(name => !broken.has(name)))
   const most = profile === 'disk-lost' ? 1 - broken.size : BROKEN_MAX - broken.size
   const wanted = profile === 'two-lost' ? 2 : 1 + random.below(2)
   const count = profile === 'two-lost' && most < wanted ? 0 : Math.min(wanted, most)
-  const kind = random.pick(kinds)
+  const kind = random.pick(kindsOf(profile, cuts))
   if (count < 1 || kind === undefined) return undefined
   return {
     kind,

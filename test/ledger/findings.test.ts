@@ -30,7 +30,7 @@ const right: Judgement = { ...judge(EMPTY), accepted: 2, succeeded: 2 }
 
 function failing(one: Played, judgement: Judgement = right): readonly string[] {
   const report = new Report(() => undefined)
-  tell(report, judgement, one, 2)
+  tell(report, judgement, one, { tasks: 2, kinds: ['kill', 'freeze'] })
   return report.failed.map(({ name }) => name)
 }
 
@@ -62,4 +62,13 @@ test('a run in which nothing was broken, or nobody heard anything', () => {
 test('a finding of any kind fails its own line', () => {
   const findings = [{ wrong: 'lost', task: 't', text: 'nobody knows it' } as const]
   assert.deepEqual(failing(played(), { ...right, findings }), ['accepted tasks that did not succeed'])
+})
+
+test('a long run in which one kind of fault never came', () => {
+  const steps = (count: number) =>
+    Array.from({ length: count }, () => ({ kind: 'kill', nodes: ['n1'], holdMs: 1 }) as const)
+  const freeze = { kind: 'freeze', nodes: ['n2'], holdMs: 1 } as const
+  assert.deepEqual(failing(played({ steps: steps(40) })), ['    kinds of kill, freeze that never came'])
+  assert.deepEqual(failing(played({ steps: [...steps(40), freeze] })), [])
+  assert.deepEqual(failing(played({ steps: steps(39) })), [], 'a try is too short for that')
 })

@@ -1,5 +1,6 @@
 /** What the judge found, as lines of the report: one for each claim. */
 import type { Report } from '../faults/report.ts'
+import type { Injected } from './chaos.ts'
 import type { Judgement, Wrong } from './judge.ts'
 import type { Played } from './play.ts'
 
@@ -18,7 +19,16 @@ const CLAIMS: Readonly<Record<Wrong, string>> = {
   'wrong-key': 'tasks run for another key than their own',
 }
 
-export function tell(report: Report, judgement: Judgement, played: Played, tasks: number): void {
+/** By so many steps each kind has come: of four kinds one fails to once in 25,000 runs. */
+const KINDS_STEPS = 40
+
+export interface Asked {
+  readonly tasks: number
+  /** Every kind of fault that is drawn from. */
+  readonly kinds: readonly Injected[]
+}
+
+export function tell(report: Report, judgement: Judgement, played: Played, { tasks, kinds }: Asked): void {
   report.count('tasks accepted', [judgement.accepted], { least: tasks, most: tasks })
   report.count('of them succeeded', [judgement.succeeded], { least: tasks })
   for (const wrong of Object.keys(CLAIMS) as Wrong[]) {
@@ -38,14 +48,25 @@ export function tell(report: Report, judgement: Judgement, played: Played, tasks
     if (cause !== 'unexplained') report.count(`runs beyond the first, explained by: ${cause}`, [count])
   report.count('of all of these, not told of by the record of the task', [judgement.untold])
   report.count('signs that the register refused', [judgement.refusedMarks])
-  injected(report, played)
+  injected(report, played, kinds)
   report.seconds('handing in took', [played.submitMs])
   report.seconds('until every task had an end, once all were mended', [played.settleMs], { least: 0 })
 }
 
 /** A run in which nothing was broken shows nothing. */
-function injected(report: Report, { steps, history, refusals }: Played): void {
+function injected(
+  report: Report,
+  { steps, history, refusals, submitMs }: Played,
+  kinds: readonly Injected[],
+): void {
   report.count('steps that broke one or two nodes', [steps.length], { least: 1 })
+  report.seconds('    from one to the next, on average', [submitMs / Math.max(1, steps.length)])
+  if (steps.length >= KINDS_STEPS)
+    report.count(
+      `    kinds of ${kinds.join(', ')} that never came`,
+      [kinds.filter(kind => !steps.some(step => step.kind === kind)).length],
+      { most: 0 },
+    )
   for (const [kind, some] of Map.groupBy(steps, step => step.kind)) {
     report.count(`    nodes hit by ${kind}`, [some.reduce((sum, { nodes }) => sum + nodes.length, 0)])
   }

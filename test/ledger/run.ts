@@ -21,7 +21,7 @@ import { parseArgs } from 'node:util'
 import { Random } from '../../src/base/random.ts'
 import { Report } from '../faults/report.ts'
 import { endAll } from '../faults/started.ts'
-import type { Profile } from './chaos.ts'
+import { kindsOf, type Profile } from './chaos.ts'
 import { tell } from './findings.ts'
 import { judge } from './judge.ts'
 import { places } from './places.ts'
@@ -91,7 +91,8 @@ async function main(): Promise<number> {
   try {
     const played = await play({ ...numbers, directory, where, profile, random, configOf, say })
     const judgement = judge(played.history)
-    tell(report, judgement, played, numbers.tasks)
+    const kinds = kindsOf(profile, where.hosts !== undefined)
+    tell(report, judgement, played, { tasks: numbers.tasks, kinds })
   } catch (error) {
     report.broken(error)
   }

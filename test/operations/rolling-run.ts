@@ -45,8 +45,9 @@ export interface Rolled {
   /** Times in which a node could not act for a key that it had before and after. */
   readonly lapsesMs: readonly number[]
   readonly errorsMs: readonly number[]
-  readonly bothActing: number
-  readonly overlaps: number
+  /** Keys for which two might act, and did, by the pair, and for how long: ms. */
+  readonly bothActingMs: readonly number[]
+  readonly overlapsMs: readonly number[]
   readonly stale: number
   readonly falseDeaths: number
   readonly tasks: {
@@ -127,7 +128,7 @@ async function restartAll(cluster: Cluster, keys: readonly string[], load: Load)
     rings,
     falseDeaths,
     ...passages(cluster, spans),
-    bothActing: bothActed(spans).length,
+    bothActingMs: bothActed(spans).map(sharedMs),
     errorsMs,
   }
 }
@@ -190,6 +191,10 @@ function ringsOfLives(cluster: Cluster, node: string, since: number) {
   })
 }
 
+/** How long both said yes. */
+const sharedMs = ([one, other]: readonly [ActingSpan, ActingSpan]): number =>
+  Math.min(one.to, other.to) - Math.max(one.from, other.from)
+
 /** Who acted for each key after whom. */
 function passages(cluster: Cluster, spans: readonly ActingSpan[]): Pick<Rolled, 'moves' | 'lapsesMs'> {
   const home = ringOf(cluster.names)
@@ -217,7 +222,7 @@ function judged(ledger: readonly TaskSign[], settled: readonly Settled[]) {
     attempts.filter(attempt => attempt.outcome !== 'succeeded').length >= runs(id) - 1
   const lost = settled.filter(({ id, state }) => state !== 'succeeded' || runs(id) === 0)
   return {
-    overlaps: overlaps(ledger).length,
+    overlapsMs: overlaps(ledger).map(({ from, to }) => to - from),
     stale: staleAccepted(ledger).length,
     tasks: {
       accepted: settled.length,

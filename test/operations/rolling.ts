@@ -33,6 +33,12 @@ if (![...delays, keyCount, perSecond].every(number => Number.isFinite(number) &&
  */
 const GAP_MS = { median: 2_500, p99: 3_500, worst: 4_500 }
 
+/** Each by its length. */
+const overlapping = (claim: string, ms: readonly number[]): Shown => ({
+  ...fact(claim, ms.length === 0, `${ms.length} overlaps${ms.length === 0 ? '' : `: ${spread(ms)}`}`),
+  samples: ms,
+})
+
 function shownOf(delayMs: number, rolled: Rolled): readonly Shown[] {
   const { moves, tasks, rings } = rolled
   const gaps = moves.map(move => move.gapMs)
@@ -62,8 +68,8 @@ function shownOf(delayMs: number, rolled: Rolled): readonly Shown[] {
     atMost('    worst', worst(gaps), GAP_MS.worst, 'ms'),
     figure('    error of these', spread(rolled.errorsMs)),
     figure('nobody acts for a key that stays where it is', spread(rolled.lapsesMs), rolled.lapsesMs),
-    fact('keys that two might act for at one moment', rolled.bothActing === 0, `${rolled.bothActing}`),
-    fact('keys that two did act for at one moment', rolled.overlaps === 0, `${rolled.overlaps} overlaps`),
+    overlapping('keys that two might act for at one moment', rolled.bothActingMs),
+    overlapping('keys that two did act for at one moment', rolled.overlapsMs),
     fact('writes with a stale token that were accepted', rolled.stale === 0, `${rolled.stale}`),
     fact('nobody was taken for dead', rolled.falseDeaths === 0, `${rolled.falseDeaths}`),
     fact('tasks lost', tasks.accepted > 0 && tasks.lost === 0, `${tasks.lost} of ${tasks.accepted}`),

@@ -1,6 +1,4 @@
-/** One claim of the project that a machine can check: a command, and what its outcome must be. */
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
+/** One claim of the project that a machine can check, and what it came to. */
 
 /** What one line came to. */
 export interface Shown {
@@ -18,40 +16,9 @@ export interface Section {
   readonly name: string
   /** Why it cannot run here, if it cannot. */
   cannot(): string | undefined
+  /** It is run with less than has to be shown, and what that is: it shows nothing then, but may fail. */
+  readonly short?: string
   run(): Promise<{ readonly shown: readonly Shown[]; readonly raw: unknown }>
-}
-
-export interface Ran {
-  readonly code: number | null
-  readonly seconds: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Text kept of each output stream, its end; in characters. */
-const KEPT = 8 * 1024 * 1024
-
-/** Runs a command to its end; its progress on standard error is shown indented. Killed with its children at the limit. */
-export async function command(file: string, args: readonly string[], secondsMax: number): Promise<Ran> {
-  const startedAt = performance.now()
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
-  const limit = setTimeout(() => {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-  }, secondsMax * 1_000)
-  let [stdout, stderr] = ['', '']
-  child.stdout.on('data', chunk => {
-    stdout = (stdout + chunk).slice(-KEPT)
-  })
-  createInterface({ input: child.stderr }).on('line', line => {
-    stderr = `${stderr}${line}\n`.slice(-KEPT)
-    console.error(`    ${line}`)
-  })
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
-  })
-  clearTimeout(limit)
-  return { code, seconds: (performance.now() - startedAt) / 1_000, stdout, stderr }
 }
 
 /** A figure with an upper limit. A missing figure does not hold. */

@@ -1,6 +1,7 @@
 /** Sections whose script holds itself to its claims and says so: each line of its report is a line of the proof. */
 import { fileURLToPath } from 'node:url'
-import { command, fact, figure, type Samples, type Section, type Shown } from './line.ts'
+import { command } from './command.ts'
+import { fact, figure, type Samples, type Section, type Shown } from './line.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 

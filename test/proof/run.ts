@@ -5,25 +5,29 @@
  *   npm run proof -- main-job chaos   some of them
  *   SEEDS=200 npm run proof -- simulation; also ADVERSARY, LEDGER, TAKEOVER, QUEUED and REPEATS
  *
- * At the end stands what had to be shown (`must-show.ts`), and what of it was. Writes `.roundtable/proof.json`. Exit code 1 when a claim does not hold; what cannot run here is listed as unproven.
+ * At the end stands what had to be shown (`must-show.ts`), and what of it was. Writes `.roundtable/proof.json` after each section,
+ * and keeps in it what earlier sittings on the same commit came to. Exit code 1 when a claim does not hold; what cannot run here
+ * is listed as unproven.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { listed, type Shown } from './line.ts'
+import { failedLines } from './failed-lines.ts'
+import { keptResults, type Result, textOf } from './kept.ts'
 import { MUST_SHOW, verdictOf } from './must-show.ts'
+import { runSection } from './run-section.ts'
 import { SECTIONS } from './sections.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
+const FILE = `${root}.roundtable/proof.json`
 const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim()
 
+const known = SECTIONS.map(({ name }) => name)
 const asked = process.argv.slice(2)
-const unknown = asked.filter(name => !SECTIONS.some(section => section.name === name))
+const unknown = asked.filter(name => !known.includes(name))
 if (unknown.length > 0) {
-  console.error(
-    `unknown: ${unknown.join(', ')}; there are ${SECTIONS.map(section => section.name).join(', ')}`,
-  )
+  console.error(`unknown: ${unknown.join(', ')}; there are ${known.join(', ')}`)
   process.exit(2)
 }
 
@@ -41,55 +45,36 @@ console.log(
   `${about.date}, Node.js ${about.node}, ${about.cores} cores, ${about.memoryGiB} GiB, load ${about.load?.toFixed(2)}`,
 )
 
-const mark = (holds: boolean | undefined): string =>
-  holds === undefined ? '     ' : holds ? 'holds' : 'FAILS'
-/** What has to run with every change is to end within so long; what takes longer runs when somebody asks for it. */
-const CI_MINUTES = 19
-
-/** `12 min 5 s`. */
-const lasting = (seconds: number): string =>
-  seconds < 60 ? `${seconds.toFixed(0)} s` : `${Math.floor(seconds / 60)} min ${(seconds % 60).toFixed(0)} s`
-
-interface Result {
-  readonly section: string
-  readonly unproven?: string
-  readonly seconds: number
-  readonly shown: readonly Shown[]
-  readonly raw: unknown
-}
-
-const results: Result[] = []
-for (const section of SECTIONS.filter(({ name }) => asked.length === 0 || asked.includes(name))) {
-  console.log(`\n# ${section.name}`)
-  const cannot = section.cannot()
-  if (cannot !== undefined) {
-    console.log(`unproven here: ${cannot}`)
-    results.push({ section: section.name, unproven: cannot, seconds: 0, shown: [], raw: undefined })
-    continue
-  }
-  const begunAt = performance.now()
-  const { shown, raw } = await section.run()
-  const seconds = (performance.now() - begunAt) / 1_000
-  for (const line of shown) {
-    console.log(`${mark(line.holds)}  ${line.claim}: ${line.figure}`)
-    if (line.samples?.length) console.log(`         samples: ${listed(line.samples)}`)
-  }
-  const over = seconds > CI_MINUTES * 60 ? `, more than the ${CI_MINUTES} minutes of a CI` : ''
-  console.log(`       took ${lasting(seconds)}${over}`)
-  results.push({ section: section.name, seconds, shown, raw })
-}
-
-const known = SECTIONS.map(({ name }) => name)
-const lines = MUST_SHOW.map(each => ({ ...each, verdict: verdictOf(each, results, known) }))
-mkdirSync(`${root}.roundtable`, { recursive: true })
-writeFileSync(`${root}.roundtable/proof.json`, `${JSON.stringify({ ...about, lines, results }, null, 1)}\n`)
-const failed = results.flatMap(({ section, shown }) =>
-  shown.filter(line => line.holds === false).map(line => `${section}: ${line.claim}: ${line.figure}`),
-)
-console.log('\n# what has to be shown')
 const isAsked = (name: string): boolean => asked.length === 0 || asked.includes(name)
-for (const { line, verdict, sections } of lines.filter(each => each.sections.some(isAsked)))
-  console.log(`${verdict.padEnd(8)}  ${line} (${sections.join(', ')})`)
+const wanted = SECTIONS.filter(({ name }) => isAsked(name))
+const kept = keptResults(
+  textOf(FILE),
+  about,
+  wanted.map(({ name }) => name),
+)
+const results: Result[] = []
+mkdirSync(`${root}.roundtable`, { recursive: true })
+
+/** After each section: what was shown stands, whatever befalls the next one. */
+function write(): void {
+  const all = [...kept, ...results]
+  const lines = MUST_SHOW.map(each => ({ ...each, verdict: verdictOf(each, all, known) }))
+  writeFileSync(FILE, `${JSON.stringify({ ...about, lines, results: all }, null, 1)}\n`)
+}
+for (const section of wanted) {
+  results.push(await runSection(section))
+  write()
+}
+
+const failed = results.flatMap(({ section, shown }) => failedLines(section, shown))
+console.log('\n# what has to be shown')
+const ofAll = [...kept, ...results]
+for (const each of MUST_SHOW.filter(({ sections }) => sections.some(isAsked)))
+  console.log(`${verdictOf(each, ofAll, known).padEnd(8)}  ${each.line} (${each.sections.join(', ')})`)
+if (kept.length > 0)
+  console.log(
+    `with what earlier sittings on this commit came to: ${kept.map(({ section, date }) => `${section} (${date})`).join(', ')}`,
+  )
 const unproven = results.filter(result => result.unproven !== undefined)
 console.log(
   `\n${results.flatMap(r => r.shown).filter(l => l.holds).length} hold, ${failed.length} fail, ${unproven.length} sections unproven here`,

@@ -1,7 +1,7 @@
 /** Can the judge of the processes fail? It is given runs that are right, and then the same with one thing wrong. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { claimsOf, givesOut, type Ran, type Rest, SAMPLES_MIN, short } from './process-claims.ts'
+import { claimsOf, givenOut, givesOut, type Ran, type Rest, SAMPLES_MIN, short } from './process-claims.ts'
 
 const times = (count: number, value: number): readonly number[] => Array.from({ length: count }, () => value)
 
@@ -56,6 +56,15 @@ test('a size that was left out needs a reason that was measured', () => {
   const poor = ran(16, { rest: resting(16, { freeMiB: 500 }) })
   assert.match(short(poor, 32) ?? '', /32 would need 5824 MiB, 2900 are free/)
   assert.deepEqual(failing([ran(8), poor], [8, 16, 32]), [])
+})
+
+test('the end is reached where the cores or the memory gave out, and not where all that was asked for was borne', () => {
+  assert.equal(givenOut([ran(8), never(16, 0.95)], [8, 16, 32]).holds, true)
+  const poor = ran(16, { rest: resting(16, { freeMiB: 500 }) })
+  assert.equal(givenOut([ran(8), poor], [8, 16, 32]).holds, true)
+  assert.equal(givenOut([ran(8), ran(16)], [8, 16]).holds, false)
+  assert.equal(givenOut([ran(8), never(16, 0.3)], [8, 16, 32]).holds, false)
+  assert.equal(givenOut([], [8]).holds, false)
 })
 
 test('a machine that gives out at once shows nothing, and neither does no run', () => {

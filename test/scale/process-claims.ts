@@ -144,6 +144,19 @@ function tried(runs: readonly Ran[], asked: readonly number[]): ProcessClaim {
   }
 }
 
+/** Sizes that were all borne show what this machine does, and not up to where. */
+export function givenOut(runs: readonly Ran[], asked: readonly number[]): ProcessClaim {
+  const last = runs.at(-1)
+  const next = asked.find(size => !runs.some(run => run.size === size))
+  const why = last && (givesOut(last) ?? (next === undefined ? undefined : short(last, next)))
+  return {
+    claim: 'more and more of them are started until the cores or the memory give out',
+    seen: `${last?.size ?? 'none'}: ${why ?? 'not given out'}`,
+    failing: why === undefined && last !== undefined ? [last.size] : [],
+    holds: why !== undefined,
+  }
+}
+
 /** CPU, memory and event loop of every daemon at rest. */
 function measured(held: readonly Ran[]): ProcessClaim {
   const whole = (values: readonly number[], size: number): boolean =>

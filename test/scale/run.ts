@@ -11,7 +11,7 @@
 import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
-import { argv, execPath, stdout } from 'node:process'
+import { argv, execPath, stderr, stdout } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { claimsOf } from './claims.ts'
@@ -150,5 +150,7 @@ for (const size of sizes) runs.push(await run(size))
 const claims = claimsOf(runs, sizes)
 const document = JSON.stringify({ mode: values.mode, seed: Number(values.seed), runs, claims }, undefined, 2)
 if (values.out !== undefined) await writeFile(values.out, `${document}\n`)
+// The table and the curves are for people, the document for programs: who asks for the one gets the other beside it.
+if (values.json) stderr.write(`${report(runs)}\n`)
 stdout.write(`${values.json ? document : report(runs)}\n`)
 if (claims.some(({ holds }) => !holds)) process.exitCode = 1
