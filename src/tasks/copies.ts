@@ -289,11 +289,25 @@ export class Copies {
     const { record } = entry
     // Written by another owner, it may not be the last word yet: somebody may have a copy of a later one.
     if (isSettled(record) && isWrittenUnderHeld(entry.key, record.term, epochs)) entry.final = record
+    this.#tell(entry, step)
+  }
+
+  /** What one does may change the record: the others go on to wait for what it says then. */
+  #tell(entry: Entry, step: Step): void {
     const found = this.#waiting.get(entry.id)
     if (found === undefined) return
     this.#waiting.delete(entry.id)
     const copies = this.count(entry)
-    for (const wait of found.waits) wait.durable(copies, step)
+    const { record } = entry
+    const { waits, since } = found
+    for (const [place, wait] of waits.entries()) {
+      if (entry.record !== record) {
+        const added = this.#waiting.get(entry.id)?.waits ?? []
+        this.#waiting.set(entry.id, { entry, waits: [...waits.slice(place), ...added], since })
+        return
+      }
+      wait.durable(copies, step)
+    }
   }
 
   /** Nothing of it is counted here any more. */

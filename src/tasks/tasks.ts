@@ -234,7 +234,7 @@ export class Tasks {
 
   /** Nothing runs here any more, and every change made here is on another disk, if there is another. */
   drained(): boolean {
-    const handedOver = this.#parts.durability?.released !== false
+    const handedOver = this.#parts.durability?.released(this.#now.mono) !== false
     return (
       this.#parts.schedule.running === 0 &&
       this.#parts.replication.unsafe === 0 &&
