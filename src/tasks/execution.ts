@@ -118,7 +118,7 @@ export class Execution {
       const { mono } = step.now
       const durable = (_: number, later: Step) => {
         this.places.noted(elapsedMs(mono, later.now.mono))
-        this.#order(entry, order, later)
+        this.#order(entry, attempt, order, later)
       }
       copies.when(entry, { durable, failed, yields: 'to-too-many' }, step)
     }
@@ -126,10 +126,13 @@ export class Execution {
     step.log('debug', 'task-started', { task, key, attempt: attempt.number, token: token.value })
   }
 
-  /** Enough holders know of the attempt. */
-  #order(entry: Entry, order: Order, step: Step): void {
+  /**
+   * Enough holders know of the attempt. One that was taken back meanwhile counted for nothing, so the next has its number,
+   * perhaps under another token.
+   */
+  #order(entry: Entry, attempt: Attempt, order: Order, step: Step): void {
     const running = this.#parts.schedule.here.get(entry.id)
-    if (running?.attempt.number !== order.attempt || running.ordered || running.abandoned) return
+    if (running?.attempt !== attempt || running.ordered || running.abandoned) return
     running.durable = true
     this.places.take(running, order, step)
   }
@@ -156,7 +159,7 @@ export class Execution {
 
   #giveUp(entry: Entry, attempt: Attempt, step: Step): void {
     const running = this.#parts.schedule.here.get(entry.id)
-    if (running === undefined || running.attempt.number !== attempt.number || running.ordered) return
+    if (running?.attempt !== attempt || running.ordered) return
     this.#parts.counters.add('starts_short')
     step.log('warn', 'task-start-short', { task: entry.id, key: entry.key, attempt: attempt.number })
     this.#giveBack(running, UNNOTED, step)
