@@ -105,7 +105,7 @@ export class Grants {
     this.#member = new Member({ self, session, disk: this.disk, config, random, rings, voters, log })
     // The list may be on the disk, and the term that it forbids to fall below not yet.
     top.raise(stored.voters?.floor ?? 0)
-    const notes = new Notes({ stored: stored.notes, rings, voters, nextMark, out }, now)
+    const notes = new Notes({ self, stored: stored.notes, rings, voters, nextMark, out }, now)
     this.#notes = notes
     this.#voting = new Voting({ self, config, rings, voters, top, notes, nextMark, reply, out }, stored, now)
   }
@@ -361,6 +361,7 @@ export class Grants {
     if (this.#names === this.#book.names) return
     this.#names = this.#book.names
     this.#member.listChanged(this.#names, now)
+    this.#notes.listChanged()
   }
 
   /** Of each ring another voter each time: any of them may be gone. */

@@ -13,7 +13,9 @@
  *   3. A member that has all that it owns under the present ring, complete and on its new holders, says so with the `seq` of
  *      the notes that it knows. When all members of the ring say so of the newest notes, the others may go.
  *   4. Notes that were made under another voter list, or lost with a disk, or dropped because there were too many, leave the
- *      voter `lost`: it may not know of every ring. Rule 3 mends that as well, since it rests on no older note.
+ *      voter `lost`: it may not know of every ring. Rule 3 mends that as well, since it rests on no older note. Who votes no more
+ *      drops its notes at once: the others settle without it, and when it votes again what it noted then, above all of disks
+ *      that were replaced since, is long over.
  *   5. A takeover that went on without members that were forgotten leaves a gap: what those had was answered for by nobody. Whoever
  *      ended it so says its term with every request until the voter has it on its disk, and so before it is done. The highest stays
  *      for good, also when the rings of then go: by it a copy that comes back is told from one that has ended and was dropped.
@@ -39,6 +41,7 @@ import type { Rings } from './rings.ts'
 import type { Voters } from './voters.ts'
 
 export interface NotesParts {
+  readonly self: NodeId
   readonly stored: StoredNotes | undefined
   readonly rings: Rings
   readonly voters: Voters
@@ -95,6 +98,16 @@ export class Notes {
   viewChanged(ring: Ring): void {
     if (this.#ring?.checksum !== ring.checksum) this.#done.clear()
     this.#ring = ring
+  }
+
+  /** Other names vote. */
+  listChanged(): void {
+    const { voters, self } = this.#parts
+    const { rings, disks } = this.#row
+    if (voters.name === undefined || voters.includes(self) || rings.length + disks.length === 0) return
+    this.#disks.clear()
+    this.#row = { ...this.#row, seq: this.#row.seq + 1, lost: true, rings: [], disks: [] }
+    this.#write()
   }
 
   /** A request that is granted, so its ring is the voter's own. */

@@ -22,7 +22,7 @@ export const made = (): Rings => new Rings(members => buildRing(members, ringDef
 export class Three implements Voters {
   version = 1
   readonly list = undefined
-  readonly names = [a, b, c]
+  names = [a, b, c]
 
   get name() {
     return { version: this.version, hash: 'h' }

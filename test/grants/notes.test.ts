@@ -19,7 +19,10 @@ class Voter {
 
   constructor(stored?: StoredNotes) {
     const nextMark = (): number => ++this.#marks
-    this.notes = new Notes({ stored, rings: made(), voters: this.voters, nextMark, out: this.#out }, now)
+    this.notes = new Notes(
+      { self: a, stored, rings: made(), voters: this.voters, nextMark, out: this.#out },
+      now,
+    )
   }
 
   /** A request that is granted; its notes reach the disk at once. */
@@ -242,4 +245,33 @@ test('a ring without members settles nothing: nobody has said that all is done',
     [ring.checksum, nobody.checksum],
   )
   assert.deepEqual(told?.disks.map(({ node }) => node).sort(), [a, b, c])
+})
+
+test('who votes no more drops its notes: when it votes again, nobody is held to disks that were replaced meanwhile', () => {
+  const voter = new Voter()
+  const ring = ringOf(a, b, c)
+  voter.settle(ring)
+  voter.hear(b, ring, { disk: 'disk-b', gap: 7 })
+  voter.voters.version = 2
+  voter.voters.names = [b, c]
+  voter.notes.listChanged()
+  voter.voters.version = 3
+  voter.voters.names = [a, b, c]
+  voter.notes.listChanged()
+  const told = voter.hear(c, ring, { disk: 'another' }) as NotesTell
+  assert.deepEqual([told.lost, told.gap, told.disks.map(({ node }) => node)], [true, 7, [c]])
+  const ledger = ledgerOf(ring)
+  ledger.heard(a, told, ring.checksum, 9)
+  assert.equal(ledger.isDiskOf(c, 'another'), true)
+})
+
+test('who votes all the time keeps its notes when the list changes', () => {
+  const voter = new Voter()
+  const ring = ringOf(a, b, c)
+  voter.settle(ring)
+  voter.voters.version = 2
+  voter.voters.names = [a, c]
+  voter.notes.listChanged()
+  const told = voter.hear(c, ring, { disk: 'disk-c' }) as NotesTell
+  assert.deepEqual(told.disks.map(({ node }) => node).sort(), [a, b, c])
 })
