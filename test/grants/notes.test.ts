@@ -111,7 +111,8 @@ test('whoever is done, and left a gap that the voter does not have, is not done'
 test('what is told is on the disk', () => {
   const out: GrantsEffect[] = []
   let marks = 0
-  const parts = { stored: undefined, rings: made(), voters: new Three(), nextMark: () => ++marks, out }
+  const nextMark = () => ++marks
+  const parts = { self: a, stored: undefined, rings: made(), voters: new Three(), nextMark, out }
   const notes = new Notes(parts, now)
   const ring = ringOf(a)
   const scope = { ring: ring.checksum, leaving: false, keeps: [] }
