@@ -214,8 +214,7 @@ export class Node implements Machine {
         this.membership.linkUp(input.link, input.peer, input.dialled, now)
         return []
       case 'link-down':
-        this.membership.linkDown(input.link, input.peer, input.cause, now)
-        this.granting.linksChanged(this.membership, now)
+        this.#linkDown(input, now)
         return []
       case 'frame':
         return this.#frame(input, now)
@@ -254,6 +253,13 @@ export class Node implements Machine {
       default:
         return this.#mapAll(takeTaskInput(this.tasks, input, now))
     }
+  }
+
+  #linkDown({ link, peer, cause }: Extract<Input, { kind: 'link-down' }>, now: Now): void {
+    this.membership.linkDown(link, peer, cause, now)
+    this.granting.linksChanged(this.membership, now)
+    const known = this.membership.roster.byPeer(peer)
+    if (known !== undefined) this.tasks.linkClosed(known.record.id, now)
   }
 
   #look({ id, request }: Extract<Input, { kind: 'look' }>, now: Now): readonly LooksEffect[] {

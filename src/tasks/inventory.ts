@@ -149,6 +149,14 @@ export class Inventories {
     return rings.every(ring => ring !== undefined) ? rings : []
   }
 
+  /** A connection to it has closed, perhaps with all that was sent: where nothing has come, its next question is answered. */
+  linkClosed(to: NodeId, now: Instant): void {
+    const answer = this.#answers.get(to)
+    if (answer === undefined || answer.known > 0) return
+    answer.lostAt = now
+    answer.lostMs = FIRST_LOST_MS / 2
+  }
+
   /** Sends the slices that are due. */
   flush(step: Step): void {
     const { view } = this.#parts

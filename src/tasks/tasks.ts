@@ -221,6 +221,11 @@ export class Tasks {
     return this.#parts.kept.keys()
   }
 
+  /** A connection to this node has closed; there may be others. */
+  linkClosed(node: NodeId, now: Now): void {
+    this.#parts.inventories.linkClosed(node, now.mono)
+  }
+
   /** From now on nothing is started or accepted; what runs may end. */
   leave(_now: Now): TasksEffect[] {
     this.#phase = 'leaving'

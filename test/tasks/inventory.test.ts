@@ -38,7 +38,7 @@ function made() {
     const inventories = new Inventories({ view, table, schedule, start: 7, sizes })
     const ringChecksum = view.ring?.checksum ?? ''
     /** What it sends at a time, to whoever has so many pages of that answer; without: nobody asks. */
-    return (at: number, had?: readonly [answer: number, page: number], id = 1): InventoryReply[] => {
+    const ask = (at: number, had?: readonly [answer: number, page: number], id = 1): InventoryReply[] => {
       const step = new Step({ mono: instantOf(at), wall: wallOf(at) })
       if (had !== undefined) {
         const [answer, page] = had
@@ -50,6 +50,7 @@ function made() {
         effect.kind === 'send' && effect.message.type === 'inventory-reply' ? [effect.message] : [],
       )
     }
+    return Object.assign(ask, { linkClosed: (at: number) => inventories.linkClosed(asker, instantOf(at)) })
   }
   const pages = (): InventoryReply[] => {
     const ask = asking()
@@ -174,6 +175,22 @@ test('where nothing comes at all, it waits twice as long each time', () => {
   const begun: number[] = []
   for (let at = 0; at < 25_000; at += 300) if (ask(at, [0, 0]).length > 0) begun.push(at)
   assert.deepEqual(begun, [0, 600, 1_800, 4_200, 9_000, 18_600])
+})
+
+test('what was sent over a connection that closed is not waited for, unless some of it came', () => {
+  const ask = ten()
+  for (let at = 0; at <= 5_100; at += 300) ask(at, [0, 0])
+  ask.linkClosed(5_200)
+  const begun = ask(5_400, [0, 0])
+  assert.deepEqual(told(begun), [
+    [12, 0, 'goes on'],
+    [12, 1, 'paused'],
+  ])
+  assert.deepEqual(ask(5_700, [0, 0]), [])
+  assert.equal(ask(6_000, [0, 0]).length, 2, 'and not twice as long after the next loss')
+  ask(6_100, [13, 1])
+  ask.linkClosed(6_200)
+  assert.deepEqual(ask(6_400, [13, 1]), [], 'it may have had another connection')
 })
 
 test('where a page was waited for longer than others, the next one is too', () => {
