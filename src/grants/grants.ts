@@ -366,17 +366,16 @@ export class Grants {
 
   /** Of each ring another voter each time: any of them may be gone. */
   #askForNoted(now: Now): void {
-    const { wanted } = this.ledger
     // Nobody need look for it between two ticks: whom was asked is remembered until its members are known, or it is settled.
     for (const ring of this.#asked.keys())
       if (this.ring(ring) !== undefined || !this.ledger.checksums.has(ring)) this.#asked.delete(ring)
-    for (const [ring, voters] of wanted) {
+    for (const [ring, voters] of this.ledger.wanted) {
       const others = voters.filter(voter => voter !== this.#parts.self)
       const asked = this.#asked.get(ring) ?? 0
       const one = others[asked % others.length]
       if (one !== undefined && this.#askFor(one, ring, now)) this.#asked.set(ring, asked + 1)
     }
-    wanted.clear()
+    this.ledger.wanted.clear()
   }
 
   /** True when it is asked now. */

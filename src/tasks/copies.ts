@@ -7,8 +7,8 @@
  * In available mode nothing of this is used, nor is a record on too few disks: one is enough, and copies follow when they can.
  */
 import type { NodeId, TaskId } from '../base/ids.ts'
-import { after, type Instant } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
+import { CopyWaits, type Wait } from './copy-waits.ts'
 import type { Step } from './effects.ts'
 import { HandedEnds } from './handed-ends.ts'
 import { isSettled } from './merge.ts'
@@ -23,22 +23,6 @@ import type { View } from './view.ts'
 const RECHECKS_MAX = 1_000
 const NOBODY: readonly NodeId[] = []
 
-/** Exactly one of both happens, once. */
-export interface Wait {
-  /** @param copies disks that are known to have it */
-  durable(copies: number, step: Step): void
-  /** It took too long, or the record has gone another way. */
-  failed(step: Step): void
-  /** It fails as soon as one holder has another task with its id, or so many that too few can have this one. */
-  readonly yields?: 'to-one' | 'to-too-many' | undefined
-}
-
-interface Waiting {
-  readonly entry: Entry
-  readonly waits: Wait[]
-  readonly since: Instant
-}
-
 export interface CopiesParts {
   readonly view: View
   readonly table: Table
@@ -50,7 +34,7 @@ export interface CopiesParts {
 export class Copies {
   readonly handed: HandedEnds
   readonly #parts: CopiesParts
-  readonly #waiting = new Map<TaskId, Waiting>()
+  readonly #waits = new CopyWaits()
   /** Records of this node that lie on too few of their holders, other than what has just changed. */
   readonly #short = new Set<TaskId>()
   /** Changed under the ring of this epoch, and on their way to its holders: nothing has to be repaired. */
@@ -78,7 +62,7 @@ export class Copies {
 
   /** Tasks for which something waits. */
   get waiting(): number {
-    return this.#waiting.size
+    return this.#waits.size
   }
 
   /** Records of this node that lie on too few of their holders, other than what has just changed. */
@@ -133,15 +117,7 @@ export class Copies {
     this.#turn()
     this.#rivals.add(entry.id, from, key)
     this.check(entry, step)
-    const found = this.#waiting.get(entry.id)
-    if (found === undefined) return
-    const barred = this.isBarred(entry)
-    const goesOn = ({ yields }: Wait): boolean =>
-      yields === undefined || (yields === 'to-too-many' && !barred)
-    const waits = found.waits.filter(goesOn)
-    if (waits.length === 0) this.#waiting.delete(entry.id)
-    else this.#waiting.set(entry.id, { ...found, waits })
-    for (const wait of found.waits) if (!goesOn(wait)) wait.failed(step)
+    this.#waits.contested(entry.id, this.isBarred(entry), step)
   }
 
   /** The node was told to keep its copy, and sends it again: until then its end is remembered, or it would be a new task. */
@@ -204,9 +180,7 @@ export class Copies {
 
   /** Does, once the record as it is now is durable, what is to be done then. May happen at once. */
   when(entry: Entry, wait: Wait, step: Step): void {
-    const known = this.#waiting.get(entry.id)
-    if (known === undefined) this.#waiting.set(entry.id, { entry, waits: [wait], since: step.now.mono })
-    else known.waits.push(wait)
+    this.#waits.add(entry, wait, step)
     this.check(entry, step)
   }
 
@@ -271,7 +245,7 @@ export class Copies {
     this.#turn()
     const own = entry.owner === view.self
     if (!own) this.#short.delete(entry.id)
-    if (!own && !this.#waiting.has(entry.id) && !replication.isUnsafe(entry.id)) return
+    if (!own && !this.#waits.has(entry.id) && !replication.isUnsafe(entry.id)) return
     if (!this.#isHeld(entry)) {
       if (!own || this.#fresh.has(entry.id)) return
       if (this.#isShort(entry)) this.#short.add(entry.id)
@@ -289,25 +263,7 @@ export class Copies {
     const { record } = entry
     // Written by another owner, it may not be the last word yet: somebody may have a copy of a later one.
     if (isSettled(record) && isWrittenUnderHeld(entry.key, record.term, epochs)) entry.final = record
-    this.#tell(entry, step)
-  }
-
-  /** What one does may change the record: the others go on to wait for what it says then. */
-  #tell(entry: Entry, step: Step): void {
-    const found = this.#waiting.get(entry.id)
-    if (found === undefined) return
-    this.#waiting.delete(entry.id)
-    const copies = this.count(entry)
-    const { record } = entry
-    const { waits, since } = found
-    for (const [place, wait] of waits.entries()) {
-      if (entry.record !== record) {
-        const added = this.#waiting.get(entry.id)?.waits ?? []
-        this.#waiting.set(entry.id, { entry, waits: [...waits.slice(place), ...added], since })
-        return
-      }
-      wait.durable(copies, step)
-    }
+    this.#waits.durable(entry, this.count(entry), step)
   }
 
   /** Nothing of it is counted here any more. */
@@ -319,18 +275,18 @@ export class Copies {
     this.#rivals.forget(entry.id)
     this.#early.delete(entry.id)
     this.handed.forget(entry.id)
-    this.#fail(entry.id, step)
+    this.#waits.fail(entry.id, step)
   }
 
   /** What waits for it can no longer happen as it was meant. */
   give(entry: Entry, step: Step): void {
-    this.#fail(entry.id, step)
+    this.#waits.fail(entry.id, step)
   }
 
   /** What was counted under another ring is counted anew, and so is what there was no time for since this was said last. */
   ringChanged(): void {
     const entries = new Set([...this.#recheck, ...this.#uncounted])
-    for (const { entry } of this.#waiting.values()) entries.add(entry)
+    for (const entry of this.#waits.entries) entries.add(entry)
     this.#uncounted.clear()
     this.#recheck = [...entries]
   }
@@ -347,11 +303,7 @@ export class Copies {
 
   /** Whoever waits for longer than a forwarded request does is told so. */
   tick(step: Step): void {
-    const { forwardMs } = this.#parts.config
-    for (const [task, { since }] of this.#waiting) {
-      if (after(since, forwardMs) > step.now.mono) return
-      this.#fail(task, step)
-    }
+    this.#waits.expire(this.#parts.config.forwardMs, step)
   }
 
   /** These nodes have lost their disks: what they had they have no more. */
@@ -401,12 +353,5 @@ export class Copies {
   /** Whoever is none may drop it at any moment, and be one again later. */
   #isHolder(node: NodeId, { key }: Entry): boolean {
     return node === this.#parts.view.self || this.#holders(key).includes(node)
-  }
-
-  #fail(task: TaskId, step: Step): void {
-    const found = this.#waiting.get(task)
-    if (found === undefined) return
-    this.#waiting.delete(task)
-    for (const wait of found.waits) wait.failed(step)
   }
 }

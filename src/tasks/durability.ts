@@ -39,7 +39,7 @@
  * would have been told. So the ring of every grant is noted, and nothing counts before.
  */
 import type { NodeId } from '../base/ids.ts'
-import { after, elapsedMs, type Instant } from '../base/time.ts'
+import type { Instant } from '../base/time.ts'
 import { Completeness } from './completeness.ts'
 import type { TasksConfig } from './config.ts'
 import type { Conflict, Conflicts } from './conflicts.ts'
@@ -56,11 +56,9 @@ import { isSchedule } from './schedules/state.ts'
 import type { DiskSight } from './store-failure.ts'
 import type { Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
+import { Touch } from './touch.ts'
 import type { View } from './view.ts'
 import { saidOf } from './wanted.ts'
-
-/** In ms. A lease that ended while the process stood still comes back within one or two rounds of renewals. */
-const OUT_OF_TOUCH_MS = 2_500
 
 export interface DurabilityParts {
   readonly view: View
@@ -110,9 +108,7 @@ export class Durability {
   readonly #refusedCopies = new RefusedCopies()
   /** What was followed last. */
   #seen = { changes: -1, epoch: -1, noted: false }
-  /** Since when it has had no lease, as far as it could tell. */
-  #outOfTouchSince: Instant | undefined
-  #followedAt = 0 as Instant
+  readonly #touch = new Touch()
 
   constructor(parts: DurabilityParts) {
     const { view, epochs, config, counters } = parts
@@ -259,7 +255,7 @@ export class Durability {
     const noted = ring !== undefined && epochs.noted(ring)
     const { changes } = epochs
     const { epoch } = view
-    this.#followTouch(step.now.mono)
+    this.#touch.see(epochs.inTouch, step.now.mono)
     const seen = this.#seen
     if (changes !== seen.changes || epoch !== seen.epoch || noted !== seen.noted) {
       this.#seen = { changes, epoch, noted }
@@ -283,14 +279,6 @@ export class Durability {
     return more
   }
 
-  /** While the process stands still nobody can renew its lease: that is no time without touch. */
-  #followTouch(now: Instant): void {
-    const stood = elapsedMs(this.#followedAt, now) >= OUT_OF_TOUCH_MS
-    this.#followedAt = now
-    if (this.#parts.epochs.inTouch) this.#outOfTouchSince = undefined
-    else if (stood || this.#outOfTouchSince === undefined) this.#outOfTouchSince = now
-  }
-
   /** Is the key complete, who may be missing for that, and who was forgotten although it may have been needed? */
   takeoverOf(key: string) {
     if (!this.isQuorum(key)) return undefined
@@ -308,8 +296,7 @@ export class Durability {
     // With nobody to take over, or out of touch with the voters for long, nothing would come of waiting.
     const { ring, self } = view
     if (ring === undefined || ring.members.length === 0 || ring.has(self)) return true
-    if (epochs.inTouch) return !epochs.names(self)
-    return this.#outOfTouchSince !== undefined && now >= after(this.#outOfTouchSince, OUT_OF_TOUCH_MS)
+    return epochs.inTouch ? !epochs.names(self) : this.#touch.isLost(now)
   }
 
   /**
