@@ -8,6 +8,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { assert } from '../../base/assert.ts'
+import { hurry } from './yielding.ts'
 
 export interface ProcessGroup {
   /** Of the leader, which is the number of the group too. */
@@ -52,6 +53,7 @@ export function signalGroup(group: ProcessGroup, signal: NodeJS.Signals): boolea
   })
   const now = startTicksOf(group.pid)
   if (now !== null && group.startTicks !== null && now !== group.startTicks) return false
+  if (signal === 'SIGKILL') hurry(group.pid)
   try {
     process.kill(-group.pid, signal)
     return true

@@ -11,6 +11,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as pause, setImmediate } from 'node:timers/promises'
 import { groupNumberOf } from './process-group.ts'
+import { hurry } from './yielding.ts'
 
 /** Name of the environment variable that bears the mark. */
 export const MARK_VARIABLE = 'ROUNDTABLE_TASK_RUN'
@@ -115,6 +116,7 @@ function environmentOf(pid: number): Buffer | undefined {
 }
 
 function kill(pid: number): boolean {
+  hurry(pid)
   try {
     process.kill(pid, 'SIGKILL')
     return true

@@ -21,3 +21,16 @@ export function yieldToDaemon(pid: number | undefined): string | undefined {
     return info?.code === 'ESRCH' ? undefined : message
   }
 }
+
+/**
+ * What is killed dies in its own time of the processor. Where all cores are busy, one that has yielded would be dead late, and so it
+ * has its turn before that, if the system allows it: mostly only root's processes may become less nice.
+ */
+export function hurry(pid: number): void {
+  try {
+    const own = getPriority()
+    if (getPriority(pid) > own) setPriority(pid, own)
+  } catch {
+    // Gone, or not allowed: it dies when its turn comes.
+  }
+}

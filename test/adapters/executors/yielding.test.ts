@@ -6,7 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { yieldToDaemon } from '../../../src/adapters/executors/yielding.ts'
+import { groupOf, signalGroup } from '../../../src/adapters/executors/process-group.ts'
+import { hurry, yieldToDaemon } from '../../../src/adapters/executors/yielding.ts'
 import { rawRunner } from './raw-runner.ts'
 import { orderOf, resultOf, scene } from './scene.ts'
 
@@ -64,4 +65,18 @@ test('one that has ended has nothing to yield', async () => {
   const child = spawn('true')
   await once(child, 'exit')
   assert.equal(yieldToDaemon(child.pid), undefined)
+})
+
+test('what is killed yields no more, or it would die late where all cores are busy', {
+  skip: process.getuid?.() !== 0 && 'only root makes a process less nice',
+}, async () => {
+  const child = spawn('sleep', ['600'], { detached: true })
+  await once(child, 'spawn')
+  const pid = Number(child.pid)
+  yieldToDaemon(pid)
+  assert.equal(getPriority(pid), Math.max(10, getPriority()))
+  signalGroup(groupOf(pid), 'SIGKILL')
+  assert.equal(getPriority(pid), getPriority(), 'not reaped before the next turn of the event loop')
+  await once(child, 'exit')
+  hurry(pid)
 })
