@@ -173,14 +173,17 @@ async function leave(cluster: Cluster, round: number): Promise<Figures> {
   const polls = followHeirs(cluster, keys)
   const since = Date.now()
   cluster.signal(victim, 'SIGTERM')
-  const known = await cluster.everyFirst(cluster.others(victim), ['member-left'], since, victim)
+  const others = cluster.others(victim)
+  const leaving = await cluster.everyFirst(others, ['member-leaving', 'member-left'], since, victim)
+  const left = await cluster.everyFirst(others, ['member-left'], since, victim)
   const gap = await inherited(polls, keys, since)
   const { code } = await cluster.process(victim).exited
   const gone = Date.now()
   await polls.stop()
   await comesBack(cluster, victim)
   return {
-    'until EVERY survivor says left': known - since,
+    'until EVERY survivor knows that it leaves': leaving - since,
+    'until EVERY survivor says left': left - since,
     'until another acts for every key of it': gap,
     'until its process was gone': gone - since,
     'exit codes other than 0': code === 0 ? 0 : 1,

@@ -43,6 +43,15 @@ export const figure = (claim: string, text: string, samples: Samples = []): Show
   samples,
 })
 
+/** A figure that depends on the machine, beside what it should be on a good one: told, and no claim. */
+export const aimed = (claim: string, value: number | undefined, aim: number, unit: string): Shown =>
+  figure(
+    claim,
+    value === undefined || !Number.isFinite(value)
+      ? `never, the aim of ${aim} ${unit} is missed`
+      : `${value.toFixed(0)} ${unit}, the aim of ${aim} is ${value <= aim ? 'reached' : 'missed'}`,
+  )
+
 /** Every sample, as it was measured. */
 export const listed = (samples: Samples): string =>
   samples.map(sample => (sample === null ? 'never' : Number(sample.toFixed(3)))).join(' ')
