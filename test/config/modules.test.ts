@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { COMMANDS_MAX, executorsDefaults, typeLimitsOf } from '../../src/adapters/executors/config.ts'
 import { CodedError } from '../../src/base/errors.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { tasksDefaults } from '../../src/tasks/config.ts'
+import { limitsOf } from '../../src/tasks/limits.ts'
 import { parseTaskSpec } from '../../src/tasks/spec.ts'
 
 const modulesOf = (text: string) => parseConfig({ text: `executors: { modules: ${text} }` }).executors.modules
@@ -74,4 +76,10 @@ test('what is wrong with a module is said where it stands', () => {
       `${text}: ${problems}`,
     )
   }
+})
+
+test('of exec no more is begun than the runner takes, whatever the concurrency: the rest waits and fails nobody', () => {
+  const config = { ...tasksDefaults(2), concurrency: 1_000 }
+  const { ofType } = limitsOf(config, undefined, typeLimitsOf(executorsDefaults()))
+  assert.equal(ofType('exec'), COMMANDS_MAX)
 })

@@ -83,9 +83,14 @@ export const OWN_TYPES: readonly string[] = [
   'schedule',
 ]
 
+/** Commands that run on a node at one time. More wait in the queue, whatever `tasks.concurrency` is. */
+export const COMMANDS_MAX = 512
+
 /** How many attempts of a type its executor takes at one time, where it has such a limit. */
-export const typeLimitsOf = ({ modules }: ExecutorsConfig): Readonly<Record<string, number>> =>
-  Object.fromEntries(Object.entries(modules).map(([type, { concurrency }]) => [type, concurrency]))
+export const typeLimitsOf = ({ modules }: ExecutorsConfig): Readonly<Record<string, number>> => ({
+  exec: COMMANDS_MAX,
+  ...Object.fromEntries(Object.entries(modules).map(([type, { concurrency }]) => [type, concurrency])),
+})
 
 export const executorsDefaults = (): ExecutorsConfig => ({
   exec: { commands: {}, outputBytesMax: 64 * 1024 },

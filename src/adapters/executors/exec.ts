@@ -13,7 +13,7 @@ import type { Logger } from '../../runtime/ports.ts'
 import type { Json, Outcome } from '../../tasks/task.ts'
 import type { AttemptDesk } from './attempt-desk.ts'
 import { type ResolvedCommand, resolveCommands } from './command.ts'
-import type { ExecutorsConfig } from './config.ts'
+import { COMMANDS_MAX, type ExecutorsConfig } from './config.ts'
 import { baseEnvironment } from './environment.ts'
 import { checkExecPayload, type ExecPayload, stdinOf } from './exec-payload.ts'
 import { cancelled, type Executor, failed, fenced, outcomeOfRunner, succeeded, timedOut } from './executor.ts'
@@ -21,9 +21,6 @@ import type { Limit } from './limit.ts'
 import type { EndCause, EndReport } from './messages.ts'
 import { PROGRESS_FD } from './progress-lines.ts'
 import type { Command, Runner } from './runner.ts'
-
-/** Commands in the runner at one time. The core's concurrency is far below; this holds when it is not. */
-export const RUNNING_MAX = 512
 
 /** Length of standard error quoted in an error message. */
 const MESSAGE_STDERR_MAX = 2_000
@@ -73,8 +70,8 @@ export class ExecExecutor implements Executor {
     const command = this.#command(order)
     const strange = Object.entries(command.env).find(([, value]) => value.includes('\0'))
     if (strange !== undefined) return failed('TASK_INVALID', `${strange[0]} would hold a NUL byte`, false)
-    if (this.#running >= RUNNING_MAX)
-      return failed('THREW', `${RUNNING_MAX} commands run on this node already`)
+    if (this.#running >= COMMANDS_MAX)
+      return failed('THREW', `${COMMANDS_MAX} commands run on this node already`)
     this.#running++
     try {
       const end = await this.#runner.run(command, signal, limit, desk)

@@ -15,9 +15,9 @@ export const HEARING_MS = 1_000
 /** @param wanted when the clock was to be looked at, at the latest */
 export const stoodStill = (wanted: Instant, now: Instant): boolean => elapsedMs(wanted, now) > LATE_MS
 
-/** Puts the end of a lease off, so that its client can be heard. */
+/** Puts the end of a lease off, so that its client can be heard; one that lasts longer anyway is heard without that. */
 export function hearOnce(claim: { leaseUntil: Instant; putOff: boolean }, now: Instant): void {
-  if (claim.putOff) return
+  if (claim.putOff || claim.leaseUntil >= after(now, HEARING_MS)) return
   claim.putOff = true
   claim.leaseUntil = later(claim.leaseUntil, after(now, HEARING_MS))
 }

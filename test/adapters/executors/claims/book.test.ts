@@ -155,6 +155,18 @@ test('a claim of which nobody says anything ends also on a node that stands stil
   assert.deepEqual(scene.ends, [['1 a', 'CLAIM_EXPIRED']])
 })
 
+test('a short standstill while the lease lasts takes nothing from the one that outlasts it', () => {
+  const scene = new Scene()
+  const claim = held(scene)
+  scene.wait(['y'], 1, 1_000)
+  scene.now = 1_500
+  scene.do(scene.book.tick(scene.at))
+  scene.now = LEASE_MS + 5_000
+  scene.do(scene.book.tick(scene.at))
+  assert.deepEqual(scene.ends, [])
+  assert.equal(scene.renew(nameOfClaim(claim)), 'held')
+})
+
 test('a standstill gives no time to work: the time limit and the right to act end when they end', () => {
   const scene = new Scene()
   held(scene, 'a', { timeoutMs: 12_000 })
