@@ -4,6 +4,7 @@
  * Why it may rest on what a quorum tells: somebody counted a copy under a ring only once a quorum had noted it (`noted`).
  * This node chose its term after that one's right had ended, and reads only what voters said to requests that asked for
  * this term or a later one. The two quorums share a voter, so the ring is among what is read, unless it was settled since.
+ * And so for any quorum of those that are read: a ring that one of them is without needs no answers.
  */
 import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
@@ -284,11 +285,12 @@ export class Ledger {
     const explained = sure.filter(([, told]) => told.rings.every(({ ring }) => !unknown.has(ring)))
     if (!voters.isQuorum(new Set(explained.map(([voter]) => voter)))) return 'unknown'
     const tellers = explained.map(([, told]) => told)
+    const needed = this.#needed(explained)
     const tests = new Map<Ring, NotedRing['counts'][]>()
     for (const told of tellers)
       for (const note of told.rings) {
         const ring = this.#parts.rings.get(note.ring)
-        if (ring === undefined) continue
+        if (ring === undefined || !needed.has(note.ring)) continue
         const test = (node: NodeId, disk: string) => counts(node, disk, note, told, tellers)
         tests.set(ring, [...(tests.get(ring) ?? []), test])
       }
@@ -296,6 +298,19 @@ export class Ledger {
       ring,
       counts: (node, disk) => all.every(test => test(node, disk)),
     }))
+  }
+
+  /**
+   * The rings that no quorum of these voters is without. A voter that was away while the others settled has a note of rings that are
+   * long over, and would have everybody wait for members that have left since.
+   */
+  #needed(tellers: readonly (readonly [NodeId, Told])[]): ReadonlySet<string> {
+    const noted = new Set(tellers.flatMap(([, { rings }]) => rings.map(({ ring }) => ring)))
+    for (const checksum of noted) {
+      const without = tellers.filter(([, { rings }]) => rings.every(({ ring }) => ring !== checksum))
+      if (this.#parts.voters.isQuorum(new Set(without.map(([voter]) => voter)))) noted.delete(checksum)
+    }
+    return noted
   }
 
   /**

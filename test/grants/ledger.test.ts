@@ -127,6 +127,25 @@ test('a voter that nobody can explain is left out where a quorum of the others i
   assert.deepEqual([...ledger.wanted], [[unknown.checksum, [c]]], 'it is asked for all the same')
 })
 
+test('a ring that a quorum is without is settled, or never counted: a voter that was away does not bring it back', () => {
+  const [long, ring] = [ringOf(a, b, c, asNodeId('left'), asNodeId('left-too')), ringOf(a, b, c)]
+  const ledger = ledgerOf(long, ring)
+  const noted = (): string[] => {
+    const rings = ledger.ringsBefore(9)
+    return typeof rings === 'string' ? [rings] : rings.map(each => each.ring.checksum).sort()
+  }
+  const both = { ...tell(2, ring), rings: [long, ring].map(({ checksum }, seq) => ({ seq, ring: checksum })) }
+  ledger.heard(a, tell(2, ring), ring.checksum, 9)
+  ledger.heard(c, both, ring.checksum, 9)
+  assert.deepEqual(noted(), [long.checksum, ring.checksum].sort(), 'one of two is without it')
+  ledger.heard(b, tell(2, ring, [], true), ring.checksum, 9)
+  assert.deepEqual(noted(), [long.checksum, ring.checksum].sort(), 'one that has forgotten may have had it')
+  ledger.heard(b, tell(3, ring), ring.checksum, 9)
+  assert.deepEqual(noted(), [ring.checksum])
+  ledger.heard(b, { ...both, seq: 4 }, ring.checksum, 9)
+  assert.deepEqual(noted(), [long.checksum, ring.checksum].sort(), 'two have noted it, and it may have counted')
+})
+
 test('the answer of another disk does not count for a ring noted before it', () => {
   const ring = ringOf(a, b, c)
   const ledger = ledgerOf(ring)
