@@ -143,7 +143,11 @@ test('a ring that a quorum is without is settled, or never counted: a voter that
   ledger.heard(b, tell(3, ring), ring.checksum, 9)
   assert.deepEqual(noted(), [ring.checksum])
   ledger.heard(b, { ...both, seq: 4 }, ring.checksum, 9)
-  assert.deepEqual(noted(), [long.checksum, ring.checksum].sort(), 'two have noted it, and it may have counted')
+  assert.deepEqual(
+    noted(),
+    [long.checksum, ring.checksum].sort(),
+    'two have noted it, and it may have counted',
+  )
 })
 
 test('the answer of another disk does not count for a ring noted before it', () => {
