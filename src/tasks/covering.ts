@@ -14,6 +14,7 @@ import type { Leftovers } from './leftovers.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
 import type { Right } from './right.ts'
+import { isSameVersion } from './strays.ts'
 import type { Entry, Table } from './table.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
@@ -75,11 +76,11 @@ export class Covering {
     const { view, counters, records, replication, right } = this.#parts
     if (view.ring?.has(view.self) !== true) return
     for (const copied of copies) {
-      const { revision } = copied
       const task = copied.spec.id
       const entry = this.#parts.table.get(task)
       if (entry === undefined || entry.epoch !== view.epoch) continue
-      if (entry.place !== 'nowhere' || entry.lists.length > 0 || entry.record.revision !== revision) continue
+      if (entry.place !== 'nowhere' || entry.lists.length > 0) continue
+      if (!isSameVersion(entry.record, copied)) continue
       const holders = view.holders(entry.key)
       if (holders.includes(view.self)) continue
       // A ring of which nobody would be told must not be the only one that has it.
@@ -92,7 +93,7 @@ export class Covering {
         replication.later(from, [copied], step.now.mono)
         continue
       }
-      const copy = { task, revision, epoch: view.epoch }
+      const copy = { task, record: copied, epoch: view.epoch }
       if (!records.strays.confirmed(copy, from, records.strays.heirsOf(holders))) continue
       records.erase(entry, step)
       counters.add('strays_dropped')

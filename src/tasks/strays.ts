@@ -1,17 +1,24 @@
 import type { NodeId, TaskId } from '../base/ids.ts'
+import type { TaskRecord } from './task.ts'
 
 /** A copy as it is here, under the view of this epoch. */
 export interface StrayCopy {
   readonly task: TaskId
-  readonly revision: number
+  readonly record: Version
   readonly epoch: number
 }
 
+/** What tells one copy from another: two owners may have written as often, each of them something else. */
+export type Version = Pick<TaskRecord, 'revision' | 'acceptedAt' | 'term'>
+
 interface Confirmed {
-  readonly revision: number
+  readonly record: Version
   readonly epoch: number
   readonly by: Set<NodeId>
 }
+
+export const isSameVersion = (a: Version, b: Version): boolean =>
+  a.revision === b.revision && a.acceptedAt === b.acceptedAt && a.term === b.term
 
 /** With one, whoever has just become owner and has told nobody yet could take the last copy with it. */
 const HEIRS_MIN = 2
@@ -44,11 +51,11 @@ export class Strays {
   }
 
   /** `by` has the copy on disk. True when all heirs do. */
-  confirmed({ task, revision, epoch }: StrayCopy, by: NodeId, heirs: readonly NodeId[]): boolean {
+  confirmed({ task, record, epoch }: StrayCopy, by: NodeId, heirs: readonly NodeId[]): boolean {
     if (!heirs.includes(by)) return false
     const known = this.#confirmed.get(task)
-    const same = known?.revision === revision && known.epoch === epoch
-    const now = same ? known : { revision, epoch, by: new Set<NodeId>() }
+    const same = known !== undefined && known.epoch === epoch && isSameVersion(known.record, record)
+    const now = same ? known : { record, epoch, by: new Set<NodeId>() }
     now.by.add(by)
     const all = heirs.every(heir => now.by.has(heir))
     if (all) this.#confirmed.delete(task)

@@ -15,6 +15,11 @@ import { DONE, own, ready, ring, Scene, THREE } from './scene.ts'
 const HOLDERS = 3
 const [first, second, third] = names(3).map(asNodeId) as [NodeId, NodeId, NodeId]
 const task = asTaskId('t')
+const copy = (revision: number, epoch: number, term = 5) => ({
+  task,
+  record: { revision, acceptedAt: wallOf(1), term },
+  epoch,
+})
 
 test('a record that moves is never on fewer than two disks, though its new owner still waits for answers', () => {
   const cluster = new Cluster()
@@ -46,23 +51,30 @@ test('a record that moves is never on fewer than two disks, though its new owner
 
 test('a stray record may go when all of its heirs have it as it is now', () => {
   const strays = new Strays()
-  assert.equal(strays.confirmed({ task, revision: 1, epoch: 1 }, first, [first, second]), false)
-  assert.equal(strays.confirmed({ task, revision: 1, epoch: 1 }, first, [first, second]), false)
-  assert.equal(strays.confirmed({ task, revision: 1, epoch: 1 }, second, [first, second]), true)
+  assert.equal(strays.confirmed(copy(1, 1), first, [first, second]), false)
+  assert.equal(strays.confirmed(copy(1, 1), first, [first, second]), false)
+  assert.equal(strays.confirmed(copy(1, 1), second, [first, second]), true)
   assert.equal(strays.size, 0)
 })
 
 test('what was confirmed of an earlier revision, or under another ring, does not count', () => {
   const strays = new Strays()
-  strays.confirmed({ task, revision: 1, epoch: 1 }, first, [first, second])
-  assert.equal(strays.confirmed({ task, revision: 2, epoch: 1 }, second, [first, second]), false)
-  assert.equal(strays.confirmed({ task, revision: 2, epoch: 2 }, first, [first, third]), false)
-  assert.equal(strays.confirmed({ task, revision: 2, epoch: 2 }, third, [first, third]), true)
+  strays.confirmed(copy(1, 1), first, [first, second])
+  assert.equal(strays.confirmed(copy(2, 1), second, [first, second]), false)
+  assert.equal(strays.confirmed(copy(2, 2), first, [first, third]), false)
+  assert.equal(strays.confirmed(copy(2, 2), third, [first, third]), true)
+})
+
+test('nor does what another owner had written as often', () => {
+  const strays = new Strays()
+  strays.confirmed(copy(2, 1, 5), first, [first, second])
+  assert.equal(strays.confirmed(copy(2, 1, 6), second, [first, second]), false)
+  assert.equal(strays.confirmed(copy(2, 1, 6), first, [first, second]), true)
 })
 
 test('what is no heir of the record confirms nothing', () => {
   const strays = new Strays()
-  assert.equal(strays.confirmed({ task, revision: 1, epoch: 1 }, third, [first]), false)
+  assert.equal(strays.confirmed(copy(1, 1), third, [first]), false)
   assert.equal(strays.size, 0)
 })
 
