@@ -18,6 +18,7 @@ import type { Random } from '../base/random.ts'
 import { elapsedMs, type Instant, NEVER, type Now } from '../base/time.ts'
 import type { Ring, RingMember } from '../ring/ring.ts'
 import type { GrantsConfig } from './config.ts'
+import { diskName } from './disk-name.ts'
 import type { GrantsEffect } from './effects.ts'
 import { exceptionsOf } from './holdings.ts'
 import type { Holding } from './leases.ts'
@@ -257,7 +258,8 @@ export class Grants {
 
   /** A quorum of live grants, whatever keys they cover. */
   hasLease(now: Now): boolean {
-    return (this.leaseUntil ?? now.mono) > now.mono
+    const until = this.leaseUntil
+    return until !== undefined && until > now.mono
   }
 
   get leaseUntil(): Instant | undefined {
@@ -290,7 +292,8 @@ export class Grants {
   }
 
   nextWake(): Instant {
-    const [next, { silentUntil }] = [this.#member.nextWake ?? NEVER, this.#voting]
+    const next = this.#member.nextWake ?? NEVER
+    const { silentUntil } = this.#voting
     return silentUntil > this.#now.mono && silentUntil < next ? silentUntil : next
   }
 
@@ -394,7 +397,3 @@ export class Grants {
     this.#effects.push({ kind: 'log', level: 'info', event, fields })
   }
 }
-
-/** 64 bits: two disks of one node have one name once in four thousand million losses. */
-const diskName = (random: Random): string =>
-  [random.uint32(), random.uint32()].map(part => part.toString(16).padStart(8, '0')).join('')

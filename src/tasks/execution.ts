@@ -127,8 +127,8 @@ export class Execution {
   }
 
   /**
-   * Enough holders know of the attempt. One that was taken back meanwhile counted for nothing, so the next has its number,
-   * perhaps under another token.
+   * Enough holders know of the attempt. Of this one, not of its number: where another owner accepted the task anew meanwhile, the
+   * next attempt here has the same, under another token.
    */
   #order(entry: Entry, attempt: Attempt, order: Order, step: Step): void {
     const running = this.#parts.schedule.here.get(entry.id)

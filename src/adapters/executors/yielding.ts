@@ -31,6 +31,6 @@ export function hurry(pid: number): void {
     const own = getPriority()
     if (getPriority(pid) > own) setPriority(pid, own)
   } catch {
-    // Gone, or not allowed: it dies when its turn comes.
+    // Gone, or not allowed here. Whatever it is, the kill that follows must come: it dies when its turn does.
   }
 }
