@@ -6,7 +6,7 @@
  * and never at what they were; so it does not matter in which order or how often it is called.
  */
 import type { NodeId, TaskId } from '../base/ids.ts'
-import { after } from '../base/time.ts'
+import { after, wallOf } from '../base/time.ts'
 import type { TasksConfig } from './config.ts'
 import type { Conflicts } from './conflicts.ts'
 import type { Copies } from './copies.ts'
@@ -16,6 +16,7 @@ import type { DroppedEnds } from './dropped-ends.ts'
 import type { Step } from './effects.ts'
 import { type Execution, FENCE_MS } from './execution.ts'
 import type { Expiry } from './expiry.ts'
+import { ahead, isAhead } from './former-lives.ts'
 import type { Handoffs } from './handoffs.ts'
 import type { Leftovers } from './leftovers.ts'
 import type { Losses } from './losses.ts'
@@ -24,7 +25,7 @@ import { overlaps } from './overlap.ts'
 import { isEarly } from './pauses.ts'
 import type { Records } from './records.ts'
 import type { Replication } from './replication.ts'
-import { isLoan, leaveNow, type Right } from './right.ts'
+import { isLoan, isWrittenUnderHeld, leaveNow, type Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
 import { isSchedule } from './schedules/state.ts'
 import { sameSpec } from './spec.ts'
@@ -99,9 +100,12 @@ export class Work {
 
   /** A new task of this node. */
   accept(spec: TaskSpec, step: Step, source: TaskRecord['source'] = 'api'): Entry {
-    const { table, counters } = this.#parts
-    const holders = this.#parts.records.holders(spec.key)
-    const entry = table.add(freshRecord(spec, source, step.now.wall, holders, 1))
+    const { table, counters, dropped } = this.#parts
+    const { wall } = step.now
+    const fresh = freshRecord(spec, source, wall, this.#parts.records.holders(spec.key), 1)
+    const before = dropped.lastOf(spec)?.acceptedAt
+    const isNewer = before === undefined || before < wall
+    const entry = table.add(isNewer ? fresh : { ...fresh, acceptedAt: wallOf(before + 1) })
     this.#parts.conflicts.over(entry)
     this.#parts.leftovers.vouched(entry)
     this.#parts.records.change(entry, entry.record, step)
@@ -137,6 +141,9 @@ export class Work {
     const { spec } = known.record
     const same = sameSpec(spec, record.spec)
     if (!same && this.#conflicts(known, record, from, step)) return known.key
+    if (this.#isOfFormerLife(known, record)) {
+      this.#parts.records.change(known, ahead(known.record, record), step)
+    }
     // One object for all versions: what is measured and written out of it is so once.
     this.#merge(known, same ? { ...record, spec } : record, from, onDisk, step)
     return undefined
@@ -321,6 +328,14 @@ export class Work {
       handoffs.started(entry.key, step.now.mono)
     }
     return true
+  }
+
+  /** Is it of a life of before of a task of this node, which seems to be the later one? See `former-lives.ts`. */
+  #isOfFormerLife(entry: Entry, record: TaskRecord): boolean {
+    const { view, right } = this.#parts
+    const { epochs } = right
+    if (epochs === undefined || entry.owner !== view.self || !isAhead(record, entry.record)) return false
+    return this.#isCounted(entry) && isWrittenUnderHeld(entry.key, record.term, epochs)
   }
 
   #merge(entry: Entry, record: TaskRecord, from: NodeId, onDisk: boolean, step: Step): void {

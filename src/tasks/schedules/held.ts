@@ -4,6 +4,7 @@ import { after, type Instant, type Now } from '../../base/time.ts'
 import type { TasksConfig } from '../config.ts'
 import type { Copies } from '../copies.ts'
 import type { Metric } from '../counts.ts'
+import type { DroppedEnds } from '../dropped-ends.ts'
 import type { Step } from '../effects.ts'
 import { FENCE_MS } from '../execution.ts'
 import type { Leftovers } from '../leftovers.ts'
@@ -42,6 +43,7 @@ export interface HeldParts extends Executors {
   readonly takeover: Takeover
   readonly right: Right
   readonly config: TasksConfig
+  readonly dropped: DroppedEnds
   /** Where copies are counted in quorum mode. */
   readonly copies?: Copies | undefined
   /** Without it schedules go by interval only. */
@@ -145,11 +147,13 @@ export class HeldSchedules implements ScheduleHost {
   }
 
   store(state: ScheduleState, step: Step): ScheduleRecord {
-    const { table, records, work } = this.#parts
+    const { table, records, work, dropped } = this.#parts
     const { name } = state.ordered.definition
-    const known = table.get(scheduleIdOf(name))
+    const id = scheduleIdOf(name)
+    const known = table.get(id)
     // A holder may have what was deleted under the same term, and here was dropped: what is put anew is newer than that.
-    const before = known?.record.revision ?? Math.max(0, Math.floor(step.now.wall))
+    const ended = dropped.lastOf({ id, key: name })?.revision ?? 0
+    const before = known?.record.revision ?? Math.max(ended, Math.floor(step.now.wall))
     const record = recordOf(state, records.holders(name), before + 1)
     const entry = known ?? table.add(record)
     records.change(entry, record, step)
