@@ -50,6 +50,7 @@ import type { Step } from './effects.ts'
 import { type Fence, Fences } from './fences.ts'
 import type { Replicate, Replicated } from './messages.ts'
 import { RefusedCopies } from './refused-copies.ts'
+import { RefusedWrites } from './refused-writes.ts'
 import type { Acknowledged, Replication, Stamps } from './replication.ts'
 import type { Epochs, Right } from './right.ts'
 import { isSchedule } from './schedules/state.ts'
@@ -106,6 +107,7 @@ export class Durability {
   readonly completeness: Completeness
   readonly #parts: DurabilityParts
   readonly #refusedCopies = new RefusedCopies()
+  readonly #refusedWrites: RefusedWrites
   /** What was followed last. */
   #seen = { changes: -1, epoch: -1, noted: false }
   readonly #touch = new Touch()
@@ -114,6 +116,7 @@ export class Durability {
     const { view, epochs, config, counters } = parts
     this.#parts = parts
     this.copies = new Copies(parts)
+    this.#refusedWrites = new RefusedWrites({ ...parts, handed: this.copies.handed })
     this.fences = new Fences(parts.fences, checksum => epochs.ring(checksum), counters)
     this.completeness = new Completeness(view, epochs, config)
   }
@@ -244,7 +247,7 @@ export class Durability {
     const whole = refused.size + not.size === 0
     const taken = whole ? records : records.filter((_, place) => !refused.has(place) && !not.has(place))
     this.copies.acknowledged(from, this.#counting(from, taken, sent, step), step)
-    this.#refusedBy(from, records, refused, step)
+    this.#refusedWrites.said(from, records, refused, step)
     return records.filter((_, place) => (refused.get(place) ?? 0) === 0 && !not.has(place))
   }
 
@@ -354,29 +357,6 @@ export class Durability {
     if (uncounted.length === 0) return taken
     replication.later(from, uncounted, step.now.mono)
     return taken.filter(record => !news.has(record))
-  }
-
-  /** A higher term than one's own says that another took over; a lower one only that this was sent before one's own rose. */
-  #refusedBy(
-    from: NodeId,
-    records: readonly TaskRecord[],
-    refused: ReadonlyMap<number, number>,
-    step: Step,
-  ): void {
-    const { right, epochs, counters, replication } = this.#parts
-    let outranked = 0
-    const again: TaskRecord[] = []
-    for (const [place, term] of refused) {
-      const record = records[place]
-      const own = record && right.leaveFor(record.spec.key)?.term
-      if (record === undefined || own === undefined || term === 0) continue
-      if (term > own) outranked = Math.max(outranked, term)
-      else again.push(record)
-    }
-    if (again.length > 0) replication.again(from, again, step.now.mono)
-    if (outranked === 0) return
-    counters.add('writes_outranked')
-    epochs.outranked(outranked)
   }
 
   /** Who has another disk than before has nothing any more of what it acknowledged. */

@@ -98,3 +98,34 @@ test('it stays while its key has no owner, since all are cordoned, until the nex
   })
   assert.ok(!isHere())
 })
+
+/** It is in no ring any more; the key is n4's by then. */
+function cordoned() {
+  const key = keyThatGoes(true)
+  const { scene, isHere } = ended(key, 'n3')
+  const rest = SIX.filter(node => node !== 'n1')
+  const ringOfRest = ringOf(rest)
+  scene.right.epochs.note(ring, ringOfRest)
+  scene.right.end()
+  scene.solo.step(() => scene.solo.tasks.viewChanged(ringOfRest, SIX.map(asNodeId), scene.solo.at))
+  scene.solo.pass(1_000)
+  assert.ok(isHere(), 'n4 does not have it yet')
+  return { scene, isHere, owner: ringOfRest.owner(key) ?? '' }
+}
+
+test('it goes from a cordoned node, too, once the new owner has written another', () => {
+  const { scene, isHere, owner } = cordoned()
+  assert.ok(scene.acknowledge(owner, { refused: [[0, 0]] }).length > 0)
+  scene.solo.pass(200)
+  assert.ok(!isHere())
+})
+
+test('where a higher term stood against it, it stays until the new owner has it', () => {
+  const { scene, isHere, owner } = cordoned()
+  assert.ok(scene.acknowledge(owner, { refused: [[0, 9]] }).length > 0)
+  scene.solo.pass(1_500)
+  assert.ok(isHere())
+  assert.ok(scene.acknowledge(owner).length > 0, 'it was sent again')
+  scene.solo.pass(200)
+  assert.ok(!isHere())
+})

@@ -26,7 +26,8 @@ test('where all three must have it, what a holder begins with is safe, and goes 
   assert.equal(scene.solo.tasks.get(held().spec.id), undefined)
 })
 
-test('what a node that leaves has changed is safe when two of those have it that are to hold it by then', () => {
+/** A node that leaves has changed it, and may not act for its key any more. Returns who is to hold it by then. */
+function left() {
   const scene = ready()
   scene.solo.submit(own('a'))
   scene.acknowledge('n2')
@@ -40,6 +41,42 @@ test('what a node that leaves has changed is safe when two of those have it that
   const [owner = '', second = ''] = next.preferenceList(own('a').key, 3)
   scene.solo.pass(500, () => scene.acknowledge(owner))
   assert.equal(scene.solo.tasks.unsafe, 1)
+  return { scene, second }
+}
+
+test('what a node that leaves has changed is safe when two of those have it that are to hold it by then', () => {
+  const { scene, second } = left()
   scene.solo.pass(500, () => scene.acknowledge(second))
+  assert.equal(scene.solo.tasks.unsafe, 0)
+})
+
+test('so it is when one of them has what its owner wrote after that', () => {
+  const { scene, second } = left()
+  scene.right.end()
+  assert.ok(scene.acknowledge(second, { refused: [[0, 0]] }).length > 0)
+  assert.equal(scene.solo.tasks.unsafe, 0)
+})
+
+test('what one of them did not take under the term of then is handed on under none', () => {
+  const { scene, second } = left()
+  scene.right.end()
+  assert.ok(scene.acknowledge(second, { refused: [[0, 9]] }).length > 0)
+  assert.equal(scene.solo.tasks.unsafe, 1, 'a higher term says nothing of what is there')
+  scene.solo.pass(1_500)
+  const again = scene.acknowledge(second)
+  assert.deepEqual(
+    again.map(({ terms }) => terms),
+    [[0]],
+  )
+  assert.equal(scene.solo.tasks.unsafe, 0)
+})
+
+test('so it is when that term ends its own', () => {
+  const { scene, second } = left()
+  assert.ok(scene.acknowledge(second, { refused: [[0, 9]] }).length > 0)
+  assert.deepEqual(scene.right.epochs.outrankedBy, [9])
+  scene.right.end()
+  scene.solo.pass(1_500)
+  scene.acknowledge(second)
   assert.equal(scene.solo.tasks.unsafe, 0)
 })
