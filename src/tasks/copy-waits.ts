@@ -78,11 +78,9 @@ export class CopyWaits {
     for (const wait of found.waits) wait.failed(step)
   }
 
-  /** Whoever waits for longer than this, in ms, is told so. */
+  /** Whoever waits for longer than this, in ms, is told so. What waits on for another change stands behind those that came since. */
   expire(ms: number, step: Step): void {
-    for (const [task, { since }] of this.#waiting) {
-      if (after(since, ms) > step.now.mono) return
-      this.fail(task, step)
-    }
+    for (const [task, { since }] of this.#waiting)
+      if (after(since, ms) <= step.now.mono) this.fail(task, step)
   }
 }
