@@ -149,12 +149,16 @@ export class Inventories {
     return rings.every(ring => ring !== undefined) ? rings : []
   }
 
-  /** A connection to it has closed, perhaps with all that was sent: where nothing has come, its next question is answered. */
+  /**
+   * A connection to it has closed, perhaps with all that was sent: where nothing has come, its next question is answered. Where something
+   * has, the rest may be on another connection; but how slow those were that are gone says nothing of that one.
+   */
   linkClosed(to: NodeId, now: Instant): void {
     const answer = this.#answers.get(to)
-    if (answer === undefined || answer.known > 0) return
-    answer.lostAt = now
-    answer.lostMs = FIRST_LOST_MS / 2
+    if (answer === undefined) return
+    const hasCome = answer.known > 0
+    answer.lostMs = hasCome ? LOST_MS : FIRST_LOST_MS / 2
+    answer.lostAt = hasCome ? (Math.min(answer.lostAt, after(now, LOST_MS)) as Instant) : now
   }
 
   /** Sends the slices that are due. */

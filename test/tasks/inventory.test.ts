@@ -193,6 +193,17 @@ test('what was sent over a connection that closed is not waited for, unless some
   assert.deepEqual(ask(6_400, [13, 1]), [], 'it may have had another connection')
 })
 
+test('what came over a link that was slow, and has closed since, makes nobody wait for the rest as long as for that', () => {
+  const ask = ten()
+  let number = 0
+  for (let at = 0; at <= 19_000; at += 300) number = ask(at, [0, 0])[0]?.answer ?? number
+  // Begun at 18.6 s, and given 19.2 s.
+  assert.deepEqual(ask(20_000, [number, 1]), [])
+  ask.linkClosed(20_100)
+  for (let at = 20_300; at < 20_100 + LOST_MS; at += 300) assert.deepEqual(ask(at, [number, 1]), [])
+  assert.ok(ask(20_100 + LOST_MS, [number, 1]).length > 0)
+})
+
 test('where a page was waited for longer than others, the next one is too', () => {
   const ask = ten()
   let number = 0
