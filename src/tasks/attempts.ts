@@ -2,6 +2,7 @@
 import type { NodeId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { type WallMs, wallOf } from '../base/time.ts'
+import { jsonBytes } from './json.ts'
 import { compareAttempts, isSettled, lastNumber } from './merge.ts'
 import {
   backoffMs,
@@ -19,6 +20,11 @@ import { type Changes, revise, transition } from './transition.ts'
 
 /** Characters of an error message that are kept. */
 const MESSAGE_CHARS_MAX = 4_000
+/**
+ * And bytes, as JSON: three for each character. Those of a record, 17 at most, take a fifth of a frame; with payload and result, which
+ * take three quarters, and one that is all control characters, as of a command that says something binary, they would not fit.
+ */
+const MESSAGE_BYTES_MAX = 12 * 1024
 
 /** Who starts an attempt, when and under which fencing token. */
 export interface Beginning {
@@ -205,10 +211,14 @@ function withoutError(record: TaskRecord): TaskRecord {
   return rest
 }
 
-const shortened = (error: AttemptError): AttemptError => ({
-  code: error.code,
-  message: error.message.slice(0, MESSAGE_CHARS_MAX).toWellFormed(),
-})
+const shortened = ({ code, message }: AttemptError): AttemptError => ({ code, message: beginningOf(message) })
+
+function beginningOf(message: string): string {
+  for (let length = MESSAGE_CHARS_MAX; ; length >>= 1) {
+    const beginning = message.slice(0, length).toWellFormed()
+    if (jsonBytes(beginning) <= MESSAGE_BYTES_MAX) return beginning
+  }
+}
 
 const lostError = (node: NodeId): AttemptError => ({
   code: 'NODE_LOST',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { LINK_FRAME_BYTES_MAX } from '../../src/adapters/libp2p/limits.ts'
 import { AssertionError } from '../../src/base/assert.ts'
 import { asNodeId, type NodeId } from '../../src/base/ids.ts'
 import { Random } from '../../src/base/random.ts'
@@ -12,6 +13,7 @@ import {
   loseAttempts,
   takeBackAttempt,
 } from '../../src/tasks/attempts.ts'
+import { jsonBytes } from '../../src/tasks/json.ts'
 import { backoffMs, crashesOf, exhausted, LOST_MAX, SILENT_MAX, triesOf } from '../../src/tasks/retry.ts'
 import {
   ATTEMPTS_KEPT,
@@ -59,6 +61,22 @@ test('an attempt begins with the next number and its node, and ends with its rep
   assert.deepEqual(settled.attempts, [
     { number: 1, node: here, startedAt: 10, token: '7', endedAt: 50, outcome: 'succeeded' },
   ])
+})
+
+test('a record fits a frame, whatever was said when its attempts failed', () => {
+  const [payload, result] = ['x'.repeat(512 * 1024 - 2), 'y'.repeat(256 * 1024 - 2)]
+  for (const character of ['\u0001', '\\', 'ж', '嗨', '🙂', 'x']) {
+    const error = { code: 'EXIT_NONZERO', message: character.repeat(10_000) } as const
+    let record = freshRecord(spec('t', { payload, maxAttempts: 100 }), 'api', wallOf(0), holders, 1)
+    for (let i = 1; i < ATTEMPTS_KEPT; i++) {
+      const retrying = end(begin(record, here, i), { ok: false, retryable: true, error })
+      record = transition(retrying, 'ready')
+    }
+    const bytes = jsonBytes(end(begin(record, here, 99), { ok: true, result }))
+    assert.ok(bytes < LINK_FRAME_BYTES_MAX - 8 * 1024, `${bytes} bytes with ${JSON.stringify(character)}`)
+    const chars = record.attempts.at(-1)?.error?.message.length
+    assert.equal(chars, character === '\u0001' ? 2_000 : 4_000)
+  }
 })
 
 test('a failure pauses the task and its success later leaves no error behind', () => {
