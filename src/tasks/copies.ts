@@ -163,6 +163,11 @@ export class Copies {
     return !this.#isHeld(entry) || this.#parts.view.holders(entry.key).some(mayBeOlder)
   }
 
+  /** Of an end that is owed: is it on enough disks, and kept just for a holder that may have an older copy? */
+  mayBeGivenUp(entry: Entry): boolean {
+    return this.#isHeld(entry) && !this.#isEarlyFor(entry.id)
+  }
+
   /** Is there one that was told to keep its copy, and that may come back with it? */
   #isEarlyFor(task: TaskId): boolean {
     const nodes = this.#early.get(task)

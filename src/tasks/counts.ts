@@ -63,6 +63,8 @@ const COUNTERS = {
   takeovers_timed_out: 'Takeovers that went on without the answer of a live member.',
   results_cut: 'Results cut to the configured size.',
   settled_dropped: 'Settled records dropped, oldest first, to keep within the bound.',
+  owed_ends_dropped:
+    'Settled records dropped on enough disks, though a holder lacks them, since too many were kept for that.',
   ended_copies_dropped:
     'Records that turned up late and were dropped: their tasks had ended and been dropped, or had never been accepted.',
   strays_dropped:

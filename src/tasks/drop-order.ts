@@ -19,7 +19,14 @@ export class DropOrder<T extends { readonly record: TaskRecord }> {
   )
   /** Out of the heap for a while. They do not push out others, as they did not while they stood in front. */
   readonly #back = new Set<Place<T>>()
+  /** Up to where these were looked at last. */
+  #turn: SetIterator<Place<T>> | undefined
   #orders = 0
+
+  /** So many stand back. */
+  get standingBack(): number {
+    return this.#back.size
+  }
 
   /** Adds it, or puts it where it belongs now. */
   set(item: T): void {
@@ -42,18 +49,38 @@ export class DropOrder<T extends { readonly record: TaskRecord }> {
     if (!this.#back.delete(place)) this.#heap.remove(place)
   }
 
-  /** It cannot be dropped yet: those behind it are looked at as if it were not there. */
+  /** It cannot be dropped yet: those behind it are looked at as if it were not there. One that stands back already is the last of these now. */
   missTurn(item: T): void {
     const place = this.#places.get(item)
-    if (place === undefined || this.#back.has(place)) return
-    this.#heap.remove(place)
+    if (place === undefined) return
+    if (!this.#back.delete(place)) this.#heap.remove(place)
     this.#back.add(place)
   }
 
-  /** Whoever stood back is in its place again. */
-  takeTurn(): void {
-    for (const place of this.#back) this.#heap.add(place)
-    this.#back.clear()
+  /** Looks at the next ones that stand back, at most `limit`, each in its turn: those that may go by now are in their places again. */
+  takeTurn(mayGo: (item: T) => boolean, limit: number): void {
+    this.#turn ??= this.#back.values()
+    for (let looks = 0; looks < limit; looks++) {
+      const next = this.#turn.next()
+      if (next.done) {
+        this.#turn = undefined
+        return
+      }
+      if (!mayGo(next.value.item)) continue
+      this.#back.delete(next.value)
+      this.#heap.add(next.value)
+    }
+  }
+
+  /** Those that stood back first, of more than `max`, at most `limit`; they stay until they are deleted. */
+  crowding(max: number, limit: number): T[] {
+    const crowding: T[] = []
+    const count = Math.min(limit, this.#back.size - max)
+    for (const { item } of this.#back) {
+      if (crowding.length >= count) break
+      crowding.push(item)
+    }
+    return crowding
   }
 
   /** The first ones beyond `max` or settled before `since`, at most `limit`; they stay until they are deleted. */

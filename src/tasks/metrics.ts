@@ -33,6 +33,11 @@ export function taskMetrics(parts: MetricsParts): Metric[] {
   return [
     { name: 'tasks_owned', help: 'Tasks that this node owns, by state.', type: 'gauge', samples },
     gauge('tasks_held', 'Records held for other owners.', table.held),
+    gauge(
+      'ends_owed',
+      'Settled records kept beyond their bounds, mostly for a holder that has not got them.',
+      table.standingBack,
+    ),
     gauge('tasks_listed', 'Tasks of loaded shared lists.', table.listed),
     gauge('tasks_queued', 'Tasks ready to start.', schedule.queued),
     gauge(

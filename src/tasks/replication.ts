@@ -152,10 +152,9 @@ export class Replication {
   /** The record is no longer kept here. */
   forget(task: TaskId): void {
     this.#unsafe.delete(task)
-    for (const { postponed, unwritten } of this.#outboxes.values()) {
-      postponed.delete(task)
-      unwritten.delete(task)
-    }
+    // To one that does not answer nothing may leave for long, and all that ends meanwhile would stay here.
+    for (const { urgent, bulk, spare, ripe, postponed, unwritten } of this.#outboxes.values())
+      for (const waiting of [urgent, bulk, spare, ripe, postponed, unwritten]) waiting.delete(task)
   }
 
   /** As many of its holders have it as must. */

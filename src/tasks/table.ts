@@ -299,9 +299,19 @@ export class Table {
     for (const order of this.#drops) order.missTurn(entry)
   }
 
-  /** All that stood back are in their places again. */
-  takeTurn(): void {
-    for (const order of this.#drops) order.takeTurn()
+  /** Looks at some of those that stand back, at most `limit` of each order: who may go is in its place again. */
+  takeTurn(mayGo: (entry: Entry) => boolean, limit: number): void {
+    for (const order of this.#drops) order.takeTurn(mayGo, limit)
+  }
+
+  /** So many stand back. */
+  get standingBack(): number {
+    return this.#drops.reduce((sum, order) => sum + order.standingBack, 0)
+  }
+
+  /** Those that stood back first where more than `max` of an order do, at most `limit` of each. */
+  crowding(max: number, limit: number): Entry[] {
+    return this.#drops.flatMap(order => order.crowding(max, limit))
   }
 
   #noteSchedule(entry: Entry): void {

@@ -126,6 +126,6 @@ test('what has to be kept stands back for those behind it, pushes out none of th
   table.missTurn(second)
   table.remove(second)
   table.put(first, settled('t10', 45))
-  table.takeTurn()
+  table.takeTurn(() => true, 9)
   assert.deepEqual(idsOf(table.surplus(kept(1), wallOf(100), 9)), ['t30', 't40', 't10'])
 })

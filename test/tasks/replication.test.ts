@@ -207,3 +207,19 @@ test('what is to go in a while goes then, however often more is put beside it', 
   const sent = flush(1_000).flatMap(batch => batch.records)
   assert.ok(sent.includes(first) && sent.includes(second))
 })
+
+test('what is known here no more does not wait to be sent, whether the peer answers or not', () => {
+  const { table, replication, records, flush } = made(100)
+  for (const [place, record] of records.entries())
+    if (place % 2 === 0) replication.changed(record, [peer], instantOf(0), 0)
+    else replication.copy(record, peer, false)
+  for (const { spec: kept } of records.slice(10)) {
+    const entry = table.get(kept.id)
+    assert.ok(entry)
+    table.remove(entry)
+    replication.forget(kept.id)
+  }
+  assert.equal(replication.pending, 10)
+  const sent = [0, 100, 200, 300].flatMap(at => flush(at)).flatMap(batch => batch.records)
+  assert.equal(sent.length, 10)
+})
