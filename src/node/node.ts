@@ -22,6 +22,7 @@ import { Placer } from '../tasks/placement.ts'
 import type { Right } from '../tasks/right.ts'
 import type { Wish } from '../tasks/spec.ts'
 import { Tasks } from '../tasks/tasks.ts'
+import { Bearers } from './bearers.ts'
 import { causesOf } from './causes.ts'
 import { Crowd } from './crowd.ts'
 import { Departing } from './departing.ts'
@@ -55,6 +56,7 @@ export class Node implements Machine {
   readonly #joining: Joining
   readonly #listing: ScheduleListing
   readonly #ids: Uuids
+  readonly #bearers = new Bearers()
   readonly #startedAt: Now
   #vitals: { readonly cpu?: number; readonly memory?: number } = {}
   #ring: Ring
@@ -333,7 +335,8 @@ export class Node implements Machine {
     }
     const ids = living.map(record => record.id)
     this.granting.viewChanged(this.#ring, this.membership, now)
-    effects.push(...this.#mapAll(this.tasks.viewChanged(this.#ring, ids, now)))
+    const replaced = this.#bearers.replaced(living)
+    effects.push(...this.#mapAll(this.tasks.viewChanged(this.#ring, ids, now, replaced)))
     return effects
   }
 

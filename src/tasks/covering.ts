@@ -42,24 +42,26 @@ export class Covering {
   /**
    * Sees to it that those who should hold the record get it: as owner all holders, as another holder the owner (and what no other
    * disk is known to have so many that it counts), as none of them the heirs. Who is gone no longer counts as having it, since
-   * what was under way to it was dropped.
+   * what was under way to it was dropped; nor, where nobody counts disks, who is no holder, since it may drop it, and be one later.
    */
   cover(entry: Entry, step: Step): void {
     const { view, replication, records } = this.#parts
     const { record } = entry
     if (record.revision === 0) return
-    if (this.#isCounted(entry)) this.#parts.copies?.check(entry, step)
+    const isCounted = this.#isCounted(entry)
+    if (isCounted) this.#parts.copies?.check(entry, step)
     const holders = view.holders(entry.key)
     const [owner] = holders
     if (owner === undefined) return
-    const copies = entry.copies.filter(node => node !== view.self && view.live.has(node))
+    const mayHave = (node: NodeId): boolean => view.live.has(node) && (isCounted || holders.includes(node))
+    const copies = entry.copies.filter(node => node !== view.self && mayHave(node))
     const only = copies.length === 0 || replication.isUnsafe(record.spec.id)
     const stray =
       entry.lists.length === 0 && view.ring?.has(view.self) === true && !holders.includes(view.self)
-    const others = only && this.#isCounted(entry) ? this.#witnesses(holders) : [owner]
+    const others = only && isCounted ? this.#witnesses(holders) : [owner]
     const to = owner === view.self ? holders : stray ? records.strays.heirsOf(holders) : others
     // Where copies are counted, who was sent it may have it in memory only.
-    const counted = owner === view.self && this.#isCounted(entry)
+    const counted = owner === view.self && isCounted
     // Who was sent it long ago may have dropped it since.
     const owed = this.#parts.copies?.handed.isOwed(entry) === true
     for (const node of to) {
@@ -69,6 +71,23 @@ export class Covering {
       copies.push(node)
     }
     entry.copies = copies
+  }
+
+  /** It is about to be placed anew. Where copies are not counted, what was so under a ring that this node did not look at is not known. */
+  placed(entry: Entry): void {
+    const missed = entry.epoch >= 0 && this.#parts.view.epoch - entry.epoch > 1
+    if (missed && !this.#isCounted(entry)) entry.copies = []
+  }
+
+  /** These nodes have other disks than before. True when records were believed to lie there, where copies are not counted. */
+  lost(nodes: readonly NodeId[]): boolean {
+    let any = false
+    for (const entry of this.#parts.table.entries()) {
+      if (!entry.copies.some(node => nodes.includes(node)) || this.#isCounted(entry)) continue
+      entry.copies = entry.copies.filter(node => !nodes.includes(node))
+      any = true
+    }
+    return any
   }
 
   /** `from` has these records on its disk. Those that this node should not hold may go once enough of those who should do. */

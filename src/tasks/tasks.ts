@@ -75,8 +75,14 @@ export class Tasks {
    *
    * @param ring the members that own keys
    * @param live the members one can talk to, this node and those who leave included
+   * @param replaced those of them that came back with another disk. Of keys in quorum mode the voters know that better
    */
-  viewChanged(ring: Ring, live: readonly NodeId[], now: Now): TasksEffect[] {
+  viewChanged(
+    ring: Ring,
+    live: readonly NodeId[],
+    now: Now,
+    replaced: readonly NodeId[] = [],
+  ): TasksEffect[] {
     const step = this.#begin(now)
     const before = this.#parts.view.ring
     const changed = this.#parts.view.change(ring, live)
@@ -86,10 +92,11 @@ export class Tasks {
       others.length === 0,
     )
     this.#parts.takeover.keepOnly(this.#parts.view.live)
+    const lost = replaced.length > 0 && this.#parts.work.disksLost(replaced, step)
     if (changed) {
       this.#parts.replication.ringChanged()
       this.#parts.placing.newRing(before, ring, step)
-    }
+    } else if (lost) this.#parts.placing.again(step)
     // Under the same ring nothing is placed anew, and a member may have begun anew, with nothing of what it ran.
     if (!changed) this.#parts.takeover.doubtAnswers()
     this.#parts.execution.viewChanged()

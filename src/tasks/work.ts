@@ -79,6 +79,7 @@ export class Work {
     const owner = holders === undefined ? view.owner(entry.key) : holders[0]
     this.#time(entry, owner, step)
     if (holders !== undefined) this.#parts.copies?.placed(entry, holders)
+    this.#parts.covering.placed(entry)
     table.assign(entry, owner, view.epoch)
     if (owner !== view.self) {
       this.#parts.copies?.give(entry, step)
@@ -96,6 +97,13 @@ export class Work {
     }
     this.#parts.covering.cover(entry, step)
     this.#schedule(entry, step)
+  }
+
+  /** These members have other disks than before. True when what they had is to be placed anew. */
+  disksLost(nodes: readonly NodeId[], step: Step): boolean {
+    const any = this.#parts.covering.lost(nodes)
+    if (any) step.log('warn', 'disks-lost', { nodes })
+    return any
   }
 
   /** A new task of this node. */

@@ -132,11 +132,18 @@ export class Cluster {
     for (const host of this.living) this.show(host.id, ring, live, this.random.between(...delayMs))
   }
 
-  show(name: string, ring: Ring, live: readonly NodeId[], delayMs = 0): void {
+  /** @param replaced those of them that came with another disk */
+  show(
+    name: string,
+    ring: Ring,
+    live: readonly NodeId[],
+    delayMs = 0,
+    replaced: readonly NodeId[] = [],
+  ): void {
     const host = this.host(name)
     const tell = () => {
       host.ring = ring
-      this.#step(host, tasks => tasks.viewChanged(ring, live, this.#now()))
+      this.#step(host, tasks => tasks.viewChanged(ring, live, this.#now(), replaced))
     }
     // A later view never arrives before an earlier one.
     host.lastViewAt = Math.max(host.lastViewAt, this.now + delayMs)
