@@ -5,7 +5,7 @@
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import { type Cluster, CORES, keyOf } from './cluster.ts'
 import type { Findings } from './findings.ts'
-import { mayWaitForLone } from './lone-rings.ts'
+import { mayWaitForGone } from './lone-rings.ts'
 import type { Process } from './process.ts'
 import type { JudgeParts, Promised } from './promised.ts'
 import type { Schedule } from './schedule.ts'
@@ -177,10 +177,10 @@ export class EndChecks {
     return disks.every((host, i) => host.disk.wipes > (wipes[i] ?? 0))
   }
 
-  /** Does its owner wait for a member that lost its disk, and may have been alone with what was accepted? */
+  /** Does its owner wait for members that lost their disks or are gone, and may have been alone with what was accepted? */
   #waits(key: string): boolean {
     const { hosts } = this.#cluster.world
-    if (!mayWaitForLone(hosts, this.#schedule.durability)) return false
+    if (!mayWaitForGone(hosts, this.#schedule.durability)) return false
     const owner = hosts.find(host => this.#cluster.nodeOf(host)?.ring.owner(key) === host.name)
     return owner !== undefined && this.#cluster.nodeOf(owner)?.tasks.takeoverOf(key)?.complete === false
   }

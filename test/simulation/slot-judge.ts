@@ -9,7 +9,7 @@ import { isSchedule, type ScheduleRecord, scheduleIdOf, slotTaskId } from '../..
 import { slotsAfter } from '../../src/tasks/schedules/timing.ts'
 import type { Cluster } from './cluster.ts'
 import type { Findings } from './findings.ts'
-import { mayWaitForLone } from './lone-rings.ts'
+import { mayWaitForGone } from './lone-rings.ts'
 import type { JudgeParts, Promised } from './promised.ts'
 import type { Schedule } from './schedule.ts'
 import type { Tally } from './tally.ts'
@@ -54,7 +54,7 @@ export class SlotJudge {
       const owner = hosts.find(host => this.#cluster.nodeOf(host)?.ring.owner(name) === host.name)
       const node = owner && this.#cluster.nodeOf(owner)
       if (owner === undefined || node === undefined || !this.#promised.isKept(name)) continue
-      const waits = node.tasks.takeoverOf(name)?.complete === false && mayWaitForLone(hosts, durability)
+      const waits = node.tasks.takeoverOf(name)?.complete === false && mayWaitForGone(hosts, durability)
       if (waits) this.#tally.count('schedules that wait for one that was alone')
       else if (isApart(node)) this.#tally.count('schedules whose owner has another time')
       else this.#checkOne(name, owner, node)
