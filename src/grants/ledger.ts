@@ -4,35 +4,16 @@
  * Why it may rest on what a quorum tells: somebody counted a copy under a ring only once a quorum had noted it (`noted`).
  * This node chose its term after that one's right had ended, and reads only what voters said to requests that asked for
  * this term or a later one. The two quorums share a voter, so the ring is among what is read, unless it was settled since.
- * And so for any quorum of those that are read: a ring that one of them is without needs no answers.
+ * And so for any quorum of those that are read: a ring that one of them is without needs no answers, and of disks each tells enough.
  */
 import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
-import {
-  DISKS_MAX,
-  type DiskNote,
-  type NotesTell,
-  type Renew,
-  type RingNote,
-  type VoterList,
-} from './messages.ts'
+import type { DiskNote, NotesTell, Renew, RingNote, VoterList } from './messages.ts'
 import type { Rings } from './rings.ts'
+import { dropOldest, hasSettled, knowsNoOther, type Told } from './told.ts'
 import type { Voters } from './voters.ts'
 
-interface Told {
-  readonly seq: number
-  readonly lost: boolean
-  readonly gap: number
-  readonly rings: readonly RingNote[]
-  readonly disks: Map<NodeId, DiskNote>
-  /** Ring and term of the latest request that was granted on it. */
-  under: string
-  term: number
-  /** The ring under which this node told the voter, in answer to just this, that all is done. */
-  doneUnder?: string
-}
-
-/** A ring as one voter noted it, and whose answers say something about it. */
+/** A ring that voters noted, and whose answers say something about it. */
 export interface NotedRing {
   readonly ring: Ring
   /** Does an answer of this node, from this disk, tell what the node held when the ring was noted? */
@@ -112,6 +93,7 @@ export class Ledger {
     const told = this.#told.get(voter)
     const known = told?.seq
     const { disk } = this.#parts
+    if (told !== undefined && told.under !== ring) this.#forgetUnder(told)
     if (told !== undefined && this.#done === ring) told.doneUnder = ring
     return {
       ...(disk !== undefined && { disk }),
@@ -170,7 +152,22 @@ export class Ledger {
     return changed
   }
 
-  /** Has a quorum noted the ring, in answer to requests of this node under it? */
+  /**
+   * The right to act has ended. Voters may settle without this node now, and drop what they noted of it; back under a ring that it
+   * never knew to be over, it asks for that again before anything counts.
+   */
+  lapsed(): void {
+    for (const told of this.#told.values()) this.#forgetUnder(told)
+  }
+
+  /** What it says to another request may never come, and it may have settled by that. */
+  #forgetUnder(told: Told): void {
+    if (told.under === undefined) return
+    told.under = undefined
+    this.changes++
+  }
+
+  /** Has a quorum noted the ring, in answer to requests of this node under it, without a break since? */
   noted(ring: string): boolean {
     const known = this.#notedNow()
     if (known.ring?.ring !== ring) {
@@ -284,20 +281,30 @@ export class Ledger {
     // One that died before it said what its rings are must not stop everybody: a quorum of the others is enough.
     const explained = sure.filter(([, told]) => told.rings.every(({ ring }) => !unknown.has(ring)))
     if (!voters.isQuorum(new Set(explained.map(([voter]) => voter)))) return 'unknown'
-    const tellers = explained.map(([, told]) => told)
-    const needed = this.#needed(explained)
-    const tests = new Map<Ring, NotedRing['counts'][]>()
-    for (const told of tellers)
-      for (const note of told.rings) {
-        const ring = this.#parts.rings.get(note.ring)
-        if (ring === undefined || !needed.has(note.ring)) continue
-        const test = (node: NodeId, disk: string) => counts(node, disk, note, told, tellers)
-        tests.set(ring, [...(tests.get(ring) ?? []), test])
-      }
-    return [...tests].map(([ring, all]) => ({
-      ring,
-      counts: (node, disk) => all.every(test => test(node, disk)),
-    }))
+    const found: NotedRing[] = []
+    for (const checksum of this.#needed(explained)) {
+      const ring = this.#parts.rings.get(checksum)
+      if (ring !== undefined) found.push({ ring, counts: this.#testOf(checksum, explained) })
+    }
+    return found
+  }
+
+  /**
+   * Whatever a node was counted for under the ring, a quorum had noted of it both the ring and the disk (`noted`, `enrolled`). So where
+   * a quorum knows of no other disk from then, there was none, or what it had lies elsewhere by now. A voter that was away sees new
+   * disks come whose former ones the others have settled since, one after the other: its word alone is not waited for.
+   */
+  #testOf(ring: string, tellers: readonly (readonly [NodeId, Told])[]): NotedRing['counts'] {
+    const known = new Map<string, boolean>()
+    return (node, disk) => {
+      const name = `${node} ${disk}`
+      const before = known.get(name)
+      if (before !== undefined) return before
+      const agreeing = tellers.filter(([, told]) => knowsNoOther(node, disk, ring, told))
+      const counts = this.#parts.voters.isQuorum(new Set(agreeing.map(([voter]) => voter)))
+      known.set(name, counts)
+      return counts
+    }
   }
 
   /**
@@ -356,35 +363,5 @@ export class Ledger {
     // What was told since may call for work; whoever does it says when it is done.
     this.#done = undefined
     this.#parts.rings.pin(this.checksums)
-  }
-}
-
-/** Has the voter settled its notes since it told these? */
-function hasSettled(before: Told | undefined, { lost, rings }: NotesTell): boolean {
-  const [only] = rings
-  if (before === undefined || lost || only === undefined || rings.length > 1) return false
-  return before.lost || before.rings.length !== 1 || before.rings[0]?.seq !== only.seq
-}
-
-/**
- * Every voter that knows a disk of the node must know this one, and have it either as the first, or the ring noted after
- * it. One that lost its disk enrolled the new one with a quorum, which shares a voter with those that tell.
- */
-function counts(node: NodeId, disk: string, note: RingNote, by: Told, tellers: readonly Told[]): boolean {
-  return tellers.every(told => {
-    const known = told.disks.get(node)
-    if (known === undefined) return true
-    if (known.disk !== disk) return false
-    if (known.born) return true
-    if (told === by) return note.seq > known.seq
-    return told.rings.some(({ ring, seq }) => ring === note.ring && seq > known.seq)
-  })
-}
-
-/** A voter that knows of more drops these itself, in the same order, says that it is lost, and does not tell which. */
-function dropOldest(disks: Map<NodeId, DiskNote>): void {
-  for (const node of disks.keys()) {
-    if (disks.size <= DISKS_MAX) return
-    disks.delete(node)
   }
 }

@@ -334,6 +334,7 @@ export class Member {
     this.#alike = undefined
     if ((until !== undefined) === this.#held) return
     this.#held = until !== undefined
+    if (!this.#held) this.ledger.lapsed()
     const grantedBy = this.holdings.map(({ voter }) => voter)
     this.#parts.log(this.#held ? 'lease-gained' : 'lease-lost', { grantedBy })
   }

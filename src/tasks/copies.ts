@@ -217,8 +217,8 @@ export class Copies {
     return holders.some(holder => !entry.safe.includes(holder) && !this.#rivals.has(entry.id, holder))
   }
 
-  /** Not while a quorum of voters has noted neither the ring nor this node's disk. */
-  #counts(): boolean {
+  /** Not before a quorum of voters has told this node that they have noted the ring and its disk. */
+  counts(): boolean {
     const { view, epochs } = this.#parts
     const { ring } = view
     if (ring === undefined) return false
@@ -260,7 +260,7 @@ export class Copies {
     this.#short.delete(entry.id)
     this.#fresh.delete(entry.id)
     replication.settled(entry.id)
-    if (!this.#counts()) {
+    if (!this.counts()) {
       if (entry.shown !== undefined) this.#uncounted.add(entry)
       return
     }

@@ -8,8 +8,8 @@
  *
  * The rules:
  *   1. A change counts once as many holders as copies say have it on disk (`copies.ts`). Only then is a submission answered,
- *      an attempt executed, an end shown. A holder counts itself only when its ring is the writer's and its disk is noted
- *      by a quorum of voters; the writer counts anybody only when its ring is, and nothing that it sent without leave.
+ *      an attempt executed, an end shown. A holder counts itself only when its ring is the writer's, and a quorum of voters
+ *      told it that they have noted this ring and its disk; so does the writer, and it counts nothing that it sent without leave.
  *   2. A holder refuses a write under a term below one that was asked about the key, or that its copy of the record has. The
  *      refused writer learns the term that stands, and gives up what it holds below.
  *   3. A new owner asks everybody under its new term. A key is complete when for each noted ring all but (copies - 1) of the
@@ -157,8 +157,8 @@ export class Durability {
     learn: (record: TaskRecord) => string | undefined,
     step: Step,
   ): void {
-    const { view, epochs, counters } = this.#parts
-    let counted = settled && epochs.enrolled && ring === view.ring?.checksum
+    const { view, counters } = this.#parts
+    let counted = settled && ring === view.ring?.checksum && this.copies.counts()
     const refused: (readonly [number, number])[] = []
     const ended: number[] = []
     const unwritten: number[] = []

@@ -16,6 +16,31 @@ test('a ring counts as noted once a quorum says so to requests under it', () => 
   assert.equal(ledger.noted(ring.checksum), true)
 })
 
+test('a ring is noted anew after the right to act has lapsed: others may have settled without this node meanwhile', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  for (const voter of [a, b]) ledger.heard(voter, tell(1, ring), ring.checksum, 5)
+  assert.equal(ledger.noted(ring.checksum), true)
+  const { changes } = ledger
+  ledger.lapsed()
+  assert.deepEqual([ledger.noted(ring.checksum), ledger.changes > changes], [false, true])
+  for (const voter of [a, b]) ledger.heard(voter, undefined, ring.checksum, 5)
+  assert.equal(ledger.noted(ring.checksum), true)
+})
+
+test('so it is with a voter that was asked under another ring since: it may have settled by that, and the answer be lost', () => {
+  const [ring, other] = [ringOf(a, b, c), ringOf(a, b)]
+  const ledger = ledgerOf(ring, other)
+  for (const voter of [a, b]) ledger.heard(voter, tell(1, ring), ring.checksum, 5)
+  ledger.say(b, ring.checksum)
+  assert.equal(ledger.noted(ring.checksum), true)
+  ledger.say(b, other.checksum)
+  ledger.say(b, ring.checksum)
+  assert.equal(ledger.noted(ring.checksum), false)
+  ledger.heard(b, undefined, ring.checksum, 5)
+  assert.equal(ledger.noted(ring.checksum), true)
+})
+
 test('a node is needed until a quorum has notes of rings without it only; a voter that is gone holds nobody back', () => {
   const [before, later] = [ringOf(a, b, c), ringOf(a, b)]
   const ledger = ledgerOf(before, later)
@@ -177,6 +202,26 @@ test('a new disk counts for the ring that is noted after it', () => {
   const rings = ledger.ringsBefore(9)
   assert.ok(typeof rings !== 'string')
   assert.equal(rings[0]?.counts(c, 'two'), true)
+})
+
+test('a voter that was away holds nobody to a disk that the others have settled since', () => {
+  const ring = ringOf(a, b, c)
+  const ledger = ledgerOf(ring)
+  const settled = { node: c, disk: 'two', seq: 5, born: true }
+  const replaced = { node: c, disk: 'two', seq: 3, born: false, replaced: true } as const
+  const rings = [2, 4].map(seq => ({ seq, ring: ring.checksum }))
+  ledger.heard(a, tell(6, ring, [settled]), ring.checksum, 9)
+  ledger.heard(c, { ...tell(4, ring, [replaced]), rings }, ring.checksum, 9)
+  const counts = (disk: string): boolean | undefined => {
+    const found = ledger.ringsBefore(9)
+    return typeof found === 'string' ? undefined : found.every(each => each.counts(c, disk))
+  }
+  assert.equal(counts('two'), false, 'one of two that were asked has noted the ring before this disk came')
+  ledger.heard(b, tell(6, ring, [settled]), ring.checksum, 9)
+  assert.equal(counts('two'), true, 'as two know, what it held before lies elsewhere by now')
+  assert.equal(counts('one'), false)
+  ledger.heard(b, { ...tell(7, ring, [{ ...replaced, seq: 7 }]), rings }, ring.checksum, 9)
+  assert.equal(counts('two'), false, 'two have not settled since')
 })
 
 test('what was told since is not done', () => {

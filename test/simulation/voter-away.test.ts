@@ -1,6 +1,7 @@
 /**
  * A voter was away while the others settled without it, and so has a note of a ring that is long over, of members that have left
- * since. What these had lies elsewhere by now, as a quorum knows. So nobody waits for them when the voter is back.
+ * since, or of disks that were replaced since. What these had lies elsewhere by now, as a quorum knows. So nobody waits for them
+ * when the voter is back.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -68,6 +69,20 @@ test('nobody waits for members that have left since, when a voter is back that k
     scene.world.leave(scene.world.host(name), 8_000)
     scene.world.runUntil(scene.world.now + 10_000)
     assert.equal(scene.world.host(name).left, true)
+  }
+  comeBack(scene)
+})
+
+test('nor for the former disks of two members that got new ones meanwhile, one after the other', () => {
+  const scene = withoutVoter()
+  const { world } = scene
+  for (const host of ['n6', 'n7'].map(name => world.host(name))) {
+    world.powerOff(host)
+    world.wipe(host)
+    world.start(host)
+    world.runUntil(world.now + 15_000)
+    assert.deepEqual(withheld(scene), [])
+    assert.deepEqual(notes(scene), [1, 1, undefined], 'the others have settled')
   }
   comeBack(scene)
 })

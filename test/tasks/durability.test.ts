@@ -290,15 +290,18 @@ test('a holder says that a copy counts once its disk has it', () => {
   assert.deepEqual(said()[0]?.message, { type: 'replicated', batch: 1, counted: true })
 })
 
-test('a holder of another ring, or whose disk no quorum knows, does not count itself', () => {
+test('a holder of another ring, or for which no quorum has noted ring and disk, does not count itself', () => {
   const scene = ready()
   scene.solo.hear('n2', { ...write([written()], 5), ring: 'another' })
-  scene.right.epochs.enrolled = false
-  scene.solo.hear('n2', write([written()], 5, 2))
+  const noted = [[false, true] as const, [true, false] as const, [true, true] as const]
+  for (const [index, [enrolled, isNoted]] of noted.entries()) {
+    Object.assign(scene.right.epochs, { enrolled, isNoted, changes: index + 100 })
+    scene.solo.hear('n2', write([written()], 5, 2 + index))
+  }
   const said = scene.sent('n2', 'replicated')
   assert.deepEqual(
     said.map(({ counted }) => counted),
-    [false, false],
+    [false, false, false, true],
   )
   assert.ok(scene.solo.record(written().spec.id), 'it has it all the same')
 })
