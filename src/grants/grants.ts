@@ -37,7 +37,8 @@ import { Notes } from './notes.ts'
 import { Rings } from './rings.ts'
 import type { GrantsStanding } from './standing.ts'
 import { Top } from './top.ts'
-import { type VoterAnswer, VoterBook } from './voter-book.ts'
+import { VoterBook } from './voter-book.ts'
+import type { VoterAnswer } from './voter-rules.ts'
 import { type Asker, Voting } from './voting.ts'
 
 /** What a voter finds on its disk at boot. */

@@ -3,8 +3,9 @@
  *
  * How a list comes about. Named voters are version 1. Without names, the lowest living name that sees `expectedNodes`
  * nodes proposes them all (version 0); each node takes one proposal for good; when `expectedNodes` have the same on
- * disk it becomes version 1. So two halves of a cluster that was split before it had a list cannot both make one, unless
- * it has twice as many nodes as expected.
+ * disk the lowest living name makes it version 1, whichever it has taken itself. So two halves of a cluster that was split
+ * before it had a list cannot both make one, unless it has twice as many nodes as expected. Where no proposal has so many,
+ * an operator has to decide (`reset`).
  *
  * How it changes, one voter at a time:
  *   1. `VoterRound` asks the voters for a promise, then proposes a joint list: the old names and the new.
@@ -21,7 +22,6 @@
  * Road not taken: changing from old to new in one step, as any two majorities of lists that differ by one name overlap.
  * Exactly half with the lowest name is a quorum here, and it does not overlap with a majority of one more.
  */
-import type { Failure } from '../base/errors.ts'
 import type { NodeId } from '../base/ids.ts'
 import { elapsedMs, type Instant, type Now } from '../base/time.ts'
 import { type GrantsConfig, VOTERS_MAX } from './config.ts'
@@ -44,8 +44,9 @@ import {
   promising,
   sorted,
 } from './voter-list.ts'
-import { acceptance, refusalOfChange, refusalOfReset, resetOf } from './voter-rules.ts'
-import { VoterStatements } from './voter-statements.ts'
+import type { VoterAnswer } from './voter-rules.ts'
+import { acceptance, refusalOfChange, refusalOfReset, refused, resetOf } from './voter-rules.ts'
+import { type Proposal, VoterStatements } from './voter-statements.ts'
 import type { Voters } from './voters.ts'
 
 /** The view must have been still for this long before a first list is proposed, so that there are not two, in ms. */
@@ -70,10 +71,6 @@ export interface VoterBookParts {
   readonly nextMark: () => number
   readonly out: { push(effect: GrantsEffect): unknown }
 }
-
-export type VoterAnswer =
-  | { readonly ok: true; readonly detail: string }
-  | { readonly ok: false; readonly failure: Failure }
 
 export class VoterBook implements Voters {
   readonly #parts: VoterBookParts
@@ -147,6 +144,12 @@ export class VoterBook implements Voters {
   /** Lists that others have and that do not descend from this one, nor this one from them. */
   get conflicts(): number {
     return this.#conflicts.size
+  }
+
+  /** The first lists that the living have taken, each for good, until one of them is in force; this node's own is the first. */
+  get proposals(): readonly Proposal[] {
+    if (this.#disk?.version !== 0) return []
+    return this.#statements.proposals({ node: this.#parts.self, list: listOf(this.#disk) })
   }
 
   /** @param live the living members, this node included */
@@ -238,10 +241,9 @@ export class VoterBook implements Voters {
       this.#log('info', 'voters-proposed', { names, seen: living.length })
       this.#write({ version: 0, names, previous: undefined, fixed: true })
     }
-    const proposal = this.#disk
-    if (proposal?.version !== 0 || this.#row?.version !== 0) return
-    if (this.#statements.holders(proposal, false).length + 1 < expectedNodes) return
-    this.#write({ ...proposal, version: 1 })
+    if (this.#row?.version !== 0) return
+    const settled = this.proposals.find(({ by }) => by.length >= expectedNodes)
+    if (settled !== undefined) this.#write({ ...settled.list, version: 1 })
   }
 
   #mayPropose(now: Now): boolean {
@@ -393,8 +395,3 @@ export class VoterBook implements Voters {
     this.#parts.out.push({ kind: 'log', level, event, fields })
   }
 }
-
-const refused = (detail: string): VoterAnswer => ({
-  ok: false,
-  failure: { code: 'VOTERS_UNCHANGED', detail },
-})

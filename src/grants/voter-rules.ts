@@ -1,4 +1,5 @@
 /** What a node does with a voter list that it is told or asked for. */
+import type { Failure } from '../base/errors.ts'
 import { NODE_ID_PATTERN, type NodeId } from '../base/ids.ts'
 import { NAMED_VOTERS_MAX } from './config.ts'
 import type { StoredVoters, VoterList } from './messages.ts'
@@ -30,6 +31,16 @@ function acceptanceOfJoint(mine: StoredVoters, told: VoterList): Acceptance {
   if (other.version === own.version && String(other.names) !== String(own.names)) return 'foreign'
   return compareBallots(told.ballot, mine.promised) < 0 ? 'refuse' : 'adopt'
 }
+
+/** What an operator is told who asks for another list. */
+export type VoterAnswer =
+  | { readonly ok: true; readonly detail: string }
+  | { readonly ok: false; readonly failure: Failure }
+
+export const refused = (detail: string): VoterAnswer => ({
+  ok: false,
+  failure: { code: 'VOTERS_UNCHANGED', detail },
+})
 
 /** Why this change cannot begin; undefined when it can. */
 export function refusalOfChange(

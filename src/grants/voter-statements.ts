@@ -1,13 +1,19 @@
 /** What the others last said they have on their disks: whoever wants a list to stand counts these. */
 import type { NodeId } from '../base/ids.ts'
 import type { VoterList, VotersTell } from './messages.ts'
-import { isSame } from './voter-list.ts'
+import { hashOf, isSame } from './voter-list.ts'
 
 interface Statement {
   readonly list: VoterList
   readonly firm: boolean
   readonly top: number
   readonly promiseMs: number
+}
+
+/** A list that may become the first one, and who has it on the disk. */
+export interface Proposal {
+  readonly list: VoterList
+  readonly by: readonly NodeId[]
 }
 
 export class VoterStatements {
@@ -23,6 +29,18 @@ export class VoterStatements {
     return [...this.#of]
       .filter(([, said]) => (said.firm || !firm) && isSame(said.list, list))
       .map(([node]) => node)
+  }
+
+  /** The proposals that there are; the one that this node has is the first. */
+  proposals(own: { readonly node: NodeId; readonly list: VoterList }): readonly Proposal[] {
+    const found = new Map<string, { list: VoterList; by: NodeId[] }>()
+    for (const [node, { list }] of [[own.node, own] as const, ...this.#of]) {
+      if (list.version !== 0) continue
+      const proposal = found.get(hashOf(list)) ?? { list, by: [] }
+      proposal.by.push(node)
+      found.set(hashOf(list), proposal)
+    }
+    return [...found.values()]
   }
 
   /** The highest term that any of them has voted for. */

@@ -45,6 +45,7 @@ export interface Readiness {
       | 'min-members'
       | 'settling'
       | 'no-voters'
+      | 'voters-undecided'
       | 'no-lease'
       | 'not-granting'
       | 'store-full'

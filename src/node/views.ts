@@ -94,8 +94,11 @@ export function readinessOf(node: Node, now: Now): Readiness {
 function rightReasons(grants: GrantsStatus, node: Node): Readiness['reasons'] {
   const { tasks } = node
   if (!grants.enabled) return []
-  if (grants.voters === undefined)
+  if (grants.voters === undefined) {
+    const undecided = whyUndecided(node)
+    if (undecided !== undefined) return [{ code: 'voters-undecided', detail: undecided }]
     return [{ code: 'no-voters', detail: `no voter list yet: ${whyNone(node)}` }]
+  }
   const silenceMs = node.grants?.silenceMs
   const silent = `this voter grants nothing for ${silenceMs} ms after its start, nor before it knows the highest term`
   const names = namesOf(grants.voters).length
@@ -112,6 +115,20 @@ function whyNone({ init, membership }: Node): string {
   const { expectedNodes, voters } = init.grants
   const wanted = voters.length > 0 ? voters.length : expectedNodes
   return `${membership.roster.living().length} of ${wanted} expected nodes are seen`
+}
+
+/** Each node keeps the first list that it has taken: where all have one, and none is taken by enough, it stays so. */
+function whyUndecided({ init, grants, membership }: Node): string | undefined {
+  const proposals = grants?.voters.proposals ?? []
+  const { expectedNodes = 0 } = init.grants
+  const taken = proposals.reduce((sum, { by }) => sum + by.length, 0)
+  const free = membership.roster.living().length - taken
+  if (proposals.length < 2 || proposals.some(({ by }) => by.length + free >= expectedNodes)) return undefined
+  const said = proposals.map(({ list, by }) => `${[...by].sort().join(', ')} took ${list.names.join(' ')}`)
+  return (
+    `no voter list, and none can come of itself: ${expectedNodes} nodes must have taken the same first list; ${said.join('; ')}. ` +
+    `Name the voters: "roundtable voters reset NAME... --confirm ${init.cluster}"`
+  )
 }
 
 const UNTRIED = 'the nodes that may hold records of its keys have not all answered since this node started'

@@ -153,3 +153,29 @@ test('the only voter that is named asks what list there is before it makes its o
   untold.settle(3_000)
   assert.deepEqual(untold.book.list?.names, [a])
 })
+
+const [first, other] = [
+  { version: 0, names: [a, b, c], fixed: true },
+  { version: 0, names: [b, c, d], fixed: true },
+] as const
+
+test('the first list is the proposal that enough have taken, also where whoever decides has taken another', () => {
+  const desk = new Desk(a, first, true)
+  for (const [ms, from] of [b, c].entries()) desk.hear(from, tellOf(other), ms)
+  assert.deepEqual([desk.book.list, desk.book.proposals.length], [undefined, 2], 'two of three')
+  desk.hear(d, tellOf(other), 3)
+  assert.deepEqual([desk.book.list?.version, desk.book.names], [1, other.names])
+  desk.hear(b, tellOf(first), 4)
+  assert.deepEqual([desk.book.names, desk.book.proposals], [other.names, []])
+})
+
+test('who is not the lowest decides nothing, and whoever is gone is not counted', () => {
+  const second = new Desk(b, other, true)
+  for (const [ms, from] of [c, d].entries()) second.hear(from, tellOf(other), ms)
+  assert.equal(second.book.list, undefined, 'a lives')
+  const lowest = new Desk(a, first, true)
+  for (const [ms, from] of [b, c].entries()) lowest.hear(from, tellOf(other), ms)
+  lowest.book.viewChanged(new Set([a, c, d]), at(3))
+  lowest.hear(d, tellOf(other), 4)
+  assert.equal(lowest.book.list, undefined, 'b may be another by now')
+})

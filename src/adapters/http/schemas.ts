@@ -37,6 +37,7 @@ const readiness = object({
         'min-members',
         'settling',
         'no-voters',
+        'voters-undecided',
         'no-lease',
         'not-granting',
         'store-full',
