@@ -19,6 +19,7 @@ import type { Enqueue, Logger } from '../../runtime/ports.ts'
 import { decodeGossip, encodeGossip } from './codec.ts'
 import type { Complaints } from './complaints.ts'
 import type { Counters } from './counters.ts'
+import { keepTimeOf } from './gossip-clock.ts'
 import { GossipPipe } from './gossip-pipe.ts'
 import { type OutboundPipe, takeOver } from './gossip-router.ts'
 import type { Host } from './host.ts'
@@ -50,7 +51,11 @@ export class Gossip {
     this.#outbound = taken.outbound
     this.#subscribed = taken.subscribed
     router.topicValidators.set(init.topic, (via, message) => this.#receive(via, message))
-    router.addEventListener('gossipsub:heartbeat', () => this.#lookAll())
+    const keepTime = keepTimeOf(router)
+    router.addEventListener('gossipsub:heartbeat', () => {
+      keepTime()
+      this.#lookAll()
+    })
   }
 
   /** After the host has started. */
