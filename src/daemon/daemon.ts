@@ -5,6 +5,7 @@
  * thrown as a coded error with nothing left behind. After that only a failed disk or a bug ends the process by itself.
  */
 import { randomBytes, randomInt } from 'node:crypto'
+import { stat } from 'node:fs/promises'
 import { flushCompileCache } from 'node:module'
 import { typeLimitsOf } from '../adapters/executors/config.ts'
 import type { Boot } from '../adapters/storage/boot-file.ts'
@@ -34,6 +35,7 @@ import { sayCrash, watchCrashes } from './crash.ts'
 import { earlyInputs } from './early-inputs.ts'
 import { markOf } from './file-watch.ts'
 import { countLife, openKept, sayLost, storedIn, storeOf } from './found.ts'
+import { during, LastResort } from './last-resort.ts'
 import { Leaving } from './leaving.ts'
 import { sayOpenDirectory, sayOpenSecrets } from './permissions.ts'
 import { Reload, type ReloadParts, type ReloadSource } from './reload.ts'
@@ -48,6 +50,11 @@ export interface DaemonOptions {
   readonly traceFile?: string
   /** Where the configuration is read again on SIGHUP and when its file changes; without it, it is read once. */
   readonly reload?: ReloadSource
+  /**
+   * The process is there for this daemon alone. Where something hangs that keeps it from ending, it ends by SIGKILL: when its
+   * time to leave is over, or some seconds after everything was closed. Default: whoever embeds a daemon ends the process.
+   */
+  readonly ownProcess?: boolean
 }
 
 /**
@@ -68,8 +75,12 @@ export async function runDaemon(config: Config, options: DaemonOptions = {}): Pr
   const lines = createLogger({ level: config.log.level, nodeId: config.nodeId })
   closing.add('logger', async () => lines.flush())
   const unwatch = watchCrashes(lines)
+  const lastResort = new LastResort(lines, options.ownProcess === true)
+  const leaving = new Leaving(lastResort)
+  // A start may wait for a disk that does not answer, and looks for a signal only between its steps.
+  signals.deliverTo({ first: () => lastResort.endWithin(config.leaveMs) })
   try {
-    return await run(config, options, { closing, signals, lines, source, leaving: new Leaving(), stores: [] })
+    return await run(config, options, { closing, signals, lines, source, leaving, stores: [] })
   } catch (error) {
     // What is coded was refused, and whoever called says so.
     if (!(error instanceof EndedEarly || error instanceof CodedError)) sayCrash(lines, error, 'start')
@@ -78,11 +89,14 @@ export async function runDaemon(config: Config, options: DaemonOptions = {}): Pr
     lines.log('info', 'stopped', {})
     return 0
   } finally {
+    leaving.closing()
     await closing.close().catch(error => {
       sayCrash(lines, error, 'stop')
       throw error
     })
     unwatch()
+    leaving.closed()
+    lastResort.release()
   }
 }
 
@@ -90,6 +104,7 @@ export async function runDaemon(config: Config, options: DaemonOptions = {}): Pr
 async function loadParts() {
   const parts = {
     ...(await import('../adapters/libp2p/identity.ts')),
+    ...(await import('../adapters/libp2p/names.ts')),
     ...(await import('../adapters/libp2p/transport.ts')),
     ...(await import('../adapters/http/server.ts')),
     ...(await import('../adapters/executors/executors.ts')),
@@ -123,17 +138,18 @@ async function look(config: Config, { closing, signals, lines, leaving, stores }
   const schedules = await readSchedules(config, nextSlot)
   const lists = await readTaskLists(config)
   goOn(signals)
-  const directory = await openDataDirectory(config.dataDir)
+  const { dataDir } = config
+  const directory = await during(`the lock and boot file of ${dataDir}`, openDataDirectory(dataDir))
   closing.add('data directory', async () => {
     // A disk that does not answer would hold this thread as well. The lock goes with the process.
     if (!stores.some(store => store.stuck)) await directory.close()
   })
   await parts.clearLeftovers({ directory: directory.path, logger: lines })
-  const kept = await openKept(directory, parts.IDENTITY_FILE)
+  const kept = await during(`the store in ${dataDir}`, openKept(directory, parts.IDENTITY_FILE))
   if (kept.store !== undefined) stores.push(kept.store)
   closing.add('store', () => Promise.all(stores.map(store => store.close(leaving.diskMs()))))
   const stored = storedIn(kept, config)
-  const identity = await parts.loadIdentity(directory.path)
+  const identity = await during(`the key in ${dataDir}`, parts.loadIdentity(directory.path))
   goOn(signals)
   return { parts, lists, schedules, nextSlot, directory, kept, stored, identity }
 }
@@ -158,7 +174,10 @@ async function open(config: Config, frame: Frame, found: Found, life: Boot) {
   store.logTo(logger)
   goOn(signals)
   const { transport: peers, cluster } = config
-  const transport = await parts.createTransport({ config: peers, cluster, identity, logger })
+  const { lookup, srv } = parts.systemNames()
+  // The system's lookup takes as long as the system lets it; that of service records gives up by itself.
+  const names = { srv, lookup: (host: string) => during(`an address of ${host}`, lookup(host)) }
+  const transport = await parts.createTransport({ config: peers, cluster, identity, logger, names })
   closing.add('transport', () => transport.stop(leaving.shareMs()))
   // Opened later, so closed sooner: peers take a closed port for the end of all that this process had started.
   const executors = parts.createExecutors({ config: config.executors, logger, dataDir: directory.path })
@@ -213,7 +232,8 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
   closing.add('driver', async () => driver.stop())
   closing.add('directory watch', await watchDisk(directory, driver, fatal, logger))
   early.deliverTo(driver.enqueue)
-  closing.add('vitals', watchVitals(driver.enqueue))
+  const unwatchVitals = watchVitals(driver.enqueue)
+  closing.add('vitals', async () => unwatchVitals())
   executors.claims.connect(driver.enqueue)
   store.watch((condition, detail) => driver.enqueue({ kind: 'store', condition, detail }))
 
@@ -242,7 +262,7 @@ async function live(config: Config, options: DaemonOptions, frame: Frame, found:
     apply: appliers(lines, driver, config, nextSlot),
     hasVoterList: () => node.grants?.voters.list !== undefined,
   })
-  closing.add('reload', async () => reload.stop())
+  closing.add('reload', () => reload.stop())
   handleSignals(signals, { leave: () => leaving.begin(driver, leaveMs), reload, logger })
   return await untilOver(driver, failed.promise, logger)
 }
@@ -256,6 +276,7 @@ async function watchDisk(
 ): Promise<() => Promise<void>> {
   const stop = await watchDirectory(LASTING_FILES.map(directory.file), {
     logger,
+    look: path => during(`a look at ${path}`, stat(path, { bigint: true })),
     lost(error) {
       // First the reason, then the end, as the driver does it.
       fatal(error)

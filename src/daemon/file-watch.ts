@@ -6,6 +6,7 @@
  */
 import { statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { during } from './last-resort.ts'
 
 /** How often the file is looked at, in ms. */
 const LOOK_MS = 1_000
@@ -42,7 +43,7 @@ export function watchFile(path: string, mark: string, changed: () => void, lookM
   let last: string | undefined
   let timer: NodeJS.Timeout | undefined
   const look = async (): Promise<void> => {
-    const now = await stat(path, { bigint: true }).then(textOf, () => NOTHING)
+    const now = await during(`a look at ${path}`, stat(path, { bigint: true })).then(textOf, () => NOTHING)
     if (timer === undefined) return
     timer = setTimeout(again, lookMs).unref()
     const isStill = now === last

@@ -16,10 +16,15 @@ import { markOf, watchFile } from './file-watch.ts'
 
 /** Between the end of a reload and the next one, in ms: a storm of signals costs one short reading a second. */
 const REST_MS = 1_000
+/** To call off what is read takes a moment, or for ever on a disk that does not answer; it is waited for so long, in ms. */
+const CALL_OFF_MS = 1_000
 
 export interface ReloadSource {
-  /** Reads all sources anew, off the event loop where they may be large (`readElsewhere`). Throws CodedError. */
-  readonly read: () => Config | Promise<Config>
+  /**
+   * Reads all sources anew, off the event loop where they may be large (`readElsewhere`). Throws CodedError. Called off by
+   * the signal, it rejects as soon as it can.
+   */
+  readonly read: (signal: AbortSignal) => Config | Promise<Config>
   /** The file among them, to be looked at for changes. */
   readonly file?: string
   /** `markOf` this file, taken before it was read first. Without it a change before the daemon is called goes unnoticed. */
@@ -51,6 +56,7 @@ export class Reload {
   /** Where the value in force of a key comes from that was applied since the start. */
   readonly #applied = new Map<string, Config>()
   #running: Promise<void> = Promise.resolve()
+  #reading: Promise<unknown> = Promise.resolve()
   #waiting: { readonly done: Promise<void>; requests: number } | undefined
   #restsUntil = 0
   readonly #stop = new AbortController()
@@ -75,9 +81,13 @@ export class Reload {
     return this.#waiting.done
   }
 
-  stop(): void {
+  /** What is being read is called off. */
+  async stop(): Promise<void> {
     this.#stop.abort()
     this.#unwatch?.()
+    const patience = new AbortController()
+    const late = pause(CALL_OFF_MS, undefined, { signal: patience.signal })
+    await Promise.allSettled([Promise.race([this.#reading, late]).finally(() => patience.abort())])
   }
 
   async #runNext(reason: Reason): Promise<void> {
@@ -111,11 +121,14 @@ export class Reload {
       return
     }
     try {
-      const found = await source.read()
+      const reading = Promise.resolve(source.read(this.#stop.signal))
+      this.#reading = reading
+      const found = await reading
       await check(found)
       if (!this.#stop.signal.aborted) await this.#take(reason, requests, found)
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
+      if (this.#stop.signal.aborted) return // it was called off
       const { code, detail } = error
       logger.log('error', 'reload-failed', { reason, requests, code, detail })
     }

@@ -14,7 +14,10 @@ process.on('SIGUSR2', () => {
   if (way === 'throw') throw error
   void Promise.reject(error)
 })
-const running = runDaemon(parseConfig({ file }), { reload: { read: () => readElsewhere({ file }), file } })
+const running = runDaemon(parseConfig({ file }), {
+  ownProcess: true,
+  reload: { read: signal => readElsewhere({ file }, signal), file },
+})
 say('called')
 process.exitCode = await running
 say('returned')

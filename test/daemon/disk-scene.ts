@@ -35,6 +35,7 @@ export interface Place {
   readonly through?: readonly string[]
   /** In quorum mode, with so many. Default: available mode. */
   readonly expectedNodes?: number
+  readonly leaveMs?: number
 }
 
 export async function start({
@@ -43,12 +44,13 @@ export async function start({
   dataDir,
   through,
   expectedNodes,
+  leaveMs,
 }: Place = {}): Promise<Daemon> {
   const file = join(scratch, `${name}.json`)
   const free = { host: '127.0.0.1', port: 0 }
   const directory = dataDir ?? join(scratch, name)
   const config = { cluster: 'disk', nodeId: name, dataDir: directory, seeds, transport: free, http: free }
-  await writeFile(file, JSON.stringify({ ...config, expectedNodes }), { mode: 0o600 })
+  await writeFile(file, JSON.stringify({ ...config, expectedNodes, leaveMs }), { mode: 0o600 })
   const daemon = new Daemon(file, through)
   children.push(daemon.child)
   return daemon

@@ -21,6 +21,14 @@ export interface DirectoryWatchInit {
   readonly lost: (error: CodedError) => void
   /** Default `LOOK_MS`. */
   readonly lookMs?: number
+  /** Default `stat`. A look that hangs, as on a disk that does not answer, outlives the watch. */
+  readonly look?: (path: string) => Promise<Named>
+}
+
+/** What a path names. */
+interface Named {
+  readonly dev: bigint
+  readonly ino: bigint
 }
 
 /**
@@ -32,14 +40,14 @@ export interface DirectoryWatchInit {
  */
 export async function watchDirectory(
   paths: readonly string[],
-  { logger, lost, lookMs = LOOK_MS }: DirectoryWatchInit,
+  { logger, lost, lookMs = LOOK_MS, look: named = statOf }: DirectoryWatchInit,
 ): Promise<() => void> {
-  const opened = await Promise.all(paths.map(async path => ({ path, mark: await firstMarkOf(path) })))
+  const opened = await Promise.all(paths.map(async path => ({ path, mark: await firstMarkOf(path, named) })))
   let told = false
   let timer: NodeJS.Timeout | undefined
   const look = async (): Promise<void> => {
     for (const { path, mark } of opened) {
-      const got = await markNow(path)
+      const got = await markNow(path, named)
       if (timer === undefined) return
       if (got.mark === mark) continue
       if (got.gone) return fail(path, mark, got.text)
@@ -67,23 +75,25 @@ export async function watchDirectory(
   }
 }
 
-async function markOf(path: string): Promise<string> {
-  const { dev, ino } = await stat(path, { bigint: true })
-  return `device ${dev}, inode ${ino}`
-}
+const statOf = (path: string): Promise<Named> => stat(path, { bigint: true })
 
-async function firstMarkOf(path: string): Promise<string> {
+const markOf = ({ dev, ino }: Named): string => `device ${dev}, inode ${ino}`
+
+async function firstMarkOf(path: string, named: typeof statOf): Promise<string> {
   try {
-    return await markOf(path)
+    return markOf(await named(path))
   } catch (error) {
     throw unusable(path, 'a file of the data directory', error)
   }
 }
 
 /** What the path names now, and whether that is sure not to be what it named before. */
-async function markNow(path: string): Promise<{ mark?: string; gone: boolean; text: string }> {
+async function markNow(
+  path: string,
+  named: typeof statOf,
+): Promise<{ mark?: string; gone: boolean; text: string }> {
   try {
-    const mark = await markOf(path)
+    const mark = markOf(await named(path))
     return { mark, gone: true, text: mark }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''

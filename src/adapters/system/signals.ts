@@ -51,7 +51,10 @@ export function onTermination(handlers: SignalHandlers): () => void {
 export interface HeldSignals {
   /** The SIGTERM or SIGINT that came first, if one has come. */
   readonly ending: TerminationSignal | undefined
-  /** From now on these act: at once on what was held (of SIGHUPs, on one), then on each as it comes. */
+  /**
+   * From now on these act: at once on what was held (of SIGHUPs, on one), then on each as it comes. Called again, the next
+   * ones act in their place; a SIGHUP waits for those that take it.
+   */
   deliverTo(handlers: SignalHandlers): void
   /** Gives the signals back when all who hold them have done so. Idempotent. */
   release(): void
@@ -96,8 +99,8 @@ function hold(): NonNullable<typeof held> {
     },
     second: signal => handlers?.second?.(signal),
     hangup() {
-      if (handlers === undefined) hungUp = true
-      else handlers.hangup?.()
+      if (handlers?.hangup === undefined) hungUp = true
+      else handlers.hangup()
     },
   })
   const signals = {
@@ -107,8 +110,9 @@ function hold(): NonNullable<typeof held> {
     deliverTo(next: SignalHandlers) {
       handlers = next
       if (ending !== undefined) next.first(ending)
-      if (hungUp) next.hangup?.()
+      if (!hungUp || next.hangup === undefined) return
       hungUp = false
+      next.hangup()
     },
   }
   return { signals, giveBack }

@@ -88,15 +88,15 @@ async function textOf(path: string): Promise<string | undefined> {
 /**
  * Tells the core of them about once a second, from the second look on.
  *
- * @returns ends it; idempotent
+ * @returns ends it; idempotent. A look that waits, as for threads that wait for a disk that hangs, is left behind
  */
 export function watchVitals(
   enqueue: Enqueue,
   source: VitalsSource = localVitals(),
   lookMs: number = LOOK_MS,
-): () => Promise<void> {
+): () => void {
   let before: CpuTimes | undefined
-  let looking: Promise<void> = Promise.resolve()
+  let looking = false
   let stopped = false
   const look = async (): Promise<void> => {
     const times = await source.cpuTimes()
@@ -105,11 +105,14 @@ export function watchVitals(
     if (cpu !== undefined && !stopped) enqueue({ kind: 'vitals', vitals: { cpu, memory: source.memory() } })
   }
   const timer = setInterval(() => {
-    looking = looking.then(look)
+    if (looking) return
+    looking = true
+    void look().finally(() => {
+      looking = false
+    })
   }, lookMs).unref()
-  return async () => {
+  return () => {
     stopped = true
     clearInterval(timer)
-    await looking
   }
 }

@@ -31,7 +31,8 @@ export async function run({ values, terminal }: Call): Promise<number> {
   try {
     return await runDaemon(config, {
       ...(traceFile === undefined ? {} : { traceFile }),
-      reload: { read: () => readElsewhere(sources), ...file, ...seen },
+      ownProcess: true,
+      reload: { read: signal => readElsewhere(sources, signal), ...file, ...seen },
     })
   } finally {
     disarm()

@@ -74,6 +74,18 @@ for (const [signal, code] of [
   })
 }
 
+test('a SIGHUP that is held waits for those who take it, whoever acts on the signals before', () => {
+  const signals = holdSignals()
+  const seen: string[] = []
+  process.emit('SIGHUP', 'SIGHUP')
+  signals.deliverTo({ first: signal => seen.push(signal) })
+  process.emit('SIGHUP', 'SIGHUP')
+  assert.equal(seen.length, 0)
+  signals.deliverTo({ first: assert.fail, hangup: () => seen.push('SIGHUP') })
+  assert.deepEqual(seen, ['SIGHUP'])
+  signals.release()
+})
+
 test('the signals can be given back', () => {
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   const before = names.map(name => process.listenerCount(name))

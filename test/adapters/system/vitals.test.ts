@@ -67,3 +67,19 @@ test('the core is told from the second look on, and nothing any more after the e
   await stop()
   assert.equal(told.length, count)
 })
+
+test('it ends though a look waits for ever', async () => {
+  const looked = new EventEmitter()
+  const source = {
+    cpuTimes: () => {
+      looked.emit('look')
+      return new Promise<never>(() => undefined)
+    },
+    memory: () => 0.5,
+  }
+  const stop = watchVitals(() => assert.fail('nothing was seen'), source, 1)
+  const alive = setInterval(() => undefined, 1)
+  await once(looked, 'look')
+  clearInterval(alive)
+  await stop()
+})
