@@ -104,11 +104,11 @@ function showStats({ cluster, nodes, silent, settling }) {
 }
 // Lists cost a node more than figures do, and change less.
 async function refreshLists() {
-  if (Date.now() < listsAt) return
+  if (performance.now() < listsAt) return
   const [ran, dead] = await Promise.all([ask('/v1/tasks?scope=ran&limit=20'), ask('/v1/dead?limit=20')])
   showTasks('tasks', ran.tasks)
   showTasks('dead', dead.tasks)
-  listsAt = Date.now() + LISTS_MS
+  listsAt = performance.now() + LISTS_MS
 }
 async function refresh() {
   try {
