@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { executorsDefaults, OWN_TYPES } from '../../src/adapters/executors/config.ts'
+import { HTTP_LIMITS } from '../../src/adapters/http/limits.ts'
 import { parse, places, refusal } from './subject.ts'
 
 test('the types that clients claim are named, as in a file so in a variable; by default there are none', () => {
@@ -24,6 +25,7 @@ test('a type that another executor has, one named twice, and limits out of range
     'types: ["a b"]',
     'leaseMs: 100ms',
     'waitersMax: 0',
+    `waitersMax: ${HTTP_LIMITS.connectionsMax}`,
     'claimsMax: 0',
   ])
     assert.equal(places(refusal({ text: `executors: { claim: { ${bad} } }` })).length, 1, bad)

@@ -126,9 +126,9 @@ export function executorsOptions(): readonly Option[] {
     },
     {
       key: 'executors.claim.waitersMax',
-      type: whole(1, 10_000),
+      type: whole(1, 1_000), // the API takes 1,024 connections; whoever asks for its health needs one, too
       default: defaults.claim.waitersMax,
-      doc: 'Clients that may wait for tasks at one time; more are answered CLAIMS_FULL. Each holds a connection.',
+      doc: 'Clients that may wait for tasks at one time, to 1,000; more are answered CLAIMS_FULL. Each holds one of the 1,024 connections of the API.',
     },
     {
       key: 'executors.claim.claimsMax',
