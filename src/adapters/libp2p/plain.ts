@@ -5,8 +5,15 @@
  */
 import { KEY_BYTES_MAX, NODE_ID_PATTERN, TASK_ID_PATTERN } from '../../base/ids.ts'
 import type { LinkMessage } from '../../node/machine.ts'
-import { ATTEMPTS_KEPT, TRANSITIONS } from '../../tasks/task.ts'
-import { FORWARDS_MAX, HOLDERS_MAX, JSON_DEPTH_MAX, RECORDS_MAX, SHORT_CHARS_MAX } from './limits.ts'
+import { ATTEMPTS_KEPT, PLACEMENTS, TRANSITIONS } from '../../tasks/task.ts'
+import {
+  ADDRESS_CHARS_MAX,
+  FORWARDS_MAX,
+  HOLDERS_MAX,
+  JSON_DEPTH_MAX,
+  RECORDS_MAX,
+  SHORT_CHARS_MAX,
+} from './limits.ts'
 import { isShallow } from './schema-words.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -14,10 +21,14 @@ type Fields = Readonly<Record<string, unknown>>
 /** UTF-8 has no more bytes for a UTF-16 unit. */
 const BYTES_A_UNIT = 3
 const ENDS: ReadonlySet<unknown> = new Set(['succeeded', 'failed', 'lost', 'cancelled', 'fenced'])
+const PLACES: ReadonlySet<unknown> = new Set(PLACEMENTS.filter(placement => placement !== 'ring'))
 
 export function isPlain(value: unknown): value is LinkMessage {
   if (!isObject(value)) return false
   switch (value['type']) {
+    case 'ping':
+    case 'ack':
+      return isCount(value['seq']) && hasOnly(value, 2)
     case 'replicate':
       return isReplicate(value)
     case 'replicated':
@@ -71,17 +82,18 @@ function isReply(value: unknown): value is Fields {
 
 function isRecord(value: unknown): boolean {
   if (!isObject(value)) return false
-  const { spec, source, state, acceptedAt, settledAt, attempts, result, holders, revision, term, copies } =
-    value
-  const optional = [settledAt, result, term, copies].reduce<number>(countDefined, 0)
+  const { spec, source, state, acceptedAt, settledAt, attempts, result, holders, revision } = value
+  const { term, copies, dedupeTerm } = value
+  const optional = countDefined(settledAt, result, term, copies, dedupeTerm)
   return (
-    source === 'api' &&
+    isSource(source) &&
     typeof state === 'string' &&
     Object.hasOwn(TRANSITIONS, state) &&
     isMs(acceptedAt) &&
     (settledAt === undefined || isMs(settledAt)) &&
     (term === undefined || isCount(term)) &&
     (copies === undefined || isCount(copies)) &&
+    (dedupeTerm === undefined || isCount(dedupeTerm)) &&
     isCount(revision) &&
     hasOnly(value, 7 + optional) &&
     (result === undefined || isShallow(result, JSON_DEPTH_MAX)) &&
@@ -94,7 +106,6 @@ function isRecord(value: unknown): boolean {
 function isAttempt(value: unknown): boolean {
   if (!isObject(value)) return false
   const { number, node, startedAt, endedAt, outcome, token } = value
-  const optional = Number(endedAt !== undefined) + Number(outcome !== undefined) + Number(token !== undefined)
   return (
     isCount(number) &&
     isNodeId(node) &&
@@ -102,7 +113,7 @@ function isAttempt(value: unknown): boolean {
     (endedAt === undefined || isMs(endedAt)) &&
     (outcome === undefined || ENDS.has(outcome)) &&
     (token === undefined || isShort(token)) &&
-    hasOnly(value, 3 + optional)
+    hasOnly(value, 3 + countDefined(endedAt, outcome, token))
   )
 }
 
@@ -122,9 +133,37 @@ function isSpec(value: unknown): boolean {
     isMs(backoffMs) &&
     isMs(backoffMsMax) &&
     isMs(timeoutMs) &&
-    hasOnly(value, 9)
+    hasOnly(value, 9 + countChoices(value))
   )
 }
+
+/** How many of the fields that a spec may have it has; more than any object has where one of them is not plain. */
+function countChoices(value: Fields): number {
+  const { placement, concurrent, group, groupLimit, runAt, expiresAt, backoff, dedupe } = value
+  const arePlain =
+    (placement === undefined || PLACES.has(placement)) &&
+    (concurrent === undefined || concurrent === true) &&
+    (group === undefined || isShort(group)) &&
+    (groupLimit === undefined || isCount(groupLimit)) &&
+    (runAt === undefined || isMs(runAt)) &&
+    (expiresAt === undefined || isMs(expiresAt)) &&
+    (backoff === undefined || backoff === 'fixed' || backoff === 'none') &&
+    (dedupe === undefined || isDedupe(dedupe))
+  if (!arePlain) return Number.POSITIVE_INFINITY
+  return countDefined(placement, concurrent, group, groupLimit, runAt, expiresAt, backoff, dedupe)
+}
+
+function isDedupe(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { key, ttlMs } = value
+  return typeof key === 'string' && TASK_ID_PATTERN.test(key) && isCount(ttlMs) && hasOnly(value, 2)
+}
+
+const isSource = (value: unknown): boolean =>
+  value === 'api' ||
+  (typeof value === 'string' &&
+    value.length <= ADDRESS_CHARS_MAX &&
+    (value.startsWith('schedule:') || value.startsWith('list:')))
 
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -136,7 +175,11 @@ function hasOnly(value: Fields, fields: number): boolean {
   return count === fields
 }
 
-const countDefined = (count: number, field: unknown): number => (field === undefined ? count : count + 1)
+function countDefined(...fields: readonly unknown[]): number {
+  let count = 0
+  for (const field of fields) if (field !== undefined) count++
+  return count
+}
 
 function isList(value: unknown, max: number, each: (one: unknown) => boolean): boolean {
   return Array.isArray(value) && value.length <= max && value.every(each)

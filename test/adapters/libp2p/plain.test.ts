@@ -18,6 +18,18 @@ const spec = {
   backoffMsMax: 60_000,
   timeoutMs: 300_000,
 }
+/** With all that a task may ask for. */
+const choosy = {
+  ...spec,
+  placement: 'local',
+  concurrent: true,
+  group: 'g',
+  groupLimit: 3,
+  runAt: 4,
+  expiresAt: 5,
+  backoff: 'fixed',
+  dedupe: { key: 'once', ttlMs: 1_000 },
+}
 const attempt = { number: 1, node: 'n1', startedAt: 5, endedAt: 6, outcome: 'succeeded', token: '7' }
 const record = {
   spec,
@@ -32,7 +44,12 @@ const record = {
   term: 7,
   copies: 2,
 }
+const slot = { ...record, spec: choosy, source: 'schedule:nightly', dedupeTerm: 7 }
 const usual = [
+  { type: 'ping', seq: 1 },
+  { type: 'ack', seq: 1 },
+  { type: 'replicate', batch: 2, records: [slot], ring: 'r', terms: [7] },
+  { type: 'forward', id: 'g', hops: 0, request: { kind: 'submit', spec: choosy } },
   { type: 'replicate', batch: 1, records: [record], ring: 'r', terms: [7] },
   { type: 'replicated', batch: 1, counted: true },
   { type: 'forward', id: 'f', hops: 0, request: { kind: 'submit', spec } },
