@@ -18,12 +18,12 @@ import type {
   Upgrader,
 } from '@libp2p/interface'
 import { serviceCapabilities } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { assert } from '../../base/assert.ts'
 import type { Logger } from '../../runtime/ports.ts'
+import { frugalNoise } from './frugal-noise.ts'
 import { frugalYamux } from './frugal-yamux.ts'
 import { type GossipRouter, gossipOptions } from './gossip-router.ts'
 import {
@@ -120,7 +120,7 @@ export async function createHost(init: HostInit): Promise<Host> {
       }),
     ],
     connectionProtector: () => init.protector,
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [frugalNoise()],
     streamMuxers: [
       frugalYamux({
         // Trap: yamux pings every 30 s on its own. Harmless, but it is not our detector and costs idle CPU.

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { test } from 'node:test'
+import { defaultCrypto } from '@libp2p/noise/crypto'
+import { LengthPrefixedDecoder } from '@libp2p/utils'
 import fc from 'fast-check'
+import { Uint8ArrayList } from 'uint8arraylist'
 import { corkPerTurn } from '../../../src/adapters/libp2p/corked-socket.ts'
+import { frugalCipher, spareErrors } from '../../../src/adapters/libp2p/frugal-noise.ts'
 import { CREDIT_BYTES, type FrameHeader, holdCredit } from '../../../src/adapters/libp2p/frugal-yamux.ts'
 
 const DATA = 0
@@ -77,4 +82,62 @@ test('what is written in one turn leaves together at the end of it', async () =>
   assert.equal(String(last), 'and a last word before the end')
   other.destroy()
   server.close()
+})
+
+const bytesOf = (bytes: Uint8Array | Uint8ArrayList): Buffer => Buffer.from(bytes.subarray())
+
+/** The same bytes in pieces. */
+const cut = (bytes: Uint8Array, at: number): Uint8ArrayList =>
+  new Uint8ArrayList(bytes.subarray(0, at), bytes.subarray(at))
+
+test('what is encrypted and decrypted is to the byte what libp2p would make of it, in one piece or several', () => {
+  const [key, nonce] = [randomBytes(32), randomBytes(12)]
+  for (const ad of [new Uint8Array(0), randomBytes(32)])
+    for (const size of [0, 1, 511, 512, 513, 1_199, 1_200, 5_000, 65_519]) {
+      const text = randomBytes(size)
+      const expected = bytesOf(defaultCrypto.chaCha20Poly1305Encrypt(text, nonce, ad, key))
+      for (const given of [text, cut(text, size >> 1)])
+        assert.deepEqual(bytesOf(frugalCipher.chaCha20Poly1305Encrypt(given, nonce, ad, key)), expected)
+      for (const given of [expected, cut(expected, 12)]) {
+        // Decrypting may overwrite what is given.
+        const copy = given instanceof Uint8Array ? Buffer.from(given) : cut(Buffer.from(given.subarray()), 12)
+        assert.deepEqual(bytesOf(frugalCipher.chaCha20Poly1305Decrypt(copy, nonce, ad, key)), text)
+      }
+    }
+})
+
+test('a flipped bit is not decrypted, whatever the size', () => {
+  const [key, nonce, ad] = [randomBytes(32), randomBytes(12), new Uint8Array(0)]
+  for (const size of [100, 2_000]) {
+    const sealed = bytesOf(frugalCipher.chaCha20Poly1305Encrypt(randomBytes(size), nonce, ad, key))
+    for (const place of [0, size - 1, size, sealed.byteLength - 1]) {
+      const wrong = Buffer.from(sealed)
+      wrong[place] = (wrong[place] ?? 0) ^ 1
+      assert.throws(() => frugalCipher.chaCha20Poly1305Decrypt(wrong, nonce, ad, key))
+    }
+  }
+})
+
+test('frames of noise are cut as ever, and that no further one has begun costs no error', () => {
+  const spared: { lengthDecoder(bytes: Uint8ArrayList): number } = { lengthDecoder: () => 0 }
+  spareErrors(spared)
+  const decoder = new LengthPrefixedDecoder({ ...spared, encodingLength: () => 2 })
+  const frame = (size: number): Uint8Array =>
+    Buffer.concat([Buffer.from([size >> 8, size & 255]), Buffer.alloc(size, 7)])
+  const all = Buffer.concat([frame(3), frame(300), frame(65_000), frame(1)])
+  for (const step of [1, 2, 1_000, all.byteLength]) {
+    const sizes: number[] = []
+    for (let from = 0; from < all.byteLength; from += step)
+      for (const { byteLength } of decoder.decode(all.subarray(from, from + step))) sizes.push(byteLength)
+    assert.deepEqual(sizes, [3, 300, 65_000, 1])
+  }
+  const thrown = [1, 2].map(() => {
+    try {
+      return spared.lengthDecoder(new Uint8ArrayList())
+    } catch (error) {
+      return error
+    }
+  })
+  assert.ok(thrown[0] instanceof RangeError)
+  assert.equal(thrown[0], thrown[1])
 })
