@@ -51,7 +51,7 @@ export interface DaemonOptions {
   /** Where the configuration is read again on SIGHUP and when its file changes; without it, it is read once. */
   readonly reload?: ReloadSource
   /**
-   * The process is there for this daemon alone. Where something hangs that keeps it from ending, it ends by SIGKILL: when its
+   * The process is there for this daemon alone. Where something hangs that keeps it from ending, it kills itself: when its
    * time to leave is over, or some seconds after everything was closed. Default: whoever embeds a daemon ends the process.
    */
   readonly ownProcess?: boolean
@@ -78,7 +78,7 @@ export async function runDaemon(config: Config, options: DaemonOptions = {}): Pr
   const lastResort = new LastResort(lines, options.ownProcess === true)
   const leaving = new Leaving(lastResort)
   // A start may wait for a disk that does not answer, and looks for a signal only between its steps.
-  signals.deliverTo({ first: () => lastResort.endWithin(config.leaveMs) })
+  if (options.ownProcess) signals.deliverTo({ first: () => leaving.endOfStart(config.leaveMs) })
   try {
     return await run(config, options, { closing, signals, lines, source, leaving, stores: [] })
   } catch (error) {
@@ -96,7 +96,6 @@ export async function runDaemon(config: Config, options: DaemonOptions = {}): Pr
     })
     unwatch()
     leaving.closed()
-    lastResort.release()
   }
 }
 

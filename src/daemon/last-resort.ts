@@ -4,13 +4,14 @@
  * What the kernel was asked for cannot be called off: a look at a file on a disk that does not answer, the address of a name
  * while no name server does. Node.js waits for it in two ways: an open request keeps the event loop, and the thread that waits
  * is joined at the end of the process, whatever the way. So a daemon that was told to end, had left and closed everything
- * would stay for as long as the disk does not answer, and nobody would start it anew. Therefore the process ends itself by
- * SIGKILL, which needs no thread's consent, once its time is over, and says what it waits for. Nothing is lost by that: what
- * is not on the disk was told to nobody.
+ * would stay for as long as the disk does not answer, and nobody would start it anew. Therefore the process ends itself
+ * (`endNow`), for which it needs no thread's consent, once its time is over, and says what it waits for. Nothing is lost by
+ * that: what is not on the disk was told to nobody.
  *
  * Not taken: to look at files from a thread of our own. One that hangs keeps the process just as well; and if it were that
  * of the store (`adapters/storage/last-sign.ts`), a configuration on another disk could hold up all writes.
  */
+import { endNow } from '../adapters/storage/end-now.ts'
 import type { DaemonLogger } from '../adapters/system/logger.ts'
 
 /** What has waited for so long when the process exits would hold it, in ms; what has not is let end in its own way. */
@@ -44,7 +45,8 @@ export class LastResort {
   constructor(lines: DaemonLogger, ownProcess: boolean) {
     this.#lines = lines
     this.#ownProcess = ownProcess
-    process.on('exit', this.#atExit)
+    // To be looked at when the process exits, be it long after the daemon is over. A process of others ends in its own way.
+    if (ownProcess) process.on('exit', () => this.#atExit())
   }
 
   /** In so many ms from now the process is gone; what was said before counts no more. Nothing in a process of others. */
@@ -55,13 +57,8 @@ export class LastResort {
     this.#timer = setTimeout(() => this.#end([...waits], process.getActiveResourcesInfo()), ms).unref()
   }
 
-  /** The daemon is over. What still hangs is looked for when the process exits, be it years later. */
-  release(): void {
-    if (!this.#ownProcess && waits.size === 0) process.off('exit', this.#atExit)
-  }
-
   /** The event loop is over, or `process.exit` was called: what waits now is joined next. */
-  readonly #atExit = (): void => {
+  #atExit(): void {
     const hanging = [...waits].filter(({ since }) => performance.now() - since >= HANGS_MS)
     if (hanging.length > 0) this.#end(hanging, [])
   }
@@ -69,13 +66,13 @@ export class LastResort {
   /** @param resources what Node.js says that the event loop is open for */
   #end(hanging: readonly Wait[], resources: readonly string[]): void {
     const detail =
-      'this process was to end and could not: what it waits for cannot be called off. It ends by SIGKILL; what was ' +
+      'this process was to end and could not: what it waits for cannot be called off. It kills itself; what was ' +
       'acknowledged is on the disk'
     const waitsFor = hanging.map(
       ({ what, since }) => `${what}, for ${Math.round(performance.now() - since)} ms`,
     )
     this.#lines.log('error', 'process-stuck', { waitsFor, resources: [...new Set(resources)], detail })
     this.#lines.flush()
-    process.kill(process.pid, 'SIGKILL')
+    endNow()
   }
 }

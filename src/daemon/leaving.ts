@@ -49,6 +49,11 @@ export class Leaving {
     driver.enqueue({ kind: 'leave', deadlineMs: Math.max(0, deadlineMs - closingMs) })
   }
 
+  /** Told to end before there is anything to leave. A start goes on to its next step first, so it has some time in any case. */
+  endOfStart(leaveMs: number): void {
+    this.#lastResort.endWithin(Math.max(END_MS_MIN, leaveMs))
+  }
+
   /** From here on everything closes. */
   closing(): void {
     this.#lastResort.endWithin(this.#leftMs(CLOSE_MS) + LATE_MS)

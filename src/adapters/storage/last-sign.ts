@@ -4,16 +4,17 @@
  * Node.js waits for all of its threads before a process ends, whatever the way: its own end, `process.exit`, an error that
  * nobody caught. The thread of a store may wait in the kernel for a disk that hangs, where nothing in the process can call it
  * back; so the process would stay for ever, after it had left and closed everything. Therefore each thread is asked for a
- * sign of life at the very end, and where none comes the process ends itself by SIGKILL, which needs no thread's consent.
+ * sign of life at the very end, and where none comes the process ends itself, which needs no thread's consent (`endNow`).
  * Nothing is lost by that: what is not on the disk was told to nobody.
  */
+import { endNow } from './end-now.ts'
 
 /** How long a thread may take, in ms: a write to a bad disk may be under way. */
 const SIGN_MS = 1_000
 
 const DETAIL =
   `the thread that writes to the disk gave no sign for ${SIGN_MS} ms when this process was to end: the disk does not answer. ` +
-  'The process ends by SIGKILL; what was acknowledged is on the disk'
+  'The process kills itself; what was acknowledged is on the disk'
 
 export interface LastSignParts {
   /** 0 until the thread gives its sign. */
@@ -37,7 +38,7 @@ function look(): void {
 }
 
 const end = (): void => {
-  if (stuck) process.kill(process.pid, 'SIGKILL')
+  if (stuck) endNow()
 }
 
 /**
