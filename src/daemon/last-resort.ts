@@ -65,9 +65,11 @@ export class LastResort {
 
   /** @param resources what Node.js says that the event loop is open for */
   #end(hanging: readonly Wait[], resources: readonly string[]): void {
-    const detail =
-      'this process was to end and could not: what it waits for cannot be called off. It kills itself; what was ' +
-      'acknowledged is on the disk'
+    const why =
+      hanging.length > 0
+        ? 'what it waits for cannot be called off'
+        : 'nothing that it knows of hangs, so it may have had too little of the processor'
+    const detail = `this process was to end in time and did not: ${why}. It kills itself; what was acknowledged is on the disk`
     const waitsFor = hanging.map(
       ({ what, since }) => `${what}, for ${Math.round(performance.now() - since)} ms`,
     )

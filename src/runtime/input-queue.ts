@@ -20,6 +20,8 @@ export class InputQueue {
   /** Those taken leave a gap, or their frames would stay in memory with it. */
   #entries: (Entry | undefined)[] = []
   #head = 0
+  /** What an operator ordered, which has a deadline: it waits behind nothing that peers send, be it seconds of that. */
+  readonly #orders: SingleInput[] = []
   readonly #waiting: Waiting = {
     peek: () => this.#entries[this.#head]?.input,
     take: () => void this.shift(),
@@ -30,10 +32,10 @@ export class InputQueue {
   peerInputsDropped = 0
 
   get length(): number {
-    return this.#entries.length - this.#head
+    return this.#entries.length - this.#head + this.#orders.length
   }
 
-  /** When the first of those that wait came; undefined: none waits. */
+  /** When the first of those that wait in order came; undefined: none does. */
   get since(): Instant | undefined {
     return this.#entries[this.#head]?.since
   }
@@ -43,6 +45,10 @@ export class InputQueue {
    * @param bytes of what a peer sent
    */
   push(input: SingleInput, now: Instant, bytes = 0): boolean {
+    if (input.kind === 'leave') {
+      this.#orders.push(input)
+      return true
+    }
     const fromPeer = input.kind === 'gossip' || input.kind === 'frame'
     const isFull = this.length >= PEER_INPUTS_WAITING_MAX || this.bytes + bytes > PEER_BYTES_WAITING_MAX
     if (fromPeer && isFull) {
@@ -61,6 +67,8 @@ export class InputQueue {
 
   /** The next one, or the next ones that may be one step. */
   next(): Input | undefined {
+    const order = this.#orders.shift()
+    if (order !== undefined) return order
     const first = this.shift()
     return first && together(first, this.#waiting)
   }

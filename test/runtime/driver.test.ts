@@ -276,6 +276,23 @@ test('a queue is bounded in the bytes that peers sent, and takes more once some 
   assert.deepEqual([queue.bytes, push(half), push(1)], [half, true, false])
 })
 
+test('an order to leave has a deadline, and waits behind nothing that peers sent', () => {
+  const queue = new InputQueue()
+  const frame = {
+    kind: 'frame',
+    link: asLinkId(1),
+    peer: asPeerId('p'),
+    message: { type: 'ping', seq: 1 },
+  } as SingleInput
+  for (let i = 0; i < 3; i++) queue.push(frame, instantOf(i))
+  queue.push({ kind: 'leave', deadlineMs: 8_000 }, instantOf(5))
+  queue.push({ kind: 'leave', deadlineMs: 0 }, instantOf(6))
+  assert.deepEqual([queue.length, queue.since], [5, instantOf(0)])
+  assert.deepEqual(queue.next(), { kind: 'leave', deadlineMs: 8_000 })
+  assert.deepEqual(queue.next(), { kind: 'leave', deadlineMs: 0 })
+  assert.deepEqual([queue.length, queue.since], [3, instantOf(0)])
+})
+
 test('a failure is told before the end: whoever waits for the leave does not take it for one', async () => {
   const order: string[] = []
   const s = stage(
