@@ -18,6 +18,30 @@ import { EXTRAS, MODES, PROFILES, type Shape } from './shape.ts'
 /** A seed takes a tenth of a second; this is for a machine that does much else. */
 const SEED_MS_MAX = 120_000
 
+/** What has to be found, whatever else is: none of these may go. */
+const NAMED = [
+  // The right to act.
+  'promise-as-short-as-lease',
+  'lease-from-receipt',
+  'no-boot-silence',
+  'exceptions-ignored',
+  'later-requests-forgotten',
+  'no-sequence-check',
+  // Membership.
+  'no-hold',
+  'no-second-connection',
+  'ripe-before-queued-frames',
+  'new-observers-count',
+  'stale-incarnation',
+  'eviction-without-lease',
+  // Tasks and their disks.
+  'reply-before-disk',
+  'takeover-unheard',
+  'completion-without-token',
+  'unknown-is-over',
+  'record-left-at-boot',
+]
+
 interface Breakage {
   readonly patch: string
   readonly breaks: string
@@ -40,8 +64,10 @@ function shapeOfBreakage({ seed, profile, mode, nodes, seconds, extras = 'none' 
 }
 
 test('every breakage has its patch, and every patch its seed', () => {
+  const patches = new Set(breakages.map(({ patch }) => patch))
+  for (const name of NAMED) assert.ok(patches.has(`${name}.patch`), `${name} is tried`)
   // A dozen of the right to act and of membership, and eight of tasks and their disks.
-  assert.ok(breakages.length >= 20)
+  assert.ok(patches.size >= 20)
   assert.deepEqual(breakages.map(({ patch }) => patch).sort(), readdirSync(PATCHES).sort())
   for (const { invariant } of breakages) assert.ok(invariant in INVARIANTS, invariant)
 })
