@@ -108,7 +108,10 @@ export function allActedFor(
  * When the last of those said anything at all before the fault was mended, in ms from it. Null when none of them acted as it
  * began: that they are silent is then no sign that they stopped.
  */
-export function lastSign({ signs, since, mended }: History, those: readonly string[]): number | null {
+export function lastSign(
+  { signs, since, mended }: Pick<History, 'signs' | 'since' | 'mended'>,
+  those: readonly string[],
+): number | null {
   const theirs = signs.filter(({ node, at }) => those.includes(node) && at <= mended)
   const before = Map.groupBy(
     theirs.filter(({ at }) => at < since),

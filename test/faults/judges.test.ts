@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Sign } from '../e2e/act-ledger.ts'
-import { judgeActing } from './acting.ts'
 import type { History, Word } from './history.ts'
 import {
   AFTER_MS,
@@ -261,44 +260,6 @@ test('weather: a death, no sign that there was any, a heal that comes late; Serf
   assert.deepEqual(weather([], [3, 0]), ['TCP segments sent again, by host'])
   assert.deepEqual(weather([], [3, Number.NaN]), ['TCP segments sent again, by host'])
   assert.deepEqual(weather(dead, [0], false), [])
-})
-
-test('one key acted for on both sides, a stale token that was accepted, and no sign at all', () => {
-  const acted = (signs: readonly Sign[], pauses = [] as { at: number; ms: number }[]) =>
-    failing(judgeActing({ signs, pauses, since: SINCE }).claims)
-  const right = [...ACTED, sign('n4', 'b', 'stop', 2_000), sign('n1', 'b', 'start', 2_100, 11)]
-  const two = [...ACTED, sign('n1', 'b', 'start', 2_100, 11), sign('n4', 'b', 'stop', 2_150)]
-  const both = [...two, sign('n1', 'b', 'act', 2_700, 11)]
-  assert.deepEqual(acted(right), [])
-  assert.deepEqual(acted(both), ['acted for by two at one moment'])
-  // What the machine stood still for is told of, and so much only.
-  assert.deepEqual(acted(both, [{ at: 2_160, ms: 200 }]), [])
-  assert.deepEqual(acted(both, [{ at: 9_000, ms: 200 }]), ['acted for by two at one moment'])
-  const longer = both.map(each => (each.at === 2_150 ? { ...each, at: 2_600 } : each))
-  assert.deepEqual(acted(longer, [{ at: 2_160, ms: 200 }]), ['acted for by two at one moment'])
-  const stale = [...right, { ...sign('n1', 'b', 'act', 3_000, 11), token: '3' }]
-  assert.deepEqual(acted(stale), ['writes with a stale token that the register accepted'])
-  assert.deepEqual(acted(ACTED), ['signs of those who acted, as the collector heard them'])
-})
-
-test('a frozen one that says nothing does nothing; what a woken tree writes is held to the time of its end', () => {
-  const woken = (at: number) => [
-    ...ACTED,
-    sign('n1', 'b', 'start', 4_000, 11),
-    sign('n1', 'b', 'act', 9_000, 11),
-    { ...sign('n4', 'b', 'act', at, 4), accepted: false },
-    sign('n1', 'b', 'act', at + 10, 11),
-  ]
-  const frozen = (how: 'daemon' | 'tree' | undefined, signs: readonly Sign[]) =>
-    failing(judgeActing({ signs, pauses: [], since: SINCE, frozen: how }).claims)
-  assert.deepEqual(frozen(undefined, woken(9_100)), ['acted for by two at one moment'])
-  assert.deepEqual(frozen('daemon', woken(9_100)), ['acted for by two at one moment'])
-  assert.deepEqual(frozen('tree', woken(9_100)), [])
-  const long = [
-    ...woken(9_100),
-    ...[9_300, 9_500].flatMap(at => [sign('n4', 'b', 'act', at, 4), sign('n1', 'b', 'act', at, 11)]),
-  ]
-  assert.ok(frozen('tree', long).includes('the longest that a woken one wrote beside the new owner'))
 })
 
 test('a report holds nothing that was not seen', () => {
