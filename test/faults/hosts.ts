@@ -1,9 +1,17 @@
 /** Hosts of this run alone: network namespaces with a switch between them, and the faults in that switch. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { monotonicMs } from './started.ts'
 
 const TESTBED = fileURLToPath(new URL('../testbed/', import.meta.url))
+const ROUND_TRIP = fileURLToPath(new URL('./round-trip.ts', import.meta.url))
+
+/** Nobody listens there: discard. */
+const CLOSED_PORT = 9
+
+/** Where `fault.sh delay` hands packets to. */
+const DELAY_QUEUE = '77'
 
 /** Why hosts cannot be made here; undefined when they can. */
 export function hostsMissing(): string | undefined {
@@ -68,6 +76,19 @@ export class Hosts {
     return Number(counts?.[names?.indexOf('RetransSegs') ?? -1])
   }
 
+  /** Packets to a host that had to wait since it delays them; null: nothing there waits (any more), told by its kernel. */
+  delayed(host: number): number | null {
+    const [command, args] = this.on(host, 'cat', ['/proc/net/netfilter/nfnetlink_queue'])
+    return packetsDelayed(execFileSync(command, args, { encoding: 'utf8' }))
+  }
+
+  /** The least of a few round trips from one host to another, ms. */
+  async roundTripMs(from: number, to: number): Promise<number> {
+    const line = this.on(from, process.execPath, [ROUND_TRIP, this.address(to), String(CLOSED_PORT)])
+    const { stdout } = await promisify(execFile)(...line)
+    return Number(stdout)
+  }
+
   /** The command line that runs another one on a host. Its pid is that of the other one. */
   on(host: number, command: string, args: readonly string[]): readonly [string, readonly string[]] {
     return ['ip', ['netns', 'exec', `${this.#name}${host}`, command, ...args]]
@@ -78,4 +99,14 @@ export class Hosts {
     // Not piped: what delays packets runs on in the background and would hold the pipe open.
     execFileSync('sh', [`${TESTBED}${script}`, ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] })
   }
+}
+
+/**
+ * What the kernel says of its queues, a line each: number, who has it, packets in it, how they are copied (2 words), packets
+ * dropped (2), and the number of the last packet. A queue that its program left is not there.
+ */
+export function packetsDelayed(queues: string): number | null {
+  const lines = queues.split('\n').map(line => line.trim().split(/\s+/))
+  const last = lines.find(([number]) => number === DELAY_QUEUE)?.[7]
+  return last === undefined ? null : Number(last)
 }

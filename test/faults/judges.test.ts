@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Sign } from '../e2e/act-ledger.ts'
 import type { History, Word } from './history.ts'
+import { packetsDelayed } from './hosts.ts'
 import {
   AFTER_MS,
   blackholeClaims,
@@ -18,6 +19,7 @@ import {
   partitionSeen,
   pauseClaims,
   pauseSeen,
+  type Waits,
   weatherClaims,
   weatherSeen,
 } from './judges.ts'
@@ -260,6 +262,33 @@ test('weather: a death, no sign that there was any, a heal that comes late; Serf
   assert.deepEqual(weather([], [3, 0]), ['TCP segments sent again, by host'])
   assert.deepEqual(weather([], [3, Number.NaN]), ['TCP segments sent again, by host'])
   assert.deepEqual(weather(dead, [0], false), [])
+})
+
+test('delay: packets that pass at once on one host, on all, to the end, or of which nobody knows', () => {
+  const delayed = (waits: Waits | undefined, claimed = true) => {
+    const trials = [weatherSeen(history([], []), [3, 4], waits)]
+    return failing(weatherClaims(trials, { name: 'delay', claimed, earlier: [], waitMs: 20 }))
+  }
+  const [packets, trips] = [
+    'packets that waited to its end, by host',
+    'least round trip from host to host meanwhile',
+  ]
+  assert.deepEqual(delayed({ packets: [900, 800], roundTripsMs: [41, 300] }), [])
+  assert.deepEqual(delayed({ packets: [900, null], roundTripsMs: [41, 300] }), [packets], 'its program ended')
+  assert.deepEqual(delayed({ packets: [900, 0], roundTripsMs: [41, 300] }), [packets])
+  assert.deepEqual(delayed({ packets: [900], roundTripsMs: [41, 300] }), [packets])
+  assert.deepEqual(delayed({ packets: [900, 800], roundTripsMs: [41, 2] }), [trips])
+  assert.deepEqual(delayed({ packets: [900, 800], roundTripsMs: [41] }), [trips])
+  assert.deepEqual(delayed(undefined), [packets, trips])
+  assert.deepEqual(delayed(undefined, false), [])
+})
+
+test('what the kernel says of a queue: its last packet, and nothing of one that is left, or of another one', () => {
+  const line = '   77  12345     3 1     0     0     0     4711  1\n'
+  assert.equal(packetsDelayed(line), 4_711)
+  assert.equal(packetsDelayed(`    7  12346     3 1     0     0     0       12  1\n${line}`), 4_711)
+  assert.equal(packetsDelayed(line.replace('77', '78')), null)
+  assert.equal(packetsDelayed(''), null)
 })
 
 test('a report holds nothing that was not seen', () => {

@@ -266,28 +266,60 @@ export function busyClaims(
   ]
 }
 
-/** @param again TCP segments that each host sent again meanwhile */
-export const weatherSeen = (history: History, again: readonly number[]) => ({
+/** That packets waited, as the kernels and a stranger saw it. */
+export interface Waits {
+  /** Of each host, at the end: packets to it that had to wait; null: none wait there any more. */
+  readonly packets: Samples
+  /** From each host to another one and back. */
+  readonly roundTripsMs: Samples
+}
+
+/**
+ * @param again TCP segments that each host sent again meanwhile
+ * @param waits where packets are delayed
+ */
+export const weatherSeen = (history: History, again: readonly number[], waits?: Waits) => ({
   dead: deadIn(history),
   suspected: countOf(history, 'suspect'),
   agreed: backAfter(history),
   again,
+  waits,
 })
 
-/**
- * @param claimed false: seen beside the claims, as of another daemon
- * @param earlier deaths in trials that were played again
- */
+export interface Weather {
+  readonly name: string
+  /** False: seen beside the claims, as of another daemon. */
+  readonly claimed: boolean
+  /** Deaths in trials that were played again. */
+  readonly earlier: Samples
+  /** Every packet into a host waits for so long at least, ms. */
+  readonly waitMs?: number | undefined
+}
+
 export function weatherClaims(
   trials: readonly ReturnType<typeof weatherSeen>[],
-  { name, claimed, earlier }: { readonly name: string; readonly claimed: boolean; readonly earlier: Samples },
+  { name, claimed, earlier, waitMs }: Weather,
 ): readonly Claim[] {
   const held = <B extends object>(bounds: B): B | Record<string, never> => (claimed ? bounds : {})
+  const again = column(trials, 'again').flat()
+  const wanted = again.length
+  const waited = (of: keyof Waits): Samples => column(trials, 'waits').flatMap(waits => waits?.[of] ?? [])
   return [
     count(`${name}: live ones declared dead`, [...earlier, ...column(trials, 'dead')], held({ most: 0 })),
     count(`${name}: suspicions`, column(trials, 'suspected')),
     // Serf's gossip is UDP: of it only what it sends by TCP shows here.
-    count('TCP segments sent again, by host', column(trials, 'again').flat(), held({ least: 1 })),
+    count('TCP segments sent again, by host', again, held({ least: 1 })),
+    ...(waitMs === undefined
+      ? []
+      : [
+          count('packets that waited to its end, by host', waited('packets'), held({ least: 1, wanted })),
+          {
+            name: 'least round trip from host to host meanwhile',
+            unit: 'ms',
+            samples: waited('roundTripsMs'),
+            ...held({ least: 2 * waitMs, wanted }),
+          } as const,
+        ]),
     seconds('heal: all agree again', column(trials, 'agreed'), held({ most: HEAL_S })),
   ]
 }
