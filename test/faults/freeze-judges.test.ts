@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Sign } from '../e2e/act-ledger.ts'
-import { commandsOf, daemonClaims, daemonSeen, treeClaims, treeSeen } from './freeze-judges.ts'
+import { commandsOf, daemonClaims, daemonSeen, type TreeSeen, treeClaims, treeSeen } from './freeze-judges.ts'
 import { type Claim, holdsOf } from './report.ts'
 
 /** n4 is stopped at 1,000 and woken at 11,000. */
@@ -69,6 +69,7 @@ test('a frozen daemon: a trial that was left out, and one that was played again 
   assert.deepEqual(failing(daemonClaims([], [], 1)).length, 4)
 })
 
+const OFFERED = { offered: 1, denied: 1 }
 const COMMAND = sign('n4', 'b', 'start', 500, 4)
 /** n1 takes b, and what n4 ran writes once more as it wakes. */
 const WOKEN = [
@@ -77,14 +78,15 @@ const WOKEN = [
   sign('n4', 'b', 'act', 11_010, 4, { token: '500', accepted: false }),
   sign('n4', 'b', 'gone', 11_050, 4, { accepted: false }),
 ]
-const woken = (signs: readonly Sign[], dead: number | null = 50) =>
-  failing(treeClaims([treeSeen(signs, FREEZE, [COMMAND], dead)], [], 1))
+const woken = (signs: readonly Sign[], dead: number | null = 50, more: Partial<TreeSeen> = {}) =>
+  failing(treeClaims([{ ...treeSeen(signs, FREEZE, [COMMAND], dead), ...OFFERED, ...more }], [], 1))
 
-const [RAN, TAKEN, DEAD, REFUSED] = [
+const [RAN, TAKEN, DEAD, REFUSED, NOT] = [
   'SIGSTOP for 10 s of the whole tree: commands it ran',
   'keys of its commands that others took',
   'its commands are dead after SIGCONT',
-  'stale writes that the register refused',
+  'stale writes made on purpose in their names that it refused',
+  'and that it did not',
 ]
 
 test('a woken tree: dead in time, its keys taken, and what it wrote was refused', () => {
@@ -106,20 +108,26 @@ test('a woken tree: nobody took its keys, but itself, for another key, too late,
   assert.deepEqual(by({ event: 'gone' }), [TAKEN])
 })
 
-test('a woken tree: nothing stale that was offered is nothing stale that was refused', () => {
-  const last = (more: Partial<Sign>) =>
-    woken(WOKEN.map(each => (each.at === 11_010 ? { ...each, ...more } : each)))
-  assert.deepEqual(woken(WOKEN.filter(({ at }) => at !== 11_010)), [REFUSED], 'its end is no write')
-  assert.deepEqual(last({ accepted: true }), [REFUSED])
-  assert.deepEqual(last({ at: 10_999 }), [REFUSED])
-  assert.deepEqual(last({ actor: 99 }), [REFUSED])
+test('a woken tree: nothing stale that was offered, and something stale that was taken', () => {
+  assert.deepEqual(woken(WOKEN, 50, { offered: 0, denied: 0 }), [REFUSED])
+  assert.deepEqual(woken(WOKEN, 50, { offered: 2 }), [NOT])
+  assert.deepEqual(woken(WOKEN, 50, { denied: 0 }), [REFUSED, NOT])
 })
 
-test('a woken tree: of many one refusal is enough, and none of none is not', () => {
-  const right = treeSeen(WOKEN, FREEZE, [COMMAND], 50)
-  const quiet = { ...right, refused: 0 }
-  assert.deepEqual(failing(treeClaims([quiet, right], [], 2)), [])
-  assert.deepEqual(failing(treeClaims([quiet], [right], 1)), [])
-  assert.deepEqual(failing(treeClaims([], [], 1)), [RAN, TAKEN, DEAD, REFUSED])
-  assert.deepEqual(failing(treeClaims([right], [], 2)), [RAN, TAKEN, DEAD])
+test('a woken tree: what it wrote and was refused is counted, of its own commands and after it woke', () => {
+  const refused = (signs: readonly Sign[]) => treeSeen(signs, FREEZE, [COMMAND], 50).refused
+  const last = (more: Partial<Sign>) =>
+    refused(WOKEN.map(each => (each.at === 11_010 ? { ...each, ...more } : each)))
+  assert.equal(refused(WOKEN), 1)
+  assert.equal(refused(WOKEN.filter(({ at }) => at !== 11_010)), 0, 'its end is no write')
+  assert.equal(last({ accepted: true }), 0)
+  assert.equal(last({ at: 10_999 }), 0)
+  assert.equal(last({ actor: 99 }), 0)
+})
+
+test('a woken tree: a trial that was left out, and one that was played again and did wrong', () => {
+  const right: TreeSeen = { ...treeSeen(WOKEN, FREEZE, [COMMAND], 50), ...OFFERED }
+  assert.deepEqual(failing(treeClaims([right], [{ ...right, offered: 2 }], 1)), [NOT])
+  assert.deepEqual(failing(treeClaims([], [], 1)), [RAN, TAKEN, DEAD, REFUSED, NOT])
+  assert.deepEqual(failing(treeClaims([right], [], 2)), [RAN, TAKEN, DEAD, REFUSED, NOT])
 })

@@ -90,39 +90,51 @@ export function daemonClaims(
   ]
 }
 
+/** Keys of its commands for which somebody else acted before it woke. */
+export function takenKeys(
+  signs: readonly Sign[],
+  { node, stopped, woken }: Freeze,
+  commands: readonly Sign[],
+): ReadonlySet<string> {
+  const keys = new Set(commands.map(({ key }) => key))
+  const others = signs.filter(
+    sign =>
+      sign.at >= stopped &&
+      sign.at <= woken &&
+      (sign.event === 'start' || sign.event === 'act') &&
+      sign.accepted &&
+      keys.has(sign.key) &&
+      sign.node !== node,
+  )
+  return new Set(others.map(({ key }) => key))
+}
+
 /**
  * @param commands that it ran as it was stopped
  * @param dead how long after SIGCONT the last of them was, ms
  */
 export function treeSeen(signs: readonly Sign[], freeze: Freeze, commands: readonly Sign[], dead: Sample) {
-  const [keys, actors] = [
-    new Set(commands.map(({ key }) => key)),
-    new Set(commands.map(({ actor }) => actor)),
-  ]
-  const others = signs.filter(
-    ({ at, event, key, node, accepted }) =>
-      at >= freeze.stopped &&
-      at <= freeze.woken &&
-      (event === 'start' || event === 'act') &&
-      accepted &&
-      keys.has(key) &&
-      node !== freeze.node,
-  )
+  const actors = new Set(commands.map(({ actor }) => actor))
   const late = signs.filter(
     ({ at, actor, event }) => at >= freeze.woken && actors.has(actor) && event !== 'gone',
   )
   return {
     commands: commands.length,
-    taken: new Set(others.map(({ key }) => key)).size,
+    taken: takenKeys(signs, freeze, commands).size,
     dead,
     refused: late.filter(({ accepted }) => !accepted).length,
   }
 }
 
-type TreeSeen = ReturnType<typeof treeSeen>
+export type TreeSeen = ReturnType<typeof treeSeen> & {
+  /** Written on purpose with the tokens of its commands whose keys others took, and how often that was refused. */
+  readonly offered: number
+  readonly denied: number
+}
 
 /**
- * That nothing stale was accepted is judged over all signs, in `acting.ts`: here, that something stale was offered.
+ * That nothing stale was accepted is judged over all signs, in `acting.ts`: here, that something stale was offered. What
+ * wakes may be dead before it writes, so it is told how often it was not, and no more.
  * @param earlier trials that were played again
  */
 export function treeClaims(
@@ -149,8 +161,19 @@ export function treeClaims(
       most: DEAD_MS,
       wanted,
     },
-    count('stale writes that the register refused', [all.reduce((sum, { refused }) => sum + refused, 0)], {
-      least: 1,
-    }),
+    count(
+      'stale writes that the register refused of those that woke',
+      all.map(({ refused }) => refused),
+    ),
+    count(
+      'stale writes made on purpose in their names that it refused',
+      all.map(({ denied }) => denied),
+      { least: 1, wanted },
+    ),
+    count(
+      'and that it did not',
+      all.map(({ offered, denied }) => offered - denied),
+      { most: 0, wanted },
+    ),
   ]
 }

@@ -10,11 +10,14 @@ import {
   type Freeze,
   LEASE_MS,
   startsOf,
+  type TreeSeen,
+  takenKeys,
   treeClaims,
   treeSeen,
 } from './freeze-judges.ts'
 import { excessMs, type Report } from './report.ts'
 import type { Scene } from './scene.ts'
+import { writtenAs } from './stale-write.ts'
 import { lives, monotonicMs, treeOf, until } from './started.ts'
 
 const FROZEN_MS = 10_000
@@ -50,7 +53,7 @@ export async function frozenDaemon(scene: Scene, report: Report, repeats: number
 
 /** All of it: what wakes is behind the times, and must die before it does harm. */
 export async function frozenTree(scene: Scene, report: Report, repeats: number): Promise<void> {
-  const earlier: ReturnType<typeof treeSeen>[] = []
+  const earlier: TreeSeen[] = []
   const play = async (turn: number) => {
     const victim = busiest(scene, turn)
     const commands = commandsUnderWay(scene, victim)
@@ -63,7 +66,8 @@ export async function frozenTree(scene: Scene, report: Report, repeats: number):
     for (const pid of tree.toReversed()) process.kill(pid, 'SIGCONT')
     const dead = await until(() => !commands.some(({ pid }) => lives(pid)), AFTER_MS, freeze.woken)
     await pause(AFTER_MS)
-    return treeSeen(scene.collector.signs, freeze, commands, dead)
+    const seen = treeSeen(scene.collector.signs, freeze, commands, dead)
+    return { ...seen, ...(await writtenAgain(scene, freeze, commands)) }
   }
   const trials = await scene.machine.trials(repeats, play, {
     ...scene.trials(report),
@@ -71,6 +75,14 @@ export async function frozenTree(scene: Scene, report: Report, repeats: number):
     again: seen => earlier.push(seen),
   })
   report.tell(treeClaims(trials, earlier, repeats))
+}
+
+/** What woke may be dead before it writes anything: so what it could have written is written for it. */
+async function writtenAgain({ collector }: Scene, freeze: Freeze, commands: readonly Sign[]) {
+  const taken = commands.filter(({ key }) => takenKeys(collector.signs, freeze, commands).has(key))
+  const accepted: boolean[] = []
+  for (const command of taken) accepted.push(await writtenAs(collector.socket, command))
+  return { offered: accepted.length, denied: accepted.filter(ok => !ok).length }
 }
 
 const commandsUnderWay = (scene: Scene, { name }: Member): readonly Sign[] =>

@@ -23,7 +23,7 @@ const played = (more: Partial<Played> = {}): Played => ({
   history: { ...EMPTY, marks: [{ ...SIGN, task: 't', run: 'r', attempt: 1 }] },
   steps: [{ kind: 'kill', nodes: ['n1'], holdMs: 1 }],
   refusals: new Map(),
-  ...{ submitMs: 1_000, settleMs: 1_000, sampled: 2, notShown: 0, ...more },
+  ...{ submitMs: 1_000, settleMs: 1_000, sampled: 2, notShown: 0, stale: 'refused', ...more },
 })
 
 const right: Judgement = { ...judge(EMPTY), accepted: 2, succeeded: 2 }
@@ -57,6 +57,12 @@ test('a sample that nobody asked for shows nothing, and one that was not shown f
 test('a run in which nothing was broken, or nobody heard anything', () => {
   assert.deepEqual(failing(played({ steps: [] })), ['steps that broke one or two nodes'])
   assert.deepEqual(failing(played({ history: EMPTY })), ['signs at the register'])
+})
+
+test('a stale act that the register took, and one that nobody could make', () => {
+  const claim = 'stale acts made on purpose at the end that it refused'
+  assert.deepEqual(failing(played({ stale: 'accepted' })), [claim])
+  assert.deepEqual(failing(played({ stale: undefined })), [claim])
 })
 
 test('a finding of any kind fails its own line', () => {

@@ -48,6 +48,9 @@ export function tell(report: Report, judgement: Judgement, played: Played, { tas
     if (cause !== 'unexplained') report.count(`runs beyond the first, explained by: ${cause}`, [count])
   report.count('of all of these, not told of by the record of the task', [judgement.untold])
   report.count('signs that the register refused', [judgement.refusedMarks])
+  // Where nothing stale comes, nothing stale is accepted.
+  const refused = played.stale === undefined ? null : Number(played.stale === 'refused')
+  report.count('stale acts made on purpose at the end that it refused', [refused], { least: 1 })
   injected(report, played, kinds)
   report.seconds('handing in took', [played.submitMs])
   report.seconds('until every task had an end, once all were mended', [played.settleMs], { least: 0 })

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../../src/base/random.ts'
 import { metricOf } from '../bench/metric-of.ts'
 import { Collector } from '../faults/collector.ts'
+import { olderThanAny, writtenAs } from '../faults/stale-write.ts'
 import { monotonicMs } from '../faults/started.ts'
 import { Chaos, type Profile, type Step } from './chaos.ts'
 import type { History, Mark } from './history.ts'
@@ -35,6 +36,8 @@ export interface Played {
   /** Of a sample of the accepted tasks, asked of random nodes at the end: how many were not shown as succeeded. */
   readonly sampled: number
   readonly notShown: number
+  /** What the register said to a stale act made on purpose; undefined: it had accepted nothing before. */
+  readonly stale: 'accepted' | 'refused' | undefined
 }
 
 /** Asked for at the end by `GET /v1/tasks/ID`. */
@@ -74,11 +77,28 @@ export async function play(options: PlayOptions): Promise<Played> {
   const copies = (await Promise.all(nodes.names.map(name => stations.book(name)))).flat()
   await stations.stop()
   await nodes.end()
+  const stale = await staleAct(collector)
   await collector.stop()
   const { answers, shown, refusals } = submitting
-  const marks = collector.signs as readonly Mark[]
+  // What was written on purpose is of no task.
+  const marks = (collector.signs as readonly Mark[]).filter(({ pid }) => pid !== process.pid)
   const history = { answers, shown, marks, copies, faults: nodes.faults }
-  return { history, steps: chaos.steps, refusals, submitMs, settleMs, sampled: sample.length, notShown }
+  return {
+    history,
+    steps: chaos.steps,
+    refusals,
+    submitMs,
+    settleMs,
+    sampled: sample.length,
+    notShown,
+    stale,
+  }
+}
+
+async function staleAct({ signs, socket }: Collector): Promise<Played['stale']> {
+  const older = olderThanAny(signs)
+  if (older === undefined) return undefined
+  return (await writtenAs(socket, older)) ? 'accepted' : 'refused'
 }
 
 /** Hands in everything while nodes are broken; all are mended again when it settles. How long the handing in took. */
