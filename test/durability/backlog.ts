@@ -4,6 +4,7 @@ import { Gate } from '../bench/gate.ts'
 import { keysOf } from '../bench/keys.ts'
 import { Submitter, spread, type TaskBody } from '../bench/submitter.ts'
 import { Cluster, until } from '../operations/cluster.ts'
+import { type Owned, ownedOf, wholeOf } from './owned-judge.ts'
 
 /** Tasks in one request, and requests at one time. */
 const BATCH = 500
@@ -76,16 +77,15 @@ export class Backlog {
     })
   }
 
-  /** Tasks that these nodes own, in whatever state, and whether one of them still takes over. Undefined: one is silent. */
-  async owned(
-    nodes: readonly string[],
-  ): Promise<{ readonly tasks: number; readonly settled: boolean } | undefined> {
-    const all = await Promise.all(nodes.map(node => this.#status(node)))
-    const known = all.filter(status => status !== undefined)
-    if (known.length < all.length) return undefined
-    const counts = known.flatMap(({ tasks }) => Object.values(tasks.owned))
-    const settled = known.every(({ tasks }) => !tasks.takingOver)
-    return { tasks: counts.reduce((a, b) => a + b, 0), settled }
+  /** What these nodes own together. Undefined: one is silent. */
+  async owned(nodes: readonly string[]): Promise<Owned | undefined> {
+    return ownedOf(await Promise.all(nodes.map(node => this.#status(node))))
+  }
+
+  /** What all of them own while they are well. @throws when one stays silent, or when it is less than was handed in */
+  async whole(handedIn: number): Promise<number> {
+    const owned = await until('every node tells what it owns', () => this.owned(this.cluster.names))
+    return wholeOf(owned, handedIn)
   }
 
   async #status(node: string): Promise<NodeStatus | undefined> {

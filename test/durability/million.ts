@@ -12,17 +12,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { keysOf } from '../bench/keys.ts'
 import { treeOf } from '../faults/started.ts'
-import { ringOf, until } from '../operations/cluster.ts'
+import { NODES, ringOf, until } from '../operations/cluster.ts'
 import { publish, reportOf } from '../operations/report.ts'
-import { atMost, fact, figure, type Shown, worst } from '../proof/line.ts'
 import { Backlog } from './backlog.ts'
-
-const SERVING_S = 10
-
-/** The bound of a daemon's memory: what it takes when idle, and so much for each record on its disk, its own and copies. */
-const IDLE_MIB = 200
-const RECORD_KIB = 2
-const COPIES = 3
+import { type MillionSeen, millionClaims } from './million-claims.ts'
+import { allOwned } from './owned-judge.ts'
 
 /** Two are enough to be occupied. */
 const CONCURRENCY = 2
@@ -104,7 +98,7 @@ async function allRestarted(backlog: Backlog, total: number): Promise<{ servingS
   const servingS = (Date.now() - startedAt) / 1_000
   for (;;) {
     const owned = await backlog.owned(cluster.names)
-    if (owned?.settled === true && owned.tasks >= total) break
+    if (allOwned(owned, total)) break
     if (Date.now() - startedAt > 300_000)
       throw new Error(`${owned?.tasks} of ${total} tasks have an owner after 300 s`)
     await pause(ASKED_MS)
@@ -112,16 +106,7 @@ async function allRestarted(backlog: Backlog, total: number): Promise<{ servingS
   return { servingS, ownedS: (Date.now() - startedAt) / 1_000 }
 }
 
-interface Seen {
-  readonly addedS: number
-  readonly owned: number
-  readonly residentMib: readonly number[]
-  readonly restartsS: readonly number[]
-  readonly residentAfterMib: readonly number[]
-  readonly all: { readonly servingS: number; readonly ownedS: number }
-}
-
-async function measure(backlog: Backlog): Promise<Seen> {
+async function measure(backlog: Backlog): Promise<MillionSeen> {
   const { cluster } = backlog
   const resident = (): readonly number[] =>
     cluster.names.map(name => {
@@ -133,7 +118,7 @@ async function measure(backlog: Backlog): Promise<Seen> {
   const from = Date.now()
   await backlog.add(count, task)
   const addedS = (Date.now() - from) / 1_000
-  const owned = (await backlog.owned(cluster.names))?.tasks ?? 0
+  const owned = await backlog.whole(count)
   const residentBefore = resident()
   const restartsS: number[] = []
   for (let round = 0; round < RESTARTS; round++) {
@@ -141,49 +126,21 @@ async function measure(backlog: Backlog): Promise<Seen> {
     restartsS.push(await restarted(backlog, victim, round))
     await cluster.whole()
   }
-  const total = (await backlog.owned(cluster.names))?.tasks ?? 0
+  const total = await backlog.whole(count)
   const residentAfterMib = resident()
   const all = await allRestarted(backlog, total)
   return { addedS, owned, residentMib: residentBefore, restartsS, residentAfterMib, all }
 }
 
-function shownOf(seen: Seen): readonly Shown[] {
-  const records = (count * COPIES) / 8
-  const boundMib = Math.ceil(IDLE_MIB + (records * RECORD_KIB) / 1_024)
-  const resident = [...seen.residentMib, ...seen.residentAfterMib]
-  return [
-    fact(
-      `${count} tasks are queued in eight daemons`,
-      seen.owned >= count,
-      `${seen.owned} owned, added in ${seen.addedS.toFixed(1)} s`,
-    ),
-    atMost(
-      `memory of a daemon with all below it: ${IDLE_MIB} MiB and ${RECORD_KIB} KiB for each of ${records} records`,
-      worst(resident),
-      boundMib,
-      'MiB',
-      resident,
-    ),
-    atMost(
-      'one is killed and started on its disk: from its start to serving',
-      worst(seen.restartsS),
-      SERVING_S,
-      's',
-      seen.restartsS,
-    ),
-    figure(
-      'all eight are killed and started at once, on these cores',
-      `all serve after ${seen.all.servingS.toFixed(1)} s, every task has its owner after ${seen.all.ownedS.toFixed(1)} s`,
-    ),
-  ]
-}
-
 const report = reportOf('Queued tasks in eight real daemons, quorum mode, loopback', values)
 const backlog = await Backlog.open({ concurrency: CONCURRENCY, queueMax: Math.max(100_000, count) })
-let seen: Seen
+let seen: MillionSeen
 try {
   seen = await measure(backlog)
 } finally {
   await backlog.close()
 }
-publish(report(shownOf(seen), seen), { json: values.json, out: values.out })
+publish(report(millionClaims(seen, { count, daemons: NODES, restarts: RESTARTS }), seen), {
+  json: values.json,
+  out: values.out,
+})

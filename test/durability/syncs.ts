@@ -15,9 +15,10 @@ import { parseArgs } from 'node:util'
 import { metricOf } from '../bench/metric-of.ts'
 import { spread } from '../bench/submitter.ts'
 import { publish, reportOf } from '../operations/report.ts'
-import { fact, figure, type Shown } from '../proof/line.ts'
+import { figure, type Shown } from '../proof/line.ts'
 import { Backlog } from './backlog.ts'
-import { Straces, type Sync } from './straces.ts'
+import { Straces } from './straces.ts'
+import { type Handed, handedLines } from './syncs-claims.ts'
 
 const CONCURRENCY = 4
 /** Tasks handed in at one time under load. */
@@ -33,13 +34,6 @@ const { values } = parseArgs({
 })
 const [lone, tasks] = [Number(values.lone), Number(values.tasks)]
 if (!(lone >= 1 && tasks >= 1)) throw new Error('--lone and --tasks are numbers from 1 on')
-
-/** One task: when it was asked for and answered, wall clock ms, and how many copies the answer told of. */
-interface Handed {
-  readonly from: number
-  readonly to: number
-  readonly copies: number
-}
 
 const wallMs = (): number => performance.timeOrigin + performance.now()
 
@@ -77,29 +71,6 @@ async function counted(backlog: Backlog): Promise<readonly Counted[]> {
   }))
 }
 
-/** The daemons whose store synced, wholly, between a request and its answer. */
-const syncedFor = (syncs: readonly Sync[], { from, to }: Handed): number =>
-  new Set(syncs.filter(sync => sync.from >= from && sync.to <= to).map(({ node }) => node)).size
-
-function handedLines(what: string, handed: readonly Handed[], syncs: readonly Sync[]): readonly Shown[] {
-  const bare = handed.filter(each => syncedFor(syncs, each) < each.copies)
-  const copies = handed.reduce((sum, each) => sum + each.copies, 0)
-  const during = syncs.filter(
-    ({ from, to }) => from >= (handed[0]?.from ?? 0) && to <= Math.max(...handed.map(each => each.to)),
-  )
-  return [
-    figure(
-      `${handed.length} tasks ${what}`,
-      `${copies} durable copies told of, ${during.length} syncs seen by strace meanwhile`,
-    ),
-    fact(
-      `${what}: a 202 before as many stores had synced as it tells of copies`,
-      handed.length > 0 && bare.length === 0,
-      `${bare.length} of ${handed.length}`,
-    ),
-  ]
-}
-
 function countedLine(before: readonly Counted[], after: readonly Counted[]): Shown {
   const sum = (all: readonly Counted[], of: keyof Counted): number =>
     all.reduce((each, one) => each + one[of], 0)
@@ -125,8 +96,8 @@ async function measure(directory: string): Promise<{ shown: readonly Shown[]; ra
     // Whatever was answered had synced before, so strace has seen it by now.
     const syncs = await straces.detach()
     const shown = [
-      ...handedLines('on their own', alone, syncs),
-      ...handedLines('under load', load, syncs),
+      ...handedLines('on their own', alone, syncs, lone),
+      ...handedLines('under load', load, syncs, tasks),
       countedLine(before, after),
     ]
     return { shown, raw: { alone, load, before, after, syncs: syncs.length } }

@@ -14,11 +14,10 @@ import { readBook } from '../../src/cli/cluster/books.ts'
 import { keysOf } from '../bench/keys.ts'
 import { until } from '../operations/cluster.ts'
 import { publish, reportOf } from '../operations/report.ts'
-import { atMost, fact, figure, type Shown, worst } from '../proof/line.ts'
 import { Backlog } from './backlog.ts'
+import { allOwned } from './owned-judge.ts'
+import { startsElsewhere, type Taken, takeoverClaims } from './takeover-claims.ts'
 
-const FIRST_START_S = 1
-const ALL_OWNED_S = 5
 const ASKED_MS = 50
 const CONCURRENCY = 4
 
@@ -33,14 +32,6 @@ const { values } = parseArgs({
 const [count, repeats] = [Number(values.tasks), Number(values.repeats)]
 if (!(count >= 1 && repeats >= 1)) throw new Error('--tasks and --repeats are numbers from 1 on')
 
-interface Taken {
-  readonly victim: string
-  readonly firstStartS: number | null
-  readonly allOwnedS: number
-  readonly allEndedS: number
-  readonly succeeded: number
-}
-
 async function once(backlog: Backlog, repeat: number): Promise<Taken> {
   const { cluster } = backlog
   const victim = cluster.names[(repeat * 3 + 3) % cluster.names.length] ?? ''
@@ -48,13 +39,13 @@ async function once(backlog: Backlog, repeat: number): Promise<Taken> {
   await backlog.hold([victim])
   const keys = keysOf(victim, cluster.names, count, `takeover/${repeat}`)
   await backlog.add(count, i => ({ id: keys[i] ?? '', key: keys[i] ?? '', type: 'echo', payload: {} }))
-  const total = (await backlog.owned(cluster.names))?.tasks ?? 0
+  const total = await backlog.whole(count)
   const killedAt = Date.now()
   cluster.signal(victim, 'SIGKILL')
   backlog.letGo()
   for (;;) {
     const owned = await backlog.owned(survivors)
-    if (owned?.settled === true && owned.tasks >= total) break
+    if (allOwned(owned, total)) break
     if (Date.now() - killedAt > 60_000)
       throw new Error(`${owned?.tasks} of ${total} tasks have an owner after 60 s`)
     await pause(ASKED_MS)
@@ -79,34 +70,8 @@ async function ended(
   return await until(`${keys.size} tasks have ended`, async () => {
     const clients = survivors.map(name => new DaemonClient(backlog.cluster.url(name)))
     const records = (await Promise.all(clients.map(client => readBook(client, 'owned')))).flat()
-    const done = records.filter(({ spec, state }) => keys.has(spec.id) && state === 'succeeded')
-    if (done.length < keys.size) return undefined
-    const starts = done.map(
-      ({ attempts }) => attempts.find(({ startedAt }) => startedAt >= killedAt)?.startedAt,
-    )
-    return starts.filter(start => start !== undefined)
+    return startsElsewhere(records, keys, killedAt)
   })
-}
-
-function shownOf(taken: readonly Taken[]): readonly Shown[] {
-  const first = taken.map(({ firstStartS }) => firstStartS)
-  const owned = taken.map(({ allOwnedS }) => allOwnedS)
-  return [
-    atMost(
-      `${count} queued tasks, kill -9 of their owner: the first starts elsewhere`,
-      worst(first),
-      FIRST_START_S,
-      's',
-      first,
-    ),
-    atMost('all of them have an owner again', worst(owned), ALL_OWNED_S, 's', owned),
-    fact(
-      'all of them ran, and succeeded',
-      taken.every(({ succeeded }) => succeeded === count),
-      taken.map(({ succeeded }) => `${succeeded}`).join(' '),
-    ),
-    figure('all of them have ended', `${taken.map(({ allEndedS }) => allEndedS.toFixed(1)).join(' ')} s`),
-  ]
 }
 
 const report = reportOf('Takeover of queued tasks, eight real daemons, quorum mode, loopback', values)
@@ -120,4 +85,4 @@ try {
 } finally {
   await backlog.close()
 }
-publish(report(shownOf(taken), taken), { json: values.json, out: values.out })
+publish(report(takeoverClaims(taken, { count, repeats }), taken), { json: values.json, out: values.out })
