@@ -5,8 +5,9 @@ import { postgresDirectory } from '../bench/tasks/graphile.ts'
 import { hostsMissing } from '../faults/hosts.ts'
 import { cancelClaims } from './cancels.ts'
 import { command, type Ran } from './command.ts'
-import { atMost, fact, figure, median, type Samples, type Section, type Shown, worst } from './line.ts'
+import { atMost, fact, figure, type Section, type Shown } from './line.ts'
 import { reported } from './reports.ts'
+import { type Row, sideBySideClaims } from './side-by-side.ts'
 import { type Suite, suite } from './suite.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -113,49 +114,10 @@ function chaosFigures(summary: ClusterSummary): Shown[] {
   ]
 }
 
-type Metrics = Readonly<Record<string, Samples>>
-
-/** Upper limits of the side-by-side run: metric, of its median or its worst, limit. */
-const LIMITS: readonly (readonly [metric: string, of: 'median' | 'worst', limit: number, unit: string])[] = [
-  ['kill: EVERY survivor marks it failed (s)', 'median', 0.3, 's'],
-  ['stop: EVERY survivor marks it failed (s)', 'median', 2.6, 's'],
-  ['join of the last one: from when it listens until all N agree (s)', 'median', 0.5, 's'],
-  ['join of the last one, until all N agree (s)', 'median', 1.5, 's'],
-  ['join of the last one, until all N agree (s)', 'worst', 2.5, 's'],
-  ['cold start: from when the last one listens until all agree (s)', 'median', 1.5, 's'],
-  ['leave: EVERY survivor marks it left (s)', 'worst', 0.3, 's'],
-  ['leave: seen as a failure by survivors (count)', 'worst', 0, 'times'],
-  ['kill: false failures of others (count)', 'worst', 0, 'times'],
-  ['stop: false failures of others (count)', 'worst', 0, 'times'],
-  ['live daemons taken for failed, whole run without network faults (count)', 'worst', 0, 'times'],
-]
-
-/** What is aimed at, and said either way. */
-const AIMS: readonly (readonly [metric: string, aim: number, unit: string])[] = [
-  ['idle CPU per daemon with its children (% of one core)', 1.5, '%'],
-  ['RSS per daemon with its children (MiB)', 110, 'MiB'],
-]
-
-async function sideBySide(): Promise<{ shown: Shown[]; raw: unknown }> {
+async function sideBySide(): Promise<{ shown: readonly Shown[]; raw: unknown }> {
   const ran = await command(node, [`${root}test/bench/side-by-side.ts`, '--json'], 3_000)
-  const report = documentOf<{ rows: { metric: string; ours: Samples; theirs: Samples }[] }>(ran)
-  const ours: Metrics = Object.fromEntries(report.rows.map(row => [row.metric, row.ours]))
-  const shown = LIMITS.map(([metric, of, limit, unit]) => {
-    const value = of === 'median' ? median(ours[metric]) : worst(ours[metric])
-    return atMost(`${metric}, ${of}`, value, limit, unit, ours[metric])
-  })
-  for (const [metric, aim, unit] of AIMS) {
-    const value = median(ours[metric]) ?? Number.NaN
-    const verdict = value <= aim ? 'reached' : 'missed'
-    const text = `${value.toFixed(2)} ${unit}, the aim of ${aim} is ${verdict}`
-    shown.push(figure(`${metric}, median`, text, ours[metric]))
-  }
-  for (const { metric, ours: a, theirs: b } of report.rows) {
-    const said = (of: Samples) => `${median(of)?.toFixed(2) ?? '-'} (worst ${worst(of)?.toFixed(2) ?? '-'})`
-    shown.push(figure(`${metric}, beside Serf`, `${said(a)} beside ${said(b)}`, a))
-    shown.push(figure('    Serf', said(b), b))
-  }
-  return { shown, raw: report }
+  const report = documentOf<{ rows: readonly Row[] }>(ran)
+  return { shown: sideBySideClaims(report.rows), raw: report }
 }
 
 async function simulation(): Promise<{ shown: Shown[]; raw: unknown }> {
@@ -314,10 +276,10 @@ export const SECTIONS: readonly Section[] = [
   suite(
     'judges',
     [
-      'test/{faults,operations,scale,ledger}/*{judge,judges,claims,findings}.test.ts',
-      'test/faults/machine.test.ts',
+      'test/{faults,operations,scale,ledger,durability}/*{judge,judges,claims,findings}.test.ts',
+      'test/faults/{machine,stale-write}.test.ts',
       'test/durability/straces.test.ts',
-      'test/simulation/{copy-judge,slots,ledger,tally,collector}.test.ts',
+      'test/simulation/{copy-judge,twin-judge,voter-watch,promised,slots,ledger,tally,collector}.test.ts',
       'test/bench/tasks/claims.test.ts',
       'test/schedules/slots.test.ts',
       'test/e2e/act-ledger.test.ts',
