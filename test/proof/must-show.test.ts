@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { MUST_SHOW, type SectionResult, verdictOf } from './must-show.ts'
+import { exitCodeOf, linesOf, MUST_SHOW, type SectionResult, verdictOf } from './must-show.ts'
 import { SECTIONS } from './sections.ts'
 import type { Suite } from './suite.ts'
 
@@ -44,4 +44,23 @@ test('a line holds only when all of its sections ran, claimed something, and hol
   assert.equal(verdict(result('a', true), result('b', undefined)), 'unproven', 'figures alone claim nothing')
   assert.equal(verdict(result('a', true), { section: 'b', unproven: 'needs root', shown: [] }), 'unproven')
   assert.throws(() => verdictOf(line, [], ['a']), /no section b for: both/)
+})
+
+test('the exit code is 0 only when every line that was asked for holds, whichever sitting it was', () => {
+  const all = names.map((section): SectionResult => ({ section, shown: [{ holds: true }] }))
+  const but = (name: string, ...shown: readonly SectionResult[]) => [
+    ...all.filter(({ section }) => section !== name),
+    ...shown,
+  ]
+  const failed: SectionResult = { section: 'traces', shown: [{ holds: false }] }
+  assert.equal(exitCodeOf([], all, names), 0)
+  assert.equal(exitCodeOf([], but('traces', failed), names), 1)
+  assert.equal(exitCodeOf(['simulation'], but('traces', failed), names), 1, 'kept of an earlier sitting')
+  assert.equal(exitCodeOf(['cron'], but('traces', failed), names), 0, 'of another line')
+  assert.equal(exitCodeOf([], but('cron', { section: 'cron', unproven: 'needs root', shown: [] }), names), 1)
+  assert.equal(exitCodeOf(['image'], but('image', { section: 'image', shown: [{ holds: false }] }), names), 1)
+  assert.deepEqual(
+    linesOf(['takeover']).map(({ sections }) => sections),
+    [['takeover']],
+  )
 })

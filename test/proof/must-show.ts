@@ -79,3 +79,20 @@ export function verdictOf(
     result !== undefined && result.unproven === undefined && result.shown.some(({ holds }) => holds === true)
   return ran.every(isShown) ? 'holds' : 'unproven'
 }
+
+/** What was asked for: every line that one of these sections belongs to; without any, all. */
+export const linesOf = (asked: readonly string[]): readonly Line[] =>
+  MUST_SHOW.filter(({ sections }) => asked.length === 0 || sections.some(name => asked.includes(name)))
+
+/** 0 only when each line that was asked for holds, and nothing beside them fails: what earlier sittings came to counts as well. */
+export function exitCodeOf(
+  asked: readonly string[],
+  results: readonly SectionResult[],
+  known: readonly string[],
+): 0 | 1 {
+  const shown = linesOf(asked).every(line => verdictOf(line, results, known) === 'holds')
+  const failed = results
+    .filter(({ section }) => asked.length === 0 || asked.includes(section))
+    .some(result => result.shown.some(({ holds }) => holds === false))
+  return shown && !failed ? 0 : 1
+}
