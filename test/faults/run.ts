@@ -150,10 +150,11 @@ function finish(): void {
   const commit = stdout.trim() || 'no repository'
   const result = {
     bench: 'faults',
+    what: `${HOSTS} real daemons, each on a host of its own (network namespaces), quorum mode, ${KEYS} keys and ${COMMANDS} commands`,
+    options: values,
     date: new Date().toISOString(),
     commit,
     ...machine,
-    repeats,
     lines: report.lines,
   }
   if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(result, null, 1)}\n`)

@@ -101,7 +101,10 @@ async function main(): Promise<number> {
 }
 
 function finish(): void {
-  const result = { bench: 'ledger', date: new Date().toISOString(), options: values, lines: report.lines }
+  const place = where.hosts === undefined ? 'loopback' : 'each on a host of its own'
+  const what = `${values.nodes} real daemons, quorum mode, ${place}`
+  const date = new Date().toISOString()
+  const result = { bench: 'ledger', what, date, options: values, lines: report.lines }
   if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(result, null, 1)}\n`)
   if (values.json) console.log(JSON.stringify(result))
 }

@@ -5,6 +5,9 @@ import { fact, figure, type Samples, type Section, type Shown } from './line.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
+/** Options of the report, and not of what is measured. */
+const BESIDE: readonly string[] = ['json', 'out', 'keep', 'quiet']
+
 /** A line as `test/faults` reports it. */
 interface FaultLine {
   readonly scenario: string
@@ -26,7 +29,16 @@ interface ScaleClaim {
   readonly holds: boolean
 }
 
-interface Report {
+/** Under what it was measured: a figure without that says little. */
+interface Conditions {
+  readonly what?: string
+  readonly options?: Readonly<Record<string, unknown>>
+  readonly mode?: string
+  readonly seed?: number
+  readonly repeats?: number
+}
+
+export interface Report extends Conditions {
   readonly shown?: readonly Shown[]
   readonly lines?: readonly FaultLine[]
   readonly claims?: readonly ScaleClaim[]
@@ -48,12 +60,28 @@ export function reported(
       const text = `exit code ${ran.code}, ${ran.stderr.trim().split('\n').at(-1) ?? ''}`
       return { shown: [fact('it ends with a report', false, text)], raw: ran }
     }
-    const { shown = [], lines = [], claims = [], end } = report
-    const all = [...shown, ...lines.map(shownOf), ...claims.map(claimShown)]
-    if (end !== undefined) all.push(figure('the end', end))
-    return { shown: [...all, agrees(all, ran.code)], raw: report }
+    return { shown: reportShown(report, ran.code), raw: report }
   }
   return { name, cannot, run }
+}
+
+/** What it was measured under, then each of its lines, then whether its exit code says the same. */
+export function reportShown(report: Report, code: number | null): readonly Shown[] {
+  const { shown = [], lines = [], claims = [], end } = report
+  const all = [...shown, ...lines.map(shownOf), ...claims.map(claimShown)]
+  if (end !== undefined) all.push(figure('the end', end))
+  return [figure('conditions', conditionsOf(report)), ...all, agrees(all, code)]
+}
+
+/** Options that only say where the report goes, or were not given, are none. */
+function conditionsOf({ what, options = {}, mode, seed, repeats }: Conditions): string {
+  const given = Object.entries({ mode, seed, repeats, ...options }).filter(
+    ([name, value]) => value !== undefined && !BESIDE.includes(name),
+  )
+  const texts = given.map(
+    ([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`,
+  )
+  return [...(what === undefined ? [] : [what]), ...texts].join(', ') || 'not told'
 }
 
 const pathOf = (arg: string): string => (arg.endsWith('.ts') ? root + arg : arg)

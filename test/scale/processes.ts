@@ -168,7 +168,13 @@ for (const size of sizes) {
   }
 }
 const claims = [...claimsOf(runs, sizes), ...(values.sizes === undefined ? [givenOut(runs, sizes)] : [])]
-const document = JSON.stringify({ cores: availableParallelism(), runs, end, claims }, undefined, 2)
+const what = `real daemons on ${availableParallelism()} cores, quorum mode, loopback`
+const options = { ...values, sizes: sizes.join() }
+const document = JSON.stringify(
+  { what, options, cores: availableParallelism(), runs, end, claims },
+  undefined,
+  2,
+)
 if (values.out !== undefined) await writeFile(values.out, `${document}\n`)
 const lines = [
   `real daemons on ${availableParallelism()} cores, quorum mode, at rest for ${values['idle-s']} s\n`,

@@ -148,7 +148,8 @@ function report(runs: readonly Ran[]): string {
 const runs: Ran[] = []
 for (const size of sizes) runs.push(await run(size))
 const claims = claimsOf(runs, sizes)
-const document = JSON.stringify({ mode: values.mode, seed: Number(values.seed), runs, claims }, undefined, 2)
+const what = 'simulated nodes on virtual time, 0.2 to 2 ms one way: membership and the right to act'
+const document = JSON.stringify({ what, options: values, runs, claims }, undefined, 2)
 if (values.out !== undefined) await writeFile(values.out, `${document}\n`)
 // The table and the curves are for people, the document for programs: who asks for the one gets the other beside it.
 if (values.json) stderr.write(`${report(runs)}\n`)

@@ -223,7 +223,11 @@ async function main(): Promise<number> {
     report.broken(error)
   }
   const machine = { cpus: cpus().length, load: loadavg().map(load => Number(load.toFixed(1))) }
-  const result = { bench: 'schedules', date: new Date().toISOString(), ...machine, lines: report.lines }
+  const about = {
+    ...{ bench: 'schedules', date: new Date().toISOString(), options: values },
+    what: `${HOSTS} real daemons, each on a host of its own (network namespaces), quorum mode`,
+  }
+  const result = { ...about, ...machine, lines: report.lines }
   if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(result, null, 1)}\n`)
   if (values.json) console.log(JSON.stringify(result))
   return report.failed.length > 0 ? 1 : 0

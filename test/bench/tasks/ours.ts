@@ -8,7 +8,7 @@ import { Submitter, spread } from '../submitter.ts'
 import { cpuSecondsOf, monotonicMs, type Subject, type SubjectOptions, until } from './subject.ts'
 
 /** Without a key, as the jobs of the others are; it stays on the node that it is handed to. */
-const NOOP = { type: 'echo', payload: {}, placement: 'local' }
+export const NOOP = { type: 'echo', payload: {}, placement: 'local' }
 
 /** A task that holds a place may do so for as long as a backlog takes to add, ms. */
 const HELD_MS = 3_600_000

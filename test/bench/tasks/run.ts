@@ -24,7 +24,7 @@ import { shownOf } from './claims.ts'
 import { fsyncMs } from './fsync.ts'
 import { graphile, postgresDirectory } from './graphile.ts'
 import { type Measured, measure } from './measure.ts'
-import { ours } from './ours.ts'
+import { NOOP, ours } from './ours.ts'
 import type { Subject, SubjectOptions } from './subject.ts'
 
 const WORKERS = 8
@@ -76,7 +76,10 @@ const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${p
 const missing = (what: string, there: boolean): string | undefined =>
   there ? undefined : `Debian’s ${what} is not installed`
 
-const report = reportOf('Tasks a second beside BullMQ and graphile-worker', values)
+const report = reportOf(
+  `Tasks a second beside BullMQ and graphile-worker, loopback; ours: eight real daemons, quorum mode, placement ${NOOP.placement}`,
+  values,
+)
 const directory = mkdtempSync(join(tmpdir(), 'roundtable-bench-tasks-'))
 chmodSync(directory, 0o711) // PostgreSQL runs as another user, and must find its own.
 process.on('exit', () => {
