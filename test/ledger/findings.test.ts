@@ -70,6 +70,12 @@ test('a finding of any kind fails its own line', () => {
   assert.deepEqual(failing(played(), { ...right, findings }), ['accepted tasks that did not succeed'])
 })
 
+test('steps that come too seldom', () => {
+  const name = '    from one to the next, on average'
+  assert.deepEqual(failing(played({ submitMs: 10_001 })), [name])
+  assert.deepEqual(failing(played({ submitMs: 10_000 })), [])
+})
+
 test('a long run in which one kind of fault never came', () => {
   const steps = (count: number) =>
     Array.from({ length: count }, () => ({ kind: 'kill', nodes: ['n1'], holdMs: 1 }) as const)

@@ -12,13 +12,16 @@ const CLAIMS: Readonly<Record<Wrong, string>> = {
   'never-ran': 'tasks shown as succeeded of which no run ended at the register',
   'result-of-no-run': 'results that are of no run the register accepted',
   'two-results': 'tasks with two committed results',
-  'unexplained-run': 'runs beyond the first that no kill, freeze, cut or restart explains in time and place',
+  'unexplained-run':
+    'runs beyond the first that no kill, freeze, cut, restart, standstill or end of a right explains in time and place',
   'stale-accepted': 'stale acts that the register accepted',
   'ran-unasked': 'tasks that nobody handed in',
   'refused-for-good': 'tasks refused for good although nothing is wrong with them',
   'wrong-key': 'tasks run for another key than their own',
 }
 
+/** "Every few seconds": from one step to the next on average, ms. */
+const STEP_MS_MAX = 10_000
 /** By so many steps each kind has come: of four kinds one fails to once in 25,000 runs. */
 const KINDS_STEPS = 40
 
@@ -63,7 +66,9 @@ function injected(
   kinds: readonly Injected[],
 ): void {
   report.count('steps that broke one or two nodes', [steps.length], { least: 1 })
-  report.seconds('    from one to the next, on average', [submitMs / Math.max(1, steps.length)])
+  report.seconds('    from one to the next, on average', [submitMs / Math.max(1, steps.length)], {
+    most: STEP_MS_MAX / 1_000,
+  })
   if (steps.length >= KINDS_STEPS)
     report.count(
       `    kinds of ${kinds.join(', ')} that never came`,

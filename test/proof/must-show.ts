@@ -27,7 +27,7 @@ export const MUST_SHOW: readonly Line[] = [
     sections: ['adversary', 'grants-mutants'],
   },
   {
-    line: '8 to 1,000 simulated nodes: time to agree, traffic that stays flat; real processes until two cores give out',
+    line: '8 to 1,000 simulated nodes: time to agree; frames that stay within 1.7 times from 16 on; real processes until two cores give out',
     sections: ['scale', 'processes'],
   },
   {

@@ -24,7 +24,14 @@ const outcome = (size: number, more: Partial<Outcome> = {}): Outcome => ({
   ...{ size, quorum: true, rest: rates(FRAMES[size] ?? 0, 30_000 + size * 1.5 * 52), restVoters: undefined },
   ...{ renewalsPerVoter: 100, links: 7, join: event(500), joinActs: spread(2_000), crash: event(60) },
   ...{ majority: event(2_500), minority: spread(1_700), heal: event(30), healActs: spread(500) },
-  ...{ loss: rates(1, 1), lossDeaths: 0, lossSuspicions: 0, afterLoss: spread(10), falseDeaths: 0 },
+  ...{
+    loss: rates(1, 1),
+    lossStalls: 900,
+    lossDeaths: 0,
+    lossSuspicions: 0,
+    afterLoss: spread(10),
+    falseDeaths: 0,
+  },
   ...{ longest: {}, virtualMs: 90_000, ...more },
 })
 
@@ -78,5 +85,6 @@ test('a fence that comes late, an agreement that never does, a heal that is late
   assert.equal(failing(all(100, { heal: event(5_001) })).length, 1)
   assert.equal(failing(all(100, { falseDeaths: 1 })).length, 1)
   assert.equal(failing(all(100, { lossDeaths: 1 })).length, 1)
+  assert.equal(failing(all(100, { lossStalls: 0 })).length, 1, 'a loss of nothing')
   assert.equal(failing(all(1_000, { renewalsPerVoter: 481 })).length, 1)
 })

@@ -158,8 +158,11 @@ function harmless(outcomes: readonly Outcome[]): Claim[] {
     },
     {
       claim: 'among them under 20 % loss',
-      seen: `${sum(one => one.lossDeaths)} false deaths, ${sum(one => one.lossSuspicions)} suspicions`,
-      holds: played && sum(one => one.lossDeaths) === 0,
+      seen:
+        `${sum(one => one.lossDeaths)} false deaths, ${sum(one => one.lossSuspicions)} suspicions; lost segments: ` +
+        outcomes.map(one => `${one.size}: ${one.lossStalls}`).join(', '),
+      // Where nothing was lost nothing is shown.
+      holds: played && outcomes.every(one => one.lossDeaths === 0 && one.lossStalls > 0),
     },
   ]
 }

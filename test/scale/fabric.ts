@@ -75,6 +75,8 @@ export class Fabric {
   #sides: ((host: Host) => number) | undefined
   /** Share of segments that are lost. */
   loss = 0
+  /** Segments that were lost once or more, each a stall of what it belongs to. */
+  stalls = 0
   readonly wire = new Wire()
 
   constructor(wheel: Wheel, random: Random) {
@@ -230,6 +232,7 @@ export class Fabric {
   #stall(rto: number): number {
     let stall = 0
     for (let next = rto; this.loss > 0 && this.#random.chance(this.loss); next *= 2) stall += next
+    if (stall > 0) this.stalls++
     return stall
   }
 

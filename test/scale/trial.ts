@@ -66,6 +66,8 @@ export interface Outcome {
   readonly heal: Event
   readonly healActs: Spread | undefined
   readonly loss: Rates
+  /** Segments that were lost meanwhile. */
+  readonly lossStalls: number
   readonly lossDeaths: number
   readonly lossSuspicions: number
   readonly afterLoss: Spread | undefined
@@ -176,8 +178,8 @@ function partition(
 function lossy(
   world: World,
   lossMs: number,
-): Pick<Outcome, 'loss' | 'lossDeaths' | 'lossSuspicions' | 'afterLoss'> {
-  const [deaths, suspicions] = [world.falseDeaths.size, world.suspicions]
+): Pick<Outcome, 'loss' | 'lossStalls' | 'lossDeaths' | 'lossSuspicions' | 'afterLoss'> {
+  const [deaths, suspicions, stalls] = [world.falseDeaths.size, world.suspicions, world.fabric.stalls]
   world.traffic()
   world.fabric.loss = 0.2
   world.run(lossMs)
@@ -185,7 +187,8 @@ function lossy(
   const loss = rates(world.traffic(), lossMs)
   const afterLoss = world.agree(world.running, PATIENCE_MS)
   const lossDeaths = world.falseDeaths.size - deaths
-  return { loss, lossDeaths, lossSuspicions: world.suspicions - suspicions, afterLoss }
+  const lossStalls = world.fabric.stalls - stalls
+  return { loss, lossStalls, lossDeaths, lossSuspicions: world.suspicions - suspicions, afterLoss }
 }
 
 function rates(counts: readonly Counts[], ms: number): Rates {
