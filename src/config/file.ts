@@ -114,8 +114,16 @@ function treeOf(text: string, name: string): unknown {
   } catch (cause) {
     if (cause instanceof CodedError) throw cause
     const expected = 'YAML or JSON of a reasonable depth, without aliases that multiply'
-    throw invalid(name, 'the document', expected, cause instanceof Error ? cause.name : 'something else')
+    throw invalid(name, 'the document', expected, aliasTrouble(cause))
   }
+}
+
+/** The parser's message is not told: it may name an anchor that holds a secret. */
+function aliasTrouble(cause: unknown): string {
+  if (!(cause instanceof ReferenceError)) return cause instanceof Error ? cause.name : 'something else'
+  return cause.message.startsWith('Excessive alias count')
+    ? `aliases of more than ${ALIASES_MAX} values`
+    : 'an alias without its anchor'
 }
 
 function checkNodes(document: Document, name: string, lines: LineCounter): void {

@@ -53,7 +53,9 @@ test('alias bombs and bottomless nesting are refused quickly', () => {
     (_, i) => `l${i + 1}: &l${i + 1} [${Array(9).fill(`*l${i}`).join(',')}]`,
   )
   const started = performance.now()
-  refusal({ text: `l0: &l0 [x]\n${levels.join('\n')}\n` })
+  const bomb = refusal({ text: `l0: &l0 [x]\n${levels.join('\n')}\n` })
+  assert.match(bomb.detail, /got aliases of more than 100 values/)
+  assert.match(refusal({ text: 'a: *nowhere\n' }).detail, /got an alias without its anchor/)
   refusal({ text: `a: ${'['.repeat(50_000)}` })
   refusal({ text: `a: ${'['.repeat(20_000)}${']'.repeat(20_000)}` })
   refusal({ text: `${Array.from({ length: 40 }, (_, i) => `${' '.repeat(i)}a:`).join('\n')} 1` })

@@ -281,7 +281,7 @@ export const SECTIONS: readonly Section[] = [
       'test/durability/straces.test.ts',
       'test/simulation/{copy-judge,twin-judge,task-judge,end-checks,voter-watch,promised,slots,ledger,range-sum,tally,collector}.test.ts',
       'test/bench/tasks/claims.test.ts',
-      'test/schedules/slots.test.ts',
+      'test/schedules/{slots,rights}.test.ts',
       'test/e2e/act-ledger.test.ts',
       'test/proof/*.test.ts',
     ],

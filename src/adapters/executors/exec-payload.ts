@@ -54,7 +54,7 @@ function checkCommand(name: string, commands: ReadonlyMap<string, ResolvedComman
   const expected =
     names.length === 0
       ? 'no exec task here, as no command of executors.exec.commands can be run'
-      : `one of executors.exec.commands (${names.join(', ')})`
+      : `a command of executors.exec.commands that this node can run (${names.join(', ')})`
   const why = command === undefined ? '' : ` (${command.missing})`
   return { ...invalid('payload.command', expected, name, why), code: 'COMMAND_NOT_ALLOWED' }
 }
