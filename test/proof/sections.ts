@@ -299,7 +299,7 @@ export const SECTIONS: readonly Section[] = [
     900,
   ),
   clients(),
-  suite('breakages', ['test/simulation/breakages.test.ts'], 900),
+  suite('breakages', ['test/simulation/{breakages,lossy-stall}.test.ts'], 900),
   suite('traces', ['test/simulation/replay.test.ts'], 300),
   suite('grants-mutants', ['test/grants/mutants.test.ts'], 1_800),
   sized('ADVERSARY', { name: 'adversary', cannot: anywhere, run: adversary }),

@@ -38,7 +38,12 @@ export class BrokenCopy {
 
   /** Runs seeds on the broken core. @param settings environment of `npm run simulate` */
   simulate(settings: Readonly<Record<string, string>>, timeoutMs: number): Ran {
-    return spawnSync(execPath, ['test/simulation/run.ts'], {
+    return this.run('test/simulation/run.ts', settings, timeoutMs)
+  }
+
+  /** @param script a path from the top of the project */
+  run(script: string, settings: Readonly<Record<string, string>>, timeoutMs: number): Ran {
+    return spawnSync(execPath, [script], {
       cwd: this.#directory,
       env: { ...env, ...settings },
       encoding: 'utf8',
