@@ -88,7 +88,7 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
       'add and remove need a quorum of the voters before and after. They answer at once; the list says when the change is ' +
         'made. Without a quorum it is given up after 10 s.',
       'reset is the last resort when such a quorum is lost for good: it is not safe while any of the old voters still ' +
-        'runs. It names living members and present voters, more than half of them heard by the node that is asked. Nodes that hear of it follow; asking each of them does no harm.',
+        'runs. It names living members and present voters, of which the node that is asked hears more than half, or half with the lowest name. Nodes that hear of it follow; asking each of them does no harm.',
     ],
     examples: [
       ['roundtable voters', 'the list, and who grants this node leave to act'],

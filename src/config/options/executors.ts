@@ -98,7 +98,7 @@ export function executorsOptions(): readonly Option[] {
       key: 'executors.exec.commands',
       type: commands,
       default: defaults.exec.commands,
-      doc: 'The allow list of `exec` tasks: a name, and how to start it, never through a shell. `path` is absolute or found in PATH; `args` come before those of the task, which needs `taskArgs: true` to add any; `env` is all it gets beside PATH, HOME, LANG and TZ.',
+      doc: 'The allow list of `exec` tasks: a name, and how to start it, never through a shell. `path` is absolute or found in PATH; `args` come before those of the task, which needs `taskArgs: true` to add any; `env` is all it gets beside PATH, HOME, LANG, TZ and `ROUNDTABLE_TASK_*`; `cwd` is where it runs, an absolute path (where the daemon was started, unless told).',
     },
     {
       key: 'executors.exec.outputBytesMax',

@@ -80,8 +80,8 @@ export const voters: readonly Route[] = [
     access: 'write',
     summary:
       'The last resort when a quorum of voters is lost for good: these are the voters now. Two nodes may act for one key ' +
-      'if any of the lost ones still runs. Living members and present voters may be named, more than half of them heard by this node. Nodes that hear of it follow; ' +
-      'asking each of them does no harm.',
+      'if any of the lost ones still runs. Living members and present voters may be named, of which this node hears more than half, or half with the lowest name. ' +
+      'Nodes that hear of it follow; asking each of them does no harm.',
     body: { schema: 'VotersReset', required: true },
     responses: changed,
     errors: ['CONFIRMATION_NEEDED', ...changeErrors],
