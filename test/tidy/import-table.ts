@@ -1,5 +1,5 @@
 /**
- * Who may import whom. The table is the one in DESIGN: `cli -> daemon -> adapters -> runtime -> node -> pure rooms ->
+ * Who may import whom. The table is the picture in src/README.md: `cli -> daemon -> adapters -> runtime -> node -> pure rooms ->
  * base`. It is data, so that a change of the architecture is one line here that a reviewer sees.
  */
 import { type Import, importsOf, targetOf } from './imports.ts'
@@ -30,9 +30,7 @@ export const PURE: Readonly<Record<string, Room>> = {
   ring: { rooms: ['base'], packages: ['hashring'], builtins: ['node:crypto'] },
   grants: { rooms: ['base', 'ring'] },
   tasks: { rooms: ['base', 'ring'] },
-  coordination: { rooms: ['base', 'ring'] },
-  services: { rooms: ['base'] },
-  node: { rooms: ['base', 'membership', 'ring', 'grants', 'tasks', 'coordination', 'services'] },
+  node: { rooms: ['base', 'membership', 'ring', 'grants', 'tasks'] },
 }
 
 const TABLE: Readonly<Record<string, Room>> = {
