@@ -1,8 +1,8 @@
 /**
  * How takeover questions are answered in a run. Simulated nodes hold a few records each, which is one page of one slice. So
  * in every fourth seed pages and slices are tiny; and where faults are mixed a question or a page is lost now and then, as what
- * is sent over a link that is going. It hangs on the seed alone, apart from all that is
- * drawn: what the other seeds do stays the same.
+ * is sent over a link that is going, until the quiet: then nothing is wrong any more. It hangs on the seed alone, apart from
+ * all that is drawn: what the other seeds do stays the same.
  */
 import { hash32 } from '../../src/base/hash.ts'
 import { Random } from '../../src/base/random.ts'
@@ -17,15 +17,17 @@ const TYPES: ReadonlySet<LinkMessage['type']> = new Set(['inventory', 'inventory
 
 export interface Answers {
   readonly sizes: AnswerSizes
-  /** Is the frame lost by itself? */
-  readonly isLost: (message: LinkMessage) => boolean
+  /** Is the frame lost by itself, when it is sent at that time? */
+  readonly isLost: (message: LinkMessage, now: number) => boolean
 }
 
 /** Undefined: as they are outside. */
-export function answersOf({ seed, profile }: Shape): Answers | undefined {
+/** @param quietAt when everything is healed */
+export function answersOf({ seed, profile }: Shape, quietAt: number): Answers | undefined {
   if (hash32(`answers ${seed}`) % 4 !== 0) return undefined
   const random = new Random(seed + 0xa5_5e5)
   const concerns = ({ type }: LinkMessage): boolean => profile === 'mixed' && TYPES.has(type)
-  const isLost = (message: LinkMessage): boolean => concerns(message) && random.chance(LOST_SHARE)
+  const isLost = (message: LinkMessage, now: number): boolean =>
+    now < quietAt && concerns(message) && random.chance(LOST_SHARE)
   return { sizes: SMALL, isLost }
 }

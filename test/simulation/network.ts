@@ -93,7 +93,7 @@ export class End {
 export class Network {
   readonly paths: Paths
   /** Frames that are lost by themselves, as with a link that goes while another is there. */
-  isLost: (message: LinkMessage) => boolean = () => false
+  isLost: (message: LinkMessage, now: number) => boolean = () => false
   readonly #queue: EventQueue
   readonly #unrest: Unrest
   readonly #ends = new Map<Party, End[]>()
@@ -113,7 +113,7 @@ export class Network {
 
   /** Sends over one end; vanishes without a word when the connection is gone, as on a real socket before it knows. */
   send(end: End, payload: Payload): void {
-    if (payload.kind === 'frame' && this.isLost(payload.message)) return
+    if (payload.kind === 'frame' && this.isLost(payload.message, this.#queue.now)) return
     if (payload.kind === 'frame' && NUMBERED.has(payload.message.type)) {
       const from = end.owner.host
       const to = end.other.owner.host

@@ -34,7 +34,7 @@ export interface SeedOptions extends Shape {
 export function runSeed({ lines = 0, hashed = false, ...shape }: SeedOptions): SeedResult {
   const schedule = makeSchedule(shape)
   const tally = new Tally()
-  const answers = answersOf(shape)
+  const answers = answersOf(shape, schedule.quietAt)
   const cluster = new Cluster({
     seed: shape.seed,
     answers,
