@@ -2,6 +2,7 @@
 import { unreachable } from '../../src/base/assert.ts'
 import { asNodeId } from '../../src/base/ids.ts'
 import type { VoterList } from '../../src/grants/messages.ts'
+import { isActingQuorum, isNewer } from '../../src/grants/voter-list.ts'
 import type { Clients } from './clients.ts'
 import type { Cluster } from './cluster.ts'
 import type { Fault, Pair } from './fault.ts'
@@ -16,6 +17,10 @@ const FAST_COMMIT_MS = [0.5, 4] as const
 /** In the quiet an operator asks everybody so long after its beginning to forget who is gone. */
 const FORGETS_MS = [2_000, 4_000, 6_000]
 export const LEAVE_DEADLINE_MS = 5_000
+/** How often a host that leaves is looked at by whoever starts it again, in ms. */
+const LEFT_LOOK_MS = 250
+
+const runs = ({ process, startWaits }: Host): boolean => process !== undefined || startWaits
 
 type HostFault = Extract<Fault, { host: number }>
 
@@ -284,32 +289,61 @@ export class Faults {
       this.#cluster.control(host, { kind: 'forget', node: asNodeId(name) })
   }
 
-  /** Without a quorum of voters nobody would act, and before there is a list all that are expected have to make it. */
+  /**
+   * Without a quorum of voters nobody would act. Before there is a list all that are expected have to make it, and while too few
+   * know the highest term all have to say that they know of none.
+   */
   #revive(): void {
     const { revived, expectedNodes } = this.#schedule.voters
     // In quorum mode only whoever has heard from nearly all goes on with what it took over.
     const counted = this.#schedule.mode === 'quorum'
-    const everyone = expectedNodes !== undefined && !this.#hasVoterList()
+    const everyone =
+      (expectedNodes !== undefined && !this.#hasVoterList()) || (counted && !this.#isQuorum(this.#knowers))
     for (const host of this.#world.hosts) {
       if (!everyone && !counted && !revived.includes(host.index)) continue
       if (!everyone && this.#gone.has(host) && this.#enoughStay) continue
       if (host.process === undefined && !host.startWaits) this.#world.start(host)
     }
+    if (counted) for (const host of this.#world.hosts) if (this.#isLeaving(host)) this.#startOnceLeft(host)
+  }
+
+  /** Are these enough voters to act, by the newest list on any disk? */
+  #isQuorum(isOne: (host: Host) => boolean): boolean {
+    const names = this.#world.hosts.filter(isOne).map(host => asNodeId(host.name))
+    const list = this.#newestList()
+    return list === undefined || isActingQuorum(list, new Set(names))
+  }
+
+  readonly #knowers = (host: Host): boolean =>
+    !this.#gone.has(host) && host.disk.rows('grants').get('top') !== undefined
+
+  #isLeaving(host: Host): boolean {
+    return this.#cluster.belief(host)?.self.leaving === true
+  }
+
+  /** Whoever has left stays away, unless those that run are too few then: an operator would start it again. */
+  #startOnceLeft(host: Host): void {
+    if (host.process !== undefined) this.#later(LEFT_LOOK_MS, () => this.#startOnceLeft(host))
+    else if (!host.startWaits && !this.#isQuorum(runs)) this.#world.start(host)
   }
 
   /** Do all others run, or are they about to? Who is leaving comes back no more. */
   get #enoughStay(): boolean {
-    return this.#world.hosts.every(
-      host => this.#gone.has(host) || this.#cluster.belief(host)?.self.leaving !== true,
-    )
+    return this.#world.hosts.every(host => this.#gone.has(host) || !this.#isLeaving(host))
   }
 
   /** A list that is no mere proposal, on any disk. */
   #hasVoterList(): boolean {
-    return this.#world.hosts.some(({ disk }) => {
-      const list = disk.rows('grants').get('voters') as VoterList | undefined
-      return list !== undefined && list.version > 0
-    })
+    return (this.#newestList()?.version ?? 0) > 0
+  }
+
+  #newestList(): VoterList | undefined {
+    return this.#world.hosts
+      .map(({ disk }) => disk.rows('grants').get('voters') as VoterList | undefined)
+      .reduce(
+        (best, list) => (list !== undefined && (best === undefined || isNewer(list, best)) ? list : best),
+        undefined,
+      )
   }
 
   #later(ms: number, run: () => void): void {
