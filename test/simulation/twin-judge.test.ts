@@ -56,6 +56,23 @@ test('two copies that are told are not there where one disk has the other task o
   assert.equal(findings.violation?.invariant, 'as many disks as were told')
 })
 
+test('what is handed on was true when its owner said it: the keys may be those of the other node by now', () => {
+  const { cluster, judge, findings, ours, by } = scene()
+  put(cluster, ours, ours, undefined)
+  const reply = { ok: true, record: ours, existed: false, durableCopies: 2 } as const
+  const handing =
+    cluster.world.hosts.find(({ process }) => process !== by)?.process ?? assert.fail('others run')
+  const found = (): string | undefined => findings.violation?.invariant
+  judge.answers(by, ours, 2)
+  put(cluster, undefined, undefined, ours)
+  judge.replied(by, { kind: 'reply', id: REQUEST, reply })
+  assert.equal(found(), undefined, 'the answer waited for a disk')
+  judge.answers(handing, ours, 2)
+  assert.equal(found(), undefined, 'it is not the owner')
+  judge.answers(by, ours, 2)
+  assert.equal(found(), 'as many disks as were told')
+})
+
 test('what was accepted is not there in the end where the other task of its id is, and is where its own record is', () => {
   const { cluster, judge, findings, ours, other, by } = scene()
   put(cluster, ours, ours, other)

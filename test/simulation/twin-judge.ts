@@ -28,7 +28,9 @@ export class TwinJudge {
   readonly #findings: Findings
   readonly #promised: Promised
   readonly #copies: CopyJudge
-  readonly #asked = new Map<RequestId, Named>()
+  readonly #asked = new Map<RequestId, Named & { readonly at: number }>()
+  /** When it was last told from one node to another. */
+  readonly #handed = new Map<string, number>()
   /** How often each disk had been lost when it was accepted, for those that had it. */
   readonly #accepted = new Map<
     string,
@@ -47,14 +49,13 @@ export class TwinJudge {
   input(id: RequestId, { request }: Input & { kind: 'request' }): void {
     if (request.kind !== 'submit') return
     this.#copies.sent(request.spec.id)
-    this.#asked.set(id, request.spec)
+    this.#asked.set(id, { id: request.spec.id, key: request.spec.key, at: this.#cluster.world.now })
   }
 
   /** An owner tells another node of its task. */
   answers(by: Process, record: TaskRecord, copies: number): void {
-    const owner = this.#cluster.nodeIn(by)?.ring.owner(record.spec.key)
-    if (!this.#promised.isKept(record.spec.key) || owner !== this.#hosts[by.host]?.name) return
-    if (!this.#mayBeDropped(record.spec)) this.#copies.counted(by, record, copies)
+    this.#handed.set(nameOf(record.spec), this.#cluster.world.now)
+    this.#checkOwn(by, record, copies)
   }
 
   replied(by: Process, { id, reply }: Reply): void {
@@ -66,9 +67,11 @@ export class TwinJudge {
       this.#fail('one name is one task', by, `${nameOf(asked)} is answered with ${nameOf(record.spec)}`)
       return
     }
-    if ('durableCopies' in reply) this.answers(by, record, reply.durableCopies)
-    const disks = this.#hosts.filter(host => this.#isOn(host, record.spec))
     const name = nameOf(record.spec)
+    // What is handed on was judged when its owner said it: it may have waited for a disk since, and the ring be another one.
+    const isOwn = (this.#handed.get(name) ?? -1) < asked.at
+    if (isOwn && 'durableCopies' in reply) this.#checkOwn(by, record, reply.durableCopies)
+    const disks = this.#hosts.filter(host => this.#isOn(host, record.spec))
     if (this.#accepted.has(name) || record.revision === 0) return
     const wipes = disks.map(({ disk }) => disk.wipes)
     this.#accepted.set(name, { id: record.spec.id, key: record.spec.key, disks, wipes })
@@ -113,6 +116,13 @@ export class TwinJudge {
 
   get #hosts(): readonly Host[] {
     return this.#cluster.world.hosts
+  }
+
+  /** What a node says of a task of its own. */
+  #checkOwn(by: Process, record: TaskRecord, copies: number): void {
+    const owner = this.#cluster.nodeIn(by)?.ring.owner(record.spec.key)
+    if (!this.#promised.isKept(record.spec.key) || owner !== this.#hosts[by.host]?.name) return
+    if (!this.#mayBeDropped(record.spec)) this.#copies.counted(by, record, copies)
   }
 
   #told(record: TaskRecord, by: Process): void {
