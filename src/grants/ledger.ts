@@ -21,10 +21,10 @@ export interface NotedRing {
 }
 
 /**
- * `lost`: no quorum knows of every ring, or they are more than can be known here; then all known members must be asked.
- * `unknown`: not told yet, or the members of a ring are still asked for.
+ * `lost`: no quorum knows of every ring, or they are more than can be known here, so there may have been others; then all known
+ * members must be asked. `unknown`: not told yet, or the members of a ring are still asked for.
  */
-export type NotedRings = readonly NotedRing[] | 'lost' | 'unknown'
+export type NotedRings = { readonly rings: readonly NotedRing[]; readonly lost: boolean } | 'unknown'
 
 interface Found {
   readonly rings: NotedRings
@@ -272,21 +272,22 @@ export class Ledger {
     const { voters } = this.#parts
     if (!voters.isQuorum(new Set(asked.map(([voter]) => voter)))) return 'unknown'
     const sure = asked.filter(([, { lost }]) => !lost)
-    if (!voters.isQuorum(new Set(sure.map(([voter]) => voter)))) return 'lost'
-    if (this.checksums.size > this.#parts.rings.pinnedMax) return 'lost'
-    for (const [voter, told] of sure)
+    const crowded = this.checksums.size > this.#parts.rings.pinnedMax
+    const lost = crowded || !voters.isQuorum(new Set(sure.map(([voter]) => voter)))
+    const tellers = lost ? asked : sure
+    for (const [voter, told] of crowded ? [] : tellers)
       for (const { ring } of told.rings)
         if (this.#parts.rings.get(ring) === undefined)
           unknown.set(ring, [...(unknown.get(ring) ?? []), voter])
     // One that died before it said what its rings are must not stop everybody: a quorum of the others is enough.
-    const explained = sure.filter(([, told]) => told.rings.every(({ ring }) => !unknown.has(ring)))
+    const explained = tellers.filter(([, told]) => told.rings.every(({ ring }) => !unknown.has(ring)))
     if (!voters.isQuorum(new Set(explained.map(([voter]) => voter)))) return 'unknown'
     const found: NotedRing[] = []
     for (const checksum of this.#needed(explained)) {
       const ring = this.#parts.rings.get(checksum)
       if (ring !== undefined) found.push({ ring, counts: this.#testOf(checksum, explained) })
     }
-    return found
+    return { rings: found, lost }
   }
 
   /**

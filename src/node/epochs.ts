@@ -2,7 +2,7 @@ import type { NodeId } from '../base/ids.ts'
 import type { Grants } from '../grants/grants.ts'
 import type { RosterView } from '../membership/roster.ts'
 import type { Ring } from '../ring/ring.ts'
-import type { Epochs, NotedRing } from '../tasks/right.ts'
+import type { Epochs, RingsBefore } from '../tasks/right.ts'
 
 /** What the voters know of rings, terms and disks, as the tasks use it; and which members an operator has given up. */
 export class NodeEpochs implements Epochs {
@@ -71,7 +71,7 @@ export class NodeEpochs implements Epochs {
     return this.#grants.ledger.noted(ring)
   }
 
-  ringsBefore(term: number): readonly NotedRing[] | 'lost' | 'unknown' {
+  ringsBefore(term: number): RingsBefore | 'unknown' {
     return this.#grants.ledger.ringsBefore(term)
   }
 

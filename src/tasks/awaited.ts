@@ -4,7 +4,7 @@ import type { Ring } from '../ring/ring.ts'
 import type { TasksConfig } from './config.ts'
 import type { GivenAnswers } from './given-answers.ts'
 import type { Loss } from './given-up.ts'
-import type { Epochs, NotedRing } from './right.ts'
+import type { Epochs, NotedRing, RingsBefore } from './right.ts'
 import { type Asked, membersOf, type Round } from './rounds.ts'
 import type { View } from './view.ts'
 
@@ -33,18 +33,28 @@ export class Awaited {
     })
   }
 
-  /** Where no quorum of voters knows of every ring: all members that are known stand for one ring whose holders they are. */
-  everybody(ring: Ring): Asked {
-    const known = this.#epochs.known()
+  /**
+   * Where no quorum of voters knows of every ring all members that are known stand for one ring whose holders they are. As many of them
+   * may be missing as copies bear; but a ring with fewer members than copies bore less, so one that is known of is asked about, too.
+   */
+  asked({ rings, lost }: RingsBefore, ring: Ring): readonly Asked[] {
+    if (!lost) return rings
     const counts = (node: NodeId, disk: string) => this.#epochs.isDiskOf(node, disk)
-    return { ring, members: known, counts }
+    const small = rings.filter(each => each.ring.members.length < this.#config.durability)
+    return [{ ring, members: this.#epochs.known(), counts }, ...small.map(each => ({ ...each, counts }))]
   }
 
-  /** Is enough known, whatever the key, or for this one? */
-  isEnough(noted: Asked, { answers }: Round, key?: string): boolean {
+  /** Is enough known, whatever the key? */
+  isEnough(noted: Asked, { answers }: Round): boolean {
     const members = membersOf(noted)
-    const missing = this.missing(noted, members, answers, key)
-    return missing.length <= this.spare(Math.min(members.length, this.#view.replicas))
+    return this.missing(noted, members, answers).length <= this.#spareOf(members)
+  }
+
+  /** Whose answers for this key are missing, unless enough are there? */
+  lackingFor(key: string, noted: Asked, { answers }: Round): readonly NodeId[] {
+    const holders = noted.members ?? noted.ring.preferenceList(key, this.#view.replicas)
+    const missing = this.missing(noted, holders, answers, key)
+    return missing.length > this.#spareOf(holders) ? missing : []
   }
 
   /** Would it have gone on if nobody had been given up? */
@@ -53,9 +63,12 @@ export class Awaited {
     const wanted = new Set(this.missing(noted, members, answers))
     const forgotten = members.filter(node => !wanted.has(node) && this.#isGivenUp(noted, node, answers))
     const missing = wanted.size + forgotten.length
-    if (forgotten.length === 0 || missing <= this.spare(Math.min(members.length, this.#view.replicas)))
-      return []
+    if (forgotten.length === 0 || missing <= this.#spareOf(members)) return []
     return [{ term, ring: noted.ring, forgotten, anyKey: noted.members !== undefined }]
+  }
+
+  #spareOf(nodes: readonly NodeId[]): number {
+    return this.spare(Math.min(nodes.length, this.#view.replicas))
   }
 
   /** One that answered from a new disk has said nothing of what it had before. */

@@ -20,8 +20,8 @@ import type { Fence } from './fences.ts'
 import { GivenAnswers } from './given-answers.ts'
 import { GivenUp, type Loss } from './given-up.ts'
 import type { Inventory } from './messages.ts'
-import type { Epochs, NotedRing } from './right.ts'
-import { type Answered, type Asked, type Heard, membersOf, type Round } from './rounds.ts'
+import type { Epochs, RingsBefore } from './right.ts'
+import { type Answered, type Heard, membersOf, type Round } from './rounds.ts'
 import type { TaskRecord } from './task.ts'
 import type { View } from './view.ts'
 import type { Wanted } from './wanted.ts'
@@ -139,8 +139,8 @@ export class Completeness {
   #hasAllOf(key: string, round: Round): boolean {
     if (!this.#epochs.hasUnder(key, round.terms)) return false
     const noted = this.#notedFor(round)
-    if (typeof noted === 'string' || !this.#isKeyComplete(key, round)) return false
-    return noted.every(each => this.#awaited.lossOf(each, round).length === 0)
+    if (noted === 'unknown' || noted.lost || !this.#isKeyComplete(key, round)) return false
+    return noted.rings.every(each => this.#awaited.lossOf(each, round).length === 0)
   }
 
   get #rounds(): readonly Round[] {
@@ -185,7 +185,7 @@ export class Completeness {
 
   #heardSoFar(round: Round): Heard | undefined {
     const noted = this.#epochs.ringsBefore(round.term)
-    return typeof noted === 'string' ? undefined : { ...round, noted }
+    return noted === 'unknown' || noted.lost ? undefined : { ...round, noted: noted.rings }
   }
 
   #wasAsked(key: string, { terms, spared }: Answered): boolean {
@@ -276,19 +276,19 @@ export class Completeness {
     if (round === undefined || ring === undefined) return undefined
     const noted = this.#epochs.ringsBefore(round.term)
     if (noted === 'unknown') return undefined
-    const all = noted === 'lost' ? [this.#awaited.everybody(ring)] : noted
+    const all = this.#awaited.asked(noted, ring)
     // What the term has besides, nobody was asked about.
     if (!this.#epochs.isWithin(round.term, ring.checksum)) return undefined
     if (!all.every(each => this.#awaited.isEnough(each, round))) return undefined
     const losses = all.flatMap(each => this.#awaited.lossOf(each, round))
     this.#givenUp.note(losses)
     if (losses.length > 0) this.#epochs.hadGap(round.term)
-    const certain = noted !== 'lost' && losses.length === 0
+    const certain = !noted.lost && losses.length === 0
     const covers = (key: string): boolean => this.#epochs.hasUnder(key, round.terms) && !this.gates(key)
     this.#complete.note(round.term, ring, certain, covers)
     this.#heard++
     this.#keepAnswered()
-    this.#heardOf = { ...round, noted: noted === 'lost' ? [] : noted }
+    this.#heardOf = { ...round, noted: noted.lost ? [] : noted.rings }
     this.#concluded = true
     this.#round = undefined
     // The newest has all keys that those before it have.
@@ -303,7 +303,7 @@ export class Completeness {
     if (round === undefined || ring === undefined) return []
     const noted = this.#epochs.ringsBefore(round.term)
     if (noted === 'unknown') return []
-    const all = noted === 'lost' ? [this.#awaited.everybody(ring)] : noted
+    const all = this.#awaited.asked(noted, ring)
     return [...new Set(all.flatMap(each => this.#awaited.missing(each, membersOf(each), round.answers)))]
   }
 
@@ -322,16 +322,11 @@ export class Completeness {
 
   #missingFor(key: string): readonly NodeId[] {
     const round = this.#round
-    const { ring, replicas } = this.#view
+    const { ring } = this.#view
     const noted = round === undefined ? 'unknown' : this.#epochs.ringsBefore(round.term)
     if (round === undefined || ring === undefined || noted === 'unknown') return []
-    const all: readonly Asked[] = noted === 'lost' ? [this.#awaited.everybody(ring)] : noted
-    const missing = all.flatMap(each => {
-      const holders = each.members ?? each.ring.preferenceList(key, replicas)
-      const lacking = this.#awaited.missing(each, holders, round.answers, key)
-      return lacking.length > this.#awaited.spare(Math.min(holders.length, replicas)) ? lacking : []
-    })
-    return [...new Set(missing)]
+    const all = this.#awaited.asked(noted, ring)
+    return [...new Set(all.flatMap(each => this.#awaited.lackingFor(key, each, round)))]
   }
 
   /** Is it not known yet under which rings others may have written? So nobody knows whose answers are missing. */
@@ -346,11 +341,9 @@ export class Completeness {
     const rounds = this.#rounds.map(round => {
       const noted = this.#notedFor(round)
       if (noted === 'unknown') return noted
-      const all = noted === 'lost' ? [this.#awaited.everybody(ring)] : noted
-      return all.map(each => [
-        each.ring.checksum,
-        ...this.#awaited.missing(each, membersOf(each), round.answers),
-      ])
+      return this.#awaited
+        .asked(noted, ring)
+        .map(each => [each.ring.checksum, ...this.#awaited.missing(each, membersOf(each), round.answers)])
     })
     return JSON.stringify(rounds)
   }
@@ -372,7 +365,7 @@ export class Completeness {
   }
 
   /** Of a round that another one has followed, what was known then is enough: nobody else has had its keys since. */
-  #notedFor(round: Round): readonly NotedRing[] | 'lost' | 'unknown' {
+  #notedFor(round: Round): RingsBefore | 'unknown' {
     const noted = this.#epochs.ringsBefore(round.term)
     if (round !== this.#round) return round.noted ?? noted
     if (noted !== 'unknown') round.noted = noted
@@ -383,13 +376,9 @@ export class Completeness {
     const noted = this.#notedFor(round)
     const { ring } = this.#view
     if (noted === 'unknown' || ring === undefined) return false
-    if (noted === 'lost') return this.#awaited.isEnough(this.#awaited.everybody(ring), round, key)
-    return noted.every(each => {
-      const holders = each.ring.preferenceList(key, this.#view.replicas)
-      return (
-        this.#awaited.missing(each, holders, round.answers, key).length <= this.#awaited.spare(holders.length)
-      )
-    })
+    return this.#awaited
+      .asked(noted, ring)
+      .every(each => this.#awaited.lackingFor(key, each, round).length === 0)
   }
 }
 

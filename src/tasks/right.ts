@@ -23,6 +23,13 @@ export interface NotedRing {
   counts(node: NodeId, disk: string): boolean
 }
 
+/** The rings under which somebody may have written, as voters tell them. */
+export interface RingsBefore {
+  readonly rings: readonly NotedRing[]
+  /** No quorum of voters knows of every ring: there may have been others. */
+  readonly lost: boolean
+}
+
 /**
  * What the voters know that durability rests on (`grants/notes.ts`, `grants/ledger.ts`), for keys in quorum mode. The rules
  * that use it stand in `durability.ts`.
@@ -61,7 +68,7 @@ export interface Epochs {
   /** Has a quorum of voters noted the ring, asked by this node under it? */
   noted(ring: string): boolean
   /** Rings under which somebody may have written before the term was chosen. */
-  ringsBefore(term: number): readonly NotedRing[] | 'lost' | 'unknown'
+  ringsBefore(term: number): RingsBefore | 'unknown'
   /** Every ring that a voter has a note of, as far as was told. */
   readonly checksums: ReadonlySet<string>
   /** Nodes that came back with another disk, as was told since this was asked last. */

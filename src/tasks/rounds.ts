@@ -1,6 +1,6 @@
 import type { NodeId } from '../base/ids.ts'
 import type { GivenAnswers } from './given-answers.ts'
-import type { NotedRing } from './right.ts'
+import type { NotedRing, RingsBefore } from './right.ts'
 
 /** What a term is asked about, and what was said. */
 export interface Round {
@@ -14,7 +14,7 @@ export interface Round {
   readonly spared: (readonly string[])[]
   readonly answers: GivenAnswers
   /** The rings that may have been written under before, as they were last known. */
-  noted: readonly NotedRing[] | 'lost' | undefined
+  noted: RingsBefore | undefined
 }
 
 /** Who answered for the term, and for what. */

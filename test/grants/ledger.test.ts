@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId } from '../../src/base/ids.ts'
 import { DISKS_MAX } from '../../src/grants/messages.ts'
-import { ledgerOf, ringOf, tell } from './noted.ts'
+import type { Ring } from '../../src/ring/ring.ts'
+import { knownBefore, ledgerOf, ringOf, tell } from './noted.ts'
 import { a, b, c } from './scene.ts'
 
 test('a ring counts as noted once a quorum says so to requests under it', () => {
@@ -84,9 +85,9 @@ test('notes are read from those only who were asked for the term', () => {
   const ledger = ledgerOf(ring)
   ledger.heard(a, tell(1, ring), ring.checksum, 9)
   ledger.heard(b, tell(1, ring), ring.checksum, 8)
-  assert.equal(ledger.ringsBefore(9), 'unknown')
+  assert.equal(knownBefore(ledger, 9), 'unknown')
   ledger.heard(b, undefined, ring.checksum, 9)
-  assert.notEqual(ledger.ringsBefore(9), 'unknown')
+  assert.notEqual(knownBefore(ledger, 9), 'unknown')
 })
 
 test('without a quorum that has forgotten nothing, nothing is known of rings', () => {
@@ -94,9 +95,32 @@ test('without a quorum that has forgotten nothing, nothing is known of rings', (
   const ledger = ledgerOf(ring)
   ledger.heard(a, tell(1, ring), ring.checksum, 9)
   ledger.heard(b, tell(1, ring, [], true), ring.checksum, 9)
-  assert.equal(ledger.ringsBefore(9), 'lost')
+  assert.equal(knownBefore(ledger, 9), 'lost')
   ledger.heard(c, tell(1, ring), ring.checksum, 9)
-  assert.equal(ledger.ringsBefore(9).length, 1)
+  assert.equal(knownBefore(ledger, 9).length, 1)
+})
+
+test('without a quorum that has forgotten nothing, what is noted still is told all the same, but no ring that a quorum is without', () => {
+  const [one, ring, unknown] = [ringOf(b), ringOf(a, b, c), ringOf(c)]
+  const ledger = ledgerOf(one, ring)
+  const of = (...rings: Ring[]) => ({
+    ...tell(rings.length, ring, [], true),
+    rings: rings.map(({ checksum }, seq) => ({ seq, ring: checksum })),
+  })
+  const known = (): unknown => {
+    const found = ledger.ringsBefore(9)
+    return found === 'unknown' ? found : [found.lost, ...found.rings.map(each => each.ring.checksum)]
+  }
+  ledger.heard(a, of(one, ring), ring.checksum, 9)
+  ledger.heard(b, of(ring), ring.checksum, 9)
+  assert.deepEqual(known(), [true, one.checksum, ring.checksum])
+  ledger.heard(c, of(ring), ring.checksum, 9)
+  assert.deepEqual(known(), [true, ring.checksum], 'a quorum is without it')
+  ledger.heard(c, of(ring, unknown), ring.checksum, 9)
+  assert.deepEqual(known(), [true, one.checksum, ring.checksum], 'nobody explains what one of these has')
+  ledger.heard(b, of(ring, unknown), ring.checksum, 9)
+  assert.deepEqual(known(), 'unknown', 'its members are asked for')
+  assert.deepEqual([...ledger.wanted], [[unknown.checksum, [b, c]]])
 })
 
 test('of more rings than can be known at one time, nothing is known: all members are asked', () => {
@@ -105,9 +129,9 @@ test('of more rings than can be known at one time, nothing is known: all members
   const rings = Array.from({ length: 300 }, (_, i) => ({ seq: i, ring: `ring-${i}` }))
   ledger.heard(a, { ...tell(300, ring), rings: rings.slice(0, 150) }, ring.checksum, 9)
   ledger.heard(b, { ...tell(300, ring), rings: rings.slice(0, 150) }, ring.checksum, 9)
-  assert.equal(ledger.ringsBefore(9), 'unknown', 'their members are asked for')
+  assert.equal(knownBefore(ledger, 9), 'unknown', 'their members are asked for')
   ledger.heard(b, { ...tell(301, ring), rings: rings.slice(150) }, ring.checksum, 9)
-  assert.equal(ledger.ringsBefore(9), 'lost')
+  assert.equal(knownBefore(ledger, 9), 'lost')
 })
 
 test('of one voter no more disks are kept than it keeps itself: the newest', () => {
@@ -129,10 +153,10 @@ test('a ring whose members are not known is asked for', () => {
   const ledger = ledgerOf()
   ledger.heard(a, tell(1, ring), ring.checksum, 9)
   ledger.heard(b, tell(1, ring), ring.checksum, 9)
-  assert.equal(ledger.ringsBefore(9), 'unknown')
+  assert.equal(knownBefore(ledger, 9), 'unknown')
   assert.deepEqual([...ledger.wanted], [[ring.checksum, [a, b]]])
   ledger.wanted.clear()
-  assert.equal(ledger.ringsBefore(9), 'unknown')
+  assert.equal(knownBefore(ledger, 9), 'unknown')
   assert.deepEqual(
     [...ledger.wanted.keys()],
     [ring.checksum],
@@ -145,9 +169,9 @@ test('a voter that nobody can explain is left out where a quorum of the others i
   const ledger = ledgerOf(ring)
   ledger.heard(a, tell(1, ring), ring.checksum, 9)
   ledger.heard(c, tell(1, unknown), ring.checksum, 9)
-  assert.equal(ledger.ringsBefore(9), 'unknown')
+  assert.equal(knownBefore(ledger, 9), 'unknown')
   ledger.heard(b, tell(1, ring), ring.checksum, 9)
-  const rings = ledger.ringsBefore(9)
+  const rings = knownBefore(ledger, 9)
   assert.deepEqual(typeof rings === 'string' ? rings : rings.map(each => each.ring.checksum), [ring.checksum])
   assert.deepEqual([...ledger.wanted], [[unknown.checksum, [c]]], 'it is asked for all the same')
 })
@@ -156,7 +180,7 @@ test('a ring that a quorum is without is settled, or never counted: a voter that
   const [long, ring] = [ringOf(a, b, c, asNodeId('left'), asNodeId('left-too')), ringOf(a, b, c)]
   const ledger = ledgerOf(long, ring)
   const noted = (): string[] => {
-    const rings = ledger.ringsBefore(9)
+    const rings = knownBefore(ledger, 9)
     return typeof rings === 'string' ? [rings] : rings.map(each => each.ring.checksum).sort()
   }
   const both = { ...tell(2, ring), rings: [long, ring].map(({ checksum }, seq) => ({ seq, ring: checksum })) }
@@ -183,7 +207,7 @@ test('the answer of another disk does not count for a ring noted before it', () 
   ledger.heard(a, tell(1, ring, [born]), ring.checksum, 9)
   ledger.heard(b, tell(1, ring, [born]), ring.checksum, 9)
   const countsBy = (disk: string): boolean | undefined => {
-    const rings = ledger.ringsBefore(9)
+    const rings = knownBefore(ledger, 9)
     return typeof rings === 'string' ? undefined : rings[0]?.counts(c, disk)
   }
   assert.equal(countsBy('one'), true)
@@ -199,7 +223,7 @@ test('a new disk counts for the ring that is noted after it', () => {
   const ledger = ledgerOf(ring)
   const later = { node: c, disk: 'two', seq: 5, born: false }
   for (const voter of [a, b]) ledger.heard(voter, tell(6, ring, [later]), ring.checksum, 9)
-  const rings = ledger.ringsBefore(9)
+  const rings = knownBefore(ledger, 9)
   assert.ok(typeof rings !== 'string')
   assert.equal(rings[0]?.counts(c, 'two'), true)
 })
@@ -213,7 +237,7 @@ test('a voter that was away holds nobody to a disk that the others have settled 
   ledger.heard(a, tell(6, ring, [settled]), ring.checksum, 9)
   ledger.heard(c, { ...tell(4, ring, [replaced]), rings }, ring.checksum, 9)
   const counts = (disk: string): boolean | undefined => {
-    const found = ledger.ringsBefore(9)
+    const found = knownBefore(ledger, 9)
     return typeof found === 'string' ? undefined : found.every(each => each.counts(c, disk))
   }
   assert.equal(counts('two'), false, 'one of two that were asked has noted the ring before this disk came')

@@ -10,6 +10,7 @@ import { RINGS_MAX } from '../../src/grants/rings.ts'
 import { buildRing } from '../../src/ring/build-ring.ts'
 import { ringDefaults } from '../../src/ring/config.ts'
 import type { Ring } from '../../src/ring/ring.ts'
+import { knownBefore } from './noted.ts'
 import { a, at, b, both, c, grantOf, ringOf } from './scene.ts'
 
 const config = { ...grantsDefaults(), mode: 'quorum' as const, expectedNodes: 2 }
@@ -84,7 +85,7 @@ test('a noted ring is asked for until it is known, now of this voter and now of 
   assert.deepEqual(asked, [`${a},${a}`, '', `${b},${b}`, '', `${a},${a}`])
   for (const { checksum, members } of [noted, other])
     grants.message(a, asPeerId('key-a'), { type: 'ring-tell', checksum, members }, at(510))
-  assert.equal(grants.ledger.ringsBefore(term).length, 2)
+  assert.equal(knownBefore(grants.ledger, term).length, 2)
   assert.deepEqual(asksAt(grants, 800), [])
 })
 

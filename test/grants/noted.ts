@@ -1,7 +1,7 @@
 /** What tests of the voters' notes and of their readers begin with. */
 
 import type { NodeId } from '../../src/base/ids.ts'
-import { Ledger } from '../../src/grants/ledger.ts'
+import { Ledger, type NotedRing } from '../../src/grants/ledger.ts'
 import type { NotesTell } from '../../src/grants/messages.ts'
 import { Rings } from '../../src/grants/rings.ts'
 import type { Voters } from '../../src/grants/voters.ts'
@@ -43,6 +43,13 @@ export const tell = (seq: number, ring: Ring, disks: NotesTell['disks'] = [], lo
   rings: [{ seq, ring: ring.checksum }],
   disks,
 })
+
+/** The rings before this term; where none or not every one is known, that. */
+export function knownBefore(ledger: Ledger, term: number): readonly NotedRing[] | 'lost' | 'unknown' {
+  const found = ledger.ringsBefore(term)
+  if (found === 'unknown') return found
+  return found.lost ? 'lost' : found.rings
+}
 
 export function ledgerOf(...known: Ring[]) {
   const rings = made()

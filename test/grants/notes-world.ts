@@ -14,7 +14,7 @@ import type { Renew } from '../../src/grants/messages.ts'
 import { Notes } from '../../src/grants/notes.ts'
 import type { Voters } from '../../src/grants/voters.ts'
 import type { Ring } from '../../src/ring/ring.ts'
-import { made, ringOf } from './noted.ts'
+import { knownBefore, made, ringOf } from './noted.ts'
 
 const NODES = ['a', 'b', 'c', 'd', 'e'].map(asNodeId)
 const VOTERS = NODES.slice(0, 3)
@@ -224,7 +224,7 @@ export class NotesWorld {
   /** Whoever takes over asks the holder of each copy, and takes another disk for no answer. */
   #check({ id, ledger, term }: Machine): void {
     if (term === 0) return
-    const rings = ledger.ringsBefore(term)
+    const rings = knownBefore(ledger, term)
     // Where no quorum of them remembers, all members are asked, and more lost disks than copies bear are lost work.
     if (typeof rings === 'string') return
     for (const copy of this.#copies) {

@@ -1,40 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId } from '../../src/base/ids.ts'
-import { Completeness } from '../../src/tasks/completeness.ts'
-import { tasksDefaults } from '../../src/tasks/config.ts'
-import { View } from '../../src/tasks/view.ts'
-import { KnownEpochs, nodesOf } from './known-epochs.ts'
+import { begin, keyHeldBy, made, ring, six } from './completeness-scene.ts'
+import { nodesOf } from './known-epochs.ts'
 import { names, ringOf } from './samples.ts'
-
-const self = asNodeId('n1')
-const six = names(6)
-const ring = ringOf(six)
-
-function made(durability = 2) {
-  const epochs = new KnownEpochs()
-  const view = new View(self, 3)
-  view.change(ring, nodesOf(...six))
-  epochs.members = nodesOf(...six)
-  epochs.note(ring)
-  const completeness = new Completeness(view, epochs, { ...tasksDefaults(2), durability })
-  const hear = (...nodes: string[]) => {
-    for (const node of nodes) completeness.answered(asNodeId(node), `disk-${node}`)
-  }
-  return { epochs, view, completeness, hear }
-}
-
-const begin = ({ completeness }: { completeness: Completeness }): boolean => completeness.follow()
-
-/** A key of this node, with these among its holders. */
-function keyHeldBy(...holders: string[]): string {
-  for (let i = 0; i < 100_000; i++) {
-    const found = ring.preferenceList(`k${i}`, 3)
-    const isHeld = holders.every(holder => found.includes(asNodeId(holder)))
-    if (found[0] === self && isHeld) return `k${i}`
-  }
-  throw new Error(`no key is held by ${holders.join()}`)
-}
 
 test('nothing is complete before a term is asked about', () => {
   const scene = made()
@@ -226,21 +195,6 @@ test('a former disk that was given up and not needed costs nothing', () => {
   assert.deepEqual(scene.completeness.conclude(), [])
 })
 
-test('where no quorum knows of every ring a former disk that is gone for good is given up, too', () => {
-  const scene = made()
-  scene.epochs.rings = 'lost'
-  scene.epochs.isDiskOf = (node: string) => node !== 'n5' && node !== 'n6'
-  scene.epochs.take(5)
-  begin(scene)
-  scene.hear('n2', 'n3', 'n4', 'n5', 'n6')
-  assert.equal(scene.completeness.conclude(), undefined)
-  scene.epochs.onlyDisks.set(asNodeId('n5'), 'disk-n5')
-  assert.deepEqual(
-    scene.completeness.conclude()?.map(({ forgotten, anyKey }) => [forgotten, anyKey]),
-    [[nodesOf('n5'), true]],
-  )
-})
-
 test('a member that an operator forgot is not waited for, and what that may have cost is said', () => {
   const scene = made()
   scene.epochs.take(5)
@@ -300,36 +254,6 @@ test('while others may act for more nobody is asked', () => {
   scene.epochs.take(5)
   scene.epochs.tenure = { term: 5, rings: [], without: undefined }
   assert.equal(begin(scene), false)
-})
-
-test('where voters have forgotten, all members that are known must answer, but one', () => {
-  const scene = made()
-  scene.epochs.rings = 'lost'
-  scene.epochs.members = nodesOf(...six, 'n7')
-  scene.epochs.take(5)
-  begin(scene)
-  scene.hear('n2', 'n3', 'n4', 'n5')
-  assert.equal(scene.completeness.conclude(), undefined)
-  scene.hear('n6')
-  assert.deepEqual(scene.completeness.conclude(), [])
-})
-
-test('where voters have forgotten, those that were forgotten may have had what nobody else had of any key', () => {
-  const scene = made()
-  scene.epochs.rings = 'lost'
-  scene.epochs.members = nodesOf(...six, 'n7', 'n8')
-  scene.epochs.take(5)
-  begin(scene)
-  scene.hear(...six)
-  assert.equal(scene.completeness.conclude(), undefined)
-  assert.deepEqual(scene.completeness.lostFor('k'), [])
-  for (const node of ['n7', 'n8']) scene.epochs.gone.add(node)
-  const losses = scene.completeness.conclude()
-  assert.deepEqual(
-    losses?.map(({ term, forgotten }) => ({ term, forgotten })),
-    [{ term: 5, forgotten: nodesOf('n7', 'n8') }],
-  )
-  assert.deepEqual(scene.completeness.lostFor('k'), nodesOf('n7', 'n8'), 'no ring says whose key it was')
 })
 
 test('what was this node’s under every ring since it was complete need not be told again', () => {

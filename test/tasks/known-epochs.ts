@@ -1,6 +1,6 @@
 import { asNodeId, type NodeId } from '../../src/base/ids.ts'
 import type { Ring } from '../../src/ring/ring.ts'
-import type { Epochs, NotedRing } from '../../src/tasks/right.ts'
+import type { Epochs, NotedRing, RingsBefore } from '../../src/tasks/right.ts'
 
 /** What voters would know, as a test says it. All keys are in quorum mode, unless the test says otherwise. */
 export class KnownEpochs implements Epochs {
@@ -15,6 +15,8 @@ export class KnownEpochs implements Epochs {
   enrolled = true
   isNoted = true
   rings: readonly NotedRing[] | 'lost' | 'unknown' = []
+  /** Where `rings` are lost. */
+  stillNoted: readonly Ring[] = []
   readonly replaced = new Set<NodeId>()
   readonly outrankedBy: number[] = []
   readonly gone = new Set<string>()
@@ -59,8 +61,11 @@ export class KnownEpochs implements Epochs {
     return this.isNoted
   }
 
-  ringsBefore(): readonly NotedRing[] | 'lost' | 'unknown' {
-    return this.rings
+  ringsBefore(): RingsBefore | 'unknown' {
+    if (this.rings === 'unknown') return this.rings
+    const counts = () => true
+    if (this.rings === 'lost') return { rings: this.stillNoted.map(ring => ({ ring, counts })), lost: true }
+    return { rings: this.rings, lost: false }
   }
 
   get checksums(): ReadonlySet<string> {
