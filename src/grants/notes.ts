@@ -12,8 +12,8 @@
  *      node say nothing of rings noted before it. The present ring is noted anew after it.
  *   3. A member that has all that it owns under the present ring, complete and on its new holders, says so with the `seq` of
  *      the notes that it knows. When all members of the ring say so of the newest notes, the others may go.
- *   4. Notes that were made under another voter list, or lost with a disk, or dropped because there were too many, leave the
- *      voter `lost`: it may not know of every ring. Rule 3 mends that as well, since it rests on no older note. Who votes no more
+ *   4. Notes that were made under another voter list, or lost with a disk, or dropped because there were too many, the largest
+ *      first, leave the voter `lost`: it may not know of every ring. Rule 3 mends that as well, since it rests on no older note. Who votes no more
  *      drops its notes at once: the others settle without it, and when it votes again what it noted then, above all of disks
  *      that were replaced since, is long over.
  *   5. A takeover that went on without members that were forgotten leaves a gap: what those had was answered for by nobody. Whoever
@@ -185,7 +185,8 @@ export class Notes {
     const note = { seq, ring: checksum, members }
     const fits = others.length < NOTES_MAX
     if (!fits) this.counts.notesOverflowed++
-    this.#row = { ...this.#row, seq, rings: fits ? [...others, note] : [note], lost: this.#row.lost || !fits }
+    const rings = [...(fits ? others : smallest(others)), note]
+    this.#row = { ...this.#row, seq, rings, lost: this.#row.lost || !fits }
   }
 
   /** Rule 3. */
@@ -217,4 +218,11 @@ export class Notes {
     const writes = [{ table: 'grants', key: 'notes', value: row }] as const
     this.#parts.out.push({ kind: 'persist', writes, then: [{ kind: 'persisted', mark }] })
   }
+}
+
+/** Half of them, those with the fewest members: whoever was a ring of its own may have what nobody else has. The later before the earlier. */
+function smallest(notes: StoredNotes['rings']): StoredNotes['rings'] {
+  const bySize = [...notes].sort((x, y) => x.members.length - y.members.length || y.seq - x.seq)
+  const kept = new Set(bySize.slice(0, NOTES_MAX / 2))
+  return notes.filter(note => kept.has(note))
 }

@@ -182,6 +182,23 @@ test('too many rings are not remembered, and that is said', () => {
   assert.equal(voter.notes.lost, true)
 })
 
+test('of too many rings those with the fewest members stay: who was a ring of its own may have what nobody else has', () => {
+  const voter = new Voter()
+  const [all, one, two] = [ringOf(a, b, c), ringOf(b), ringOf(b, c)]
+  voter.settle(all)
+  for (const ring of [one, two]) voter.hear(b, ring, { disk: 'disk-b' })
+  for (let times = 0; times < 4; times++) {
+    const told = overflow(voter, times)
+    const known = told?.rings.map(({ ring }) => ring)
+    assert.deepEqual(
+      [told?.lost, known?.includes(one.checksum), known?.includes(two.checksum)],
+      [true, true, true],
+    )
+  }
+  assert.ok(voter.notes.counts.notesOverflowed >= 4)
+  assert.ok(voter.notes.size <= NOTES_MAX)
+})
+
 test('a voter finds its notes again after a restart', () => {
   const stored: StoredNotes = {
     seq: 7,
@@ -231,8 +248,11 @@ function changeList(voter: Voter): void {
   voter.voters.version = 2
 }
 
-function overflow(voter: Voter): void {
-  for (let i = 0; i < NOTES_MAX; i++) voter.hear(a, ringOf(a, b, c, asNodeId(`n${i}`)), { disk: 'disk-a' })
+function overflow(voter: Voter, times = 0): NotesTell | undefined {
+  let told: NotesTell | undefined
+  for (let i = 0; i < NOTES_MAX; i++)
+    told = voter.hear(a, ringOf(a, b, c, asNodeId(`n${times} ${i}`)), { disk: 'disk-a' })
+  return told
 }
 
 test('a ring without members settles nothing: nobody has said that all is done', () => {
