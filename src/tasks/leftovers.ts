@@ -10,7 +10,8 @@
  * is taken for a task that must run. Neither age nor silence makes anybody drop anything. An owner that had lost its right for
  * a while is a new owner to itself: others may have ended, under the same ring, what still waits in its queue. Schedules go by
  * the same rules: one that is deleted ends, and is dropped, as a task does.
- * The task of a slot that is not decided yet has not ended, whoever has it: it is taken for one that must run.
+ * The task of a slot that is not decided yet has not ended, whoever has it: it is taken for one that must run. That of a slot that a
+ * later owner has listed as missed never counted, since that one knew of all that had, and does not run any more.
  * An owner remembers what it has dropped lately, for as long as the key is its own (`dropped-ends.ts`): after a change of the
  * voter list, or where a holder is gone, it may not be sure that it knows all that counts.
  * What stays: an old copy found by a new owner while another holder is gone is run again, if its task had ended and was
@@ -31,7 +32,7 @@ import type { Records } from './records.ts'
 import { INCOMPLETE, unknownTask } from './refusals.ts'
 import type { Right } from './right.ts'
 import type { Schedule } from './schedule.ts'
-import { isOfOpenSlot, isSchedule, scheduleIdOf } from './schedules/state.ts'
+import { isOfMissedSlot, isOfOpenSlot, isSchedule, scheduleIdOf } from './schedules/state.ts'
 import type { Entry, Table } from './table.ts'
 import type { Takeover } from './takeover.ts'
 import type { TaskRecord } from './task.ts'
@@ -170,6 +171,7 @@ export class Leftovers {
   #belief(entry: Entry): Belief {
     const { quorum } = this.#parts.takeover
     if (quorum === undefined || this.isJudged(entry) || isSettled(entry.record)) return 'yes'
+    if (isOfMissedSlot(entry.record, id => this.#parts.table.get(id)?.record)) return 'no'
     const belief = quorum.mustRun(entry.record, this.#had(entry))
     const schedule = belief === 'yes' ? undefined : this.#openScheduleOf(entry)
     const ofSchedule = schedule === undefined ? 'no' : this.#belief(schedule)

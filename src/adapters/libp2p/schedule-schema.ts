@@ -21,6 +21,7 @@ const missed = z.object({
   more: z.literal(true).exactOptional(),
   reason: z.enum(['late', 'overlap', 'queue-full']),
   at: wallMs,
+  term: count.exactOptional(),
 })
 const decided = z.object({
   to: slot,

@@ -31,7 +31,7 @@ export interface Decision {
   readonly missed: readonly Missed[]
 }
 
-type Host = Pick<ScheduleHost, 'isKnown' | 'isUnfinished' | 'full' | 'make'>
+type Host = Pick<ScheduleHost, 'isKnown' | 'isUnfinished' | 'full' | 'make' | 'termOf'>
 
 /** Makes tasks of the slots that are to be made and that nothing hinders. */
 export function decide(
@@ -42,11 +42,12 @@ export function decide(
   step: Step,
 ): Decision {
   const { definition } = ordered
+  const term = host.termOf(definition.name)
   const made: TaskSpec['id'][] = []
   const missed: Missed[] = []
   let decided = base
   const miss = (range: Omit<Missed, 'reason' | 'at'>, reason: MissReason): void => {
-    const one: Missed = { ...range, reason, at: step.now.wall }
+    const one: Missed = { ...range, reason, at: step.now.wall, ...(term !== undefined && { term }) }
     missed.push(one)
     decided = without(decided, one)
   }
@@ -116,10 +117,11 @@ const without = (decided: Decided, missed: Missed): Decided => ({
   to: Math.max(decided.to, missed.to),
 })
 
-/** Slots in a row that were missed for one reason make one line. */
+/** Slots in a row that were missed for one reason, and listed by one owner, make one line. */
 function listed({ lately, to }: Decided, missed: Missed): readonly Missed[] {
   const last = lately.at(-1)
-  if (last === undefined || last.reason !== missed.reason || last.to !== to) {
+  const { reason, term } = missed
+  if (last === undefined || last.reason !== reason || last.term !== term || last.to !== to) {
     return [...lately, missed].slice(-MISSED_KEPT)
   }
   const count = last.count + missed.count

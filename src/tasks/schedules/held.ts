@@ -172,6 +172,10 @@ export class HeldSchedules implements ScheduleHost {
     return this.#parts.table.get(task) !== undefined
   }
 
+  termOf(key: string): number | undefined {
+    return this.#parts.right.leaveFor(key)?.term
+  }
+
   madeAfter(name: string, slot: number): number | undefined {
     let first: number | undefined
     for (const { record } of this.#parts.table.ofKey(name, Number.POSITIVE_INFINITY)) {

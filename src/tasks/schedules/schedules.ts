@@ -60,6 +60,8 @@ export interface ScheduleHost {
   /** A new task. False, and nothing happens, where the id is known. */
   make(spec: TaskSpec, step: Step): boolean
   isKnown(task: TaskSpec['id']): boolean
+  /** The term under which this node may write the key now; undefined in available mode. */
+  termOf(key: string): number | undefined
   /** The first slot of the schedule after this one, in ms since 1970, whose task is known. Looks at all tasks of the key. */
   madeAfter(name: string, slot: number): number | undefined
   /**

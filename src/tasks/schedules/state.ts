@@ -47,6 +47,8 @@ export interface Missed {
   readonly reason: MissReason
   /** When that was decided. */
   readonly at: WallMs
+  /** In quorum mode, under which term: whoever has it knows of all that counted under those before. */
+  readonly term?: number
 }
 
 /** What was ordered. */
@@ -147,6 +149,23 @@ export const isSlotDecided = ({ spec: { id, key } }: TaskRecord, { decided }: Sc
 export function isOfOpenSlot(task: TaskRecord, recordOfId: (id: TaskId) => TaskRecord | undefined): boolean {
   const schedule = isOfSlot(task) ? recordOfId(scheduleIdOf(task.spec.key))?.schedule : undefined
   return schedule !== undefined && !isSlotDecided(task, schedule)
+}
+
+/**
+ * Does this node's copy of the schedule list the slot of such a task as missed, by somebody who had a later term? Then the task never
+ * counted: it would have been known, unless it was given up with members that were forgotten. And nobody was told that it ran.
+ */
+export function isOfMissedSlot(
+  task: TaskRecord,
+  recordOfId: (id: TaskId) => TaskRecord | undefined,
+): boolean {
+  const schedule = isOfSlot(task) ? recordOfId(scheduleIdOf(task.spec.key))?.schedule : undefined
+  const slot = schedule && slotOf(task)
+  const { term: written } = task
+  if (schedule === undefined || slot === undefined || written === undefined) return false
+  return schedule.decided.lately.some(
+    ({ from, to, term = 0 }) => from <= slot && slot <= to && term > written,
+  )
 }
 
 export function summaryOf({ schedule }: ScheduleRecord, waits: string | undefined): ScheduleSummary {

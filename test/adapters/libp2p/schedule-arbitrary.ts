@@ -27,6 +27,7 @@ const missed: fc.Arbitrary<Missed> = fc.record(
     more: fc.constant(true as const),
     reason: fc.constantFrom('late', 'overlap', 'queue-full'),
     at: wall,
+    term: count,
   },
   { requiredKeys: ['from', 'to', 'count', 'reason', 'at'] },
 )

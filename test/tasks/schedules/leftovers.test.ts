@@ -149,3 +149,58 @@ test('one of a schedule that is over itself is over', () => {
   assert.equal(scene.solo.tasks.get(slot.spec.id), undefined)
   assert.equal(known(scene), false)
 })
+
+const slotOfTask = ({ spec }: TaskRecord): number => Date.parse(spec.id.slice(NAME.length + 1))
+
+/** What a later owner, which had never heard of the slot's task, made of the schedule: the slot is listed as missed. */
+function listing(term: number, schedule: TaskRecord): TaskRecord {
+  const scene = new Scene({}, { nextSlot, records: [structuredClone(schedule)] })
+  scene.solo.now = 600_000
+  scene.take(term)
+  scene.answer('n2', [structuredClone(schedule)])
+  scene.answer('n3')
+  pass(scene)
+  return structuredClone(scene.solo.record(id))
+}
+
+/**
+ * Its owner comes back with a slot's task that nobody else ever got, while voters do not know of every ring: nobody can tell by the
+ * answers whether it counted. @param term of who listed the slot as missed
+ */
+function backAfterListing(term: number): { readonly scene: Scene; readonly slot: TaskRecord } {
+  const before = scheduled()
+  const schedule = structuredClone(before.solo.record(id))
+  before.solo.pass(1_200)
+  const [made] = before.solo.logged('slot-run').map(({ fields }) => asTaskId(String(fields?.['task'])))
+  const slot = structuredClone(before.solo.record(made as TaskId))
+  const later = listing(term, { ...schedule, term: 3 })
+  assert.ok(
+    later.schedule?.decided.lately.some(({ from, to }) => from <= slotOfTask(slot) && slotOfTask(slot) <= to),
+  )
+  const scene = new Scene({}, { nextSlot, records: [schedule, slot] })
+  scene.right.epochs.rings = 'lost'
+  scene.solo.now = 610_000
+  scene.take(9)
+  // Copies that were written by others since: what a takeover notes is of now.
+  scene.answer('n2', [{ ...later, term: 8 }])
+  scene.answer('n3')
+  return { scene, slot }
+}
+
+const runsOf = ({ solo }: Scene, { spec }: TaskRecord): number =>
+  solo.orders.filter(order => order.task === spec.id).length
+
+test('what a later owner listed as missed is not run by one who comes back with a copy that never counted', () => {
+  const { scene, slot } = backAfterListing(7)
+  pass(scene)
+  assert.equal(runsOf(scene, slot), 0)
+  assert.equal(scene.solo.tasks.get(slot.spec.id), undefined)
+  const dropped = scene.solo.logged('ended-copy-dropped').map(({ fields }) => fields?.['task'])
+  assert.deepEqual(dropped, [slot.spec.id])
+})
+
+test('what was listed before the task was written is no evidence: it runs', () => {
+  const { scene, slot } = backAfterListing(4)
+  pass(scene)
+  assert.ok(runsOf(scene, slot) > 0)
+})

@@ -86,6 +86,23 @@ test('a slot whose task before still runs is skipped and listed where the schedu
   assert.equal(subject.made('s').length, 2)
 })
 
+test('slots that were missed in a row make a line for each term under which they were listed', () => {
+  const subject = new Subject()
+  subject.put(definition('s'))
+  subject.host.full = true
+  for (const term of [5, 5, 7]) {
+    subject.host.term = term
+    subject.pass(1_000)
+  }
+  assert.deepEqual(
+    subject.decidedOf('s').lately.map(({ count, term }) => [count, term]),
+    [
+      [2, 5],
+      [1, 7],
+    ],
+  )
+})
+
 test('nothing is made where no more tasks are taken, and it is listed', () => {
   const subject = new Subject()
   subject.put(definition('s'))

@@ -23,6 +23,7 @@ class MemoryHost implements ScheduleHost {
   readonly unfinished = new Set<TaskId>()
   decides = true
   full = false
+  term: number | undefined
   /** Are disks slow? Then what waits for them waits here. */
   slow = false
   readonly waiting: ((durable: boolean, step: Step) => void)[] = []
@@ -63,6 +64,10 @@ class MemoryHost implements ScheduleHost {
 
   isKnown(task: TaskId): boolean {
     return this.tasks.has(task)
+  }
+
+  termOf(): number | undefined {
+    return this.term
   }
 
   madeAfter(name: string, after: number): number | undefined {
