@@ -129,7 +129,8 @@ export class Answers {
   }
 
   #standing(entry: Entry, step: Step): TaskStanding {
-    const { key, owner, place, record } = entry
+    const { key, owner, place } = entry
+    const record = shownOf(entry)
     const why = this.#why(entry, step)
     const [first] = why
     return {
@@ -146,7 +147,8 @@ export class Answers {
   #why(entry: Entry, step: Step): readonly Why[] {
     const { schedule } = this.#parts
     const record = shownOf(entry)
-    if (isSettled(record)) return [{ code: 'settled', text: settledText(record) }]
+    if (isSettled(record)) return [{ code: 'settled', text: this.#settledText(entry, record) }]
+    if (isSettled(entry.record)) return [ENDING]
     const running = schedule.here.get(entry.id)
     if (running === undefined) {
       const waiting = whyWaiting(entry, this.#parts, step.now.mono)
@@ -154,6 +156,18 @@ export class Answers {
       return [{ code: 'next-in-line', text: 'nothing is in the way' }]
     }
     return [running.ordered ? runs(running, step) : starts(running)]
+  }
+
+  /** Where copies are counted a copy may say so before it counts. */
+  #settledText({ key, owner }: Entry, record: TaskRecord): string {
+    const { view, right } = this.#parts
+    const why =
+      record.error === undefined ? '' : `: ${record.error.code}: ${record.error.message.slice(0, 200)}`
+    const said = `it is ${record.state}${why}`
+    if (owner === view.self || right.epochs?.isQuorum(key) !== true) return said
+    const who =
+      owner === undefined ? 'nobody owns its key now' : `its owner, ${owner}, says whether that counts`
+    return `${said}; this is a copy: ${who}`
   }
 }
 
@@ -177,15 +191,15 @@ function starts({ attempt, durable }: Running): Why {
   return { code: 'starting', text: `attempt ${attempt.number} is written down and begins when ${until}` }
 }
 
-const settledText = (record: TaskRecord): string => {
-  const why =
-    record.error === undefined ? '' : `: ${record.error.code}: ${record.error.message.slice(0, 200)}`
-  return `it is ${record.state}${why}`
+const ENDING: Why = {
+  code: 'ending',
+  text: 'it has ended; how is told when enough holders have its record on their disks',
 }
 
 const NEXT: Readonly<Record<Why['code'], string>> = {
   settled: 'nothing: `retry` orders another try of one that is dead or cancelled',
   running: 'its attempt ends, or is stopped at its time limit',
+  ending: 'enough holders have the record of its end',
   starting: 'its attempt begins, or is given back within seconds',
   'next-in-line': 'it starts at once',
   'not-owner': 'its owner runs it',

@@ -34,7 +34,7 @@ export class Orders {
     this.#parts = parts
   }
 
-  /** Carries the order out. Returns why it cannot be; nothing was changed then. */
+  /** Carries the order out. Returns why it cannot be, which may say that the task has ended; nothing was changed then. */
   obey(kind: Exclude<OwnerRequest['kind'], 'submit'>, entry: Entry, step: Step): Failure | undefined {
     return kind === 'cancel' ? this.#cancel(entry, step) : this.#retry(entry, step)
   }

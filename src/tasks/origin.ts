@@ -1,6 +1,6 @@
 /** Who asked something, and how that one is answered: a face of this node, or the node that passed it on. */
 import type { Failure } from '../base/errors.ts'
-import type { NodeId, RequestId } from '../base/ids.ts'
+import type { NodeId, RequestId, TaskId } from '../base/ids.ts'
 import type { Step, TasksEffect } from './effects.ts'
 import type { TaskReply } from './messages.ts'
 
@@ -21,6 +21,12 @@ export function answer(origin: Origin, reply: TaskReply, step: Step): void {
 export function tell(origin: Origin, reply: Extract<TaskReply, { ok: true }>, step: Step): void {
   const task = reply.record.spec.id
   step.tell(task, spoken(origin, reply), failure => spoken(origin, refusal(origin, failure)))
+}
+
+/** Says why not, where that says how the task stands. */
+export function tellRefusal(origin: Origin, task: TaskId, failure: Failure, step: Step): void {
+  const said = (why: Failure) => spoken(origin, refusal(origin, why))
+  step.tell(task, said(failure), said)
 }
 
 export function refuse(origin: Origin, failure: Failure, step: Step): void {

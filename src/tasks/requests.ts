@@ -160,11 +160,15 @@ export class Requests {
           ? this.#unknown(request)
           : (leftovers.barring(entry, step) ??
             this.#telling.refusal(leave) ??
-            this.#unwelcome(request, entry) ??
-            orders.obey(request.kind, entry, step))
-    if (failure !== undefined) refuse(origin, failure, step)
-    else if (entry !== undefined && before !== undefined && leave !== undefined)
-      this.#telling.confirm(origin, entry, true, leave, step, promised(request.kind, before, entry.record))
+            this.#unwelcome(request, entry))
+    if (failure !== undefined) {
+      refuse(origin, failure, step)
+      return
+    }
+    if (entry === undefined || before === undefined || leave === undefined) return
+    const why = orders.obey(request.kind, entry, step)
+    if (why !== undefined) this.#telling.decline(origin, entry, why, step)
+    else this.#telling.confirm(origin, entry, true, leave, step, promised(request.kind, before, entry.record))
   }
 
   /** It may be one that could not be taken so far, since another has its id. */

@@ -73,6 +73,7 @@ export interface TaskStanding {
   /** As this node sees it. */
   readonly owner?: NodeId
   readonly revision: number
+  /** Of what it owns, in quorum mode: an end only once it counts. A copy may say so before. */
   readonly state: TaskState
   /** What the task waits for here; `nowhere` where another owns it. */
   readonly place: Place
@@ -85,6 +86,7 @@ export interface TaskStanding {
 export const WHY_CODES = [
   'settled',
   'running',
+  'ending',
   'starting',
   'next-in-line',
   'not-owner',

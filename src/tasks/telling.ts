@@ -6,7 +6,7 @@ import type { Step } from './effects.ts'
 import type { Leftovers } from './leftovers.ts'
 import { isSettled } from './merge.ts'
 import { stands } from './naming.ts'
-import { answer, answerAtOnce, type Origin, refuse, tell } from './origin.ts'
+import { answer, answerAtOnce, type Origin, refuse, tell, tellRefusal } from './origin.ts'
 import { type Promised, replyOf, type Told } from './promised.ts'
 import type { Records } from './records.ts'
 import { NOT_ACTING, rivalled, TOO_FEW_COPIES } from './refusals.ts'
@@ -53,8 +53,26 @@ export class Telling {
       )
   }
 
-  /** Once enough holders have it, and this node may still act then. */
-  confirmCounted(origin: Origin, entry: Entry, existed: boolean, step: Step, holds?: Promised): void {
+  /** Says why an order was not obeyed. That tells how the task stands: an end only once it is durable, if it still stands then. */
+  decline(origin: Origin, entry: Entry, why: Failure, step: Step): void {
+    const { record } = entry
+    if (!this.isCounted(entry) || !isSettled(record)) tellRefusal(origin, entry.id, why, step)
+    else if (entry.final === record) refuse(origin, why, step)
+    else this.confirmCounted(origin, entry, true, step, ({ state }) => state === record.state, why)
+  }
+
+  /**
+   * Once enough holders have it, and this node may still act then.
+   * @param why an order was not obeyed: said then, instead of how the task stands
+   */
+  confirmCounted(
+    origin: Origin,
+    entry: Entry,
+    existed: boolean,
+    step: Step,
+    holds?: Promised,
+    why?: Failure,
+  ): void {
     const { copies, counters, right } = this.#parts
     // Of a shared list, and on every node; nobody has begun it.
     if (entry.record.revision === 0) {
@@ -74,7 +92,8 @@ export class Telling {
         return
       }
       this.#parts.leftovers.vouched(entry)
-      answerAtOnce(origin, this.#replyOf(entry, existed, later, count), later)
+      if (why !== undefined) refuse(origin, why, later)
+      else answerAtOnce(origin, this.#replyOf(entry, existed, later, count), later)
     }
     const failed = (later: Step): void => {
       counters.add('submits_short')

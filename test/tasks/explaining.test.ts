@@ -3,9 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, asRequestId, asTaskId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
+import { cancelTask } from '../../src/tasks/attempts.ts'
 import type { TaskStanding } from '../../src/tasks/survey.ts'
+import type { TaskSpec } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
-import { DONE, own, ready, Scene, THREE } from './scene.ts'
+import { spec } from './samples.ts'
+import { DONE, own, ready, ring, Scene, THREE } from './scene.ts'
 
 /** What this node says to a question that all are asked; the others do not know the task. */
 function explain(scene: Scene, task: string): TaskStanding {
@@ -21,6 +24,11 @@ function explain(scene: Scene, task: string): TaskStanding {
   const answer = reply?.ok ? reply.answers.find(({ node }) => node === 'n1')?.answer : undefined
   assert.ok(answer?.kind === 'explain' && answer.standing)
   return answer.standing
+}
+
+/** Of n2. */
+function theirs(id: string): TaskSpec {
+  for (let i = 0; ; i++) if (ring.owner(`${id}-${i}`) === 'n2') return spec(id, { key: `${id}-${i}` })
 }
 
 const codesOf = ({ why }: TaskStanding) => why.map(({ code }) => code)
@@ -64,6 +72,39 @@ test('an attempt that is noted and waits for a place does not run either', () =>
   assert.deepEqual(explain(scene, 'b').why, [
     { code: 'starting', text: 'attempt 1 is written down and begins when a worker is free' },
   ])
+})
+
+test('an end on too few disks is not told, but that it waits for them is', () => {
+  const scene = ready()
+  scene.solo.submit(own('a'))
+  scene.acknowledge('n2')
+  scene.solo.end('a', 1, DONE)
+  const waits = explain(scene, 'a')
+  assert.equal(waits.state, 'running')
+  assert.deepEqual(codesOf(waits), ['ending'])
+  assert.doesNotMatch(JSON.stringify(waits), /succeeded/)
+  scene.acknowledge('n2')
+  const told = explain(scene, 'a')
+  assert.equal(told.state, 'succeeded')
+  assert.ok(told.revision > waits.revision)
+  assert.deepEqual(codesOf(told), ['settled'])
+})
+
+test('a copy that says that a task ended is told as a copy: its owner says whether that counts', () => {
+  const scene = ready()
+  const task = theirs('a')
+  const copy = { ...freshRecord(task, 'api', scene.solo.at.wall, THREE.map(asNodeId), 1), term: 6, copies: 2 }
+  const cancelled = cancelTask(copy, scene.solo.at.wall, copy.holders)
+  scene.solo.hear('n2', {
+    type: 'replicate',
+    batch: 1,
+    records: [cancelled],
+    ring: ring.checksum,
+    terms: [6],
+  })
+  const [why] = explain(scene, 'a').why
+  assert.equal(why?.code, 'settled')
+  assert.match(why.text, /^it is cancelled: .*; this is a copy: its owner, n2, says whether that counts$/)
 })
 
 test('an owner that may not act refuses to say how a task stands, and says why it does not run', () => {
