@@ -192,19 +192,18 @@ export class Copies {
   /** Disks of holders that have it, as far as is known. */
   count({ key, safe }: Entry): number {
     let count = 0
-    for (const holder of this.#holders(key)) if (safe.includes(holder)) count++
+    for (const holder of this.#parts.view.holders(key)) if (safe.includes(holder)) count++
     return count
   }
 
-  /** Do as many holders have it as must, whatever the voters know? */
+  /**
+   * Do as many holders have it as must, whatever the voters know? While all are cordoned or leaving there are none, and nobody who
+   * takes over later would ask for what came to lie on any disk then.
+   */
   #isHeld(entry: Entry): boolean {
-    return this.count(entry) >= Math.min(this.#parts.config.durability, this.#holders(entry.key).length)
-  }
-
-  /** While all are cordoned or leaving nobody is to hold it but this node, and on no disk at all it does not count. */
-  #holders(key: string): readonly NodeId[] {
-    const holders = this.#parts.view.holders(key)
-    return holders.length > 0 ? holders : [this.#parts.view.self]
+    const { view, config } = this.#parts
+    const { length } = view.holders(entry.key)
+    return length > 0 && this.count(entry) >= Math.min(config.durability, length)
   }
 
   /**
@@ -357,6 +356,7 @@ export class Copies {
 
   /** Whoever is none may drop it at any moment, and be one again later. */
   #isHolder(node: NodeId, { key }: Entry): boolean {
-    return node === this.#parts.view.self || this.#holders(key).includes(node)
+    const { view } = this.#parts
+    return node === view.self || view.holders(key).includes(node)
   }
 }

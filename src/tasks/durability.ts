@@ -4,7 +4,8 @@
  *
  * State. Each node's disk has a name, made with it. The voters note, on their disks, every ring under which a node asked
  * for leave, and every node's disk (`grants/notes.ts`). A holder notes which terms it refuses (`fences.ts`). A record
- * carries the term of its last change. Copies = min(`tasks.durability`, holders); holders are the first three of the ring.
+ * carries the term of its last change. Copies = min(`tasks.durability`, holders); holders are the first three of the ring. Where all are
+ * cordoned or leaving there are none, and nothing counts.
  *
  * The rules:
  *   1. A change counts once as many holders as copies say have it on disk (`copies.ts`). Only then is a submission answered,

@@ -133,7 +133,8 @@ export class Trimming {
     if (isOfOpenSlot(entry.record, id => table.get(id)?.record)) return true
     const { epochs } = right
     if (copies === undefined || epochs?.isQuorum(entry.key) !== true) return false
-    if (entry.owner === view.self) return copies.isOwed(entry)
+    // With nobody to hold it, what ended meanwhile is on no disk but this one.
+    if (entry.owner === undefined || entry.owner === view.self) return copies.isOwed(entry)
     if (replication.isUnsafe(entry.id) || copies.handed.isOwed(entry)) return true
     return epochs.keeps.length > 0 && leftovers.isKept(entry)
   }

@@ -1,21 +1,53 @@
-/** All are cordoned, or leaving: nobody owns a key, and what runs goes on. */
+/** All are cordoned, or leaving: nobody owns a key or is to hold its records. What runs goes on, and nothing counts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asTaskId } from '../../src/base/ids.ts'
-import { own, ready } from './scene.ts'
+import type { TasksConfig } from '../../src/tasks/config.ts'
+import { DONE, own, ready, type Scene, THREE } from './scene.ts'
 
-test('while all are cordoned an order counts once it is on the disk of this node, and not before', () => {
-  const scene = ready()
-  const { solo } = scene
-  solo.submit(own('a'))
+const task = own('a')
+
+/** It runs, and then all are cordoned; this node still has its key, which it keeps. */
+function cordoned(config: Partial<TasksConfig> = {}): Scene {
+  const scene = ready(config)
+  scene.solo.submit(task)
   scene.acknowledge('n2')
-  assert.equal(solo.orders.length, 1)
-  solo.see([])
-  solo.diskHangs = true
-  const id = solo.request({ kind: 'cancel', task: asTaskId('a'), key: own('a').key })
+  assert.equal(scene.solo.orders.length, 1)
+  scene.solo.see([])
+  return scene
+}
+
+const cancel = ({ solo }: Scene): string =>
+  solo.request({ kind: 'cancel', task: asTaskId('a'), key: task.key })
+
+test('while all are cordoned an order stops what runs, and nobody is told that it stands: one disk may have it', () => {
+  const scene = cordoned()
+  const id = cancel(scene)
+  assert.ok(scene.solo.of('cancel-attempt').length > 0)
   assert.equal(scene.code(id), undefined)
-  solo.diskGoesOn()
+  scene.solo.pass(6_000)
+  assert.equal(scene.code(id), 'TOO_FEW_COPIES')
+})
+
+test('it is confirmed once there are holders again, and enough of them have it', () => {
+  const scene = cordoned()
+  const id = cancel(scene)
+  scene.solo.pass(500)
+  scene.solo.see(THREE)
+  scene.solo.pass(500)
+  assert.equal(scene.code(id), undefined)
+  scene.acknowledge('n2')
   assert.equal(scene.code(id), 'ok')
-  const reply = solo.reply(id)
-  assert.equal(reply?.ok === true && reply.durableCopies, 1)
+  const reply = scene.solo.reply(id)
+  assert.equal(reply?.ok === true && reply.durableCopies, 2)
+})
+
+test('how a task ended meanwhile is not dropped in its turn before holders have it', () => {
+  const scene = cordoned({ settledMax: 0 })
+  scene.solo.end('a', 1, DONE)
+  scene.solo.pass(5_000)
+  assert.equal(scene.solo.record('a').state, 'succeeded')
+  scene.solo.see(THREE)
+  scene.solo.pass(500)
+  assert.ok(scene.acknowledge('n2').some(({ records }) => records.some(({ state }) => state === 'succeeded')))
 })
