@@ -30,7 +30,7 @@ import { Missing } from './missing.ts'
 import { Offers } from './offers.ts'
 import { openRight } from './open-right.ts'
 import { Placing } from './placing.ts'
-import { Records } from './records.ts'
+import { Records, withoutCount } from './records.ts'
 import { Replication } from './replication.ts'
 import type { Epochs } from './right.ts'
 import { Schedule } from './schedule.ts'
@@ -119,8 +119,9 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
  * node begins alone, nobody would be believed to have it anyway, but for what there was no time to place before others were seen.
  */
 function inherit(record: TaskRecord, table: Table, self: NodeId, epochs: Epochs | undefined): Entry {
-  const entry = table.add(record)
+  const isCounted = epochs?.isQuorum(record.spec.key) === true
+  const entry = table.add(isCounted ? record : withoutCount(record))
   entry.copies = []
-  if (epochs?.isQuorum(entry.key) === true) entry.safe = [self]
+  if (isCounted) entry.safe = [self]
   return entry
 }

@@ -62,7 +62,12 @@ export class Records {
   change(entry: Entry, changed: TaskRecord, step: Step): void {
     const counted = this.#counted?.isQuorum(entry.key) === true ? this.#counted : undefined
     const term = counted?.termOf(entry.key)
-    const record = counted === undefined || term === undefined ? changed : stamped(changed, term, counted)
+    const record =
+      counted === undefined
+        ? withoutCount(changed)
+        : term === undefined
+          ? changed
+          : stamped(changed, term, counted)
     // Who asks is told what it was before, until the end is on enough disks.
     if (counted !== undefined && isSettled(record)) this.#table.hide(entry)
     this.put(entry, record)
@@ -121,6 +126,16 @@ export class Records {
     this.#counted?.copies.forget(entry, step)
     step.erase(entry.id)
   }
+}
+
+/**
+ * As it is in available mode: on however many disks. What an earlier configuration counted says nothing of it any more, and in quorum
+ * mode again a copy that too few have would pass for one that has ended. Its term stays: the copies of before are older.
+ */
+export function withoutCount(record: TaskRecord): TaskRecord {
+  if (record.copies === undefined) return record
+  const { copies: _, ...kept } = record
+  return kept
 }
 
 /** With what copies of it are judged by, wherever they turn up later. A new task has its dedupe key from the first. */
