@@ -85,6 +85,10 @@ for (const mode of ['available', 'quorum'] as const) {
     const refused = failureOf(get(runs))
     assert.equal(refused?.code, 'STORE_READ_ONLY', 'its end is not durable, so nobody hears of it')
     assert.match(refused?.detail ?? '', /it is read-only.* once it is on the disk/)
+    const retried = solo.request({ kind: 'retry', task: runs.id, key: runs.key })
+    // There it waits for copies, of which its own disk is one.
+    const code = failureOf(solo.reply(retried))?.code
+    assert.equal(code, mode === 'available' ? 'STORE_READ_ONLY' : undefined)
     assert.deepEqual([solo.reply(submitted), solo.reply(early)], [undefined, undefined])
     disk.failure = undefined
     solo.diskGoesOn()

@@ -23,6 +23,9 @@ const ASKED = ['LEAVING', 'OVERLOADED', 'DEADLINE'] as const satisfies readonly 
 
 export const CONTROL_ERRORS: readonly ErrorCode[] = ASKED
 
+/** Of a task whose record the disk in trouble does not have as it is: how it stands is not told. */
+const UNWRITTEN = ['STORE_FULL', 'STORE_READ_ONLY'] as const satisfies readonly ErrorCode[]
+
 /** Looking for a task: by this node, and by those that it asks. */
 export const LOOKUP_ERRORS: readonly ErrorCode[] = [
   'TASK_UNKNOWN',
@@ -32,6 +35,7 @@ export const LOOKUP_ERRORS: readonly ErrorCode[] = [
   'TOO_FEW_COPIES',
   'RIGHT_ENDED',
   'OWNER_UNREACHABLE',
+  ...UNWRITTEN,
   ...ASKED,
 ]
 
@@ -71,6 +75,7 @@ export const ORDER_ERRORS: readonly ErrorCode[] = [
   'TAKEOVER_INCOMPLETE',
   'TOO_FEW_COPIES',
   'QUEUE_FULL',
+  ...UNWRITTEN,
   'NOT_READY',
   'NO_OWNER',
   'NOT_ACTING',
@@ -89,6 +94,7 @@ export const SCHEDULE_LOOKUP_ERRORS: readonly ErrorCode[] = [
   'TOO_FEW_COPIES',
   'RIGHT_ENDED',
   'OWNER_UNREACHABLE',
+  ...UNWRITTEN,
   ...ASKED,
 ]
 

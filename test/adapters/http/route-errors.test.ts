@@ -54,11 +54,14 @@ test('every refusal of a task, by this node, its owner or an executor, is in the
       'NOT_ACTING',
       'QUEUE_FULL',
       'TAKEOVER_INCOMPLETE',
+      'STORE_FULL',
+      'STORE_READ_ONLY',
     ])
       assert.ok(known.has(code), `${order} ${code}`)
   }
   for (const code of ['TASK_UNKNOWN', 'NOT_READY', 'OWNER_UNREACHABLE', 'OVERLOADED', 'LEAVING', 'DEADLINE'])
     assert.ok(lookup.has(code), code)
+  for (const code of ['STORE_FULL', 'STORE_READ_ONLY']) assert.ok(lookup.has(code), code)
   const cancel = await documented('post', '/v1/tasks/{id}/cancel')
   for (const code of [
     'TASK_SETTLED',
