@@ -120,9 +120,17 @@ export class Handshake {
     const known = this.#roster.get(hello.self.id)?.record
     if (known !== undefined && known.incarnation < hello.self.incarnation) contact.startAnew(link.dialled)
     this.#news.take(hello.self, 'hello', hello.self.id, now)
+    const bearer = this.#roster.byPeer(contact.peer)?.record
+    const isBearer = bearer?.id === hello.self.id
     // Whoever counts as dead here learns it from the sync, and its refutation comes back with the reply.
-    if (this.#summaries.worthwhile) this.#sendSummary(contact, link.id, now.mono)
-    else this.sendSync(contact, link.id, !this.#roster.isLiving(hello.self.id), now.mono)
+    if (!this.#summaries.worthwhile)
+      this.sendSync(contact, link.id, !isBearer || bearer.status !== 'alive', now.mono)
+    else {
+      // It outbids what is known of its name before anything is compared, or its answer would be nobody's.
+      const former = isBearer ? undefined : this.#roster.get(hello.self.id)?.record
+      if (former !== undefined) this.#out.send(link.id, { type: 'rumour', members: [former] })
+      this.#sendSummary(contact, link.id, now.mono)
+    }
     return true
   }
 
