@@ -85,8 +85,7 @@ export class News {
     if (said.id === this.#roster.self.id) return this.#aboutSelf(said, from, now)
     const judged = this.#judgeKey(said, source, from, now)
     if (judged === undefined) return 'stale'
-    const news =
-      judged.status === 'alive' || judged.goneAt !== undefined ? judged : { ...judged, goneAt: now.wall }
+    const news = judged.status === 'alive' ? judged : { ...judged, goneAt: goneAtOf(judged, now.wall) }
     const before = this.#roster.get(news.id)?.record
     const usurps = before?.status === 'alive' && before.peerId !== news.peerId && source !== 'hello'
     const buries = (news.status === 'dead' && source !== 'verdict') || news.forgotten === true
@@ -275,6 +274,13 @@ export const isAnother = (news: MemberRecord, self: MemberRecord): boolean =>
 const isOtherShare = (news: MemberRecord, self: MemberRecord): boolean =>
   news.status === 'alive' &&
   (news.weight !== self.weight || (news.cordoned === true) !== (self.cordoned === true))
+
+/**
+ * When its end was found, and never after now: whoever hears of it from here counts from then, and the end that a clock far ahead
+ * has written would be handed round for ever. Rosters are not compared by it.
+ */
+const goneAtOf = ({ goneAt }: MemberRecord, wall: WallMs): WallMs =>
+  goneAt === undefined || goneAt > wall ? wall : goneAt
 
 const departed = (record: MemberRecord): MemberRecord => ({ ...record, status: 'left', leaving: true })
 

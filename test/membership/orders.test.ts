@@ -147,6 +147,20 @@ test('a finder whose clock is days off does not make a death forgotten at once',
   assert.equal(me.statusOf(A), 'dead')
 })
 
+test('a tombstone of a clock that is far ahead is dropped after its time, and none that was handed on is taken up again', () => {
+  const me = new Lone('me', { config: { tombstoneMs: 1_000 } })
+  const link = me.meet(record('b'), 10)
+  const goneAt = wallOf(WALL + 1_000 * DAY_MS)
+  const listen = (ms: number) => void me.say(link, record('b'), { type: 'ping', seq: ms }, ms)
+  me.say(link, record('b'), { type: 'rumour', members: [{ ...A, status: 'left', goneAt }] }, 20)
+  const handedOn = me.membership.roster.get(A.id)?.record
+  assert.ok(handedOn)
+  me.runTo(1_200, listen)
+  assert.deepEqual(shown(me), ['me', 'b'])
+  me.say(link, record('b'), { type: 'rumour', members: [handedOn] }, 1_300)
+  assert.deepEqual(shown(me), ['me', 'b'])
+})
+
 test('what is kept of members goes with their tombstones, those that made room for others too', () => {
   const me = new Lone('me', { config: { membersMax: 3 } })
   const link = me.meet(record('b'), 10)
