@@ -16,6 +16,7 @@ import type { MemberRecord } from './member.ts'
 import type { Hello, Holder, MembershipLinkMessage, Refuse, RingParameters, Sync } from './messages.ts'
 import { isPlausible, type News } from './news.ts'
 import type { Outbox } from './outbox.ts'
+import { portions } from './portions.ts'
 import type { Entry, Roster } from './roster.ts'
 import { Summaries } from './summary.ts'
 import { FULL_MESH_MAX } from './topology.ts'
@@ -36,8 +37,10 @@ const SYNC_PAUSE_MS = 1_000
  * here or elsewhere: a node that a whole cluster joins by must not stand still for it.
  */
 const SYNC_RECORDS_PER_S = 20_000
-/** Claims in a sync; beyond that gossip says the rest again every second. With 1,000 records this fits a frame of 1 MiB. */
+/** Claims in a sync, 760 KB at worst; beyond that gossip says the rest again every second. */
 const SYNC_CLAIMS_MAX = 2_000
+/** Characters of records in one part of a sync: with all those claims it fits a frame of 1 MiB. 1,000 usual records are about one. */
+const SYNC_PART_CHARS_MAX = 250_000
 
 export interface RefusalSeen {
   readonly code: Refuse['code']
@@ -165,6 +168,7 @@ export class Handshake {
     const tellOn = this.syncedWith.size > 0 || sync.members.length <= FULL_MESH_MAX
     for (const record of sync.members) this.#news.take(record, 'sync', from, now, tellOn)
     for (const claim of sync.claims) if (claim.accuser === from) this.#detection.hear(claim, now)
+    if (sync.more) return
     this.lastRefusal = undefined
     if (!this.syncedWith.has(from)) {
       this.syncedWith.add(from)
@@ -198,7 +202,14 @@ export class Handshake {
     this.#syncedAt.set(contact.peer, now)
     const claims = this.#claims.standing(this.#roster.self.id).slice(0, SYNC_CLAIMS_MAX)
     const part = buckets === undefined ? {} : { buckets }
-    this.#out.send(link, { type: 'sync', reply, ...part, members, claims })
+    const parts = portions(members, SYNC_PART_CHARS_MAX)
+    const last = parts.pop() ?? []
+    for (const some of parts)
+      this.#out.send(link, { type: 'sync', reply: false, more: true, members: some, claims: [] })
+    // By the last part the receiver takes this for an exchange, and sees there who bears its name.
+    const { name } = contact.links.get(link) ?? {}
+    const about = parts.flat().filter(record => record.id === name)
+    this.#out.send(link, { type: 'sync', reply, ...part, members: [...last, ...about], claims })
   }
 
   #sendSummary(contact: Contact, link: LinkId, now: Instant): void {

@@ -115,7 +115,7 @@ export class Listening {
         contact.acked(link, message.seq, now.mono)
         break
       case 'sync':
-        namesake.accepted(message.members, now)
+        if (!message.more) namesake.accepted(message.members, now)
         handshake.sync(message, from, contact, link, now)
         break
       case 'rumour':

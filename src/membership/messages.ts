@@ -57,6 +57,8 @@ export interface Sync {
   readonly reply: boolean
   /** When not all: the parts of the summary that these members make up, and that the answer is to be of. */
   readonly buckets?: readonly number[]
+  /** More parts of this exchange follow: it counts as one with the last. */
+  readonly more?: boolean
   readonly members: readonly MemberRecord[]
   readonly claims: readonly Claim[]
 }

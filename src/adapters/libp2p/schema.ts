@@ -60,13 +60,16 @@ const share = z.number().min(0).max(1)
 
 // membership
 
+/** `host:port` has nothing but such characters, and each of them is one byte of JSON: a roster of 1,000 fits the queue of a link. */
+const ADDRESS_PATTERN = /^[!#-[\]-~]*$/
+
 const member = z.object({
   id: nodeId,
   peerId,
   incarnation,
   status: z.enum(['alive', 'dead', 'left']),
   leaving: z.boolean(),
-  addresses: z.array(z.string().max(ADDRESS_CHARS_MAX)).max(ADDRESSES_MAX),
+  addresses: z.array(z.string().max(ADDRESS_CHARS_MAX).regex(ADDRESS_PATTERN)).max(ADDRESSES_MAX),
   cordoned: z.boolean().exactOptional(),
   forgotten: z.boolean().exactOptional(),
   goneAt: wallMs.exactOptional(),
@@ -108,6 +111,7 @@ const sync = z.object({
     .array(count.max(SUMMARY_BUCKETS - 1))
     .max(SUMMARY_BUCKETS)
     .exactOptional(),
+  more: z.boolean().exactOptional(),
   members,
   claims,
 })

@@ -202,6 +202,14 @@ test('one entry more than the limit of an array is refused', () => {
   assert.equal(decodeLinkFrame(bodyOf(leave)).ok, false)
 })
 
+test('an address takes no more bytes than it has characters, or a roster might not fit a link', () => {
+  const leave = (address: string) => ({ type: 'leave', member: { ...member(1), addresses: [address] } })
+  for (const good of ['db-1.internal:7946', '[fe80::1%eth0]:7946', '/dns4/a_b/tcp/7946/p2p/12D3KooW'])
+    assert.ok(decodeLinkFrame(bodyOf(leave(good))).ok, good)
+  for (const bad of ['\u0001', 'büro:7946', 'a"b:1', 'a\\b:1', 'a b:1'])
+    assert.equal(decodeLinkFrame(bodyOf(leave(bad))).ok, false, bad)
+})
+
 test('unknown keys are dropped, also those that would reach into a prototype', () => {
   const body = Buffer.from('{"type":"ping","seq":1,"later":true,"__proto__":{"polluted":true}}')
   assert.deepEqual(decodeLinkFrame(body), { ok: true, message: { type: 'ping', seq: 1 } })

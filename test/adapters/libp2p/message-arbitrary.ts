@@ -38,7 +38,7 @@ const plainMember: fc.Arbitrary<MemberRecord> = fc.record({
   incarnation,
   status: fc.constantFrom('alive', 'dead', 'left'),
   leaving: fc.boolean(),
-  addresses: fc.array(fc.string({ maxLength: 40 }), { maxLength: 8 }),
+  addresses: fc.array(fc.stringMatching(/^[!#-[\]-~]{0,40}$/), { maxLength: 8 }),
   weight: fc.constantFrom(0.01, 1, 2.5, 100),
 })
 const member: fc.Arbitrary<MemberRecord> = fc.oneof(
@@ -271,6 +271,7 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
       type: fc.constant('sync' as const),
       reply: fc.boolean(),
       buckets: fc.array(fc.nat({ max: SUMMARY_BUCKETS - 1 }), { maxLength: SUMMARY_BUCKETS }),
+      more: fc.boolean(),
       members,
       claims,
     },
