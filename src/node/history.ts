@@ -11,14 +11,13 @@
 import type { NodeId } from '../base/ids.ts'
 import { elapsedMs, type Instant, type Now, type WallMs } from '../base/time.ts'
 import type { Ring } from '../ring/ring.ts'
+import { TOKENS_PER_VNODE, vnodesOf } from '../ring/vnodes.ts'
 import { type RightSource, Rights } from './rights.ts'
 import type { KeyHistory, Metric, OwnerChange, RingCause } from './status.ts'
 
 /** Rings kept at most, and tokens of all of them together: 6 bytes each, 24 MB. Eight members: 5 MB for 256 rings. */
 export const RINGS_MAX = 256
 export const TOKENS_MAX = 4_000_000
-
-const TOKENS_PER_VNODE = 4
 
 interface Change {
   readonly at: WallMs
@@ -115,8 +114,9 @@ export class History {
   }
 
   #tokensOf(ring: Ring): number {
-    const vnodes = ring.members.map(({ weight }) => Math.max(1, Math.round(weight * this.#vnodesPerWeight)))
-    return TOKENS_PER_VNODE * vnodes.reduce((sum, count) => sum + count, 0)
+    const weights = ring.members.map(({ weight }) => weight)
+    const { counts } = vnodesOf(weights, this.#vnodesPerWeight)
+    return TOKENS_PER_VNODE * counts.reduce((sum, count) => sum + count, 0)
   }
 
   /** Every change of the key's owner, newest first. */

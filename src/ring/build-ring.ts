@@ -11,8 +11,9 @@ import { countPositions, type Known, layCircle, POSITIONS, tokenAt } from './cir
 import type { RingConfig } from './config.ts'
 import { checksumOf, position } from './hash.ts'
 import type { KeyPlacement, Ring, RingMember } from './ring.ts'
+import { type Vnodes, vnodesOf } from './vnodes.ts'
 
-/** 16 x 6 bytes x 400 tokens x members: 4 MB with 100 members of weight 1, 40 MB with 1,000. */
+/** 16 x 6 bytes x tokens: 4 MB with 100 members of weight 1, 40 MB with 1,000 or with as many tokens as a ring may have. */
 const RINGS_KEPT_MAX = 16
 
 /** Oldest use first. */
@@ -27,26 +28,29 @@ export function buildRing(members: readonly RingMember[], config: RingConfig): R
     assert(id !== sorted[i - 1]?.id, 'a member is in the ring once', { id })
     assert(Number.isFinite(weight) && weight > 0, 'a weight is above zero', { id, weight })
   })
-  const name = canonical(sorted, config)
-  const ring = kept.get(name) ?? new LaidRing(Object.freeze(sorted), config, name, [...kept.values()].at(-1))
+  const weights = sorted.map(({ weight }) => weight)
+  const vnodes = vnodesOf(weights, config.vnodesPerWeight)
+  const name = canonical(sorted, config, vnodes.halvings)
+  const ring = kept.get(name) ?? new LaidRing(Object.freeze(sorted), vnodes, name, [...kept.values()].at(-1))
   kept.delete(name)
   kept.set(name, ring)
   if (kept.size > RINGS_KEPT_MAX) kept.delete(kept.keys().next().value as string)
   return ring
 }
 
-/** Plain code unit order and JSON numbers: what another language can repeat to the letter. */
-const canonical = (members: readonly RingMember[], config: RingConfig): string =>
+/**
+ * Plain code unit order and JSON numbers: what another language can repeat to the letter. Halvings are told where there are
+ * some: a node of a version that knows of none has other owners then, and must not take its ring for this one.
+ */
+const canonical = (members: readonly RingMember[], config: RingConfig, halvings: number): string =>
   JSON.stringify([
     config.version,
     config.hash,
     config.vnodesPerWeight,
     config.replicas,
     members.map(({ id, weight }) => [id, weight]),
+    ...(halvings === 0 ? [] : [halvings]),
   ])
-
-const vnodesOf = (weight: number, config: RingConfig): number =>
-  Math.max(1, Math.round(weight * config.vnodesPerWeight))
 
 class LaidRing implements Ring {
   readonly members: readonly RingMember[]
@@ -58,10 +62,10 @@ class LaidRing implements Ring {
   #tokens: readonly number[] | undefined
 
   /** @param last the ring asked for last: views change by few members at a time */
-  constructor(members: readonly RingMember[], config: RingConfig, canonicalText: string, last?: LaidRing) {
+  constructor(members: readonly RingMember[], { counts }: Vnodes, canonicalText: string, last?: LaidRing) {
     this.members = members
     this.checksum = checksumOf(canonicalText)
-    const placed = members.map(({ id, weight }) => [id, vnodesOf(weight, config)] as const)
+    const placed = members.map(({ id }, i) => [id, counts[i] as number] as const)
     this.known = { members: placed, circle: layCircle(placed, last?.known) }
     this.#index = new Map(members.map(({ id }, i) => [id, i]))
   }

@@ -8,15 +8,13 @@
 import HashRing from 'hashring'
 import { assert } from '../base/assert.ts'
 import { digest } from './hash.ts'
+import { TOKENS_PER_VNODE } from './vnodes.ts'
 
 /** Positions are 32 bits: 0 to POSITIONS - 1. */
 export const POSITIONS = 2 ** 32
 
 /** Owner indexes are kept in 16 bits. */
 const MEMBERS_MAX = 65_535
-
-/** An MD5 is four words. */
-const TOKENS_PER_VNODE = 4
 
 export interface Circle {
   /** Ascending. Of equal ones the first counts. */
@@ -25,10 +23,11 @@ export interface Circle {
   readonly owners: Uint16Array
 }
 
-/** Members whose tokens are kept: 1.6 KB each at weight 1. A view changes by few members at a time. */
-const KEPT_MAX = 2_048
+/** Tokens of members that are kept, 3.3 MB: those of 2,048 of weight 1. A view changes by few members at a time. */
+const KEPT_TOKENS_MAX = 819_200
 /** Tokens by vnodes and name, oldest use first. */
 const kept = new Map<string, Uint32Array>()
+let keptTokens = 0
 
 /** A member's name and its number of vnodes. */
 export type Placed = readonly [name: string, vnodes: number]
@@ -125,9 +124,13 @@ function mend(old: Circle, indexes: Int32Array, added: Float64Array, total: numb
 function tokensOf(name: string, vnodes: number): Uint32Array {
   const id = `${vnodes} ${name}`
   const tokens = kept.get(id) ?? laid(name, vnodes)
-  kept.delete(id)
+  if (!kept.delete(id)) keptTokens += tokens.length
   kept.set(id, tokens)
-  if (kept.size > KEPT_MAX) kept.delete(kept.keys().next().value as string)
+  for (const [oldest, { length }] of kept) {
+    if (keptTokens <= KEPT_TOKENS_MAX) break
+    kept.delete(oldest)
+    keptTokens -= length
+  }
   return tokens
 }
 

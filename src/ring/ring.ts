@@ -6,8 +6,9 @@
  * neighbour; nothing else moves. That is why a crash costs one eighth of the work of eight nodes, and not all of it.
  *
  * The rule (ketama, so that a program in another language computes the same owner):
- *   - member m of weight w has v = max(1, round(w x vnodesPerWeight)) vnodes; for each i below v the MD5 of `m-i` gives
- *     four tokens, its four little-endian 32-bit words;
+ *   - member m of weight w has v = max(1, round(w x vnodesPerWeight)) vnodes; where all have more than 102,400, each has
+ *     v / 2 instead, or v / 4 and so on, down to a whole number and one at least (`vnodes.ts`);
+ *   - for each i below v the MD5 of `m-i` gives four tokens, its four little-endian 32-bit words;
  *   - a key's position is the first little-endian word of its MD5; its owner holds the first token at or after that,
  *     wrapping at the top. Two equal tokens: the smaller name's counts first.
  *
@@ -19,14 +20,14 @@ import type { NodeId } from '../base/ids.ts'
 
 export interface RingMember {
   readonly id: NodeId
-  /** Share relative to the others; `vnodesPerWeight` times this, rounded, is its number of vnodes (4 points each). */
+  /** Share relative to the others; `vnodesPerWeight` times this, rounded, is its number of vnodes (4 points each) in most rings. */
   readonly weight: number
 }
 
 export interface Ring {
   /** Sorted by id. */
   readonly members: readonly RingMember[]
-  /** Hash of ring parameters and sorted members with their weights: equal checksums mean equal owners for every key. */
+  /** Hash of ring parameters and sorted members with their weights, and of halvings: equal checksums mean equal owners for every key. */
   readonly checksum: string
   has(id: NodeId): boolean
   /** The node that should run what belongs to this key; `undefined` when the ring is empty. */

@@ -57,7 +57,7 @@ export const generalOptions = (hostname: string): readonly Option[] => [
     type: decimal(0.01, 100),
     default: 1,
     reload: 'applied',
-    doc: 'Share of the keys relative to the other nodes: 2 owns twice as many as 1. `roundtable weight` changes it until the next start.',
+    doc: 'Share of the keys relative to the other nodes: 2 owns twice as many as 1. `roundtable weight` changes it until the next start. Small numbers do: once the weights of all add up to more than 1,024 (or 2,048, and so on), half of the keys move.',
   },
   {
     key: 'taskLists',

@@ -21,7 +21,7 @@ export function ringOptions(): readonly Option[] {
       key: 'ring.vnodesPerWeight',
       type: whole(1, 1_000),
       default: defaults.vnodesPerWeight,
-      doc: 'Virtual nodes of a member of weight 1, four points each. More balance better and make a new ring slower to build.',
+      doc: 'Virtual nodes of a member of weight 1, four points each. More balance better and make a new ring slower to build. Where all members have more than 102,400, each has half as many, or a quarter and so on.',
     },
     {
       key: 'ring.replicas',
