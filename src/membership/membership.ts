@@ -235,11 +235,10 @@ export class Membership {
     }
     this.#news.record(entry.record.id, 'debug', 'link-down', `last link closed: ${cause}`, { cause }, now)
     if (cause !== 'remote') return
-    const { status, leaving } = entry.record
-    if (status === 'alive' && leaving)
-      this.#news.take({ ...entry.record, status: 'left' }, 'leave', entry.record.id, now)
+    const { status, leaving, id } = entry.record
+    // Who leaves says so on its links before it closes them. One that has not may be there still, and drain.
     // Of one that others buried first this node still has to see for itself that its process is gone.
-    else if (status === 'dead' || this.#topology.wants(entry.record.id))
+    if (status === 'dead' || leaving || this.#topology.wants(id))
       this.#dialling.remoteClosed(entry, contact, now.mono)
   }
 

@@ -225,16 +225,6 @@ test('a close of this side or an unreachable host is no evidence', () => {
   }
 })
 
-test('a leave is seen as a leave even when its link closes before the farewell', () => {
-  const me = new Lone()
-  const a = record('a')
-  const link = me.meet(a, 0)
-  me.say(link, a, { type: 'leave', member: { ...a, leaving: true } }, 100)
-  me.membership.linkDown(link, a.peerId, 'remote', at(110))
-  me.collect()
-  assert.equal(me.statusOf(a), 'left')
-})
-
 test('the farewell waits for acknowledgements, and not for ever', () => {
   const me = new Lone()
   const link = me.meet(record('a'), 0)
