@@ -93,9 +93,9 @@ export class Grants {
     const nextMark = (): number => ++this.#marks
     const rings = new Rings(parts.buildRing)
     const [topOf, promiseMs] = [() => this.#top, () => this.#voting.promiseMsMax]
-    const book = { self, config, stored: stored.voters, top: topOf, promiseMs, nextMark, out }
-    const voters = new VoterBook(book)
-    const top = new Top({ self, stored: stored.top, voters, out })
+    const life = { self, session, disk: this.disk, config, nextMark, out }
+    const voters = new VoterBook({ ...life, stored: stored.voters, top: topOf, promiseMs })
+    const top = new Top({ self, stored: stored.top, voters, rounds: voters.rounds, out })
     const log: MemberParts['log'] = (event, fields) => this.#log(event, fields)
     const reply = ({ node, peer }: Asker, answer: Grant | GrantRefused, at: Now): void => {
       if (node === self) this.#answered(self, answer, at)

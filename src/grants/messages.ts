@@ -200,6 +200,12 @@ export interface VotersTell {
   readonly top: number
   /** The longest promise that the teller may have given: an old list must not be replaced before it has run out. */
   readonly promiseMs: number
+  /** Name of the teller's disk. */
+  readonly disk: string
+  /** "Say so again, in answer to this": see `moment.ts`. */
+  readonly ask?: string
+  /** The question that this answers. */
+  readonly answer?: string
 }
 
 /** "May I change version `version`? Then accept no list of a lower round after it, and tell me what you accepted." */
@@ -208,6 +214,8 @@ export interface VotersPrepare {
   readonly version: number
   readonly root: string
   readonly ballot: Ballot
+  /** As in `VotersTell`. */
+  readonly ask?: string
 }
 
 export interface VotersPromise {
@@ -218,6 +226,9 @@ export interface VotersPromise {
   readonly promised: Ballot
   /** The joint list that it accepted. */
   readonly accepted?: VoterList | undefined
+  /** Name of the disk that this stands on. */
+  readonly disk: string
+  readonly answer?: string
 }
 
 export type VotersMessage = VotersTell | VotersPrepare | VotersPromise
@@ -234,6 +245,8 @@ export interface TopTell {
   readonly known: boolean
   /** The list under which it votes: an answer under another one does not count. */
   readonly voters?: VotersName | undefined
+  /** The highest round that it promised to: who lost its disk may have promised to that one as well. */
+  readonly promised?: Ballot
 }
 
 export type TopMessage = TopAsk | TopTell

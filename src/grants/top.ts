@@ -5,7 +5,8 @@
  * the other voters, and votes for nothing before it knows. It knows once no quorum can have voted of which nobody told
  * it: each quorum there may have been then holds one that knew its top, or two that know of none, and two voters do not
  * lose their disks at once. On a first start that is nearly all of them (6 of 8, all of 3). Once all voters have
- * answered there is nothing more to learn.
+ * answered there is nothing more to learn. With their tops they tell to which round of a change of the list they promised,
+ * for the same reason: any quorum that promised, this voter among them, holds another who tells of it.
  *
  * Road not taken: "a quorum that knows of none is a first start". Of voters a, b and c let a and b vote while c was
  * never started. Then a loses its disk while b is away: a and c are a quorum, neither knows of anything, and the term
@@ -14,24 +15,34 @@
 import type { NodeId } from '../base/ids.ts'
 import { elapsedMs, type Instant, type Now } from '../base/time.ts'
 import type { GrantsEffect } from './effects.ts'
-import type { TopMessage, TopTell } from './messages.ts'
+import type { Ballot, TopMessage, TopTell } from './messages.ts'
 import { baseOf, isMajority } from './voter-list.ts'
 import type { Voters } from './voters.ts'
 
 /** How often the other voters are asked, in ms. */
 const ASK_MS = 250
 
+/** The highest round of a change of the voter list that this voter promised to: as easily lost with the disk as the top. */
+export interface Rounds {
+  /** As it is on the disk. */
+  readonly promisedTo: Ballot | undefined
+  /** Another voter promised to this one, so this one may have as well. */
+  mayHavePromised(ballot: Ballot): void
+}
+
 export interface TopParts {
   readonly self: NodeId
   /** What the disk held at boot; undefined where it held none. */
   readonly stored: number | undefined
   readonly voters: Voters
+  readonly rounds: Rounds
   readonly out: { push(effect: GrantsEffect): unknown }
 }
 
 export class Top {
   readonly #self: NodeId
   readonly #voters: Voters
+  readonly #rounds: Rounds
   readonly #out: TopParts['out']
   #value: number
   #known: boolean
@@ -41,7 +52,8 @@ export class Top {
   /** The list under which they answered. */
   #under = ''
 
-  constructor({ self, stored, voters, out }: TopParts) {
+  constructor({ self, stored, voters, rounds, out }: TopParts) {
+    this.#rounds = rounds
     this.#self = self
     this.#voters = voters
     this.#out = out
@@ -92,16 +104,19 @@ export class Top {
 
   #answer(to: NodeId): void {
     const voters = this.#voters.name
-    const message = { type: 'top-tell', top: this.#value, known: this.#known, voters } as const
+    const promised = this.#rounds.promisedTo
+    const round = promised === undefined ? {} : { promised }
+    const message = { type: 'top-tell', top: this.#value, known: this.#known, voters, ...round } as const
     this.#out.push({ kind: 'send', to, message })
   }
 
-  #take(from: NodeId, { top, known, voters }: TopTell): void {
+  #take(from: NodeId, { top, known, voters, promised }: TopTell): void {
     if (this.#known || voters === undefined || !this.#voters.includes(from)) return
     const name = this.#listName()
     if (name === undefined || `${voters.version} ${voters.hash}` !== name) return
     this.#turnTo(name)
     this.#answers.set(from, known ? top : undefined)
+    if (promised !== undefined) this.#rounds.mayHavePromised(promised)
     this.#conclude()
   }
 

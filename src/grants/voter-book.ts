@@ -10,8 +10,8 @@
  * How it changes, one voter at a time:
  *   1. `VoterRound` asks the voters for a promise, then proposes a joint list: the old names and the new.
  *   2. Whoever has the joint list on disk refuses requests under the old one, and says so to all voters. While it holds,
- *      acting needs more than half of both. It is settled when a quorum of the old list and one of the new have it: then
- *      nobody gets a quorum under the old list any more.
+ *      acting needs more than half of both. It is settled when a quorum of the old list and one of the new have it at one
+ *      moment (`Moment`): then nobody gets a quorum under the old list any more.
  *   3. As long later as any of those may have promised, nobody acts under the old list either, and the new list stands alone.
  * Any two of {old, joint} share a voter, and any two of {joint, new} do; old and new never are in force together. A
  * promise once given is kept, and named as an exception, whatever list it was given under.
@@ -27,10 +27,10 @@ import { elapsedMs, type Instant, type Now } from '../base/time.ts'
 import { type GrantsConfig, VOTERS_MAX } from './config.ts'
 import type { GrantsEffect } from './effects.ts'
 import type { StoredVoters, VoterList, VotersMessage, VotersName, VotersTell } from './messages.ts'
-import type { Top } from './top.ts'
+import type { Rounds, Top } from './top.ts'
 import { VoterChange, type VoterDesk } from './voter-change.ts'
+import { VoterConflicts } from './voter-conflicts.ts'
 import {
-  hashOf,
   higherBallot,
   isActingQuorum,
   isJoint,
@@ -55,11 +55,12 @@ const STILL_MS = 500
 const TELL_MS = 500
 /** Asked for a list at a time, by a node that has none. */
 const ASKED_MAX = 16
-/** Other lists remembered as conflicting with this one; further ones are neither logged nor counted. */
-const CONFLICTS_MAX = 64
 
 export interface VoterBookParts {
   readonly self: NodeId
+  /** Name of this node's disk, and the number of its boot on it: together no other life of any node has them. */
+  readonly disk: string
+  readonly session: number
   readonly config: GrantsConfig
   /** What the disk held at boot. */
   readonly stored: StoredVoters | undefined
@@ -76,7 +77,7 @@ export class VoterBook implements Voters {
   readonly #parts: VoterBookParts
   readonly #statements = new VoterStatements()
   readonly #change: VoterChange
-  readonly #conflicts = new Set<string>()
+  readonly #conflicts: VoterConflicts
   /** What this node decided last; it may still be on its way to the disk. */
   #row: StoredVoters | undefined
   /** What is on the disk: the only thing it acts and speaks by. */
@@ -96,6 +97,7 @@ export class VoterBook implements Voters {
 
   constructor(parts: VoterBookParts) {
     this.#parts = parts
+    this.#conflicts = new VoterConflicts(parts.out)
     this.#row = parts.stored
     this.#vouched = parts.stored !== undefined
     this.#live = new Set([parts.self])
@@ -150,6 +152,11 @@ export class VoterBook implements Voters {
   get proposals(): readonly Proposal[] {
     if (this.#disk?.version !== 0) return []
     return this.#statements.proposals({ node: this.#parts.self, list: listOf(this.#disk) })
+  }
+
+  /** What it promised to, as a voter, of changes of the list. */
+  get rounds(): Rounds {
+    return this.#change
   }
 
   /** @param live the living members, this node included */
@@ -255,10 +262,12 @@ export class VoterBook implements Voters {
   #heard(from: NodeId, tell: VotersTell, now: Now): void {
     const { list } = tell
     if (list !== undefined && !isSound(list)) {
-      this.#conflict('voters-malformed', from, list)
+      this.#conflicts.note('voters-malformed', from, list, this.#row)
       return
     }
     this.#statements.note(from, tell)
+    this.#change.heard(from, tell)
+    if (tell.ask !== undefined) this.#tell([from], tell.ask)
     if (list === undefined) {
       if (this.#disk !== undefined) this.#tell([from])
       return
@@ -283,20 +292,7 @@ export class VoterBook implements Voters {
     } else if (firm && !this.#isFirm() && told.version > 0) {
       this.#log('warn', 'voters-overruled', { by: from, names: told.names, mine: this.#row?.names })
       this.#adopt(told, firm)
-    } else this.#conflict('voters-conflict', from, told)
-  }
-
-  #conflict(event: string, from: NodeId, told: VoterList): void {
-    const pair = `${this.#row === undefined ? '' : hashOf(this.#row)} ${hashOf(told)}`
-    if (this.#conflicts.has(pair) || this.#conflicts.size >= CONFLICTS_MAX) return
-    this.#conflicts.add(pair)
-    this.#log('error', event, {
-      from,
-      version: told.version,
-      names: told.names,
-      mine: this.#row?.names,
-      versionOfMine: this.#row?.version,
-    })
+    } else this.#conflicts.note('voters-conflict', from, told, this.#row)
   }
 
   #adopt(told: VoterList, firm: boolean): void {
@@ -309,11 +305,13 @@ export class VoterBook implements Voters {
     const book = this
     return {
       self: this.#parts.self,
+      disk: this.#parts.disk,
+      session: this.#parts.session,
       statements: this.#statements,
       get row() {
         return book.#row
       },
-      get disk() {
+      get stored() {
         return book.#disk
       },
       get live() {
@@ -376,10 +374,15 @@ export class VoterBook implements Voters {
     return living.slice(this.#tells, this.#tells + 1)
   }
 
-  #tell(to: readonly NodeId[]): void {
+  /** @param answer the question that this answers */
+  #tell(to: readonly NodeId[], answer?: string): void {
     const list = this.#disk === undefined ? undefined : listOf(this.#disk)
     const [firm, top, promiseMs] = [this.#isFirm(), this.#parts.top().value, this.#parts.promiseMs()]
-    const message = { type: 'voters', list, firm, top, promiseMs } as const
+    const said = { type: 'voters', list, firm, top, promiseMs, disk: this.#parts.disk } as const
+    // An answer asks nothing: two that ask each other would never end.
+    const { ask } = this.#change
+    const asked = ask === undefined ? {} : { ask }
+    const message: VotersTell = { ...said, ...(answer === undefined ? asked : { answer }) }
     for (const node of to) this.#send(node, message)
   }
 

@@ -1,7 +1,7 @@
 /**
  * How the voter list changes. A round (`VoterRound`) finds the joint list to propose; whoever takes it says so to all
- * voters; each counts who has it, and when it is settled, each may end the change after a promise's length. So it needs
- * nobody in particular: when a change does not come to its end, a voter carries it on with a round of its own, the lower
+ * voters; each counts who has it, all at one moment (`Moment`), and when it is settled, each may end the change after a
+ * promise's length. So it needs nobody in particular: when a change does not come to its end, a voter carries it on with a round of its own, the lower
  * names sooner. So does a voter that had to refuse the joint list, because it had promised to a later round that came to
  * nothing: the list is on the disks of others, and without the voters who promised they would be alone with it.
  */
@@ -15,7 +15,10 @@ import type {
   VotersMessage,
   VotersPrepare,
   VotersPromise,
+  VotersTell,
 } from './messages.ts'
+import { Moment } from './moment.ts'
+import type { Rounds } from './top.ts'
 import {
   baseOf,
   compareBallots,
@@ -35,15 +38,22 @@ import type { VoterStatements } from './voter-statements.ts'
 /** A joint list that is not settled by then is carried on; by each further voter so much later, in ms. */
 const CARRY_ON_MS = 2_000
 
+/** Asked before there is a moment to ask for. */
+const ANY = 'any'
+
 /** What a change needs of the book. */
 export interface VoterDesk {
   readonly self: NodeId
+  /** Name of this node's disk. */
+  readonly disk: string
+  /** The number of its boot. With the disk it names this life, and no other of any node. */
+  readonly session: number
   /** The longest promise that this node may have given as a voter, in ms. */
   readonly promiseMs: number
   readonly statements: VoterStatements
   /** What was decided last, perhaps still on its way to the disk. */
   readonly row: StoredVoters | undefined
-  readonly disk: StoredVoters | undefined
+  readonly stored: StoredVoters | undefined
   readonly live: ReadonlySet<NodeId>
   /** The highest term this node has voted for. */
   readonly top: number
@@ -58,22 +68,34 @@ export interface VoterDesk {
   log(level: 'info' | 'warn', event: string, fields: Extract<GrantsEffect, { kind: 'log' }>['fields']): void
 }
 
-export class VoterChange {
+export class VoterChange implements Rounds {
   readonly #desk: VoterDesk
   #round: VoterRound | undefined
   /** The highest round heard of. */
   #roundSeen: number
+  /** Questions asked in this life. */
+  #asks = 0
   /** When the joint list came to this disk, or was tried again last. */
   #jointSince: Instant | undefined
-  #settledAt: Instant | undefined
-  /** The longest promise of any of those who have settled it, also of one that has lost its disk since: it promised it, in ms. */
-  #settledPromiseMs = 0
+  /** When those who have said that they have the joint list are asked whether all of them had it at once. */
+  #moment: Moment | undefined
+  /** They had: nobody gets a quorum under the old list any more. */
+  #settled = false
+  /** The longest promise of any of those who had it, also of one that has lost its disk since: it promised it, in ms. */
+  #promiseMs = 0
+  /** The highest term that any of them had voted for. */
+  #top = 0
   /** A joint list that this node was told of and could not take, and since when. */
   #refused: { readonly list: VoterList; since: Instant } | undefined
 
   constructor(desk: VoterDesk) {
     this.#desk = desk
-    this.#roundSeen = desk.disk?.promised?.round ?? 0
+    this.#roundSeen = desk.stored?.promised?.round ?? 0
+  }
+
+  /** See `Rounds`. */
+  get promisedTo(): Ballot | undefined {
+    return this.#desk.stored?.promised
   }
 
   /** Is a round of this node's own under way? */
@@ -83,9 +105,25 @@ export class VoterChange {
 
   /** Another list is on the disk than before. */
   turned(now: Now): void {
-    this.#settledAt = undefined
+    this.#moment = undefined
+    this.#settled = false
     this.#jointSince = this.#joint() === undefined ? undefined : now.mono
     this.#refused = undefined
+  }
+
+  /** The question for all that have the joint list: who is no voter is told of it only in answer. */
+  get ask(): string | undefined {
+    if (this.#settled || this.#joint() === undefined) return undefined
+    return this.#moment?.ask ?? ANY
+  }
+
+  /** Somebody says what it has. */
+  heard(from: NodeId, { list, firm, disk, answer, top, promiseMs }: VotersTell): void {
+    const joint = this.#joint()
+    if (joint === undefined || list === undefined || !firm || !isSame(list, joint)) return
+    if (this.#moment?.heard(from, disk, answer) !== true) return
+    this.#promiseMs = Math.max(this.#promiseMs, promiseMs)
+    this.#top = Math.max(this.#top, top)
   }
 
   /** It promised to a higher round than that of this list. */
@@ -100,6 +138,13 @@ export class VoterChange {
     this.#roundSeen = Math.max(this.#roundSeen, ballot?.round ?? 0)
   }
 
+  mayHavePromised(ballot: Ballot): void {
+    const { row } = this.#desk
+    this.heardOf(ballot)
+    if (row !== undefined && compareBallots(ballot, row.promised) > 0)
+      this.#desk.write({ ...row, promised: ballot })
+  }
+
   giveUp(): void {
     this.#round = undefined
   }
@@ -111,12 +156,15 @@ export class VoterChange {
     // The clock's part is for a node that lost its disk: a round that was once its own is never another one.
     const ballot = { round: Math.max(this.#roundSeen + 1, Math.floor(now.wall)), by: desk.self }
     this.#roundSeen = ballot.round
-    this.#round = new VoterRound(ballot, wish, now, carried)
+    this.#round = new VoterRound(
+      { ballot, wish, carried, self: desk.self, nextAsk: () => this.#nextAsk() },
+      now,
+    )
     desk.log('info', 'voters-change-begun', { names: wish.names, before: wish.previous, round: ballot.round })
     desk.write({ ...desk.row, promised: ballot }, later => {
       if (this.#round?.ballot !== ballot) return
-      this.#round.promised(desk.self, acceptedOf(desk.disk))
-      this.#propose()
+      this.#round.promised(desk.self, { disk: desk.disk, accepted: acceptedOf(desk.stored) })
+      this.#propose(later)
       this.tick(later)
     })
   }
@@ -128,39 +176,43 @@ export class VoterChange {
   }
 
   /** Asked to promise. Nothing is promised that is not on the disk. */
-  prepare(from: NodeId, { version, root, ballot }: VotersPrepare): void {
+  prepare(from: NodeId, { version, root, ballot, ask }: VotersPrepare): void {
     this.heardOf(ballot)
     const { row } = this.#desk
     const fits =
       row !== undefined && row.version > 0 && rootOf(row) === root && baseOf(row).version === version
     if (!fits) this.#desk.tell([from])
     else if (!this.#desk.isFirm()) return
-    else if (compareBallots(ballot, row.promised) <= 0) this.answer(from, ballot)
-    else this.#desk.write({ ...row, promised: ballot }, () => this.answer(from, ballot))
+    else if (compareBallots(ballot, row.promised) <= 0) this.answer(from, ballot, ask)
+    else this.#desk.write({ ...row, promised: ballot }, () => this.answer(from, ballot, ask))
   }
 
   /** Yes or no to a round. */
-  answer(to: NodeId, ballot: Ballot): void {
-    const { disk } = this.#desk
-    if (disk?.promised === undefined || !this.#desk.isFirm()) return
-    const { promised } = disk
-    this.#desk.send(to, { type: 'voters-promise', ballot, promised, accepted: acceptedOf(disk) })
+  answer(to: NodeId, ballot: Ballot, ask?: string): void {
+    const { stored, disk } = this.#desk
+    if (stored?.promised === undefined || !this.#desk.isFirm()) return
+    const { promised } = stored
+    const answer = ask === undefined ? {} : { answer: ask }
+    const accepted = acceptedOf(stored)
+    this.#desk.send(to, { type: 'voters-promise', ballot, promised, accepted, disk, ...answer })
   }
 
-  promised(from: NodeId, { ballot, promised, accepted }: VotersPromise, now: Now): void {
+  promised(from: NodeId, message: VotersPromise, now: Now): void {
+    const { ballot, promised, accepted } = message
     this.heardOf(promised)
     const round = this.#round
     if (round === undefined || compareBallots(round.ballot, ballot) !== 0) return
     if (compareBallots(promised, ballot) > 0) this.#outbid(round, promised, now)
     if (compareBallots(promised, ballot) !== 0) return
     if (accepted !== undefined && !fits(round, accepted)) return
-    round.promised(from, accepted)
-    this.#propose()
+    round.promised(from, message)
+    this.#propose(now)
+    this.#ask(now)
   }
 
   #ask(now: Now): void {
     const round = this.#round
-    const { row, disk } = this.#desk
+    const { row, stored } = this.#desk
     if (round === undefined) return
     if (round.isOver(now) || row === undefined || baseOf(row).version !== round.version) {
       const fields = { names: round.wish.names, afterMs: ROUND_MS_MAX }
@@ -169,10 +221,11 @@ export class VoterChange {
       return
     }
     const { ballot, version, root } = round
-    if (compareBallots(disk?.promised, ballot) < 0) return
+    if (compareBallots(stored?.promised, ballot) < 0) return
     if (compareBallots(row.promised, ballot) > 0) this.#outbid(round, row.promised, now)
     else
-      for (const to of round.due(now)) this.#desk.send(to, { type: 'voters-prepare', version, root, ballot })
+      for (const to of round.due(now))
+        this.#desk.send(to, { type: 'voters-prepare', version, root, ballot, ...round.asking })
   }
 
   #outbid(round: VoterRound, by: Ballot | undefined, now: Now): void {
@@ -181,39 +234,49 @@ export class VoterChange {
     this.#desk.log('warn', 'voters-change-outbid', { names: round.wish.names, by: by?.by })
   }
 
-  #propose(): void {
+  #propose(now: Now): void {
     const { row } = this.#desk
-    const list = this.#round?.proposal()
+    const list = this.#round?.proposal(now)
     if (row === undefined || list?.ballot === undefined) return
     this.#round = undefined
     if (baseOf(row).version !== baseOf(list).version || compareBallots(list.ballot, row.promised) < 0) return
     this.#desk.write({ ...list, promised: list.ballot })
   }
 
-  /** A joint list that quorums of both lists have is settled; a promise's length later the change is made. */
+  /** A joint list that quorums of both lists have at one moment is settled; a promise's length later the change is made. */
   #settle(now: Now): void {
     const joint = this.#joint()
     if (joint?.previous === undefined) return
-    const holders = new Set(this.#desk.statements.holders(joint, true))
-    if (this.#desk.isFirm() && namesOf(joint).includes(this.#desk.self)) holders.add(this.#desk.self)
-    if (!isChangeQuorum(joint.previous, joint.names, joint.fixed, holders)) return
-    if (this.#settledAt === undefined) {
-      this.#settledAt = now.mono
-      this.#settledPromiseMs = 0
-      const fields = { names: joint.names, before: joint.previous, by: [...holders].sort() }
+    const { previous, names, fixed } = joint
+    const enough = (nodes: ReadonlySet<NodeId>) => isChangeQuorum(previous, names, fixed, nodes)
+    if (this.#moment === undefined || !enough(this.#moment.confirmed)) this.#look(joint, enough, now)
+    if (this.#moment === undefined || !enough(this.#moment.confirmed)) return
+    if (!this.#settled) {
+      this.#settled = true
+      const fields = { names, before: previous, by: [...this.#moment.confirmed].sort() }
       this.#desk.log('info', 'voters-change-settled', fields)
     }
     // Each may promise for another time: the configuration is its own, and large rings stretch it.
-    const promiseMs = Math.max(this.#desk.promiseMs, this.#desk.statements.promiseMsOf(holders))
-    this.#settledPromiseMs = Math.max(this.#settledPromiseMs, promiseMs)
-    if (elapsedMs(this.#settledAt, now.mono) < this.#settledPromiseMs) return
-    const floor = Math.max(this.#desk.top, this.#desk.statements.topOf(holders))
-    this.#desk.adopt({ ...settledOf(joint), floor })
+    this.#promiseMs = Math.max(this.#promiseMs, this.#desk.promiseMs)
+    if (elapsedMs(this.#moment.at, now.mono) < this.#promiseMs) return
+    this.#desk.adopt({ ...settledOf(joint), floor: Math.max(this.#desk.top, this.#top) })
+  }
+
+  /** Takes a moment, when enough have said that they have the joint list. */
+  #look(joint: VoterList, enough: (nodes: ReadonlySet<NodeId>) => boolean, now: Now): void {
+    const desk = this.#desk
+    const holders = desk.statements.holders(joint)
+    if (desk.isFirm() && namesOf(joint).includes(desk.self)) holders.set(desk.self, desk.disk)
+    if (this.#moment?.isOver(holders, now) === false || !enough(new Set(holders.keys()))) return
+    this.#promiseMs = 0
+    this.#top = 0
+    this.#moment = new Moment(desk.self, holders, this.#nextAsk(), now.mono)
+    desk.tell(namesOf(joint))
   }
 
   #carryOn(now: Now): void {
     const joint = this.#joint()
-    if (this.#round !== undefined || this.#settledAt !== undefined || !this.#desk.isFirm()) return
+    if (this.#round !== undefined || this.#settled || !this.#desk.isFirm()) return
     if (joint !== undefined && this.#jointSince !== undefined) {
       if (!this.#isDue(joint, this.#jointSince, now)) return
       this.#jointSince = now.mono
@@ -236,11 +299,16 @@ export class VoterChange {
     return place >= 0 && elapsedMs(since, now.mono) >= CARRY_ON_MS * (place + 1)
   }
 
+  /** Text that no question of any node ever was. */
+  #nextAsk(): string {
+    return `${this.#desk.disk} ${this.#desk.session} ${++this.#asks}`
+  }
+
   /** The joint list on the disk, unless something newer is on its way there. */
   #joint(): VoterList | undefined {
-    const { row, disk } = this.#desk
-    const stands = row !== undefined && disk !== undefined && isJoint(disk) && isSame(row, disk)
-    return stands ? disk : undefined
+    const { row, stored } = this.#desk
+    const stands = row !== undefined && stored !== undefined && isJoint(stored) && isSame(row, stored)
+    return stands ? stored : undefined
   }
 }
 

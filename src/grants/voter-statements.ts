@@ -6,8 +6,7 @@ import { hashOf, isSame } from './voter-list.ts'
 interface Statement {
   readonly list: VoterList
   readonly firm: boolean
-  readonly top: number
-  readonly promiseMs: number
+  readonly disk: string
 }
 
 /** A list that may become the first one, and who has it on the disk. */
@@ -19,16 +18,15 @@ export interface Proposal {
 export class VoterStatements {
   readonly #of = new Map<NodeId, Statement>()
 
-  note(from: NodeId, { list, firm, top, promiseMs }: VotersTell): void {
+  note(from: NodeId, { list, firm, disk }: VotersTell): void {
     if (list === undefined) this.#of.delete(from)
-    else this.#of.set(from, { list, firm, top, promiseMs })
+    else this.#of.set(from, { list, firm, disk })
   }
 
-  /** Those that have this list, of this round. `firm`: only those whose word counts when a list changes. */
-  holders(list: VoterList, firm: boolean): NodeId[] {
-    return [...this.#of]
-      .filter(([, said]) => (said.firm || !firm) && isSame(said.list, list))
-      .map(([node]) => node)
+  /** Those that said last that they have this list, of this round, and whose word counts when a list changes: on which disks. */
+  holders(list: VoterList): Map<NodeId, string> {
+    const held = [...this.#of].filter(([, said]) => said.firm && isSame(said.list, list))
+    return new Map(held.map(([node, { disk }]) => [node, disk]))
   }
 
   /** The proposals that there are; the one that this node has is the first. */
@@ -41,16 +39,6 @@ export class VoterStatements {
       found.set(hashOf(list), proposal)
     }
     return [...found.values()]
-  }
-
-  /** The highest term that any of them has voted for. */
-  topOf(nodes: Iterable<NodeId>): number {
-    return Math.max(0, ...[...nodes].map(node => this.#of.get(node)?.top ?? 0))
-  }
-
-  /** The longest promise that any of them may have given, in ms. */
-  promiseMsOf(nodes: Iterable<NodeId>): number {
-    return Math.max(0, ...[...nodes].map(node => this.#of.get(node)?.promiseMs ?? 0))
   }
 
   /** Forgets everybody else. */

@@ -85,10 +85,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a change does not wait for the promises under the old list',
     file: 'voter-change.ts',
     edits: [
-      [
-        'elapsedMs(this.#settledAt, now.mono) < this.#settledPromiseMs',
-        'elapsedMs(this.#settledAt, now.mono) < 0',
-      ],
+      ['elapsedMs(this.#moment.at, now.mono) < this.#promiseMs', 'elapsedMs(this.#moment.at, now.mono) < 0'],
     ],
     seed: 44,
     finds: 'two actors',
@@ -97,10 +94,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a new list carries no floor',
     file: 'voter-change.ts',
     edits: [
-      [
-        'this.#desk.adopt({ ...settledOf(joint), floor })',
-        'this.#desk.adopt({ ...settledOf(joint), floor: floor * 0 })',
-      ],
+      ['floor: Math.max(this.#desk.top, this.#top) })', 'floor: 0 * Math.max(this.#desk.top, this.#top) })'],
     ],
     seed: 434,
     finds: 'has term',

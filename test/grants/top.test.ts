@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, type NodeId } from '../../src/base/ids.ts'
-import type { VoterList } from '../../src/grants/messages.ts'
+import type { Ballot, VoterList } from '../../src/grants/messages.ts'
 import { Top } from '../../src/grants/top.ts'
 import { hashOf, isActingQuorum, nameOf, namesOf } from '../../src/grants/voter-list.ts'
+import type { Voters } from '../../src/grants/voters.ts'
 import { a, at, b, c } from './scene.ts'
 
 const d = asNodeId('d')
@@ -19,14 +20,19 @@ interface Told {
   readonly known: boolean
 }
 
+const votersOf = (list: VoterList): Voters => ({
+  ...{ list, name: nameOf(list), names: namesOf(list) },
+  includes: node => namesOf(list).includes(node),
+  isQuorum: nodes => isActingQuorum(list, nodes),
+})
+
+/** No change of the list was ever begun. */
+const NONE = { promisedTo: undefined, mayHavePromised: () => {} }
+
 /** What `b`, which has lost its disk, makes of what others tell it. */
 function learned(list: VoterList, ...told: readonly Told[]): Top {
-  const voters = {
-    ...{ list, name: nameOf(list), names: namesOf(list) },
-    includes: (node: NodeId) => namesOf(list).includes(node),
-    isQuorum: (nodes: ReadonlySet<NodeId>) => isActingQuorum(list, nodes),
-  }
-  const top = new Top({ self: b, stored: undefined, voters, out: [] })
+  const voters = votersOf(list)
+  const top = new Top({ self: b, stored: undefined, voters, rounds: NONE, out: [] })
   top.tick(at(0))
   for (const { from, ...word } of told)
     top.message(from, { type: 'top-tell', ...word, voters: nameOf(list) }, at(10))
@@ -63,13 +69,22 @@ test('and for whoever may have settled the change with it: the new list may stan
 })
 
 test('one that is being added knows of no earlier vote of its own: it does not wait for whom it may have voted with', () => {
-  const voters = {
-    ...{ list: adding, name: nameOf(adding), names: namesOf(adding) },
-    includes: (node: NodeId) => namesOf(adding).includes(node),
-    isQuorum: (nodes: ReadonlySet<NodeId>) => isActingQuorum(adding, nodes),
-  }
-  const top = new Top({ self: d, stored: undefined, voters, out: [] })
+  const voters = votersOf(adding)
+  const top = new Top({ self: d, stored: undefined, voters, rounds: NONE, out: [] })
   for (const from of [b, c])
     top.message(from, { type: 'top-tell', top: 100, known: true, voters: nameOf(adding) }, at(10))
   assert.equal(top.known, true, 'the lowest name, dead, with the new one is half of the new list')
+})
+
+test('with their tops others tell to which round they promised: who lost its disk may have promised to it as well', () => {
+  const taken: Ballot[] = []
+  const rounds = { ...NONE, mayHavePromised: (ballot: Ballot) => void taken.push(ballot) }
+  const voters = votersOf(of3)
+  const top = new Top({ self: b, stored: undefined, voters, rounds, out: [] })
+  const promised = { round: 5, by: a }
+  const word = { type: 'top-tell', top: 900, known: true, promised } as const
+  top.message(a, { ...word, voters: nameOf(adding) }, at(10))
+  assert.deepEqual(taken, [], 'under another list')
+  top.message(a, { ...word, voters: nameOf(of3) }, at(20))
+  assert.deepEqual(taken, [promised])
 })

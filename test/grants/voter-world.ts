@@ -36,6 +36,7 @@ type Message =
     }
 
 interface Disk {
+  readonly name: string
   top: number | undefined
   voters: StoredVoters | undefined
 }
@@ -104,7 +105,7 @@ export class VoterWorld {
         id,
         rate,
         offset,
-        disk: { top: undefined, voters: undefined },
+        disk: { name: `disk ${name}`, top: undefined, voters: undefined },
         boot: 0,
         up: undefined,
       })
@@ -145,6 +146,8 @@ export class VoterWorld {
     const out: GrantsEffect[] = []
     const book: VoterBook = new VoterBook({
       self: id,
+      disk: machine.disk.name,
+      session: machine.boot,
       config: this.#base,
       stored: machine.disk.voters,
       top: () => top,
@@ -152,7 +155,7 @@ export class VoterWorld {
       nextMark: () => ++this.#marks,
       out,
     })
-    const top: Top = new Top({ self: id, stored: machine.disk.top, voters: book, out })
+    const top: Top = new Top({ self: id, stored: machine.disk.top, voters: book, rounds: book.rounds, out })
     const life: Life = {
       book,
       top,
@@ -184,7 +187,7 @@ export class VoterWorld {
 
   wipe(id: NodeId): void {
     this.forgetful = id
-    this.machine(id).disk = { top: undefined, voters: undefined }
+    this.machine(id).disk = { name: `disk ${id} of ${this.now}`, top: undefined, voters: undefined }
     this.note(`${id} loses its disk`)
   }
 

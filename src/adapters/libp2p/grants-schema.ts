@@ -83,18 +83,24 @@ export const votersTell = z.object({
   firm: z.boolean(),
   top: term,
   promiseMs: z.number().positive(),
+  disk: short,
+  ask: short.exactOptional(),
+  answer: short.exactOptional(),
 })
 export const votersPrepare = z.object({
   type: z.literal('voters-prepare'),
   version: count,
   root: short,
   ballot,
+  ask: short.exactOptional(),
 })
 export const votersPromise = z.object({
   type: z.literal('voters-promise'),
   ballot,
   promised: ballot,
   accepted: voterList.optional(),
+  disk: short,
+  answer: short.exactOptional(),
 })
 export const topAsk = z.object({ type: z.literal('top-ask') })
 export const topTell = z.object({
@@ -102,4 +108,5 @@ export const topTell = z.object({
   top: term,
   known: z.boolean(),
   voters: z.object({ version: count, hash: short }).optional(),
+  promised: ballot.exactOptional(),
 })
