@@ -13,14 +13,15 @@
  * Road not taken: "I hear a majority". Two nodes then act in a third of all partitions and freezes, since hearing is
  * not agreeing, and nothing bounds for how long somebody else still believes otherwise.
  */
+
+import { BelievedTerms } from '../base/believed-terms.ts'
 import type { NodeId, PeerId } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
-import { elapsedMs, type Instant, NEVER, type Now } from '../base/time.ts'
+import { type Instant, NEVER, type Now } from '../base/time.ts'
 import type { Ring, RingMember } from '../ring/ring.ts'
 import type { GrantsConfig } from './config.ts'
 import { diskName } from './disk-name.ts'
 import type { GrantsEffect } from './effects.ts'
-import { exceptionsOf } from './holdings.ts'
 import type { Holding } from './leases.ts'
 import type { Basis, GrantedLeave } from './leave.ts'
 import type { Ledger } from './ledger.ts'
@@ -35,7 +36,8 @@ import {
 } from './messages.ts'
 import { Notes } from './notes.ts'
 import { Rings } from './rings.ts'
-import type { GrantsStanding } from './standing.ts'
+import { type GrantsStanding, standingOf } from './standing.ts'
+import { highestTold } from './told-terms.ts'
 import { Top } from './top.ts'
 import { VoterBook } from './voter-book.ts'
 import type { VoterAnswer } from './voter-rules.ts'
@@ -74,6 +76,7 @@ export class Grants {
   readonly #voting: Voting
   readonly #notes: Notes
   readonly #member: Member
+  readonly #believed = new BelievedTerms()
   #effects: GrantsEffect[] = []
   #now: Now
   #live: ReadonlySet<NodeId> = new Set()
@@ -131,6 +134,7 @@ export class Grants {
   }
 
   message(from: NodeId, peer: PeerId, message: GrantsLinkMessage, now: Now): void {
+    if (!this.#believes(from, highestTold(message))) return
     switch (message.type) {
       case 'renew':
         this.#askFor(from, message.scope.ring, now)
@@ -235,7 +239,7 @@ export class Grants {
 
   /** Another node acted under this term for a key that this one believes to be its own. */
   outranked(term: number): void {
-    this.#member.outranked(term, this.#now)
+    if (this.#believes('a holder of copies', term)) this.#member.outranked(term, this.#now)
   }
 
   /** Changes whenever some key may have become one to act for. */
@@ -307,20 +311,8 @@ export class Grants {
   }
 
   status(now: Now): GrantsStanding {
-    const until = this.leaseUntil
-    return {
-      enabled: true,
-      session: this.#parts.session,
-      voters: this.#book.list,
-      voter: this.#book.includes(this.#parts.self),
-      granting: this.#voting.granting(now),
-      grantedBy: this.#member.holdings.map(({ voter }) => voter).sort(),
-      ...(until === undefined ? {} : { leaseForMs: Math.max(0, elapsedMs(now.mono, until)) }),
-      term: this.#member.terms.last,
-      top: this.#top.value,
-      exceptions: exceptionsOf(this.#member.holdings),
-      keeps: this.#member.keeps,
-    }
+    const granting = this.#voting.granting(now)
+    return standingOf(this.#parts, this.#book, { granting, top: this.#top.value }, this.#member, now)
   }
 
   /** Since boot, and how much of what is limited is in use. */
@@ -334,6 +326,7 @@ export class Grants {
       ringsRefused: this.#rings.refused,
       tenures: this.#member.terms.size,
       termsChosen: this.#member.terms.chosen,
+      termsRefused: this.#believed.refused,
       voterConflicts: this.#book.conflicts,
       ...this.#notes.counts,
       notes: this.#notes.size,
@@ -346,11 +339,18 @@ export class Grants {
     return this.#rings.get(checksum)
   }
 
+  /** What is not believed counts as not said. */
+  #believes(from: string, term: number): boolean {
+    if (this.#believed.takes(term, this.#top.value)) return true
+    if (this.#believed.isFirstOf(from)) this.#log('term-refused', { from, term })
+    return false
+  }
+
   #request(now: Now): void {
     const { self, peer } = this.#parts
     this.#member.request(this.#names, now, (voter, renew) => {
-      if (voter === self) this.#voting.receive(self, peer, renew, now)
-      else this.#send(voter, renew)
+      if (voter === self && this.#believes(self, renew.term)) this.#voting.receive(self, peer, renew, now)
+      else if (voter !== self) this.#send(voter, renew)
     })
   }
 

@@ -1,5 +1,9 @@
 import type { NodeId } from '../base/ids.ts'
+import { elapsedMs, type Now } from '../base/time.ts'
+import { exceptionsOf } from './holdings.ts'
+import type { Member } from './member.ts'
 import type { VoterList } from './messages.ts'
+import type { Voters } from './voters.ts'
 
 /** Where this node stands with the right to act. */
 export interface GrantsStanding {
@@ -22,4 +26,22 @@ export interface GrantsStanding {
   readonly exceptions: number
   /** Keys it lost whose work still drains. */
   readonly keeps: readonly string[]
+}
+
+export function standingOf(
+  { self, session }: { readonly self: NodeId; readonly session: number },
+  voters: Voters,
+  voting: Pick<GrantsStanding, 'granting' | 'top'>,
+  member: Member,
+  now: Now,
+): GrantsStanding {
+  const until = member.leaseUntil
+  return {
+    ...{ enabled: true, session, voters: voters.list, voter: voters.includes(self), ...voting },
+    grantedBy: member.holdings.map(({ voter }) => voter).sort(),
+    ...(until === undefined ? {} : { leaseForMs: Math.max(0, elapsedMs(now.mono, until)) }),
+    term: member.terms.last,
+    exceptions: exceptionsOf(member.holdings),
+    keeps: member.keeps,
+  }
 }

@@ -25,6 +25,10 @@ const COUNTERS: Readonly<Record<string, readonly [name: string, help: string]>> 
   overflows: ['keeps_overflows_total', 'Times more lost keys still drained than can be kept.'],
   ringsRefused: ['grant_rings_refused_total', 'Rings told by peers that were not what was asked for.'],
   termsChosen: ['terms_chosen_total', 'Fencing terms chosen.'],
+  termsRefused: [
+    'terms_refused_total',
+    'Messages that count as not sent, because they tell of a fencing term that no cluster comes to.',
+  ],
   voterConflicts: ['voter_conflicts_total', 'Voter lists told by peers that contradict the one known here.'],
 }
 

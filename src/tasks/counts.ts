@@ -85,6 +85,8 @@ const COUNTERS = {
   takeovers_forgetting:
     'Takeovers that went on without a forgotten member: accepted tasks may have been lost.',
   fences_overflowed: 'Refusals forgotten because there were too many.',
+  fences_refused:
+    'Takeover questions not answered, because they name no ring, or a fencing term that no cluster comes to.',
   task_conflicts: 'Copies or list entries that gave a known id another content.',
   task_overlaps_seen:
     'Tasks whose copies met here and show attempts of two nodes at one time, by the clocks of those nodes.',

@@ -8,6 +8,7 @@
  * A note names rings and an owner instead of keys: "what all of these give to this node", which is what its term has. Keys that
  * others still keep are excepted by name. Notes go with the rings that voters have notes of.
  */
+import { BelievedTerms } from '../base/believed-terms.ts'
 import type { NodeId } from '../base/ids.ts'
 import type { Ring } from '../ring/ring.ts'
 import type { Counters } from './counts.ts'
@@ -38,6 +39,7 @@ export class Fences {
   /** Oldest first. */
   readonly #fences = new Map<string, Fence>()
   #highest = 0
+  readonly #believed = new BelievedTerms()
 
   constructor(stored: readonly Fence[], ringOf: (checksum: string) => Ring | undefined, counters: Counters) {
     this.#ringOf = ringOf
@@ -48,6 +50,14 @@ export class Fences {
 
   get size(): number {
     return this.#fences.size
+  }
+
+  /** May this be noted? Not for every key there is, nor under a term above which nobody would ever come. */
+  takes({ rings, owner, term }: Fence, step: Step): boolean {
+    if (rings.length > 0 && this.#believed.takes(term, this.#highest)) return true
+    this.#counters.add('fences_refused')
+    if (this.#believed.isFirstOf(owner)) step.log('warn', 'fence-refused', { node: owner, term })
+    return false
   }
 
   /** On the disk with this step. */
@@ -93,6 +103,8 @@ export class Fences {
 
   /** @param owners of the key by ring, as far as they were asked for: every owner has fences, of mostly the same rings */
   #owned({ rings, owner }: Fence, key: string, owners: Map<string, NodeId | undefined>): boolean | 'unknown' {
+    // Of no ring nobody owns anything.
+    if (rings.length === 0) return false
     let unknown = false
     for (const checksum of rings) {
       let found = owners.get(checksum)

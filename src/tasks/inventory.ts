@@ -102,13 +102,15 @@ export class Inventories {
   asked(from: NodeId, question: Inventory, settled: boolean, step: Step): void {
     const { view, counted } = this.#parts
     const { id, ringChecksum, term, under = [ringChecksum], without = [] } = question
-    if (!settled || view.ring?.checksum !== ringChecksum) {
+    const fence = term === undefined ? undefined : { rings: under, owner: from, term, without }
+    const fits = settled && view.ring?.checksum === ringChecksum
+    if (!fits || (fence !== undefined && counted?.fences.takes(fence, step) === false)) {
       this.#answers.delete(from)
       disagree(from, id, step)
       return
     }
     // Behind this on the disk, and so after it, goes the first page.
-    if (term !== undefined) counted?.fences.note({ rings: under, owner: from, term, without }, step)
+    if (fence !== undefined) counted?.fences.note(fence, step)
     const begun = this.#answers.get(from)
     if (begun?.id !== id || begun.epoch !== view.epoch) this.#begin(from, question, FIRST_LOST_MS, step)
     else if (isHad(begun, question)) {

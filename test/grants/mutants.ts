@@ -19,7 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a promise is no longer than the lease',
     file: 'voting.ts',
     edits: [['ring.checksum, promiseMs, now)', 'ring.checksum, promiseMs * 0.8, now)']],
-    seed: 2,
+    seed: 38,
     finds: 'two actors',
   },
   {
@@ -59,7 +59,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       ['if (!conditions || conditions.length > CONDITIONS_MAX) return false', 'if (!conditions) return true'],
     ],
-    seed: 18,
+    seed: 14,
     finds: 'has term',
   },
   {
@@ -78,7 +78,7 @@ export const MUTANTS: readonly Mutant[] = [
         'isMajority(names, nodes, fixed)',
       ],
     ],
-    seed: 22,
+    seed: 78,
     finds: 'two actors',
   },
   {
@@ -87,7 +87,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       ['elapsedMs(this.#moment.at, now.mono) < this.#promiseMs', 'elapsedMs(this.#moment.at, now.mono) < 0'],
     ],
-    seed: 44,
+    seed: 119,
     finds: 'two actors',
   },
   {
@@ -96,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       ['floor: Math.max(this.#desk.top, this.#top) })', 'floor: 0 * Math.max(this.#desk.top, this.#top) })'],
     ],
-    seed: 434,
+    seed: 6,
     finds: 'has term',
   },
 ]

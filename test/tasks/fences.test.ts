@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { TERM_MAX } from '../../src/base/believed-terms.ts'
 import { asNodeId } from '../../src/base/ids.ts'
 import { instantOf, wallOf } from '../../src/base/time.ts'
 import { Counters } from '../../src/tasks/counts.ts'
@@ -106,4 +107,17 @@ test('a write of another owner that comes late is refused by who took over itsel
   scene.solo.hear('n2', write)
   assert.deepEqual(scene.sent('n2', 'replicated').at(-1)?.refused, [[0, 7]])
   assert.equal(scene.solo.tasks.get(late.spec.id), undefined)
+})
+
+test('of no ring nobody owns anything: such a note refuses no write, and is not taken', () => {
+  const none = { ...fence(10), rings: [] }
+  const fences = made(none)
+  assert.equal(fences.takes(none, step()), false)
+  for (const owner of [n1, n2]) assert.equal(fences.standing(keyOf(owner), 9), undefined)
+})
+
+test('a term above which nobody would ever come is not noted: the keys would have no owner any more', () => {
+  const fences = made()
+  assert.equal(fences.takes(fence(TERM_MAX), step()), false)
+  assert.equal(fences.takes(fence(Date.UTC(2026)), step()), true)
 })

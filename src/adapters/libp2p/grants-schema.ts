@@ -2,12 +2,10 @@
 import { z } from 'zod'
 import { DISKS_MAX, KEEPS_MAX, NOTES_MAX } from '../../grants/messages.ts'
 import { EXCEPTIONS_MAX, MEMBERS_MAX, SCOPES_MAX, VOTER_NAMES_MAX, WEIGHT_MAX } from './limits.ts'
-import { count, key, nodeId, short } from './schema-words.ts'
+import { count, key, nodeId, short, term } from './schema-words.ts'
 
 const ringName = short
 const scope = z.object({ ring: ringName, leaving: z.boolean(), keeps: z.array(key).max(KEEPS_MAX) })
-/** So that a token fits 64 bits: the year 6429. One above it would be nobody's to overtake. */
-const term = count.max(2 ** 47 - 1)
 export const renew = z.object({
   type: z.literal('renew'),
   session: count,
@@ -67,7 +65,7 @@ export const ringTell = z.object({
   members: z.array(z.object({ id: nodeId, weight: z.number().positive().max(WEIGHT_MAX) })).max(MEMBERS_MAX),
 })
 const names = z.array(nodeId).max(VOTER_NAMES_MAX)
-const ballot = z.object({ round: count, by: nodeId })
+const ballot = z.object({ round: term, by: nodeId })
 const voterList = z.object({
   version: count,
   names,

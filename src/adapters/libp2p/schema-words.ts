@@ -1,5 +1,6 @@
 /** The words that the schemas of messages are made of. */
 import { z } from 'zod'
+import { TERM_MAX } from '../../base/believed-terms.ts'
 import {
   KEY_BYTES_MAX,
   NODE_ID_PATTERN,
@@ -33,6 +34,8 @@ export const key = z
 export const short = z.string().max(SHORT_CHARS_MAX)
 export const detail = z.string().max(DETAIL_CHARS_MAX)
 export const count = z.int().nonnegative()
+/** Which of these is believed is the core's to say. */
+export const term = count.max(TERM_MAX)
 export const incarnation = count.max(INCARNATION_MAX)
 export const json = z.custom<Json>(value => value !== undefined && isShallow(value, JSON_DEPTH_MAX))
 

@@ -52,6 +52,7 @@ import {
   short,
   state,
   taskId,
+  term,
   wallMs,
 } from './schema-words.ts'
 import { explainAnswer, ownership, purgeAnswer, statsAnswer, survey } from './survey-schema.ts'
@@ -231,9 +232,9 @@ const record = z.object({
   error: attemptError.exactOptional(),
   holders: z.array(nodeId).max(HOLDERS_MAX),
   revision: count,
-  term: count.exactOptional(),
+  term: term.exactOptional(),
   copies: count.exactOptional(),
-  dedupeTerm: count.exactOptional(),
+  dedupeTerm: term.exactOptional(),
   schedule: schedule.exactOptional(),
 })
 const records = z.array(record).max(RECORDS_MAX)
@@ -293,14 +294,14 @@ const replicate = z.object({
   batch: count,
   records,
   ring: short.exactOptional(),
-  terms: z.array(count).max(RECORDS_MAX).exactOptional(),
+  terms: z.array(term).max(RECORDS_MAX).exactOptional(),
 })
 const replicated = z.object({
   type: z.literal('replicated'),
   batch: count,
   counted: z.boolean().exactOptional(),
   refused: z
-    .array(z.tuple([count, count]))
+    .array(z.tuple([count, term]))
     .max(RECORDS_MAX)
     .exactOptional(),
   ended: z.array(count).max(RECORDS_MAX).exactOptional(),
@@ -317,8 +318,8 @@ const inventory = z.object({
   answer: count,
   page: count,
   ringChecksum: short,
-  term: count.exactOptional(),
-  under: z.array(short).max(SINCE_MAX).exactOptional(),
+  term: term.exactOptional(),
+  under: z.array(short).min(1).max(SINCE_MAX).exactOptional(),
   without: z.array(key).max(WITHOUT_MAX).exactOptional(),
   since: z.array(short).max(SINCE_MAX).exactOptional(),
 })

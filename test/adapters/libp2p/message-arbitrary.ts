@@ -1,6 +1,7 @@
 /** All messages that nodes may send each other, for properties. Built from the types, not from the schemas under test. */
 import fc from 'fast-check'
 import { INCARNATION_MAX } from '../../../src/adapters/libp2p/limits.ts'
+import { TERM_MAX } from '../../../src/base/believed-terms.ts'
 import { asNodeId, asPeerId, asRequestId, asTaskId } from '../../../src/base/ids.ts'
 import { wallOf } from '../../../src/base/time.ts'
 import type { MemberRecord } from '../../../src/membership/member.ts'
@@ -27,6 +28,7 @@ const peerId = fc.stringMatching(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/).map(asPee
 const taskId = fc.stringMatching(/^[\x21-\x7e]{1,40}$/).map(asTaskId)
 const requestId = fc.string({ minLength: 1, maxLength: 40 }).map(asRequestId)
 const count = fc.nat({ max: Number.MAX_SAFE_INTEGER })
+const term = fc.nat({ max: TERM_MAX })
 const pageNumber = { id: count, answer: count, page: count }
 const incarnation = fc.nat({ max: INCARNATION_MAX })
 const wall = fc.nat({ max: 4_000_000_000_000 }).map(wallOf)
@@ -118,9 +120,9 @@ const record: fc.Arbitrary<TaskRecord> = fc.record(
     error: attemptError,
     holders: fc.array(nodeId, { maxLength: 3 }),
     revision: count,
-    term: count,
+    term,
     copies: count,
-    dedupeTerm: count,
+    dedupeTerm: term,
     schedule,
   },
   { requiredKeys: ['spec', 'source', 'state', 'acceptedAt', 'attempts', 'holders', 'revision'] },
@@ -311,7 +313,7 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
       batch: count,
       records,
       ring: fc.string({ maxLength: 40 }),
-      terms: fc.array(count, { maxLength: 3 }),
+      terms: fc.array(term, { maxLength: 3 }),
     },
     { requiredKeys: ['type', 'batch', 'records'] },
   ),
@@ -320,7 +322,7 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
       type: fc.constant('replicated' as const),
       batch: count,
       counted: fc.boolean(),
-      refused: fc.array(fc.tuple(count, count), { maxLength: 3 }),
+      refused: fc.array(fc.tuple(count, term), { maxLength: 3 }),
       ended: fc.array(count, { maxLength: 3 }),
       unwritten: fc.array(count, { maxLength: 3 }),
       early: fc.array(count, { maxLength: 3 }),
@@ -332,8 +334,8 @@ const anyLinkMessage: fc.Arbitrary<LinkMessage> = fc.oneof(
       type: fc.constant('inventory' as const),
       ...pageNumber,
       ringChecksum: fc.string({ maxLength: 40 }),
-      term: count,
-      under: fc.array(fc.string({ maxLength: 40 }), { maxLength: 3 }),
+      term,
+      under: fc.array(fc.string({ maxLength: 40 }), { minLength: 1, maxLength: 3 }),
       without: fc.array(fc.string({ maxLength: 40 }), { maxLength: 3 }),
       since: fc.array(fc.string({ maxLength: 40 }), { maxLength: 3 }),
     },
