@@ -30,13 +30,21 @@ export interface PlacingParts {
   readonly phase: () => 'closed' | 'open' | 'leaving'
 }
 
+/** A takeover that is over, while what waited for it goes on. */
+interface Release {
+  readonly gained: number
+  /** Whose answer was not there yet. */
+  readonly unanswered: readonly NodeId[]
+  /** It went on because they were silent for too long, not because enough had answered. */
+  readonly gaveUp: boolean
+}
+
 /** After a change of the ring: finds the owner of each task anew, and lets gained ones go on when their takeover is over. */
 export class Placing {
   readonly #parts: PlacingParts
   /** Entries whose owner under the current ring is still to be found. */
   #scan: MapIterator<Entry> | undefined
-  /** The takeover is over, and this many gained tasks have gone on so far. */
-  #releasing: { readonly gained: number; readonly unanswered: readonly NodeId[] } | undefined
+  #releasing: Release | undefined
   /** What waits is looked through: some of it may go on although the takeover is not over. */
   #sweep: Iterator<Entry> | undefined
   #heard = 0
@@ -182,12 +190,13 @@ export class Placing {
     if (phase() === 'closed' || this.scanning || view.ring === undefined) return
     const concluded = this.#concludeTerm(step)
     const { unanswered } = takeover
-    if (takeover.complete(step.now.mono)) {
-      if (unanswered.length > 0) counters.add('takeovers_timed_out')
-      takeover.release()
-    } else if (!concluded) return
+    const over = takeover.complete(step.now.mono)
+    if (!over && !concluded) return
+    const gaveUp = over && unanswered.length > 0
+    if (gaveUp) counters.add('takeovers_timed_out')
+    if (over) takeover.release()
     this.#sweep = undefined
-    this.#releasing = { gained: 0, unanswered }
+    this.#releasing = { gained: 0, unanswered, gaveUp }
   }
 
   /** What waited goes on, a slice in each step. */
@@ -196,8 +205,8 @@ export class Placing {
     const { takeover, schedule, work } = this.#parts
     const released = work.release(SCAN_MAX, step)
     const gained = this.#releasing.gained + released
-    const { unanswered } = this.#releasing
-    this.#releasing = { gained, unanswered }
+    const { unanswered, gaveUp } = this.#releasing
+    this.#releasing = { gained, unanswered, gaveUp }
     // What is left then waits for more than this takeover.
     if (released === SCAN_MAX && schedule.gated.size > 0) return
     this.#releasing = undefined
@@ -205,6 +214,7 @@ export class Placing {
     if (takeover.quorum?.only !== true) work.recheckElsewhere(() => true, step)
     takeover.forgetAnswers()
     const ms = Math.round(elapsedMs(takeover.startedAt, step.now.mono))
-    step.log(unanswered.length > 0 ? 'warn' : 'info', 'takeover-complete', { gained, ms, unanswered })
+    // In quorum mode enough have answered, and the rest may: that is as it should be.
+    step.log(gaveUp ? 'warn' : 'info', 'takeover-complete', { gained, ms, unanswered })
   }
 }

@@ -10,6 +10,8 @@ import { View } from '../../src/tasks/view.ts'
 import { Cluster } from './cluster.ts'
 import { metric } from './host.ts'
 import { names, ringOf, spec, specs } from './samples.ts'
+import { Scene } from './scene.ts'
+import { Solo } from './solo.ts'
 
 const [n1, n2, n3] = names(3).map(asNodeId) as [NodeId, NodeId, NodeId]
 const keys = specs(300).map(({ key }) => key)
@@ -221,6 +223,23 @@ test('a member that hangs delays the takeover by its limit and no more', () => {
   for (const node of names(3))
     assert.ok(first(node) >= 800 && first(node) < 1_000, `${node} starts at ${first(node)}`)
   assert.equal(metric(cluster.host('n1'), 'takeovers_timed_out_total'), 1)
+})
+
+const ended = (solo: Solo) =>
+  solo.logged('takeover-complete').map(({ level, fields }) => [level, fields?.['unanswered']])
+
+test('a takeover that goes on since enough have answered is no trouble, whoever is still to answer', () => {
+  const scene = new Scene()
+  scene.take()
+  scene.answer('n2')
+  scene.solo.pass(100)
+  assert.deepEqual(ended(scene.solo), [['info', ['n3']]])
+})
+
+test('one that goes on since nobody would wait any longer is', () => {
+  const solo = new Solo(undefined, {}, names(3))
+  solo.pass(30_000)
+  assert.deepEqual(ended(solo), [['warn', ['n2', 'n3']]])
 })
 
 test('a task that is only said to run somewhere is run after that node was asked', () => {

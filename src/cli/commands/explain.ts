@@ -92,8 +92,7 @@ function describe(found: Explanation, columns: number): string {
       cell: belief => (belief.agrees === undefined ? 'unknown' : belief.agrees ? 'yes' : 'no'),
     },
   ])
-  const tasks =
-    found.tasks.length === 0 ? 'no task of this key is known here\n' : taskTable(found.tasks, columns)
+  const tasks = found.tasks.length === 0 ? noTasksText(found) : taskTable(found.tasks, columns)
   const waits = found.waiting.map(({ task, code, detail }) => `${task} waits: ${code}: ${detail}\n`).join('')
   return `${head}\n${beliefs}\n${historyText(found.history)}\n${tasks}${waits && `\n${waits}`}`
 }
@@ -103,9 +102,18 @@ function ownerText({ owner, unowned, mine }: Explanation): string {
   return `${owner}${mine ? ' (the node asked)' : ''}`
 }
 
-function takeoverRows({ takeover, mode, mine, owner }: Explanation): [string, string][] {
+/** A node knows the tasks of the keys whose records it holds: who has nothing says who may. */
+function noTasksText({ owner, unowned, mine, preferenceList }: Explanation): string {
+  const holders = preferenceList.filter(node => node !== owner)
+  const copies = holders.length > 0 ? `, copies are on ${holders.join(', ')}` : ''
+  const elsewhere = unowned === undefined ? `: its owner is ${owner}${copies}` : ''
+  const place = mine ? ', at its owner' : elsewhere
+  return `no task of this key is known here${place}; "tasks --key KEY" asks all nodes\n`
+}
+
+function takeoverRows({ takeover, mode, mine, owner, unowned }: Explanation): [string, string][] {
   if (takeover === undefined) {
-    const isElsewhere = mode === 'quorum' && !mine && owner !== undefined
+    const isElsewhere = mode === 'quorum' && !mine && unowned === undefined
     return isElsewhere ? [['takeover', `only ${owner} knows: ask it, with --url`]] : []
   }
   const { complete, waitsFor, mayHaveLost } = takeover

@@ -253,6 +253,41 @@ describe('explain and ring', () => {
     assert.doesNotMatch(await shownOf({ mine: false, mode: 'available' }), /takeover/)
   })
 
+  test('explain on a node that has nothing of the key says where to look', async () => {
+    const body = {
+      key: 'k',
+      hash: 17,
+      owner: 'node-1',
+      preferenceList: ['node-1', 'node-2', 'node-3'],
+      mine: false,
+      mode: 'quorum',
+      ringChecksum: 'abc',
+      beliefs: [],
+      tasks: [],
+      waiting: [],
+      history: { since: 0, owners: [], rightsSince: 0, rights: [] },
+    }
+    const shownOf = async (more: object): Promise<string> => {
+      await using daemon = await recordedDaemon({ 'GET /v1/explain/k': { body: { ...body, ...more } } })
+      return (await runHere(['explain', 'k', '--url', daemon.url])).out
+    }
+    const all = /"tasks --key KEY" asks all nodes/
+    const away = await shownOf({})
+    assert.match(
+      away,
+      /no task of this key is known here: its owner is node-1, copies are on node-2, node-3;/,
+    )
+    assert.match(away, all)
+    const alone = await shownOf({ preferenceList: ['node-1'] })
+    assert.match(alone, /known here: its owner is node-1; /)
+    const here = await shownOf({ mine: true })
+    assert.match(here, /no task of this key is known here, at its owner; /)
+    const nobody = await shownOf({ owner: null, unowned: 'no member takes keys', preferenceList: [] })
+    assert.match(nobody, /no task of this key is known here; /)
+    assert.doesNotMatch(nobody, /null/)
+    for (const text of [alone, here, nobody]) assert.match(text, all)
+  })
+
   test('ring shows shares in percent', async () => {
     const members = [{ id: 'node-1', weight: 2, share: 0.666 }]
     const body = { checksum: 'abc', version: 1, vnodesPerWeight: 100, replicas: 3, members }
