@@ -33,7 +33,7 @@ function colonsIn(json: string): number {
 }
 
 /** Of the text that begins at this quote: where its last one is. */
-function endOfText(json: string, from: number): number {
+export function endOfText(json: string, from: number): number {
   for (let end = json.indexOf('"', from + 1); end > 0; end = json.indexOf('"', end + 1)) {
     let before = end
     while (json.charCodeAt(before - 1) === BACKSLASH) before--

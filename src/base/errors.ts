@@ -113,7 +113,11 @@ export const ERRORS = {
   TASK_LIST_INVALID: [400, 'The task list has invalid entries.', 'None of its tasks was taken.'],
   TASK_LIST_UNREADABLE: [400, 'The task list cannot be read.', 'None of its tasks was taken.'],
   EXECUTOR_UNKNOWN: [400, 'No executor has this type.', 'Nothing was stored.'],
-  COMMAND_NOT_ALLOWED: [403, 'The command is not in the allow list of this node.', 'Nothing was run.'],
+  COMMAND_NOT_ALLOWED: [
+    403,
+    'No command that this node may and can run has this name.',
+    'Nothing was stored.',
+  ],
   CLAIM_TYPE_UNKNOWN: [400, 'Clients of this node carry out no tasks of this type.', 'No task was claimed.'],
   CLAIMS_FULL: [429, 'This node has no room for another claim.', 'No task was claimed. Retry later.'],
   CLAIM_UNKNOWN: [

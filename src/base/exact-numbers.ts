@@ -16,6 +16,12 @@ const LONG = /\d{16}|(?:^|[:,[\s])-?\d[\d.]*[eE]\+?\d{3}/
 const NUMBER = /[-+.eE\d]+/y
 const SHOWN_MAX = 40
 
+/** What was expected instead of a number that `inexactOf` found, in the words of a problem. */
+export const exactInsteadOf = (number: string): string =>
+  Number.isFinite(Number(number))
+    ? 'whole numbers within 2^53 (larger ones as text)'
+    : 'numbers within 1.8e308 (larger ones as text)'
+
 /** The first whole number of this JSON text that would be stored as another one, shortened; `undefined` when there is none. */
 export function inexactOf(json: string): string | undefined {
   return LONG.test(json) ? firstOf(json) : undefined

@@ -1,5 +1,5 @@
 import { doubledIn } from './doubled-names.ts'
-import { inexactOf } from './exact-numbers.ts'
+import { exactInsteadOf, inexactOf } from './exact-numbers.ts'
 
 const NAME_SHOWN_MAX = 80
 
@@ -15,13 +15,11 @@ export interface Loss {
  */
 export function lossOf(json: string, value: unknown): Loss | undefined {
   const number = inexactOf(json)
-  if (number !== undefined) return { expected: EXACT_NUMBERS, got: number }
+  if (number !== undefined) return { expected: exactInsteadOf(number), got: number }
   const name = doubledIn(json, value)
   if (name === undefined) return undefined
   return { expected: 'each name once in an object', got: `${shown(name)} twice` }
 }
-
-export const EXACT_NUMBERS = 'whole numbers within 2^53 (larger ones as text)'
 
 function shown(name: string): string {
   const text = JSON.stringify(name)

@@ -11,8 +11,7 @@ import {
   type YAMLError,
 } from 'yaml'
 import { CodedError, type ErrorCode } from '../base/errors.ts'
-import { inexactOf } from '../base/exact-numbers.ts'
-import { EXACT_NUMBERS } from '../base/faithful-json.ts'
+import { exactInsteadOf, inexactOf } from '../base/exact-numbers.ts'
 
 /** A thousand commands and seeds fit in a tenth of it; a log file named by mistake does not. */
 export const CONFIG_FILE_BYTES_MAX = 1024 * 1024
@@ -133,8 +132,10 @@ function checkNodes(document: Document, name: string, lines: LineCounter): void 
     if (path.length > DEPTH_MAX * 2)
       throw invalid(name, 'the document', `at most ${DEPTH_MAX} levels`, 'more')
     if (!isScalar(node) || typeof node.value !== 'number' || !path.some(isOfSchedules)) return
-    if (inexactOf(node.source ?? '') === undefined) return
-    throw invalid(name, `line ${lines.linePos(node.range?.[0] ?? 0).line}`, EXACT_NUMBERS, 'another one')
+    const inexact = inexactOf(node.source ?? '')
+    if (inexact === undefined) return
+    const at = `line ${lines.linePos(node.range?.[0] ?? 0).line}`
+    throw invalid(name, at, exactInsteadOf(inexact), 'another one')
   })
   if (aliases > ALIASES_MAX)
     throw invalid(name, 'the document', `at most ${ALIASES_MAX} aliases`, `${aliases}`)

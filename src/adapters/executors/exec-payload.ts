@@ -55,7 +55,11 @@ function checkCommand(name: string, commands: ReadonlyMap<string, ResolvedComman
     names.length === 0
       ? 'no exec task here, as no command of executors.exec.commands can be run'
       : `a command of executors.exec.commands that this node can run (${names.join(', ')})`
-  const why = command === undefined ? '' : ` (${command.missing})`
+  // Both are of the start: whoever has mended the file or the disk since is told what else it takes.
+  const why =
+    command === undefined
+      ? ' (not in the configuration that this daemon started with; a change of it needs a restart)'
+      : ` (${command.missing}, as looked up when this daemon started)`
   return { ...invalid('payload.command', expected, name, why), code: 'COMMAND_NOT_ALLOWED' }
 }
 

@@ -66,6 +66,10 @@ export class ExecExecutor implements Executor {
     return checkExecPayload(payload, this.#commands)
   }
 
+  allows(): boolean {
+    return [...this.#commands.values()].some(({ missing }) => missing === undefined)
+  }
+
   async execute(order: AttemptOrder, signal: AbortSignal, limit: Limit, desk: AttemptDesk): Promise<Outcome> {
     const command = this.#command(order)
     const strange = Object.entries(command.env).find(([, value]) => value.includes('\0'))

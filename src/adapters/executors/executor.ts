@@ -21,6 +21,8 @@ export interface Executor {
    * that has not is aborted in time, and what it says after the limit is not believed.
    */
   extend?(limits: readonly Limit[], until: Instant): void
+  /** False: the configuration allows it nothing, so every payload is refused. */
+  allows?(): boolean
   metrics?(): readonly Metric[]
   stop?(): Promise<void>
 }

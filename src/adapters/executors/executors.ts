@@ -130,7 +130,9 @@ class Catalogue implements LocalExecutors {
   check(type: string, payload: unknown): Failure | undefined {
     const executor = this.#executors.get(type)
     if (executor !== undefined) return executor.check(payload)
-    const expected = `one of ${[...this.types].join(', ')}`
+    const allowed = [...this.#executors].filter(([, each]) => each.allows?.() !== false).map(([name]) => name)
+    const expected =
+      allowed.length > 0 ? `one of ${allowed.join(', ')}` : 'no task here, as executors allows none'
     const problem = { at: 'type', expected, got: quote(type) }
     const detail = `type: expected ${expected}, got ${problem.got}.`
     return { code: 'EXECUTOR_UNKNOWN', detail, problems: [problem] }

@@ -60,6 +60,10 @@ export class HttpExecutor implements Executor {
     return checkHttpPayload(payload, this.#allowed)
   }
 
+  allows(): boolean {
+    return this.#allowed.length > 0
+  }
+
   async execute(order: AttemptOrder, signal: AbortSignal, limit: Limit, desk: AttemptDesk): Promise<Outcome> {
     if (signal.aborted) return cancelled()
     const timeout = new AbortController()

@@ -24,6 +24,7 @@ import { parametersOf, refuseQuery, refusesEncoding, unknownAmong } from './quer
 import { RateLimit } from './rate-limit.ts'
 import { isTailed, patternOf, routable } from './route.ts'
 import { ROUTES } from './routes.ts'
+import { shown } from './shown.ts'
 
 /** @param limits tighter limits than usual, for tests */
 export async function buildApp(parts: FaceParts, limits: Partial<HttpLimits> = {}): Promise<FastifyInstance> {
@@ -73,8 +74,11 @@ async function bareApp(face: Face): Promise<FastifyInstance> {
   const run = Date.now().toString(36)
   const tailed = ROUTES.filter(isTailed)
   let requests = 0
-  const refuseUrl = (error: unknown, _request: FastifyRequest, reply: FastifyReply): void => {
-    const failure = knownFailure(error, face) ?? { code: 'BAD_REQUEST', detail: 'The path cannot be read.' }
+  const refuseUrl = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const failure = knownFailure(error, face, request) ?? {
+      code: 'BAD_REQUEST',
+      detail: 'The path cannot be read.',
+    }
     void sendProblem(reply, face.counters, failure)
   }
   return fastify({
@@ -131,9 +135,12 @@ function readBodies(app: FastifyInstance, face: Face): void {
   // Read by the route, a line at a time.
   app.addContentTypeParser('application/x-ndjson', (request, body, done) => {
     try {
-      if (request.routeOptions.url !== '/v1/tasks')
-        throw new CodedError('UNSUPPORTED_MEDIA_TYPE', 'Expected Content-Type: application/json.')
-      refuseOtherCharset(request.headers['content-type'])
+      const type = request.headers['content-type']
+      if (request.routeOptions.url !== '/v1/tasks') {
+        const detail = `Expected Content-Type: application/json, got ${shown(type)}.`
+        throw new CodedError('UNSUPPORTED_MEDIA_TYPE', detail)
+      }
+      refuseOtherCharset(type)
       done(null, body)
     } catch (error) {
       done(error instanceof Error ? error : new Error(String(error)))
@@ -159,10 +166,15 @@ function admit(app: FastifyInstance, face: Face, guard: Guard): void {
     }
     const { expect } = request.headers
     if (expect !== undefined && !CONTINUE.test(expect)) {
-      return { code: 'BAD_REQUEST', detail: 'Expected no Expect header, or 100-continue.' }
+      return {
+        code: 'BAD_REQUEST',
+        detail: `Expected no Expect header, or 100-continue, got ${shown(expect)}.`,
+      }
     }
-    if (request.headers['content-encoding'] !== undefined) {
-      return { code: 'UNSUPPORTED_MEDIA_TYPE', detail: 'Expected a body without Content-Encoding.' }
+    const encoding = request.headers['content-encoding']
+    if (encoding !== undefined) {
+      const detail = `Expected a body without Content-Encoding, got ${shown(encoding)}.`
+      return { code: 'UNSUPPORTED_MEDIA_TYPE', detail }
     }
     return guard.refusesHost(request.raw) ?? refusesEncoding(request.raw.url ?? '')
   }

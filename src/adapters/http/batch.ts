@@ -11,7 +11,7 @@ import { parseTaskSpec } from '../../tasks/spec.ts'
 import type { TaskSpec, TaskState } from '../../tasks/task.ts'
 import type { Face } from './face.ts'
 import { inOrder } from './in-order.ts'
-import { parseJsonBody } from './json-body.ts'
+import { JsonRefused, parseJsonBody } from './json-body.ts'
 import { type Line, linesOf } from './lines.ts'
 import { failureOf } from './problem.ts'
 import { askOwners } from './waiting.ts'
@@ -151,7 +151,7 @@ function readLine(face: Face, { number, bytes }: Line, options: BatchOptions): I
     return readTask(face, value, number, bytes.length, options)
   } catch (error) {
     if (!(error instanceof CodedError)) throw error
-    return refused(number, undefined, failureOf(error))
+    return refused(number, idIn(error instanceof JsonRefused ? error.value : undefined), failureOf(error))
   }
 }
 

@@ -1,10 +1,13 @@
 /** What fastify and the handlers throw, as failures of the one table. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AssertionError } from '../../base/assert.ts'
 import { CodedError, type Failure } from '../../base/errors.ts'
+import { idIn } from './batch.ts'
 import type { Face } from './face.ts'
+import { JsonRefused } from './json-body.ts'
 import { failureOf, sendProblem } from './problem.ts'
 import { fits, type Route } from './route.ts'
+import { shown } from './shown.ts'
 
 /** A fault of ours, met while a task was handed in whose id is known: under it it may be asked for, and handed in again. */
 export class TaskFault extends Error {
@@ -18,14 +21,14 @@ export class TaskFault extends Error {
 }
 
 /** Failures whose requests have no body left worth reading. */
-const KNOWN: Readonly<Record<string, (face: Face) => Failure>> = {
+const KNOWN: Readonly<Record<string, (face: Face, request: FastifyRequest) => Failure>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: face => ({
     code: 'BODY_TOO_LARGE',
     detail: `Expected at most ${face.config.bodyBytesMax} bytes (http.bodyBytesMax), got more.`,
   }),
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: () => ({
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: (_face, { headers }) => ({
     code: 'UNSUPPORTED_MEDIA_TYPE',
-    detail: 'Expected Content-Type: application/json.',
+    detail: `Expected Content-Type: application/json, got ${shown(headers['content-type'])}.`,
   }),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => ({
     code: 'BAD_REQUEST',
@@ -43,10 +46,10 @@ const KNOWN: Readonly<Record<string, (face: Face) => Failure>> = {
 }
 
 /** The failure to answer with, or undefined when the error is a fault of ours. */
-export function knownFailure(error: unknown, face: Face): Failure | undefined {
+export function knownFailure(error: unknown, face: Face, request: FastifyRequest): Failure | undefined {
   if (error instanceof CodedError) return failureOf(error)
   const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
-  if (typeof code === 'string' && Object.hasOwn(KNOWN, code)) return KNOWN[code]?.(face)
+  if (typeof code === 'string' && Object.hasOwn(KNOWN, code)) return KNOWN[code]?.(face, request)
   const status: unknown =
     typeof error === 'object' && error !== null ? Reflect.get(error, 'statusCode') : undefined
   const client = typeof status === 'number' && status >= 400 && status < 500
@@ -57,11 +60,18 @@ export function knownFailure(error: unknown, face: Face): Failure | undefined {
 const summaryOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).slice(0, 500)
 
+/** A task that was refused before it was one names its id all the same, where it has one. */
+function namesTask(error: unknown, { method, routeOptions }: FastifyRequest): { readonly id?: string } {
+  const isTask = method === 'POST' && routeOptions.url === '/v1/tasks'
+  const id = isTask && error instanceof JsonRefused ? idIn(error.value) : undefined
+  return id === undefined ? {} : { id }
+}
+
 export function answerFailures(app: FastifyInstance, face: Face, routes: readonly Route[]): void {
   app.setErrorHandler((thrown, request, reply) => {
     const [error, told] = thrown instanceof TaskFault ? [thrown.cause, { id: thrown.task }] : [thrown, {}]
-    const known = knownFailure(error, face)
-    if (known !== undefined) return sendProblem(reply, face.counters, known)
+    const known = knownFailure(error, face, request)
+    if (known !== undefined) return sendProblem(reply, face.counters, known, namesTask(error, request))
     face.logger.log('error', 'http-error', {
       requestId: request.id,
       method: request.method,
@@ -81,7 +91,7 @@ export function answerFailures(app: FastifyInstance, face: Face, routes: readonl
     if (methods.length === 0)
       return sendProblem(reply, face.counters, {
         code: 'NOT_FOUND',
-        detail: 'See /openapi.json for what there is.',
+        detail: `Expected a path that /openapi.json tells of, got ${shown(path)}.`,
       })
     const allow = [
       ...new Set(methods.flatMap(method => (method === 'GET' ? ['GET', 'HEAD'] : [method]))),

@@ -7,6 +7,7 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Failure } from '../../base/errors.ts'
 import { type HttpConfig, isLoopbackHost } from './config.ts'
+import { shown } from './shown.ts'
 
 export type Access = 'open' | 'read' | 'write'
 
@@ -44,7 +45,7 @@ export class Guard {
     if (name === undefined || !(isLoopbackHost(name) || name === this.#host)) {
       return {
         code: 'FORBIDDEN',
-        detail: 'The Host header names another host than this one; use localhost or 127.0.0.1.',
+        detail: `The Host header names another host than this one, ${shown(host)}; use localhost or 127.0.0.1.`,
       }
     }
     if (this.#hostsSeen.size < HOSTS_REMEMBERED_MAX) this.#hostsSeen.add(host)
@@ -94,6 +95,9 @@ function refusesOrigin(request: IncomingMessage): Failure | undefined {
   const foreign = origin !== undefined && origin.toLowerCase() !== `http://${host?.toLowerCase()}`
   const cross = origin === undefined && site !== undefined && site !== 'same-origin' && site !== 'none'
   return foreign || cross
-    ? { code: 'FORBIDDEN', detail: 'The request comes from a page of another origin.' }
+    ? {
+        code: 'FORBIDDEN',
+        detail: `The request comes from a page of another origin, ${shown(origin ?? site)}.`,
+      }
     : undefined
 }

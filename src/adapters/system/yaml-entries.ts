@@ -2,8 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Document, isMap, isNode, isSeq, LineCounter, parseDocument, visit, YAMLSeq } from 'yaml'
 import { CodedError, type Problem } from '../../base/errors.ts'
-import { inexactOf } from '../../base/exact-numbers.ts'
-import { EXACT_NUMBERS } from '../../base/faithful-json.ts'
+import { exactInsteadOf, inexactOf } from '../../base/exact-numbers.ts'
 import type { ListEntry } from '../../tasks/task-list.ts'
 import { openList, unreadable } from './list-source.ts'
 import { YamlNames } from './yaml-names.ts'
@@ -95,7 +94,7 @@ function inexact(item: unknown, lines: LineCounter): Problem | undefined {
     Scalar(_key, { value, source = '', range }) {
       if (typeof value !== 'number' || inexactOf(source) === undefined) return undefined
       const at = `line ${lines.linePos(range?.[0] ?? 0).line}`
-      problem = { at, expected: EXACT_NUMBERS, got: source.slice(0, 40) }
+      problem = { at, expected: exactInsteadOf(source), got: source.slice(0, 40) }
       return visit.BREAK
     },
   })
@@ -108,8 +107,15 @@ function entryOf(item: unknown, document: Document, lines: LineCounter): ListEnt
   try {
     return { at, value: isNode(item) ? item.toJS(document, { maxAliasCount: ALIASES_MAX }) : item }
   } catch (cause) {
-    return { at, expected: `a task with at most ${ALIASES_MAX} aliases`, got: String(cause).slice(0, 80) }
+    const expected = `a task whose aliases stand for at most ${ALIASES_MAX} values, each with its anchor before it`
+    return { at, expected, got: aliasTrouble(cause) }
   }
+}
+
+/** Not in the words of the library: they are for whoever calls it. */
+function aliasTrouble(cause: unknown): string {
+  if (!(cause instanceof ReferenceError)) return cause instanceof Error ? cause.name : 'something else'
+  return cause.message.startsWith('Excessive alias count') ? 'more' : 'an alias without its anchor'
 }
 
 function invalid(path: string, problems: readonly Problem[]): CodedError {

@@ -3,7 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { test } from 'node:test'
 import { after, instantOf, wallOf } from '../../../src/base/time.ts'
 import type { Json } from '../../../src/tasks/task.ts'
-import { failureOf, metric, orderOf, resultOf, scene } from './scene.ts'
+import { commandOf, failureOf, metric, orderOf, resultOf, scene } from './scene.ts'
 
 const never = new AbortController().signal
 
@@ -98,7 +98,7 @@ test('wrong payloads are refused with what was expected and what came', t => {
 })
 
 test('an unknown type is refused by check and, not retryable, by execute', async t => {
-  const { executors } = scene(t, { builtin: false })
+  const { executors } = scene(t, { builtin: false, allow: ['http://127.0.0.1:8080/'] })
   assert.deepEqual([...executors.types], ['exec', 'http'])
   const failure = executors.check('echo', {})
   assert.equal(failure?.code, 'EXECUTOR_UNKNOWN')
@@ -106,6 +106,17 @@ test('an unknown type is refused by check and, not retryable, by execute', async
   const { code, retryable } = failureOf(await executors.execute(orderOf('echo', {}), never))
   assert.deepEqual([code, retryable], ['EXECUTOR_UNKNOWN', false])
   assert.equal(metric(executors, 'attempts_total', { type: 'unknown', outcome: 'EXECUTOR_UNKNOWN' }), 1)
+})
+
+test('a type of which nothing is allowed here is not named among those that can be had', t => {
+  const saidBy = (config: Parameters<typeof scene>[1]): string | undefined =>
+    scene(t, config).executors.check('other', {})?.detail
+  assert.equal(saidBy({ builtin: false }), 'type: expected one of exec, got "other".')
+  const missing = { sh: commandOf('/no/such/program'), cat: commandOf('/no/such/program') }
+  const allowed = { builtin: false, commands: missing, allow: ['http://127.0.0.1:8080/'] }
+  assert.equal(saidBy(allowed), 'type: expected one of http, got "other".')
+  const none = 'type: expected no task here, as executors allows none, got "other".'
+  assert.equal(saidBy({ builtin: false, commands: missing }), none)
 })
 
 test('attempts are counted by type and outcome', async t => {

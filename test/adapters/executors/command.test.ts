@@ -35,14 +35,16 @@ test('a missing command is logged at start and refused by check', t => {
   assert.equal(line?.fields['command'], 'gone')
   const failure = executors.check('exec', { command: 'gone' })
   assert.equal(failure?.code, 'COMMAND_NOT_ALLOWED')
-  assert.match(String(failure?.detail), /\/no\/such\/program is not there/)
+  const why =
+    /\(\/no\/such\/program is not there or not an executable file, as looked up when this daemon started\)/
+  assert.match(String(failure?.detail), why)
 })
 
 test('where no command is allowed, the refusal says that no exec task is', () => {
   const failure = checkExecPayload({ command: 'sum' }, new Map())
   assert.equal(
     failure?.detail,
-    'payload.command: expected no exec task here, as no command of executors.exec.commands can be run, got "sum".',
+    'payload.command: expected no exec task here, as no command of executors.exec.commands can be run, got "sum" (not in the configuration that this daemon started with; a change of it needs a restart).',
   )
 })
 

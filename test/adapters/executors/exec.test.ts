@@ -310,7 +310,7 @@ test('wrong payloads are refused with what was expected and what came', t => {
     [
       { command: 'rm' },
       'COMMAND_NOT_ALLOWED',
-      /expected one of executors\.exec\.commands \(sh, cat, fixed\), got "rm"/,
+      /executors\.exec\.commands that this node can run \(sh, cat, fixed\), got "rm" \(not in the configuration that this daemon started with; a change of it needs a restart\)/,
     ],
     [{ command: '__proto__' }, 'COMMAND_NOT_ALLOWED', /got "__proto__"/],
     [{ command: '/bin/sh' }, 'COMMAND_NOT_ALLOWED', /got "\/bin\/sh"/],

@@ -86,6 +86,7 @@ test('readyz says 503 and why while the node is not ready, and healthz does not 
   ]
   const { ask } = await subject({ status: { ready: { ready: false, reasons } } })
   const problem = isProblem(await ask('/readyz'), 'NOT_READY')
+  assert.equal(problem['state'], 'Nothing was changed.', 'and there was nothing to store')
   assert.deepEqual(problem['reasons'], reasons)
   assert.equal(problem['detail'], 'no seed has answered; 1 of 3 expected nodes are seen')
   assert.equal((await ask('/healthz')).statusCode, 200)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseJsonBody } from '../../../src/adapters/http/json-body.ts'
+import { JsonRefused, parseJsonBody } from '../../../src/adapters/http/json-body.ts'
 
 /** What reading it costs, in microseconds of this process. */
 function cpuOf(text: string): number {
@@ -23,12 +23,35 @@ test('only whole numbers are meant, outside of strings, however they are written
   const text = ['"a\\"12345678901234567890"', '{"12345678901234567890":1}', `"${'a'.repeat(2_000_000)}"`]
   for (const one of [...good, '0.12345678901234567890', ...text])
     assert.doesNotThrow(() => parseJsonBody(Buffer.from(one), 8), one.slice(0, 40))
-  for (const bad of [
-    '9007199254740992',
-    '[1,-12345678901234567890 ]',
-    '{"a\\\\":12345678901234567891}',
-    '1e+12345678901234567',
-    '[-1e400]',
+  for (const bad of ['9007199254740992', '[1,-12345678901234567890 ]', '{"a\\\\":12345678901234567891}'])
+    assert.throws(() => parseJsonBody(Buffer.from(bad), 8), /Expected whole numbers within 2\^53/, bad)
+  for (const bad of ['1e+12345678901234567', '[-1e400]'])
+    assert.throws(() => parseJsonBody(Buffer.from(bad), 8), /Expected numbers within 1\.8e308/, bad)
+})
+
+test('of a list it is said which value is refused, and of what is refused what it is', () => {
+  const refusal = (text: string): [string, unknown] => {
+    try {
+      parseJsonBody(Buffer.from(text), 8)
+    } catch (error) {
+      if (error instanceof JsonRefused) return [error.detail, error.value]
+    }
+    throw new Error('it was not refused')
+  }
+  const twice = 'Expected each name once in an object, got "id" twice.'
+  const large = '{"id":"b, [","n":[1,{"m":9007199254740993}]}'
+  assert.deepEqual(refusal(`[ {"id":"a]"} ,"{\\"", ${large}, {"id":"c","id":"d"}]`), [
+    'Entry 3 of the list: Expected whole numbers within 2^53 (larger ones as text), got 9007199254740993.',
+    JSON.parse(large),
   ])
-    assert.throws(() => parseJsonBody(Buffer.from(bad), 8), /Expected whole numbers within/, bad)
+  assert.deepEqual(refusal('[[],{},{"id":"c","id":"d"}]'), [`Entry 3 of the list: ${twice}`, undefined])
+  assert.deepEqual(refusal('{"id":"c","id":"d"}'), [twice, undefined])
+  assert.deepEqual(
+    refusal('[1,{"__proto__":[]}]')[0],
+    'Entry 2 of the list: Expected JSON without the key __proto__.',
+  )
+  assert.deepEqual(refusal('{"id":"e","n":1e999}'), [
+    'Expected numbers within 1.8e308 (larger ones as text), got 1e999.',
+    { id: 'e', n: Number.POSITIVE_INFINITY },
+  ])
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ErrorCode } from '../../../src/base/errors.ts'
 import { isProblem, post, subject } from './subject.ts'
 
 test('bodies that are too large, no JSON, not UTF-8, too deep or reach for a prototype are refused', async () => {
@@ -44,6 +45,62 @@ test('a whole number that would be stored as another one is refused, and named',
     '1.7e308',
   ])
     assert.equal((await ask(post('/v1/tasks', `{"type":"echo","payload":${good}}`))).statusCode, 202)
+})
+
+test('what is refused before it is a task names its id all the same, where it has one', async () => {
+  const { ask } = await subject()
+  const one = await ask(post('/v1/tasks', '{"type":"echo","id":"t7","payload":1e999}'))
+  assert.equal(isProblem(one, 'BAD_REQUEST')['id'], 't7')
+  assert.ok(one.body.includes('Expected numbers within 1.8e308 (larger ones as text), got 1e999.'), one.body)
+  const list = await ask(
+    post('/v1/tasks', '[{"type":"echo","id":"t1"},{"type":"echo","id":"t2","payload":1e999}]'),
+  )
+  assert.equal(isProblem(list, 'BAD_REQUEST')['id'], 't2')
+  assert.match(list.body, /Entry 2 of the list: Expected numbers/)
+  const nameless = await ask(post('/v1/tasks', '{"type":"echo","payload":1e999}'))
+  assert.equal('id' in isProblem(nameless, 'BAD_REQUEST'), false)
+  const body = ['{"type":"echo","id":"t3","payload":1e999}', '{"id":"t4",', '{"id":"t5","id":"t6"}'].join(
+    '\n',
+  )
+  const headers = { 'content-type': 'application/x-ndjson' }
+  const lines = await ask({ method: 'POST', url: '/v1/tasks', headers, payload: body })
+  const told = lines.body.trimEnd().split('\n').slice(0, 3)
+  assert.deepEqual(
+    told.map(line => JSON.parse(line)).map(({ line, id, code }) => [line, id, code]),
+    [
+      [1, 't3', 'BAD_REQUEST'],
+      [2, undefined, 'BAD_REQUEST'],
+      [3, undefined, 'BAD_REQUEST'],
+    ],
+  )
+})
+
+test('a refusal says what came, cut short', async () => {
+  const { ask } = await subject()
+  const task = '{"type":"echo"}'
+  const sent = (headers: Record<string, string>, url = '/v1/tasks') =>
+    ask({ method: 'POST', url, headers, payload: task })
+  const json = { 'content-type': 'application/json' }
+  const said: [Awaited<ReturnType<typeof ask>>, ErrorCode, RegExp][] = [
+    [await sent({ 'content-type': 'text/plain' }), 'UNSUPPORTED_MEDIA_TYPE', /json, got "text\/plain"\.$/],
+    [
+      await sent({ 'content-type': `text/${'x'.repeat(500)}` }),
+      'UNSUPPORTED_MEDIA_TYPE',
+      /got "text\/x{75}"\.$/,
+    ],
+    [
+      await sent({ 'content-type': 'application/x-ndjson' }, '/v1/claims'),
+      'UNSUPPORTED_MEDIA_TYPE',
+      /got "application\/x-ndjson"\.$/,
+    ],
+    [await sent({ ...json, 'content-encoding': 'gzip' }), 'UNSUPPORTED_MEDIA_TYPE', /got "gzip"\.$/],
+    [await sent({ ...json, expect: 'tea' }), 'BAD_REQUEST', /or 100-continue, got "tea"\.$/],
+    [await sent({ ...json, host: 'elsewhere:1' }), 'FORBIDDEN', /"elsewhere:1"/],
+    [await sent({ ...json, origin: 'http://evil' }), 'FORBIDDEN', /"http:\/\/evil"/],
+    [await sent({ ...json, 'idempotency-key': 'a b' }), 'BAD_REQUEST', /got "a b"\.$/],
+    [await ask({ method: 'GET', url: '/v1/task?a=b' }), 'NOT_FOUND', /got "\/v1\/task"\.$/],
+  ]
+  for (const [answer, code, detail] of said) assert.match(String(isProblem(answer, code)['detail']), detail)
 })
 
 test('however many fields or parameters nobody knows, the answer stays short, and says how many there are', async () => {

@@ -21,8 +21,10 @@ export const probes: readonly Route[] = [
     handle: (face, _request, reply) => {
       const { ready, reasons } = face.node.status().ready
       if (ready) return sendJson(reply, { ready, reasons })
+      // That of the code is for whoever handed something in.
+      const state = 'Nothing was changed.'
       const detail = reasons.map(reason => reason.detail).join('; ')
-      return sendProblem(reply, face.counters, { code: 'NOT_READY', detail }, { ready, reasons })
+      return sendProblem(reply, face.counters, { code: 'NOT_READY', detail }, { ready, reasons, state })
     },
   },
 ]

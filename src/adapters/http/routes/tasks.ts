@@ -25,6 +25,7 @@ import { failureOf, sendProblem } from '../problem.ts'
 import { Rounds } from '../rounds.ts'
 import { parameterOf, type Route, sendJson } from '../route.ts'
 import { LOOKUP_ERRORS, SUBMIT_ERRORS, SURVEY_ERRORS } from '../route-errors.ts'
+import { shown } from '../shown.ts'
 import {
   FILTER_PARAMETERS,
   PAGE_PARAMETERS,
@@ -161,7 +162,7 @@ function batchOptionsOf(request: FastifyRequest): BatchOptions {
   if (typeof given === 'string' && IDEMPOTENCY_KEY.test(given)) return { idempotencyKey: given }
   throw new CodedError(
     'BAD_REQUEST',
-    'Idempotency-Key: expected 1 to 200 printable ASCII characters without spaces, once.',
+    `Idempotency-Key: expected 1 to 200 printable ASCII characters without spaces, once, got ${shown(given)}.`,
   )
 }
 
