@@ -58,14 +58,24 @@ export function parseCall(command: Command, options: OptionTable, words: readonl
     strict: false,
     tokens: true,
   })
-  const problems = parsed.tokens.flatMap(token =>
-    token.kind === 'option' ? problemsOf(token.rawName, token.value, table[token.name], table) : [],
-  )
+  const args = new Map<number, string>()
+  const problems: Problem[] = []
+  for (const token of parsed.tokens) {
+    const word = words[token.index] ?? ''
+    if (token.kind === 'positional' || (token.kind === 'option' && isNumber(word)))
+      args.set(token.index, word)
+    else if (token.kind === 'option')
+      problems.push(...problemsOf(token.rawName, token.value, table[token.name], table))
+  }
   const wantsHelp = parsed.values['help'] === true
-  if (problems.length === 0 && !wantsHelp) problems.push(...arityProblems(command, parsed.positionals))
+  if (problems.length === 0 && !wantsHelp) problems.push(...arityProblems(command, [...args.values()]))
   if (problems.length > 0) throw usage(command.name, problems)
-  return { args: parsed.positionals, values: parsed.values as Parsed['values'] }
+  const known = Object.entries(parsed.values).filter(([name]) => Object.hasOwn(table, name))
+  return { args: [...args.values()], values: Object.fromEntries(known) as Parsed['values'] }
 }
+
+/** No option begins with a digit, so this is a number below zero. */
+const isNumber = (word: string): boolean => /^-\d+(?:\.\d+)?$/.test(word)
 
 /** The error for a call that cannot be understood, with the way to the help. */
 export function usage(command: string | undefined, problems: readonly Problem[]): CodedError {

@@ -151,8 +151,14 @@ export function listOf(item: OptionType, max: number, name = `list of ${item.nam
 export function distinctListOf(item: OptionType, max: number): OptionType {
   const list = listOf(item, max)
   const expected = `${list.expected}, none of them twice`
-  const once = (value: unknown): boolean => Array.isArray(value) && new Set(value).size === value.length
-  return { ...list, expected, schema: list.schema.refine(once, { error: expected }) }
+  const schema = list.schema.superRefine((items, context) => {
+    if (!Array.isArray(items)) return
+    for (const [place, each] of items.entries()) {
+      if (items.indexOf(each) === place) continue
+      context.addIssue({ code: 'custom', path: [place], message: 'one that is not in the list before' })
+    }
+  })
+  return { ...list, expected, schema }
 }
 
 /** A list or map with a shape of its own, given as JSON where it comes as text. */

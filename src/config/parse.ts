@@ -120,12 +120,19 @@ interface Checked {
 function check({ option, value, at, base }: Given): Checked {
   const result = option.type.schema.safeParse(value)
   if (!result.success) {
-    const problems = result.error.issues.map(issue => problemOf(issue, option, value, at))
+    const problems = result.error.issues.flatMap(insideOf).map(issue => problemOf(issue, option, value, at))
     return { value: undefined, problems: distinct(problems).slice(0, PROBLEMS_MAX) }
   }
   if (option.path !== true) return { value: rebased(result.data, option, base), problems: [] }
   const path = resolve(base, String(result.data))
   return option.fileOf === undefined ? { value: path, problems: [] } : secretFrom(path, option, at)
+}
+
+/** Of what may have several forms: what is wrong inside of the form that it has, where it has one. */
+function insideOf(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const inside = issue.errors.find(issues => issues.some(({ path }) => path.length > 0))
+  return inside?.map(each => ({ ...each, path: [...issue.path, ...each.path] })) ?? [issue]
 }
 
 function problemOf(issue: z.core.$ZodIssue, option: Option, value: unknown, at: string): Problem {

@@ -53,6 +53,15 @@ describe('a wrong command line', () => {
     for (const word of ['--stat', '--foo', '-z', '--state?']) assert.ok(err.includes(word), word)
   })
 
+  test('has a number below zero for the number that it is, and not for an option', async () => {
+    const { code, err } = await runHere(['weight', '-1'])
+    assert.equal(code, 2)
+    assert.match(err, /WEIGHT: expected a number from 0\.01 to 100, got "-1"/)
+    const { err: more } = await runHere(['weight', '1', '-1.5', '-2x'])
+    assert.match(more, /-2: expected an option of this command/)
+    assert.match((await runHere(['weight', '1', '-1.5'])).err, /expected WEIGHT, got "1" "-1\.5"/)
+  })
+
   test('is refused when a value is missing, is not wanted, or is not one of those allowed', async () => {
     for (const argv of [
       ['owner'],

@@ -47,6 +47,20 @@ test('a file that is empty, no mapping, no YAML or ambiguous is CONFIG_INVALID w
   parse({ text: '# nothing but this\n' })
 })
 
+test('of a task list it is said which part is wrong', () => {
+  const said = (list: string) =>
+    refusal({ text: `taskLists: [${list}]` }).problems.map(({ at, expected, got }) => [at, expected, got])
+  assert.deepEqual(said('{path: a, allowInvalid: maybe}'), [
+    ['taskLists.0.allowInvalid', 'true or false', '"maybe"'],
+  ])
+  assert.deepEqual(said('a, {pth: b}'), [
+    ['taskLists.1.path', 'a path', 'nothing'],
+    ['taskLists.1', 'a known key; did you mean path?', 'a mapping'],
+  ])
+  for (const neither of ['3', '""'])
+    assert.equal(said(neither)[0]?.[1], 'a path, or {path, allowInvalid}', neither)
+})
+
 test('alias bombs and bottomless nesting are refused quickly', () => {
   const levels = Array.from(
     { length: 9 },

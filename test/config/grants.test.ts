@@ -25,7 +25,12 @@ test('a prefix may have a mode of its own', () => {
   const grants = parse({ text: `mode: available\nexpectedNodes: 3\nmodes: ${JSON.stringify(modes)}` }).grants
   assert.deepEqual([grants.mode, grants.modes], ['available', modes])
   const twice = JSON.stringify([...modes, { prefix: 'bills/', mode: 'available' }])
-  assert.deepEqual(places(refusal({ text: `expectedNodes: 3\nmodes: ${twice}` })), ['modes'])
+  assert.deepEqual(refusal({ text: `expectedNodes: 3\nmodes: ${twice}` }).problems, [
+    { at: 'modes.1.prefix', expected: 'a prefix that no entry before it has', got: '"bills/"' },
+  ])
+  assert.deepEqual(refusal({ text: 'voters: [a, b, a]' }).problems, [
+    { at: 'voters.2', expected: 'one that is not in the list before', got: '"a"' },
+  ])
   for (const bad of [
     '[{prefix: a}]',
     '[{prefix: a, mode: both}]',

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { CodedError } from '../../base/errors.ts'
@@ -12,7 +12,16 @@ export const CONSTRAINED: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EF
 
 /** Creates the directory and its parents for this user alone. One that is there keeps its mode. */
 export function makePrivateDirectory(path: string): void {
-  mkdirSync(path, { recursive: true, mode: PRIVATE_DIRECTORY })
+  try {
+    mkdirSync(path, { recursive: true, mode: PRIVATE_DIRECTORY })
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
+    // With its parents Node.js says of a read-only disk that nothing is there; made alone, the first that is missing says why.
+    let first = path
+    while (!existsSync(dirname(first))) first = dirname(first)
+    mkdirSync(first, { mode: PRIVATE_DIRECTORY })
+    throw error
+  }
 }
 
 /** Makes a new or renamed entry of a directory survive a power cut. */

@@ -23,7 +23,13 @@ const modesType: OptionType = structure(
   z
     .array(strict({ prefix: prefix.schema, mode: mode.schema }), { error: modesExpected })
     .max(MODES_MAX, { error: modesExpected })
-    .refine(modes => new Set(modes.map(each => each.prefix)).size === modes.length, { error: modesExpected }),
+    .superRefine((modes, context) => {
+      for (const [place, each] of modes.entries()) {
+        if (modes.findIndex(({ prefix }) => prefix === each.prefix) === place) continue
+        const message = 'a prefix that no entry before it has'
+        context.addIssue({ code: 'custom', path: [place, 'prefix'], message })
+      }
+    }),
 )
 
 const voterName = text(

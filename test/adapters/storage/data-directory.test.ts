@@ -213,6 +213,14 @@ test('a read-only disk is refused', { skip: needsMount }, () => {
   assert.match(result.message ?? '', /EROFS/)
 })
 
+test('so is one where the directory would have to be made', { skip: needsMount }, () => {
+  const path = fresh()
+  const before = `mkdir ${path} && mount -t tmpfs -o ro none ${path} && `
+  const result = openElsewhere(join(path, 'a', 'b'), {}, before)
+  assert.equal(result.code, 'DATA_DIR_UNUSABLE')
+  assert.match(result.message ?? '', /EROFS: read-only file system/)
+})
+
 test('a disk that is full at the start is refused', { skip: needsMount }, () => {
   const path = fresh()
   const full = `mkdir ${path} && mount -t tmpfs -o size=16k none ${path} && (head -c 1m /dev/zero > ${path}/x || true) 2>/dev/null && `
