@@ -49,12 +49,25 @@ export function taskSheet(task: TaskRecord & { readonly progress?: Progress }): 
     { title: 'NODE', cell: attempt => attempt.node },
     { title: 'STARTED', cell: attempt => new Date(attempt.startedAt).toISOString() },
     { title: 'TOOK', cell: took, right: true },
-    { title: 'OUTCOME', cell: attempt => attempt.outcome ?? 'running' },
     {
-      title: 'WHY',
-      cell: attempt => (attempt.error ? `${attempt.error.code}: ${attempt.error.message}` : ''),
+      title: 'OUTCOME',
+      cell: attempt => (isTakenBack(attempt) ? 'taken back' : (attempt.outcome ?? 'running')),
     },
+    { title: 'WHY', cell: attempt => whyEnded(attempt) },
   ])}`
+}
+
+/** What the record says of an attempt that ended since somebody cancelled its task. */
+const BY_ORDER = 'the task was cancelled'
+
+/** Stopped without a word against the task, as its node left: nobody has cancelled it. */
+const isTakenBack = ({ outcome, error }: Attempt): boolean =>
+  outcome === 'cancelled' && error !== undefined && error.message !== BY_ORDER
+
+function whyEnded(attempt: Attempt): string {
+  if (attempt.error === undefined) return ''
+  const { code, message } = attempt.error
+  return isTakenBack(attempt) ? message : `${code}: ${message}`
 }
 
 const took = (attempt: Attempt): string | undefined =>

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { wallOf } from '../../../src/base/time.ts'
+import { cancelTask } from '../../../src/tasks/attempts.ts'
 import { attempt, record } from '../records.ts'
 import { recordedDaemon, remember, runHere } from '../scene.ts'
 
@@ -324,6 +326,20 @@ describe('tasks', () => {
         .map(line => JSON.parse(line).spec.id),
       ['a', 'b', 'c'],
     )
+  })
+
+  test('an attempt that its node gave up as it left does not read as if the task had been cancelled', async () => {
+    const ended = (number: number, message: string) => ({
+      ...attempt('node-1', 0, 'cancelled', { number }),
+      error: { code: 'CANCELLED', message } as const,
+    })
+    const runs = record('t', { state: 'running', attempts: [attempt('node-1', 0)] })
+    const [stopped] = cancelTask(runs, wallOf(9), []).attempts
+    const attempts = [ended(1, 'node node-1 left before it ended'), ended(2, String(stopped?.error?.message))]
+    await using daemon = await recordedDaemon({ 'GET /v1/tasks/t': { body: record('t', { attempts }) } })
+    const { out } = await runHere(['task', 't', '--url', daemon.url])
+    assert.match(out, /^ +1 +node-1 .* taken back +node node-1 left before it ended$/m)
+    assert.match(out, /^ +2 +node-1 .* cancelled +CANCELLED: the task was cancelled$/m)
   })
 
   test('one task is shown with every attempt', async () => {
