@@ -199,7 +199,9 @@ function tellHits(): void {
   if (cut === undefined) throw new Error('nobody was cut off')
   const lost = rightsLost(rights, { nodes: cuts.map(({ node }) => node), from: cut.from, to: cut.to })
   // One of them may be down at that moment.
-  report.count('nodes with the right to act that were cut off', [lost.had], { least: Math.max(1, CUT_OFF - 1) })
+  report.count('nodes with the right to act that were cut off', [lost.had], {
+    least: Math.max(1, CUT_OFF - 1),
+  })
   report.count('    that said before the heal that it was lost', [lost.said], { least: lost.had })
 }
 

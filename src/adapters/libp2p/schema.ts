@@ -9,7 +9,6 @@
  */
 import { z } from 'zod'
 import { TASK_ID_PATTERN } from '../../base/ids.ts'
-import { SUMMARY_BUCKETS, TYPES_MAX } from '../../membership/messages.ts'
 import type { GossipMessage, LinkMessage } from '../../node/machine.ts'
 import { COMPARED_MAX } from '../../tasks/messages.ts'
 import { ATTEMPTS_KEPT, type Json, PLACEMENTS } from '../../tasks/task.ts'
@@ -28,26 +27,35 @@ import {
 } from './grants-schema.ts'
 import {
   ADDRESS_CHARS_MAX,
-  ADDRESSES_MAX,
-  CLAIMS_MAX,
   FORWARDS_MAX,
   HOLDERS_MAX,
-  MEMBERS_MAX,
   RECORDS_MAX,
   RUNNING_MAX,
   SINCE_MAX,
   WITHOUT_MAX,
 } from './limits.ts'
 import { look, lookReply } from './look-schema.ts'
+import {
+  ack,
+  claimsGossip,
+  heartbeat,
+  hello,
+  leave,
+  leaveAck,
+  liveness,
+  ping,
+  refuse,
+  rumour,
+  summary,
+  sync,
+} from './membership-schema.ts'
 import { scheduleSchema, schedulesAsk, schedulesTell } from './schedule-schema.ts'
 import {
   count,
   detail,
-  incarnation,
   json,
   key,
   nodeId,
-  peerId,
   requestId,
   short,
   state,
@@ -56,99 +64,6 @@ import {
   wallMs,
 } from './schema-words.ts'
 import { explainAnswer, ownership, purgeAnswer, statsAnswer, survey } from './survey-schema.ts'
-
-const share = z.number().min(0).max(1)
-
-// membership
-
-/** `host:port` has nothing but such characters, and each of them is one byte of JSON: a roster of 1,000 fits the queue of a link. */
-const ADDRESS_PATTERN = /^[!#-[\]-~]*$/
-
-const member = z.object({
-  id: nodeId,
-  peerId,
-  incarnation,
-  status: z.enum(['alive', 'dead', 'left']),
-  leaving: z.boolean(),
-  addresses: z.array(z.string().max(ADDRESS_CHARS_MAX).regex(ADDRESS_PATTERN)).max(ADDRESSES_MAX),
-  cordoned: z.boolean().exactOptional(),
-  forgotten: z.boolean().exactOptional(),
-  goneAt: wallMs.exactOptional(),
-  onlyDisk: short.exactOptional(),
-  weight: z.number().min(0.01).max(100),
-})
-const members = z.array(member).max(MEMBERS_MAX)
-
-const claim = z.object({
-  accuser: nodeId,
-  subject: nodeId,
-  incarnation,
-  sequence: count,
-  evidence: z.enum(['timeout', 'refused']),
-  withdrawn: z.boolean(),
-})
-const claims = z.array(claim).max(CLAIMS_MAX)
-
-const life = { nonce: count, ageMs: z.number().nonnegative() }
-
-const hello = z.object({
-  type: z.literal('hello'),
-  cluster: short,
-  self: member,
-  ring: z.object({ version: count, hash: short, vnodesPerWeight: z.number().positive(), replicas: count }),
-  version: short,
-  life: z.object(life).exactOptional(),
-})
-const refuse = z.object({
-  type: z.literal('refuse'),
-  code: z.enum(['RING_MISMATCH', 'NODE_ID_TAKEN', 'PEER_NOT_ALLOWED', 'SEED_OTHER_CLUSTER']),
-  detail,
-  holder: z.object({ ...life, peerId, heldMs: z.number().nonnegative() }).exactOptional(),
-})
-const sync = z.object({
-  type: z.literal('sync'),
-  reply: z.boolean(),
-  buckets: z
-    .array(count.max(SUMMARY_BUCKETS - 1))
-    .max(SUMMARY_BUCKETS)
-    .exactOptional(),
-  more: z.boolean().exactOptional(),
-  members,
-  claims,
-})
-const summary = z.object({ type: z.literal('summary'), buckets: z.array(count).length(SUMMARY_BUCKETS) })
-const liveness = z.object({
-  type: z.literal('liveness'),
-  viewDigest: count,
-  order: count,
-  beats: z.string().max(2 * MEMBERS_MAX),
-})
-const ping = z.object({ type: z.literal('ping'), seq: count })
-const ack = z.object({ type: z.literal('ack'), seq: count })
-const leave = z.object({ type: z.literal('leave'), member })
-const leaveAck = z.object({ type: z.literal('leave-ack'), incarnation })
-
-const rumour = z.object({ type: z.literal('rumour'), members })
-const heartbeat = z.object({
-  type: z.literal('heartbeat'),
-  id: nodeId,
-  incarnation,
-  leaving: z.boolean(),
-  ringChecksum: short,
-  viewDigest: z.number(),
-  load: z.object({
-    running: count,
-    queued: count,
-    slots: count.exactOptional(),
-    cpu: share.exactOptional(),
-    memory: share.exactOptional(),
-    types: z.array(short).max(TYPES_MAX).exactOptional(),
-  }),
-  modes: short.exactOptional(),
-  wall: z.number().exactOptional(),
-  heard: z.array(z.tuple([nodeId, z.number().nonnegative()])).max(MEMBERS_MAX),
-})
-const claimsGossip = z.object({ type: z.literal('claims'), claims })
 
 // tasks
 
