@@ -269,13 +269,13 @@ export class VoterBook implements Voters {
     this.#change.heard(from, tell)
     if (tell.ask !== undefined) this.#tell([from], tell.ask)
     if (list === undefined) {
-      if (this.#disk !== undefined) this.#tell([from])
+      if (this.#disk !== undefined && tell.answer === undefined) this.#tell([from])
       return
     }
     this.#change.heardOf(list.ballot)
     this.#consider(from, tell, list, now)
     const mine = this.#disk
-    if (mine !== undefined && isNewer(mine, list)) this.#tell([from])
+    if (mine !== undefined && isNewer(mine, list) && tell.answer === undefined) this.#tell([from])
     this.#form(now)
     this.#change.tick(now)
   }

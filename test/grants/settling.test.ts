@@ -36,6 +36,10 @@ class Scene {
     return this.#asked.at(-1)
   }
 
+  get asks(): number {
+    return this.#asked.length
+  }
+
   hear(from: NodeId, list: VoterList | undefined, ms: number, more: Partial<VotersTell> = {}): void {
     const said = { type: 'voters', list, firm: list !== undefined, top: 0, promiseMs: 2_500 } as const
     this.#book.message(from, { ...said, disk: `disk ${from}`, ...more }, at(ms))
@@ -140,4 +144,14 @@ test('who is no voter is told of the list in answer only, and so it asks before 
   const scene = new Scene()
   scene.tick(0)
   assert.ok(scene.ask !== undefined)
+})
+
+test('to an answer nobody says anything: whoever may not take the list would be asked about it without end', () => {
+  const scene = new Scene()
+  scene.tick(0)
+  const before = scene.asks
+  for (const list of [of3, undefined]) scene.hear(b, list, 10, { answer: 'any' })
+  assert.equal(scene.asks, before)
+  scene.hear(b, of3, 20)
+  assert.notEqual(scene.asks, before)
 })
