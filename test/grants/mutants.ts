@@ -19,7 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a promise is no longer than the lease',
     file: 'voting.ts',
     edits: [['ring.checksum, promiseMs, now)', 'ring.checksum, promiseMs * 0.8, now)']],
-    seed: 38,
+    seed: 109,
     finds: 'two actors',
   },
   {
@@ -87,7 +87,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       ['elapsedMs(this.#moment.at, now.mono) < this.#promiseMs', 'elapsedMs(this.#moment.at, now.mono) < 0'],
     ],
-    seed: 119,
+    seed: 265,
     finds: 'two actors',
   },
   {
