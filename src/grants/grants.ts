@@ -312,7 +312,7 @@ export class Grants {
 
   status(now: Now): GrantsStanding {
     const granting = this.#voting.granting(now)
-    return standingOf(this.#parts, this.#book, { granting, top: this.#top.value }, this.#member, now)
+    return standingOf(this.#parts, this.#book, { granting, top: this.#top }, this.#member, now)
   }
 
   /** Since boot, and how much of what is limited is in use. */

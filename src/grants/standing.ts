@@ -3,6 +3,7 @@ import { elapsedMs, type Now } from '../base/time.ts'
 import { exceptionsOf } from './holdings.ts'
 import type { Member } from './member.ts'
 import type { VoterList } from './messages.ts'
+import type { Top } from './top.ts'
 import type { Voters } from './voters.ts'
 
 /** Where this node stands with the right to act. */
@@ -22,6 +23,8 @@ export interface GrantsStanding {
   readonly term: number
   /** The highest term on this voter's disk. */
   readonly top: number
+  /** While this voter does not know the highest term (its disk is new): the voters that it has not heard of. Empty otherwise. */
+  readonly topUnheard: readonly NodeId[]
   /** Promises to others under other rings that its grants name. */
   readonly exceptions: number
   /** Keys it lost whose work still drains. */
@@ -31,13 +34,14 @@ export interface GrantsStanding {
 export function standingOf(
   { self, session }: { readonly self: NodeId; readonly session: number },
   voters: Voters,
-  voting: Pick<GrantsStanding, 'granting' | 'top'>,
+  { granting, top }: { readonly granting: boolean; readonly top: Pick<Top, 'value' | 'unheard'> },
   member: Member,
   now: Now,
 ): GrantsStanding {
   const until = member.leaseUntil
   return {
-    ...{ enabled: true, session, voters: voters.list, voter: voters.includes(self), ...voting },
+    ...{ enabled: true, session, voters: voters.list, voter: voters.includes(self), granting },
+    ...{ top: top.value, topUnheard: top.unheard },
     grantedBy: member.holdings.map(({ voter }) => voter).sort(),
     ...(until === undefined ? {} : { leaseForMs: Math.max(0, elapsedMs(now.mono, until)) }),
     term: member.terms.last,

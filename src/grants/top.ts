@@ -21,6 +21,8 @@ import type { Voters } from './voters.ts'
 
 /** How often the other voters are asked, in ms. */
 const ASK_MS = 250
+/** What takes longer than this, in ms, is no first start any more: an operator has to know for whom this voter waits. */
+const LONG_MS = 10_000
 
 /** The highest round of a change of the voter list that this voter promised to: as easily lost with the disk as the top. */
 export interface Rounds {
@@ -47,6 +49,9 @@ export class Top {
   #value: number
   #known: boolean
   #askedAt: Instant | undefined
+  #askedSince: Instant | undefined
+  /** Whom it was said to wait for. */
+  #saidToLack = ''
   /** What voters answered under the present list: their top, or undefined where they know of none themselves. */
   #answers = new Map<NodeId, number | undefined>()
   /** The list under which they answered. */
@@ -64,6 +69,11 @@ export class Top {
   /** Never falls. 0 while nothing was voted for. */
   get value(): number {
     return this.#value
+  }
+
+  /** While it is not known: the other voters that have not told theirs under the present list. */
+  get unheard(): readonly NodeId[] {
+    return this.#known ? [] : this.#others.filter(name => !this.#answers.has(name))
   }
 
   /** False: this voter may vote for nothing yet. */
@@ -91,9 +101,19 @@ export class Top {
     if (this.#known) return
     if (this.#askedAt !== undefined && elapsedMs(this.#askedAt, now.mono) < ASK_MS) return
     this.#askedAt = now.mono
-    for (const to of this.#voters.names) {
-      if (to !== this.#self) this.#out.push({ kind: 'send', to, message: { type: 'top-ask' } })
-    }
+    for (const to of this.#others) this.#out.push({ kind: 'send', to, message: { type: 'top-ask' } })
+    this.#tellLack(now)
+  }
+
+  /** Said once of each set of voters that are waited for. */
+  #tellLack({ mono }: Now): void {
+    this.#askedSince ??= mono
+    if (elapsedMs(this.#askedSince, mono) < LONG_MS) return
+    const fields = { unheard: [...this.unheard].sort(), knowOfNone: this.#forgetful().sort() }
+    const lack = `${fields.unheard.join()} ${fields.knowOfNone.join()}`
+    if (lack === this.#saidToLack) return
+    this.#saidToLack = lack
+    this.#out.push({ kind: 'log', level: 'warn', event: 'top-unknown', fields })
   }
 
   message(from: NodeId, message: TopMessage, now: Now): void {
@@ -150,13 +170,21 @@ export class Top {
     // new one may stand by now, with votes of its own. Not so for the one that is added: it would wait for the dead that it replaces.
     const { names: old } = baseOf(list)
     const lists = old.includes(this.#self) ? [old, list.names] : [old]
-    const others = this.#voters.names.filter(name => name !== this.#self)
-    const silent = others.filter(name => !this.#answers.has(name))
+    const silent = this.unheard
     if (silent.length === 0) return true
-    const forgetful = others.filter(name => this.#answers.has(name) && this.#answers.get(name) === undefined)
+    const forgetful = this.#forgetful()
     const mayHaveVoted = (one: NodeId): boolean =>
       lists.some(names => isMajority(names, new Set([...silent, one]), list.fixed))
     return ![this.#self, ...forgetful].some(mayHaveVoted)
+  }
+
+  get #others(): NodeId[] {
+    return this.#voters.names.filter(name => name !== this.#self)
+  }
+
+  /** Those that have said that they do not know either. */
+  #forgetful(): NodeId[] {
+    return this.#others.filter(name => this.#answers.has(name) && this.#answers.get(name) === undefined)
   }
 
   #persist(then: readonly GrantsEffect[]): void {

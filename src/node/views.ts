@@ -63,6 +63,7 @@ const NO_GRANTS: Omit<GrantsStatus, 'session'> = {
   grantedBy: [],
   term: 0,
   top: 0,
+  topUnheard: [],
   exceptions: 0,
   keeps: [],
 }
@@ -100,7 +101,8 @@ function rightReasons(grants: GrantsStatus, node: Node): Readiness['reasons'] {
     return [{ code: 'no-voters', detail: `no voter list yet: ${whyNone(node)}` }]
   }
   const silenceMs = node.grants?.silenceMs
-  const silent = `this voter grants nothing for ${silenceMs} ms after its start, nor before it knows the highest term`
+  const unheard = grants.topUnheard.length > 0 ? `; unheard: ${grants.topUnheard.join(', ')}` : ''
+  const silent = `this voter grants nothing for ${silenceMs} ms after its start, nor before it knows the highest term${unheard}`
   const names = namesOf(grants.voters).length
   const held = `${grants.grantedBy.length} of ${names} voters grant this node leave to act, which is no quorum`
   return [

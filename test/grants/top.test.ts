@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asNodeId, type NodeId } from '../../src/base/ids.ts'
+import type { GrantsEffect } from '../../src/grants/effects.ts'
 import type { Ballot, VoterList } from '../../src/grants/messages.ts'
 import { Top } from '../../src/grants/top.ts'
 import { hashOf, isActingQuorum, nameOf, namesOf } from '../../src/grants/voter-list.ts'
@@ -46,6 +47,21 @@ const fromD = { from: d, top: 0, known: false }
 test('a voter without its disk waits for the one with whom it may have been a quorum', () => {
   assert.equal(learned(of3, fromC).known, false)
   assert.equal(learned(of3, fromC, { from: a, top: 900, known: true }).known, true)
+})
+
+test('it says for whom it waits, once it has waited for long, and anew when that changes', () => {
+  const out: GrantsEffect[] = []
+  const top = new Top({ self: b, stored: undefined, voters: votersOf(of3), rounds: NONE, out })
+  const said = () =>
+    out.flatMap(each => (each.kind === 'log' && each.event === 'top-unknown' ? [each.fields] : []))
+  for (let ms = 0; ms < 10_000; ms += 250) top.tick(at(ms))
+  assert.deepEqual([said(), top.unheard], [[], [a, c]])
+  for (let ms = 10_000; ms < 12_000; ms += 250) top.tick(at(ms))
+  assert.deepEqual(said(), [{ unheard: [a, c], knowOfNone: [] }])
+  top.message(c, { type: 'top-tell', top: 0, known: false, voters: nameOf(of3) }, at(12_000))
+  assert.deepEqual([said().at(-1), top.unheard], [{ unheard: [a], knowOfNone: [c] }, [a]])
+  top.message(a, { type: 'top-tell', top: 900, known: true, voters: nameOf(of3) }, at(12_300))
+  assert.deepEqual([said().length, top.unheard, top.known], [2, [], true])
 })
 
 test('so it does while a voter is added: a quorum of the old list is none of both, and may have taken a term', () => {

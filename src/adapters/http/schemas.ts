@@ -114,6 +114,7 @@ const grants = {
   leaseForMs: number,
   term: whole,
   top: whole,
+  topUnheard: listOf(text),
   exceptions: whole,
   keeps: listOf(text),
 }

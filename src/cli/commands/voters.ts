@@ -41,6 +41,9 @@ function describe(found: Voters): string {
     ['this node votes', found.voter ? (found.granting ? 'yes' : 'yes, but grants nothing yet') : 'no'],
     ['holds a quorum for', found.leaseForMs === undefined ? 'none' : duration(found.leaseForMs)],
     ['term', found.term],
+    ...(found.topUnheard.length > 0
+      ? [['highest term', `not known: waits for ${found.topUnheard.join(', ')}`] as const]
+      : []),
     ['exceptions', found.exceptions],
     ['keeps', found.keeps.length],
   ])

@@ -45,6 +45,7 @@ const status: NodeStatus = {
     term: 1_790_000_000_000,
     top: 1_790_000_000_001,
     exceptions: 0,
+    topUnheard: [],
     keeps: [],
   },
   cordoned: false,

@@ -18,6 +18,7 @@ const AVAILABLE: NodeStatus['grants'] = {
   term: 0,
   top: 0,
   exceptions: 0,
+  topUnheard: [],
   keeps: [],
 }
 

@@ -24,6 +24,7 @@ const STATUS = {
     term: 0,
     top: 4,
     exceptions: 0,
+    topUnheard: [],
     keeps: [],
   },
   cordoned: true,

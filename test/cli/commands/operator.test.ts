@@ -100,6 +100,7 @@ describe('voters', () => {
     term: 1_790_000_000_000,
     top: 1_790_000_000_000,
     exceptions: 1,
+    topUnheard: [],
     keeps: ['k'],
   }
 
