@@ -3,7 +3,7 @@
  *
  * How a list comes about. Named voters are version 1. Without names, the lowest living name that sees `expectedNodes`
  * nodes proposes them all (version 0); each node takes one proposal for good; when `expectedNodes` have the same on
- * disk the lowest living name makes it version 1, whichever it has taken itself. So two halves of a cluster that was split
+ * disk the lowest living name makes it version 1 (`FirstList`). So two halves of a cluster that was split
  * before it had a list cannot both make one, unless it has twice as many nodes as expected. Where no proposal has so many,
  * an operator has to decide (`reset`).
  *
@@ -26,6 +26,7 @@ import type { NodeId } from '../base/ids.ts'
 import { elapsedMs, type Instant, type Now } from '../base/time.ts'
 import { type GrantsConfig, VOTERS_MAX } from './config.ts'
 import type { GrantsEffect } from './effects.ts'
+import { FirstList } from './first-list.ts'
 import type { StoredVoters, VoterList, VotersMessage, VotersName, VotersTell } from './messages.ts'
 import type { Rounds, Top } from './top.ts'
 import { VoterChange, type VoterDesk } from './voter-change.ts'
@@ -76,6 +77,7 @@ export interface VoterBookParts {
 export class VoterBook implements Voters {
   readonly #parts: VoterBookParts
   readonly #statements = new VoterStatements()
+  readonly #first: FirstList
   readonly #change: VoterChange
   readonly #conflicts: VoterConflicts
   /** What this node decided last; it may still be on its way to the disk. */
@@ -94,6 +96,8 @@ export class VoterBook implements Voters {
   #joined = false
   #toldAt: Instant | undefined
   #tells = 0
+  /** Questions asked in this life. */
+  #asks = 0
 
   constructor(parts: VoterBookParts) {
     this.#parts = parts
@@ -102,7 +106,9 @@ export class VoterBook implements Voters {
     this.#vouched = parts.stored !== undefined
     this.#live = new Set([parts.self])
     this.#take(parts.stored)
-    this.#change = new VoterChange(this.#desk())
+    const desk = this.#desk()
+    this.#change = new VoterChange(desk)
+    this.#first = new FirstList(desk, parts.config)
     const { voters } = parts.config
     if (
       voters.length > 0 &&
@@ -151,7 +157,8 @@ export class VoterBook implements Voters {
   /** The first lists that the living have taken, each for good, until one of them is in force; this node's own is the first. */
   get proposals(): readonly Proposal[] {
     if (this.#disk?.version !== 0) return []
-    return this.#statements.proposals({ node: this.#parts.self, list: listOf(this.#disk) })
+    const { self: node, disk } = this.#parts
+    return this.#statements.proposals({ node, list: listOf(this.#disk), disk })
   }
 
   /** What it promised to, as a voter, of changes of the list. */
@@ -232,25 +239,14 @@ export class VoterBook implements Voters {
   // ---- the first list
 
   #form(now: Now): void {
-    const { self, config } = this.#parts
+    const { config } = this.#parts
     if (this.#row === undefined && config.voters.length > 0) {
       // Of several none votes before others told what they know; an only one would act at once, beside those of a later list.
       if (config.voters.length === 1 && !this.#mayPropose(now)) return
       this.#write({ version: 1, names: sorted(config.voters), previous: undefined, fixed: true })
     }
-    const { expectedNodes } = config
-    // Asked at every tick and message: once there is a list, a thousand names are not sorted for it.
-    if (expectedNodes === undefined || (this.#row?.version ?? 0) > 0) return
-    const living = sorted(this.#live)
-    if (living[0] !== self) return
-    if (this.#row === undefined && living.length >= expectedNodes && this.#mayPropose(now)) {
-      const names = living.slice(0, VOTERS_MAX)
-      this.#log('info', 'voters-proposed', { names, seen: living.length })
-      this.#write({ version: 0, names, previous: undefined, fixed: true })
-    }
-    if (this.#row?.version !== 0) return
-    const settled = this.proposals.find(({ by }) => by.length >= expectedNodes)
-    if (settled !== undefined) this.#write({ ...settled.list, version: 1 })
+    if (this.#row === undefined && this.#mayPropose(now)) this.#first.propose()
+    else this.#first.decide(this.proposals, now)
   }
 
   #mayPropose(now: Now): boolean {
@@ -267,6 +263,7 @@ export class VoterBook implements Voters {
     }
     this.#statements.note(from, tell)
     this.#change.heard(from, tell)
+    this.#first.heard(from, tell)
     if (tell.ask !== undefined) this.#tell([from], tell.ask)
     if (list === undefined) {
       if (this.#disk !== undefined && tell.answer === undefined) this.#tell([from])
@@ -306,7 +303,7 @@ export class VoterBook implements Voters {
     return {
       self: this.#parts.self,
       disk: this.#parts.disk,
-      session: this.#parts.session,
+      nextAsk: () => `${this.#parts.disk} ${this.#parts.session} ${++this.#asks}`,
       statements: this.#statements,
       get row() {
         return book.#row
@@ -355,6 +352,7 @@ export class VoterBook implements Voters {
     const list = this.#disk
     if (list === undefined) return
     this.#change.turned(now)
+    this.#first.turned()
     this.#log('info', 'voters', { version: list.version, names: list.names, previous: list.previous })
     this.#tell([...new Set([...this.#names, ...this.#live])])
     this.tick(now)
@@ -368,7 +366,8 @@ export class VoterBook implements Voters {
   /** All voters while something is under way; else one member after the other. */
   #audience(): readonly NodeId[] {
     const living = sorted(this.#live)
-    if (this.#disk === undefined || this.#disk.version === 0) return living.slice(0, ASKED_MAX)
+    if (this.#disk === undefined || this.#disk.version === 0)
+      return [...new Set([...living.slice(0, ASKED_MAX), ...this.#first.silent])]
     if (isJoint(this.#disk)) return this.#names
     this.#tells = (this.#tells + 1) % Math.max(1, living.length)
     return living.slice(this.#tells, this.#tells + 1)
@@ -380,7 +379,7 @@ export class VoterBook implements Voters {
     const [firm, top, promiseMs] = [this.#isFirm(), this.#parts.top().value, this.#parts.promiseMs()]
     const said = { type: 'voters', list, firm, top, promiseMs, disk: this.#parts.disk } as const
     // An answer asks nothing: two that ask each other would never end.
-    const { ask } = this.#change
+    const ask = this.#first.ask ?? this.#change.ask
     const asked = ask === undefined ? {} : { ask }
     const message: VotersTell = { ...said, ...(answer === undefined ? asked : { answer }) }
     for (const node of to) this.#send(node, message)

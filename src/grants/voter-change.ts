@@ -46,8 +46,8 @@ export interface VoterDesk {
   readonly self: NodeId
   /** Name of this node's disk. */
   readonly disk: string
-  /** The number of its boot. With the disk it names this life, and no other of any node. */
-  readonly session: number
+  /** Text that no question of any node ever was. */
+  readonly nextAsk: () => string
   /** The longest promise that this node may have given as a voter, in ms. */
   readonly promiseMs: number
   readonly statements: VoterStatements
@@ -73,8 +73,6 @@ export class VoterChange implements Rounds {
   #round: VoterRound | undefined
   /** The highest round heard of. */
   #roundSeen: number
-  /** Questions asked in this life. */
-  #asks = 0
   /** When the joint list came to this disk, or was tried again last. */
   #jointSince: Instant | undefined
   /** When those who have said that they have the joint list are asked whether all of them had it at once. */
@@ -156,10 +154,7 @@ export class VoterChange implements Rounds {
     // The clock's part is for a node that lost its disk: a round that was once its own is never another one.
     const ballot = { round: Math.max(this.#roundSeen + 1, Math.floor(now.wall)), by: desk.self }
     this.#roundSeen = ballot.round
-    this.#round = new VoterRound(
-      { ballot, wish, carried, self: desk.self, nextAsk: () => this.#nextAsk() },
-      now,
-    )
+    this.#round = new VoterRound({ ballot, wish, carried, self: desk.self, nextAsk: desk.nextAsk }, now)
     desk.log('info', 'voters-change-begun', { names: wish.names, before: wish.previous, round: ballot.round })
     desk.write({ ...desk.row, promised: ballot }, later => {
       if (this.#round?.ballot !== ballot) return
@@ -270,7 +265,7 @@ export class VoterChange implements Rounds {
     if (this.#moment?.isOver(holders, now) === false || !enough(new Set(holders.keys()))) return
     this.#promiseMs = 0
     this.#top = 0
-    this.#moment = new Moment(desk.self, holders, this.#nextAsk(), now.mono)
+    this.#moment = new Moment(desk.self, holders, desk.nextAsk(), now.mono)
     desk.tell(namesOf(joint))
   }
 
@@ -297,11 +292,6 @@ export class VoterChange implements Rounds {
     const begun = joint.ballot !== undefined && live.has(joint.ballot.by) ? [joint.ballot.by] : []
     const place = [...begun, ...voters].indexOf(self)
     return place >= 0 && elapsedMs(since, now.mono) >= CARRY_ON_MS * (place + 1)
-  }
-
-  /** Text that no question of any node ever was. */
-  #nextAsk(): string {
-    return `${this.#desk.disk} ${this.#desk.session} ${++this.#asks}`
   }
 
   /** The joint list on the disk, unless something newer is on its way there. */

@@ -9,10 +9,10 @@ interface Statement {
   readonly disk: string
 }
 
-/** A list that may become the first one, and who has it on the disk. */
+/** A list that may become the first one, and who has it, on which disk. */
 export interface Proposal {
   readonly list: VoterList
-  readonly by: readonly NodeId[]
+  readonly by: ReadonlyMap<NodeId, string>
 }
 
 export class VoterStatements {
@@ -30,12 +30,16 @@ export class VoterStatements {
   }
 
   /** The proposals that there are; the one that this node has is the first. */
-  proposals(own: { readonly node: NodeId; readonly list: VoterList }): readonly Proposal[] {
-    const found = new Map<string, { list: VoterList; by: NodeId[] }>()
-    for (const [node, { list }] of [[own.node, own] as const, ...this.#of]) {
+  proposals(own: {
+    readonly node: NodeId
+    readonly list: VoterList
+    readonly disk: string
+  }): readonly Proposal[] {
+    const found = new Map<string, { list: VoterList; by: Map<NodeId, string> }>()
+    for (const [node, { list, disk }] of [[own.node, own] as const, ...this.#of]) {
       if (list.version !== 0) continue
-      const proposal = found.get(hashOf(list)) ?? { list, by: [] }
-      proposal.by.push(node)
+      const proposal = found.get(hashOf(list)) ?? { list, by: new Map<NodeId, string>() }
+      proposal.by.set(node, disk)
       found.set(hashOf(list), proposal)
     }
     return [...found.values()]

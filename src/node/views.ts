@@ -123,10 +123,12 @@ function whyNone({ init, membership }: Node): string {
 function whyUndecided({ init, grants, membership }: Node): string | undefined {
   const proposals = grants?.voters.proposals ?? []
   const { expectedNodes = 0 } = init.grants
-  const taken = proposals.reduce((sum, { by }) => sum + by.length, 0)
+  const taken = proposals.reduce((sum, { by }) => sum + by.size, 0)
   const free = membership.roster.living().length - taken
-  if (proposals.length < 2 || proposals.some(({ by }) => by.length + free >= expectedNodes)) return undefined
-  const said = proposals.map(({ list, by }) => `${[...by].sort().join(', ')} took ${list.names.join(' ')}`)
+  if (proposals.length < 2 || proposals.some(({ by }) => by.size + free >= expectedNodes)) return undefined
+  const said = proposals.map(
+    ({ list, by }) => `${[...by.keys()].sort().join(', ')} took ${list.names.join(' ')}`,
+  )
   return (
     `no voter list, and none can come of itself: ${expectedNodes} nodes must have taken the same first list; ${said.join('; ')}. ` +
     `Name the voters: "roundtable voters reset NAME... --confirm ${init.cluster}"`

@@ -172,10 +172,37 @@ test('the first list is the proposal that enough have taken, also where whoever 
   const desk = new Desk(a, first, true)
   for (const [ms, from] of [b, c].entries()) desk.hear(from, tellOf(other), ms)
   assert.deepEqual([desk.book.list, desk.book.proposals.length], [undefined, 2], 'two of three')
+  desk.said('voters')
   desk.hear(d, tellOf(other), 3)
-  assert.deepEqual([desk.book.list?.version, desk.book.names], [1, other.names])
-  desk.hear(b, tellOf(first), 4)
+  const answer = desk.said('voters').find(({ ask }) => ask !== undefined)?.ask ?? 'none'
+  for (const from of [b, c]) desk.hear(from, { ...tellOf(other), answer }, 4)
+  desk.hear(d, { ...tellOf(other), answer, disk: 'yet another' }, 5)
+  assert.equal(desk.book.list, undefined, 'd may have taken it after one of the others had lost it')
+  desk.hear(d, { ...tellOf(other), answer }, 6)
+  assert.deepEqual([desk.book.name?.version, desk.book.names], [1, other.names])
+  desk.hear(b, tellOf(first), 7)
   assert.deepEqual([desk.book.names, desk.book.proposals], [other.names, []])
+})
+
+test('who has not answered is asked again, and when another has come to say it, all are', () => {
+  const desk = new Desk(a, first, true)
+  const asks = (ms: number) => {
+    desk.book.tick(at(ms), true)
+    return desk.said('voters').flatMap(({ ask }) => ask ?? [])
+  }
+  for (const [ms, from] of [b, c].entries()) desk.hear(from, tellOf(first), ms)
+  const [one = 'none', ...more] = new Set(asks(10))
+  assert.deepEqual(more, [])
+  desk.hear(b, { ...tellOf(first), answer: one }, 20)
+  assert.ok(asks(600).includes(one))
+  desk.hear(c, { ...tellOf(first), disk: 'yet another' }, 1_100)
+  const [another = 'none'] = new Set(asks(1_110))
+  assert.notEqual(another, one)
+  desk.hear(b, { ...tellOf(first), answer: one }, 1_120)
+  desk.hear(c, { ...tellOf(first), answer: another, disk: 'yet another' }, 1_130)
+  assert.equal(desk.book.list, undefined)
+  desk.hear(b, { ...tellOf(first), answer: another }, 1_140)
+  assert.deepEqual(desk.book.names, first.names)
 })
 
 test('who is not the lowest decides nothing, and whoever is gone is not counted', () => {
