@@ -279,11 +279,15 @@ export class Ledger {
       for (const { ring } of told.rings)
         if (this.#parts.rings.get(ring) === undefined)
           unknown.set(ring, [...(unknown.get(ring) ?? []), voter])
-    // One that died before it said what its rings are must not stop everybody: a quorum of the others is enough.
+    // One that died before it said what its rings are must not stop everybody: a quorum of the others is enough. Where notes are
+    // lost it may be the only one that has its note still.
     const explained = tellers.filter(([, told]) => told.rings.every(({ ring }) => !unknown.has(ring)))
-    if (!voters.isQuorum(new Set(explained.map(([voter]) => voter)))) return 'unknown'
+    const isEnough = lost
+      ? explained.length === tellers.length
+      : voters.isQuorum(new Set(explained.map(([voter]) => voter)))
+    if (!isEnough) return 'unknown'
     const found: NotedRing[] = []
-    for (const checksum of this.#needed(explained)) {
+    for (const checksum of this.#needed(explained, lost)) {
       const ring = this.#parts.rings.get(checksum)
       if (ring !== undefined) found.push({ ring, counts: this.#testOf(checksum, explained) })
     }
@@ -310,11 +314,12 @@ export class Ledger {
 
   /**
    * The rings that no quorum of these voters is without. A voter that was away while the others settled has a note of rings that are
-   * long over, and would have everybody wait for members that have left since.
+   * long over, and would have everybody wait for members that have left since. But where notes are lost all are: who is without a ring
+   * may have forgotten it, or have come to the list after it.
    */
-  #needed(tellers: readonly (readonly [NodeId, Told])[]): ReadonlySet<string> {
+  #needed(tellers: readonly (readonly [NodeId, Told])[], lost: boolean): ReadonlySet<string> {
     const noted = new Set(tellers.flatMap(([, { rings }]) => rings.map(({ ring }) => ring)))
-    for (const checksum of noted) {
+    for (const checksum of lost ? [] : noted) {
       const without = tellers.filter(([, { rings }]) => rings.every(({ ring }) => ring !== checksum))
       if (this.#parts.voters.isQuorum(new Set(without.map(([voter]) => voter)))) noted.delete(checksum)
     }

@@ -42,6 +42,7 @@ test('there is a transcript for every way in which a cluster changes', () => {
       'leave-in-partition',
       'leave-last',
       'leave',
+      'lone-holder',
       'mass-new-keys',
       'mass-restart-moved',
       'minority-heals',
