@@ -303,6 +303,11 @@ export class Durability {
     return epochs.inTouch ? !epochs.names(self) : this.#touch.isLost(now)
   }
 
+  /** Does nobody's disk make anything count? So it is where no key is in available mode, while all are cordoned or leaving. */
+  get countsNothing(): boolean {
+    return this.completeness.only && this.#parts.view.ring?.members.length === 0
+  }
+
   /**
    * Would the sender drop it once this node has it, which owns the key and has not heard of all that others have of it? An
    * owner that asks takes each answer for all that a member has until its round is over: what moves meanwhile from one that

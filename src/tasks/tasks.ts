@@ -244,15 +244,12 @@ export class Tasks {
     return this.#parts.schedule.occupied
   }
 
-  /** Nothing runs here any more, and every change made here is on another disk, if there is another. */
+  /** Nothing runs here any more, and every change made here is on another disk, if there is another that would count. */
   drained(): boolean {
-    const handedOver = this.#parts.durability?.released(this.#now.mono) !== false
-    return (
-      this.#parts.schedule.running === 0 &&
-      this.#parts.replication.unsafe === 0 &&
-      !this.#parts.placing.scanning &&
-      handedOver
-    )
+    const { durability, schedule, replication, placing } = this.#parts
+    const handedOver = durability?.released(this.#now.mono) !== false
+    const safe = replication.unsafe === 0 || durability?.countsNothing === true
+    return schedule.running === 0 && safe && !placing.scanning && handedOver
   }
 
   /** Changed records that no other disk is known to have. */

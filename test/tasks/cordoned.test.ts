@@ -1,8 +1,9 @@
 /** All are cordoned, or leaving: nobody owns a key or is to hold its records. What runs goes on, and nothing counts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { asTaskId } from '../../src/base/ids.ts'
+import { asNodeId, asTaskId } from '../../src/base/ids.ts'
 import type { TasksConfig } from '../../src/tasks/config.ts'
+import { ringOf } from './samples.ts'
 import { DONE, own, ready, type Scene, THREE } from './scene.ts'
 
 const task = own('a')
@@ -50,4 +51,18 @@ test('how a task ended meanwhile is not dropped in its turn before holders have 
   scene.solo.see(THREE)
   scene.solo.pass(500)
   assert.ok(scene.acknowledge('n2').some(({ records }) => records.some(({ state }) => state === 'succeeded')))
+})
+
+test('where all leave nobody waits for the disks of others: none of them counts itself a holder', () => {
+  const scene = ready()
+  const { solo } = scene
+  solo.submit(task)
+  solo.step(() => solo.tasks.leave(solo.at))
+  for (const left of [['n2', 'n3'], ['n3']])
+    solo.step(() => solo.tasks.viewChanged(ringOf(left), THREE.map(asNodeId), solo.at))
+  assert.equal(solo.tasks.drained(), false)
+  solo.step(() => solo.tasks.viewChanged(ringOf([]), THREE.map(asNodeId), solo.at))
+  for (const node of ['n2', 'n3']) scene.acknowledge(node, { counted: false })
+  solo.pass(500)
+  assert.equal(solo.tasks.drained(), true)
 })
