@@ -21,6 +21,8 @@
  *      for good, also when the rings of then go: by it a copy that comes back is told from one that has ended and was dropped.
  *   6. A voter never forgets the members of a ring of its notes (`Rings.keep`). After a start of all at once everybody else may
  *      have, and a takeover waits for them: a name that nobody can explain would stop it for ever.
+ *   7. A ring is told by its members, of which its name follows from the parameters of rings too. Where these have changed, as all nodes were
+ *      down, the note has the name that such members have now, and the voter is `lost`: nobody knows their holders of then.
  *
  * Road not taken: noting a ring when a term is taken under it. A tenure outlives its ring: when another node joins, the
  * owner of a key goes on under the term that it has, with other holders, and nobody would ever be told of that ring.
@@ -64,12 +66,11 @@ export class Notes {
 
   constructor(parts: NotesParts, now: Now) {
     this.#parts = parts
-    this.#onDisk = parts.stored
+    this.#onDisk = parts.stored && namedAnew(parts.stored, parts.rings)
     // The clock's part is for a voter that lost its disk: a number that it told once is never another set of notes.
-    this.#row = parts.stored ?? { seq: Math.floor(now.wall), lost: true, list: '', rings: [], disks: [] }
+    this.#row = this.#onDisk ?? { seq: Math.floor(now.wall), lost: true, list: '', rings: [], disks: [] }
     for (const note of this.#row.disks) this.#disks.set(note.node, note)
     parts.rings.keep(new Set(this.checksums))
-    for (const { members } of this.#row.rings) parts.rings.build(members)
   }
 
   get size(): number {
@@ -218,6 +219,13 @@ export class Notes {
     const writes = [{ table: 'grants', key: 'notes', value: row }] as const
     this.#parts.out.push({ kind: 'persist', writes, then: [{ kind: 'persisted', mark }] })
   }
+}
+
+/** Rule 7. It is as good as on the disk: the next start makes the same of what is there. */
+function namedAnew(stored: StoredNotes, known: Rings): StoredNotes {
+  const rings = stored.rings.map(note => ({ ...note, ring: known.build(note.members).checksum }))
+  if (rings.every(({ ring }, i) => ring === stored.rings[i]?.ring)) return stored
+  return { ...stored, seq: stored.seq + 1, lost: true, rings }
 }
 
 /** Half of them, those with the fewest members: whoever was a ring of its own may have what nobody else has. The later before the earlier. */

@@ -5,7 +5,10 @@ import { instantOf, wallOf } from '../../src/base/time.ts'
 import type { GrantsEffect } from '../../src/grants/effects.ts'
 import { NOTES_MAX, type NotesTell, type Renew, type StoredNotes } from '../../src/grants/messages.ts'
 import { Notes } from '../../src/grants/notes.ts'
-import type { Ring } from '../../src/ring/ring.ts'
+import { Rings } from '../../src/grants/rings.ts'
+import { buildRing } from '../../src/ring/build-ring.ts'
+import { ringDefaults } from '../../src/ring/config.ts'
+import type { Ring, RingMember } from '../../src/ring/ring.ts'
 import { ledgerOf, made, ringOf, Three } from './noted.ts'
 import { a, b, c } from './scene.ts'
 
@@ -17,12 +20,9 @@ class Voter {
   readonly notes: Notes
   #marks = 0
 
-  constructor(stored?: StoredNotes) {
+  constructor(stored?: StoredNotes, rings = made()) {
     const nextMark = (): number => ++this.#marks
-    this.notes = new Notes(
-      { self: a, stored, rings: made(), voters: this.voters, nextMark, out: this.#out },
-      now,
-    )
+    this.notes = new Notes({ self: a, stored, rings, voters: this.voters, nextMark, out: this.#out }, now)
   }
 
   /** A request that is granted; its notes reach the disk at once. */
@@ -295,4 +295,31 @@ test('who votes all the time keeps its notes when the list changes', () => {
   voter.notes.listChanged()
   const told = voter.hear(c, ring, { disk: 'disk-c' }) as NotesTell
   assert.deepEqual(told.disks.map(({ node }) => node).sort(), [a, b, c])
+})
+
+test('noted under other parameters of the ring, its members are told by the name that they have now, and it is not sure of more', () => {
+  const otherwise = (members: readonly RingMember[]): Ring =>
+    buildRing(members, { ...ringDefaults(), vnodesPerWeight: 50 })
+  const noted = [ringOf(a), ringOf(a, b, c)].map(({ checksum, members }, seq) => ({
+    seq,
+    ring: checksum,
+    members,
+  }))
+  const rings = new Rings(otherwise)
+  const voter = new Voter({ seq: 2, lost: false, list: '1 h', rings: noted, disks: [] }, rings)
+  const ring = otherwise(ringOf(a, b, c).members)
+  const told = voter.hear(a, ring, { disk: 'disk-a' }) as NotesTell
+  assert.equal(told.lost, true)
+  assert.equal(told.seq > 2, true)
+  assert.deepEqual(
+    new Set(
+      told.rings.map(({ ring }) =>
+        rings
+          .get(ring)
+          ?.members.map(({ id }) => id)
+          .join(),
+      ),
+    ),
+    new Set(['a', 'a,b,c']),
+  )
 })
