@@ -7,6 +7,8 @@ import type { Shape } from './shape.ts'
 /** Pauses that bury nobody. Of two nodes each hears the other only twice a second, so a silence is longer than the pause. */
 const PAUSE_MS_MAX = 2_000
 const PAUSE_MS_MAX_OF_TWO = 1_500
+/** What carries nothing more is replaced within so long. */
+const REPLACED_MS_MAX = 2_000
 
 /** What draws share within one run. */
 interface Run {
@@ -131,15 +133,18 @@ function mildFaults({ random, nodes, until }: Run): Fault[] {
     faults.push({ at, kind: random.chance(0.5) ? 'freeze' : 'freeze-tree', host: random.below(nodes), ms })
   }
   // On top of 20 % loss this could take longer than silence is borne.
-  if (!lossy)
-    faults.push({
-      at: random.between(from, until - 10_000),
-      kind: 'stall-all',
-      host: random.below(nodes),
-      ms: 10_000,
-    })
-  return faults
+  if (lossy) return faults
+  const at = random.between(from, until - 10_000)
+  const stalled = random.below(nodes)
+  const borne = faults.filter(
+    fault => !('host' in fault && fault.host === stalled && meetsStall(fault.at, at)),
+  )
+  return [...borne, { at, kind: 'stall-all', host: stalled, ms: 10_000 }]
 }
+
+/** Is a host silent from its pause and, before or after it, for as long as its links take to be replaced? */
+const meetsStall = (pauseAt: number, stallAt: number): boolean =>
+  pauseAt > stallAt - PAUSE_MS_MAX && pauseAt < stallAt + REPLACED_MS_MAX
 
 function pauseFaults({ random, nodes, until }: Run): Fault[] {
   const faults: Fault[] = []

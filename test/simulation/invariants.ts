@@ -24,8 +24,11 @@ import { VoterWatch } from './voter-watch.ts'
 import type { Host, WorldProbe } from './world.ts'
 
 const POLL_MS = 250
-/** Frames, publications and dials of one node in one second: several times what eight nodes do in a join storm. */
-const MESSAGES_PER_SECOND_MAX = 3_000
+/**
+ * Frames, publications and dials of one node in one second: several times what eight nodes do in a join storm, and what
+ * one of sixteen answers in the instant in which it wakes from a pause of ten seconds.
+ */
+const MESSAGES_PER_SECOND_MAX = 6_000
 const DIALS_PER_SECOND_MAX = 200
 
 /** Events at one instant: a thaw hands out what came in ten seconds, a few thousand frames. */
