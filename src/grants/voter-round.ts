@@ -38,7 +38,7 @@ export class VoterRound {
   /** When a quorum had promised; they are asked whether all had at once. */
   #moment: Moment | undefined
   /** What those had accepted who had. */
-  readonly #accepted: (VoterList | undefined)[] = []
+  readonly #accepted = new Map<NodeId, VoterList | undefined>()
 
   constructor(parts: VoterRoundParts, now: Now) {
     this.#parts = parts
@@ -80,7 +80,7 @@ export class VoterRound {
 
   promised(by: NodeId, said: Promised): void {
     this.#promised.set(by, said)
-    if (this.#moment?.heard(by, said.disk, said.answer) === true) this.#accepted.push(said.accepted)
+    if (this.#moment?.heard(by, said.disk, said.answer) === true) this.#accepted.set(by, said.accepted)
   }
 
   /** The list to propose, once enough have promised. */
@@ -100,13 +100,14 @@ export class VoterRound {
     const disks = new Map([...this.#promised].map(([node, { disk }]) => [node, disk]))
     if (this.#moment !== undefined && !this.#moment.isOver(disks, now)) return
     this.#moment = new Moment(self, disks, nextAsk(), now.mono)
-    this.#accepted.splice(0, this.#accepted.length, this.#promised.get(self)?.accepted)
+    this.#accepted.clear()
+    this.#accepted.set(self, this.#promised.get(self)?.accepted)
     this.#askedAt = undefined
   }
 
   #choose(there: ReadonlySet<NodeId>): VoterList | undefined {
     const { names, fixed } = this.wish
-    const [bound] = this.#accepted
+    const [bound] = [...this.#accepted.values()]
       .filter(list => list !== undefined)
       .sort((a, b) => compareBallots(b.ballot, a.ballot))
     // A list that the new voters would not carry leaves the cluster without a quorum: it is not even begun.
