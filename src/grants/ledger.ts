@@ -186,14 +186,15 @@ export class Ledger {
   }
 
   /**
-   * Would whoever takes over still look for records on this node? While no quorum of voters is known to have notes only of
-   * rings without it. One voter that is gone for good must not hold back everybody who leaves: what it told last stays as it
-   * was. Where no quorum tells of notes at all, nobody reads them either.
+   * Would whoever takes over still look for records on this node? While no quorum of voters that have forgotten nothing is known to have
+   * notes only of rings without it: where notes are lost all known members are asked, and who is without a ring may have had a note of
+   * it. One voter that is gone for good must not hold back everybody who leaves: what it told last stays as it was. Where no quorum
+   * tells of notes at all, nobody reads them either.
    */
   names(node: NodeId): boolean {
     if (!this.#parts.voters.isQuorum(new Set(this.#told.keys()))) return false
     const isWithout = ({ ring }: RingNote): boolean => this.#parts.rings.get(ring)?.has(node) === false
-    return !this.#quorumOf(({ rings }) => rings.every(isWithout))
+    return !this.#quorumOf(({ lost, rings }) => !lost && rings.every(isWithout))
   }
 
   /** Does some voter have a note of this node, or of a ring with it? Then it is waited for, unless it is forgotten. */

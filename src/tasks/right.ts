@@ -77,7 +77,7 @@ export interface Epochs {
   isDiskOf(node: NodeId, disk: string): boolean
   /** A ring by its checksum, while it is known. */
   ring(checksum: string): Ring | undefined
-  /** Does a voter have a note of a ring with this node in it? */
+  /** Would whoever takes over look for records on this node, as far as voters have told? */
   names(node: NodeId): boolean
   /** Somebody wrote under this term what this node believes to be its own: it gives up what it holds below. */
   outranked(term: number): void

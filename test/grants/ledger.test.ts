@@ -57,6 +57,21 @@ test('a node is needed until a quorum has notes of rings without it only; a vote
   assert.equal(ledger.names(c), true, 'a ring whose members are not known may have it')
 })
 
+test('where notes are lost a node is needed until a quorum has settled without it: all that are known are asked then', () => {
+  const [before, later] = [ringOf(a, b, c), ringOf(a, b)]
+  const ledger = ledgerOf(before, later)
+  const disks = [{ node: c, disk: 'disk-c', seq: 1, born: true }]
+  for (const voter of [a, b, c]) ledger.heard(voter, tell(1, before, disks), before.checksum, 5)
+  // Of too many rings these two have dropped the large ones first.
+  for (const voter of [a, b]) ledger.heard(voter, tell(2, later, disks, true), later.checksum, 6)
+  assert.equal(knownBefore(ledger, 6), 'lost')
+  assert.deepEqual([ledger.enlisted.has(c), ledger.names(c)], [true, true])
+  ledger.heard(a, tell(3, later), later.checksum, 6)
+  assert.equal(ledger.names(c), true, 'one of two')
+  ledger.heard(b, tell(3, later), later.checksum, 6)
+  assert.equal(ledger.names(c), false)
+})
+
 test('a voter waits for the members of the rings that it noted, and for those whose disk it knows', () => {
   const ring = ringOf(a, b)
   const ledger = ledgerOf(ring)
