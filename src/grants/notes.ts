@@ -23,6 +23,8 @@
  *      have, and a takeover waits for them: a name that nobody can explain would stop it for ever.
  *   7. A ring is told by its members, of which its name follows from the parameters of rings too. Where these have changed, as all nodes were
  *      down, the note has the name that such members have now, and the voter is `lost`: nobody knows their holders of then.
+ *   8. Who leaves is known by its disk no more once no ring noted here names it, unless this voter is `lost`. By such notes it waits for
+ *      nobody (`Ledger.names`); but where notes are lost later, as with another list, all must answer whose disks are known.
  *
  * Road not taken: noting a ring when a term is taken under it. A tenure outlives its ring: when another node joins, the
  * owner of a key goes on under the term that it has, with other holders, and nobody would ever be told of that ring.
@@ -61,6 +63,8 @@ export class Notes {
   /** What members of the present ring say that they are done with. */
   readonly #done = new Map<NodeId, number>()
   #ring: Ring | undefined
+  /** Since then a disk is gone that was told before: who has not heard of that is told all. Of before a start nobody knows when. */
+  #dismissedAt: number
   /** Times that notes were settled, and that some had to be dropped. */
   readonly counts = { notesSettled: 0, notesOverflowed: 0 }
 
@@ -69,6 +73,7 @@ export class Notes {
     this.#onDisk = parts.stored && namedAnew(parts.stored, parts.rings)
     // The clock's part is for a voter that lost its disk: a number that it told once is never another set of notes.
     this.#row = this.#onDisk ?? { seq: Math.floor(now.wall), lost: true, list: '', rings: [], disks: [] }
+    this.#dismissedAt = this.#row.seq
     for (const note of this.#row.disks) this.#disks.set(note.node, note)
     parts.rings.keep(new Set(this.checksums))
   }
@@ -120,7 +125,7 @@ export class Notes {
     const before = this.#row
     this.#listed()
     this.#hadGap(renew.gap)
-    const anew = this.#enrol(from, renew.disk)
+    const anew = this.#isOver(from, renew) ? this.#dismiss(from) : this.#enrol(from, renew.disk)
     if (anew || !this.#row.rings.some(note => note.ring === ring.checksum)) this.#note(ring)
     this.#settle(ring)
     if (this.#row !== before) this.#write()
@@ -133,7 +138,8 @@ export class Notes {
     const { seq, lost, gap } = row
     const noted = gap === undefined ? { lost } : { lost, gap }
     const rings = row.rings.map(note => ({ seq: note.seq, ring: note.ring }))
-    if (known === undefined || known > seq) return { notes: { seq, ...noted, rings, disks: row.disks } }
+    const tellsAll = known === undefined || known > seq || known < this.#dismissedAt
+    if (tellsAll) return { notes: { seq, ...noted, rings, disks: row.disks } }
     const disks = row.disks.filter(note => note.seq > known)
     return { notes: { seq, since: known, ...noted, rings, disks } }
   }
@@ -157,6 +163,22 @@ export class Notes {
   /** Rule 5. */
   #hadGap(gap = 0): void {
     if (gap > (this.#row.gap ?? 0)) this.#row = { ...this.#row, seq: this.#row.seq + 1, gap }
+  }
+
+  /** Rule 8. */
+  #isOver(node: NodeId, { scope }: Renew): boolean {
+    const { lost, rings } = this.#row
+    if (!scope.leaving || lost || this.#ring?.has(node) !== false) return false
+    return rings.every(({ members }) => members.every(({ id }) => id !== node))
+  }
+
+  /** No ring need be noted for that. */
+  #dismiss(node: NodeId): false {
+    if (!this.#disks.delete(node)) return false
+    const seq = this.#row.seq + 1
+    this.#row = { ...this.#row, seq, disks: [...this.#disks.values()] }
+    this.#dismissedAt = seq
+    return false
   }
 
   /** True when the present ring must be noted after this disk. */

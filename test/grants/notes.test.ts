@@ -255,6 +255,27 @@ function overflow(voter: Voter, times = 0): NotesTell | undefined {
   return told
 }
 
+test('who leaves is known by its disk until no noted ring names it; by a voter that may have forgotten some, until it has settled', () => {
+  const [before, ring] = [ringOf(a, b, c), ringOf(a, b)]
+  const voter = new Voter()
+  const leaving = { disk: 'disk-c', scope: { ring: ring.checksum, leaving: true, keeps: [] } }
+  const known = () => voter.hear(b, ring, { disk: 'disk-b' })?.disks.map(({ node }) => node) ?? []
+  voter.settle(before)
+  voter.hear(c, ring, leaving)
+  assert.deepEqual(known(), [a, b, c], 'the ring of before is noted still')
+  voter.settle(ring)
+  voter.hear(c, ring, leaving)
+  assert.deepEqual(known(), [a, b])
+  const { seq } = voter.hear(c, ring, { disk: 'disk-c' }) ?? assert.fail()
+  assert.deepEqual(known(), [a, b, c], 'it stays, and is cordoned')
+  voter.hear(c, ring, leaving)
+  const told = voter.hear(b, ring, { disk: 'disk-b', known: seq })
+  assert.deepEqual([told?.since, told?.disks.map(({ node }) => node)], [undefined, [a, b]], 'it is told all')
+  voter.voters.version++
+  voter.hear(c, ring, leaving)
+  assert.deepEqual(known(), [a, b, c])
+})
+
 test('a ring without members settles nothing: nobody has said that all is done', () => {
   const voter = new Voter()
   const [ring, nobody] = [ringOf(a, b, c), ringOf()]
