@@ -103,6 +103,12 @@ export class CopyJudge {
     return Math.min(this.#durability, HOLDERS, this.#cluster.nodeIn(by)?.ring.members.length ?? 0)
   }
 
+  /** Was it for fewer holders than copies are wanted, since so few own keys, and have all of these lost their disks since? */
+  wereLost({ spec, holders }: TaskRecord): boolean {
+    if (holders.length >= this.#durability) return false
+    return this.#disksOf(spec, holders).every(({ lost }) => lost)
+  }
+
   /** The owner says, in an answer of its own, how many holders have it. */
   counted(by: Process, record: TaskRecord, copies: number): void {
     const node = this.#cluster.nodeIn(by)

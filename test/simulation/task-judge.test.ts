@@ -34,6 +34,15 @@ function scene(tasks: WorkPlan['tasks'] = {}) {
   const promised = new Promised(cluster, schedule, findings)
   const judge = new TaskJudge({ cluster, schedule, findings, promised })
   let requests = 0
+  /** Somebody submits a task to the first node, and hears that it is accepted when these have lost their disks. */
+  const accepts = (record: TaskRecord, lost: readonly number[]): string | undefined => {
+    const by = cluster.world.hosts[0]?.process ?? assert.fail('n1 runs')
+    const id = asRequestId(`w${++requests}`)
+    judge.input(by, { kind: 'request', id, request: { kind: 'submit', spec: record.spec } })
+    for (const host of lost) cluster.world.hosts[host]?.disk.wipe()
+    judge.replied(by, { kind: 'reply', id, reply: { ok: true, record, existed: false, durableCopies: 2 } })
+    return findings.violation?.invariant
+  }
   /** Somebody asks the first node about a task, and is answered with this. */
   const tells = (record: TaskRecord): string | undefined => {
     const by = cluster.world.hosts[0]?.process ?? assert.fail('n1 runs')
@@ -42,7 +51,7 @@ function scene(tasks: WorkPlan['tasks'] = {}) {
     judge.replied(by, { kind: 'reply', id, reply: { ok: true, record, existed: true, durableCopies: 2 } })
     return findings.violation?.invariant
   }
-  return { cluster, findings, tells }
+  return { cluster, findings, tells, accepts }
 }
 
 type Times = Pick<Run, 'host' | 'startedAt'> & Partial<Pick<Run, 'endedAt' | 'end'>>
@@ -171,4 +180,12 @@ test('nor more of a group, and nothing beside another task of its key unless bot
   const key = 'key 1'
   assert.equal(begun({}, { key, concurrent: true }, { key, concurrent: true }), undefined)
   assert.equal(begun({}, { key, concurrent: true }, { key }), 'limits hold')
+})
+
+test('what is accepted is on a disk, but where all of fewer holders than copies are wanted lost theirs', () => {
+  const accepted = freshRecord(SPEC, 'api', wallOf(1_000), NAMES, 1)
+  const alone = { ...accepted, holders: NAMES.slice(2) }
+  assert.equal(scene().accepts(accepted, [2]), 'accepted is on a disk')
+  assert.equal(scene().accepts(alone, [1]), 'accepted is on a disk')
+  assert.equal(scene().accepts(alone, [2]), undefined)
 })

@@ -138,7 +138,7 @@ export class TaskJudge {
     const task = record.spec.id
     this.#checkName(record, by)
     const disks = this.#hosts.filter(host => host.disk.rows('tasks').has(task))
-    if (this.#mayBeDropped(task)) return undefined
+    if (this.#mayBeDropped(task) || (disks.length === 0 && this.#copies.wereLost(record))) return undefined
     if (disks.length === 0 && record.revision > 0)
       this.#fail('accepted is on a disk', by, `${task} was accepted and no disk has it`)
     if (counted) this.#checkCopies(by, asked, reply)
