@@ -6,6 +6,7 @@
  * not been taken: such an answer counts for nothing, lets nobody drop its copy, and the copy is sent again until the task that
  * was first is gone there. Then it is taken like any other: that it is not known there does not mean that it has ended. Until
  * then whoever owns its key is not done with any ring (`untaken.ts`), and neither is the owner of one that too few can take.
+ * Of one that has ended its owner keeps the end until then, and takes it first.
  *
  * Not taken: records by id and key. Every request, page and event names a task by its id, and would have to say which one.
  */
@@ -63,7 +64,7 @@ export class Conflicts {
     return this.#elsewhere.has(name) || this.#untaken?.has(name) === true
   }
 
-  /** Has somebody one of this id and key that has not ended, and that this node, which owns it, is still to take? */
+  /** Has somebody one of this id and key that this node, which owns it, is still to take? Of one that has ended it is to take the end. */
   owes({ id, key }: Known): boolean {
     return !this.#none && this.#untaken?.waitsFor(nameOf(id, key)) === true
   }
@@ -74,6 +75,17 @@ export class Conflicts {
     const name = nameOf(id, key)
     const owed = this.#untaken?.over(name) === true
     return this.#elsewhere.delete(name) || owed
+  }
+
+  /** Ends that could not be taken while another task had their id, and can be now. */
+  *freeEnds(isFree: (id: TaskId) => boolean): Iterable<TaskRecord> {
+    if (this.#none) return
+    for (const record of this.#untaken?.ends() ?? []) if (isFree(record.spec.id)) yield record
+  }
+
+  /** Its id is free here, and it is about to be taken: how it ended, if somebody has told so before. It is told once. */
+  takeEnd({ id, key }: Known): TaskRecord | undefined {
+    return this.#none ? undefined : this.#untaken?.takeEnd(nameOf(id, key))
   }
 
   /** `node` brought this record, whose id is known here under another key. */

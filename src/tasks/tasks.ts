@@ -268,6 +268,7 @@ export class Tasks {
     const step = this.#begin(now)
     this.#parts.placing.scanSome(step)
     this.#parts.schedules.tick(step)
+    this.#parts.work.takeEnds(step)
     this.#dueLeft = this.#parts.work.wakeDue(step)
     this.#parts.work.trimming.tick()
     this.#parts.expiry.tick(step)

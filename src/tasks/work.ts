@@ -128,6 +128,11 @@ export class Work {
     const { table, view, leftovers } = this.#parts
     const known = table.get(record.spec.id)
     if (known === undefined) {
+      const end = this.#parts.conflicts.takeEnd(record.spec)
+      if (end !== undefined) {
+        this.learn(end, view.self, step)
+        return this.learn(record, from, step, onDisk)
+      }
       this.#parts.records.overlaps.note(undefined, record)
       const entry = table.add(record)
       // Who told of it when they were asked is not known: then it was not taken.
@@ -155,6 +160,13 @@ export class Work {
     // One object for all versions: what is measured and written out of it is so once.
     this.#merge(known, same ? { ...record, spec } : record, from, onDisk, step)
     return undefined
+  }
+
+  /** What has ended, and could not be taken so far, since another task had its id: nobody may tell of it again. */
+  takeEnds(step: Step): void {
+    const { table, view, conflicts } = this.#parts
+    const isFree = (id: TaskId): boolean => table.get(id) === undefined
+    for (const end of conflicts.freeEnds(isFree)) this.learn(end, view.self, step)
   }
 
   /** Fills the free slots, its own and those that clients offer, with what is ready and may be acted for. True when there may be more to look at. */
