@@ -150,7 +150,9 @@ export class Work {
     // Before it is judged by what everybody said.
     if (view.owner(known.key) === view.self && known.key === record.spec.key) leftovers.told(known, from)
     if (known.epoch !== view.epoch) this.place(known, step)
-    if (table.get(known.id) !== known) return undefined
+    // It was over, and is dropped. So is a copy of the same task; another one with its id is judged by itself.
+    if (table.get(known.id) !== known)
+      return known.key === record.spec.key ? undefined : this.learn(record, from, step, onDisk)
     const { spec } = known.record
     const same = sameSpec(spec, record.spec)
     if (!same && this.#conflicts(known, record, from, step)) return known.key

@@ -51,7 +51,17 @@ function scene(tasks: WorkPlan['tasks'] = {}) {
     judge.replied(by, { kind: 'reply', id, reply: { ok: true, record, existed: true, durableCopies: 2 } })
     return findings.violation?.invariant
   }
-  return { cluster, findings, tells, accepts }
+  /** Somebody asks the first node about a task, and is told that there is none. */
+  const forgets = (task: TaskRecord): string | undefined => {
+    const by = cluster.world.hosts[0]?.process ?? assert.fail('n1 runs')
+    const id = asRequestId(`w${++requests}`)
+    cluster.world.runUntil(cluster.world.now + 1)
+    judge.input(by, { kind: 'request', id, request: { kind: 'get', task: task.spec.id } })
+    const failure = { code: 'TASK_UNKNOWN', detail: 'as the test says' } as const
+    judge.replied(by, { kind: 'reply', id, reply: { ok: false, failure } })
+    return findings.violation?.invariant
+  }
+  return { cluster, findings, tells, accepts, forgets }
 }
 
 type Times = Pick<Run, 'host' | 'startedAt'> & Partial<Pick<Run, 'endedAt' | 'end'>>
@@ -188,4 +198,21 @@ test('what is accepted is on a disk, but where all of fewer holders than copies 
   assert.equal(scene().accepts(accepted, [2]), 'accepted is on a disk')
   assert.equal(scene().accepts(alone, [1]), 'accepted is on a disk')
   assert.equal(scene().accepts(alone, [2]), undefined)
+})
+
+test('what was accepted is known, but where all of fewer holders than copies are wanted lost their disks since', () => {
+  const accepted = freshRecord(SPEC, 'api', wallOf(1_000), NAMES, 1)
+  for (const [holders, wiped, expected] of [
+    [NAMES, [2], 'an accepted task is known'],
+    [NAMES.slice(2), [1], 'an accepted task is known'],
+    [NAMES.slice(2), [2], undefined],
+  ] as const) {
+    const judged = scene()
+    const record = { ...accepted, holders }
+    for (const { disk } of judged.cluster.world.hosts)
+      disk.apply([{ table: 'tasks', key: ID, value: record }])
+    assert.equal(judged.accepts(record, []), undefined)
+    for (const host of wiped) judged.cluster.world.hosts[host]?.disk.wipe()
+    assert.equal(judged.forgets(record), expected)
+  }
 })

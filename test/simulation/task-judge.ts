@@ -64,7 +64,7 @@ export class TaskJudge {
   /** When it was first told that a task has succeeded. */
   readonly #succeeded = new Map<string, number>()
   /** When a task was first accepted, and that somebody wanted it cancelled. */
-  readonly #accepted = new Map<string, { readonly at: number; readonly key: string }>()
+  readonly #accepted = new Map<string, { readonly at: number; readonly record: TaskRecord }>()
   readonly #cancels = new Set<string>()
   /** Every submission of a task: of one without a good answer a copy may be under way. */
   readonly #submits = new Map<string, Submit[]>()
@@ -142,8 +142,7 @@ export class TaskJudge {
     if (disks.length === 0 && record.revision > 0)
       this.#fail('accepted is on a disk', by, `${task} was accepted and no disk has it`)
     if (counted) this.#checkCopies(by, asked, reply)
-    if (!this.#accepted.has(task))
-      this.#accepted.set(task, { at: this.#cluster.world.now, key: record.spec.key })
+    if (!this.#accepted.has(task)) this.#accepted.set(task, { at: this.#cluster.world.now, record })
     return { task, key: record.spec.key, disks }
   }
 
@@ -338,7 +337,9 @@ export class TaskJudge {
     if (this.#schedule.work.forgetful) return
     if (this.#cluster.lossesAtOnce >= this.#schedule.durability) return
     const accepted = this.#accepted.get(task)
-    if (accepted === undefined || accepted.at >= at || !this.#promised.isKept(accepted.key)) return
+    if (accepted === undefined || accepted.at >= at || !this.#promised.isKept(accepted.record.spec.key))
+      return
+    if (this.#copies.wereLost(accepted.record)) return
     const since = `accepted ${Math.round(at - accepted.at)} ms before`
     this.#fail('an accepted task is known', by, `${kind} ${task}, ${since}, is answered TASK_UNKNOWN`)
   }
