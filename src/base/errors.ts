@@ -145,7 +145,7 @@ export const ERRORS = {
   NOT_READY: [
     503,
     'This node is not ready to take work.',
-    'Nothing was stored. Retry later with the same id.',
+    'Nothing was stored or changed. Retry later; a task with the same id.',
   ],
   NO_OWNER: [
     503,

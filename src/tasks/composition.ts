@@ -67,7 +67,7 @@ export function compose(init: TasksInit, { phase, wall }: Machine) {
   const stamps = stampsOf(view, right, (entry, step): Leaving => leftovers.leaving(entry, step))
   const start = random.uint32()
   const replication = new Replication(table, counters, start, stamps)
-  const conflicts = new Conflicts(view, replication, epochs)
+  const conflicts = new Conflicts(view, replication, counters, epochs)
   const dropped = new DroppedEnds(right)
   const counting = { view, table, replication, counters, config, right, conflicts, disk, dropped }
   // Absent where nothing is in quorum mode.

@@ -12,6 +12,7 @@
  */
 import type { NodeId, TaskId } from '../base/ids.ts'
 import { after, type Instant } from '../base/time.ts'
+import type { Counters } from './counts.ts'
 import type { Step } from './effects.ts'
 import type { Replication } from './replication.ts'
 import type { Epochs } from './right.ts'
@@ -35,16 +36,19 @@ interface Known {
 export class Conflicts {
   readonly #view: View
   readonly #replication: Replication
+  readonly #counters: Counters
   /** Ids that are known here under another key, each with the key that others have. */
   readonly #elsewhere = new Set<string>()
   /** Absent where copies are not counted. */
   readonly #untaken: Untaken | undefined
   #quietUntil: Instant = 0 as Instant
+  #endsQuietUntil: Instant = 0 as Instant
 
   /** @param epochs where copies are counted in quorum mode */
-  constructor(view: View, replication: Replication, epochs?: Epochs) {
+  constructor(view: View, replication: Replication, counters: Counters, epochs?: Epochs) {
     this.#view = view
     this.#replication = replication
+    this.#counters = counters
     this.#untaken = epochs && new Untaken(epochs)
   }
 
@@ -92,7 +96,12 @@ export class Conflicts {
   brought(known: Known, record: TaskRecord, node: NodeId, step: Step): void {
     const { id, key } = record.spec
     this.met(known, key, node, step)
-    this.#untaken?.brought(nameOf(id, key), record, node)
+    const forgotten = this.#untaken?.brought(nameOf(id, key), record, node)
+    if (forgotten === undefined) return
+    this.#counters.add('conflict_ends_forgotten')
+    if (step.now.mono < this.#endsQuietUntil) return
+    this.#endsQuietUntil = after(step.now.mono, LINE_MS)
+    step.log('warn', 'task-end-forgotten', { task: forgotten.spec.id, key: forgotten.spec.key, node })
   }
 
   /** These nodes have lost their disks, and with them what they brought. */
@@ -110,7 +119,10 @@ export class Conflicts {
     const name = nameOf(id, otherKey)
     const known = this.#elsewhere.delete(name)
     const full = this.#elsewhere.size >= CONFLICTS_MAX
-    if (full) this.#elsewhere.delete(this.#elsewhere.values().next().value as string)
+    if (full) {
+      this.#elsewhere.delete(this.#elsewhere.values().next().value as string)
+      this.#counters.add('conflicts_forgotten')
+    }
     this.#elsewhere.add(name)
     if (known || (full && step.now.mono < this.#quietUntil)) return
     this.#quietUntil = after(step.now.mono, LINE_MS)

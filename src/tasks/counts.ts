@@ -88,6 +88,10 @@ const COUNTERS = {
   fences_refused:
     'Takeover questions not answered, because they name no ring, or a fencing term that no cluster comes to.',
   task_conflicts: 'Copies or list entries that gave a known id another content.',
+  conflicts_forgotten:
+    'Ids known under two keys that were forgotten, oldest first, because there were too many.',
+  conflict_ends_forgotten:
+    'Ends of tasks of this node whose ids other tasks had here, forgotten, oldest first, because there were too many.',
   task_overlaps_seen:
     'Tasks whose copies met here and show attempts of two nodes at one time, by the clocks of those nodes.',
   attempt_ends_unknown: 'Ends of attempts that this node did not know to run.',

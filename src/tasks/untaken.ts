@@ -78,8 +78,8 @@ export class Untaken {
     return end
   }
 
-  /** `node` brought it, and it was not taken. */
-  brought(name: string, record: TaskRecord, node: NodeId): void {
+  /** `node` brought it, and it was not taken. The end that is forgotten for it, where too many are kept. */
+  brought(name: string, record: TaskRecord, node: NodeId): TaskRecord | undefined {
     this.#follow()
     const known = this.#owed.get(name)
     const ended = isSettled(record)
@@ -91,7 +91,8 @@ export class Untaken {
       known.newest = mergeRecords(known.newest, record)
     } else if (this.#isOwn(record.spec.key))
       this.#owed.set(name, { key: record.spec.key, nodes: new Set([node]), newest: record })
-    if (ended || this.#ends.has(name)) this.#keepEnd(name, record, known?.newest ?? record)
+    const isOfEnd = ended || this.#ends.has(name)
+    return isOfEnd ? this.#keepEnd(name, record, known?.newest ?? record) : undefined
   }
 
   /** It is known here now. True when it was owed. */
@@ -119,12 +120,16 @@ export class Untaken {
   }
 
   /** After an end somebody may have ordered another try, of which the copy is newer. */
-  #keepEnd(name: string, record: TaskRecord, newest: TaskRecord): void {
+  #keepEnd(name: string, record: TaskRecord, newest: TaskRecord): TaskRecord | undefined {
     const all = mergeRecords(mergeRecords(this.#ends.get(name) ?? record, record), newest)
     this.#ends.delete(name)
-    if (!isSettled(all) || !this.#isOwn(all.spec.key)) return
-    if (this.#ends.size >= ENDS_MAX) this.#ends.delete(this.#ends.keys().next().value as string)
+    if (!isSettled(all) || !this.#isOwn(all.spec.key)) return undefined
     this.#ends.set(name, all)
+    if (this.#ends.size <= ENDS_MAX) return undefined
+    const [oldest] = this.#ends.keys()
+    const forgotten = this.#ends.get(oldest as string)
+    this.#ends.delete(oldest as string)
+    return forgotten
   }
 
   /** What was not had without a break since it was brought, a new term asks about. */

@@ -189,7 +189,7 @@ test('in available mode a holder says so, too, and a stray is kept', () => {
 test('so many conflicts are remembered, and beyond that a line is said each second', () => {
   const counters = new Counters()
   const view = new View(asNodeId('n1'), 3)
-  const conflicts = new Conflicts(view, new Replication(new Table(asNodeId('n1')), counters, 1))
+  const conflicts = new Conflicts(view, new Replication(new Table(asNodeId('n1')), counters, 1), counters)
   let lines = 0
   const meet = (i: number, ms: number): void => {
     const step = new Step({ mono: instantOf(ms), wall: wallOf(ms) })
@@ -198,8 +198,10 @@ test('so many conflicts are remembered, and beyond that a line is said each seco
   }
   for (let i = 0; i < CONFLICTS_MAX; i++) meet(i, 0)
   assert.deepEqual([conflicts.size, lines], [CONFLICTS_MAX, CONFLICTS_MAX])
+  assert.equal(counters.of('conflicts_forgotten'), 0)
   for (let i = 0; i < CONFLICTS_MAX; i++) meet(CONFLICTS_MAX + i, 2_000 + i * 5)
   assert.deepEqual([conflicts.size, lines], [CONFLICTS_MAX, CONFLICTS_MAX + 5])
+  assert.equal(counters.of('conflicts_forgotten'), CONFLICTS_MAX)
   assert.ok(!conflicts.has(asTaskId('t0'), 'there'), 'the oldest is forgotten')
   assert.ok(conflicts.has(asTaskId(`t${2 * CONFLICTS_MAX - 1}`), 'there'))
 })

@@ -5,8 +5,7 @@ import { asNodeId } from '../../src/base/ids.ts'
 import { wallOf } from '../../src/base/time.ts'
 import type { TaskRecord } from '../../src/tasks/task.ts'
 import { freshRecord } from '../../src/tasks/transition.ts'
-import { ENDS_MAX, Untaken } from '../../src/tasks/untaken.ts'
-import { KnownEpochs } from './known-epochs.ts'
+import { ENDS_MAX } from '../../src/tasks/untaken.ts'
 import { spec } from './samples.ts'
 import { own, ring, Scene, THREE } from './scene.ts'
 
@@ -99,14 +98,20 @@ test('what was told of an end under terms that are all lost is asked for again',
   assert.equal(scene.solo.tasks.get(first.id), undefined)
 })
 
-test('so many ends are kept, and then the oldest is forgotten', () => {
-  const epochs = new KnownEpochs()
-  const untaken = new Untaken(epochs)
-  epochs.take(5)
-  const name = (i: number): string => `task ${i}`
-  for (let i = 0; i <= ENDS_MAX; i++) untaken.brought(name(i), ended, asNodeId('n2'))
-  assert.equal(untaken.size, ENDS_MAX)
-  assert.equal(untaken.takeEnd(name(0)), undefined)
-  assert.equal(untaken.takeEnd(name(1)), ended)
-  assert.equal(untaken.takeEnd(name(1)), undefined, 'it is told once')
+test('so many ends are kept, and the oldest that is forgotten then is counted and told', () => {
+  const specs = Array.from({ length: ENDS_MAX + 1 }, (_, i) => own(`one-${i}`))
+  const inTheWay = specs.map(({ id }) => copyOf(KEY_OF_OTHER, { spec: spec(id, { key: KEY_OF_OTHER }) }))
+  const scene = new Scene({}, { records: inTheWay })
+  const ends = specs.map(each => copyOf(each.key, { ...ENDED, spec: each }))
+  scene.take()
+  scene.answer('n2', ends.slice(0, -1))
+  assert.equal(scene.solo.metric('conflict_ends_forgotten_total'), 0)
+  scene.answer('n3', ends.slice(-1))
+  assert.equal(scene.solo.metric('conflict_ends_forgotten_total'), 1)
+  const lines = scene.solo.of('log').filter(({ event }) => event === 'task-end-forgotten')
+  const [oldest] = specs
+  assert.deepEqual(
+    lines.map(({ fields }) => fields),
+    [{ task: oldest?.id, key: oldest?.key, node: 'n3' }],
+  )
 })
