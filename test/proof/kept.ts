@@ -1,7 +1,9 @@
 /**
- * What earlier sittings came to on the same commit: a proof takes many hours on two cores, and is seldom run through in one.
- * Nothing is kept where files were changed, since then the commit does not name what ran.
+ * What earlier sittings came to on the same files: a proof takes many hours on two cores, and is seldom run through in one.
+ * The README may differ, for it is where what they came to is told. Nothing is kept where other files were changed and not
+ * committed, since then no commit names what ran.
  */
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Shown } from './line.ts'
 import type { SectionResult } from './must-show.ts'
@@ -18,6 +20,8 @@ export interface Result extends SectionResult {
 /** The code that a proof is of. */
 export interface Subject {
   readonly commit: string
+  /** Of all files of the commit but the README, see `filesHash`. */
+  readonly files: string
   /** With changes that the commit does not have. */
   readonly changed: boolean
 }
@@ -29,13 +33,23 @@ export interface Subject {
  */
 export function keptResults(
   file: string | undefined,
-  { commit, changed }: Subject,
+  { files, changed }: Subject,
   asked: readonly string[],
 ): readonly Result[] {
   if (file === undefined) return []
   const before = JSON.parse(file) as Subject & { readonly results: readonly Result[] }
-  if (changed || before.changed || before.commit !== commit) return []
+  if (changed || before.changed || before.files !== files) return []
   return before.results.filter(({ section }) => !asked.includes(section))
+}
+
+/**
+ * Names what a commit holds, the README left out.
+ *
+ * @param listing as `git ls-tree -r` prints it: mode, kind, hash of the content and path of each file
+ */
+export function filesHash(listing: string): string {
+  const files = listing.split('\n').filter(line => line !== '' && !line.endsWith('\tREADME.md'))
+  return createHash('sha256').update(files.join('\n')).digest('hex').slice(0, 12)
 }
 
 /** Undefined when there is none. */

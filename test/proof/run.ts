@@ -6,7 +6,7 @@
  *   SEEDS=200 npm run proof -- simulation; also ADVERSARY, LEDGER, TAKEOVER, QUEUED and REPEATS
  *
  * At the end stands what had to be shown (`must-show.ts`), and what of it was. Writes `.roundtable/proof.json` after each section,
- * and keeps in it what earlier sittings on the same commit came to. Exit code 0 only when every line that a section asked for
+ * and keeps in it what earlier sittings on the same files came to (the README may differ). Exit code 0 only when every line that a section asked for
  * belongs to holds: 1 when one fails, in this sitting or one before, or is unproven, as one is that cannot run here.
  */
 import { execFileSync } from 'node:child_process'
@@ -14,7 +14,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { failedLines } from './failed-lines.ts'
-import { keptResults, type Result, textOf } from './kept.ts'
+import { filesHash, keptResults, type Result, textOf } from './kept.ts'
 import { exitCodeOf, linesOf, MUST_SHOW, verdictOf } from './must-show.ts'
 import { runSection } from './run-section.ts'
 import { SECTIONS } from './sections.ts'
@@ -33,6 +33,7 @@ if (unknown.length > 0) {
 
 const about = {
   commit: git('rev-parse', 'HEAD'),
+  files: filesHash(git('ls-tree', '-r', 'HEAD')),
   changed: git('status', '--porcelain') !== '',
   date: new Date().toISOString(),
   node: process.version,
@@ -73,7 +74,7 @@ for (const each of linesOf(asked))
   console.log(`${verdictOf(each, ofAll, known).padEnd(8)}  ${each.line} (${each.sections.join(', ')})`)
 if (kept.length > 0)
   console.log(
-    `with what earlier sittings on this commit came to: ${kept.map(({ section, date }) => `${section} (${date})`).join(', ')}`,
+    `with what earlier sittings on these files came to: ${kept.map(({ section, date }) => `${section} (${date})`).join(', ')}`,
   )
 const unproven = results.filter(result => result.unproven !== undefined)
 console.log(
